@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+/// @title Groth16 verification on BN254 with verifying keys as on-chain data
+/// @notice A key is stored once, as contract code, under `keyHash = keccak256(key)`; nothing can change or remove it.
+/// Verification answers false, never true, for anything malformed: inputs ≥ r, coordinates ≥ p, points off the curve
+/// or outside the subgroup, the point at infinity, a wrong number of inputs, a precompile that fails.
+interface IVerifierRegistry {
+    event KeyRegistered(bytes32 indexed keyHash, bytes32 indexed circuit, bool development, uint256 inputs, address data);
+
+    /// @notice Stores a verifying key (layout: docs/storage-protocol.md section 7). Only authorised accounts.
+    /// Development keys are refused on every chain id that is not a local one (31337, 1337).
+    function register(bytes32 circuit, bool development, bytes calldata key) external returns (bytes32 keyHash);
+
+    function keyInfo(bytes32 keyHash)
+        external
+        view
+        returns (address data, bytes32 circuit, bool development, uint256 inputs);
+
+    /// @notice Verifies a 256-byte proof.
+    function verify(bytes32 keyHash, uint256[8] calldata proof, uint256[] calldata inputs) external view returns (bool);
+
+    /// @notice Verifies a 128-byte proof (decompression costs modexp calls: optional entry point).
+    function verifyCompressed(bytes32 keyHash, uint256[4] calldata proof, uint256[] calldata inputs)
+        external
+        view
+        returns (bool);
+}
