@@ -41,7 +41,10 @@ function fail(what, next) {
 
 function install() {
   const lock = readFileSync(join(root, "package-lock.json"));
-  const digest = createHash("sha256").update(lock).update(process.platform + process.arch).digest("hex");
+  const digest = createHash("sha256")
+    .update(lock)
+    .update(process.platform + process.arch)
+    .digest("hex");
   const stamp = join(root, "node_modules", ".assay-install");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === digest) return;
 
@@ -66,7 +69,10 @@ function install() {
     );
   }
   if (result.status !== 0) {
-    fail("installing the dependencies failed; nothing else was changed", "check the network and run the same command again");
+    fail(
+      "installing the dependencies failed; nothing else was changed",
+      "check the network and run the same command again",
+    );
   }
   mkdirSync(dirname(stamp), { recursive: true });
   writeFileSync(stamp, digest);
@@ -77,11 +83,17 @@ if (script === undefined) fail("no script given", "use npm start, npm test, npm 
 install();
 
 const node = bundledNode() ?? (isRecent(process.versions.node) ? process.execPath : undefined);
-if (node === undefined) fail(`Node.js ${process.version} is too old and no newer one was installed`, "install Node.js 24");
+if (node === undefined)
+  fail(`Node.js ${process.version} is too old and no newer one was installed`, "install Node.js 24");
 // Tools started by name (npx hardhat, say) must find the same Node.js first.
 const path = `${dirname(node)}${windows ? ";" : ":"}${join(root, "node_modules", ".bin")}${windows ? ";" : ":"}${process.env.PATH}`;
 const child = spawnSync(node, ["--disable-warning=ExperimentalWarning", join(root, script), ...args], {
   stdio: "inherit",
-  env: { ...process.env, PATH: path, HARDHAT_DISABLE_TELEMETRY_PROMPT: "true", ASSAY_CALLER_CWD: process.cwd() },
+  env: {
+    ...process.env,
+    PATH: path,
+    HARDHAT_DISABLE_TELEMETRY_PROMPT: "true",
+    ASSAY_CALLER_CWD: process.cwd(),
+  },
 });
 process.exit(child.status ?? 1);

@@ -1,0 +1,68 @@
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { setupCircuits } from "../circuits/setup/setup.ts";
+import { say, showProgress } from "./stages.ts";
+
+export const root = resolve(import.meta.dirname, "..");
+
+/** Runs a command of the project and rejects when it fails; its output goes to standard error. */
+export function runCommand(command: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<void> {
+  return new Promise((done, failed) => {
+    const child = spawn(command, args, {
+      cwd: root,
+      stdio: ["ignore", 2, 2],
+      env: { ...process.env, ...env },
+      shell: process.platform === "win32",
+    });
+    child.on("error", failed);
+    child.on("exit", (code) =>
+      code === 0 ? done() : failed(new Error(`${command} ${args.join(" ")} ended with exit code ${code}`)),
+    );
+  });
+}
+
+function* filesBelow(folder: string, ending: string): Generator<string> {
+  for (const name of readdirSync(folder).sort()) {
+    const path = join(folder, name);
+    if (statSync(path).isDirectory()) yield* filesBelow(path, ending);
+    else if (name.endsWith(ending)) yield path;
+  }
+}
+
+function contractsDigest(): string {
+  const hash = createHash("sha256");
+  for (const file of ["hardhat.config.ts", "package-lock.json"]) hash.update(readFileSync(join(root, file)));
+  for (const path of filesBelow(join(root, "contracts"), ".sol"))
+    hash.update(path).update(readFileSync(path));
+  return hash.digest("hex");
+}
+
+/** Compiles the contracts unless nothing has changed since the last time. */
+export async function setupContracts(
+  profile: "default" | "production" = "default",
+): Promise<{ cached: boolean }> {
+  const stamp = join(root, ".assay", `contracts-${profile}`);
+  const digest = contractsDigest();
+  const marker = join(root, "artifacts", "contracts");
+  if (existsSync(stamp) && existsSync(marker) && readFileSync(stamp, "utf8") === digest)
+    return { cached: true };
+  say(
+    `  compiling the contracts (${profile} profile, about ${profile === "default" ? "30 s" : "2 minutes"})`,
+  );
+  await runCommand("hardhat", ["build", "--build-profile", profile]);
+  mkdirSync(join(root, ".assay"), { recursive: true });
+  // The artifacts folder holds one profile at a time: building one makes the other stale.
+  for (const other of ["default", "production"])
+    writeFileSync(join(root, ".assay", `contracts-${other}`), "");
+  writeFileSync(stamp, digest);
+  return { cached: false };
+}
+
+/** Everything that must exist before the network can start: contracts, circuits, development keys. */
+export async function setUp(): Promise<Record<string, unknown>> {
+  const contracts = await setupContracts();
+  const circuits = await setupCircuits({ onProgress: (line) => showProgress(line) });
+  return { contracts, circuits: circuits.map(({ name }) => name) };
+}

@@ -1,0 +1,130 @@
+import { spawn } from "node:child_process";
+import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { root, setUp, setupContracts } from "./setup.ts";
+import { say } from "./stages.ts";
+
+type Counts = { passed: number; failed: number; skipped: number };
+type Suite = { name: string; run: () => Promise<Counts> };
+
+const help = `npm test [-- suite …] [--json]
+
+Sets up and runs the suites: solidity, contracts, circuits, keepers, e2e (all of them by default).
+  --profile production   compile the contracts with the profile that is deployed (solidity, contracts)
+  --json                 end with one JSON document on standard output
+`;
+
+const { values, positionals } = parseArgs({
+  args: process.argv.slice(2),
+  options: {
+    json: { type: "boolean" },
+    help: { type: "boolean" },
+    profile: { type: "string", default: "default" },
+  },
+  allowPositionals: true,
+});
+const profile = values.profile === "production" ? "production" : "default";
+
+/** Runs a command, shows its output on standard error, and gives back exit code and text. */
+function capture(command: string, args: string[]): Promise<{ code: number; text: string }> {
+  return new Promise((done, failed) => {
+    const child = spawn(command, args, {
+      cwd: root,
+      stdio: ["ignore", "pipe", "pipe"],
+      shell: process.platform === "win32",
+    });
+    let text = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on("data", (chunk: Buffer) => {
+        text += chunk.toString();
+        process.stderr.write(chunk);
+      });
+    }
+    child.on("error", failed);
+    child.on("exit", (code) => done({ code: code ?? 1, text }));
+  });
+}
+
+/** Hardhat's runners end with lines such as "42 passing (3 solidity, 39 nodejs)" and "1 failing". */
+async function hardhatSuite(kind: "solidity" | "nodejs"): Promise<Counts> {
+  const args = ["test", kind, "--build-profile", profile];
+  if (kind === "solidity" && profile === "default") args.push("--snapshot-check");
+  const { code, text } = await capture("hardhat", args);
+  const plain = text.replaceAll(/\x1b\[[0-9;]*m/g, "");
+  const last = (pattern: RegExp) => Number([...plain.matchAll(pattern)].at(-1)?.[1] ?? 0);
+  const counts = {
+    passed: last(/(\d+) passing/g),
+    failed: last(/(\d+) failing/g),
+    skipped: last(/(\d+) skipped/g),
+  };
+  // A crash before or after the tests is a failure even when every test that ran has passed.
+  if (code !== 0 && counts.failed === 0) counts.failed = 1;
+  return counts;
+}
+
+async function nodeSuite(pattern: string): Promise<Counts> {
+  const files = globSync(pattern, { cwd: root }).sort();
+  if (files.length === 0) return { passed: 0, failed: 0, skipped: 0 };
+  const folder = mkdtempSync(join(tmpdir(), "assay-test-"));
+  const summary = join(folder, "summary.json");
+  const { code } = await capture(process.execPath, [
+    "--disable-warning=ExperimentalWarning",
+    "--test",
+    "--test-timeout=900000",
+    "--test-reporter=spec",
+    "--test-reporter-destination=stdout",
+    `--test-reporter=${join(root, "scripts", "summary-reporter.mjs")}`,
+    `--test-reporter-destination=${summary}`,
+    ...files,
+  ]);
+  const counts = JSON.parse(readFileSync(summary, "utf8")) as Counts;
+  rmSync(folder, { recursive: true, force: true });
+  if (code !== 0 && counts.failed === 0) counts.failed = 1;
+  return counts;
+}
+
+const suites: Suite[] = [
+  { name: "solidity", run: () => hardhatSuite("solidity") },
+  { name: "contracts", run: () => hardhatSuite("nodejs") },
+  { name: "circuits", run: () => nodeSuite("test/circuits/**/*.test.ts") },
+  { name: "keepers", run: () => nodeSuite("test/keepers/**/*.test.ts") },
+  { name: "e2e", run: () => nodeSuite("test/e2e/**/*.test.ts") },
+];
+
+async function main(): Promise<number> {
+  if (values.help === true) {
+    process.stdout.write(help);
+    return 0;
+  }
+  const unknown = positionals.filter((name) => !suites.some((suite) => suite.name === name));
+  if (unknown.length > 0 || !["default", "production"].includes(values.profile)) {
+    say(`assay: unknown suite or profile\n\n${help}`);
+    return 64;
+  }
+  say("assay: setting up (cached afterwards)");
+  if (profile === "production") await setupContracts("production");
+  else await setUp();
+  const chosen = positionals.length === 0 ? suites : suites.filter(({ name }) => positionals.includes(name));
+  const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+  const perSuite: Record<string, Counts> = {};
+  for (const suite of chosen) {
+    say(`\n── ${suite.name} ──`);
+    const counts = await suite.run();
+    perSuite[suite.name] = counts;
+    total.passed += counts.passed;
+    total.failed += counts.failed;
+    total.skipped += counts.skipped;
+  }
+  say("");
+  for (const [name, counts] of Object.entries(perSuite)) {
+    say(`${name.padEnd(12)} ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+  }
+  if (values.json === true)
+    process.stdout.write(`${JSON.stringify({ ok: total.failed === 0, ...total, suites: perSuite })}\n`);
+  else process.stdout.write(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`);
+  return total.failed === 0 && total.passed > 0 ? 0 : 1;
+}
+
+process.exit(await main());
