@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { parseArgs, stripVTControlCharacters } from "node:util";
 import { root, setUp, setupContracts } from "./setup.ts";
 import { say } from "./stages.ts";
 
@@ -52,7 +52,7 @@ async function hardhatSuite(kind: "solidity" | "nodejs"): Promise<Counts> {
   const args = ["test", kind, "--build-profile", profile];
   if (kind === "solidity" && profile === "default") args.push("--snapshot-check");
   const { code, text } = await capture("hardhat", args);
-  const plain = text.replaceAll(/\x1b\[[0-9;]*m/g, "");
+  const plain = stripVTControlCharacters(text);
   const last = (pattern: RegExp) => Number([...plain.matchAll(pattern)].at(-1)?.[1] ?? 0);
   const counts = {
     passed: last(/(\d+) passing/g),
