@@ -1,0 +1,191 @@
+import { randomUUID } from "node:crypto";
+import { mkdir, open, opendir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { CID } from "multiformats/cid";
+import {
+  type BlobSource,
+  type BlobStore,
+  type CallOptions,
+  type GetOptions,
+  gatherBlob,
+  type PutOptions,
+  type PutResult,
+} from "./backend.ts";
+import { assertBlobCid, chunkBytes, maxBlobBytes, parseBlobCid } from "./blob-cid.ts";
+import { BlobNotFoundError, StorageFullError, WrongBytesError } from "./errors.ts";
+import { readPlain } from "./verified-read.ts";
+
+const rootSuffix = ".root";
+const fullDiskCodes = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
+
+/**
+ * Blobs as plain files: `blobs/<last two letters of the CID>/<CID>` holds the bytes, `<CID>.root` beside it the dag-pb
+ * root of a blob of several chunks, so that a range can be verified without reading the rest. A blob exists when its
+ * file does: the bytes go to `tmp/` first, are synced, and are renamed last.
+ */
+export class FileSystemStore implements BlobStore {
+  readonly kind = "fs";
+  readonly #blobs: string;
+  readonly #temporary: string;
+
+  private constructor(directory: string) {
+    this.#blobs = join(directory, "blobs");
+    this.#temporary = join(directory, "tmp");
+  }
+
+  /** Opens a directory, which is made when absent, and clears what killed processes left unfinished. */
+  static async open(directory: string): Promise<FileSystemStore> {
+    const store = new FileSystemStore(directory);
+    await mkdir(store.#blobs, { recursive: true });
+    await mkdir(store.#temporary, { recursive: true });
+    for (const name of await readdir(store.#temporary)) {
+      if (!isAlive(Number(name.split("-")[0]))) await rm(join(store.#temporary, name), { force: true });
+    }
+    return store;
+  }
+
+  async put(source: BlobSource, options: PutOptions = {}): Promise<PutResult> {
+    const { bytes, layout } = await gatherBlob(source, options);
+    const folder = this.#folder(layout.cid);
+    await mkdir(folder, { recursive: true });
+    const path = join(folder, layout.cid.toString());
+    // The root first: the blob must not exist before all of it does.
+    if (layout.root !== undefined) await this.#write(path + rootSuffix, layout.root, options.signal);
+    await this.#write(path, bytes, options.signal);
+    await syncFolder(folder);
+    return { cid: layout.cid, size: layout.size };
+  }
+
+  async *get(cid: CID, options: GetOptions = {}): AsyncIterable<Uint8Array> {
+    assertBlobCid(cid);
+    options.signal?.throwIfAborted();
+    const path = this.#path(cid);
+    const where = "the store on disk";
+    const file = await open(path, "r").catch((error: unknown) => {
+      throw isCode(error, "ENOENT") ? new BlobNotFoundError(cid.toString(), where, { cause: error }) : error;
+    });
+    try {
+      yield* readPlain(cid, options, {
+        where,
+        root: () => readOptional(path + rootSuffix),
+        range: (offset, length) => readRange(file, offset, length),
+        whole: async () => {
+          const { size } = await file.stat();
+          if (size > maxBlobBytes) throw new WrongBytesError(cid.toString(), where);
+          return file.readFile();
+        },
+      });
+    } finally {
+      await file.close();
+    }
+  }
+
+  async has(cid: CID): Promise<boolean> {
+    assertBlobCid(cid);
+    return exists(this.#path(cid));
+  }
+
+  async delete(cid: CID): Promise<boolean> {
+    assertBlobCid(cid);
+    const path = this.#path(cid);
+    const there = await exists(path);
+    // The bytes first, so that no moment shows a blob without its root.
+    await rm(path, { force: true });
+    await rm(path + rootSuffix, { force: true });
+    return there;
+  }
+
+  async *list({ signal }: CallOptions = {}): AsyncIterable<CID> {
+    for (const folder of await readdir(this.#blobs)) {
+      for await (const { name } of await opendir(join(this.#blobs, folder))) {
+        signal?.throwIfAborted();
+        if (!name.endsWith(rootSuffix)) yield parseBlobCid(name);
+      }
+    }
+  }
+
+  async close(): Promise<void> {}
+
+  /** A CID's text is base 32: it cannot name another folder. */
+  #folder(cid: CID): string {
+    return join(this.#blobs, cid.toString().slice(-2));
+  }
+
+  #path(cid: CID): string {
+    return join(this.#folder(cid), cid.toString());
+  }
+
+  async #write(path: string, bytes: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
+    const temporary = join(this.#temporary, `${process.pid}-${randomUUID()}`);
+    try {
+      const file = await open(temporary, "wx", 0o600);
+      try {
+        await file.writeFile(bytes, { signal });
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(temporary, path);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      const code = error instanceof Error && "code" in error ? String(error.code) : "";
+      if (fullDiskCodes.has(code)) throw new StorageFullError(this.#blobs, { cause: error });
+      throw error;
+    }
+  }
+}
+
+type File = Awaited<ReturnType<typeof open>>;
+
+async function* readRange(file: File, offset: number, length: number): AsyncIterable<Uint8Array> {
+  for (let position = offset; position < offset + length; ) {
+    const buffer = new Uint8Array(Math.min(chunkBytes, offset + length - position));
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, position);
+    if (bytesRead === 0) return;
+    yield buffer.subarray(0, bytesRead);
+    position += bytesRead;
+  }
+}
+
+async function readOptional(path: string): Promise<Uint8Array | undefined> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if (isCode(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile();
+  } catch (error) {
+    if (isCode(error, "ENOENT")) return false;
+    throw error;
+  }
+}
+
+/** Makes renames durable. Windows has no such call, and needs none. */
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === "win32") return;
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function isAlive(pid: number): boolean {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return isCode(error, "EPERM");
+  }
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}
