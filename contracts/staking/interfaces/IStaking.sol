@@ -2,8 +2,9 @@
 pragma solidity ^0.8.28;
 
 /// @title Operators and their stake
-/// @notice Operators register, stake, have stake locked per duty by authorised modules, unbond with a delay, and are slashed.
-/// INV-1: Σ stake + Σ unbonding + Σ credits == token.balanceOf(this)
+/// @notice Operators register, stake, have stake locked per duty by authorised modules, unbond with a delay, and are
+/// slashed.
+/// INV-1: Σ stake + Σ unbonding + Σ credits == token.balanceOf(this), tokens sent here unasked aside
 /// INV-2: ∀ operator: Σ_module locked[operator][module] ≤ stake[operator]
 /// INV-3: burnt + paid to beneficiaries == Σ slashed
 interface IStaking {
@@ -28,6 +29,42 @@ interface IStaking {
         bool active;
     }
 
+    /// @dev Stake on its way out.
+    struct Ticket {
+        address operator;
+        /// From then on out of reach of a slash, and ready to withdraw.
+        uint64 availableAt;
+        /// What is left after slashes.
+        uint128 amount;
+    }
+
+    /// @notice Thrown when an active operator registers again.
+    error AlreadyRegistered(address operator);
+    /// @notice Thrown when the account is no operator, or one that has retired where only active ones may act.
+    error OperatorInactive(address operator);
+    /// @notice Thrown when a role mask is empty or names roles that do not exist.
+    error InvalidRoles(uint8 roles);
+    /// @notice Thrown when a peer id is empty or longer than 64 bytes, or an endpoint longer than 256.
+    error InvalidIdentity(uint256 peerIdLength, uint256 endpointLength);
+    /// @notice Thrown when an amount that must move something is zero.
+    error ZeroAmount();
+    /// @notice Thrown when more unlocked stake is asked for than there is.
+    error InsufficientUnlocked(address operator, uint256 requested, uint256 available);
+    /// @notice Thrown when a module unlocks more than it has locked.
+    error InsufficientLock(address operator, address module, uint256 requested, uint256 available);
+    /// @notice Thrown when an operator has as many open unbonding tickets as a slash can walk through.
+    error TooManyTickets(uint256 limit);
+    /// @notice Thrown when a ticket does not exist, was withdrawn, was slashed to nothing, or belongs to someone else.
+    error UnknownTicket(uint256 ticket, address caller);
+    /// @notice Thrown when a ticket is withdrawn before its time.
+    error TicketNotRipe(uint256 ticket, uint64 availableAt);
+    /// @notice Thrown when tokens are to be sent to nobody or to this contract.
+    error InvalidRecipient(address to);
+    /// @notice Thrown when history is asked for a time that has not passed.
+    error FutureLookup(uint64 timestamp, uint64 present);
+    /// @notice Thrown when a parameter is outside its hard bounds.
+    error OutOfBounds(uint256 value, uint256 low, uint256 high);
+
     event OperatorRegistered(address indexed operator, uint8 roles, bytes peerId, string endpoint);
     event OperatorUpdated(address indexed operator, uint8 roles, bytes peerId, string endpoint);
     event OperatorRetired(address indexed operator);
@@ -44,18 +81,23 @@ interface IStaking {
         uint256 burnt,
         bytes32 reason
     );
+    event BurnFlushed(uint256 amount);
+    event ParametersSet(uint64 unbondingDelay, uint16 reporterShare);
 
     /// @notice Registers the caller as an operator. `peerId` is the libp2p peer id (multihash bytes, ≤ 64 bytes),
     /// `endpoint` a multiaddr or URL (≤ 256 bytes).
     function register(uint8 roles, bytes calldata peerId, string calldata endpoint) external;
 
+    /// @notice Replaces what `register` said.
     function update(uint8 roles, bytes calldata peerId, string calldata endpoint) external;
 
     /// @notice Stops new duties for the caller; stake leaves through `unbond` as duties end.
     function retire() external;
 
+    /// @notice Adds `amount` of the token to the caller's stake. Tokens that take a fee on transfer are refused.
     function stake(uint256 amount) external;
 
+    /// @notice As `stake`, with an EIP-2612 permit for the allowance.
     function stakeWithPermit(uint256 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external;
 
     /// @notice Starts to take `amount` of unlocked stake out; it stays slashable until `availableAt`.
@@ -70,32 +112,69 @@ interface IStaking {
     /// @notice Locks unlocked stake for a duty of the calling module. Only modules authorised by AccessManager.
     function lock(address operator, uint256 amount) external;
 
+    /// @notice Gives back what the calling module has locked. Works for retired operators and while paused.
     function unlock(address operator, uint256 amount) external;
 
     /// @notice Takes up to `amount` from the operator: first the calling module's lock, then unlocked stake, then
-    /// unbonding stake; never what other modules have locked. Part is burnt, the rest credited to `beneficiary`
-    /// (transferred at once when the beneficiary is the calling module).
+    /// stake in tickets that are not ripe; never what other modules have locked. Part is burnt, the rest credited to
+    /// `beneficiary` (transferred at once when the beneficiary is the calling module; burnt too when it is nobody).
+    /// Of `amount`, `min(slashed, lockedBy)` came out of the module's lock. One fault is one call: that a fault is
+    /// not reported twice is for the module to see to.
     /// @return slashed what was really taken
     /// @return toBeneficiary the unburnt part
-    function slash(address operator, uint256 amount, address beneficiary, bytes32 reason)
-        external
-        returns (uint256 slashed, uint256 toBeneficiary);
+    function slash(
+        address operator,
+        uint256 amount,
+        address beneficiary,
+        bytes32 reason
+    ) external returns (uint256 slashed, uint256 toBeneficiary);
 
+    /// @notice All zeros for an account that never registered.
     function operatorOf(address operator) external view returns (Operator memory);
 
+    /// @notice How to reach the operator: libp2p peer id (multihash bytes) and multiaddr or URL.
     function identityOf(address operator) external view returns (bytes memory peerId, string memory endpoint);
 
     /// @notice Whether the operator is active, has the role, and at least `free` unlocked stake.
     function isEligible(address operator, Role role, uint256 free) external view returns (bool);
 
+    /// @notice What one module has locked of an operator's stake.
     function lockedBy(address operator, address module) external view returns (uint256);
 
     /// @notice Stake as of `timestamp` (a time in the past), for draws that must not see later moves.
     function stakeAt(address operator, uint64 timestamp) external view returns (uint256);
 
+    /// @notice Stake of all operators as of `timestamp` (a time in the past).
     function totalStakeAt(uint64 timestamp) external view returns (uint256);
 
+    /// @notice Accounts that ever registered, retired ones included.
     function operatorCount() external view returns (uint256);
 
+    /// @notice A page of them, in order of first registration.
     function operators(uint256 offset, uint256 limit) external view returns (address[] memory);
+
+    /// @notice Open unbonding tickets of an operator, at most 16, in no order.
+    function ticketsOf(address operator) external view returns (uint256[] memory);
+
+    /// @notice One ticket; all zeros when it is not open.
+    function ticketOf(uint256 ticket) external view returns (Ticket memory);
+
+    /// @notice What the account can withdraw as credit. The credit of the burn sink is burnt by `flushBurn`.
+    function creditOf(address account) external view returns (uint256);
+
+    /// @notice Sends what slashes have burnt to the burn sink. Anyone may call it.
+    /// @dev Not part of a slash: a token that refuses the sink as a recipient would otherwise make slashes impossible.
+    function flushBurn() external returns (uint256 amount);
+
+    /// @notice Delay of `unbond` in seconds and the reporter's share of a slash in basis points.
+    function parameters() external view returns (uint64 unbondingDelay, uint16 reporterShare);
+
+    /// @notice Sets both, within hard bounds; open tickets keep the delay they began with. Only AccessManager.
+    function setParameters(uint64 unbondingDelay, uint16 reporterShare) external;
+
+    /// @notice Stops registrations, stakes and new locks; nothing else. Only AccessManager.
+    function pause() external;
+
+    /// @notice Ends `pause`. Only AccessManager.
+    function unpause() external;
 }
