@@ -1,5 +1,5 @@
 import type { CID } from "multiformats/cid";
-import { type BlobLayout, layoutBlob, maxBlobBytes } from "./blob-cid.ts";
+import { type BlobLayout, layoutBlob, maxBlobBytes, sameCid } from "./blob-cid.ts";
 import { OversizeError, WrongBytesError } from "./errors.ts";
 
 export type BackendKind = "fs" | "helia" | "kubo" | "s3" | "filecoin";
@@ -64,7 +64,7 @@ export async function gatherBlob(
   if (bytes.length > maxBlobBytes) throw new OversizeError(maxBlobBytes);
   signal?.throwIfAborted();
   const layout = layoutBlob(bytes);
-  if (expected !== undefined && !expected.equals(layout.cid)) {
+  if (expected !== undefined && !sameCid(expected, layout.cid)) {
     throw new WrongBytesError(expected.toString(), "the sender", { kept: "Nothing was stored." });
   }
   return { bytes, layout };

@@ -36,6 +36,11 @@ export function blockCid(codec: number, block: Uint8Array): CID {
   return CID.createV1(codec, createDigest(sha2256, sha256(block)));
 }
 
+/** Whether two CIDs are the same. */
+export function sameCid(left: CID, right: CID): boolean {
+  return left.toString() === right.toString();
+}
+
 /** Whether the block hashes to the CID. */
 export function isBlockOf(cid: CID, block: Uint8Array): boolean {
   return Buffer.compare(sha256(block), cid.multihash.digest) === 0;

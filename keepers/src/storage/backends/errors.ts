@@ -18,7 +18,7 @@ export class BlobNotFoundError extends AssayError {
   override readonly name: string = "BlobNotFoundError";
 
   constructor(cid: string, where: string, options: AssayErrorOptions = {}) {
-    super(`${where} does not hold ${cid}`, {
+    super(`${cid} was not found in ${where}`, {
       next: "Check the CID, or fetch the blob from another holder.",
       exitCode: exitCode.unavailable,
       ...options,

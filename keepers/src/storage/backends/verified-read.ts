@@ -8,6 +8,7 @@ import {
   layoutBlob,
   parseRoot,
   rawCodec,
+  sameCid,
 } from "./blob-cid.ts";
 import { BadRangeError, NotABlobCidError, WrongBytesError } from "./errors.ts";
 
@@ -122,13 +123,13 @@ async function plainLayout(
   }
   const bytes = await source.whole();
   options.signal?.throwIfAborted();
-  if (!layoutBlob(bytes).cid.equals(cid)) throw new WrongBytesError(cid.toString(), source.where);
+  if (!sameCid(layoutBlob(bytes).cid, cid)) throw new WrongBytesError(cid.toString(), source.where);
   return { bytes };
 }
 
 function verifiedSingle(cid: CID, bytes: Uint8Array, where: string): Uint8Array {
   const layout = layoutBlob(bytes);
-  if (layout.cid.equals(cid)) return bytes;
+  if (sameCid(layout.cid, cid)) return bytes;
   // Right hash but more than one chunk: a raw block that our definition would have cut.
   if (layout.root !== undefined && isBlockOf(cid, bytes)) throw new NotABlobCidError(cid.toString());
   throw new WrongBytesError(cid.toString(), where);

@@ -1,0 +1,281 @@
+import { randomUUID } from "node:crypto";
+import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { withBitswap } from "@helia/bitswap";
+import type { HeliaWithLibp2p } from "@helia/libp2p";
+import { multiaddr } from "@multiformats/multiaddr";
+import { FsBlockstore } from "blockstore-fs";
+import { createHeliaLight } from "helia";
+import type { CID } from "multiformats/cid";
+import { createHost, type Host } from "../transport/host.ts";
+import {
+  type BlobSource,
+  type BlobStore,
+  type CallOptions,
+  collect,
+  type GetOptions,
+  gatherBlob,
+  type PutOptions,
+  type PutResult,
+} from "./backend.ts";
+import { assertBlobCid, type BlobLayout, maxBlobBytes, parseBlobCid, parseRoot } from "./blob-cid.ts";
+import { BlobNotFoundError, StorageFullError } from "./errors.ts";
+import { readBlocks } from "./verified-read.ts";
+
+export type HeliaParameters = {
+  directory: string;
+  /** A running libp2p node to share with other protocols; the caller stops it. Without one the store starts its own. */
+  host?: Host;
+  /** Multiaddrs for a node of its own. */
+  listen?: string[];
+  /** How long to look for a blob that is not held here, in milliseconds. */
+  fetchTimeout?: number;
+};
+
+/** Blocks in flight to the disk while a blob is written. */
+const writesAtOnce = 8;
+
+/**
+ * Blobs as IPFS blocks in an embedded helia node, served to any IPFS peer by bitswap, and fetched by bitswap when this
+ * node does not hold them. `blocks/` is a blockstore-fs; `roots/<CID>` records that a blob is complete, and holds its
+ * root block, so that what the blobs share is known without walking them.
+ */
+export class HeliaStore implements BlobStore {
+  readonly kind = "helia";
+  readonly host: Host;
+  readonly #helia: HeliaWithLibp2p<Host["services"]>;
+  readonly #blocks: FsBlockstore;
+  readonly #roots: string;
+  readonly #ownsHost: boolean;
+  readonly #fetchTimeout: number;
+  readonly #held = new Map<string, BlobLayout>();
+  /** How many held blobs contain a block. */
+  readonly #uses = new Map<string, number>();
+  /** Changes to what is held happen one after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  private constructor(
+    parameters: HeliaParameters,
+    host: Host,
+    helia: HeliaWithLibp2p<Host["services"]>,
+    blocks: FsBlockstore,
+  ) {
+    this.host = host;
+    this.#helia = helia;
+    this.#blocks = blocks;
+    this.#roots = join(parameters.directory, "roots");
+    this.#ownsHost = parameters.host === undefined;
+    this.#fetchTimeout = parameters.fetchTimeout ?? 30_000;
+  }
+
+  /** Opens a directory, which is made when absent, and drops blocks that belong to no complete blob. */
+  static async open(parameters: HeliaParameters): Promise<HeliaStore> {
+    const blocks = new FsBlockstore(join(parameters.directory, "blocks"));
+    await mkdir(join(parameters.directory, "roots"), { recursive: true });
+    await blocks.open();
+    const host = parameters.host ?? (await createHost({ listen: parameters.listen ?? [] }));
+    const light = Object.assign(createHeliaLight({ blockstore: blocks }), { libp2p: host });
+    const helia = withBitswap<Host["services"]>(light, {
+      // Bundles come in runs of 248 KiB blocks: waiting to gather more wants only adds 20 ms to each.
+      sendBlocksDebounce: 0,
+      sendWantlistDebounce: 0,
+      // A fetch that broke off is made again at once; by default the same block is not sent twice within 5 s.
+      doNotResendBlockWindow: 0,
+    });
+    const store = new HeliaStore(parameters, host, helia, blocks);
+    await store.#load();
+    await store.collectGarbage();
+    await helia.start();
+    return store;
+  }
+
+  async put(source: BlobSource, options: PutOptions = {}): Promise<PutResult> {
+    const { bytes, layout } = await gatherBlob(source, options);
+    return this.#inTurn(async () => {
+      for (let first = 0; first < layout.chunks.length; first += writesAtOnce) {
+        options.signal?.throwIfAborted();
+        const some = layout.chunks.slice(first, first + writesAtOnce);
+        await Promise.all(some.map((c) => this.#write(c.cid, bytes.subarray(c.offset, c.offset + c.length))));
+      }
+      if (layout.root !== undefined) await this.#write(layout.cid, layout.root);
+      await this.#record(layout);
+      return { cid: layout.cid, size: layout.size };
+    });
+  }
+
+  async *get(cid: CID, options: GetOptions = {}): AsyncIterable<Uint8Array> {
+    assertBlobCid(cid);
+    options.signal?.throwIfAborted();
+    if (this.#held.has(cid.toString())) {
+      yield* readBlocks(cid, options, {
+        where: "the block store on disk",
+        block: (block) => this.#local(block),
+      });
+      return;
+    }
+    const controller = new AbortController();
+    const signals = [controller.signal, AbortSignal.timeout(this.#fetchTimeout)];
+    if (options.signal !== undefined) signals.push(options.signal);
+    const signal = AbortSignal.any(signals);
+    try {
+      yield* readBlocks(cid, options, {
+        where: "an IPFS peer",
+        block: (block) => this.#remote(cid, block, signal, options.signal),
+      });
+    } finally {
+      controller.abort();
+    }
+  }
+
+  async has(cid: CID): Promise<boolean> {
+    assertBlobCid(cid);
+    return this.#held.has(cid.toString());
+  }
+
+  async delete(cid: CID): Promise<boolean> {
+    assertBlobCid(cid);
+    return this.#inTurn(async () => {
+      const layout = this.#held.get(cid.toString());
+      if (layout === undefined) return false;
+      await rm(join(this.#roots, cid.toString()), { force: true });
+      this.#held.delete(cid.toString());
+      for (const block of blocksOf(layout)) {
+        if (this.#count(block, -1) === 0) await this.#blocks.delete(block);
+      }
+      return true;
+    });
+  }
+
+  async *list({ signal }: CallOptions = {}): AsyncIterable<CID> {
+    for (const { cid } of [...this.#held.values()]) {
+      signal?.throwIfAborted();
+      yield cid;
+    }
+  }
+
+  /** Connects to an IPFS peer, so that bitswap asks it. */
+  async connect(address: string, options: CallOptions = {}): Promise<void> {
+    await this.host.dial(multiaddr(address), options);
+  }
+
+  /** Removes blocks of no held blob: the rest of killed uploads, and what was fetched for others. */
+  async collectGarbage(): Promise<number> {
+    return this.#inTurn(async () => {
+      let removed = 0;
+      for await (const { cid } of this.#blocks.getAll()) {
+        // The store on disk knows a block by its hash alone and returns every CID as raw.
+        if (this.#uses.has(hashOf(cid))) continue;
+        await this.#blocks.delete(cid);
+        removed++;
+      }
+      return removed;
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#turn;
+    await this.#helia.stop();
+    if (this.#ownsHost) await this.host.stop();
+    // Stopping helia leaves the block store open.
+    await this.#blocks.close();
+  }
+
+  async #load(): Promise<void> {
+    for (const name of await readdir(this.#roots)) {
+      if (name.endsWith(".tmp")) {
+        await rm(join(this.#roots, name), { force: true });
+        continue;
+      }
+      const cid = parseBlobCid(name);
+      const root = await readFile(join(this.#roots, name));
+      this.#hold(root.length === 0 ? singleLayout(cid) : parseRoot(cid, root, "the list of held blobs"));
+    }
+  }
+
+  async #record(layout: BlobLayout): Promise<void> {
+    if (this.#held.has(layout.cid.toString())) return;
+    const temporary = join(this.#roots, `${randomUUID()}.tmp`);
+    try {
+      const file = await open(temporary, "wx", 0o600);
+      try {
+        await file.writeFile(layout.root ?? new Uint8Array(0));
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(temporary, join(this.#roots, layout.cid.toString()));
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw asFull(error, this.#roots);
+    }
+    this.#hold(layout);
+  }
+
+  #hold(layout: BlobLayout): void {
+    this.#held.set(layout.cid.toString(), layout);
+    for (const block of blocksOf(layout)) this.#count(block, 1);
+  }
+
+  #count(block: CID, change: number): number {
+    const key = hashOf(block);
+    const uses = (this.#uses.get(key) ?? 0) + change;
+    if (uses === 0) this.#uses.delete(key);
+    else this.#uses.set(key, uses);
+    return uses;
+  }
+
+  async #write(cid: CID, block: Uint8Array): Promise<void> {
+    try {
+      // Always written, even when there: a damaged copy is healed by storing the blob again.
+      await this.#blocks.put(cid, block);
+    } catch (error) {
+      throw asFull(error, this.#roots);
+    }
+  }
+
+  async #local(cid: CID): Promise<Uint8Array> {
+    try {
+      return await collect(this.#blocks.get(cid));
+    } catch (error) {
+      throw new BlobNotFoundError(cid.toString(), "the block store on disk", { cause: error });
+    }
+  }
+
+  async #remote(
+    blob: CID,
+    block: CID,
+    signal: AbortSignal,
+    caller: AbortSignal | undefined,
+  ): Promise<Uint8Array> {
+    try {
+      return await collect(this.#helia.blockstore.get(block, { signal }), maxBlobBytes);
+    } catch (error) {
+      caller?.throwIfAborted();
+      throw new BlobNotFoundError(blob.toString(), "any connected IPFS peer", { cause: error });
+    }
+  }
+
+  async #inTurn<T>(action: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(action);
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+}
+
+function blocksOf(layout: BlobLayout): CID[] {
+  const chunks = layout.chunks.map((chunk) => chunk.cid);
+  return layout.root === undefined ? chunks : [...chunks, layout.cid];
+}
+
+function singleLayout(cid: CID): BlobLayout {
+  return { cid, size: 0, chunks: [{ cid, offset: 0, length: 0 }], root: undefined };
+}
+
+function hashOf(cid: CID): string {
+  return Buffer.from(cid.multihash.digest).toString("base64");
+}
+
+function asFull(error: unknown, where: string): unknown {
+  // blockstore-fs keeps only the text of the failure.
+  return /ENOSPC|EDQUOT|EFBIG/.test(String(error)) ? new StorageFullError(where, { cause: error }) : error;
+}

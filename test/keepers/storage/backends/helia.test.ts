@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { NextToLast } from "blockstore-fs/sharding";
+import type { CID } from "multiformats/cid";
+import { collect } from "../../../../keepers/src/storage/backends/backend.ts";
+import {
+  blobCid,
+  chunkBytes,
+  layoutBlob,
+  maxBlobBytes,
+} from "../../../../keepers/src/storage/backends/blob-cid.ts";
+import { BlobNotFoundError, WrongBytesError } from "../../../../keepers/src/storage/backends/errors.ts";
+import { HeliaStore } from "../../../../keepers/src/storage/backends/helia.ts";
+import { generator } from "../random.ts";
+import { assertSame, conformance } from "./conformance.ts";
+
+const directory = await mkdtemp(join(tmpdir(), "assay-helia-"));
+after(() => rm(directory, { recursive: true, force: true }));
+const listen = ["/ip4/127.0.0.1/tcp/0"];
+
+async function flipBlock(root: string, cid: CID): Promise<void> {
+  const { dir, file } = new NextToLast().encode(cid);
+  const path = join(root, "blocks", dir, file);
+  const bytes = await readFile(path);
+  bytes[bytes.length - 1]! ^= 1;
+  await writeFile(path, bytes);
+}
+
+conformance("helia", {
+  skip: false,
+  async open() {
+    const root = join(directory, "conformance");
+    return {
+      store: await HeliaStore.open({ directory: root, listen: [], fetchTimeout: 300 }),
+      corrupt: async (cid) => flipBlock(root, cid),
+      stop: async () => {},
+    };
+  },
+});
+
+describe("helia over bitswap", () => {
+  test("what one node stores another fetches, whole and in ranges", async () => {
+    const keeper = await HeliaStore.open({ directory: join(directory, "keeper"), listen });
+    const reader = await HeliaStore.open({ directory: join(directory, "reader"), listen: [] });
+    try {
+      await reader.connect(keeper.host.getMultiaddrs()[0]!.toString());
+      const bytes = generator(5).bytes(maxBlobBytes);
+      const { cid } = await keeper.put(bytes);
+      const offset = 3 * chunkBytes - 7;
+      assertSame(
+        await collect(reader.get(cid, { offset, length: 500 })),
+        bytes.subarray(offset, offset + 500),
+      );
+      assertSame(await collect(reader.get(cid)), bytes);
+      assert.equal(await reader.has(cid), false, "fetching is not keeping");
+      const small = await keeper.put(bytes.subarray(0, 1000));
+      assertSame(await collect(reader.get(small.cid)), bytes.subarray(0, 1000));
+      assert.ok((await reader.collectGarbage()) > 0);
+    } finally {
+      await reader.close();
+      await keeper.close();
+    }
+  });
+
+  test("a peer whose blocks went bad cannot pass them on", async () => {
+    const root = join(directory, "liar");
+    const liar = await HeliaStore.open({ directory: root, listen });
+    const reader = await HeliaStore.open({ directory: join(directory, "victim"), fetchTimeout: 700 });
+    try {
+      await reader.connect(liar.host.getMultiaddrs()[0]!.toString());
+      const bytes = generator(6).bytes(2 * chunkBytes);
+      const { cid } = await liar.put(bytes);
+      await flipBlock(root, layoutBlob(bytes).chunks[1]!.cid);
+      await assert.rejects(
+        collect(reader.get(cid)),
+        (error) => error instanceof BlobNotFoundError || error instanceof WrongBytesError,
+      );
+      await liar.put(bytes);
+      assertSame(await collect(reader.get(cid)), bytes);
+    } finally {
+      await reader.close();
+      await liar.close();
+    }
+  });
+
+  test("a blob that no peer has ends with the caller's own time limit", async () => {
+    const reader = await HeliaStore.open({ directory: join(directory, "alone") });
+    try {
+      const missing = reader.get(blobCid(new Uint8Array(9)), { signal: AbortSignal.timeout(200) });
+      await assert.rejects(collect(missing), { name: "TimeoutError" });
+    } finally {
+      await reader.close();
+    }
+  });
+
+  test("a process killed in mid-write leaves only whole blobs, and its loose blocks are dropped", async () => {
+    const root = join(directory, "killed");
+    const child = spawn(process.execPath, [join(import.meta.dirname, "writer.ts"), "helia", root], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    await once(child.stdout!, "data");
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    const store = await HeliaStore.open({ directory: root });
+    try {
+      let seen = 0;
+      let blocks = 0;
+      for await (const cid of store.list()) {
+        const bytes = await collect(store.get(cid));
+        assert.equal(blobCid(bytes).toString(), cid.toString());
+        blocks += layoutBlob(bytes).chunks.length + 1;
+        seen++;
+      }
+      assert.ok(seen > 0, "the writer had stored something before it was killed");
+      const files = (await readdir(join(root, "blocks"), { recursive: true })).filter((name) =>
+        name.endsWith(".data"),
+      );
+      assert.equal(files.length, blocks);
+    } finally {
+      await store.close();
+    }
+  });
+
+  test("everything held is held after a restart", async () => {
+    const root = join(directory, "restart");
+    const first = await HeliaStore.open({ directory: root });
+    const bytes = generator(8).bytes(chunkBytes + 1);
+    const { cid } = await first.put(bytes);
+    const small = await first.put(bytes.subarray(0, 10));
+    await first.close();
+    const second = await HeliaStore.open({ directory: root });
+    try {
+      assertSame(await collect(second.get(cid)), bytes);
+      assertSame(await collect(second.get(small.cid)), bytes.subarray(0, 10));
+    } finally {
+      await second.close();
+    }
+  });
+});
