@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ErasureCode } from "../../../../keepers/src/core/erasure/code.ts";
+import { ShardShapeError } from "../../../../keepers/src/core/erasure/errors.ts";
+import { fraudCombination } from "../../../../keepers/src/core/erasure/fraud.ts";
+import { randomBytes, seededRandom, subset } from "./random.ts";
+
+test("any k + 1 symbols of a codeword combine to 0, and one changed symbol shows", () => {
+  const random = seededRandom(11);
+  for (const [k, n] of [
+    [1, 2],
+    [2, 3],
+    [4, 6],
+    [8, 11],
+    [16, 20],
+    [100, 140],
+    [254, 255],
+  ] as const) {
+    const code = new ErasureCode(k, n);
+    for (let round = 0; round < 20; round++) {
+      const shards = code.encodeBlob(randomBytes(random, k * 3));
+      const offset = Math.floor(random() * 3);
+      const positions = subset(random, n, k + 1);
+      const symbols = positions.map((position) => shards[position]![offset]!);
+      assert.equal(fraudCombination(k, positions, symbols), 0, `(${k}, ${n}) at ${positions}`);
+      const liar = Math.floor(random() * (k + 1));
+      symbols[liar] = symbols[liar]! ^ (1 + Math.floor(random() * 255));
+      assert.notEqual(
+        fraudCombination(k, positions, symbols),
+        0,
+        `(${k}, ${n}) at ${positions}, liar ${liar}`,
+      );
+    }
+  }
+});
+
+test("a codeword of another matrix does not combine to 0", () => {
+  // Swapping two parity shards keeps every byte but is a different code.
+  const shards = new ErasureCode(4, 6).encodeBlob(Uint8Array.from({ length: 4 }, (_, at) => 3 * at + 1));
+  const symbols = [0, 1, 2, 3, 5].map((position) => shards[position]![0]!);
+  assert.notEqual(fraudCombination(4, [0, 1, 2, 3, 4], symbols), 0);
+});
+
+test("a proof with too few symbols or a position named twice is refused", () => {
+  assert.throws(() => fraudCombination(2, [0, 1], [0, 0]), ShardShapeError);
+  assert.throws(() => fraudCombination(2, [0, 1, 1], [0, 0, 0]), ShardShapeError);
+});
