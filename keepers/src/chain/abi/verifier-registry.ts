@@ -1,0 +1,10 @@
+// Generated from the compiled contracts by scripts/generate-abi.ts; `node scripts/generate-abi.ts` writes it anew.
+import { parseAbi } from "viem";
+
+export const verifierRegistryAbi = parseAbi([
+  "function keyInfo(bytes32 keyHash) view returns (address data, bytes32 circuit, bool development, uint256 inputs)",
+  "function register(bytes32 circuit, bool development, bytes key) returns (bytes32 keyHash)",
+  "function verify(bytes32 keyHash, uint256[8] proof, uint256[] inputs) view returns (bool)",
+  "function verifyCompressed(bytes32 keyHash, uint256[4] proof, uint256[] inputs) view returns (bool)",
+  "event KeyRegistered(bytes32 indexed keyHash, bytes32 indexed circuit, bool development, uint256 inputs, address data)",
+]);
