@@ -106,9 +106,9 @@ export function fits(dtype: Dtype, value: number): boolean {
 /** Reverses the bytes of each number: from IDX's big-endian to the records' little-endian and back. NaNs keep their bits. */
 export function swapBytes(bytes: Uint8Array, dtype: Dtype): Uint8Array {
   const step = dtypeBytes[dtype];
+  if (step === 1) return bytes;
   const swapped = bytes.slice();
-  if (step > 1)
-    for (let i = 0; i + step <= swapped.length; i += step) swapped.subarray(i, i + step).reverse();
+  for (let i = 0; i + step <= swapped.length; i += step) swapped.subarray(i, i + step).reverse();
   return swapped;
 }
 

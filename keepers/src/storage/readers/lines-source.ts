@@ -1,0 +1,46 @@
+import type { PackedRecord } from "../../core/dataset/packed.ts";
+import { plainName, readBytes } from "./bytes.ts";
+import { splitLines } from "./lines.ts";
+import { packedSource } from "./packed.ts";
+import { type DatasetSource, malformed } from "./source.ts";
+
+export type LinesOptions = {
+  /** What each line must be: JSON, a CSV row (quoted line feeds belong to the row), or anything. */
+  check: "json" | "csv" | "none";
+  objectSize?: number;
+  maxBytes?: number;
+};
+
+/**
+ * Reads a text file line by line: a record is a line with its terminator, so the records joined are the file.
+ * @throws BadInputError that names file and line when a line is empty or no JSON (with `check: "json"`), or too long.
+ */
+export function readLines(path: string, { check, objectSize, maxBytes }: LinesOptions): DatasetSource {
+  const file = plainName(path);
+  return packedSource(
+    { name: file, content: "lines", file, objectSize },
+    async function* (): AsyncGenerator<PackedRecord> {
+      for await (const { number, bytes } of splitLines(readBytes(path, { maxBytes }), path, {
+        quoted: check === "csv",
+      })) {
+        if (check === "json") assertJson(path, number, bytes);
+        yield { name: "", pieces: [bytes] };
+      }
+    },
+  );
+}
+
+function assertJson(path: string, line: number, bytes: Uint8Array): void {
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw malformed(path, line, "it is not UTF-8 text");
+  }
+  if (text.trim() === "") throw malformed(path, line, "it is empty; every line must hold one JSON value");
+  try {
+    JSON.parse(text);
+  } catch (cause) {
+    throw malformed(path, line, `it is not JSON (${(cause as Error).message})`);
+  }
+}
