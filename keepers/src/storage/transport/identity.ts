@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { link, mkdir, open, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from "@libp2p/crypto/keys";
@@ -32,8 +33,7 @@ export async function loadOrCreateIdentity(dataDirectory: string): Promise<Priva
   const known = await read(path);
   if (known !== undefined) return known;
   const key = await generateKeyPair("Ed25519");
-  const temporary = `${path}.${process.pid}`;
-  await rm(temporary, { force: true });
+  const temporary = `${path}.${randomUUID()}`;
   const file = await open(temporary, "wx", 0o600);
   try {
     await file.writeFile(privateKeyToProtobuf(key));

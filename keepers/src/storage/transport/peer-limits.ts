@@ -1,0 +1,106 @@
+export type PeerLimitsParameters = {
+  /** Requests a peer may make at once after a pause, counted in the methods' costs. */
+  burst?: number;
+  /** How much of that comes back each second. */
+  perSecond?: number;
+  /** Requests of one peer under way at the same time, over all its connections. */
+  concurrent?: number;
+  /** Faults after which a peer is shut out. One is forgiven for each minute without. */
+  faults?: number;
+  /** For how long, in milliseconds. */
+  shutOut?: number;
+  /** Milliseconds; a parameter so that tests need not wait. */
+  now?: () => number;
+};
+
+type Peer = {
+  allowance: number;
+  seen: number;
+  faults: number;
+  faulted: number;
+  active: number;
+  outUntil: number;
+};
+
+const forgiveEvery = 60_000;
+/** Peers remembered at most; the ones longest unseen are forgotten first. */
+const rememberedPeers = 10_000;
+
+/** What each peer may still ask for, and how often it broke the protocol. */
+export class PeerLimits {
+  readonly #limits: Required<PeerLimitsParameters>;
+  readonly #peers = new Map<string, Peer>();
+
+  constructor(parameters: PeerLimitsParameters = {}) {
+    this.#limits = {
+      burst: 2000,
+      perSecond: 500,
+      concurrent: 64,
+      faults: 5,
+      shutOut: 10 * 60_000,
+      now: Date.now,
+      ...parameters,
+    };
+  }
+
+  /** Asks leave for one request. `end` must be called when it is done. */
+  begin(id: string, cost: number): "ok" | "rate-limited" | "busy" {
+    const peer = this.#peer(id);
+    if (peer.active >= this.#limits.concurrent) return "busy";
+    if (peer.allowance < cost) return "rate-limited";
+    peer.allowance -= cost;
+    peer.active++;
+    return "ok";
+  }
+
+  end(id: string): void {
+    const peer = this.#peers.get(id);
+    if (peer !== undefined) peer.active--;
+  }
+
+  /** Notes a broken message. Returns whether the peer is now shut out. */
+  fault(id: string): boolean {
+    const peer = this.#peer(id);
+    const now = this.#limits.now();
+    const forgiven = Math.max(0, Math.floor((now - peer.faulted) / forgiveEvery));
+    peer.faults = Math.max(0, peer.faults - forgiven) + 1;
+    peer.faulted = now;
+    if (peer.faults < this.#limits.faults) return false;
+    peer.outUntil = now + this.#limits.shutOut;
+    peer.faults = 0;
+    return true;
+  }
+
+  isShutOut(id: string): boolean {
+    return this.#peer(id).outUntil > this.#limits.now();
+  }
+
+  #peer(id: string): Peer {
+    const now = this.#limits.now();
+    const known = this.#peers.get(id);
+    const peer = known ?? {
+      allowance: this.#limits.burst,
+      seen: now,
+      faults: 0,
+      faulted: now,
+      active: 0,
+      outUntil: 0,
+    };
+    const passed = Math.max(0, now - peer.seen);
+    peer.allowance = Math.min(this.#limits.burst, peer.allowance + (passed / 1000) * this.#limits.perSecond);
+    peer.seen = now;
+    // Set again, so that the map's order is that of the last visit.
+    this.#peers.delete(id);
+    this.#peers.set(id, peer);
+    if (known === undefined && this.#peers.size > rememberedPeers) this.#forgetOne(now);
+    return peer;
+  }
+
+  #forgetOne(now: number): void {
+    for (const [id, peer] of this.#peers) {
+      if (peer.active > 0 || peer.outUntil > now) continue;
+      this.#peers.delete(id);
+      return;
+    }
+  }
+}

@@ -1,0 +1,153 @@
+import type { Stream } from "@libp2p/interface";
+import { decodeHeader, decodePrefix, type MessageHeader, prefixBytes } from "./codec.ts";
+import { TransportError } from "./errors.ts";
+
+/** Above this many unread bytes the stream is paused, so that the peer's window closes; below a quarter it goes on. */
+const highWater = 1 << 20;
+/** More than any window a peer may have been granted: pausing must never overflow. */
+const readBufferLimit = 32 << 20;
+/** Bytes in a millisecond that a body must at least come in, averaged over the whole of it. */
+const slowestRate = 16;
+
+/** Exact reads and writes on a libp2p stream, with back-pressure both ways and a limit on silence. */
+export class StreamIO {
+  readonly #stream: Stream;
+  readonly #chunks: Uint8Array[] = [];
+  #buffered = 0;
+  #paused = false;
+  #ended = false;
+  #error: Error | undefined;
+  #wake: (() => void) | undefined;
+
+  constructor(stream: Stream) {
+    this.#stream = stream;
+    stream.maxReadBufferLength = readBufferLimit;
+    stream.addEventListener("message", ({ data }) => {
+      const chunk = data instanceof Uint8Array ? data : data.subarray();
+      this.#chunks.push(chunk);
+      this.#buffered += chunk.length;
+      if (this.#buffered > highWater && !this.#paused) {
+        this.#paused = true;
+        stream.pause();
+      }
+      this.#wake?.();
+    });
+    stream.addEventListener("remoteCloseWrite", () => this.#end());
+    stream.addEventListener("close", ({ error }) => this.#end(error ?? undefined));
+    if (stream.status !== "open") this.#end();
+  }
+
+  get isOpen(): boolean {
+    return this.#stream.status === "open" && !this.#ended;
+  }
+
+  /**
+   * The next header.
+   * @param patience how long to wait for its first byte, in milliseconds; the rest must follow within `silence`
+   * @returns undefined when the peer closed the stream between messages
+   * @throws MalformedMessageError, TransportError
+   */
+  async readHeader(
+    patience: number,
+    silence: number,
+    signal?: AbortSignal,
+  ): Promise<MessageHeader | undefined> {
+    if (!(await this.#wait(patience, signal))) return undefined;
+    const until = Date.now() + silence;
+    const length = decodePrefix(await this.#readExactly(prefixBytes, until, signal));
+    return decodeHeader(await this.#readExactly(length, until, signal));
+  }
+
+  /** A body of `length` bytes, piece by piece as it arrives. @throws TransportError when it is cut off or too slow */
+  async *readBody(length: number, silence: number, signal?: AbortSignal): AsyncIterable<Uint8Array> {
+    const until = Date.now() + silence + length / slowestRate;
+    for (let left = length; left > 0; ) {
+      const chunk = await this.#take(left, Math.min(silence, until - Date.now()), signal);
+      left -= chunk.length;
+      yield chunk;
+    }
+  }
+
+  /** Sends bytes, and waits while the peer's window is full. @throws TransportError */
+  async write(bytes: Uint8Array, silence: number, signal?: AbortSignal): Promise<void> {
+    try {
+      if (this.#stream.send(bytes)) return;
+      const limits = [AbortSignal.timeout(silence)];
+      if (signal !== undefined) limits.push(signal);
+      await this.#stream.onDrain({ signal: AbortSignal.any(limits) });
+    } catch (cause) {
+      signal?.throwIfAborted();
+      throw new TransportError("the peer does not take any more bytes", { cause });
+    }
+  }
+
+  /** Says that nothing more will be sent. */
+  async close(): Promise<void> {
+    await this.#stream.close({ signal: AbortSignal.timeout(1000) }).catch(() => this.abort());
+  }
+
+  /** Gives the stream up at once; the peer sees a reset. */
+  abort(reason: Error = new TransportError("the stream was given up")): void {
+    this.#stream.abort(reason);
+  }
+
+  async #readExactly(length: number, until: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
+    const bytes = new Uint8Array(length);
+    let filled = 0;
+    while (filled < length) {
+      const chunk = await this.#take(length - filled, until - Date.now(), signal);
+      bytes.set(chunk, filled);
+      filled += chunk.length;
+    }
+    return bytes;
+  }
+
+  #end(error?: Error): void {
+    this.#ended = true;
+    this.#error ??= error;
+    this.#wake?.();
+  }
+
+  async #take(most: number, patience: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
+    if (!(await this.#wait(patience, signal))) throw new TransportError("the message was cut off");
+    const first = this.#chunks[0]!;
+    const chunk = first.subarray(0, most);
+    if (chunk.length === first.length) this.#chunks.shift();
+    else this.#chunks[0] = first.subarray(most);
+    this.#buffered -= chunk.length;
+    if (this.#paused && this.#buffered < highWater / 4) {
+      this.#paused = false;
+      if (this.#stream.readStatus === "paused") this.#stream.resume();
+    }
+    return chunk;
+  }
+
+  /** @returns true when bytes can be read, false when none will come any more */
+  async #wait(patience: number, signal: AbortSignal | undefined): Promise<boolean> {
+    signal?.throwIfAborted();
+    while (this.#chunks.length === 0) {
+      if (this.#error !== undefined) {
+        throw new TransportError("the connection broke", { cause: this.#error });
+      }
+      if (this.#ended) return false;
+      let timer: NodeJS.Timeout | undefined;
+      let onAbort: (() => void) | undefined;
+      try {
+        await new Promise<void>((resolve, reject) => {
+          this.#wake = resolve;
+          timer = setTimeout(
+            () => reject(new TransportError("the peer was silent or slow for too long")),
+            Math.max(0, patience),
+          );
+          onAbort = () => reject(signal?.reason);
+          signal?.addEventListener("abort", onAbort, { once: true });
+        });
+      } finally {
+        this.#wake = undefined;
+        clearTimeout(timer);
+        if (onAbort !== undefined) signal?.removeEventListener("abort", onAbort);
+      }
+    }
+    return true;
+  }
+}

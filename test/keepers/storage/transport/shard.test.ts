@@ -1,0 +1,466 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { after, afterEach, describe, test } from "node:test";
+import type { Stream } from "@libp2p/interface";
+import { multiaddr } from "@multiformats/multiaddr";
+import { collect } from "../../../../keepers/src/storage/backends/backend.ts";
+import { maxBlobBytes } from "../../../../keepers/src/storage/backends/blob-cid.ts";
+import { encodeHeader } from "../../../../keepers/src/storage/transport/codec.ts";
+import {
+  RefusalError,
+  TransportError,
+  WrongPeerError,
+} from "../../../../keepers/src/storage/transport/errors.ts";
+import { createHost, type Host } from "../../../../keepers/src/storage/transport/host.ts";
+import type { ServerOptions } from "../../../../keepers/src/storage/transport/rpc-server.ts";
+import { type ConnectOptions, ShardClient } from "../../../../keepers/src/storage/transport/shard-client.ts";
+import { shardProtocol } from "../../../../keepers/src/storage/transport/shard-protocol.ts";
+import { ShardServer, type ShardService } from "../../../../keepers/src/storage/transport/shard-service.ts";
+import { UploadStaging } from "../../../../keepers/src/storage/transport/upload-staging.ts";
+import { generator } from "../random.ts";
+import { datasetId, serviceOver } from "./service.ts";
+
+const directory = await mkdtemp(join(tmpdir(), "assay-shard-"));
+after(() => rm(directory, { recursive: true, force: true }));
+
+const cleanUp: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const action of cleanUp.splice(0).reverse()) await action();
+});
+
+async function host(listening: boolean): Promise<Host> {
+  const node = await createHost({ listen: listening ? ["/ip4/127.0.0.1/tcp/0"] : [] });
+  cleanUp.push(async () => node.stop());
+  return node;
+}
+
+type Pair = { server: Host; shards: ShardServer; client: ShardClient; clientHost: Host; address: string };
+
+async function pair(
+  service: ShardService,
+  serving: ServerOptions = {},
+  asking: ConnectOptions = {},
+): Promise<Pair> {
+  const server = await host(true);
+  const shards = await ShardServer.start(server, service, serving);
+  const clientHost = await host(false);
+  const address = server.getMultiaddrs()[0]!.toString();
+  const client = await ShardClient.connect(clientHost, address, { backOff: 5, ...asking });
+  cleanUp.push(() => client.close());
+  return { server, shards, client, clientHost, address };
+}
+
+const same = (actual: Uint8Array, expected: Uint8Array): void => {
+  assert.ok(
+    Buffer.compare(actual, expected) === 0,
+    `${actual.length} bytes differ from the ${expected.length} expected`,
+  );
+};
+
+const bytes = generator(3).bytes(maxBlobBytes);
+const manifestCid = "bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e";
+
+describe("shard protocol", () => {
+  test("every kind of request comes through and back", async () => {
+    const bundles = new Map<number, Uint8Array>();
+    const service = serviceOver(bundles);
+    const { client, clientHost, server } = await pair(service);
+    assert.equal(client.peer, server.peerId.toString());
+    const manifest = generator(4).bytes(4 * 1024 * 1024);
+    const offered = await client.offer({ datasetId, manifestCid, bundleIndices: [1, 200] }, manifest);
+    assert.deepEqual(offered, {
+      accepted: [1],
+      refused: [{ bundleIndex: 200, reason: "no-space", detail: String(manifest.length) }],
+    });
+    const before = await client.status({ datasetId, bundleIndices: [1] });
+    assert.deepEqual(before, { bundles: [{ bundleIndex: 1, state: "absent", received: 0 }] });
+    const progress: number[] = [];
+    await client.put(
+      { datasetId, bundleIndex: 1, bytes },
+      { onProgress: (received) => progress.push(received) },
+    );
+    assert.deepEqual(progress, [0, bytes.length]);
+    same(bundles.get(1)!, bytes);
+    const root = `0x${"cd".repeat(32)}` as const;
+    const receipt = await client.commit({
+      datasetId,
+      bundleIndex: 1,
+      poseidonRoot: root,
+      transportRoot: root,
+      validUntil: "18446744073709551615",
+    });
+    assert.equal(receipt.validUntil, "18446744073709551615");
+    same(await collect(client.get({ datasetId, bundleIndex: 1, offset: 0, length: bytes.length })), bytes);
+    same(await client.read({ datasetId, bundleIndex: 1, offset: 777, length: 98 }), bytes.subarray(777, 875));
+    const cells = await client.cells({ datasetId, bundleIndex: 1, cells: [0, 16383, 5] });
+    assert.deepEqual(
+      cells.map(({ index }) => index),
+      [0, 16383, 5],
+    );
+    same(cells[1]!.cell, bytes.subarray(16383 * 496));
+    assert.deepEqual(cells[2]!.siblings, [new Uint8Array(32).fill(5), new Uint8Array(32).fill(6)]);
+    const possession = await client.prove({ datasetId, bundleIndex: 1, seed: `0x${"ff".repeat(32)}` });
+    assert.equal(possession.evaluation, 2n ** 256n);
+    assert.equal(possession.proof.length, 128);
+    assert.deepEqual(new Set(service.callers), new Set([clientHost.peerId.toString()]));
+  });
+
+  test("a hundred reads at once each get their own bytes, over a few streams", async () => {
+    const { client, clientHost } = await pair(serviceOver(new Map([[0, bytes]])), {}, { streams: 8 });
+    const random = generator(21);
+    await Promise.all(
+      Array.from({ length: 100 }, async () => {
+        const offset = random.integer(bytes.length - 50_000);
+        const length = 1 + random.integer(50_000);
+        same(
+          await client.read({ datasetId, bundleIndex: 0, offset, length }),
+          bytes.subarray(offset, offset + length),
+        );
+      }),
+    );
+    const streams = clientHost
+      .getConnections()[0]!
+      .streams.filter(({ protocol }) => protocol === shardProtocol.id);
+    assert.ok(streams.length <= 8, `${streams.length} streams`);
+  });
+
+  test("a keeper's no is told with its reason, and the stream stays usable", async () => {
+    const { client, clientHost } = await pair(serviceOver(new Map([[0, bytes]])));
+    const missing = client.read({ datasetId, bundleIndex: 4, offset: 0, length: 10 });
+    await assert.rejects(missing, (error) => error instanceof RefusalError && error.code === "not-found");
+    same(await client.read({ datasetId, bundleIndex: 0, offset: 0, length: 10 }), bytes.subarray(0, 10));
+    const streams = clientHost
+      .getConnections()[0]!
+      .streams.filter(({ protocol }) => protocol === shardProtocol.id);
+    assert.equal(streams.length, 1);
+  });
+
+  test("a refusal in the middle of an upload ends the upload", async () => {
+    const { client } = await pair(serviceOver(new Map()));
+    const refused = client.put({ datasetId, bundleIndex: 66, bytes });
+    await assert.rejects(refused, (error) => error instanceof RefusalError && error.code === "refused");
+    await client.put({ datasetId, bundleIndex: 67, bytes: bytes.subarray(0, 1000) });
+  });
+
+  test("a failure inside a keeper is not told to its peers", async () => {
+    const errors: unknown[] = [];
+    const service = serviceOver(new Map());
+    service.commit = async () => {
+      throw new Error("the password is hunter2");
+    };
+    const { client } = await pair(service, { onError: (error) => errors.push(error) });
+    const root = `0x${"cd".repeat(32)}` as const;
+    const failed = client.commit({
+      datasetId,
+      bundleIndex: 0,
+      poseidonRoot: root,
+      transportRoot: root,
+      validUntil: "1",
+    });
+    await assert.rejects(
+      failed,
+      (error) => error instanceof RefusalError && !String(error).includes("hunter2"),
+    );
+    assert.match(String(errors[0]), /hunter2/);
+  });
+
+  test("another peer than the registered one is not spoken to", async () => {
+    const service = serviceOver(new Map([[0, bytes]]));
+    const { address, clientHost } = await pair(service);
+    const stranger = await host(false);
+    const other = stranger.peerId.toString();
+    const bare = address.slice(0, address.indexOf("/p2p/"));
+    const before = service.callers.length;
+    await assert.rejects(
+      ShardClient.connect(stranger, address, { peer: clientHost.peerId.toString() }),
+      WrongPeerError,
+    );
+    await assert.rejects(ShardClient.connect(clientHost, bare, { peer: other }), WrongPeerError);
+    await assert.rejects(ShardClient.connect(clientHost, `${bare}/p2p/${other}`), WrongPeerError);
+    await assert.rejects(ShardClient.connect(clientHost, bare), /does not say which peer/);
+    await assert.rejects(ShardClient.connect(clientHost, "/ip4/1.2.3.4/../../x"), TransportError);
+    assert.equal(service.callers.length, before);
+  });
+
+  test("a keeper that is not there is reported as such", async () => {
+    const { address, server, shards } = await pair(serviceOver(new Map()));
+    await shards.stop();
+    await server.stop();
+    await assert.rejects(ShardClient.connect(await host(false), address), TransportError);
+  });
+
+  test("a silent keeper costs the time allowed, not forever", async () => {
+    const service = serviceOver(new Map());
+    service.status = () => new Promise(() => {});
+    const { client } = await pair(service, {}, { attempts: 1 });
+    await assert.rejects(client.status({ datasetId, bundleIndices: [0] }, { timeout: 100 }), TransportError);
+    const reason = new Error("enough");
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(reason), 50);
+    await assert.rejects(
+      client.status({ datasetId, bundleIndices: [0] }, { signal: controller.signal }),
+      reason,
+    );
+  });
+
+  test("a harmless call is repeated when the connection breaks", async () => {
+    const service = serviceOver(new Map([[0, bytes]]));
+    const { client, clientHost } = await pair(service);
+    await client.status({ datasetId, bundleIndices: [0] });
+    clientHost.getConnections()[0]!.abort(new Error("cut"));
+    const { bundles } = await client.status({ datasetId, bundleIndices: [0] });
+    assert.equal(bundles[0]!.state, "held");
+  });
+
+  test("a download goes on where the connection broke", async () => {
+    const service = serviceOver(new Map([[0, bytes]]));
+    const asked: number[] = [];
+    const get = service.get;
+    service.get = async function* (request, caller) {
+      asked.push(request.offset);
+      let sent = 0;
+      for await (const piece of get(request, caller)) {
+        if (asked.length === 1 && sent >= 3_000_000) throw new Error("gone");
+        sent += piece.length;
+        yield piece;
+      }
+    };
+    const { client } = await pair(service);
+    same(
+      await collect(client.get({ datasetId, bundleIndex: 0, offset: 5, length: 6_000_000 })),
+      bytes.subarray(5, 6_000_005),
+    );
+    assert.equal(asked.length, 2);
+    assert.ok(asked[1]! > 5);
+  });
+
+  test("an upload goes on where the connection broke", async () => {
+    const bundles = new Map<number, Uint8Array>();
+    const staging = await UploadStaging.open(join(directory, "resume"));
+    const service = serviceOver(bundles, staging);
+    const offsets: number[] = [];
+    const put = service.put;
+    let cut = (): void => {};
+    service.put = async (request, body, length, caller) => {
+      offsets.push(request.offset);
+      async function* watched(): AsyncIterable<Uint8Array> {
+        let seen = 0;
+        for await (const piece of body) {
+          seen += piece.length;
+          yield piece;
+          if (offsets.length === 1 && seen > 2_000_000) cut();
+        }
+      }
+      return put(request, watched(), length, caller);
+    };
+    const { client, clientHost } = await pair(service);
+    cut = () => clientHost.getConnections()[0]?.abort(new Error("cut"));
+    await client.put({ datasetId, bundleIndex: 3, bytes });
+    same(bundles.get(3)!, bytes);
+    assert.equal(offsets.length, 2);
+    assert.ok(offsets[1]! > 2_000_000 && offsets[1]! < bytes.length, `went on at ${offsets[1]}`);
+    assert.deepEqual(await staging.list(), []);
+  });
+
+  test("a keeper killed in mid-transfer is a broken connection, and its partial upload outlives it", async () => {
+    const folder = join(directory, "killed");
+    const start = async () => {
+      const child = spawn(process.execPath, [join(import.meta.dirname, "keeper.ts"), folder], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      cleanUp.push(async () => child.kill("SIGKILL"));
+      const [address] = (await once(createInterface(child.stdout!), "line")) as [string];
+      return { child, address };
+    };
+    const first = await start();
+    const clientHost = await host(false);
+    const client = await ShardClient.connect(clientHost, first.address, { backOff: 5 });
+    let received = 0;
+    await assert.rejects(async () => {
+      for await (const piece of client.get({ datasetId, bundleIndex: 0, offset: 0, length: maxBlobBytes })) {
+        received += piece.length;
+        if (received > 1_000_000) first.child.kill("SIGKILL");
+      }
+    }, TransportError);
+    assert.ok(received < maxBlobBytes);
+
+    const second = await start();
+    const uploader = await ShardClient.connect(clientHost, second.address, { attempts: 1 });
+    const staging = await UploadStaging.open(folder);
+    const uploading = uploader.put({ datasetId, bundleIndex: 1, bytes });
+    uploading.catch(() => undefined);
+    while ((await staging.received({ datasetId, bundleIndex: 1 })) === 0)
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    second.child.kill("SIGKILL");
+    // A fast machine may have taken the whole bundle before the signal struck.
+    await uploading.catch((error: unknown) => assert.ok(error instanceof TransportError, String(error)));
+
+    const third = await start();
+    const again = await ShardClient.connect(clientHost, third.address);
+    await again.put({ datasetId, bundleIndex: 1, bytes });
+    same(await again.read({ datasetId, bundleIndex: 1, offset: 0, length: bytes.length }), bytes);
+  });
+});
+
+describe("shard server against broken and hostile peers", () => {
+  async function raw(address: string): Promise<{ stream: Stream; node: Host }> {
+    const node = await host(false);
+    return { node, stream: await node.dialProtocol(multiaddr(address), shardProtocol.id) };
+  }
+
+  async function ended(stream: Stream): Promise<void> {
+    if (stream.status === "open") await once(stream as unknown as EventTarget, "close");
+  }
+
+  const header = (fields: object): Uint8Array => encodeHeader({ body: 0, ...fields });
+  const get = { method: "get", params: { datasetId, bundleIndex: 0, offset: 0, length: 1 } };
+
+  const malformed: [string, Uint8Array][] = [
+    ["a header above its limit", Uint8Array.of(0xff, 0xff, 0xff, 0xff)],
+    ["no JSON", Uint8Array.of(0, 0, 0, 2, 0x41, 0x41)],
+    ["an unknown method", header({ method: "format-disk", params: {} })],
+    ["a method of the prototype", header({ method: "toString", params: {} })],
+    ["a parameter too many", header({ ...get, params: { ...get.params, path: "../../key" } })],
+    ["a path for a dataset", header({ ...get, params: { ...get.params, datasetId: "../../key" } })],
+    ["a negative offset", header({ ...get, params: { ...get.params, offset: -1 } })],
+    ["a range beyond any bundle", header({ ...get, params: { ...get.params, length: maxBlobBytes + 1 } })],
+    [
+      "too many cells",
+      header({ method: "cells", params: { datasetId, bundleIndex: 0, cells: Array(65).fill(1) } }),
+    ],
+    ["a body where none belongs", header({ ...get, body: 1 })],
+    [
+      "an oversized manifest",
+      header({ method: "offer", params: { datasetId, manifestCid, bundleIndices: [1] }, body: 4194305 }),
+    ],
+    [
+      "an oversized bundle",
+      header({
+        method: "put",
+        params: { datasetId, bundleIndex: 0, offset: 0, total: 1 },
+        body: maxBlobBytes + 1,
+      }),
+    ],
+  ];
+  for (const [what, message] of malformed) {
+    test(`${what} resets the stream and reaches no service`, async () => {
+      const service = serviceOver(new Map([[0, bytes]]));
+      const { address, client } = await pair(service);
+      const { stream } = await raw(address);
+      stream.send(message);
+      await ended(stream);
+      assert.deepEqual(service.callers, []);
+      same(await client.read({ datasetId, bundleIndex: 0, offset: 1, length: 1 }), bytes.subarray(1, 2));
+    });
+  }
+
+  test("a peer that keeps breaking the protocol is shut out, others are served", async () => {
+    const { address, client, server } = await pair(serviceOver(new Map([[0, bytes]])), { faults: 3 });
+    const { node } = await raw(address);
+    for (let i = 0; i < 3; i++) {
+      const stream = await node.dialProtocol(multiaddr(address), shardProtocol.id);
+      stream.send(Uint8Array.of(0xff, 0xff, 0xff, 0xff));
+      await ended(stream);
+    }
+    const refused = await ShardClient.connect(node, address, { attempts: 1 });
+    await assert.rejects(refused.read({ datasetId, bundleIndex: 0, offset: 0, length: 1 }), TransportError);
+    same(await client.read({ datasetId, bundleIndex: 0, offset: 1, length: 1 }), bytes.subarray(1, 2));
+    assert.ok(server.getPeers().length >= 1);
+  });
+
+  test("a message that never ends is given up", async () => {
+    const service = serviceOver(new Map());
+    const { address } = await pair(service, { silence: 100 });
+    const half = await raw(address);
+    half.stream.send(header(get).subarray(0, 9));
+    await ended(half.stream);
+    const slow = await raw(address);
+    const message = header(get);
+    // One byte at a time, each well within the limit on silence, but the whole is not.
+    for (let i = 0; i < message.length && slow.stream.status === "open"; i++) {
+      slow.stream.send(message.subarray(i, i + 1));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await ended(slow.stream);
+    assert.deepEqual(service.callers, []);
+  });
+
+  test("an idle stream is closed, and the client opens another", async () => {
+    const { client, clientHost } = await pair(serviceOver(new Map([[0, bytes]])), { idle: 60 });
+    await client.status({ datasetId, bundleIndices: [0] });
+    const stream = clientHost
+      .getConnections()[0]!
+      .streams.find(({ protocol }) => protocol === shardProtocol.id)!;
+    await ended(stream);
+    await client.status({ datasetId, bundleIndices: [0] });
+  });
+
+  test("requests beyond the allowance are refused, and granted again with time", async () => {
+    let now = 1000;
+    const { client } = await pair(
+      serviceOver(new Map()),
+      { burst: 3, perSecond: 1, now: () => now },
+      { attempts: 1 },
+    );
+    const ask = (): Promise<unknown> => client.status({ datasetId, bundleIndices: [0] });
+    for (let i = 0; i < 3; i++) await ask();
+    await assert.rejects(ask(), (error) => error instanceof RefusalError && error.code === "rate-limited");
+    now += 1000;
+    await ask();
+    await assert.rejects(ask(), RefusalError);
+  });
+
+  test("a peer may only have so many requests under way", async () => {
+    const service = serviceOver(new Map());
+    let release = (): void => {};
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    service.status = async ({ bundleIndices }) => {
+      await gate;
+      return {
+        bundles: bundleIndices.map((bundleIndex) => ({ bundleIndex, state: "absent" as const, received: 0 })),
+      };
+    };
+    const { client } = await pair(service, { concurrent: 2 }, { attempts: 1 });
+    const results = Array.from({ length: 5 }, () => client.status({ datasetId, bundleIndices: [0] }));
+    const settled = Promise.allSettled(results);
+    const refusals = await Promise.any(
+      [results[2]!, results[3]!, results[4]!].map((result) =>
+        result.then(
+          () => assert.fail(),
+          (error) => error,
+        ),
+      ),
+    );
+    assert.ok(refusals instanceof RefusalError && refusals.code === "busy");
+    release();
+    const outcomes = await settled;
+    assert.equal(outcomes.filter(({ status }) => status === "fulfilled").length, 2);
+  });
+
+  test("a reader that does not read holds the keeper back instead of filling its memory", async () => {
+    const service = serviceOver(new Map());
+    let produced = 0;
+    service.get = async function* ({ length }) {
+      for (let left = length; left > 0; ) {
+        const piece = new Uint8Array(Math.min(left, 65_536));
+        left -= piece.length;
+        produced += piece.length;
+        yield piece;
+      }
+    };
+    const { address } = await pair(service);
+    const { stream } = await raw(address);
+    stream.pause();
+    stream.send(header({ ...get, params: { ...get.params, length: maxBlobBytes } }));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    assert.ok(produced < 3_000_000, `${produced} bytes were produced for nobody`);
+    stream.abort(new Error("done"));
+  });
+});
