@@ -12,7 +12,7 @@ import {
   type ResponseOf,
   responseHeader,
 } from "./rpc.ts";
-import { StreamIO } from "./stream-io.ts";
+import { StreamIO, slowestRate } from "./stream-io.ts";
 
 export type ClientOptions = {
   /** Streams, and so calls, under way at the same time; further calls wait. */
@@ -105,7 +105,8 @@ export class RpcClient<M extends Methods> {
     try {
       stream = await this.#open(signal);
       await stream.write(encodeHeader({ method: name, params, body: body?.length ?? 0 }), silence, signal);
-      const answering = stream.readHeader(timeout ?? method.timeout, silence, signal);
+      const patience = (timeout ?? method.timeout) + (body?.length ?? 0) / slowestRate;
+      const answering = stream.readHeader(patience, silence, signal);
       // It is awaited below; a failure that comes while the body is still being sent is met there.
       answering.catch(() => undefined);
       const sentAll = await this.#send(stream, body, answering, signal);

@@ -7,6 +7,7 @@ import type {
   CommitRequest,
   CommitResponse,
   GetRequest,
+  ManifestRequest,
   OfferRequest,
   OfferResponse,
   PossessionAnswer,
@@ -66,6 +67,11 @@ export class ShardClient {
       throw new MalformedMessageError("offer: not an answer for each bundle");
     }
     return result;
+  }
+
+  /** A dataset's manifest, as the keeper has it: the caller checks its hash. */
+  async manifest(request: ManifestRequest, options: CallOptions = {}): Promise<Uint8Array> {
+    return (await this.#client.ask("manifest", request, options)).body;
   }
 
   async status(request: StatusRequest, options: CallOptions = {}): Promise<StatusResponse> {

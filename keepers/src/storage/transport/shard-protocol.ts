@@ -51,6 +51,16 @@ export const shardProtocol = defineProtocol("/assay/shard/1.0.0", {
     idempotent: true,
     cost: 20,
   },
+  /** The manifest of a dataset of which the keeper holds bundles; the body is its bytes. */
+  manifest: {
+    request: z.strictObject({ datasetId: bytes32 }),
+    response: z.strictObject({}),
+    requestBody: 0,
+    responseBody: maxManifestBytes,
+    timeout: 20_000,
+    idempotent: true,
+    cost: 5,
+  },
   /** What the keeper has of each bundle: nothing, the first `received` bytes, all of them, or all and signed for. */
   status: {
     request: z.strictObject({ datasetId: bytes32, bundleIndices }),

@@ -7,6 +7,7 @@ import { cellBytes, proofBytes, type ShardMethods, shardProtocol } from "./shard
 
 export type OfferRequest = RequestOf<ShardMethods["offer"]>;
 export type OfferResponse = ResponseOf<ShardMethods["offer"]>;
+export type ManifestRequest = RequestOf<ShardMethods["manifest"]>;
 export type StatusRequest = RequestOf<ShardMethods["status"]>;
 export type StatusResponse = ResponseOf<ShardMethods["status"]>;
 export type PutRequest = RequestOf<ShardMethods["put"]>;
@@ -38,6 +39,8 @@ export type Caller = {
 export interface ShardService {
   /** `manifest` is undefined when the client sent only the CID. */
   offer(request: OfferRequest, manifest: Uint8Array | undefined, caller: Caller): Promise<OfferResponse>;
+  /** The manifest of a dataset of which this node holds bundles; BlobNotFoundError when it holds none. */
+  manifest(request: ManifestRequest, caller: Caller): Promise<Uint8Array>;
   status(request: StatusRequest, caller: Caller): Promise<StatusResponse>;
   /** `body` holds `bodyLength` bytes unless the connection breaks, and then throws; what came before may be kept. */
   put(
@@ -78,6 +81,10 @@ function handlersOf(service: ShardService): Handlers<ShardMethods> {
       return {
         result: await told(service.offer(request, manifest.length === 0 ? undefined : manifest, context)),
       };
+    },
+    manifest: async (request, context) => {
+      const bytes = await told(service.manifest(request, context));
+      return { result: {}, body: { length: bytes.length, bytes: [bytes] } };
     },
     status: async (request, context) => ({ result: await told(service.status(request, context)) }),
     put: async (request, context) => {

@@ -7,7 +7,7 @@ const highWater = 1 << 20;
 /** More than any window a peer may have been granted: pausing must never overflow. */
 const readBufferLimit = 32 << 20;
 /** Bytes in a millisecond that a body must at least come in, averaged over the whole of it. */
-const slowestRate = 16;
+export const slowestRate = 16;
 
 /** Exact reads and writes on a libp2p stream, with back-pressure both ways and a limit on silence. */
 export class StreamIO {

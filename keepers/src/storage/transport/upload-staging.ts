@@ -13,7 +13,7 @@ const namePattern = /^(0x[0-9a-f]{64})-(\d{1,10})$/;
  */
 export class UploadStaging {
   readonly #directory: string;
-  readonly #busy = new Set<string>();
+  readonly #turns = new Map<string, Promise<void>>();
 
   private constructor(directory: string) {
     this.#directory = directory;
@@ -26,19 +26,14 @@ export class UploadStaging {
 
   /** How many bytes of a bundle are here; 0 when none. */
   async received(bundle: StagedBundle): Promise<number> {
-    try {
-      return (await stat(this.#path(bundle))).size;
-    } catch (error) {
-      if (isAbsent(error)) return 0;
-      throw error;
-    }
+    return sizeOf(this.#path(bundle));
   }
 
   /**
-   * Appends to a bundle. When `body` throws, what came before stays.
+   * Appends to a bundle, after any earlier upload of it has ended; bytes that are here already are skipped. When `body`
+   * throws, what came before stays.
    * @returns how many bytes are here now
-   * @throws RefusalError when `offset` is not where the bundle ends here, more than `total` bytes come, or another
-   *   upload of it is under way; StorageFullError
+   * @throws RefusalError when `offset` leaves a gap or more than `total` bytes come; StorageFullError
    */
   async append(
     bundle: StagedBundle,
@@ -47,32 +42,18 @@ export class UploadStaging {
     body: AsyncIterable<Uint8Array>,
   ): Promise<number> {
     const path = this.#path(bundle);
-    if (this.#busy.has(path)) throw new RefusalError("busy", "the bundle is being uploaded already");
-    this.#busy.add(path);
+    const turn = (this.#turns.get(path) ?? Promise.resolve()).then(() =>
+      this.#append(path, offset, total, body),
+    );
+    const settled = turn.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#turns.set(path, settled);
     try {
-      const known = await this.received(bundle);
-      if (offset !== known)
-        throw new RefusalError("bad-request", `the upload goes on at byte ${known}, not ${offset}`);
-      const file = await open(path, "a", 0o600);
-      let size = known;
-      try {
-        for await (const piece of body) {
-          if (size + piece.length > total)
-            throw new RefusalError("bad-request", "more bytes than the bundle has");
-          await file.appendFile(piece);
-          size += piece.length;
-        }
-      } finally {
-        await file.sync();
-        await file.close();
-      }
-      return size;
-    } catch (error) {
-      const full =
-        error instanceof Error && "code" in error && /^(ENOSPC|EDQUOT|EFBIG)$/.test(String(error.code));
-      throw full ? new StorageFullError(this.#directory, { cause: error }) : error;
+      return await turn;
     } finally {
-      this.#busy.delete(path);
+      if (this.#turns.get(path) === settled) this.#turns.delete(path);
     }
   }
 
@@ -96,6 +77,38 @@ export class UploadStaging {
     });
   }
 
+  async #append(
+    path: string,
+    offset: number,
+    total: number,
+    body: AsyncIterable<Uint8Array>,
+  ): Promise<number> {
+    let size = await sizeOf(path);
+    if (offset > size)
+      throw new RefusalError("bad-request", `the upload goes on at byte ${size}, not ${offset}`);
+    try {
+      const file = await open(path, "a", 0o600);
+      try {
+        let position = offset;
+        for await (const piece of body) {
+          const fresh = piece.subarray(Math.min(piece.length, Math.max(0, size - position)));
+          position += piece.length;
+          if (position > total) throw new RefusalError("bad-request", "more bytes than the bundle has");
+          await file.appendFile(fresh);
+          size += fresh.length;
+        }
+      } finally {
+        await file.sync();
+        await file.close();
+      }
+      return size;
+    } catch (error) {
+      const full =
+        error instanceof Error && "code" in error && /^(ENOSPC|EDQUOT|EFBIG)$/.test(String(error.code));
+      throw full ? new StorageFullError(this.#directory, { cause: error }) : error;
+    }
+  }
+
   #path({ datasetId, bundleIndex }: StagedBundle): string {
     const name = `${datasetId}-${bundleIndex}`;
     if (!namePattern.test(name)) throw new RefusalError("bad-request", "not a bundle's name");
@@ -103,6 +116,11 @@ export class UploadStaging {
   }
 }
 
-function isAbsent(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return 0;
+    throw error;
+  }
 }

@@ -40,6 +40,10 @@ export function serviceOver(
           })),
       };
     },
+    async manifest({ datasetId: asked }) {
+      if (asked !== datasetId) throw new BlobNotFoundError(`manifest of ${asked}`, "memory");
+      return new TextEncoder().encode("a manifest");
+    },
     async status({ bundleIndices }, caller) {
       note(caller);
       return {
