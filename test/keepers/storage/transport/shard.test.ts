@@ -77,6 +77,11 @@ describe("shard protocol", () => {
       accepted: [1],
       refused: [{ bundleIndex: 200, reason: "no-space", detail: String(manifest.length) }],
     });
+    same(await client.manifest({ datasetId }), new TextEncoder().encode("a manifest"));
+    await assert.rejects(
+      client.manifest({ datasetId: `0x${"cd".repeat(32)}` }),
+      (error) => error instanceof RefusalError && error.code === "not-found",
+    );
     const before = await client.status({ datasetId, bundleIndices: [1] });
     assert.deepEqual(before, { bundles: [{ bundleIndex: 1, state: "absent", received: 0 }] });
     const progress: number[] = [];
