@@ -4,8 +4,14 @@ pragma solidity ^0.8.28;
 /// @title Public randomness that nobody who profits can choose, grind or withhold
 /// @notice A request is bound to randomness that does not exist yet when the request is made. Implementations: drand
 /// (threshold BLS on BN254), Chainlink VRF v2.5, commit–reveal among staked operators.
-/// `seed = keccak256(abi.encode(domain, requestId, raw))`, where `raw` is the implementation's random value.
+/// `seed = keccak256(abi.encode(domain, requestId, raw))`, where `raw` is the implementation's random value and
+/// `domain = keccak256(abi.encode("assay/beacon", chainId, address(beacon)))`.
 interface IRandomnessBeacon {
+    /// @notice Thrown when a request id was never given out.
+    error UnknownRequest(uint256 requestId);
+    /// @notice Thrown when a request is redrawn although its randomness is there, or may still come in time.
+    error RedrawNotDue(uint256 requestId, uint64 dueAt);
+
     event RandomnessRequested(uint256 indexed requestId, address indexed requester, uint64 earliest);
     event RandomnessRedrawn(uint256 indexed requestId, uint64 earliest);
     event RandomnessReady(uint256 indexed requestId, bytes32 seed);
