@@ -16,7 +16,10 @@ export const indexEntryBytes = 16;
 
 const maxFields = 64;
 const maxDimensions = 8;
-const maxColumns = 4096;
+/** Most columns of a CSV file. */
+export const maxColumns = 4096;
+/** Longest header row that a manifest keeps, in UTF-16 code units. */
+export const maxHeaderLength = 8192;
 
 const size = z.int().min(1).max(maxObjectSize);
 const fileName = z
@@ -48,7 +51,12 @@ const csvOrigin = z.strictObject({
   kind: z.literal("csv"),
   file: fileName,
   delimiter: z.enum([",", ";", "\t", "|"]),
-  header: z.array(columnName).max(maxColumns).nullable(),
+  /** Names of all columns; null when the file has none, or more than {@link maxHeaderLength} holds. */
+  header: z
+    .array(columnName)
+    .max(maxColumns)
+    .refine((names) => headerLength(names) <= maxHeaderLength, `is longer than ${maxHeaderLength} characters`)
+    .nullable(),
   /** Column of the label in the file; null when there is none. */
   labelColumn: z.int().min(0).max(maxColumns).nullable(),
 });
@@ -82,6 +90,11 @@ export type Field = z.infer<typeof field>;
 export type RecordsFormat = z.infer<typeof records>;
 export type PackedFormat = z.infer<typeof packed>;
 export type DatasetFormat = z.infer<typeof formatSchema>;
+
+/** Characters that a header row takes in a manifest, without escapes. */
+export function headerLength(names: readonly string[]): number {
+  return names.reduce((sum, name) => sum + name.length + 3, 0);
+}
 
 /** Number of values of a field. */
 export function fieldLength(shape: readonly number[]): number {

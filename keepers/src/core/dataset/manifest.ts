@@ -8,12 +8,12 @@ import { canonicalJson } from "./canonical-json.ts";
 import { formatProblem, formatSchema } from "./format.ts";
 import { type DatasetLayout, datasetLayout } from "./layout.ts";
 import { fileNameProblem } from "./names.ts";
-import { maxBundles, maxDataShards, maxObjectSize, maxShards } from "./shape.ts";
+import { cellBytes, maxBundles, maxDataShards, maxObjectSize, maxShards } from "./shape.ts";
 
-/** Longest manifest in bytes. */
-export const maxManifestBytes = 4 * 1024 * 1024;
+/** Longest manifest in bytes: one block of the blob layout, so that its digest is its CID. */
+export const maxManifestBytes = 512 * cellBytes;
 /** Most recipients of a dataset's key. */
-export const maxRecipients = 256;
+export const maxRecipients = 64;
 /** The order of BN254's scalar field: Poseidon roots lie below it. */
 const scalarFieldOrder = 21888242871839275222246405745257275088548364400416034343698204186575808495617n;
 
@@ -70,7 +70,7 @@ const manifestSchema = z.strictObject({
     })
     .nullable(),
   licence: text(256),
-  description: text(16384),
+  description: text(4096),
 });
 
 /** What a dataset is: shape, roots, format, encryption, licence (storage protocol, section 3). */
@@ -191,7 +191,7 @@ function assertSize(bytes: Uint8Array): void {
   throw new BadInputError(
     `The manifest has ${bytes.length} bytes; at most ${maxManifestBytes} are allowed.`,
     {
-      next: "Shorten its description, or split the dataset.",
+      next: "Shorten its description or its header, wrap the key for fewer recipients, or split the dataset.",
     },
   );
 }

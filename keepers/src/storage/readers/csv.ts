@@ -4,6 +4,9 @@ import {
   dtypeBytes,
   type Field,
   fieldLength,
+  headerLength,
+  maxColumns,
+  maxHeaderLength,
   type RecordsFormat,
 } from "../../core/dataset/format.ts";
 import { fits, writeField } from "../../core/dataset/records.ts";
@@ -27,8 +30,6 @@ export type CsvOptions = {
   maxBytes?: number;
 };
 
-const maxColumns = 4096;
-
 /** What the first pass over the file finds. */
 type CsvSchema = {
   rows: number;
@@ -43,7 +44,7 @@ type Row = { cells: string[]; line: number };
 
 /**
  * Reads a CSV file of numbers, packed with gzip or not: a record is one row, its inputs followed by its label. The file
- * is read once to find the number types, then for the objects.
+ * is read once to find the number types, then for the objects. A header of more than 8,192 characters is not kept.
  * @throws BadInputError that names file and line when a cell is no number, rows differ in length, or a quote is open.
  */
 export async function readCsv(path: string, options: CsvOptions = {}): Promise<DatasetSource> {
@@ -53,7 +54,9 @@ export async function readCsv(path: string, options: CsvOptions = {}): Promise<D
     (sum, field) => sum + fieldLength(field.shape) * dtypeBytes[field.dtype],
     0,
   );
-  const { header, labelColumn } = schema;
+  const { labelColumn } = schema;
+  const header =
+    schema.header !== null && headerLength(schema.header) <= maxHeaderLength ? schema.header : null;
   const format: RecordsFormat = {
     kind: "records",
     fields,
@@ -62,8 +65,12 @@ export async function readCsv(path: string, options: CsvOptions = {}): Promise<D
 
   async function* objects(): AsyncGenerator<Uint8Array> {
     let rows = 0;
+    let headerDue = schema.header !== null;
     for await (const { cells, line } of readRows(path, options)) {
-      if (line === 1 && header !== null) continue;
+      if (headerDue) {
+        headerDue = false;
+        continue;
+      }
       rows++;
       const values = cells.map((cell, column) => cellNumber(path, line, column, cell));
       if (values.length !== schema.columns || rows > schema.rows)

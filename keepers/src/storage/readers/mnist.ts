@@ -85,7 +85,7 @@ export async function downloadMnist(
 }
 
 async function findFile(file: MnistFile, options: MnistOptions): Promise<string> {
-  const directory = options.directory ?? process.env["ASSAY_DATA"];
+  const directory = options.directory ?? process.env.ASSAY_DATA;
   for (const folder of directory === undefined ? [] : [join(directory, "mnist"), directory]) {
     for (const name of [file.name, `${file.name}.gz`]) {
       const path = join(folder, name);
@@ -111,6 +111,6 @@ async function fetchFile(file: MnistFile, options: MnistOptions): Promise<string
 }
 
 function defaultCache(): string {
-  const cache = process.env["XDG_CACHE_HOME"] ?? process.env["LOCALAPPDATA"] ?? join(homedir(), ".cache");
+  const cache = process.env.XDG_CACHE_HOME ?? process.env.LOCALAPPDATA ?? join(homedir(), ".cache");
   return join(cache, "assay", "mnist");
 }
