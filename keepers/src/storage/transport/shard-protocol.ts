@@ -81,7 +81,10 @@ export const shardProtocol = defineProtocol("/assay/shard/1.0.0", {
     idempotent: true,
     cost: 1,
   },
-  /** Sends bytes of an accepted bundle from `offset` on; the answer says how many the keeper has now. */
+  /**
+   * Sends bytes of an accepted bundle from `offset` on, maybe none; the answer says how many the keeper has now. With the
+   * last one it keeps the bundle, or refuses it.
+   */
   put: {
     request: z.strictObject({
       ...bundle,

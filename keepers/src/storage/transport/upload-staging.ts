@@ -30,21 +30,12 @@ export class UploadStaging {
   }
 
   /**
-   * Appends to a bundle, after any earlier upload of it has ended; bytes that are here already are skipped. When `body`
-   * throws, what came before stays.
-   * @returns how many bytes are here now
-   * @throws RefusalError when `offset` leaves a gap or more than `total` bytes come; StorageFullError
+   * Runs an action on a bundle after all earlier ones on it have ended. An upload that goes on after a broken connection
+   * must wait here for the remains of the broken one, and a finished bundle must be stored and removed in the same turn.
    */
-  async append(
-    bundle: StagedBundle,
-    offset: number,
-    total: number,
-    body: AsyncIterable<Uint8Array>,
-  ): Promise<number> {
+  async exclusive<T>(bundle: StagedBundle, action: () => Promise<T>): Promise<T> {
     const path = this.#path(bundle);
-    const turn = (this.#turns.get(path) ?? Promise.resolve()).then(() =>
-      this.#append(path, offset, total, body),
-    );
+    const turn = (this.#turns.get(path) ?? Promise.resolve()).then(action);
     const settled = turn.then(
       () => undefined,
       () => undefined,
@@ -57,32 +48,19 @@ export class UploadStaging {
     }
   }
 
-  /** All bytes that are here. */
-  async read(bundle: StagedBundle): Promise<Uint8Array> {
-    return readFile(this.#path(bundle));
-  }
-
-  /** Forgets a bundle: it was stored for good, or its bytes were wrong. */
-  async remove(bundle: StagedBundle): Promise<void> {
-    await rm(this.#path(bundle), { force: true });
-  }
-
-  /** The bundles that are here. */
-  async list(): Promise<StagedBundle[]> {
-    return (await readdir(this.#directory)).flatMap((name) => {
-      const [, datasetId, bundleIndex] = namePattern.exec(name) ?? [];
-      return datasetId === undefined
-        ? []
-        : [{ datasetId: datasetId as `0x${string}`, bundleIndex: Number(bundleIndex) }];
-    });
-  }
-
-  async #append(
-    path: string,
+  /**
+   * Appends to a bundle, inside {@link exclusive}; bytes that are here already are skipped. When `body` throws, what
+   * came before stays.
+   * @returns how many bytes are here now
+   * @throws RefusalError when `offset` leaves a gap or more than `total` bytes come; StorageFullError
+   */
+  async append(
+    bundle: StagedBundle,
     offset: number,
     total: number,
     body: AsyncIterable<Uint8Array>,
   ): Promise<number> {
+    const path = this.#path(bundle);
     let size = await sizeOf(path);
     if (offset > size)
       throw new RefusalError("bad-request", `the upload goes on at byte ${size}, not ${offset}`);
@@ -107,6 +85,26 @@ export class UploadStaging {
         error instanceof Error && "code" in error && /^(ENOSPC|EDQUOT|EFBIG)$/.test(String(error.code));
       throw full ? new StorageFullError(this.#directory, { cause: error }) : error;
     }
+  }
+
+  /** All bytes that are here. */
+  async read(bundle: StagedBundle): Promise<Uint8Array> {
+    return readFile(this.#path(bundle));
+  }
+
+  /** Forgets a bundle: it was stored for good, or its bytes were wrong. */
+  async remove(bundle: StagedBundle): Promise<void> {
+    await rm(this.#path(bundle), { force: true });
+  }
+
+  /** The bundles that are here. */
+  async list(): Promise<StagedBundle[]> {
+    return (await readdir(this.#directory)).flatMap((name) => {
+      const [, datasetId, bundleIndex] = namePattern.exec(name) ?? [];
+      return datasetId === undefined
+        ? []
+        : [{ datasetId: datasetId as `0x${string}`, bundleIndex: Number(bundleIndex) }];
+    });
   }
 
   #path({ datasetId, bundleIndex }: StagedBundle): string {

@@ -68,11 +68,15 @@ export function serviceOver(
         bundles.set(request.bundleIndex, await collect(body));
         return { received: request.offset + bodyLength };
       }
-      const received = await staging.append(request, request.offset, request.total, body);
-      if (received === request.total) {
-        bundles.set(request.bundleIndex, await staging.read(request));
-        await staging.remove(request);
-      }
+      const received = await staging.exclusive(request, async () => {
+        if (bundles.has(request.bundleIndex)) return request.total;
+        const size = await staging.append(request, request.offset, request.total, body);
+        if (size === request.total) {
+          bundles.set(request.bundleIndex, await staging.read(request));
+          await staging.remove(request);
+        }
+        return size;
+      });
       return { received };
     },
     async commit({ validUntil }, caller) {

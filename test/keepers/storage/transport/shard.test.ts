@@ -267,8 +267,11 @@ describe("shard protocol", () => {
     cut = () => clientHost.getConnections()[0]?.abort(new Error("cut"));
     await client.put({ datasetId, bundleIndex: 3, bytes });
     same(bundles.get(3)!, bytes);
-    assert.equal(offsets.length, 2);
-    assert.ok(offsets[1]! > 2_000_000 && offsets[1]! < bytes.length, `went on at ${offsets[1]}`);
+    assert.equal(offsets[0], 0);
+    assert.ok(
+      offsets.length > 1 && offsets.slice(1).every((offset) => offset > 1_000_000),
+      `went on at ${offsets}`,
+    );
     assert.deepEqual(await staging.list(), []);
   });
 

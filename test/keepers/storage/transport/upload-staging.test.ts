@@ -42,12 +42,13 @@ test("what came before the connection broke is kept, and the next upload waits f
   const broken = new Promise<never>((_, reject) => {
     fail = reject;
   });
+  broken.catch(() => undefined);
   async function* half(): AsyncIterable<Uint8Array> {
     yield bytes.subarray(0, 400);
     await broken;
   }
-  const first = staging.append(bundle, 0, 1000, half());
-  const second = staging.append(bundle, 0, 1000, pieces(bytes));
+  const first = staging.exclusive(bundle, () => staging.append(bundle, 0, 1000, half()));
+  const second = staging.exclusive(bundle, () => staging.append(bundle, 0, 1000, pieces(bytes)));
   fail(new Error("cut"));
   await assert.rejects(first, /cut/);
   assert.equal(await second, 1000);
