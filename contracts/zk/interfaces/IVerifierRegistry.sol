@@ -6,23 +6,47 @@ pragma solidity ^0.8.28;
 /// Verification answers false, never true, for anything malformed: inputs ≥ r, coordinates ≥ p, points off the curve
 /// or outside the subgroup, the point at infinity, a wrong number of inputs, a precompile that fails.
 interface IVerifierRegistry {
-    event KeyRegistered(bytes32 indexed keyHash, bytes32 indexed circuit, bool development, uint256 inputs, address data);
+    /// @notice Thrown when a key's length is not 448 + 64·(inputs + 1) bytes, or it has more than 64 inputs.
+    error InvalidKeyLength(uint256 length);
+    /// @notice Thrown when a point of a key is at infinity, off the curve, outside the subgroup or not canonical.
+    error InvalidKeyPoint();
+    /// @notice Thrown when a key is registered twice.
+    error KeyExists(bytes32 keyHash);
+    /// @notice Thrown when a development key is registered on a chain that others can see.
+    error DevelopmentKeyOnPublicChain(uint256 chainId);
+
+    event KeyRegistered(
+        bytes32 indexed keyHash,
+        bytes32 indexed circuit,
+        bool development,
+        uint256 inputs,
+        address data
+    );
 
     /// @notice Stores a verifying key (layout: docs/storage-protocol.md section 7). Only authorised accounts.
     /// Development keys are refused on every chain id that is not a local one (31337, 1337).
-    function register(bytes32 circuit, bool development, bytes calldata key) external returns (bytes32 keyHash);
+    function register(
+        bytes32 circuit,
+        bool development,
+        bytes calldata key
+    ) external returns (bytes32 keyHash);
 
-    function keyInfo(bytes32 keyHash)
-        external
-        view
-        returns (address data, bytes32 circuit, bool development, uint256 inputs);
+    /// @notice Where a key is and what it is for; zeros when it is not registered.
+    function keyInfo(
+        bytes32 keyHash
+    ) external view returns (address data, bytes32 circuit, bool development, uint256 inputs);
 
-    /// @notice Verifies a 256-byte proof.
-    function verify(bytes32 keyHash, uint256[8] calldata proof, uint256[] calldata inputs) external view returns (bool);
+    /// @notice Verifies a 256-byte proof. False, too, for a development key once the chain id is not a local one.
+    function verify(
+        bytes32 keyHash,
+        uint256[8] calldata proof,
+        uint256[] calldata inputs
+    ) external view returns (bool);
 
     /// @notice Verifies a 128-byte proof (decompression costs modexp calls: optional entry point).
-    function verifyCompressed(bytes32 keyHash, uint256[4] calldata proof, uint256[] calldata inputs)
-        external
-        view
-        returns (bool);
+    function verifyCompressed(
+        bytes32 keyHash,
+        uint256[4] calldata proof,
+        uint256[] calldata inputs
+    ) external view returns (bool);
 }
