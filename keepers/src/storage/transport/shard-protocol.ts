@@ -3,7 +3,7 @@ import { maxBlobBytes } from "../backends/blob-cid.ts";
 import { defineProtocol } from "./rpc.ts";
 
 /** The longest manifest, as docs/storage-protocol.md section 3 has it. */
-export const maxManifestBytes = 4 * 1024 * 1024;
+export const maxManifestBytes = 253_952;
 /** Cells in one request, and their proofs' longest path. */
 export const maxCellsAsked = 64;
 export const cellBytes = 496;
@@ -30,9 +30,17 @@ export const refusalReasons = ["no-space", "price", "policy", "already-full", "b
  * the bundle's index; bytes travel in bodies. Numbers above 2^53 travel as decimal strings, hashes as 0x-hex.
  */
 export const shardProtocol = defineProtocol("/assay/shard/1.0.0", {
-  /** Proposes bundles to a keeper. The body is the manifest's bytes; empty when only its CID is given. */
+  /**
+   * Proposes bundles to a keeper. The body is the manifest's bytes; empty when only its CID is given. The owner makes
+   * the dataset's id checkable: it is a hash over owner and manifest.
+   */
   offer: {
-    request: z.strictObject({ datasetId: bytes32, manifestCid: z.string().max(128), bundleIndices }),
+    request: z.strictObject({
+      datasetId: bytes32,
+      owner: hex(20),
+      manifestCid: z.string().max(128),
+      bundleIndices,
+    }),
     response: z.strictObject({
       accepted: z.array(uint32).max(maxBundlesNamed),
       refused: z

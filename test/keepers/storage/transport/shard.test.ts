@@ -19,7 +19,7 @@ import {
 import { createHost, type Host } from "../../../../keepers/src/storage/transport/host.ts";
 import type { ServerOptions } from "../../../../keepers/src/storage/transport/rpc-server.ts";
 import { type ConnectOptions, ShardClient } from "../../../../keepers/src/storage/transport/shard-client.ts";
-import { shardProtocol } from "../../../../keepers/src/storage/transport/shard-protocol.ts";
+import { maxManifestBytes, shardProtocol } from "../../../../keepers/src/storage/transport/shard-protocol.ts";
 import { ShardServer, type ShardService } from "../../../../keepers/src/storage/transport/shard-service.ts";
 import { UploadStaging } from "../../../../keepers/src/storage/transport/upload-staging.ts";
 import { generator } from "../random.ts";
@@ -63,6 +63,7 @@ const same = (actual: Uint8Array, expected: Uint8Array): void => {
 };
 
 const bytes = generator(3).bytes(maxBlobBytes);
+const owner = `0x${"0a".repeat(20)}` as const;
 const manifestCid = "bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e";
 
 describe("shard protocol", () => {
@@ -71,8 +72,8 @@ describe("shard protocol", () => {
     const service = serviceOver(bundles);
     const { client, clientHost, server } = await pair(service);
     assert.equal(client.peer, server.peerId.toString());
-    const manifest = generator(4).bytes(4 * 1024 * 1024);
-    const offered = await client.offer({ datasetId, manifestCid, bundleIndices: [1, 200] }, manifest);
+    const manifest = generator(4).bytes(maxManifestBytes);
+    const offered = await client.offer({ datasetId, owner, manifestCid, bundleIndices: [1, 200] }, manifest);
     assert.deepEqual(offered, {
       accepted: [1],
       refused: [{ bundleIndex: 200, reason: "no-space", detail: String(manifest.length) }],
@@ -344,7 +345,11 @@ describe("shard server against broken and hostile peers", () => {
     ["a body where none belongs", header({ ...get, body: 1 })],
     [
       "an oversized manifest",
-      header({ method: "offer", params: { datasetId, manifestCid, bundleIndices: [1] }, body: 4194305 }),
+      header({
+        method: "offer",
+        params: { datasetId, owner, manifestCid, bundleIndices: [1] },
+        body: maxManifestBytes + 1,
+      }),
     ],
     [
       "an oversized bundle",
