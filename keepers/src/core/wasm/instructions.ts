@@ -107,6 +107,12 @@ export const v128 = {
   load: load("v128", simd(0), 4),
   load64Splat: load("v128", simd(10), 3),
   store: store("v128", simd(11), 4),
+  load32Splat: load("v128", simd(9), 2),
+  /** Stores the lower of two 64-bit lanes. */
+  store64Low: (address: I32, value: V128, offset = 0): Statement => {
+    const plain = store("v128", simd(91), 3)(address, value, offset);
+    return { code: [...plain.code, 0] };
+  },
   zero: new Expression("v128", [...simd(12), ...new Array<number>(16).fill(0)]),
   and: same("v128", simd(78)),
   or: same("v128", simd(80)),
@@ -126,7 +132,14 @@ export const i8x16 = {
   },
 };
 
+export const i32x4 = {
+  add: same("v128", simd(174)),
+  mul: same("v128", simd(181)),
+};
+
 export const i64x2 = {
+  /** Products of the two lower signed 32-bit lanes. */
+  extmulLowI32x4S: same("v128", simd(220)),
   splat: unary("v128", simd(18), "i64"),
   extractLane: (a: V128, index: number): I64 => apply("i64", [...simd(29), lane(index, 2)], [a], ["v128"]),
   add: same("v128", simd(206)),
