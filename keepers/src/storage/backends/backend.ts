@@ -42,7 +42,7 @@ export interface BlobStore {
    * @throws BlobNotFoundError, BadRangeError, WrongBytesError, BackendUnavailableError; the signal's reason
    */
   get(cid: CID, options?: GetOptions): AsyncIterable<Uint8Array>;
-  /** Whether this store itself holds the whole blob; asks nobody else. */
+  /** Whether this store itself holds the blob, by its own word; asks nobody else. Only `get` verifies. */
   has(cid: CID, options?: CallOptions): Promise<boolean>;
   /** Forgets a blob. Returns whether it was there. */
   delete(cid: CID, options?: CallOptions): Promise<boolean>;

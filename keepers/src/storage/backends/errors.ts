@@ -101,3 +101,16 @@ export class AccessDeniedError extends AssayError {
     });
   }
 }
+
+/** The store does not understand the request: asking again does not help. */
+export class RejectedRequestError extends AssayError {
+  override readonly name: string = "RejectedRequestError";
+
+  constructor(where: string, detail: string, options: AssayErrorOptions = {}) {
+    super(`${where} rejected the request: ${detail}`, {
+      next: "Check the endpoint, region and bucket; the same request will be rejected again.",
+      exitCode: exitCode.configuration,
+      ...options,
+    });
+  }
+}

@@ -1,6 +1,8 @@
 import { z } from "zod";
+import { AssayError, exitCode } from "../../core/errors.ts";
 import type { Host } from "../transport/host.ts";
 import type { BlobStore } from "./backend.ts";
+import type { S3Credentials } from "./s3.ts";
 
 const milliseconds = z.int().min(1).max(3_600_000);
 
@@ -14,6 +16,15 @@ export const storageConfig = z.discriminatedUnion("kind", [
     listen: z.array(z.string()).optional(),
     fetchTimeout: milliseconds.optional(),
   }),
+  z.strictObject({
+    kind: z.literal("s3"),
+    endpoint: z.url({ protocol: /^https?$/ }),
+    region: z.string().min(1).optional(),
+    bucket: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/),
+    prefix: z.string().max(512).optional(),
+    timeout: milliseconds.optional(),
+    attempts: z.int().min(1).max(20).optional(),
+  }),
 ]);
 
 export type StorageConfig = z.input<typeof storageConfig>;
@@ -22,6 +33,8 @@ export type StorageConfig = z.input<typeof storageConfig>;
 export type BackendResources = {
   /** The keeper's libp2p node, which helia then shares. */
   host?: Host;
+  /** Needed for s3; from the keystore or the environment. */
+  s3Credentials?: S3Credentials;
 };
 
 /** Opens the store a configuration names. Each implementation is loaded only when it is asked for. */
@@ -34,6 +47,21 @@ export async function openBackend(
     case "fs":
       return (await import("./file-system.ts")).FileSystemStore.open(config.directory);
     case "helia":
-      return (await import("./helia.ts")).HeliaStore.open({ ...config, ...resources });
+      return (await import("./helia.ts")).HeliaStore.open({
+        ...config,
+        ...(resources.host === undefined ? {} : { host: resources.host }),
+      });
+    case "s3": {
+      const credentials = required(resources.s3Credentials, "an access key and its secret");
+      return new (await import("./s3.ts")).S3Store({ ...config, credentials });
+    }
   }
+}
+
+function required<T>(value: T | undefined, what: string): T {
+  if (value !== undefined) return value;
+  throw new AssayError(`this kind of storage needs ${what}`, {
+    next: "Put it into the keeper's keystore or environment.",
+    exitCode: exitCode.configuration,
+  });
 }
