@@ -2,8 +2,10 @@
 pragma solidity ^0.8.28;
 
 /// @title Who holds which bundle: signed receipts, locked stake, surrender, repair, covers
-/// INV-1: Σ open bounties == token.balanceOf(this)
+/// INV-1: Σ open bounties + Σ credits == token.balanceOf(this), tokens sent here unasked aside
 /// INV-2: a bundle has at most one holder; within a segment all holders differ
+/// INV-3: an open bounty, and what the reporter got with it, never exceed half of one missed audit's penalty
+/// INV-4: staking.lockedBy(operator, this) == Σ bundleStake of the bundles the operator holds
 interface IBundleRegistry {
     /// @dev EIP-712 receipt, see docs/storage-protocol.md section 5.
     struct Receipt {
@@ -23,14 +25,20 @@ interface IBundleRegistry {
     }
 
     struct Holding {
+        /// 0 when nobody holds the bundle.
         address operator;
         /// First epoch the operator answers for.
         uint32 since;
+        /// First epoch that was not paid yet when the operator took the bundle. Once the deadlines of the epochs
+        /// before it are over, the operator may surrender without a penalty.
+        uint32 until;
         uint16 cells;
         uint32 bundleIndex;
+        /// Counts the holders of this bundle, modulo 256.
+        uint8 tenure;
         bytes32 datasetId;
         uint256 poseidonRoot;
-        /// Cover the bundle belongs to from `coverSince` on; 0 when none.
+        /// Cover the bundle belongs to from `coverSince` on (the latest one); 0 when none.
         bytes32 coverId;
         uint32 coverSince;
     }
@@ -44,6 +52,44 @@ interface IBundleRegistry {
         bytes32 cellsHash;
     }
 
+    /// @notice Thrown when a receipt is past its time, or promises for longer than a day ahead.
+    error ReceiptNotValid(uint64 validUntil, uint64 present, uint64 latest);
+    /// @notice Thrown when the operator was placed in the segment with, or left it after, this receipt's time.
+    error ReceiptOutdated(address operator, uint64 validUntil, uint64 floor);
+    /// @notice Thrown when the operator of a receipt has not signed it.
+    error WrongSignature(address operator, bytes32 digest);
+    /// @notice Thrown when the roots of a receipt are not the bundle's roots under the dataset's anchor.
+    error NotAnchored(bytes32 datasetId, uint32 bundleIndex);
+    /// @notice Thrown when a bundle index is not below the dataset's number of bundles.
+    error UnknownBundle(bytes32 datasetId, uint32 bundleIndex);
+    /// @notice Thrown when a bundle already has a holder.
+    error AlreadyHeld(bytes32 bundleId, address operator);
+    /// @notice Thrown when a bundle has no holder where one is needed.
+    error NotHeld(bytes32 bundleId);
+    /// @notice Thrown when the operator holds another bundle of the same segment.
+    error SegmentTaken(bytes32 datasetId, uint256 segment, address operator);
+    /// @notice Thrown when the operator is retired, lacks the role, or has less than `stake` unlocked.
+    error NotEligible(address operator, uint256 stake);
+    /// @notice Thrown when the dataset's placement policy refuses the operator.
+    error RefusedByPolicy(address policy, address operator);
+    /// @notice Thrown when a dataset is not active, or has no paid epoch left to hold a bundle for.
+    error NothingToHold(bytes32 datasetId, uint32 since, uint32 endEpoch);
+    /// @notice Thrown when someone else than the holder acts for it.
+    error NotHolder(bytes32 bundleId, address operator, address caller);
+    /// @notice Thrown when a bundle is released while its dataset still runs.
+    error StillOnDuty(bytes32 bundleId);
+    /// @notice Thrown when a cover has no bundles, or more than 64.
+    error WrongCoverSize(uint256 count);
+    /// @notice Thrown when a bundle's repair is not proven yet: it must first answer on its own.
+    error RepairUnproven(bytes32 bundleId);
+    /// @notice Thrown when a bundle changes covers twice in one epoch (also when it is listed twice), or more than 32
+    /// times under one holder.
+    error CoverTooSoon(bytes32 bundleId, uint32 since, uint256 covers);
+    /// @notice Thrown when the registration proof of a cover does not verify.
+    error WrongCoverProof(uint256 coveringRoot);
+    /// @notice Thrown when the audit module is named a second time.
+    error AuditAlreadySet(address audit);
+
     event BundlePlaced(
         bytes32 indexed bundleId,
         bytes32 indexed datasetId,
@@ -56,41 +102,88 @@ interface IBundleRegistry {
     event BundleVacated(bytes32 indexed bundleId, address indexed operator, bytes32 reason, uint256 bounty);
     event BundleReleased(bytes32 indexed bundleId, address indexed operator);
     event RepairPaid(bytes32 indexed bundleId, address indexed operator, uint256 amount);
-    event CoverRegistered(bytes32 indexed coverId, address indexed operator, uint256 root, bytes32[] bundleIds);
+    event CoverRegistered(
+        bytes32 indexed coverId,
+        address indexed operator,
+        uint256 root,
+        bytes32[] bundleIds
+    );
     event BountyWithdrawn(address indexed account, address indexed to, uint256 amount);
 
     /// @notice Places bundles on the operators that signed for them. Anyone may submit; partial sets are fine and the
     /// rest can follow. Reverts as a whole when one receipt is bad.
     function place(SignedReceipt[] calldata receipts) external;
 
-    /// @notice Gives a held bundle up, for less than a missed audit costs; opens its repair.
+    /// @notice Gives a held bundle up, for less than a missed audit costs; opens its repair. Costs nothing once all
+    /// epochs are settled that were paid when the operator took the bundle.
     function surrender(bytes32 bundleId) external;
 
     /// @notice Ends the duty and unlocks the stake once the dataset is past its paid epochs, closed or fraudulent.
+    /// A bounty that nobody has earned by then is burnt. Anyone may call it.
     function release(bytes32 bundleId) external;
 
-    /// @notice Registers one covering root for bundles of the caller (1 to 64), with its Groth16 proof.
-    function registerCover(bytes32[] calldata bundleIds, uint256 coveringRoot, uint256[8] calldata proof)
-        external
-        returns (bytes32 coverId);
+    /// @notice Registers one covering root for bundles of the caller (1 to 64), with its Groth16 proof. It serves from
+    /// the next epoch on. `coverId = keccak256(abi.encode(chainId, registry, operator, coveringRoot, since))`.
+    /// An operator that lost one bundle of a cover answers for the others one by one until it registers a new cover.
+    function registerCover(
+        bytes32[] calldata bundleIds,
+        uint256 coveringRoot,
+        uint256[8] calldata proof
+    ) external returns (bytes32 coverId);
 
-    /// @notice Slashes the holder for a fault and opens repair. Only the audit and retrieval modules.
+    /// @notice Slashes the holder for a fault and opens repair. Only the audit and retrieval modules. A tenth of the
+    /// unburnt part is credited to the reporter, the rest is the bounty.
     /// @return bounty what was put up for the repair
     function vacate(bytes32 bundleId, address reporter, bytes32 reason) external returns (uint256 bounty);
 
     /// @notice Pays the repairer after its first proven possession. Only the audit module.
     function settleRepair(bytes32 bundleId) external;
 
+    /// @notice Pays out what the caller has been credited: bounties and rewards of reporters.
     function withdrawBounty(address to) external returns (uint256 amount);
+
+    /// @notice Sends what was burnt to the burn sink. Anyone may call it.
+    function flushBurn() external returns (uint256 amount);
+
+    /// @notice Names the audit module, once. Only AccessManager.
+    function setAudit(address audit) external;
+
+    /// @notice Stops new placements and covers; nothing else. Only AccessManager.
+    function pause() external;
+
+    /// @notice Ends `pause`. Only AccessManager.
+    function unpause() external;
 
     function holdingOf(bytes32 bundleId) external view returns (Holding memory);
 
+    /// @notice The part of a holding that an answer needs.
+    function dutyTermsOf(
+        bytes32 bundleId
+    ) external view returns (address operator, uint32 since, uint16 cells, uint256 poseidonRoot);
+
     function coverOf(bytes32 coverId) external view returns (Cover memory);
+
+    /// @notice All covers of the present holding, in the order of the epochs from which they serve.
+    function coversOf(
+        bytes32 bundleId
+    ) external view returns (bytes32[] memory coverIds, uint32[] memory sinces);
 
     /// @notice What one proof answers for this bundle at this epoch: the bundle itself or its cover.
     function dutyOf(bytes32 bundleId, uint32 epoch) external view returns (bytes32 dutyId);
 
     function bountyOf(bytes32 bundleId) external view returns (uint256);
 
+    function creditOf(address account) external view returns (uint256);
+
+    /// @notice Receipts of this operator for this segment must expire later than that.
+    function receiptFloorOf(
+        bytes32 datasetId,
+        uint256 segment,
+        address operator
+    ) external view returns (uint64);
+
     function bundleIdOf(bytes32 datasetId, uint32 bundleIndex) external view returns (bytes32);
+
+    /// @notice EIP-712 digest that the operator signs.
+    function receiptDigest(Receipt calldata receipt) external view returns (bytes32);
 }

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 /// @title Append-only anchors of datasets, with the uploader's bond and the fees that pay the audits
-/// INV-1: Σ bond + Σ feeBalance + Σ credits == token.balanceOf(this)
+/// INV-1: Σ bond + Σ feeBalance + Σ credits == token.balanceOf(this), tokens sent here unasked aside
 /// INV-2: an anchor's committed fields never change
 interface IDatasetRegistry {
     enum Status {
@@ -42,24 +42,64 @@ interface IDatasetRegistry {
     struct Dataset {
         address owner;
         Status status;
+        uint32 bundles;
+        /// Bundles that an operator holds at present.
+        uint32 held;
         Shape shape;
         bytes32 manifestHash;
         bytes32 objectRoot;
         bytes32 bundlesRoot;
         bytes32 previous;
         uint96 bond;
-        uint96 feePerAudit;
         /// Stake an operator locks per bundle.
         uint96 bundleStake;
-        /// Part of `bundleStake` lost for a missed audit, and for a surrender.
-        uint96 missPenalty;
-        uint96 surrenderPenalty;
-        uint96 feeBalance;
         uint32 firstEpoch;
         /// First epoch that is not paid any more.
         uint32 endEpoch;
-        uint32 bundles;
+        /// Part of `bundleStake` lost for a missed audit, and for a surrender.
+        uint96 missPenalty;
+        uint96 surrenderPenalty;
+        uint96 feePerAudit;
+        uint96 feeBalance;
+        /// Placement policy (IPlacementPolicy), or 0: the uploader's proposal stands.
+        address policy;
     }
+
+    /// @dev What new datasets take over.
+    struct Parameters {
+        uint96 bondPerBundle;
+        uint96 bundleStake;
+        uint96 missPenalty;
+        uint96 surrenderPenalty;
+        address policy;
+    }
+
+    /// @notice Thrown when a shape breaks a limit: `value` of the named field must lie in [low, high].
+    error InvalidShape(bytes32 field, uint256 value, uint256 low, uint256 high);
+    /// @notice Thrown when a parameter is outside its hard bounds.
+    error OutOfBounds(bytes32 parameter, uint256 value, uint256 low, uint256 high);
+    /// @notice Thrown when the lists of roots do not have one entry per bundle.
+    error WrongRootCount(uint256 poseidonRoots, uint256 transportRoots, uint256 bundles);
+    /// @notice Thrown when a possession root is no element of the proofs' scalar field.
+    error RootNotInField(uint256 bundleIndex, bytes32 root);
+    /// @notice Thrown when the same owner anchors the same manifest twice.
+    error AlreadyAnchored(bytes32 datasetId);
+    /// @notice Thrown when there is no such dataset.
+    error UnknownDataset(bytes32 datasetId);
+    /// @notice Thrown when a dataset is not in the state that the call needs.
+    error WrongStatus(bytes32 datasetId, Status status);
+    /// @notice Thrown when someone else than the owner of a dataset makes a new version of it or closes it.
+    error NotOwner(bytes32 datasetId, address owner, address caller);
+    /// @notice Thrown when a dataset already has a next version: histories do not fork.
+    error HasSuccessor(bytes32 datasetId, bytes32 successor);
+    /// @notice Thrown when the paid epochs of a dataset are over where it must still run.
+    error TermOver(bytes32 datasetId, uint32 endEpoch, uint32 epoch);
+    /// @notice Thrown when a dataset is closed before the last deadline of its paid epochs.
+    error StillRunning(bytes32 datasetId, uint64 closableAt);
+    /// @notice Thrown when a dataset is closed while operators hold bundles of it: release them first.
+    error StillHeld(bytes32 datasetId, uint32 held);
+    /// @notice Thrown when more fees would be paid than a dataset has.
+    error InsufficientFees(bytes32 datasetId, uint256 requested, uint256 available);
 
     event DatasetAnchored(
         bytes32 indexed datasetId,
@@ -77,6 +117,7 @@ interface IDatasetRegistry {
     event BondSlashed(bytes32 indexed datasetId, address indexed claimant, uint256 amount, uint256 burnt);
     event DatasetClosed(bytes32 indexed datasetId, uint256 bondReturned, uint256 feesReturned);
     event CreditWithdrawn(address indexed account, address indexed to, uint256 amount);
+    event ParametersSet(Parameters parameters);
 
     /// @notice Anchors a dataset of the caller; pulls bond and fees. The bundles root is computed here from the lists
     /// (in bundle order), so that the roots are available to everyone.
@@ -98,26 +139,53 @@ interface IDatasetRegistry {
     ) external returns (bytes32 datasetId);
 
     /// @notice What anchoring takes from the owner: bond and fees.
-    function quote(Shape calldata shape, uint96 feePerAudit, uint32 epochs)
-        external
-        view
-        returns (uint256 bond, uint256 fees);
+    function quote(
+        Shape calldata shape,
+        uint96 feePerAudit,
+        uint32 epochs
+    ) external view returns (uint256 bond, uint256 fees);
 
-    /// @notice Pays for more epochs; anyone may.
+    /// @notice Pays for more epochs, while the dataset still runs; anyone may. Operators that hold bundles are bound
+    /// by the epochs that were paid when they took them; from then on they may leave without a penalty.
     function addEpochs(bytes32 datasetId, uint32 epochs) external;
 
-    /// @notice After the last paid epoch and its deadlines: returns bond and unspent fees to the owner.
+    /// @notice After the last paid epoch and its deadlines, and with all bundles released: returns bond and unspent
+    /// fees to the owner. A fraudulent dataset's unspent fees return the same way, at once.
     function close(bytes32 datasetId) external;
 
+    /// @notice Pays out what the caller has been credited: fees, bonds, rewards of claimants.
     function withdrawCredit(address to) external returns (uint256 amount);
+
+    /// @notice Sends what was burnt to the burn sink. Anyone may call it.
+    function flushBurn() external returns (uint256 amount);
 
     /// @notice Credits an operator from the dataset's fees. Only the audit module.
     function payFee(bytes32 datasetId, address operator, uint256 amount) external;
 
-    /// @notice Takes the bond: half to the claimant, half burnt. Only the fraud module.
+    /// @notice Takes the bond: half to the claimant, half burnt, and ends all duties. Only the fraud module.
     function markFraudulent(bytes32 datasetId, address claimant) external;
 
+    /// @notice Counts bundles that were taken. Only the bundle registry.
+    function addHeld(bytes32 datasetId, uint32 count) external;
+
+    /// @notice Counts a bundle that was given back. Only the bundle registry.
+    function removeHeld(bytes32 datasetId) external;
+
+    /// @notice Sets what new datasets take over, within hard bounds. Only AccessManager.
+    function setParameters(Parameters calldata parameters) external;
+
+    /// @notice Stops new anchors and additional epochs; nothing else. Only AccessManager.
+    function pause() external;
+
+    /// @notice Ends `pause`. Only AccessManager.
+    function unpause() external;
+
     function datasetOf(bytes32 datasetId) external view returns (Dataset memory);
+
+    /// @notice The part of a dataset that audits need: its state, its paid epochs and what an answer earns.
+    function termsOf(
+        bytes32 datasetId
+    ) external view returns (Status status, uint32 endEpoch, uint96 feePerAudit);
 
     function successorOf(bytes32 datasetId) external view returns (bytes32);
 
@@ -125,4 +193,24 @@ interface IDatasetRegistry {
 
     /// @notice Cells of a bundle, from the anchored shape.
     function cellsOf(bytes32 datasetId, uint32 bundleIndex) external view returns (uint256);
+
+    /// @notice When every deadline of the epochs before `endEpoch` has passed.
+    function settledAt(uint32 endEpoch) external view returns (uint64);
+
+    /// @notice Whether the duties of a dataset's holders are over: fraudulent, closed, or past its last deadline.
+    function isOver(bytes32 datasetId) external view returns (bool);
+
+    /// @notice ⌊(now − genesis) / epochLength⌋
+    function currentEpoch() external view returns (uint32);
+
+    function genesis() external view returns (uint64);
+
+    function epochLength() external view returns (uint32);
+
+    /// @notice Seconds after an epoch by which all its deadlines have passed.
+    function closeDelay() external view returns (uint64);
+
+    function parameters() external view returns (Parameters memory);
+
+    function creditOf(address account) external view returns (uint256);
 }

@@ -2,21 +2,58 @@
 pragma solidity ^0.8.28;
 
 /// @title Forced retrieval of one cell
-/// @notice Anyone posts a bond in the native coin and names a cell; the holder publishes it within the window (and takes
-/// the bond for its gas) or is slashed as for a missed audit (and the bond returns).
-/// INV-1: Σ open bonds + Σ credits == address(this).balance
+/// @notice Anyone posts a bond in the native coin and names a cell; the holder publishes it within the window (and
+/// takes the bond for its gas) or is slashed as for a missed audit (and the bond returns).
+/// INV-1: Σ open bonds + Σ credits == address(this).balance, coins forced in aside
 interface IRetrievalChallenges {
     struct Challenge {
+        /// 0 when the challenge does not exist or is over.
         address challenger;
         uint64 deadline;
+        /// 0 until a timeout is called.
         uint64 graceEnds;
         address operator;
         uint32 cellIndex;
         uint16 cells;
+        /// Which holder of the bundle is meant (IBundleRegistry.Holding).
+        uint8 tenure;
+        /// Seconds of grace in force when the challenge was made.
+        uint32 grace;
         bytes32 bundleId;
         bytes32 transportRoot;
         uint96 bond;
+        /// Who called the timeout.
+        address reporter;
     }
+
+    /// @notice Thrown when a challenge does not carry exactly the bond.
+    error WrongBond(uint256 sent, uint256 required);
+    /// @notice Thrown when nobody owes the bundle: it has no holder, or its dataset's paid epochs are over.
+    error NothingOwed(bytes32 bundleId);
+    /// @notice Thrown when a cell index is not below the bundle's number of cells.
+    error UnknownCell(bytes32 bundleId, uint32 cellIndex, uint256 cells);
+    /// @notice Thrown when the transport root is not the bundle's under the dataset's anchor.
+    error NotAnchored(bytes32 bundleId, bytes32 transportRoot);
+    /// @notice Thrown when the same cell of the same bundle is under challenge already.
+    error AlreadyChallenged(bytes32 bundleId, uint32 cellIndex, uint256 challengeId);
+    /// @notice Thrown when a challenge does not exist or is over.
+    error UnknownChallenge(uint256 challengeId);
+    /// @notice Thrown when published bytes are not the challenged cell.
+    error WrongCell(uint256 challengeId);
+    /// @notice Thrown when a cell is published after the deadline (and after the grace, 0 when no timeout was called).
+    error TooLate(uint256 challengeId, uint64 deadline, uint64 graceEnds);
+    /// @notice Thrown when a timeout is called or executed before `from`.
+    error TooEarly(uint256 challengeId, uint64 from);
+    /// @notice Thrown when a timeout is called twice.
+    error TimeoutAlreadyCalled(uint256 challengeId);
+    /// @notice Thrown when a slash is asked for without a called timeout.
+    error NoTimeout(uint256 challengeId);
+    /// @notice Thrown when a parameter is outside its hard bounds.
+    error OutOfBounds(bytes32 parameter, uint256 value, uint256 low, uint256 high);
+    /// @notice Thrown when there is nothing to pay out.
+    error NoCredit(address account);
+    /// @notice Thrown when the recipient does not take the payment.
+    error TransferFailed(address to, uint256 amount);
 
     event RetrievalChallenged(
         uint256 indexed challengeId,
@@ -29,7 +66,13 @@ interface IRetrievalChallenges {
     event CellPublished(uint256 indexed challengeId, bytes cell);
     event RetrievalTimeoutCalled(uint256 indexed challengeId, uint64 graceEnds);
     event RetrievalFailed(uint256 indexed challengeId, bytes32 indexed bundleId, address indexed operator);
+    /// @notice The holder left before the challenge was decided: nobody is slashed, the bond returns.
+    event RetrievalVoided(uint256 indexed challengeId);
+    event CreditWithdrawn(address indexed account, address indexed to, uint256 amount);
+    event ParametersSet(uint96 bond, uint32 window, uint32 grace);
 
+    /// @notice Opens a challenge with exactly `bond()` coins. `bundleProof` are the siblings of the bundle's leaf under
+    /// the dataset's bundlesRoot.
     function challenge(
         bytes32 bundleId,
         uint32 cellIndex,
@@ -37,16 +80,40 @@ interface IRetrievalChallenges {
         bytes32[] calldata bundleProof
     ) external payable returns (uint256 challengeId);
 
-    /// @notice Publishes the cell (496 bytes) with its path in the transport tree.
+    /// @notice Publishes the cell (496 bytes) with its path in the transport tree. Anyone may; the bond goes to the
+    /// operator.
     function publish(uint256 challengeId, bytes calldata cell, bytes32[] calldata proof) external;
 
+    /// @notice After the deadline: starts the hour of grace in which the cell may still be published. The caller is the
+    /// reporter if it comes to a slash.
     function callTimeout(uint256 challengeId) external;
 
+    /// @notice After the grace: slashes the holder and returns the bond. When the holder has left, or its duty has
+    /// ended, since the challenge, the bond returns at once and nobody is slashed.
     function slashFailed(uint256 challengeId) external;
 
+    /// @notice Pays out the caller's credit in the chain's native coin.
     function withdraw(address payable to) external returns (uint256 amount);
 
+    /// @notice Sets bond, window and grace of new challenges, within hard bounds. Only AccessManager.
+    function setParameters(uint96 bond, uint32 window, uint32 grace) external;
+
+    /// @notice Stops new challenges; nothing else. Only AccessManager.
+    function pause() external;
+
+    /// @notice Ends `pause`. Only AccessManager.
+    function unpause() external;
+
+    /// @notice Coins that a new challenge must carry.
     function bond() external view returns (uint256);
 
+    /// @notice Seconds that new challenges leave for publishing, and of grace after a called timeout.
+    function deadlines() external view returns (uint32 window, uint32 grace);
+
     function challengeOf(uint256 challengeId) external view returns (Challenge memory);
+
+    /// @notice The open challenge of a cell, or 0.
+    function openChallengeOf(bytes32 bundleId, uint32 cellIndex) external view returns (uint256 challengeId);
+
+    function creditOf(address account) external view returns (uint256);
 }

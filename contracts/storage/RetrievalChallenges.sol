@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {MerkleProofs} from "../libraries/MerkleProofs.sol";
+import {IBundleRegistry} from "./interfaces/IBundleRegistry.sol";
+import {IDatasetRegistry} from "./interfaces/IDatasetRegistry.sol";
+import {IRetrievalChallenges} from "./interfaces/IRetrievalChallenges.sol";
+import {Limits} from "./Limits.sol";
+
+/// @title Forced retrieval of one cell, against a holder that stores but does not serve
+contract RetrievalChallenges is IRetrievalChallenges, AccessManaged, Pausable, ReentrancyGuardTransient {
+    /// @notice Bounds of the bond: enough to pay for a publication, never a barrier to a challenge.
+    uint96 public constant MIN_BOND = 0.00001 ether;
+    uint96 public constant MAX_BOND = 1 ether;
+
+    bytes32 private constant FAILED = "retrieval";
+
+    IDatasetRegistry public immutable datasets;
+    IBundleRegistry public immutable bundles;
+
+    uint32 private immutable _leastWindow;
+    uint32 private immutable _leastGrace;
+
+    uint96 private _bond;
+    uint32 private _window;
+    uint32 private _grace;
+    uint256 private _lastChallenge;
+    mapping(uint256 challengeId => Challenge) private _challenges;
+    mapping(bytes32 bundleId => mapping(uint32 cellIndex => uint256)) private _open;
+    mapping(address account => uint256) private _credits;
+
+    /// @param window_ and grace_: neither can later be set to less than half of its first value
+    constructor(
+        address authority,
+        IDatasetRegistry datasets_,
+        IBundleRegistry bundles_,
+        uint96 bond_,
+        uint32 window_,
+        uint32 grace_
+    ) AccessManaged(authority) {
+        datasets = datasets_;
+        bundles = bundles_;
+        _leastWindow = uint32(Math.max(window_ / 2, Limits.MIN_WINDOW));
+        _leastGrace = uint32(Math.max(grace_ / 2, Limits.MIN_WINDOW));
+        _setParameters(bond_, window_, grace_);
+    }
+
+    /// @inheritdoc IRetrievalChallenges
+    function challenge(
+        bytes32 bundleId,
+        uint32 cellIndex,
+        bytes32 transportRoot,
+        bytes32[] calldata bundleProof
+    ) external payable override nonReentrant whenNotPaused returns (uint256 challengeId) {
+        if (msg.value != _bond) revert WrongBond(msg.value, _bond);
+        IBundleRegistry.Holding memory holding = bundles.holdingOf(bundleId);
+        if (!_owes(holding)) revert NothingOwed(bundleId);
+        if (cellIndex >= holding.cells) revert UnknownCell(bundleId, cellIndex, holding.cells);
+        if (_open[bundleId][cellIndex] != 0) {
+            revert AlreadyChallenged(bundleId, cellIndex, _open[bundleId][cellIndex]);
+        }
+        _requireAnchored(bundleId, holding, transportRoot, bundleProof);
+
+        challengeId = ++_lastChallenge;
+        uint64 deadline = uint64(block.timestamp) + _window;
+        _open[bundleId][cellIndex] = challengeId;
+        Challenge storage made = _challenges[challengeId];
+        made.challenger = msg.sender;
+        made.deadline = deadline;
+        made.operator = holding.operator;
+        made.cellIndex = cellIndex;
+        made.cells = holding.cells;
+        made.tenure = holding.tenure;
+        made.grace = _grace;
+        made.bundleId = bundleId;
+        made.transportRoot = transportRoot;
+        made.bond = uint96(msg.value);
+        emit RetrievalChallenged(challengeId, bundleId, holding.operator, msg.sender, cellIndex, deadline);
+    }
+
+    /// @inheritdoc IRetrievalChallenges
+    function publish(
+        uint256 challengeId,
+        bytes calldata cell,
+        bytes32[] calldata proof
+    ) external override nonReentrant {
+        Challenge storage open = _openChallenge(challengeId);
+        if (block.timestamp > Math.max(open.deadline, open.graceEnds)) {
+            revert TooLate(challengeId, open.deadline, open.graceEnds);
+        }
+        if (cell.length != Limits.CELL_BYTES) revert WrongCell(challengeId);
+        bytes32 leaf = MerkleProofs.leafOf(cell);
+        bytes32 root = MerkleProofs.rootOf(leaf, open.cellIndex, proof, MerkleProofs.depthOf(open.cells));
+        if (root != open.transportRoot) revert WrongCell(challengeId);
+
+        _credits[open.operator] += open.bond;
+        _close(challengeId, open);
+        emit CellPublished(challengeId, cell);
+    }
+
+    /// @inheritdoc IRetrievalChallenges
+    function callTimeout(uint256 challengeId) external override {
+        Challenge storage open = _openChallenge(challengeId);
+        if (block.timestamp <= open.deadline) revert TooEarly(challengeId, open.deadline + 1);
+        if (open.graceEnds != 0) revert TimeoutAlreadyCalled(challengeId);
+        open.graceEnds = uint64(block.timestamp) + open.grace;
+        open.reporter = msg.sender;
+        emit RetrievalTimeoutCalled(challengeId, open.graceEnds);
+    }
+
+    /// @inheritdoc IRetrievalChallenges
+    function slashFailed(uint256 challengeId) external override nonReentrant {
+        Challenge storage open = _openChallenge(challengeId);
+        bytes32 bundleId = open.bundleId;
+        IBundleRegistry.Holding memory holding = bundles.holdingOf(bundleId);
+        bool left = holding.operator != open.operator || holding.tenure != open.tenure;
+        (address operator, address reporter, uint64 graceEnds) = (
+            open.operator,
+            open.reporter,
+            open.graceEnds
+        );
+        _credits[open.challenger] += open.bond;
+        _close(challengeId, open);
+        if (left || datasets.isOver(holding.datasetId)) {
+            emit RetrievalVoided(challengeId);
+            return;
+        }
+        if (graceEnds == 0) revert NoTimeout(challengeId);
+        if (block.timestamp <= graceEnds) revert TooEarly(challengeId, graceEnds + 1);
+        emit RetrievalFailed(challengeId, bundleId, operator);
+        bundles.vacate(bundleId, reporter, FAILED);
+    }
+
+    /// @inheritdoc IRetrievalChallenges
+    function withdraw(address payable to) external override nonReentrant returns (uint256 amount) {
+        amount = _credits[msg.sender];
+        if (amount == 0) revert NoCredit(msg.sender);
+        delete _credits[msg.sender];
+        emit CreditWithdrawn(msg.sender, to, amount);
+        (bool sent, ) = to.call{value: amount}("");
+        if (!sent) revert TransferFailed(to, amount);
+    }
+
+    /// @inheritdoc IRetrievalChallenges
+    function setParameters(uint96 bond_, uint32 window_, uint32 grace_) external override restricted {
+        _setParameters(bond_, window_, grace_);
+    }
+
+    /// @inheritdoc IRetrievalChallenges
+    function pause() external override restricted {
+        _pause();
+    }
+
+    /// @inheritdoc IRetrievalChallenges
+    function unpause() external override restricted {
+        _unpause();
+    }
+
+    /// @inheritdoc IRetrievalChallenges
+    function bond() external view override returns (uint256) {
+        return _bond;
+    }
+
+    /// @inheritdoc IRetrievalChallenges
+    function deadlines() external view override returns (uint32 window, uint32 grace) {
+        return (_window, _grace);
+    }
+
+    /// @inheritdoc IRetrievalChallenges
+    function challengeOf(uint256 challengeId) external view override returns (Challenge memory) {
+        return _challenges[challengeId];
+    }
+
+    /// @inheritdoc IRetrievalChallenges
+    function openChallengeOf(bytes32 bundleId, uint32 cellIndex) external view override returns (uint256) {
+        return _open[bundleId][cellIndex];
+    }
+
+    /// @inheritdoc IRetrievalChallenges
+    function creditOf(address account) external view override returns (uint256) {
+        return _credits[account];
+    }
+
+    function _close(uint256 challengeId, Challenge storage open) private {
+        delete _open[open.bundleId][open.cellIndex];
+        delete _challenges[challengeId];
+    }
+
+    function _setParameters(uint96 bond_, uint32 window_, uint32 grace_) private {
+        uint256 most = datasets.closeDelay();
+        _requireBounds("bond", bond_, MIN_BOND, MAX_BOND);
+        _requireBounds("window", window_, _leastWindow, most);
+        _requireBounds("grace", grace_, _leastGrace, most - window_);
+        (_bond, _window, _grace) = (bond_, window_, grace_);
+        emit ParametersSet(bond_, window_, grace_);
+    }
+
+    /// @dev A holder owes its bundle's bytes while the dataset's paid epochs run.
+    function _owes(IBundleRegistry.Holding memory holding) private view returns (bool) {
+        if (holding.operator == address(0)) return false;
+        (IDatasetRegistry.Status status, uint32 endEpoch, ) = datasets.termsOf(holding.datasetId);
+        return status == IDatasetRegistry.Status.Active && datasets.currentEpoch() < endEpoch;
+    }
+
+    function _requireAnchored(
+        bytes32 bundleId,
+        IBundleRegistry.Holding memory holding,
+        bytes32 transportRoot,
+        bytes32[] calldata bundleProof
+    ) private view {
+        IDatasetRegistry.Dataset memory dataset = datasets.datasetOf(holding.datasetId);
+        uint32 index = holding.bundleIndex;
+        bytes32 leaf = MerkleProofs.bundleLeaf(index, bytes32(holding.poseidonRoot), transportRoot);
+        uint256 depth = MerkleProofs.depthOf(dataset.bundles);
+        if (MerkleProofs.rootOf(leaf, index, bundleProof, depth) != dataset.bundlesRoot) {
+            revert NotAnchored(bundleId, transportRoot);
+        }
+    }
+
+    function _openChallenge(uint256 challengeId) private view returns (Challenge storage open) {
+        open = _challenges[challengeId];
+        if (open.challenger == address(0)) revert UnknownChallenge(challengeId);
+    }
+
+    function _requireBounds(bytes32 name, uint256 value, uint256 low, uint256 high) private pure {
+        if (value < low || value > high) revert OutOfBounds(name, value, low, high);
+    }
+}
