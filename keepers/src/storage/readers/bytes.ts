@@ -1,5 +1,6 @@
 import { constants, type FileHandle, open } from "node:fs/promises";
 import { basename } from "node:path";
+import { pipeline, type Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { defaultMaxFileBytes, malformed, UnreadableFileError } from "./source.ts";
 
@@ -32,10 +33,10 @@ export async function* readHandle(
   { maxBytes = defaultMaxFileBytes, gunzip = /\.gz$/i.test(path) }: ReadBytesOptions,
 ): AsyncGenerator<Uint8Array> {
   const file = handle.createReadStream({ highWaterMark: 256 * 1024 });
-  const bytes = gunzip ? file.compose<ReturnType<typeof createGunzip>>(createGunzip()) : file;
+  const bytes = gunzip ? unzip(file) : file;
   let total = 0;
   try {
-    for await (const piece of bytes as AsyncIterable<Buffer>) {
+    for await (const piece of bytes as AsyncIterable<Uint8Array>) {
       total += piece.length;
       if (total > maxBytes) {
         throw malformed(
@@ -50,7 +51,6 @@ export async function* readHandle(
   } catch (error) {
     throw isZlibError(error) ? malformed(path, null, `the gzip data is damaged (${error.message})`) : error;
   } finally {
-    bytes.destroy();
     file.destroy();
     await handle.close().catch(() => undefined);
   }
@@ -78,6 +78,12 @@ export async function openRegular(
     path,
     new Error(stats.isDirectory() ? "it is a folder" : "it is no regular file"),
   );
+}
+
+/** The unpacked bytes; `pipeline` tells either side when the other fails or the reader stops early. */
+export function unzip(packed: Readable): AsyncIterable<Uint8Array> {
+  // The failure itself comes out of the returned stream.
+  return pipeline(packed, createGunzip(), () => undefined);
 }
 
 /** Takes exact numbers of bytes from pieces of any length. */

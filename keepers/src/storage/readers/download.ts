@@ -2,9 +2,8 @@ import { createHash, randomUUID } from "node:crypto";
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Readable } from "node:stream";
-import { createGunzip } from "node:zlib";
 import { AssayError, exitCode } from "../../core/errors.ts";
-import { readBytes } from "./bytes.ts";
+import { readBytes, unzip } from "./bytes.ts";
 import { reasonOf } from "./source.ts";
 
 export type DownloadParameters = {
@@ -106,5 +105,5 @@ async function* unpacked(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
     yield* { [Symbol.asyncIterator]: () => pieces };
   })();
   const isGzip = first.value[0] === 0x1f && first.value[1] === 0x8b;
-  yield* isGzip ? Readable.from(rest).compose<ReturnType<typeof createGunzip>>(createGunzip()) : rest;
+  yield* isGzip ? unzip(Readable.from(rest)) : rest;
 }
