@@ -1,0 +1,266 @@
+import type { Clock } from "../clock.ts";
+import { checkAnswer } from "./checks.ts";
+import type { Endpoint, RpcRequest } from "./endpoint.ts";
+import {
+  InconsistentAnswerError,
+  isAlreadyKnown,
+  isFinalAnswer,
+  RateLimitedError,
+  RpcUnavailableError,
+  WrongChainError,
+} from "./errors.ts";
+import { type EndpointHealth, newHealth, rank, recordFailure, recordSuccess } from "./health.ts";
+import { RateLimit } from "./rate-limit.ts";
+
+export type FailoverOptions = {
+  chainId: number;
+  endpoints: readonly Endpoint[];
+  clock: Clock;
+  /** For one request to one endpoint, in milliseconds. */
+  timeout: number;
+  /** Requests per second and endpoint. */
+  requestsPerSecond: number;
+  /** How many endpoints must give the same logs and receipts before they are believed. */
+  quorum: number;
+  /** Blocks by which an endpoint may be behind the others before it is passed over. */
+  maximumLag: bigint;
+  onFailure?: (endpoint: string, error: Error) => void;
+};
+
+type Source = { endpoint: Endpoint; health: EndpointHealth; limit: RateLimit };
+
+/** Answers that may be null only because an endpoint has not seen the block or transaction yet. */
+const nullMayBeLag = new Set([
+  "eth_getBlockByNumber",
+  "eth_getBlockByHash",
+  "eth_getTransactionReceipt",
+  "eth_getTransactionByHash",
+]);
+/** Answers that a liar could profit from: only these are worth asking several endpoints for. */
+const needsQuorum = new Set(["eth_getLogs", "eth_getTransactionReceipt"]);
+
+const asError = (error: unknown) => (error instanceof Error ? error : new Error(String(error)));
+
+/** The parts of an answer on which honest nodes agree, in one order: nodes add fields of their own and sort as they like. */
+function canonical(answer: unknown): string {
+  const pick = (log: Record<string, unknown>) =>
+    [log.blockHash, log.logIndex, log.address, ...((log.topics as string[]) ?? []), log.data]
+      .join()
+      .toLowerCase();
+  if (Array.isArray(answer)) return answer.map(pick).sort().join("\n");
+  if (answer === null) return "null";
+  const receipt = answer as Record<string, unknown>;
+  return [receipt.blockHash, receipt.status, canonical(receipt.logs ?? [])].join("\n").toLowerCase();
+}
+
+/**
+ * One RPC source made of several: ranks endpoints by health, passes over those that fail, lag, serve another chain or
+ * contradict themselves, and broadcasts transactions to all of them.
+ */
+export class Failover {
+  readonly #options: FailoverOptions;
+  readonly #sources: Source[];
+
+  constructor(options: FailoverOptions) {
+    this.#options = options;
+    this.#sources = options.endpoints.map((endpoint) => ({
+      endpoint,
+      health: newHealth(endpoint.name),
+      limit: new RateLimit(options.requestsPerSecond, options.clock),
+    }));
+  }
+
+  health(): EndpointHealth[] {
+    return this.#sources.map(({ health }) => ({ ...health }));
+  }
+
+  async request(request: RpcRequest): Promise<unknown> {
+    if (request.method === "eth_sendRawTransaction") return this.#broadcast(request);
+    if (request.method === "eth_blockNumber") return this.#head(request);
+    if (this.#options.quorum > 1 && needsQuorum.has(request.method)) return this.#agreed(request);
+    return this.#first(request);
+  }
+
+  /** Asks every endpoint which chain it serves; throws unless at least one serves the right one. */
+  async connect(): Promise<void> {
+    const results = await Promise.allSettled(this.#sources.map((source) => this.#verify(source)));
+    if (results.some(({ status }) => status === "fulfilled")) return;
+    const reasons = results.map((result) => (result as PromiseRejectedResult).reason as unknown);
+    throw reasons.find((reason) => reason instanceof WrongChainError) ?? this.#unavailable(reasons);
+  }
+
+  /** Answer of the best endpoint that gives one. */
+  async #first(request: RpcRequest): Promise<unknown> {
+    const reasons: unknown[] = [];
+    let sawNull = false;
+    for (const source of rank(this.#sources, this.#options.clock.now())) {
+      try {
+        const answer = await this.#ask(source, request);
+        if (answer !== null || !nullMayBeLag.has(request.method)) return answer;
+        sawNull = true;
+      } catch (error) {
+        if (isFinalAnswer(error)) throw error;
+        reasons.push(error);
+      }
+    }
+    if (sawNull) return null;
+    throw this.#unavailable(reasons);
+  }
+
+  /**
+   * The chain's head: with three or more answers their upper median, so that neither one that lags nor one that lies
+   * decides; with fewer the highest, because lagging is common and a block that does not exist shows at once.
+   */
+  async #head(request: RpcRequest): Promise<unknown> {
+    const now = this.#options.clock.now();
+    const awake = this.#sources.filter(({ health }) => health.restingUntil <= now);
+    const asked = awake.length > 0 ? awake : this.#sources;
+    const results = await Promise.allSettled(asked.map((source) => this.#ask(source, request)));
+    const heads: { source: Source; head: bigint }[] = [];
+    results.forEach((result, i) => {
+      if (result.status === "fulfilled")
+        heads.push({ source: asked[i]!, head: BigInt(String(result.value)) });
+    });
+    if (heads.length === 0) {
+      throw this.#unavailable(results.map((result) => (result as PromiseRejectedResult).reason));
+    }
+    heads.sort((a, b) => (a.head < b.head ? -1 : 1));
+    const { head } = heads[heads.length < 3 ? heads.length - 1 : Math.floor(heads.length / 2)]!;
+    for (const each of heads) {
+      each.source.health.head = each.head;
+      each.source.health.lagging = each.head + this.#options.maximumLag < head;
+      if (each.head > head + this.#options.maximumLag) {
+        this.#failed(
+          each.source,
+          new InconsistentAnswerError("a head far above that of the other endpoints"),
+        );
+      }
+    }
+    return `0x${head.toString(16)}`;
+  }
+
+  /** An answer that `quorum` endpoints give alike; the others are marked. */
+  async #agreed(request: RpcRequest): Promise<unknown> {
+    const votes = new Map<string, { answer: unknown; sources: Source[] }>();
+    const reasons: unknown[] = [];
+    for (const source of rank(this.#sources, this.#options.clock.now())) {
+      try {
+        const answer = await this.#ask(source, request);
+        const key = canonical(answer);
+        const vote = votes.get(key) ?? { answer, sources: [] };
+        vote.sources.push(source);
+        votes.set(key, vote);
+        if (vote.sources.length < this.#options.quorum) continue;
+        for (const other of votes.values()) {
+          // Null and [] are what an endpoint that lags would say: no contradiction.
+          if (other === vote || other.answer === null) continue;
+          for (const liar of other.sources) {
+            this.#failed(
+              liar,
+              new InconsistentAnswerError(`${request.method} differs from the other endpoints`),
+            );
+          }
+        }
+        return vote.answer;
+      } catch (error) {
+        if (isFinalAnswer(error)) throw error;
+        reasons.push(error);
+      }
+    }
+    if (votes.size > 1) {
+      throw new InconsistentAnswerError(
+        `the RPC endpoints contradict each other: ${votes.size} different answers to ${request.method}`,
+        { kept: "nothing was taken over from any of them" },
+      );
+    }
+    throw this.#unavailable([
+      ...reasons,
+      new Error(`fewer than ${this.#options.quorum} endpoints answered ${request.method}`),
+    ]);
+  }
+
+  /**
+   * Sends a signed transaction to all endpoints, so that no single one can hold it back. Fails with the chain's own
+   * answer only when every endpoint that answered gave one; otherwise it may have got through.
+   */
+  async #broadcast(request: RpcRequest): Promise<unknown> {
+    const answers = this.#sources.map((source) => this.#ask(source, request));
+    let reasons: unknown[];
+    try {
+      return await Promise.any(answers);
+    } catch (error) {
+      reasons = (error as AggregateError).errors;
+    }
+    const known = reasons.find((reason) => isAlreadyKnown(reason));
+    if (known !== undefined) throw known;
+    const reached = reasons.filter((reason) => !(reason instanceof WrongChainError));
+    if (reached.length > 0 && reached.every((reason) => isFinalAnswer(reason))) throw reached[0];
+    throw this.#unavailable(reasons);
+  }
+
+  async #verify(source: Source): Promise<void> {
+    const { chainId } = this.#options;
+    if (source.health.chainId === undefined) {
+      const answer = await this.#exchange(source, { method: "eth_chainId" });
+      source.health.chainId = Number(answer);
+    }
+    if (source.health.chainId === chainId) return;
+    throw new WrongChainError(source.endpoint.name, source.health.chainId, chainId);
+  }
+
+  async #ask(source: Source, request: RpcRequest): Promise<unknown> {
+    try {
+      await this.#verify(source);
+    } catch (error) {
+      if (error instanceof WrongChainError && source.health.restingUntil <= this.#options.clock.now()) {
+        // Asked again after its rest: a node may have been restarted with the right chain.
+        source.health.chainId = undefined;
+        this.#failed(source, error);
+      }
+      throw error;
+    }
+    return this.#exchange(source, request);
+  }
+
+  async #exchange(source: Source, request: RpcRequest): Promise<unknown> {
+    const { clock, timeout } = this.#options;
+    await source.limit.wait();
+    const started = clock.now();
+    const abort = new AbortController();
+    const answered = new AbortController();
+    try {
+      const answer = await Promise.race([
+        source.endpoint.request(request, abort.signal),
+        clock.sleep(timeout, answered.signal).then(() => {
+          throw new RpcUnavailableError(`no answer to ${request.method} within ${timeout} ms`);
+        }),
+      ]);
+      checkAnswer(request, answer);
+      recordSuccess(source.health, clock.now() - started);
+      return answer;
+    } catch (error) {
+      if (isFinalAnswer(error)) recordSuccess(source.health, clock.now() - started);
+      else this.#failed(source, asError(error));
+      throw error;
+    } finally {
+      answered.abort();
+      abort.abort();
+    }
+  }
+
+  #failed(source: Source, error: Error): void {
+    const now = this.#options.clock.now();
+    if (error instanceof InconsistentAnswerError) source.health.contradictions++;
+    recordFailure(source.health, error, now, error instanceof RateLimitedError ? error.retryAfter : 0);
+    this.#options.onFailure?.(source.endpoint.name, error);
+  }
+
+  #unavailable(reasons: readonly unknown[]): Error {
+    const details = this.#sources.map(
+      ({ endpoint, health }) => `${endpoint.name}: ${health.lastError ?? "-"}`,
+    );
+    return new RpcUnavailableError(`no RPC endpoint gave a usable answer (${details.join("; ")})`, {
+      cause: reasons.at(-1),
+    });
+  }
+}

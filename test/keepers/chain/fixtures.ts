@@ -1,0 +1,46 @@
+import type { Address, Hex } from "viem";
+import type { ChainClient } from "../../../keepers/src/chain/client.ts";
+import type { Clock } from "../../../keepers/src/chain/clock.ts";
+import type { Deployment } from "../../../keepers/src/chain/deployment.ts";
+
+const hash = `0x${"00".repeat(32)}` as Hex;
+const numbered = (n: number) => `0x${n.toString(16).padStart(40, "0")}` as Address;
+
+/** A deployment in which every contract has an address of its own. */
+export function deploymentAt(staking: Address, startBlock = 0n): Deployment {
+  return {
+    chainId: 31337,
+    startBlock,
+    beacon: "CommitRevealBeacon",
+    addresses: {
+      AssayToken: numbered(0xa1),
+      Staking: staking,
+      DatasetRegistry: numbered(0xa2),
+      BundleRegistry: numbered(0xa3),
+      StorageAudit: numbered(0xa4),
+      RetrievalChallenges: numbered(0xa5),
+      EncodingFraud: numbered(0xa6),
+      VerifierRegistry: numbered(0xa7),
+      CommitRevealBeacon: numbered(0xa8),
+    },
+    keyHashes: { possession: hash, covering: hash, registration: hash },
+  };
+}
+
+/** A clock that stands still until someone sleeps; sleeping takes no time. */
+export class ManualClock implements Clock {
+  time = 1_000_000;
+  now(): number {
+    return this.time;
+  }
+  async sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
+    // Real work that is under way goes first: a timeout must not win against an answer that is already there.
+    for (let i = 0; i < 20; i++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (signal?.aborted) return;
+    }
+    this.time += milliseconds;
+  }
+}
+
+export type { ChainClient };
