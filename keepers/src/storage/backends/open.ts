@@ -17,6 +17,17 @@ export const storageConfig = z.discriminatedUnion("kind", [
     fetchTimeout: milliseconds.optional(),
   }),
   z.strictObject({
+    kind: z.literal("kubo"),
+    /** The node's RPC address. */
+    url: z.url({ protocol: /^https?$/ }),
+    /** Folder of the node's files in which blobs are kept. */
+    folder: z
+      .string()
+      .regex(/^(\/[A-Za-z0-9_-]+)+$/)
+      .optional(),
+    fetchTimeout: milliseconds.optional(),
+  }),
+  z.strictObject({
     kind: z.literal("s3"),
     endpoint: z.url({ protocol: /^https?$/ }),
     region: z.string().min(1).optional(),
@@ -33,6 +44,8 @@ export type StorageConfig = z.input<typeof storageConfig>;
 export type BackendResources = {
   /** The keeper's libp2p node, which helia then shares. */
   host?: Host;
+  /** The Authorization header for a Kubo node that asks for one. */
+  kuboAuthorization?: string;
   /** Needed for s3; from the keystore or the environment. */
   s3Credentials?: S3Credentials;
 };
@@ -51,6 +64,13 @@ export async function openBackend(
         ...config,
         ...(resources.host === undefined ? {} : { host: resources.host }),
       });
+    case "kubo": {
+      const authorization = resources.kuboAuthorization;
+      return new (await import("./kubo.ts")).KuboStore({
+        ...config,
+        ...(authorization === undefined ? {} : { authorization }),
+      });
+    }
     case "s3": {
       const credentials = required(resources.s3Credentials, "an access key and its secret");
       return new (await import("./s3.ts")).S3Store({ ...config, credentials });
