@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { verifyingKeyToSnarkjs } from "../../keepers/src/core/groth16/snarkjs.ts";
 import { encodeVerifyingKey, verifyingKeyHash } from "../../keepers/src/core/groth16/verifying-key.ts";
 import type { CircuitArtifacts, CircuitInfo, CircuitName } from "./circuits.ts";
@@ -44,22 +45,24 @@ export async function setupCircuits(options: SetupOptions = {}): Promise<Circuit
 
 /** Compiles as many at once as there are cores, but makes one key at a time: a key already uses all cores. */
 async function makeAll(names: readonly CircuitName[], onProgress: (line: string) => void): Promise<void> {
+  const stage = join(artifactsDirectory, `.staged-${randomUUID()}`);
   const pool = await FixedBasePool.create();
   try {
     const queue = [...names];
     let keys = Promise.resolve();
     const lane = async (): Promise<void> => {
       for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
-        const staged = circuitArtifacts(name, `${artifactsDirectory}/.staged-${randomUUID()}`);
+        const staged = circuitArtifacts(name, stage);
         onProgress(`compiling circuit ${name} (about ${expectedSeconds[name]} s)`);
         await compileCircuit(name, staged.directory);
         keys = keys.then(() => makeKey(staged, pool, onProgress));
+        await keys;
       }
     };
     await Promise.all(Array.from({ length: Math.min(availableParallelism(), names.length) }, lane));
-    await keys;
   } finally {
     await pool.close();
+    await rm(stage, { recursive: true, force: true });
   }
 }
 
@@ -92,18 +95,18 @@ async function makeKey(
   await publish(staged, info);
 }
 
-/** Moves finished artifacts to their place, unless another process has put the same ones there meanwhile. */
+/** Two renames, so that nobody sees half of a circuit; the old artifacts go with the staging directory. */
 async function publish(staged: CircuitArtifacts, info: CircuitInfo): Promise<void> {
-  const final = circuitArtifacts(staged.name);
-  const stage = `${staged.directory}/..`;
-  await mkdir(artifactsDirectory, { recursive: true });
-  await rm(final.directory, { recursive: true, force: true });
+  const { directory } = circuitArtifacts(staged.name);
+  await rename(directory, `${staged.directory}.old`).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw error;
+  });
   try {
-    await rename(staged.directory, final.directory);
+    await rename(staged.directory, directory);
   } catch (error) {
+    // Another process may have put the same artifacts there meanwhile.
     if (!(await isCurrent(staged.name, info.sourceHash))) throw error;
   }
-  await rm(stage, { recursive: true, force: true });
 }
 
 /** Reads what `info.json` says of a circuit's artifacts; undefined when they are absent or half there. */

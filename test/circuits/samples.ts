@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import type { OpeningParameters } from "../../keepers/src/core/groth16/inputs.ts";
+import type { CircuitInput, OpeningParameters } from "../../keepers/src/core/groth16/inputs.ts";
+import { packIndices } from "../../keepers/src/core/groth16/inputs.ts";
 import type { Hash } from "./tree.ts";
 import { SparseTree } from "./tree.ts";
 
@@ -30,5 +31,21 @@ export function sampleOpening(hash: Hash, depth: number, label: string, count = 
     root: tree.root,
     rho: sampleNumber(`${label}/rho`),
     cells: indices.map((index) => ({ index, elements: cells.get(index)!, children: tree.path(index) })),
+  };
+}
+
+/** Inputs of the tiny circuit: two cells of a tree of depth 2. */
+export function tinyInput(hash: Hash, label: string): CircuitInput {
+  const { root, rho, cells } = sampleOpening(hash, 2, label, 2);
+  return {
+    root,
+    indices: packIndices(
+      cells.map(({ index }) => index),
+      4,
+      2,
+    ),
+    rho,
+    cells: cells.map(({ elements }) => elements),
+    children: cells.map(({ children }) => children),
   };
 }
