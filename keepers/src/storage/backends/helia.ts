@@ -79,8 +79,6 @@ export class HeliaStore implements BlobStore {
       // Bundles come in runs of 248 KiB blocks: waiting to gather more wants only adds 20 ms to each.
       sendBlocksDebounce: 0,
       sendWantlistDebounce: 0,
-      // A fetch that broke off is made again at once; by default the same block is not sent twice within 5 s.
-      doNotResendBlockWindow: 0,
     });
     const store = new HeliaStore(parameters, host, helia, blocks);
     await store.#load();
