@@ -176,7 +176,7 @@ contract Staking is IStaking, AccessManaged, Pausable, ReentrancyGuardTransient 
     }
 
     /// @inheritdoc IStaking
-    function unlock(address operator, uint256 amount) external override restricted nonReentrant {
+    function unlock(address operator, uint256 amount) external override nonReentrant {
         uint256 held = _locks[operator][msg.sender];
         if (amount > held) revert InsufficientLock(operator, msg.sender, amount, held);
         _locks[operator][msg.sender] = held - amount;

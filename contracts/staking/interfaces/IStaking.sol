@@ -112,7 +112,8 @@ interface IStaking {
     /// @notice Locks unlocked stake for a duty of the calling module. Only modules authorised by AccessManager.
     function lock(address operator, uint256 amount) external;
 
-    /// @notice Gives back what the calling module has locked. Works for retired operators and while paused.
+    /// @notice Gives back what the calling module has locked. Works for retired operators, while paused, and for
+    /// modules that are no longer authorised, so that nobody's stake is trapped by a change of modules.
     function unlock(address operator, uint256 amount) external;
 
     /// @notice Takes up to `amount` from the operator: first the calling module's lock, then unlocked stake, then

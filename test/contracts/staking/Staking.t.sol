@@ -130,7 +130,7 @@ contract StakingTest is StakingFixture {
         vm.startPrank(reporter);
         vm.expectRevert(refused);
         staking.lock(operator, 1);
-        vm.expectRevert(refused);
+        vm.expectRevert(abi.encodeWithSelector(IStaking.InsufficientLock.selector, operator, reporter, 1, 0));
         staking.unlock(operator, 1);
         vm.expectRevert(refused);
         staking.slash(operator, 1, reporter, REASON);
@@ -141,6 +141,17 @@ contract StakingTest is StakingFixture {
         vm.expectRevert(refused);
         staking.unpause();
         vm.stopPrank();
+    }
+
+    function test_revokedModule_canStillUnlockButNotSlash() public {
+        lockFor(moduleA, operator, 900);
+        access.revokeRole(MODULE_ROLE, moduleA);
+        vm.startPrank(moduleA);
+        staking.unlock(operator, 900);
+        vm.expectRevert(abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, moduleA));
+        staking.slash(operator, 1, reporter, REASON);
+        vm.stopPrank();
+        vm.assertEq(staking.operatorOf(operator).locked, 0, "nothing is trapped");
     }
 
     // Unbonding

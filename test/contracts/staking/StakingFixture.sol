@@ -25,10 +25,9 @@ abstract contract StakingFixture is MiniTest {
     function deployStaking(IERC20 token_) internal returns (Staking deployed) {
         if (address(access) == address(0)) access = new AccessManager(address(this));
         deployed = new Staking(address(access), token_, DELAY, SHARE);
-        bytes4[] memory selectors = new bytes4[](3);
+        bytes4[] memory selectors = new bytes4[](2);
         selectors[0] = IStaking.lock.selector;
-        selectors[1] = IStaking.unlock.selector;
-        selectors[2] = IStaking.slash.selector;
+        selectors[1] = IStaking.slash.selector;
         access.setTargetFunctionRole(address(deployed), selectors, MODULE_ROLE);
         access.grantRole(MODULE_ROLE, moduleA, 0);
         access.grantRole(MODULE_ROLE, moduleB, 0);
