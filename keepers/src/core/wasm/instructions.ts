@@ -94,6 +94,7 @@ export const i64 = {
   shl: same("i64", [0x86]),
   shrS: same("i64", [0x87]),
   shrU: same("i64", [0x88]),
+  rotl: same("i64", [0x89]),
   ltS: binary("i32", [0x53], "i64", "i64"),
   extendI32S: unary("i64", [0xac], "i32"),
 };

@@ -78,6 +78,7 @@ test("each 64-bit integer instruction has its documented meaning", () => {
     [i64.shl(i64.const(a), i64.const(7n)), a << 7n],
     [i64.shrS(i64.const(a), i64.const(7n)), a >> 7n],
     [i64.shrU(i64.const(a), i64.const(7n)), BigInt.asUintN(64, a) >> 7n],
+    [i64.rotl(i64.const(a), i64.const(9n)), (a << 9n) | (BigInt.asUintN(64, a) >> 55n)],
     [i64.extendI32S(i64.ltS(i64.const(a), i64.const(b))), 1n],
     [i64.extendI32S(i64.ltS(i64.const(b), i64.const(a))), 0n],
     [i64.extendI32S(i32.wrapI64(i64.const(a))), BigInt.asIntN(32, a)],
