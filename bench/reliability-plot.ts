@@ -8,7 +8,7 @@ export type Curve = {
   simulated: readonly (readonly [number, SimulatedLoss])[];
 };
 
-const width = 720;
+const width = 750;
 const height = 460;
 const plot = { left: 70, right: 590, top: 50, bottom: 400 };
 /** Powers of ten that the axes show. */
