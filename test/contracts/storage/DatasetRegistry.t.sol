@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
+import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
+import {Credits} from "../../../contracts/libraries/Credits.sol";
+import {ExactTransfer} from "../../../contracts/libraries/ExactTransfer.sol";
+import {DatasetRegistry} from "../../../contracts/storage/DatasetRegistry.sol";
+import {Limits} from "../../../contracts/storage/Limits.sol";
+import {IDatasetRegistry} from "../../../contracts/storage/interfaces/IDatasetRegistry.sol";
+import {FeeToken} from "../token/HostileTokens.sol";
+import {StorageFixture} from "./StorageFixture.sol";
+
+contract DatasetRegistryTest is StorageFixture {
+    bytes32[] private _roots;
+
+    function setUp() public {
+        setUpStorage();
+    }
+
+    function test_anchor_takesExactlyTheQuoteAndRecordsWhatWasSaid() public {
+        Anchored memory made = anchorSmall(3, 10);
+        IDatasetRegistry.Dataset memory dataset = datasets.datasetOf(made.id);
+        vm.assertEq(dataset.owner, owner, "owner");
+        vm.assertEq(dataset.bundles, 3, "bundles");
+        vm.assertEq(dataset.firstEpoch, 1, "first");
+        vm.assertEq(dataset.endEpoch, 11, "end");
+        vm.assertEq(dataset.bond, uint256(BOND) * 3, "bond");
+        vm.assertEq(dataset.feeBalance, uint256(FEE) * 3 * 10, "fees");
+        vm.assertEq(token.balanceOf(address(datasets)), uint256(BOND) * 3 + uint256(FEE) * 30, "balance");
+        vm.assertEq(token.balanceOf(owner), 0, "owner's rest");
+        bytes32 id = keccak256(abi.encode(block.chainid, address(datasets), owner, dataset.manifestHash));
+        vm.assertEq(made.id, id, "id");
+    }
+
+    function testFuzz_bundlesRoot_isTheMerkleRootOfTheListedRoots(
+        uint8 n,
+        uint8 segments,
+        uint256 index
+    ) public {
+        IDatasetRegistry.Shape memory shape = smallShape(uint8(bound(n, 3, 20)));
+        shape.objectCount = uint64(bound(segments, 1, 5)) * 4;
+        Anchored memory made = anchorShape(shape, 1);
+        index = bound(index, 0, made.bundles - 1);
+        bytes32 node = keccak256(
+            abi.encodePacked(bytes1(0), uint32(index), made.poseidonRoots[index], made.transportRoots[index])
+        );
+        bytes32[] memory proof = bundleProof(made, index);
+        for (uint256 i = 0; i < proof.length; ++i) {
+            node =
+                (index >> i) & 1 == 0
+                    ? keccak256(abi.encodePacked(bytes1(0x01), node, proof[i]))
+                    : keccak256(abi.encodePacked(bytes1(0x01), proof[i], node));
+        }
+        vm.assertEq(node, datasets.datasetOf(made.id).bundlesRoot, "root");
+    }
+
+    function test_anchor_refusesEveryShapeBeyondItsLimit() public {
+        IDatasetRegistry.Shape memory shape = smallShape(3);
+        shape.k = uint8(Limits.MAX_K) + 1;
+        shape.n = 255;
+        _expectShape("k", Limits.MAX_K + 1, 1, Limits.MAX_K, shape);
+        shape.k = 0;
+        _expectShape("k", 0, 1, Limits.MAX_K, shape);
+        shape = smallShape(2);
+        _expectShape("n", 2, 3, 255, shape);
+        shape = smallShape(3);
+        shape.objectCount = 0;
+        _expectShape("objectCount", 0, 1, type(uint64).max, shape);
+        shape = smallShape(3);
+        shape.objectSize = 0;
+        _expectShape("objectSize", 0, 1, type(uint32).max, shape);
+        shape = smallShape(3);
+        shape.segmentObjects = 0;
+        _expectShape("segmentObjects", 0, 1, type(uint32).max, shape);
+        shape = smallShape(9);
+        shape.objectCount = 404;
+        _expectShape("bundles", 909, 2, 900, shape);
+        // 16,384 cells hold exactly this object at k = 2 with its hash list: 16 bytes per shard.
+        shape = smallShape(3);
+        (shape.objectCount, shape.segmentObjects) = (1, 1);
+        shape.objectSize = (16_384 * 496 - 16) * 2;
+        datasets.quote(shape, 1, 1);
+        shape.objectSize += 1;
+        _expectShape("cells", 16_385, 1, 16_384, shape);
+    }
+
+    function testFuzz_cells_followTheShapeToTheByte(
+        uint32 size,
+        uint16 objects,
+        uint8 k,
+        bool sealed_
+    ) public {
+        IDatasetRegistry.Shape memory shape;
+        shape.k = uint8(bound(k, 1, 36));
+        shape.n = shape.k + 3;
+        shape.objectSize = uint32(bound(size, 1, 4096));
+        shape.objectCount = uint64(bound(objects, 1, 1000));
+        shape.segmentObjects = 300;
+        shape.encrypted = sealed_;
+        Anchored memory made = anchorShape(shape, 1);
+        uint256 segments = made.bundles / shape.n;
+        uint256 last = shape.objectCount - (segments - 1) * 300;
+        uint256 tag = sealed_ ? 16 : 0;
+        uint256 shard = (shape.objectSize + tag + shape.k - 1) / shape.k;
+        uint256 expected = last * shard + (32 * last + tag + shape.k - 1) / shape.k;
+        vm.assertEq(datasets.cellsOf(made.id, uint32(made.bundles - 1)), (expected + 495) / 496, "cells");
+    }
+
+    function test_anchor_refusesARootOutsideTheField() public {
+        _roots = [bytes32(uint256(1)), bytes32(FIELD), bytes32(uint256(2))];
+        vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.RootNotInField.selector, 1, bytes32(FIELD)));
+        vm.prank(owner);
+        datasets.anchor(anchorParameters("m", smallShape(3), 1), _roots, _roots);
+    }
+
+    function test_anchor_refusesListsOfAnotherLength() public {
+        _roots = [bytes32(uint256(1)), bytes32(uint256(2))];
+        vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.WrongRootCount.selector, 2, 2, 3));
+        datasets.anchor(anchorParameters("m", smallShape(3), 1), _roots, _roots);
+    }
+
+    function test_anchor_refusesTermsBeyondTheBoundsOfAClaim() public {
+        _roots = [bytes32(uint256(1)), bytes32(uint256(2)), bytes32(uint256(3))];
+        vm.expectPartialRevert(IDatasetRegistry.OutOfBounds.selector);
+        datasets.anchor(anchorParameters("m", smallShape(3), 16_385), _roots, _roots);
+        vm.expectPartialRevert(IDatasetRegistry.OutOfBounds.selector);
+        datasets.anchor(anchorParameters("m", smallShape(3), 0), _roots, _roots);
+    }
+
+    function test_anchor_sameManifestTwiceIsRefusedAndAnotherOwnersHasAnotherId() public {
+        Anchored memory made = anchorSmall(3, 1);
+        bytes32 manifest = manifestOf(1);
+        _fund(owner);
+        vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.AlreadyAnchored.selector, made.id));
+        vm.prank(owner);
+        datasets.anchor(
+            anchorParameters(manifest, smallShape(3), 1),
+            made.poseidonRoots,
+            made.transportRoots
+        );
+        _fund(address(this));
+        bytes32 other = datasets.anchor(
+            anchorParameters(manifest, smallShape(3), 1),
+            made.poseidonRoots,
+            made.transportRoots
+        );
+        vm.assertNotEq(other, made.id, "id binds the owner");
+    }
+
+    function test_anchor_refusesATokenThatTakesAFee() public {
+        FeeToken feeToken = new FeeToken();
+        DatasetRegistry other = new DatasetRegistry(
+            address(access),
+            feeToken,
+            EPOCH,
+            CLOSE_DELAY,
+            parameters()
+        );
+        feeToken.mint(address(this), 1e24);
+        feeToken.approve(address(other), 1e24);
+        _roots = [bytes32(uint256(1)), bytes32(uint256(2)), bytes32(uint256(3))];
+        vm.expectPartialRevert(ExactTransfer.InexactTransfer.selector);
+        other.anchor(anchorParameters("m", smallShape(3), 1), _roots, _roots);
+    }
+
+    function test_versions_areALinearHistoryOfOneOwner() public {
+        bytes32 first = anchorSmall(3, 1).id;
+        _roots = [bytes32(uint256(1)), bytes32(uint256(2)), bytes32(uint256(3))];
+        IDatasetRegistry.AnchorParameters memory next = anchorParameters("v2", smallShape(3), 1);
+        next.previous = first;
+        _fund(address(this));
+        vm.expectRevert(
+            abi.encodeWithSelector(IDatasetRegistry.NotOwner.selector, first, owner, address(this))
+        );
+        datasets.anchor(next, _roots, _roots);
+
+        _fund(owner);
+        vm.prank(owner);
+        bytes32 second = datasets.anchor(next, _roots, _roots);
+        vm.assertEq(datasets.successorOf(first), second, "successor");
+        vm.assertEq(datasets.datasetOf(second).previous, first, "previous");
+
+        next.manifestHash = "fork";
+        _fund(owner);
+        vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.HasSuccessor.selector, first, second));
+        vm.prank(owner);
+        datasets.anchor(next, _roots, _roots);
+
+        next.previous = "nothing";
+        vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.UnknownDataset.selector, bytes32("nothing")));
+        vm.prank(owner);
+        datasets.anchor(next, _roots, _roots);
+    }
+
+    function test_parameterChange_doesNotAlterAnAnchoredDataset() public {
+        Anchored memory made = anchorSmall(3, 2);
+        IDatasetRegistry.Dataset memory before = datasets.datasetOf(made.id);
+        datasets.setParameters(IDatasetRegistry.Parameters(99, 100, 90, 60, address(7)));
+        vm.assertEq(
+            keccak256(abi.encode(datasets.datasetOf(made.id))),
+            keccak256(abi.encode(before)),
+            "unchanged"
+        );
+        Anchored memory next = anchorSmall(3, 2);
+        IDatasetRegistry.Dataset memory dataset = datasets.datasetOf(next.id);
+        vm.assertEq(dataset.bond, 297, "new bond");
+        vm.assertEq(dataset.policy, address(7), "new policy");
+    }
+
+    function test_parameters_haveHardBounds() public {
+        // A surrender below half of a missed audit would make it pay to take a bounty and leave again.
+        _expectParameters(IDatasetRegistry.Parameters(10, 100, 80, 39, address(0)));
+        _expectParameters(IDatasetRegistry.Parameters(10, 100, 80, 80, address(0)));
+        _expectParameters(IDatasetRegistry.Parameters(10, 79, 80, 50, address(0)));
+        _expectParameters(IDatasetRegistry.Parameters(0, 100, 80, 50, address(0)));
+        _expectParameters(IDatasetRegistry.Parameters(1e25 + 1, 100, 80, 50, address(0)));
+        datasets.setParameters(IDatasetRegistry.Parameters(1e25, 1e25, 1e25, 5e24, address(0)));
+    }
+
+    function test_addEpochs_byAnyoneWhileTheDatasetRunsAndNeverAfterwards() public {
+        Anchored memory made = anchorSmall(3, 2);
+        _fund(address(this));
+        datasets.addEpochs(made.id, 5);
+        IDatasetRegistry.Dataset memory dataset = datasets.datasetOf(made.id);
+        vm.assertEq(dataset.endEpoch, 8, "end");
+        vm.assertEq(dataset.feeBalance, uint256(FEE) * 3 * 7, "fees");
+        toEpoch(7);
+        datasets.addEpochs(made.id, 1);
+        toEpoch(9);
+        vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.TermOver.selector, made.id, 9, 9));
+        datasets.addEpochs(made.id, 1);
+    }
+
+    function test_close_onlyByTheOwnerAfterTheLastDeadline() public {
+        Anchored memory made = anchorSmall(3, 2);
+        uint64 due = datasets.settledAt(3);
+        vm.assertEq(due, datasets.genesis() + 3 * uint64(EPOCH) + CLOSE_DELAY, "time");
+        vm.warp(due - 1);
+        vm.prank(owner);
+        vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.StillRunning.selector, made.id, due));
+        datasets.close(made.id);
+        vm.warp(due);
+        vm.expectPartialRevert(IDatasetRegistry.NotOwner.selector);
+        datasets.close(made.id);
+        vm.startPrank(owner);
+        datasets.close(made.id);
+        vm.assertEq(datasets.withdrawCredit(owner), uint256(BOND) * 3 + uint256(FEE) * 6, "all back");
+        vm.expectPartialRevert(IDatasetRegistry.WrongStatus.selector);
+        datasets.close(made.id);
+        vm.expectRevert(abi.encodeWithSelector(Credits.NoCredit.selector, owner));
+        datasets.withdrawCredit(owner);
+        vm.stopPrank();
+        vm.assertEq(token.balanceOf(address(datasets)), 0, "nothing left");
+    }
+
+    function test_fraud_halvesTheBondBetweenClaimantAndBurnAndReturnsUnspentFees() public {
+        Anchored memory made = anchorSmall(3, 2);
+        address claimant = actor("claimant");
+        vm.prank(address(fraud));
+        datasets.markFraudulent(made.id, claimant);
+        vm.assertEq(datasets.creditOf(claimant), (uint256(BOND) * 3) / 2, "claimant");
+        vm.prank(address(fraud));
+        vm.expectPartialRevert(IDatasetRegistry.WrongStatus.selector);
+        datasets.markFraudulent(made.id, claimant);
+        vm.prank(owner);
+        datasets.close(made.id);
+        vm.assertEq(uint256(datasets.datasetOf(made.id).status), 2, "stays on record");
+        vm.assertEq(datasets.creditOf(owner), uint256(FEE) * 6, "fees");
+        vm.assertEq(datasets.flushBurn(), (uint256(BOND) * 3) / 2, "burnt");
+    }
+
+    function test_modulesOnly() public {
+        bytes32 id = anchorSmall(3, 1).id;
+        bytes memory refused = abi.encodeWithSelector(
+            IAccessManaged.AccessManagedUnauthorized.selector,
+            owner
+        );
+        vm.startPrank(owner);
+        vm.expectRevert(refused);
+        datasets.payFee(id, owner, 1);
+        vm.expectRevert(refused);
+        datasets.markFraudulent(id, owner);
+        vm.expectRevert(refused);
+        datasets.addHeld(id, 1);
+        vm.expectRevert(refused);
+        datasets.removeHeld(id);
+        vm.expectRevert(refused);
+        datasets.setParameters(parameters());
+        vm.expectRevert(refused);
+        datasets.pause();
+        vm.stopPrank();
+    }
+
+    function test_pause_stopsAnchorsAndNeverWithdrawals() public {
+        Anchored memory made = anchorSmall(3, 1);
+        datasets.pause();
+        vm.expectRevert(Pausable.EnforcedPause.selector);
+        datasets.anchor(anchorParameters("m", smallShape(3), 1), _roots, _roots);
+        vm.expectRevert(Pausable.EnforcedPause.selector);
+        datasets.addEpochs(made.id, 1);
+        vm.warp(datasets.settledAt(2));
+        vm.startPrank(owner);
+        datasets.close(made.id);
+        datasets.withdrawCredit(owner);
+        vm.stopPrank();
+    }
+
+    function _fund(address who) private {
+        token.mint(who, 1e24);
+        vm.prank(who);
+        token.approve(address(datasets), 1e24);
+    }
+
+    function _expectShape(
+        bytes32 field,
+        uint256 value,
+        uint256 low,
+        uint256 high,
+        IDatasetRegistry.Shape memory shape
+    ) private {
+        vm.expectRevert(
+            abi.encodeWithSelector(IDatasetRegistry.InvalidShape.selector, field, value, low, high)
+        );
+        datasets.quote(shape, 1, 1);
+    }
+
+    function _expectParameters(IDatasetRegistry.Parameters memory wrong) private {
+        vm.expectPartialRevert(IDatasetRegistry.OutOfBounds.selector);
+        datasets.setParameters(wrong);
+    }
+}
