@@ -14,11 +14,11 @@ export class Slicer {
   #slices = 0;
 
   /** Takes the next bytes; returns the slices they complete, each the caller's to keep. */
-  push(chunk: Uint8Array): Uint8Array[] {
+  push(chunk: Uint8Array): Uint8Array<ArrayBuffer>[] {
     if (this.#slices * sliceBytes + this.#filled + chunk.length > bundleCells * cellBytes) {
       throw new BadInputError(`a bundle has at most ${bundleCells * cellBytes} bytes`);
     }
-    const complete: Uint8Array[] = [];
+    const complete: Uint8Array<ArrayBuffer>[] = [];
     let at = 0;
     while (at < chunk.length) {
       if (this.#filled === sliceBytes) {
@@ -36,7 +36,7 @@ export class Slicer {
   }
 
   /** The last slice, and whether it is the only one. Throws BadInputError when nothing came. */
-  finish(): { bytes: Uint8Array; only: boolean } {
+  finish(): { bytes: Uint8Array<ArrayBuffer>; only: boolean } {
     if (this.#filled === 0) throw new BadInputError("a bundle has at least one byte");
     return { bytes: this.#buffer.subarray(0, this.#filled), only: this.#slices === 0 };
   }
