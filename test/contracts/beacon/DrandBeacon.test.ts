@@ -202,7 +202,7 @@ describe("DrandBeacon", async () => {
     await networkHelpers.time.increaseTo(await slow.read.timeOf([last]));
     await slow.write.submitRound([first, signRound(secret, first)]);
     const seeds = await Promise.all(bound.map(({ requestId }) => slow.read.seedOf([requestId])));
-    assert.equal(new Set(seeds.slice(0, 16).map(([seed]) => seed)).size, 16);
+    assert.equal(new Set(seeds.slice(0, 16).map(([seed]: readonly [Hex, bigint]) => seed)).size, 16);
     assert.equal(seeds[16]![1], 0n);
     const ready = await slow.getEvents.RandomnessReady();
     assert.equal(ready.length, 16);
