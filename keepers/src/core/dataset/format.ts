@@ -1,5 +1,7 @@
 import * as z from "zod";
+import { BadInputError } from "../errors.ts";
 import { fileNameProblem } from "./names.ts";
+import { firstProblem, type SchemaProblem } from "./schema-error.ts";
 import { maxObjectSize } from "./shape.ts";
 
 /** Number types of a field and their bytes; values are little-endian in a record. */
@@ -34,6 +36,10 @@ const columnName = z
   .string()
   .max(256)
   .refine((text) => text.isWellFormed(), "is not valid Unicode");
+const header = z
+  .array(columnName)
+  .max(maxColumns)
+  .refine((names) => headerLength(names) <= maxHeaderLength, `is longer than ${maxHeaderLength} characters`);
 
 const field = z.strictObject({
   name: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, "must be a word of letters, digits and _"),
@@ -51,12 +57,8 @@ const csvOrigin = z.strictObject({
   kind: z.literal("csv"),
   file: fileName,
   delimiter: z.enum([",", ";", "\t", "|"]),
-  /** Names of all columns; null when the file has none, or more than {@link maxHeaderLength} holds. */
-  header: z
-    .array(columnName)
-    .max(maxColumns)
-    .refine((names) => headerLength(names) <= maxHeaderLength, `is longer than ${maxHeaderLength} characters`)
-    .nullable(),
+  /** Names of all columns; null when the file has none, or some that {@link fitsHeader} refuses. */
+  header: header.nullable(),
   /** Column of the label in the file; null when there is none. */
   labelColumn: z.int().min(0).max(maxColumns).nullable(),
 });
@@ -91,8 +93,12 @@ export type RecordsFormat = z.infer<typeof records>;
 export type PackedFormat = z.infer<typeof packed>;
 export type DatasetFormat = z.infer<typeof formatSchema>;
 
-/** Characters that a header row takes in a manifest, without escapes. */
-export function headerLength(names: readonly string[]): number {
+/** Whether a manifest keeps a header row: at most 256 characters a name and {@link maxHeaderLength} in all. */
+export function fitsHeader(names: readonly string[]): boolean {
+  return header.safeParse(names).success;
+}
+
+function headerLength(names: readonly string[]): number {
   return names.reduce((sum, name) => sum + name.length + 3, 0);
 }
 
@@ -106,17 +112,28 @@ export function fieldBytes({ dtype, shape }: Pick<Field, "dtype" | "shape">): nu
   return fieldLength(shape) * dtypeBytes[dtype];
 }
 
+/**
+ * Refuses a format of records that no manifest could hold, before any work is put into its dataset.
+ * @throws BadInputError that names the field.
+ */
+export function assertRecordsFormat(format: RecordsFormat, recordSize: number): void {
+  const result = records.safeParse(format);
+  const problem = result.success ? recordsProblem(format, recordSize) : firstProblem(result.error, "format");
+  if (problem !== null)
+    throw new BadInputError(`The records cannot be described at ${problem.field}: ${problem.reason}.`);
+}
+
 /** What in a format contradicts the dataset's size: the field at fault and why; null when nothing does. */
 export function formatProblem(
   format: DatasetFormat,
   dataset: { objectSize: number; objectCount: number },
-): { field: string; reason: string } | null {
+): SchemaProblem | null {
   return format.kind === "records"
     ? recordsProblem(format, dataset.objectSize)
     : packedProblem(format, dataset);
 }
 
-function recordsProblem({ fields, origin }: RecordsFormat, recordSize: number) {
+function recordsProblem({ fields, origin }: RecordsFormat, recordSize: number): SchemaProblem | null {
   const names = new Set<string>();
   let end = 0;
   for (const [i, item] of fields.entries()) {
@@ -127,6 +144,15 @@ function recordsProblem({ fields, origin }: RecordsFormat, recordSize: number) {
     end = item.offset + fieldBytes(item);
     if (end > recordSize)
       return { field: `${at}.shape`, reason: `the field ends behind the record of ${recordSize} bytes` };
+  }
+  if (
+    origin?.kind === "idx" &&
+    (origin.files.length !== fields.length || new Set(origin.files).size < fields.length)
+  ) {
+    return {
+      field: "format.origin.files",
+      reason: `it must give each of the ${fields.length} fields a file of its own`,
+    };
   }
   if (origin?.kind !== "csv") return null;
   const columns = fields.reduce((sum, item) => sum + fieldLength(item.shape), 0);

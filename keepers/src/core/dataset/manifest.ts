@@ -7,7 +7,8 @@ import { BadInputError } from "../errors.ts";
 import { canonicalJson } from "./canonical-json.ts";
 import { formatProblem, formatSchema } from "./format.ts";
 import { type DatasetLayout, datasetLayout } from "./layout.ts";
-import { fileNameProblem } from "./names.ts";
+import { fileNameProblem, maxNameLength } from "./names.ts";
+import { firstProblem } from "./schema-error.ts";
 import { cellBytes, maxBundles, maxDataShards, maxObjectSize, maxShards } from "./shape.ts";
 
 /** Longest manifest in bytes: one block of the blob layout, so that its digest is its CID. */
@@ -40,7 +41,7 @@ const poseidonRoot = hex(32).refine(
 const bundleCid = z.string().max(128).refine(isBundleCid, "is not a CIDv1 (raw or dag-pb, SHA-256, base32)");
 const name = z
   .string()
-  .max(128)
+  .max(maxNameLength)
   .superRefine((value, context) => {
     const problem = fileNameProblem(value);
     if (problem !== null) context.addIssue({ code: "custom", message: `is refused: ${problem}` });
@@ -121,7 +122,10 @@ export function manifestCid(digest: Uint8Array): string {
 
 function checkManifest(value: unknown): Manifest {
   const result = manifestSchema.safeParse(value);
-  if (!result.success) throw schemaError(result.error);
+  if (!result.success) {
+    const { field, reason } = firstProblem(result.error, "the manifest");
+    throw fieldError(field, reason);
+  }
   const manifest = result.data;
   const layout = manifestLayout(manifest);
   if (manifest.bundles.length !== layout.bundles) {
@@ -166,18 +170,6 @@ function assertCanonical(source: string, canonical: string): void {
   throw new BadInputError(`The manifest is not canonical JSON at character ${at}, near "${near}".`, {
     next: "Keys must be sorted, occur once and have no white space around them.",
   });
-}
-
-function schemaError(error: z.ZodError): BadInputError {
-  const issue = error.issues[0]!;
-  const path = issue.path
-    .map((part) => (typeof part === "number" ? `[${part}]` : `.${String(part)}`))
-    .join("");
-  const field = path.replace(/^\./, "") || "the manifest";
-  if (issue.code === "unrecognized_keys") {
-    return fieldError(field, `it has the unknown field "${(issue.keys[0] ?? "").slice(0, 64)}"`);
-  }
-  return fieldError(field, issue.message);
 }
 
 function fieldError(field: string, reason: string): BadInputError {

@@ -3,6 +3,9 @@ import { BadInputError } from "../errors.ts";
 /** Longest relative path of a file in a dataset, in UTF-8 bytes. */
 export const maxPathBytes = 1024;
 
+/** Longest name of a dataset, in UTF-16 code units. */
+export const maxNameLength = 128;
+
 const utf8 = new TextEncoder();
 
 /**

@@ -1,6 +1,7 @@
 import { BadInputError } from "../errors.ts";
 import { indexEntryBytes, maxIndexBytes, maxPackedRecords, type PackedFormat } from "./format.ts";
 import { assertRelativePath, maxPathBytes } from "./names.ts";
+import { maxObjectSize } from "./shape.ts";
 
 /** Object size of packed datasets unless another is asked for. */
 export const defaultPackedObjectSize = 4096;
@@ -31,7 +32,11 @@ export class RecordPacker {
   #object: Uint8Array;
   #filled = 0;
 
+  /** @throws BadInputError when objects cannot have this size. */
   constructor(objectSize: number) {
+    if (!Number.isInteger(objectSize) || objectSize < 1 || objectSize > maxObjectSize) {
+      throw new BadInputError(`Objects cannot have ${objectSize} bytes: 1 to ${maxObjectSize} are possible.`);
+    }
     this.#objectSize = objectSize;
     this.#object = new Uint8Array(objectSize);
   }

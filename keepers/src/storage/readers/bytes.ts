@@ -1,7 +1,8 @@
 import { constants, type FileHandle, open } from "node:fs/promises";
-import { basename } from "node:path";
+import { basename, resolve } from "node:path";
 import { pipeline, type Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
+import { fileNameProblem, maxNameLength } from "../../core/dataset/names.ts";
 import { defaultMaxFileBytes, malformed, UnreadableFileError } from "./source.ts";
 
 export type ReadBytesOptions = {
@@ -14,6 +15,12 @@ export type ReadBytesOptions = {
 /** The file's name without folders and without `.gz`. */
 export function plainName(path: string): string {
   return basename(path).replace(/\.gz$/i, "");
+}
+
+/** A dataset's name from a path's last part; a name that no manifest could hold gives way to "dataset". */
+export function sourceName(path: string): string {
+  const name = basename(resolve(path)).replace(/\.gz$/i, "");
+  return name.length <= maxNameLength && fileNameProblem(name) === null ? name : "dataset";
 }
 
 /**

@@ -1,17 +1,17 @@
 import { CsvError, parse } from "csv-parse";
 import {
+  assertRecordsFormat,
   type Dtype,
   dtypeBytes,
   type Field,
   fieldLength,
-  headerLength,
+  fitsHeader,
   maxColumns,
-  maxHeaderLength,
   type RecordsFormat,
 } from "../../core/dataset/format.ts";
 import { fits, writeField } from "../../core/dataset/records.ts";
 import type { BadInputError } from "../../core/errors.ts";
-import { plainName, readBytes } from "./bytes.ts";
+import { plainName, readBytes, sourceName } from "./bytes.ts";
 import { parseNumber, TypeFinder } from "./numbers.ts";
 import { type DatasetSource, malformed, maxLineBytes } from "./source.ts";
 
@@ -44,7 +44,8 @@ type Row = { cells: string[]; line: number };
 
 /**
  * Reads a CSV file of numbers, packed with gzip or not: a record is one row, its inputs followed by its label. The file
- * is read once to find the number types, then for the objects. A header of more than 8,192 characters is not kept.
+ * is read once to find the number types, then for the objects. A header too long for a
+ * manifest is not kept.
  * @throws BadInputError that names file and line when a cell is no number, rows differ in length, or a quote is open.
  */
 export async function readCsv(path: string, options: CsvOptions = {}): Promise<DatasetSource> {
@@ -55,13 +56,13 @@ export async function readCsv(path: string, options: CsvOptions = {}): Promise<D
     0,
   );
   const { labelColumn } = schema;
-  const header =
-    schema.header !== null && headerLength(schema.header) <= maxHeaderLength ? schema.header : null;
+  const header = schema.header !== null && fitsHeader(schema.header) ? schema.header : null;
   const format: RecordsFormat = {
     kind: "records",
     fields,
     origin: { kind: "csv", file: plainName(path), delimiter: options.delimiter ?? ",", header, labelColumn },
   };
+  assertRecordsFormat(format, objectSize);
 
   async function* objects(): AsyncGenerator<Uint8Array> {
     let rows = 0;
@@ -85,7 +86,7 @@ export async function readCsv(path: string, options: CsvOptions = {}): Promise<D
   }
 
   return {
-    name: plainName(path),
+    name: sourceName(path),
     objectSize,
     objectCount: schema.rows,
     objects,

@@ -1,9 +1,9 @@
 import { opendir } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { maxPackedRecords } from "../../core/dataset/format.ts";
-import { assertRelativePath, fileNameProblem } from "../../core/dataset/names.ts";
+import { assertRelativePath } from "../../core/dataset/names.ts";
 import type { PackedRecord } from "../../core/dataset/packed.ts";
-import { openRegular, readHandle } from "./bytes.ts";
+import { openRegular, readHandle, sourceName } from "./bytes.ts";
 import { packedSource } from "./packed.ts";
 import { type DatasetSource, malformed, UnreadableFileError } from "./source.ts";
 
@@ -17,9 +17,8 @@ export type FolderOptions = { objectSize?: number; maxBytes?: number };
  * @throws BadInputError for symbolic links and special files, and for names that could not be restored everywhere.
  */
 export function readFolder(path: string, { objectSize, maxBytes }: FolderOptions = {}): DatasetSource {
-  const name = basename(resolve(path));
   return packedSource(
-    { name: fileNameProblem(name) === null ? name : "folder", content: "files", file: null, objectSize },
+    { name: sourceName(path), content: "files", file: null, objectSize },
     async function* (): AsyncGenerator<PackedRecord> {
       for (const file of await listFiles(path)) {
         const full = join(path, ...file.split("/"));
@@ -35,7 +34,7 @@ export function readSingleFile(path: string, { objectSize, maxBytes }: FolderOpt
   const name = basename(resolve(path));
   assertRelativePath(name);
   return packedSource(
-    { name, content: "files", file: null, objectSize },
+    { name: sourceName(path), content: "files", file: null, objectSize },
     async function* (): AsyncGenerator<PackedRecord> {
       const handle = await openRegular(path, { followLink: true });
       yield { name, pieces: readHandle(handle, path, { maxBytes, gunzip: false }) };

@@ -1,4 +1,5 @@
 import {
+  assertRecordsFormat,
   type Dtype,
   dtypeBytes,
   type Field,
@@ -9,7 +10,7 @@ import {
 import { swapBytes } from "../../core/dataset/records.ts";
 import { maxObjectSize } from "../../core/dataset/shape.ts";
 import { BadInputError } from "../../core/errors.ts";
-import { ExactReader, plainName, readBytes } from "./bytes.ts";
+import { ExactReader, plainName, readBytes, sourceName } from "./bytes.ts";
 import { type DatasetSource, malformed } from "./source.ts";
 
 /** The type byte of an IDX file, from Y. LeCun's description of the MNIST files. */
@@ -52,6 +53,7 @@ export async function readIdx(path: string, { labels, maxBytes }: IdxOptions = {
   const objectSize = headers.reduce((sum, { itemBytes }) => sum + itemBytes, 0);
   if (objectSize > maxObjectSize)
     throw malformed(path, null, `its items have more than ${maxObjectSize} bytes`);
+  assertRecordsFormat(format, objectSize);
 
   async function* objects(): AsyncGenerator<Uint8Array> {
     const readers = paths.map((file) => new ExactReader(readBytes(file, { maxBytes })));
@@ -82,7 +84,7 @@ export async function readIdx(path: string, { labels, maxBytes }: IdxOptions = {
   }
 
   return {
-    name: plainName(path),
+    name: sourceName(path),
     objectSize,
     objectCount: count,
     objects,

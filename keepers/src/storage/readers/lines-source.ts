@@ -1,5 +1,6 @@
+import { assertRelativePath } from "../../core/dataset/names.ts";
 import type { PackedRecord } from "../../core/dataset/packed.ts";
-import { plainName, readBytes } from "./bytes.ts";
+import { plainName, readBytes, sourceName } from "./bytes.ts";
 import { splitLines } from "./lines.ts";
 import { packedSource } from "./packed.ts";
 import { type DatasetSource, malformed } from "./source.ts";
@@ -17,8 +18,9 @@ export type LinesOptions = {
  */
 export function readLines(path: string, { check, objectSize, maxBytes }: LinesOptions): DatasetSource {
   const file = plainName(path);
+  assertRelativePath(file);
   return packedSource(
-    { name: file, content: "lines", file, objectSize },
+    { name: sourceName(path), content: "lines", file, objectSize },
     async function* (): AsyncGenerator<PackedRecord> {
       for await (const { number, bytes } of splitLines(readBytes(path, { maxBytes }), path, {
         quoted: check === "csv",

@@ -217,6 +217,11 @@ describe("packed records", () => {
     assert.throws(() => parseIndex(named.format, bytes), /damaged/);
   });
 
+  it("refuse object sizes that are no positive integer", () => {
+    for (const size of [0, -1, 1.5, Number.NaN, 2 ** 31 + 1])
+      assert.throws(() => new RecordPacker(size), BadInputError);
+  });
+
   it("refuse a single entry that lies outside the records", () => {
     const { format } = pack([{ name: "a", bytes: Uint8Array.of(1) }], 64, "files");
     const entry = (end: number) => {

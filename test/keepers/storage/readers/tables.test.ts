@@ -99,6 +99,14 @@ describe("CSV", () => {
     assert.equal((await readBack(target, await restore(source, target)))["a.csv"]!.toString(), text);
   });
 
+  it("keeps the rows but not the header when no manifest could hold it", async (test) => {
+    const columns = Array.from({ length: 400 }, (_, i) => `a long name of column ${i}`);
+    const source = await csv(test, `${columns.join(",")}\n${columns.map((_, i) => i).join(",")}\n`);
+    assert.deepEqual((await values(source)).inputs, [columns.map((_, i) => i)]);
+    const { origin } = source.format() as RecordsFormat;
+    assert.equal(origin?.kind === "csv" ? origin.header : undefined, null);
+  });
+
   it("takes labels by index, first and last; spaces, CRLF, a byte order mark and empty lines do no harm", async (test) => {
     const text = "\ufeff1, 2 ,3\r\n\r\n4,5,6\r\n";
     for (const [label, labels] of [
@@ -214,6 +222,22 @@ describe("IDX", () => {
       const files = await readBack(target, await restore(source, target));
       assert.deepEqual(files, { "t-images-idx3-ubyte": images, "t-labels-idx1-ubyte": labels });
     }
+  });
+
+  it("refuses images and labels whose files could not lie in one folder", async (test) => {
+    const folder = await temporaryFolder(test);
+    await writeFiles(folder, { "a/x.idx": images, "b/x.idx": labels });
+    await assert.rejects(
+      readIdx(join(folder, "a/x.idx"), { labels: join(folder, "b/x.idx") }),
+      /format\.origin\.files: .*a file of its own/,
+    );
+  });
+
+  it("names the dataset after the file, unless no manifest could hold the name", async (test) => {
+    const folder = await temporaryFolder(test);
+    await writeFiles(folder, { "short.idx.gz": gzipSync(labels), [`${"x".repeat(125)}.idx`]: labels });
+    assert.equal((await readIdx(join(folder, "short.idx.gz"))).name, "short.idx");
+    assert.equal((await readIdx(join(folder, `${"x".repeat(125)}.idx`))).name, "dataset");
   });
 
   for (const [type, write, numbers] of [
