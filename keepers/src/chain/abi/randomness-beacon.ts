@@ -8,4 +8,6 @@ export const randomnessBeaconAbi = parseAbi([
   "event RandomnessReady(uint256 indexed requestId, bytes32 seed)",
   "event RandomnessRedrawn(uint256 indexed requestId, uint64 earliest)",
   "event RandomnessRequested(uint256 indexed requestId, address indexed requester, uint64 earliest)",
+  "error RedrawNotDue(uint256 requestId, uint64 dueAt)",
+  "error UnknownRequest(uint256 requestId)",
 ]);
