@@ -1,0 +1,135 @@
+import { type Hex, keccak256, parseSignature, zeroHash } from "viem";
+import { addressOf, encodeCall } from "../../chain/contracts.ts";
+import { TransactionFailedError } from "../../chain/transactions/errors.ts";
+import type { Manifest } from "../../core/dataset/manifest.ts";
+import type { StorageWriter } from "./client.ts";
+import { InsufficientFundsError } from "./errors.ts";
+import type { PutJournal } from "./put-journal.ts";
+
+/** `IDatasetRegistry.Status` */
+export const datasetStatus = { none: 0, active: 1, fraudulent: 2, closed: 3 } as const;
+
+export type AnchorParameters = {
+  datasetId: Hex;
+  manifest: Manifest;
+  manifestHash: Hex;
+  manifestDigest: Hex;
+  /** Dataset of the same owner that this one follows. */
+  previous?: Hex;
+  /** Token base units per bundle and answered audit. */
+  feePerAudit: bigint;
+  /** Epochs paid in advance. */
+  epochs: number;
+};
+
+/** What anchoring cost; nothing when the dataset had been anchored before. */
+export type Anchored = { transaction?: Hex; bond: bigint; fees: bigint };
+
+/** How long the token's permit stays good, seconds: longer than a transaction should ever wait. */
+const permitTerm = 3600n;
+
+/** Remembers the call over a crash: a permit is signed anew each time, and two calls would be two intents. */
+export type AnchorMemory = Pick<PutJournal, "fact" | "remember" | "forget">;
+
+/**
+ * Anchors a dataset unless it is anchored already, so that a repeated call pays nothing twice: the call of an
+ * interrupted attempt is sent again as it was, and the chain refuses a second anchor of one manifest in any case.
+ * @throws InsufficientFundsError before anything is sent; TransactionFailedError
+ */
+export async function anchorDataset(
+  client: StorageWriter,
+  memory: AnchorMemory,
+  parameters: AnchorParameters,
+): Promise<Anchored> {
+  const registry = client.contracts.DatasetRegistry.read;
+  const { datasetId, manifest, feePerAudit, epochs } = parameters;
+  const known = await registry.datasetOf([datasetId]);
+  if (known.status !== datasetStatus.none) return { bond: 0n, fees: 0n };
+  const [bond, fees] = await registry.quote([shapeOf(manifest), feePerAudit, epochs]);
+  const begun = memory.fact("anchorCall");
+  const data = (begun ?? (await anchorCall(client, parameters, bond + fees))) as Hex;
+  if (begun === undefined) memory.remember("anchorCall", data);
+  try {
+    const { transactionHash } = await client.queue.send({
+      key: `anchor:${datasetId}:${keccak256(data)}`,
+      description: "anchoring the dataset",
+      to: addressOf(client.deployment, "DatasetRegistry"),
+      data,
+      value: 0n,
+    });
+    return { transaction: transactionHash, bond, fees };
+  } catch (error) {
+    // It had no effect: the next attempt makes a new call, with a new permit.
+    if (error instanceof TransactionFailedError) memory.forget("anchorCall");
+    throw error;
+  }
+}
+
+/** The anchoring call: with a permit unless the registry may take the tokens already. */
+async function anchorCall(client: StorageWriter, parameters: AnchorParameters, total: bigint): Promise<Hex> {
+  const { account, contracts, deployment } = client;
+  const token = contracts.AssayToken.read;
+  const [balance, allowance] = await Promise.all([
+    token.balanceOf([account.address]),
+    token.allowance([account.address, deployment.addresses.DatasetRegistry]),
+  ]);
+  if (balance < total) throw new InsufficientFundsError(total, balance, await token.symbol());
+  const { manifest, manifestHash, manifestDigest, previous = zeroHash, feePerAudit, epochs } = parameters;
+  const objectRoot = manifest.objectRoot as Hex;
+  const shape = shapeOf(manifest);
+  const fields = { manifestHash, manifestDigest, objectRoot, shape, previous, feePerAudit, epochs };
+  const poseidonRoots = manifest.bundles.map(({ poseidonRoot }) => poseidonRoot as Hex);
+  const transportRoots = manifest.bundles.map(({ transportRoot }) => transportRoot as Hex);
+  if (allowance >= total) {
+    return encodeCall(deployment, "DatasetRegistry", "anchor", [fields, poseidonRoots, transportRoots]).data;
+  }
+  const { deadline, v, r, s } = await signPermit(client, total);
+  const withPermit = [fields, poseidonRoots, transportRoots, deadline, v, r, s] as const;
+  return encodeCall(deployment, "DatasetRegistry", "anchorWithPermit", withPermit).data;
+}
+
+/** The shape as the registry takes it. */
+export function shapeOf(manifest: Manifest) {
+  return {
+    objectCount: BigInt(manifest.objectCount),
+    objectSize: manifest.objectSize,
+    segmentObjects: manifest.segmentObjects,
+    k: manifest.k,
+    n: manifest.n,
+    encrypted: manifest.encryption !== null,
+  };
+}
+
+/** An ERC-2612 permit for the registry over exactly `value`. */
+async function signPermit(
+  { account, contracts, chain, deployment }: StorageWriter,
+  value: bigint,
+): Promise<{ deadline: bigint; v: number; r: Hex; s: Hex }> {
+  const token = contracts.AssayToken.read;
+  const [name, nonce, { timestamp }] = await Promise.all([
+    token.name(),
+    token.nonces([account.address]),
+    chain.public.getBlock({ blockTag: "latest" }),
+  ]);
+  const deadline = timestamp + permitTerm;
+  const { AssayToken, DatasetRegistry } = deployment.addresses;
+  const signature = await account.signTypedData({
+    domain: { name, version: "1", chainId: deployment.chainId, verifyingContract: AssayToken },
+    types: permitTypes,
+    primaryType: "Permit",
+    message: { owner: account.address, spender: DatasetRegistry, value, nonce, deadline },
+  });
+  const { r, s, yParity } = parseSignature(signature);
+  return { deadline, v: 27 + yParity, r, s };
+}
+
+/** ERC-2612 */
+const permitTypes = {
+  Permit: [
+    { name: "owner", type: "address" },
+    { name: "spender", type: "address" },
+    { name: "value", type: "uint256" },
+    { name: "nonce", type: "uint256" },
+    { name: "deadline", type: "uint256" },
+  ],
+} as const;

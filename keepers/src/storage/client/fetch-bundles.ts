@@ -1,0 +1,111 @@
+import type { Address, Hex } from "viem";
+import { bundlePlace, type DatasetLayout, segmentLayout } from "../../core/dataset/layout.ts";
+import type { StorageClient } from "./client.ts";
+import { forEachConcurrently } from "./concurrency.ts";
+import type { Holder, KnownDataset } from "./dataset.ts";
+import { NotEnoughBundlesError } from "./errors.ts";
+import { reasonOf } from "./reason.ts";
+import { transportRootOf } from "./roots.ts";
+
+/** A bundle that could not be used, and why; another one was taken in its place where there was one. */
+export type BundleFailure = { bundleIndex: number; operator: Address | undefined; reason: string };
+
+export type FetchBundlesParameters = {
+  dataset: KnownDataset;
+  segment: number;
+  /** Of all bundles of the segment. */
+  holders: readonly Holder[];
+  /** Bundles not to ask for: known to be lost, or wanted from elsewhere. */
+  except?: ReadonlySet<number>;
+  /** How many are needed; k by default. */
+  count?: number;
+  signal?: AbortSignal;
+  /** Told about each piece that arrives, bytes. */
+  onBytes?: (bytes: number) => void;
+  onFailure?: (failure: BundleFailure) => void;
+};
+
+/** What was fetched of a segment: bundles by shard number, each with the anchored transport root. */
+export type FetchedBundles = { shards: (Uint8Array | undefined)[]; failures: BundleFailure[] };
+
+/** Downloads under way at once; a bundle has at most 8 MB. */
+const parallel = 8;
+
+/**
+ * Downloads exactly `count` bundles of a segment: data bundles first, since they need no decoding. One whose holder is
+ * gone, too slow, or gives bytes without the anchored root is replaced by the next one.
+ * @throws NotEnoughBundlesError that says what each holder did
+ */
+export async function fetchBundles(
+  client: StorageClient,
+  parameters: FetchBundlesParameters,
+): Promise<FetchedBundles> {
+  const { dataset, segment, holders, except, count = dataset.layout.k, signal } = parameters;
+  const shards: (Uint8Array | undefined)[] = new Array(dataset.layout.n).fill(undefined);
+  const failures: BundleFailure[] = [];
+  const fail = (failure: BundleFailure): void => {
+    failures.push(failure);
+    parameters.onFailure?.(failure);
+  };
+  const waiting = holders.filter(({ bundleIndex }) => except?.has(bundleIndex) !== true);
+  let missing = count;
+  while (missing > 0 && waiting.length > 0) {
+    const round = waiting.splice(0, missing);
+    await forEachConcurrently(round, parallel, signal, async ({ bundleIndex, operator }) => {
+      try {
+        if (operator === undefined) throw new Error("nobody holds it");
+        const bytes = await fetchBundle(client, {
+          dataset,
+          bundleIndex,
+          operator,
+          signal,
+          onBytes: parameters.onBytes,
+        });
+        shards[bundlePlace(dataset.layout, bundleIndex).shard] = bytes;
+        missing--;
+      } catch (error) {
+        signal?.throwIfAborted();
+        fail({ bundleIndex, operator, reason: reasonOf(error) });
+      }
+    });
+  }
+  if (missing === 0) return { shards, failures };
+  const reasons = failures.map(({ operator, bundleIndex, reason }) => ({
+    operator: operator ?? ("0x" as Hex),
+    reason: `bundle ${bundleIndex}: ${reason}`,
+  }));
+  throw new NotEnoughBundlesError(segment, count - missing, count, reasons);
+}
+
+export type FetchBundleParameters = {
+  dataset: KnownDataset;
+  bundleIndex: number;
+  operator: Address;
+  signal?: AbortSignal;
+  onBytes?: (bytes: number) => void;
+};
+
+/** Downloads one bundle from one operator and checks it. */
+export async function fetchBundle(
+  client: StorageClient,
+  { dataset, bundleIndex, operator, signal, onBytes }: FetchBundleParameters,
+): Promise<Uint8Array> {
+  const length = bundleBytes(dataset.layout, bundleIndex);
+  const shards = await client.peers.connect(operator, signal);
+  const bytes = new Uint8Array(length);
+  let filled = 0;
+  const request = { datasetId: dataset.datasetId, bundleIndex, offset: 0, length };
+  for await (const piece of shards.get(request, { signal })) {
+    bytes.set(piece, filled);
+    filled += piece.length;
+    onBytes?.(piece.length);
+  }
+  const { transportRoot } = dataset.manifest.bundles[bundleIndex]!;
+  if (transportRootOf(bytes) !== transportRoot) throw new Error("its bytes do not have the anchored root");
+  return bytes;
+}
+
+/** Bytes of a bundle. */
+export function bundleBytes(layout: DatasetLayout, bundleIndex: number): number {
+  return segmentLayout(layout, bundlePlace(layout, bundleIndex).segment).bundleBytes;
+}

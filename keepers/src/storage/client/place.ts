@@ -1,0 +1,114 @@
+import type { Address, Hex } from "viem";
+import { encodeCall } from "../../chain/contracts.ts";
+import { explainRevert } from "../../chain/revert.ts";
+import type { Manifest } from "../../core/dataset/manifest.ts";
+import type { StorageWriter } from "./client.ts";
+import type { KeptReceipt } from "./put-journal.ts";
+import type { BundlesTree } from "./roots.ts";
+
+export type PlaceParameters = {
+  datasetId: Hex;
+  manifest: Manifest;
+  tree: BundlesTree;
+  receipts: readonly KeptReceipt[];
+  signal?: AbortSignal;
+  /** Told after each transaction how many receipts are on chain. */
+  onProgress?: (placed: number) => void;
+};
+
+export type PlacedBundle = { bundleIndex: number; operator: Address };
+/** A receipt that the chain would not take, and why. */
+export type RejectedReceipt = PlacedBundle & { reason: string };
+
+export type Placed = { placed: PlacedBundle[]; rejected: RejectedReceipt[]; transactions: Hex[] };
+
+/** Receipts in one transaction: about 1 KiB of calldata and 200,000 gas each. */
+const batchSize = 11;
+
+/**
+ * Brings receipts on chain, several in a transaction. Those that the chain would refuse are found beforehand and left
+ * out, so that one operator whose stake is gone does not hold the others up.
+ */
+export async function placeReceipts(client: StorageWriter, parameters: PlaceParameters): Promise<Placed> {
+  const { receipts, datasetId, signal, onProgress } = parameters;
+  const result: Placed = { placed: [], rejected: [], transactions: [] };
+  for (let from = 0; from < receipts.length; from += batchSize) {
+    signal?.throwIfAborted();
+    const batch = receipts.slice(from, from + batchSize);
+    const { good, bad } = await sort(client, parameters, batch);
+    result.rejected.push(...bad);
+    if (good.length > 0) {
+      const call = encodeCall(client.deployment, "BundleRegistry", "place", [
+        good.map((receipt) => signedReceipt(parameters, receipt)),
+      ]);
+      const names = good.map(
+        ({ bundleIndex, operator, validUntil }) => `${bundleIndex}:${operator}:${validUntil}`,
+      );
+      const { transactionHash } = await client.queue.send({
+        ...call,
+        key: `place:${datasetId}:${names.join(",")}`,
+        description: `placing ${good.length} bundles`,
+      });
+      result.transactions.push(transactionHash);
+      result.placed.push(...good.map(({ bundleIndex, operator }) => ({ bundleIndex, operator })));
+    }
+    onProgress?.(result.placed.length);
+  }
+  return result;
+}
+
+/** Tells receipts that the chain takes from those it refuses: all at once, and one by one only when that fails. */
+async function sort(
+  client: StorageWriter,
+  parameters: PlaceParameters,
+  batch: readonly KeptReceipt[],
+): Promise<{ good: KeptReceipt[]; bad: RejectedReceipt[] }> {
+  if ((await refusal(client, parameters, batch)) === undefined) return { good: [...batch], bad: [] };
+  const good: KeptReceipt[] = [];
+  const bad: RejectedReceipt[] = [];
+  for (const receipt of batch) {
+    // Together with the ones accepted so far: two receipts may be good alone and exclude each other.
+    const reason = await refusal(client, parameters, [...good, receipt]);
+    if (reason === undefined) good.push(receipt);
+    else bad.push({ bundleIndex: receipt.bundleIndex, operator: receipt.operator, reason });
+  }
+  return { good, bad };
+}
+
+async function refusal(
+  { chain, contracts, account }: StorageWriter,
+  parameters: PlaceParameters,
+  receipts: readonly KeptReceipt[],
+): Promise<string | undefined> {
+  try {
+    await chain.public.simulateContract({
+      address: contracts.BundleRegistry.address,
+      abi: contracts.BundleRegistry.abi,
+      functionName: "place",
+      args: [receipts.map((receipt) => signedReceipt(parameters, receipt))],
+      account: account.address,
+    });
+    return undefined;
+  } catch (error) {
+    const revert = explainRevert(error);
+    if (revert === undefined) throw error;
+    return revert.reason;
+  }
+}
+
+function signedReceipt({ datasetId, manifest, tree }: PlaceParameters, receipt: KeptReceipt) {
+  const { bundleIndex, operator, validUntil, signature } = receipt;
+  const { poseidonRoot, transportRoot } = manifest.bundles[bundleIndex]!;
+  return {
+    receipt: {
+      datasetId,
+      bundleIndex,
+      poseidonRoot: poseidonRoot as Hex,
+      transportRoot: transportRoot as Hex,
+      operator,
+      validUntil,
+    },
+    proof: tree.proof(bundleIndex),
+    signature,
+  };
+}

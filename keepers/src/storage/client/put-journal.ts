@@ -1,0 +1,124 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Address, Hex } from "viem";
+import type { Schema } from "../state/migrations.ts";
+import { openState, type State } from "../state/state.ts";
+import { PutInProgressError, StagingError } from "./errors.ts";
+
+/** An operator's promise to hold a bundle, as it goes on chain. */
+export type KeptReceipt = {
+  bundleIndex: number;
+  operator: Address;
+  /** Seconds since 1970. */
+  validUntil: bigint;
+  signature: Hex;
+};
+
+/** Steps of a put that are remembered by name. */
+export type Fact =
+  /** Hash of the staged manifest: encoding is complete. */
+  | "manifestHash"
+  /** Seed of the draw of operators, and where it came from. */
+  | "seed"
+  | "seedSource"
+  /** Call data of an anchoring that was begun. */
+  | "anchorCall"
+  /** Transaction that anchored the dataset. */
+  | "anchorTransaction"
+  /** All that could be placed was placed and the staged bundles were removed. */
+  | "finished";
+
+const schema: Schema = {
+  name: "put",
+  migrations: [
+    `CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+     CREATE TABLE receipts (
+       bundle INTEGER PRIMARY KEY,
+       operator TEXT NOT NULL,
+       valid_until TEXT NOT NULL,
+       signature TEXT NOT NULL
+     ) STRICT;`,
+  ],
+};
+
+/**
+ * What one put has already done, in SQLite, so that a killed one goes on where it stopped. The file stays locked as
+ * long as the journal is open, and the lock dies with the process: two puts of the same dataset never run at once.
+ */
+export class PutJournal {
+  readonly directory: string;
+  readonly #state: State;
+
+  private constructor(directory: string, state: State) {
+    this.directory = directory;
+    this.#state = state;
+  }
+
+  /** @throws PutInProgressError when another process has it open; StagingError, StateError */
+  static open(directory: string): PutJournal {
+    try {
+      mkdirSync(join(directory, "bundles"), { recursive: true, mode: 0o700 });
+    } catch (cause) {
+      throw new StagingError(directory, cause);
+    }
+    let state: State | undefined;
+    try {
+      state = openState({ path: join(directory, "put.sqlite"), schemas: [schema], busyTimeout: 100 });
+      // In this mode the first write takes the lock, and it is kept until the file is closed or the process dies.
+      state.get("PRAGMA locking_mode = EXCLUSIVE");
+      state.run("DELETE FROM facts WHERE name = ''");
+      return new PutJournal(directory, state);
+    } catch (cause) {
+      state?.close();
+      if (cause instanceof Error && /locked|busy/.test(cause.message)) {
+        throw new PutInProgressError(directory, { cause });
+      }
+      throw cause;
+    }
+  }
+
+  get manifestPath(): string {
+    return join(this.directory, "manifest.json");
+  }
+
+  bundlePath(bundle: number): string {
+    return join(this.directory, "bundles", `${String(bundle).padStart(5, "0")}.bundle`);
+  }
+
+  fact(name: Fact): string | undefined {
+    const row = this.#state.get("SELECT value FROM facts WHERE name = ?", name);
+    return row === undefined ? undefined : String(row.value);
+  }
+
+  remember(name: Fact, value: string): void {
+    this.#state.run("INSERT OR REPLACE INTO facts VALUES (?, ?)", name, value);
+  }
+
+  forget(name: Fact): void {
+    this.#state.run("DELETE FROM facts WHERE name = ?", name);
+  }
+
+  receipts(): KeptReceipt[] {
+    return this.#state
+      .all("SELECT bundle, operator, valid_until, signature FROM receipts ORDER BY bundle")
+      .map((row) => ({
+        bundleIndex: Number(row.bundle),
+        operator: String(row.operator) as Address,
+        validUntil: BigInt(String(row.valid_until)),
+        signature: String(row.signature) as Hex,
+      }));
+  }
+
+  keepReceipt({ bundleIndex, operator, validUntil, signature }: KeptReceipt): void {
+    const sql = "INSERT OR REPLACE INTO receipts VALUES (?, ?, ?, ?)";
+    this.#state.run(sql, bundleIndex, operator, validUntil.toString(), signature);
+  }
+
+  dropReceipt(bundleIndex: number): void {
+    this.#state.run("DELETE FROM receipts WHERE bundle = ?", bundleIndex);
+  }
+
+  close(): void {
+    this.#state.close();
+  }
+}

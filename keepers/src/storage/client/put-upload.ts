@@ -1,0 +1,149 @@
+import { readFile } from "node:fs/promises";
+import { type Address, getAddress, type Hex, hexToBytes } from "viem";
+import { addressOf } from "../../chain/contracts.ts";
+import { bundlePlace, type DatasetLayout } from "../../core/dataset/layout.ts";
+import type { Manifest } from "../../core/dataset/manifest.ts";
+import { CandidatePool, operatorOrder } from "./assign.ts";
+import { placementSeed, type StorageOperator, storageOperators } from "./candidates.ts";
+import type { StorageWriter } from "./client.ts";
+import { forEachConcurrently } from "./concurrency.ts";
+import type { OnProgress } from "./progress.ts";
+import type { PutJournal } from "./put-journal.ts";
+import { reasonOf } from "./reason.ts";
+import { uploadBundle } from "./upload.ts";
+
+export type UploadAllParameters = {
+  journal: PutJournal;
+  datasetId: Hex;
+  manifest: Manifest;
+  manifestBytes: Uint8Array;
+  manifestCid: string;
+  layout: DatasetLayout;
+  /** Bundles that need an operator. */
+  bundles: readonly number[];
+  /** Operators that already hold or were promised a bundle, by bundle: they get no second one of the segment. */
+  holders: ReadonlyMap<number, Address>;
+  /** Operators not to be asked. */
+  except?: ReadonlySet<Address>;
+  /** Uploads under way at once. */
+  parallel?: number;
+  signal?: AbortSignal;
+  onProgress?: OnProgress;
+};
+
+/** An operator that was asked and did not take the bundle. */
+export type UploadFailure = { bundleIndex: number; operator: Address; reason: string };
+
+export type UploadedAll = {
+  /** Where the order of operators comes from. */
+  seedSource: string;
+  failures: UploadFailure[];
+  /** Bundles for which no operator was left. */
+  unplaced: number[];
+};
+
+/** A receipt must outlive the other uploads and the anchoring; the registry takes none that is good for over a day. */
+const receiptTerm = 12n * 3600n;
+const defaultParallel = 6;
+
+/**
+ * Brings bundles to operators drawn by stake, several at a time. An operator that refuses or fails is replaced by the
+ * next of the draw; every receipt is checked and written to the journal before anything else happens.
+ */
+export async function uploadAll(
+  client: StorageWriter,
+  parameters: UploadAllParameters,
+): Promise<UploadedAll> {
+  const { journal, bundles, layout, signal, onProgress, parallel = defaultParallel } = parameters;
+  const { seed, source } = await drawSeed(client, journal);
+  const pool = await createPool(client, parameters, seed);
+  const validUntil = (await client.chain.public.getBlock({ blockTag: "latest" })).timestamp + receiptTerm;
+  const failures: UploadFailure[] = [];
+  const unplaced: number[] = [];
+  const informed = new Set<Address>();
+  let stored = layout.bundles - bundles.length;
+  onProgress?.({ stage: "upload", done: stored, total: layout.bundles, unit: "bundles" });
+  await forEachConcurrently(bundles, parallel, signal, async (bundleIndex) => {
+    const { segment } = bundlePlace(layout, bundleIndex);
+    for (;;) {
+      const operator = pool.next(segment);
+      if (operator === undefined) {
+        unplaced.push(bundleIndex);
+        return;
+      }
+      try {
+        journal.keepReceipt(
+          await offerTo(client, parameters, { bundleIndex, operator, validUntil, informed }),
+        );
+        stored++;
+        onProgress?.({ stage: "upload", done: stored, total: layout.bundles, unit: "bundles" });
+        return;
+      } catch (error) {
+        signal?.throwIfAborted();
+        failures.push({ bundleIndex, operator, reason: reasonOf(error) });
+        // What one operator refuses for one bundle it would mostly refuse for the next one, too.
+        pool.exclude(operator);
+      }
+    }
+  });
+  return { seedSource: source, failures, unplaced: unplaced.sort((a, b) => a - b) };
+}
+
+async function offerTo(
+  client: StorageWriter,
+  parameters: UploadAllParameters,
+  given: { bundleIndex: number; operator: Address; validUntil: bigint; informed: Set<Address> },
+) {
+  const { journal, datasetId, manifest, manifestBytes, manifestCid, signal } = parameters;
+  const { bundleIndex, operator, validUntil, informed } = given;
+  const { poseidonRoot, transportRoot } = manifest.bundles[bundleIndex]!;
+  const shards = await client.peers.connect(operator, signal);
+  const receipt = await uploadBundle(shards, {
+    datasetId,
+    owner: client.account.address,
+    manifestCid,
+    // An operator needs the manifest once.
+    manifest: informed.has(operator) ? undefined : manifestBytes,
+    bundleIndex,
+    poseidonRoot: poseidonRoot as Hex,
+    transportRoot: transportRoot as Hex,
+    operator,
+    validUntil,
+    domain: {
+      chainId: client.deployment.chainId,
+      bundleRegistry: addressOf(client.deployment, "BundleRegistry"),
+    },
+    read: () => readFile(journal.bundlePath(bundleIndex)),
+    signal,
+  });
+  informed.add(operator);
+  return receipt;
+}
+
+/** The seed of this upload: drawn once, so that an upload that goes on asks operators in the same order. */
+async function drawSeed(client: StorageWriter, journal: PutJournal): Promise<{ seed: Hex; source: string }> {
+  const known = journal.fact("seed");
+  if (known !== undefined) return { seed: known as Hex, source: journal.fact("seedSource") ?? "" };
+  const drawn = await placementSeed(client.contracts, client.chain.public);
+  journal.remember("seedSource", drawn.source);
+  journal.remember("seed", drawn.seed);
+  return drawn;
+}
+
+async function createPool(
+  client: StorageWriter,
+  parameters: UploadAllParameters,
+  seed: Hex,
+): Promise<CandidatePool> {
+  const { layout, datasetId, holders, except } = parameters;
+  const { bundleStake } = await client.contracts.DatasetRegistry.read.parameters();
+  const operators: StorageOperator[] = await storageOperators(client.contracts, bundleStake);
+  const asked = operators.filter(({ operator }) => except?.has(getAddress(operator)) !== true);
+  const orders = Array.from({ length: layout.segments }, (_, segment) =>
+    operatorOrder(asked, hexToBytes(seed), hexToBytes(datasetId), segment),
+  );
+  const pool = new CandidatePool(orders, new Map(asked.map(({ operator, places }) => [operator, places])));
+  for (const [bundleIndex, operator] of holders)
+    pool.hold(bundlePlace(layout, bundleIndex).segment, operator);
+  return pool;
+}

@@ -1,0 +1,318 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Address, bytesToHex, type Hex, keccak256, toBytes } from "viem";
+import { canonicalJson } from "../../core/dataset/canonical-json.ts";
+import { bundlePlace, type DatasetLayout } from "../../core/dataset/layout.ts";
+import {
+  type Manifest,
+  manifestCid,
+  manifestDigest,
+  manifestLayout,
+  parseManifest,
+} from "../../core/dataset/manifest.ts";
+import { datasetId as idOfDataset } from "../../core/ids.ts";
+import type { DatasetSource } from "../readers/source.ts";
+import { anchorDataset } from "./anchor.ts";
+import type { StorageWriter } from "./client.ts";
+import { allBundles, readHolders } from "./dataset.ts";
+import { TooFewHoldersError } from "./errors.ts";
+import { placeReceipts } from "./place.ts";
+import type { OnProgress } from "./progress.ts";
+import { PutJournal } from "./put-journal.ts";
+import { type UploadFailure, uploadAll } from "./put-upload.ts";
+import { manifestTree } from "./roots.ts";
+import { type CommitBundle, removeStaged, stageDataset } from "./stage.ts";
+
+export type PutParameters = {
+  source: DatasetSource;
+  /** Says which data this is: a put with the same identity and options goes on where an earlier one stopped. */
+  identity: string;
+  /** Folder for uploads that are under way; each gets one of its own below it. */
+  directory: string;
+  commit: CommitBundle;
+  /** Name of the dataset; the source's by default. */
+  name?: string;
+  licence?: string;
+  description?: string;
+  /** Data and all bundles of a segment; 8 and 11 by default. */
+  k?: number;
+  n?: number;
+  segmentObjects?: number;
+  /** X25519 public keys of those who may read it; left out, everybody may. */
+  recipients?: readonly Uint8Array[];
+  /** Token base units for each bundle and answered audit. */
+  feePerAudit: bigint;
+  /** Epochs paid in advance. */
+  epochs: number;
+  /** Dataset of the same owner that this one follows. */
+  previous?: Hex;
+  /** Uploads under way at once. */
+  parallel?: number;
+  signal?: AbortSignal;
+  onProgress?: OnProgress;
+};
+
+export type PutResult = {
+  datasetId: Hex;
+  name: string;
+  manifestHash: Hex;
+  manifestCid: string;
+  objectCount: number;
+  objectSize: number;
+  k: number;
+  n: number;
+  segments: number;
+  encrypted: boolean;
+  /** Where the order came from in which operators were asked. */
+  seedSource: string;
+  /** What this run paid, token base units; 0 when an earlier one had anchored the dataset. */
+  bond: bigint;
+  fees: bigint;
+  transactions: Hex[];
+  /** Who holds which bundle on chain now. */
+  placed: { bundleIndex: number; operator: Address }[];
+  /** Bundles without a holder: run the same put again when more operators are there. */
+  notPlaced: { bundleIndex: number; reason: string }[];
+  /** What operators refused or failed at in this run, also where another one took their place. */
+  failures: UploadFailure[];
+  /** Whether every bundle has a holder. */
+  complete: boolean;
+};
+
+/** Rounds of upload and placing: an operator whose receipt the chain refuses is replaced in the next one. */
+const placingRounds = 3;
+
+/**
+ * Stores a dataset: encodes it, brings its bundles to distinct operators, anchors it, and brings their receipts on
+ * chain. Each step is on disk before the next one begins, so that a put that was killed goes on where it stopped, and
+ * nothing is paid twice. Too few operators are no failure as long as each segment can be restored: the result says
+ * which bundles have none.
+ * @throws BadInputError, UnreadableFileError for the source; StagingError; TooFewHoldersError, InsufficientFundsError
+ * before anything is paid; TransactionFailedError; PutInProgressError
+ */
+export async function put(client: StorageWriter, parameters: PutParameters): Promise<PutResult> {
+  const journal = PutJournal.open(join(parameters.directory, jobName(client, parameters)));
+  try {
+    return await new Put(client, parameters, journal, await stagedManifest(journal, parameters)).run();
+  } finally {
+    journal.close();
+  }
+}
+
+/** Name of the folder of an upload: the same for the same data, options, owner and network. */
+function jobName({ account, deployment }: StorageWriter, parameters: PutParameters): string {
+  const { identity, name, licence, description, k, n, segmentObjects, recipients, previous } = parameters;
+  const job = {
+    identity,
+    name,
+    licence,
+    description,
+    k,
+    n,
+    segmentObjects,
+    previous,
+    recipients: recipients?.map((key) => bytesToHex(key)) ?? null,
+    owner: account.address,
+    chainId: deployment.chainId,
+    registry: deployment.addresses.DatasetRegistry,
+  };
+  const given = Object.fromEntries(Object.entries(job).filter(([, value]) => value !== undefined));
+  return keccak256(toBytes(canonicalJson(given as Parameters<typeof canonicalJson>[0]))).slice(2, 34);
+}
+
+async function stagedManifest(journal: PutJournal, parameters: PutParameters): Promise<Uint8Array> {
+  if (journal.fact("manifestHash") !== undefined) return readFile(journal.manifestPath);
+  const {
+    source,
+    name = source.name,
+    licence = source.licence,
+    description = source.description,
+  } = parameters;
+  const { k = 8, n = 11 } = parameters;
+  const bytes = await stageDataset(journal, { ...parameters, name, licence, description, k, n });
+  journal.remember("manifestHash", keccak256(bytes));
+  return bytes;
+}
+
+/** One upload whose manifest is known. */
+class Put {
+  readonly #client: StorageWriter;
+  readonly #parameters: PutParameters;
+  readonly #journal: PutJournal;
+  readonly #manifestBytes: Uint8Array;
+  readonly #manifest: Manifest;
+  readonly #layout: DatasetLayout;
+  readonly #manifestHash: Hex;
+  readonly #datasetId: Hex;
+  readonly #failures: UploadFailure[] = [];
+  readonly #transactions: Hex[] = [];
+
+  constructor(
+    client: StorageWriter,
+    parameters: PutParameters,
+    journal: PutJournal,
+    manifestBytes: Uint8Array,
+  ) {
+    this.#client = client;
+    this.#parameters = parameters;
+    this.#journal = journal;
+    this.#manifestBytes = manifestBytes;
+    this.#manifest = parseManifest(manifestBytes);
+    this.#layout = manifestLayout(this.#manifest);
+    this.#manifestHash = keccak256(manifestBytes);
+    this.#datasetId = idOfDataset({
+      chainId: client.deployment.chainId,
+      registry: client.deployment.addresses.DatasetRegistry,
+      owner: client.account.address,
+      manifestHash: this.#manifestHash,
+    });
+  }
+
+  async run(): Promise<PutResult> {
+    const { signal, onProgress } = this.#parameters;
+    const finished = this.#journal.fact("finished") !== undefined;
+    let holders = await this.#holders();
+    let paid = { bond: 0n, fees: 0n };
+    const excluded = new Set<Address>();
+    const reasons = new Map<number, string>();
+    for (let round = 0; round < placingRounds && holders.size < this.#layout.bundles && !finished; round++) {
+      signal?.throwIfAborted();
+      await this.#upload(holders, excluded);
+      if (round === 0) {
+        this.#requireEnough(holders);
+        paid = await this.#anchor();
+      }
+      const receipts = this.#journal.receipts().filter(({ bundleIndex }) => !holders.has(bundleIndex));
+      if (receipts.length === 0) break;
+      const before = holders.size;
+      const { rejected, transactions } = await placeReceipts(this.#client, {
+        datasetId: this.#datasetId,
+        manifest: this.#manifest,
+        tree: manifestTree(this.#manifest),
+        receipts,
+        signal,
+        onProgress: (done) =>
+          onProgress?.({ stage: "place", done: before + done, total: this.#layout.bundles, unit: "bundles" }),
+      });
+      this.#transactions.push(...transactions);
+      for (const { bundleIndex, operator, reason } of rejected) {
+        this.#journal.dropReceipt(bundleIndex);
+        excluded.add(operator);
+        reasons.set(bundleIndex, `${operator}: ${reason}`);
+        this.#failures.push({ bundleIndex, operator, reason });
+      }
+      holders = await this.#holders();
+      if (rejected.length === 0) break;
+    }
+    if (holders.size === this.#layout.bundles && !finished) {
+      this.#journal.remember("finished", "yes");
+      await removeStaged(this.#journal);
+    }
+    return this.#result(holders, paid, reasons);
+  }
+
+  /** Bundles that have a holder on chain. */
+  async #holders(): Promise<Map<number, Address>> {
+    const holders = await readHolders(this.#client, this.#datasetId, allBundles(this.#layout));
+    return new Map(
+      holders.flatMap(({ bundleIndex, operator }) =>
+        operator === undefined ? [] : [[bundleIndex, operator]],
+      ),
+    );
+  }
+
+  /** Brings every bundle that has neither a holder nor a receipt that is still good to an operator. */
+  async #upload(holders: ReadonlyMap<number, Address>, except: ReadonlySet<Address>): Promise<void> {
+    const { signal, onProgress, parallel } = this.#parameters;
+    const promised = new Map(holders);
+    const { timestamp } = await this.#client.chain.public.getBlock({ blockTag: "latest" });
+    for (const { bundleIndex, operator, validUntil } of this.#journal.receipts()) {
+      if (holders.has(bundleIndex)) continue;
+      // One that runs out while others are being gathered would be worth nothing.
+      if (validUntil > timestamp + 600n) promised.set(bundleIndex, operator);
+      else this.#journal.dropReceipt(bundleIndex);
+    }
+    const bundles = allBundles(this.#layout).filter((bundleIndex) => !promised.has(bundleIndex));
+    if (bundles.length === 0) return;
+    const { failures } = await uploadAll(this.#client, {
+      journal: this.#journal,
+      datasetId: this.#datasetId,
+      manifest: this.#manifest,
+      manifestBytes: this.#manifestBytes,
+      manifestCid: manifestCid(manifestDigest(this.#manifestBytes)),
+      layout: this.#layout,
+      bundles,
+      holders: promised,
+      except,
+      parallel,
+      signal,
+      onProgress,
+    });
+    this.#failures.push(...failures);
+  }
+
+  /** Nothing is paid for a dataset that could not be restored. @throws TooFewHoldersError */
+  #requireEnough(holders: ReadonlyMap<number, Address>): void {
+    const stored = new Array<number>(this.#layout.segments).fill(0);
+    const known = new Set([
+      ...holders.keys(),
+      ...this.#journal.receipts().map(({ bundleIndex }) => bundleIndex),
+    ]);
+    for (const bundleIndex of known) stored[bundlePlace(this.#layout, bundleIndex).segment]!++;
+    const segment = stored.findIndex((count) => count < this.#layout.k);
+    if (segment < 0) return;
+    throw new TooFewHoldersError(segment, stored[segment]!, this.#layout.k, this.#failures);
+  }
+
+  async #anchor(): Promise<{ bond: bigint; fees: bigint }> {
+    const { feePerAudit, epochs, previous, onProgress } = this.#parameters;
+    onProgress?.({ stage: "anchor", done: 0, total: 1, unit: "bundles" });
+    const anchored = await anchorDataset(this.#client, this.#journal, {
+      datasetId: this.#datasetId,
+      manifest: this.#manifest,
+      manifestHash: this.#manifestHash,
+      manifestDigest: bytesToHex(manifestDigest(this.#manifestBytes)),
+      previous,
+      feePerAudit,
+      epochs,
+    });
+    if (anchored.transaction !== undefined) {
+      this.#journal.remember("anchorTransaction", anchored.transaction);
+      this.#transactions.push(anchored.transaction);
+    }
+    onProgress?.({ stage: "anchor", done: 1, total: 1, unit: "bundles" });
+    return anchored;
+  }
+
+  #result(
+    holders: ReadonlyMap<number, Address>,
+    { bond, fees }: { bond: bigint; fees: bigint },
+    reasons: ReadonlyMap<number, string>,
+  ): PutResult {
+    const { name, objectCount, objectSize, k, n, encryption } = this.#manifest;
+    const missing = allBundles(this.#layout).filter((bundleIndex) => !holders.has(bundleIndex));
+    return {
+      datasetId: this.#datasetId,
+      name,
+      manifestHash: this.#manifestHash,
+      manifestCid: manifestCid(manifestDigest(this.#manifestBytes)),
+      objectCount,
+      objectSize,
+      k,
+      n,
+      segments: this.#layout.segments,
+      encrypted: encryption !== null,
+      seedSource: this.#journal.fact("seedSource") ?? "",
+      bond,
+      fees,
+      transactions: this.#transactions,
+      placed: [...holders].map(([bundleIndex, operator]) => ({ bundleIndex, operator })),
+      notPlaced: missing.map((bundleIndex) => ({
+        bundleIndex,
+        reason: reasons.get(bundleIndex) ?? "no operator was left that could take it",
+      })),
+      failures: this.#failures,
+      complete: missing.length === 0,
+    };
+  }
+}

@@ -1,0 +1,39 @@
+import { bytesToHex, type Hex, hexToBytes } from "viem";
+import type { Manifest } from "../../core/dataset/manifest.ts";
+import { cellBytes } from "../../core/dataset/shape.ts";
+import { joinRoots } from "../../core/merkle/binary-tree.ts";
+import { bundlesTree } from "../../core/merkle/bundles-root.ts";
+import { hashBytes, leafHash } from "../../core/merkle/keccak.ts";
+
+/** The tree that ties each bundle's two roots to the anchor. */
+export type BundlesTree = {
+  root: Hex;
+  /** Siblings of a bundle's leaf, from the leaf up. */
+  proof(bundleIndex: number): Hex[];
+};
+
+export function manifestTree(manifest: Manifest): BundlesTree {
+  const tree = bundlesTree(
+    manifest.bundles.map(({ poseidonRoot, transportRoot }) => ({
+      poseidonRoot: hexToBytes(poseidonRoot as Hex),
+      transportRoot: hexToBytes(transportRoot as Hex),
+    })),
+  );
+  return {
+    root: bytesToHex(tree.root),
+    proof: (bundleIndex) => tree.proof(bundleIndex).map((sibling) => bytesToHex(sibling)),
+  };
+}
+
+/** The keccak root of a bundle's cells, without the Poseidon one, which takes far longer. */
+export function transportRootOf(bundle: Uint8Array): Hex {
+  const cells = Math.ceil(bundle.length / cellBytes);
+  const leaves = new Uint8Array(cells * hashBytes);
+  const last = new Uint8Array(cellBytes);
+  last.set(bundle.subarray((cells - 1) * cellBytes));
+  for (let i = 0; i < cells; i++) {
+    const cell = i === cells - 1 ? last : bundle.subarray(i * cellBytes, (i + 1) * cellBytes);
+    leafHash(cell, leaves.subarray(i * hashBytes, (i + 1) * hashBytes));
+  }
+  return bytesToHex(joinRoots(leaves));
+}
