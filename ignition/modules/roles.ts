@@ -13,6 +13,14 @@ export const roles = {
   keyRegistrar: 3n,
   /** Accounts that may stop new work at once: `pause`. Starting it again is the admin's. */
   guardian: 4n,
+  /** The contract that pays fees and repairs for proven possession: `payFee`, `settleRepair`. */
+  auditModule: 5n,
+  /** Contracts that may convict a holder: `BundleRegistry.vacate`. */
+  faultModule: 6n,
+  /** The contract that judges encodings: `DatasetRegistry.markFraudulent`. */
+  fraudModule: 7n,
+  /** The contract that counts held bundles: `addHeld`, `removeHeld`. */
+  holdingModule: 8n,
 } as const;
 
 /** Which functions of which area each role opens, by name. */
@@ -20,6 +28,15 @@ export const roleFunctions = {
   staking: { stakeModule: ["lock", "slash"], guardian: ["pause"] },
   beacon: { beaconConsumer: ["request"] },
   verifier: { keyRegistrar: ["register"] },
+  datasets: {
+    auditModule: ["payFee"],
+    fraudModule: ["markFraudulent"],
+    holdingModule: ["addHeld", "removeHeld"],
+    guardian: ["pause"],
+  },
+  bundles: { auditModule: ["settleRepair"], faultModule: ["vacate"], guardian: ["pause"] },
+  audit: { guardian: ["pause"] },
+  retrieval: { guardian: ["pause"] },
 } as const satisfies Record<string, Partial<Record<keyof typeof roles, readonly string[]>>>;
 
 /**

@@ -1,0 +1,1 @@
+export { AssayCommitReveal as default } from "./Assay.ts";

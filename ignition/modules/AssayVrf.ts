@@ -1,0 +1,1 @@
+export { AssayVrf as default } from "./Assay.ts";

@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { network } from "hardhat";
+import { keccak256 } from "viem";
+import { AssayCommitReveal, AssayDrand } from "../../../ignition/modules/Assay.ts";
+import { roleFunctions, type roles, selectorsOf } from "../../../ignition/modules/roles.ts";
+import { circuits } from "../../../ignition/modules/Verifier.ts";
+import { createInstance } from "../zk/trapdoor.ts";
+
+const keys = circuits.map((circuit, i) => ({ circuit, key: createInstance(3 + i, 900n + BigInt(i)).key }));
+const parameters = {
+  Verifier: {
+    development: true,
+    ...Object.fromEntries(keys.map(({ circuit, key }) => [`${circuit}Key`, key])),
+  },
+  Storage: Object.fromEntries(keys.map(({ circuit, key }) => [`${circuit}KeyHash`, keccak256(key)])),
+};
+
+describe("Ignition module Assay", async () => {
+  it("opens each function to the contracts that need it and to no other contract", async () => {
+    const { ignition } = await network.create();
+    const deployed = await ignition.deploy(AssayCommitReveal, { parameters });
+    const { access, staking, beacon, datasets, bundles, audit, retrieval, fraud } = deployed;
+    const expected: Record<keyof typeof roles, readonly `0x${string}`[]> = {
+      stakeModule: [bundles.address, beacon.address],
+      beaconConsumer: [audit.address],
+      keyRegistrar: [],
+      guardian: [],
+      auditModule: [audit.address],
+      faultModule: [audit.address, retrieval.address],
+      fraudModule: [fraud.address],
+      holdingModule: [bundles.address],
+    };
+    const callers = [staking, beacon, datasets, bundles, audit, retrieval, fraud].map(
+      ({ address }) => address,
+    );
+    for (const area of Object.keys(roleFunctions) as (keyof typeof roleFunctions)[]) {
+      const { abi, address } = deployed[area];
+      for (const [role, names] of Object.entries<readonly string[]>(roleFunctions[area])) {
+        for (const selector of selectorsOf(abi, names)) {
+          for (const caller of callers) {
+            const [allowed] = await access.read.canCall([caller, address, selector]);
+            const wanted = expected[role as keyof typeof roles].includes(caller);
+            assert.equal(allowed, wanted, `${area} ${names} by ${caller}`);
+          }
+        }
+      }
+    }
+  });
+
+  it("attack 16: audits only with the keys that were named at deployment", async () => {
+    const { ignition } = await network.create();
+    const { audit, bundles, fraud, verifier } = await ignition.deploy(AssayDrand, { parameters });
+    const hashes = keys.map(({ key }) => keccak256(key));
+    assert.deepEqual(
+      [
+        await audit.read.possessionKey(),
+        await audit.read.coveringKey(),
+        await bundles.read.registrationKey(),
+        await fraud.read.possessionKey(),
+      ],
+      [hashes[0], hashes[1], hashes[2], hashes[0]],
+    );
+    for (const hash of hashes) assert.notEqual((await verifier.read.keyInfo([hash!]))[3], 0n);
+  });
+
+  it("leaves nobody but the admin able to name another audit module", async () => {
+    const { ignition, viem } = await network.create();
+    const { bundles, audit } = await ignition.deploy(AssayDrand, { parameters });
+    assert.equal((await bundles.read.audit()).toLowerCase(), audit.address.toLowerCase());
+    const [, stranger] = await viem.getWalletClients();
+    await assert.rejects(
+      bundles.write.setAudit([stranger!.account.address], { account: stranger!.account }),
+      /AccessManagedUnauthorized/,
+    );
+    await assert.rejects(bundles.write.setAudit([stranger!.account.address]), /AuditAlreadySet/);
+  });
+});
