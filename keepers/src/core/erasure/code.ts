@@ -1,5 +1,5 @@
 import { ShardShapeError, TooFewShardsError } from "./errors.ts";
-import { blockBytes, CombineKernel, makeTables, type Tables } from "./kernel.ts";
+import { CombineKernel, makeTables, type Tables } from "./kernel.ts";
 import { parityRow, recoveryRows, requireCode } from "./matrix.ts";
 
 /** A shard that may be lost. */
@@ -8,8 +8,16 @@ export type MaybeShard = Uint8Array | undefined;
 /** Recovery plans kept: all 231 patterns of up to three losses of (8, 11) fit. */
 const plansKept = 256;
 
-/** All tiles together should stay in a first-level cache. */
-const tilesBytes = 40 * 1024;
+/** All tiles together: small enough for a second-level cache, long enough that copying in pieces costs little. */
+const tilesBytes = 64 * 1024;
+
+/**
+ * Bytes per tile for this many tiles: an odd multiple of 64, since tiles a power of two apart would fall into the same
+ * few cache sets.
+ */
+function tileBytes(tiles: number): number {
+  return Math.max(320, Math.floor(tilesBytes / tiles / 128) * 128 - 64);
+}
 
 type Plan = {
   readonly sources: readonly number[];
@@ -40,10 +48,8 @@ export class ErasureCode {
     requireCode(k, n);
     this.k = k;
     this.n = n;
-    const largest = Math.floor(tilesBytes / (k + Math.min(n - k, 4)));
-    const tile = Math.max(blockBytes * 8, largest - (largest % blockBytes));
     // At most n − k shards can be lost, so a recovery never has more outputs than the encoder.
-    this.#kernel = new CombineKernel(k, n - k, tile);
+    this.#kernel = new CombineKernel(k, n - k, tileBytes(n));
     this.#parityTables = makeTables(Array.from({ length: n - k }, (_, r) => parityRow(k, k + r)));
   }
 

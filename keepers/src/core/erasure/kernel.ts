@@ -1,6 +1,6 @@
 import { ModuleBuilder } from "../wasm/assembler.ts";
 import { engineFeatures } from "../wasm/features.ts";
-import { i8x16, i32, v128 } from "../wasm/instructions.ts";
+import { i8x16, i32, i64x2, v128 } from "../wasm/instructions.ts";
 import { multiply } from "./field.ts";
 
 /** Most outputs one pass over the inputs computes: more would not fit the sixteen vector registers of x86-64. */
@@ -50,7 +50,7 @@ function emitKernel(pages: number, relaxed: boolean): Uint8Array<ArrayBuffer> {
       f.loop((nextInput) => {
         lanes.forEach((offset, u) => {
           f.set(low[u]!, v128.load(source.value, offset));
-          f.set(high[u]!, i8x16.shrU(low[u]!.value, i32.const(4)));
+          f.set(high[u]!, v128.and(i64x2.shrU(low[u]!.value, i32.const(4)), mask.value));
           f.set(low[u]!, v128.and(low[u]!.value, mask.value));
         });
         sums.forEach((sum, r) => {
