@@ -1,10 +1,10 @@
-import type { Address, Hex } from "viem";
+import { type Address, getAddress, type Hex } from "viem";
 import type { ChainClient } from "../../../keepers/src/chain/client.ts";
 import type { Clock } from "../../../keepers/src/chain/clock.ts";
 import type { Deployment } from "../../../keepers/src/chain/deployment.ts";
 
 const hash = `0x${"00".repeat(32)}` as Hex;
-const numbered = (n: number) => `0x${n.toString(16).padStart(40, "0")}` as Address;
+const numbered = (n: number) => getAddress(`0x${n.toString(16).padStart(40, "0")}`);
 
 /** A deployment in which every contract has an address of its own. */
 export function deploymentAt(staking: Address, startBlock = 0n): Deployment {
