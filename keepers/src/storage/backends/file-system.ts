@@ -1,7 +1,7 @@
-import { randomUUID } from "node:crypto";
-import { mkdir, open, opendir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, opendir, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { CID } from "multiformats/cid";
+import { isErrorCode, syncFolder, writeAtomically } from "./atomic-file.ts";
 import {
   type BlobSource,
   type BlobStore,
@@ -12,11 +12,10 @@ import {
   type PutResult,
 } from "./backend.ts";
 import { assertBlobCid, chunkBytes, maxBlobBytes, parseBlobCid } from "./blob-cid.ts";
-import { BlobNotFoundError, StorageFullError, WrongBytesError } from "./errors.ts";
+import { BlobNotFoundError, WrongBytesError } from "./errors.ts";
 import { readPlain } from "./verified-read.ts";
 
 const rootSuffix = ".root";
-const fullDiskCodes = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
 
 /**
  * Blobs as plain files: `blobs/<last two letters of the CID>/<CID>` holds the bytes, `<CID>.root` beside it the dag-pb
@@ -50,8 +49,9 @@ export class FileSystemStore implements BlobStore {
     await mkdir(folder, { recursive: true });
     const path = join(folder, layout.cid.toString());
     // The root first: the blob must not exist before all of it does.
-    if (layout.root !== undefined) await this.#write(path + rootSuffix, layout.root, options.signal);
-    await this.#write(path, bytes, options.signal);
+    if (layout.root !== undefined)
+      await writeAtomically(path + rootSuffix, layout.root, this.#temporary, options.signal);
+    await writeAtomically(path, bytes, this.#temporary, options.signal);
     await syncFolder(folder);
     return { cid: layout.cid, size: layout.size };
   }
@@ -62,7 +62,9 @@ export class FileSystemStore implements BlobStore {
     const path = this.#path(cid);
     const where = "the store on disk";
     const file = await open(path, "r").catch((error: unknown) => {
-      throw isCode(error, "ENOENT") ? new BlobNotFoundError(cid.toString(), where, { cause: error }) : error;
+      throw isErrorCode(error, "ENOENT")
+        ? new BlobNotFoundError(cid.toString(), where, { cause: error })
+        : error;
     });
     try {
       yield* readPlain(cid, options, {
@@ -114,25 +116,6 @@ export class FileSystemStore implements BlobStore {
   #path(cid: CID): string {
     return join(this.#folder(cid), cid.toString());
   }
-
-  async #write(path: string, bytes: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
-    const temporary = join(this.#temporary, `${process.pid}-${randomUUID()}`);
-    try {
-      const file = await open(temporary, "wx", 0o600);
-      try {
-        await file.writeFile(bytes, { signal });
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(temporary, path);
-    } catch (error) {
-      await rm(temporary, { force: true });
-      const code = error instanceof Error && "code" in error ? String(error.code) : "";
-      if (fullDiskCodes.has(code)) throw new StorageFullError(this.#blobs, { cause: error });
-      throw error;
-    }
-  }
 }
 
 type File = Awaited<ReturnType<typeof open>>;
@@ -151,7 +134,7 @@ async function readOptional(path: string): Promise<Uint8Array | undefined> {
   try {
     return await readFile(path);
   } catch (error) {
-    if (isCode(error, "ENOENT")) return undefined;
+    if (isErrorCode(error, "ENOENT")) return undefined;
     throw error;
   }
 }
@@ -160,19 +143,8 @@ async function exists(path: string): Promise<boolean> {
   try {
     return (await stat(path)).isFile();
   } catch (error) {
-    if (isCode(error, "ENOENT")) return false;
+    if (isErrorCode(error, "ENOENT")) return false;
     throw error;
-  }
-}
-
-/** Makes renames durable. Windows has no such call, and needs none. */
-async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === "win32") return;
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 
@@ -182,10 +154,6 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return isCode(error, "EPERM");
+    return isErrorCode(error, "EPERM");
   }
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
 }

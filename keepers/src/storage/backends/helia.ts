@@ -1,5 +1,4 @@
-import { randomUUID } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { withBitswap } from "@helia/bitswap";
 import type { HeliaWithLibp2p } from "@helia/libp2p";
@@ -8,6 +7,7 @@ import { FsBlockstore } from "blockstore-fs";
 import { createHeliaLight } from "helia";
 import type { CID } from "multiformats/cid";
 import { createHost, type Host } from "../transport/host.ts";
+import { asFullDisk, writeAtomically } from "./atomic-file.ts";
 import {
   type BlobSource,
   type BlobStore,
@@ -19,7 +19,7 @@ import {
   type PutResult,
 } from "./backend.ts";
 import { assertBlobCid, type BlobLayout, maxBlobBytes, parseBlobCid, parseRoot } from "./blob-cid.ts";
-import { BlobNotFoundError, StorageFullError } from "./errors.ts";
+import { BlobNotFoundError } from "./errors.ts";
 import { readBlocks } from "./verified-read.ts";
 
 export type HeliaParameters = {
@@ -192,20 +192,11 @@ export class HeliaStore implements BlobStore {
 
   async #record(layout: BlobLayout): Promise<void> {
     if (this.#held.has(layout.cid.toString())) return;
-    const temporary = join(this.#roots, `${randomUUID()}.tmp`);
-    try {
-      const file = await open(temporary, "wx", 0o600);
-      try {
-        await file.writeFile(layout.root ?? new Uint8Array(0));
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(temporary, join(this.#roots, layout.cid.toString()));
-    } catch (error) {
-      await rm(temporary, { force: true });
-      throw asFull(error, this.#roots);
-    }
+    await writeAtomically(
+      join(this.#roots, layout.cid.toString()),
+      layout.root ?? new Uint8Array(0),
+      this.#roots,
+    );
     this.#hold(layout);
   }
 
@@ -227,7 +218,7 @@ export class HeliaStore implements BlobStore {
       // Always written, even when there: a damaged copy is healed by storing the blob again.
       await this.#blocks.put(cid, block);
     } catch (error) {
-      throw asFull(error, this.#roots);
+      throw asFullDisk(error, this.#roots);
     }
   }
 
@@ -271,9 +262,4 @@ function singleLayout(cid: CID): BlobLayout {
 
 function hashOf(cid: CID): string {
   return Buffer.from(cid.multihash.digest).toString("base64");
-}
-
-function asFull(error: unknown, where: string): unknown {
-  // blockstore-fs keeps only the text of the failure.
-  return /ENOSPC|EDQUOT|EFBIG/.test(String(error)) ? new StorageFullError(where, { cause: error }) : error;
 }

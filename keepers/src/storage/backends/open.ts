@@ -4,6 +4,10 @@ import type { Host } from "../transport/host.ts";
 import type { BlobStore } from "./backend.ts";
 import type { S3Credentials } from "./s3.ts";
 
+const decimal = z
+  .string()
+  .regex(/^[0-9]{1,78}$/)
+  .transform(BigInt);
 const milliseconds = z.int().min(1).max(3_600_000);
 
 /** Where a keeper keeps its blobs. Secrets are not part of it: they come in {@link BackendResources}. */
@@ -36,6 +40,16 @@ export const storageConfig = z.discriminatedUnion("kind", [
     timeout: milliseconds.optional(),
     attempts: z.int().min(1).max(20).optional(),
   }),
+  z.strictObject({
+    kind: z.literal("filecoin"),
+    /** Where the records of what is stored are kept. */
+    directory: z.string().min(1),
+    network: z.enum(["mainnet", "calibration"]),
+    rpcUrl: z.url({ protocol: /^https?$/ }).optional(),
+    providerId: decimal.optional(),
+    dataSetId: decimal.optional(),
+    timeout: milliseconds.optional(),
+  }),
 ]);
 
 export type StorageConfig = z.input<typeof storageConfig>;
@@ -48,6 +62,8 @@ export type BackendResources = {
   kuboAuthorization?: string;
   /** Needed for s3; from the keystore or the environment. */
   s3Credentials?: S3Credentials;
+  /** Needed for filecoin: the key of the account that pays, from the keystore or the environment. */
+  filecoinKey?: `0x${string}`;
 };
 
 /** Opens the store a configuration names. Each implementation is loaded only when it is asked for. */
@@ -75,7 +91,28 @@ export async function openBackend(
       const credentials = required(resources.s3Credentials, "an access key and its secret");
       return new (await import("./s3.ts")).S3Store({ ...config, credentials });
     }
+    case "filecoin":
+      return openFilecoin(config, required(resources.filecoinKey, "the key of the account that pays"));
   }
+}
+
+async function openFilecoin(
+  { network, rpcUrl, ...parameters }: Extract<z.output<typeof storageConfig>, { kind: "filecoin" }>,
+  key: `0x${string}`,
+): Promise<BlobStore> {
+  const [{ FilecoinStore }, sdk, { http }, { privateKeyToAccount }] = await Promise.all([
+    import("./filecoin.ts"),
+    import("@filoz/synapse-sdk"),
+    import("viem"),
+    import("viem/accounts"),
+  ]);
+  const synapse = sdk.Synapse.create({
+    chain: sdk[network],
+    transport: http(rpcUrl),
+    account: privateKeyToAccount(key),
+    source: "assay",
+  });
+  return FilecoinStore.open({ ...parameters, synapse });
 }
 
 function required<T>(value: T | undefined, what: string): T {

@@ -20,6 +20,7 @@ import {
   RejectedRequestError,
   WrongBytesError,
 } from "./errors.ts";
+import { httpBody } from "./http-body.ts";
 import { readPlain } from "./verified-read.ts";
 
 export type S3Credentials = { accessKeyId: string; secretAccessKey: string; sessionToken?: string };
@@ -126,7 +127,7 @@ export class S3Store implements BlobStore {
       if (token !== "") query["continuation-token"] = token;
       const response = await this.#request("GET", undefined, { query, signal });
       if (response.status === 404) throw new BackendUnavailableError(`${this.#where} does not exist`);
-      const page = await text(response);
+      const page = await this.#text(response);
       for (const [, key = ""] of page.matchAll(/<Key>([^<]*)<\/Key>/g)) {
         const name = unescapeXml(key).slice(this.#prefix.length);
         const cid = name.endsWith(rootSuffix) ? undefined : blobCidOrNothing(name);
@@ -138,6 +139,11 @@ export class S3Store implements BlobStore {
   }
 
   async close(): Promise<void> {}
+
+  async #text(response: Response): Promise<string> {
+    const bytes = await collect(httpBody(response, this.#where), maxTextBytes);
+    return new TextDecoder().decode(bytes);
+  }
 
   async #store(key: string, body: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
     const response = await this.#request("PUT", key, {
@@ -156,7 +162,7 @@ export class S3Store implements BlobStore {
       const response = await this.#once("GET", key, { signal });
       if (response.status === 404) return undefined;
       try {
-        return await collect(bodyOf(response), limit, signal);
+        return await collect(httpBody(response, this.#where), limit, signal);
       } catch (error) {
         if (error instanceof OversizeError) throw new WrongBytesError(key, this.#where);
         throw error;
@@ -182,7 +188,7 @@ export class S3Store implements BlobStore {
         if (response.status === 416) throw new WrongBytesError(key, this.#where);
         // A server without ranges sends everything.
         let skip = response.status === 206 ? 0 : first;
-        for await (const piece of bodyOf(response)) {
+        for await (const piece of httpBody(response, this.#where)) {
           const wanted = piece.subarray(Math.min(skip, piece.length));
           skip -= piece.length - wanted.length;
           if (wanted.length === 0) continue;
@@ -240,28 +246,14 @@ export class S3Store implements BlobStore {
     }
     const { status } = response;
     if (response.ok || status === 404 || status === 416) return response;
-    const code = /<Code>([A-Za-z0-9._-]{1,80})<\/Code>/.exec(await text(response))?.[1] ?? `HTTP ${status}`;
+    const code =
+      /<Code>([A-Za-z0-9._-]{1,80})<\/Code>/.exec(await this.#text(response))?.[1] ?? `HTTP ${status}`;
     if (status === 401 || status === 403) throw new AccessDeniedError(this.#where, code);
     if (status >= 500 || status === 429 || status === 408) {
       throw new BackendUnavailableError(`${this.#where} failed: ${code}`);
     }
     throw new RejectedRequestError(this.#where, code);
   }
-}
-
-async function* bodyOf(response: Response): AsyncIterable<Uint8Array> {
-  if (response.body === null) return;
-  try {
-    yield* response.body;
-  } catch (cause) {
-    throw new BackendUnavailableError("the connection broke while the blob was read", { cause });
-  }
-}
-
-async function text(response: Response): Promise<string> {
-  return new TextDecoder().decode(
-    await collect(bodyOf(response), maxTextBytes).catch(() => new Uint8Array(0)),
-  );
 }
 
 function sha256(bytes: Uint8Array): string {
