@@ -75,8 +75,6 @@ export const i32 = {
   sub: same("i32", [0x6b]),
   mul: same("i32", [0x6c]),
   ltU: same("i32", [0x49]),
-  geU: same("i32", [0x4f]),
-  wrapI64: unary("i32", [0xa7], "i64"),
 };
 
 export const i64 = {
@@ -95,8 +93,6 @@ export const i64 = {
   shrS: same("i64", [0x87]),
   shrU: same("i64", [0x88]),
   rotl: same("i64", [0x89]),
-  ltS: binary("i32", [0x53], "i64", "i64"),
-  extendI32S: unary("i64", [0xac], "i32"),
 };
 
 export const f64 = {
@@ -122,7 +118,6 @@ export const v128 = {
 
 export const i8x16 = {
   splat: unary("v128", simd(15), "i32"),
-  shrU: binary("v128", simd(109), "v128", "i32"),
   swizzle: same("v128", simd(14)),
   /** Like `swizzle` for indices below 16; above, the result depends on the machine. */
   relaxedSwizzle: same("v128", simd(0x100)),
