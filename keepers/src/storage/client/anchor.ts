@@ -1,9 +1,10 @@
-import { type Hex, keccak256, parseSignature, zeroHash } from "viem";
+import { type Hex, keccak256, zeroHash } from "viem";
 import { addressOf, encodeCall } from "../../chain/contracts.ts";
 import { TransactionFailedError } from "../../chain/transactions/errors.ts";
 import type { Manifest } from "../../core/dataset/manifest.ts";
 import type { StorageWriter } from "./client.ts";
 import { InsufficientFundsError } from "./errors.ts";
+import { signPermit } from "./permit.ts";
 import type { PutJournal } from "./put-journal.ts";
 
 /** `IDatasetRegistry.Status` */
@@ -24,9 +25,6 @@ export type AnchorParameters = {
 
 /** What anchoring cost; nothing when the dataset had been anchored before. */
 export type Anchored = { transaction?: Hex; bond: bigint; fees: bigint };
-
-/** How long the token's permit stays good, seconds: longer than a transaction should ever wait. */
-const permitTerm = 3600n;
 
 /** Remembers the call over a crash: a permit is signed anew each time, and two calls would be two intents. */
 export type AnchorMemory = Pick<PutJournal, "fact" | "remember" | "forget">;
@@ -83,7 +81,8 @@ async function anchorCall(client: StorageWriter, parameters: AnchorParameters, t
   if (allowance >= total) {
     return encodeCall(deployment, "DatasetRegistry", "anchor", [fields, poseidonRoots, transportRoots]).data;
   }
-  const { deadline, v, r, s } = await signPermit(client, total);
+  const spender = deployment.addresses.DatasetRegistry;
+  const { deadline, v, r, s } = await signPermit(client, spender, total);
   const withPermit = [fields, poseidonRoots, transportRoots, deadline, v, r, s] as const;
   return encodeCall(deployment, "DatasetRegistry", "anchorWithPermit", withPermit).data;
 }
@@ -99,37 +98,3 @@ export function shapeOf(manifest: Manifest) {
     encrypted: manifest.encryption !== null,
   };
 }
-
-/** An ERC-2612 permit for the registry over exactly `value`. */
-async function signPermit(
-  { account, contracts, chain, deployment }: StorageWriter,
-  value: bigint,
-): Promise<{ deadline: bigint; v: number; r: Hex; s: Hex }> {
-  const token = contracts.AssayToken.read;
-  const [name, nonce, { timestamp }] = await Promise.all([
-    token.name(),
-    token.nonces([account.address]),
-    chain.public.getBlock({ blockTag: "latest" }),
-  ]);
-  const deadline = timestamp + permitTerm;
-  const { AssayToken, DatasetRegistry } = deployment.addresses;
-  const signature = await account.signTypedData({
-    domain: { name, version: "1", chainId: deployment.chainId, verifyingContract: AssayToken },
-    types: permitTypes,
-    primaryType: "Permit",
-    message: { owner: account.address, spender: DatasetRegistry, value, nonce, deadline },
-  });
-  const { r, s, yParity } = parseSignature(signature);
-  return { deadline, v: 27 + yParity, r, s };
-}
-
-/** ERC-2612 */
-const permitTypes = {
-  Permit: [
-    { name: "owner", type: "address" },
-    { name: "spender", type: "address" },
-    { name: "value", type: "uint256" },
-    { name: "nonce", type: "uint256" },
-    { name: "deadline", type: "uint256" },
-  ],
-} as const;

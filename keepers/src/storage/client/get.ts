@@ -38,6 +38,8 @@ export type GetResult = {
   datasetId: Hex;
   name: string;
   objectCount: number;
+  /** Folder with the files. */
+  target: string;
   files: WrittenFile[];
   /** Bytes downloaded in this run. */
   downloaded: number;
@@ -84,6 +86,7 @@ export async function get(client: StorageClient, parameters: GetParameters): Pro
     datasetId,
     name,
     objectCount,
+    target,
     files,
     downloaded: download.bytes,
     proofs: report,

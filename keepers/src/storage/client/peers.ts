@@ -1,7 +1,7 @@
 import type { Libp2p } from "@libp2p/interface";
 import { peerIdFromMultihash } from "@libp2p/peer-id";
 import { decode } from "multiformats/hashes/digest";
-import { type Address, hexToBytes } from "viem";
+import { type Address, type Hex, hexToBytes } from "viem";
 import type { Contracts } from "../../chain/contracts.ts";
 import { BadInputError } from "../../core/errors.ts";
 import { ShardClient } from "../transport/shard-client.ts";
@@ -49,10 +49,15 @@ export class OperatorPeers {
   }
 }
 
-function peerText(operator: Address, peerId: `0x${string}`): string {
+function peerText(operator: Address, peerId: Hex): string {
   try {
-    return peerIdFromMultihash(decode(hexToBytes(peerId))).toString();
+    return peerIdText(peerId);
   } catch (cause) {
     throw new BadInputError(`operator ${operator} registered a peer id that is none`, { cause });
   }
+}
+
+/** The text form of a peer id from the multihash bytes that stand on chain. Throws when they are none. */
+export function peerIdText(bytes: Hex): string {
+  return peerIdFromMultihash(decode(hexToBytes(bytes))).toString();
 }

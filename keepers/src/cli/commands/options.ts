@@ -1,0 +1,40 @@
+import { InvalidArgumentError } from "commander";
+import { type Address, getAddress, isAddress, parseUnits } from "viem";
+
+/** Parses a natural number in a range, for commander. */
+export function natural(low: number, high: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= low && value <= high) return value;
+    throw new InvalidArgumentError(`It must be a whole number from ${low} to ${high}.`);
+  };
+}
+
+/** Parses an amount of tokens with up to 18 decimals into base units. */
+export function tokens(text: string): bigint {
+  if (/^\d{1,27}(\.\d{1,18})?$/.test(text)) return parseUnits(text, 18);
+  throw new InvalidArgumentError("It must be an amount of tokens, with up to 18 decimals.");
+}
+
+/** Parses an account's address. */
+export function address(text: string): Address {
+  if (isAddress(text)) return getAddress(text);
+  throw new InvalidArgumentError("It must be an address: 0x and 40 hexadecimal digits.");
+}
+
+/** Parses one of a few words. */
+export function oneOf<T extends string>(...words: readonly T[]): (text: string) => T {
+  return (text) => {
+    const word = words.find((each) => each === text);
+    if (word !== undefined) return word;
+    throw new InvalidArgumentError(`It must be one of ${words.join(", ")}.`);
+  };
+}
+
+/** Parses a space in GiB into bytes. */
+export function gibibytes(text: string): number {
+  const bytes = Number(text) * 2 ** 30;
+  if (/^\d+(\.\d+)?$/.test(text) && bytes >= 1 && Number.isSafeInteger(Math.floor(bytes)))
+    return Math.floor(bytes);
+  throw new InvalidArgumentError("It must be a positive number of GiB.");
+}

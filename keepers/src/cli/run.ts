@@ -1,0 +1,98 @@
+import { Command, CommanderError, Option } from "commander";
+import { exitCode } from "../core/errors.ts";
+import { accountCommands } from "./commands/account.ts";
+import { dataCommands } from "./commands/data.ts";
+import { deployCommand } from "./commands/deploy.ts";
+import { devCommand } from "./commands/dev.ts";
+import { keeperCommand } from "./commands/keeper.ts";
+import { stakeCommands } from "./commands/stake.ts";
+import { CommandContext, type Environment } from "./context.ts";
+import { UsageError } from "./errors.ts";
+import { interruptedCode, Output } from "./output.ts";
+import type { Register } from "./register.ts";
+import type { GlobalOptions } from "./settings.ts";
+
+/** Runs the `assay` command with its arguments (without node and script) and returns the exit code. */
+export async function run(argv: readonly string[], environment: Environment): Promise<number> {
+  let code: number = exitCode.ok;
+  const program = createProgram(environment, (result) => {
+    code = result;
+  });
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+    return code;
+  } catch (error) {
+    const options = { json: argv.includes("--json"), verbose: false };
+    return usageFailure(error, new Output(environment.streams, options));
+  }
+}
+
+function createProgram(environment: Environment, finish: (code: number) => void): Command {
+  const program = new Command("assay");
+  program
+    .description("Store datasets with strangers, and know that every byte is there.")
+    .version("0.1.0")
+    .addOption(new Option("--rpc <url>", "JSON-RPC endpoint of the chain").env("ASSAY_RPC_URL"))
+    .addOption(new Option("--deployment <file>", "addresses of the contracts").env("ASSAY_DEPLOYMENT"))
+    .option("--keystore <file>", "encrypted key of the account that acts (env: ASSAY_KEYSTORE)")
+    .addOption(new Option("--home <folder>", "where local state lives").env("ASSAY_HOME").default(".assay"))
+    .option(
+      "--json",
+      "print one JSON document on standard output (JSON lines for commands that keep running)",
+    )
+    .option("--verbose", "say more, and print stack traces")
+    .addHelpText("after", environmentHelp)
+    .showHelpAfterError(false)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => environment.streams.out.write(text),
+      writeErr: (text) => environment.streams.err.write(text),
+      outputError: () => {},
+    });
+  const register: Register = {
+    action:
+      (work) =>
+      async (...args) => {
+        const options = program.opts<GlobalOptions>();
+        const context = new CommandContext(environment, options);
+        try {
+          // commander adds the command itself as the last argument.
+          const code = await work(context, ...(args.slice(0, -1) as never));
+          finish(typeof code === "number" ? code : exitCode.ok);
+        } catch (error) {
+          const code = context.output.failure(environment.signal.aborted ? environment.signal.reason : error);
+          finish(environment.signal.aborted ? interruptedCode : code);
+        } finally {
+          await context.close();
+        }
+      },
+  };
+  devCommand(program, register);
+  deployCommand(program, register);
+  keeperCommand(program, register);
+  stakeCommands(program, register);
+  accountCommands(program, register);
+  dataCommands(program, register);
+  return program;
+}
+
+function usageFailure(error: unknown, output: Output): number {
+  if (!(error instanceof CommanderError)) return output.failure(error);
+  // Help and version, asked for or shown because no command was named, have been printed by commander.
+  if (error.exitCode === 0) return exitCode.ok;
+  if (error.code === "commander.help") return exitCode.usage;
+  return output.failure(new UsageError(error.message.replace(/^error: /, "")));
+}
+
+const environmentHelp = `
+The account that acts comes from ASSAY_PRIVATE_KEY, or from --keystore with the password in the file that
+ASSAY_PASSWORD_FILE names. When \`assay dev\` runs in the same folder and nothing else is set, its chain and its first
+account are used.
+
+Exit codes: 0 done · 1 failed · 64 wrong usage · 65 bad input · 69 something cannot be reached · 70 internal error ·
+73 cannot write · 75 partly done, run the same command again · 77 refused · 78 wrong configuration · 130 interrupted
+
+Examples:
+  $ assay dev
+  $ assay data put digits.csv --name digits
+  $ assay data get 0x5c3f… --to digits-copy`;
