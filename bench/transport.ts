@@ -8,16 +8,7 @@ import { HeliaStore } from "../keepers/src/storage/backends/helia.ts";
 import { RefusalError } from "../keepers/src/storage/transport/errors.ts";
 import { ShardClient } from "../keepers/src/storage/transport/shard-client.ts";
 import { ShardServer, type ShardService } from "../keepers/src/storage/transport/shard-service.ts";
-
-type Row = {
-  name: string;
-  value: number;
-  unit: string;
-  peer: string;
-  peerValue: number;
-  ratio: number;
-  note?: string;
-};
+import type { BenchOptions, Report } from "./measure.ts";
 
 const datasetId = `0x${"00".repeat(32)}` as const;
 const peer = "bitswap (helia 7), same two nodes";
@@ -63,7 +54,7 @@ async function timed(action: () => Promise<Uint8Array>, length: number): Promise
  * The shard protocol against bitswap, between the same two libp2p nodes over loopback and from the same store on disk:
  * the time of a 1 KiB read, and the throughput of whole bundles. Both sides verify every byte they read from disk.
  */
-export async function run(report: (row: Row) => void, { quick }: { quick: boolean }): Promise<void> {
+export async function run(report: Report, { quick }: BenchOptions): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), "assay-bench-"));
   const keeper = await HeliaStore.open({
     directory: join(directory, "keeper"),

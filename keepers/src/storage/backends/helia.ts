@@ -28,7 +28,7 @@ export type HeliaParameters = {
   host?: Host;
   /** Multiaddrs for a node of its own. */
   listen?: string[];
-  /** How long to look for a blob that is not held here, in milliseconds. */
+  /** How long to look for a block that is not held here, in milliseconds. */
   fetchTimeout?: number;
 };
 
@@ -90,13 +90,22 @@ export class HeliaStore implements BlobStore {
   async put(source: BlobSource, options: PutOptions = {}): Promise<PutResult> {
     const { bytes, layout } = await gatherBlob(source, options);
     return this.#inTurn(async () => {
-      for (let first = 0; first < layout.chunks.length; first += writesAtOnce) {
-        options.signal?.throwIfAborted();
-        const some = layout.chunks.slice(first, first + writesAtOnce);
-        await Promise.all(some.map((c) => this.#write(c.cid, bytes.subarray(c.offset, c.offset + c.length))));
+      try {
+        for (let first = 0; first < layout.chunks.length; first += writesAtOnce) {
+          options.signal?.throwIfAborted();
+          const some = layout.chunks.slice(first, first + writesAtOnce);
+          await Promise.all(
+            some.map((c) => this.#write(c.cid, bytes.subarray(c.offset, c.offset + c.length))),
+          );
+        }
+        if (layout.root !== undefined) await this.#write(layout.cid, layout.root);
+        await this.#record(layout);
+      } catch (error) {
+        // Nothing unfinished stays, least of all on a full disk.
+        for (const block of blocksOf(layout))
+          if (!this.#uses.has(hashOf(block))) await this.#blocks.delete(block);
+        throw error;
       }
-      if (layout.root !== undefined) await this.#write(layout.cid, layout.root);
-      await this.#record(layout);
       return { cid: layout.cid, size: layout.size };
     });
   }
@@ -104,21 +113,20 @@ export class HeliaStore implements BlobStore {
   async *get(cid: CID, options: GetOptions = {}): AsyncIterable<Uint8Array> {
     assertBlobCid(cid);
     options.signal?.throwIfAborted();
-    if (this.#held.has(cid.toString())) {
+    const held = this.#held.get(cid.toString());
+    if (held !== undefined) {
       yield* readBlocks(cid, options, {
         where: "the block store on disk",
-        block: (block) => this.#local(block),
+        block: async (block) => (held.root !== undefined && block === cid ? held.root : this.#local(block)),
       });
       return;
     }
     const controller = new AbortController();
-    const signals = [controller.signal, AbortSignal.timeout(this.#fetchTimeout)];
-    if (options.signal !== undefined) signals.push(options.signal);
-    const signal = AbortSignal.any(signals);
+    const signals = options.signal === undefined ? [controller.signal] : [controller.signal, options.signal];
     try {
       yield* readBlocks(cid, options, {
         where: "an IPFS peer",
-        block: (block) => this.#remote(cid, block, signal, options.signal),
+        block: (block) => this.#remote(cid, block, signals, options.signal),
       });
     } finally {
       controller.abort();
@@ -233,9 +241,10 @@ export class HeliaStore implements BlobStore {
   async #remote(
     blob: CID,
     block: CID,
-    signal: AbortSignal,
+    signals: AbortSignal[],
     caller: AbortSignal | undefined,
   ): Promise<Uint8Array> {
+    const signal = AbortSignal.any([...signals, AbortSignal.timeout(this.#fetchTimeout)]);
     try {
       return await collect(this.#helia.blockstore.get(block, { signal }), maxBlobBytes);
     } catch (error) {

@@ -24,7 +24,7 @@ export type KuboParameters = {
   url: string;
   /** Folder of the node's files (MFS) in which blobs are kept. */
   folder?: string;
-  /** How long the node may look for a blob it does not hold, in milliseconds. */
+  /** How long the node may look for a block it does not hold, in milliseconds. */
   fetchTimeout?: number;
   /** Value of the Authorization header, when the node asks for one. */
   authorization?: string;
@@ -71,13 +71,11 @@ export class KuboStore implements BlobStore {
     assertBlobCid(cid);
     options.signal?.throwIfAborted();
     const controller = new AbortController();
-    const limits = [controller.signal, AbortSignal.timeout(this.#fetchTimeout)];
-    if (options.signal !== undefined) limits.push(options.signal);
-    const signal = AbortSignal.any(limits);
+    const signals = options.signal === undefined ? [controller.signal] : [controller.signal, options.signal];
     try {
       yield* readBlocks(cid, options, {
         where: this.#where,
-        block: (block) => this.#block(cid, block, signal, options.signal),
+        block: (block) => this.#block(cid, block, signals, options.signal),
       });
     } finally {
       controller.abort();
@@ -154,9 +152,10 @@ export class KuboStore implements BlobStore {
   async #block(
     blob: CID,
     block: CID,
-    signal: AbortSignal,
+    signals: AbortSignal[],
     caller: AbortSignal | undefined,
   ): Promise<Uint8Array> {
+    const signal = AbortSignal.any([...signals, AbortSignal.timeout(this.#fetchTimeout)]);
     try {
       return await this.#client.block.get(block, { signal });
     } catch (error) {

@@ -27,7 +27,7 @@ conformance("Kubo", {
   async open() {
     const daemon = await startKubo(program!);
     return {
-      store: new KuboStore({ url: daemon.url, fetchTimeout: 3000 }),
+      store: new KuboStore({ url: daemon.url, fetchTimeout: 1500 }),
       async corrupt(cid) {
         const name = `${base32upper.baseEncode(cid.multihash.bytes)}.data`;
         const blocks = join(daemon.repository, "blocks");

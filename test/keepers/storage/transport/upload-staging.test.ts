@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { collect } from "../../../../keepers/src/storage/backends/backend.ts";
 import { RefusalError } from "../../../../keepers/src/storage/transport/errors.ts";
 import { UploadStaging } from "../../../../keepers/src/storage/transport/upload-staging.ts";
 import { generator } from "../random.ts";
@@ -68,4 +71,35 @@ test("gaps, surplus bytes and names that are paths are refused", async () => {
     await assert.rejects(staging.append(bad, 0, 1, pieces(bytes)), RefusalError);
   }
   assert.ok((await readdir(directory)).every((name) => name === `${datasetId}-7`));
+});
+
+test("a disk that fills up ends the upload with a clear error, and what came before goes on later", {
+  skip: process.platform === "win32",
+}, async () => {
+  const folder = join(directory, "full");
+  const module = JSON.stringify(
+    import.meta.resolve("../../../../keepers/src/storage/transport/upload-staging.ts"),
+  );
+  // A limit on the size of a file ends the write in the middle, as a full disk does.
+  const script = `
+    import { UploadStaging } from ${module};
+    const staging = await UploadStaging.open(process.argv[1]);
+    const body = async function* () { for (let i = 0; i < 40; i++) yield new Uint8Array(100_000).fill(i); };
+    const bundle = { datasetId: "${datasetId}", bundleIndex: 7 };
+    await staging.append(bundle, 0, 4_000_000, body()).then(() => console.log("stored"), (error) => console.log(error.name));`;
+  const child = spawn(
+    "sh",
+    ["-c", `ulimit -f 2048; exec "$0" --input-type=module -e "$1" "$2"`, process.execPath, script, folder],
+    {
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
+  const [output] = await Promise.all([collect(child.stdout!), once(child, "exit")]);
+  assert.equal(new TextDecoder().decode(output).trim(), "StorageFullError");
+  const staging = await UploadStaging.open(folder);
+  const kept = await staging.received(bundle);
+  assert.ok(kept > 0 && kept < 4_000_000);
+  const whole = Uint8Array.from({ length: 4_000_000 }, (_, i) => Math.floor(i / 100_000));
+  await staging.append(bundle, kept, whole.length, pieces(whole.subarray(kept)));
+  assert.deepEqual(new Uint8Array(await staging.read(bundle)), whole);
 });
