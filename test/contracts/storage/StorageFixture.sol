@@ -111,6 +111,27 @@ abstract contract StorageFixture is MiniTest {
         grant(address(datasets), IDatasetRegistry.removeHeld.selector, KEEPER, address(bundles));
     }
 
+    struct Deployed {
+        PlainToken token;
+        Staking staking;
+        BeaconDouble beacon;
+        DatasetRegistry datasets;
+        BundleRegistry bundles;
+        StorageAudit audit;
+        RetrievalChallenges retrieval;
+        EncodingFraud fraud;
+    }
+
+    /// @dev Lets another contract (a random walk, say) use this one's deployment.
+    function deployed() internal view returns (Deployed memory) {
+        return Deployed(token, staking, beacon, datasets, bundles, audit, retrieval, fraud);
+    }
+
+    function connect(Deployed memory to) internal {
+        (token, staking, beacon, datasets) = (to.token, to.staking, to.beacon, to.datasets);
+        (bundles, audit, retrieval, fraud) = (to.bundles, to.audit, to.retrieval, to.fraud);
+    }
+
     function parameters() internal pure returns (IDatasetRegistry.Parameters memory) {
         return IDatasetRegistry.Parameters(BOND, STAKE, MISS, SURRENDER, address(0));
     }
