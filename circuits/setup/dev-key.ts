@@ -8,6 +8,7 @@
  */
 import { createHash } from "node:crypto";
 import { inverse, modulo, scalarField as r } from "../../keepers/src/core/groth16/field.ts";
+import { g1FromMontgomery, g2FromMontgomery } from "../../keepers/src/core/groth16/montgomery.ts";
 import type { VerifyingKey } from "../../keepers/src/core/groth16/types.ts";
 import type { FixedBasePool } from "./fixed-base-pool.ts";
 import { lagrangeAt } from "./lagrange.ts";
@@ -16,8 +17,6 @@ import {
   coefficientBytes,
   coefficientInFile,
   emptyCeremonySection,
-  g1FromFile,
-  g2FromFile,
   headerSection,
   protocolSection,
   writeField,
@@ -81,11 +80,11 @@ export async function createDevelopmentKey(
       emptyCeremonySection(),
     ]),
     verifyingKey: {
-      alpha: g1FromFile(fixed1, 0),
-      beta: g2FromFile(fixed2, 0),
-      gamma: g2FromFile(fixed2, 128),
-      delta: g2FromFile(fixed2, 256),
-      ic: Array.from({ length: publicSignals + 1 }, (_, index) => g1FromFile(ic, 64 * index)),
+      alpha: g1FromMontgomery(fixed1, 0),
+      beta: g2FromMontgomery(fixed2, 0),
+      gamma: g2FromMontgomery(fixed2, 128),
+      delta: g2FromMontgomery(fixed2, 256),
+      ic: Array.from({ length: publicSignals + 1 }, (_, index) => g1FromMontgomery(ic, 64 * index)),
     },
   };
 }

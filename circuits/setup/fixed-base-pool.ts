@@ -76,6 +76,6 @@ export class FixedBasePool {
 
 /** Runs on the main thread: ffjavascript's worker shim refuses to be loaded in a worker that it did not start. */
 async function loadCurveProgram(): Promise<CurveProgram> {
-  const { tm } = await getCurveFromName("bn128", { singleThread: true });
+  const { tm } = await getCurveFromName("bn128", true);
   return { code: tm.code, generators: { G1: tm.pG1gen, G2: tm.pG2gen } };
 }

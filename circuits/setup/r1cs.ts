@@ -1,4 +1,5 @@
 import { scalarField } from "../../keepers/src/core/groth16/field.ts";
+import { readLittleEndian } from "../../keepers/src/core/groth16/montgomery.ts";
 import { CircuitSetupError } from "./errors.ts";
 
 /** The three matrices of a rank-1 constraint system `A·w ∘ B·w = C·w`, in file order. */
@@ -41,7 +42,7 @@ export function readR1cs(bytes: Uint8Array): R1cs {
   if (start === undefined || terms === undefined)
     throw new CircuitSetupError("The r1cs file lacks a section.");
   const fieldBytes = view.getUint32(start, true);
-  if (fieldBytes !== bytesPerField || readField(view, start + 4) !== scalarField) {
+  if (fieldBytes !== bytesPerField || readLittleEndian(bytes, start + 4) !== scalarField) {
     throw new CircuitSetupError("The constraint system is not over BN254's scalar field.");
   }
   const count = (index: number): number => view.getUint32(start + 4 + bytesPerField + 4 * index, true);
@@ -51,33 +52,25 @@ export function readR1cs(bytes: Uint8Array): R1cs {
     privateInputs: count(3),
     constraints: view.getUint32(start + 4 + bytesPerField + 24, true),
   };
-  return { header, forEachTerm: (visit) => visitTerms(view, terms, header.constraints, visit) };
+  return { header, forEachTerm: (visit) => visitTerms(bytes, terms, header.constraints, visit) };
 }
 
 function visitTerms(
-  view: DataView,
+  bytes: Uint8Array,
   start: number,
   constraints: number,
   visit: (matrix: Matrix, constraint: number, wire: number, value: bigint) => void,
 ): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let position = start;
   for (let constraint = 0; constraint < constraints; constraint++) {
     for (const matrix of [0, 1, 2] as const) {
       const terms = view.getUint32(position, true);
       position += 4;
       for (let term = 0; term < terms; term++) {
-        visit(matrix, constraint, view.getUint32(position, true), readField(view, position + 4));
+        visit(matrix, constraint, view.getUint32(position, true), readLittleEndian(bytes, position + 4));
         position += 4 + bytesPerField;
       }
     }
   }
-}
-
-function readField(view: DataView, at: number): bigint {
-  return (
-    (view.getBigUint64(at + 24, true) << 192n) |
-    (view.getBigUint64(at + 16, true) << 128n) |
-    (view.getBigUint64(at + 8, true) << 64n) |
-    view.getBigUint64(at, true)
-  );
 }

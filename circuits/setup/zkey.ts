@@ -1,11 +1,9 @@
-import { baseField, modulo, scalarField } from "../../keepers/src/core/groth16/field.ts";
-import type { G1Point, G2Point } from "../../keepers/src/core/groth16/types.ts";
+import { baseField, scalarField } from "../../keepers/src/core/groth16/field.ts";
 
 /** Bytes of one term in a zkey's coefficient section: matrix, constraint, wire, value. */
 export const coefficientBytes = 44;
 
 const montgomery = 1n << 256n;
-const inverseMontgomery = invertMontgomery();
 
 export type ZkeySection = { type: number; bytes: Uint8Array };
 
@@ -78,31 +76,6 @@ export function writeField(view: DataView, at: number, value: bigint): void {
   view.setBigUint64(at + 8, BigInt.asUintN(64, value >> 64n), true);
   view.setBigUint64(at + 16, BigInt.asUintN(64, value >> 128n), true);
   view.setBigUint64(at + 24, value >> 192n, true);
-}
-
-export function g1FromFile(bytes: Uint8Array, at: number): G1Point {
-  return { x: coordinate(bytes, at), y: coordinate(bytes, at + 32) };
-}
-
-export function g2FromFile(bytes: Uint8Array, at: number): G2Point {
-  return {
-    x: { c0: coordinate(bytes, at), c1: coordinate(bytes, at + 32) },
-    y: { c0: coordinate(bytes, at + 64), c1: coordinate(bytes, at + 96) },
-  };
-}
-
-function coordinate(bytes: Uint8Array, at: number): bigint {
-  const view = new DataView(bytes.buffer, bytes.byteOffset + at, 32);
-  let value = 0n;
-  for (let limb = 3; limb >= 0; limb--) value = (value << 64n) | view.getBigUint64(limb * 8, true);
-  return modulo(value * inverseMontgomery, baseField);
-}
-
-function invertMontgomery(): bigint {
-  // Halving 256 times; p is odd, so the half of an odd value is (value + p) / 2.
-  let value = 1n;
-  for (let i = 0; i < 256; i++) value = value & 1n ? (value + baseField) >> 1n : value >> 1n;
-  return value;
 }
 
 function sectionHeader(type: number, length: number): Uint8Array {

@@ -3,9 +3,9 @@
  * the WASM under it can abort. snarkjs cannot run in a worker thread: its own worker shim refuses to be loaded there.
  */
 import { setPriority } from "node:os";
-import type { File } from "snarkjs";
-import { groth16, wtns } from "snarkjs";
+import { proveGroth16 } from "./groth16-prove.ts";
 import type { ProveReply, ProveRequest } from "./messages.ts";
+import { calculateWitness } from "./witness.ts";
 
 /** Proofs are due in hours: the keeper that answers peers goes first. */
 const backgroundPriority = 10;
@@ -13,19 +13,24 @@ const backgroundPriority = 10;
 setPriority(backgroundPriority);
 process.on("disconnect", () => process.exit());
 process.on("message", (request: ProveRequest) => {
-  void answer(request).then((reply) => process.send?.(reply));
+  void answer(request).then((reply) => {
+    process.send?.(reply);
+    globalThis.gc?.();
+  });
 });
 
 async function answer({ id, files, input }: ProveRequest): Promise<ProveReply> {
-  const witness: File = { type: "mem" };
+  let witness: Uint8Array;
   try {
-    await wtns.calculate(input, files.wasm, witness);
+    witness = await calculateWitness(input, files.wasm);
   } catch (error) {
     return { id, failure: "witness", message: String(error) };
   }
   try {
-    const { proof, publicSignals } = await groth16.prove(files.zkey, witness);
-    return { id, proof, publicSignals, peakMemory: process.resourceUsage().maxRSS * 1024 };
+    // The generator's memory is garbage now, and buffers outside the heap do not hurry the collector.
+    globalThis.gc?.();
+    const result = await proveGroth16(files.zkey, witness);
+    return { id, ...result, peakMemory: process.resourceUsage().maxRSS * 1024 };
   } catch (error) {
     return { id, failure: "proof", message: String(error) };
   }

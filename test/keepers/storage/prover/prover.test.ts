@@ -7,8 +7,8 @@ import { compressProof } from "../../../../keepers/src/core/groth16/compress.ts"
 import type { CircuitInput } from "../../../../keepers/src/core/groth16/inputs.ts";
 import { Verifier } from "../../../../keepers/src/core/groth16/verifier.ts";
 import { decodeVerifyingKey } from "../../../../keepers/src/core/groth16/verifying-key.ts";
+import { ProcessProver } from "../../../../keepers/src/storage/prover/process-prover.ts";
 import { ProverError, UnprovableError } from "../../../../keepers/src/storage/prover/prover.ts";
-import { SnarkjsProver } from "../../../../keepers/src/storage/prover/snarkjs-prover.ts";
 import { tinyInput } from "../../../circuits/samples.ts";
 import { referencePoseidon } from "../../../circuits/tree.ts";
 
@@ -28,14 +28,14 @@ async function until(condition: () => boolean): Promise<void> {
 
 describe("the prover", () => {
   let input: CircuitInput;
-  let prover: SnarkjsProver<"tiny" | "absent">;
+  let prover: ProcessProver<"tiny" | "absent">;
   let verifier: Verifier;
 
   before(async () => {
     await setupCircuits({ only: ["tiny"] });
     input = tinyInput(await referencePoseidon(), "prover");
     verifier = await Verifier.create(decodeVerifyingKey(await readFile(tiny.verifyingKeyBytes)));
-    prover = new SnarkjsProver({
+    prover = new ProcessProver({
       circuits: { tiny, absent: { wasm: "/nowhere/circuit.wasm", zkey: "/nowhere/circuit.zkey" } },
     });
   });
@@ -81,7 +81,7 @@ describe("the prover", () => {
   });
 
   it("ends the process of an aborted proof and makes the next one", async () => {
-    const fresh = new SnarkjsProver({ circuits: { tiny } });
+    const fresh = new ProcessProver({ circuits: { tiny } });
     const abort = new AbortController();
     const aborted = fresh.prove("tiny", input, { signal: abort.signal });
     await until(() => fresh.processId !== undefined);
@@ -110,7 +110,7 @@ describe("the prover", () => {
   });
 
   it("makes the proof all the same when its process is killed once", async () => {
-    const fresh = new SnarkjsProver({ circuits: { tiny } });
+    const fresh = new ProcessProver({ circuits: { tiny } });
     const proving = fresh.prove("tiny", input);
     await until(() => fresh.processId !== undefined);
     process.kill(fresh.processId!, "SIGKILL");
@@ -120,7 +120,7 @@ describe("the prover", () => {
   });
 
   it("gives up with a clear error when the process is killed again and again", async () => {
-    const fresh = new SnarkjsProver({ circuits: { tiny } });
+    const fresh = new ProcessProver({ circuits: { tiny } });
     let done = false;
     const proving = fresh.prove("tiny", input).finally(() => {
       done = true;
@@ -140,7 +140,7 @@ describe("the prover", () => {
   });
 
   it("ends its idle process, and starts one again when asked", async () => {
-    const brief = new SnarkjsProver({ circuits: { tiny }, idleTime: 1 });
+    const brief = new ProcessProver({ circuits: { tiny }, idleTime: 1 });
     await brief.prove("tiny", input);
     await until(() => brief.processId === undefined);
     await brief.prove("tiny", input);
@@ -149,7 +149,7 @@ describe("the prover", () => {
   });
 
   it("rejects what is queued and under way when it is closed", async () => {
-    const closing = new SnarkjsProver({ circuits: { tiny } });
+    const closing = new ProcessProver({ circuits: { tiny } });
     const proofs = [closing.prove("tiny", input), closing.prove("tiny", input)];
     const settled = Promise.allSettled(proofs);
     await until(() => closing.processId !== undefined);
