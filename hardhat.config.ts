@@ -36,7 +36,10 @@ export default defineConfig({
   paths: { sources: "./contracts", tests: { solidity: "./test/contracts", nodejs: "./test/contracts" } },
   solidity: {
     // Chainlink's coordinator mock is test equipment: compiled so that the VRF beacon can be tested against it.
-    npmFilesToBuild: ["@chainlink/contracts/src/v0.8/vrf/mocks/VRFCoordinatorV2_5Mock.sol"],
+    npmFilesToBuild: [
+      "@chainlink/contracts/src/v0.8/vrf/mocks/VRFCoordinatorV2_5Mock.sol",
+      "@openzeppelin/contracts/access/manager/AccessManager.sol",
+    ],
     profiles: {
       // Inner loop: legacy code generation compiles about three times faster.
       default: { ...solc, settings: { evmVersion: "cancun", viaIR: false, optimizer } },

@@ -1,0 +1,209 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { type Logger, pino } from "pino";
+import { type Address, encodeFunctionData, type LocalAccount } from "viem";
+import { setupCircuits } from "../../../../circuits/setup/setup.ts";
+import { abis } from "../../chain/abi/index.ts";
+import { type ChainClient, connectChain } from "../../chain/client.ts";
+import { addressOf } from "../../chain/contracts.ts";
+import { deployContracts } from "../../chain/deploy.ts";
+import { type Circuit, circuits, type Deployment, writeDeployment } from "../../chain/deployment.ts";
+import { createTransactionQueue } from "../../chain/transactions/queue.ts";
+import { transactionSchema } from "../../chain/transactions/store.ts";
+import { CommitPool } from "../../storage/commit-pool.ts";
+import type { ProverCircuit } from "../../storage/prover/prover.ts";
+import { ProcessProver } from "../../storage/prover/process-prover.ts";
+import { openState } from "../../storage/state/state.ts";
+import { registerStorageOperator } from "../storage-node/register.ts";
+import { StorageNode } from "../storage-node/storage-node.ts";
+import { developmentAccounts, type EmbeddedChain, startEmbeddedChain } from "./chain.ts";
+import { type EmbeddedTiming, embeddedParameters } from "./parameters.ts";
+
+export type EmbeddedNetworkOptions = {
+  /** Folder of everything the network keeps; emptied by nobody. */
+  folder: string;
+  /** Storage nodes to start. */
+  nodes: number;
+  /** Port of the JSON-RPC endpoint; a free one by default. */
+  port?: number;
+  timing?: Partial<EmbeddedTiming>;
+  log?: Logger;
+  onProgress?: (line: string) => void;
+};
+
+/** Account of the development mnemonic that deploys; nodes take those behind it, the client the last one. */
+const deployer = 0;
+const clientAccount = developmentAccounts - 1;
+
+/** Tokens each embedded operator stakes: enough for a few bundles and the beacon's bond. */
+const operatorStake = 10_000n * 10n ** 18n;
+const clientTokens = 1_000_000n * 10n ** 18n;
+const nodeCapacity = 1 << 30;
+
+/**
+ * A whole network in one process: a chain with a JSON-RPC endpoint, the contracts with development keys, and storage
+ * nodes that talk to each other over libp2p on the loopback interface.
+ */
+export class EmbeddedNetwork {
+  readonly chain: EmbeddedChain;
+  readonly deployment: Deployment;
+  readonly deploymentPath: string;
+  readonly client: ChainClient;
+  /** Account that owns datasets and pays for them. */
+  readonly owner: LocalAccount;
+  readonly commitPool: CommitPool;
+  readonly prover: ProcessProver<ProverCircuit>;
+  readonly #options: EmbeddedNetworkOptions;
+  readonly #log: Logger;
+  readonly #nodes = new Map<number, StorageNode>();
+
+  private constructor(
+    options: EmbeddedNetworkOptions,
+    parts: {
+      chain: EmbeddedChain;
+      deployment: Deployment;
+      deploymentPath: string;
+      client: ChainClient;
+      prover: ProcessProver<ProverCircuit>;
+    },
+  ) {
+    this.#options = options;
+    this.#log = options.log ?? pino({ level: "silent" });
+    this.chain = parts.chain;
+    this.deployment = parts.deployment;
+    this.deploymentPath = parts.deploymentPath;
+    this.client = parts.client;
+    this.prover = parts.prover;
+    this.owner = parts.chain.account(clientAccount);
+    this.commitPool = new CommitPool({ workers: availableParallelism() });
+  }
+
+  static async start(options: EmbeddedNetworkOptions): Promise<EmbeddedNetwork> {
+    const { folder, onProgress = () => {}, nodes } = options;
+    if (nodes > developmentAccounts - 2) throw new RangeError(`at most ${developmentAccounts - 2} nodes fit`);
+    await mkdir(folder, { recursive: true });
+    onProgress("starting the chain");
+    const chain = await startEmbeddedChain({ port: options.port });
+    const artifacts = await setupCircuits({ onProgress });
+    const keys = Object.fromEntries(
+      await Promise.all(
+        artifacts.map(async ({ name, verifyingKeyBytes }) => [name, await readFile(verifyingKeyBytes)]),
+      ),
+    ) as Record<Circuit, Uint8Array>;
+    onProgress("deploying the contracts");
+    const deployment = await deployContracts({
+      network: "localhost",
+      url: chain.rpcUrl,
+      beacon: "CommitRevealBeacon",
+      keys: Object.fromEntries(circuits.map((circuit) => [circuit, new Uint8Array(keys[circuit])])) as Record<
+        Circuit,
+        Uint8Array
+      >,
+      development: true,
+      parameters: embeddedParameters(options.timing),
+    });
+    const deploymentPath = writeDeployment(deployment, join(folder, "deployments"));
+    const client = await connectChain({
+      chainId: chain.chainId,
+      urls: [chain.rpcUrl],
+      requestsPerSecond: 10_000,
+    });
+    const prover = new ProcessProver<ProverCircuit>({
+      circuits: Object.fromEntries(artifacts.map(({ name, wasm, zkey }) => [name, { wasm, zkey }])) as Record<
+        ProverCircuit,
+        { wasm: string; zkey: string }
+      >,
+    });
+    const network = new EmbeddedNetwork(options, { chain, deployment, deploymentPath, client, prover });
+    onProgress(`starting ${nodes} storage nodes`);
+    await network.#fund(nodes);
+    await Promise.all(Array.from({ length: nodes }, (_, index) => network.startNode(index)));
+    await network.#describe();
+    return network;
+  }
+
+  get nodes(): ReadonlyMap<number, StorageNode> {
+    return this.#nodes;
+  }
+
+  /** Operator account of node `index`. */
+  operator(index: number): LocalAccount {
+    return this.chain.account(deployer + 1 + index);
+  }
+
+  /** Starts node `index`, for the first time or again from its folder. */
+  async startNode(index: number): Promise<StorageNode> {
+    const node = await StorageNode.start({
+      dataDirectory: join(this.#options.folder, "nodes", String(index)),
+      account: this.operator(index),
+      chain: this.client,
+      deployment: this.deployment,
+      listen: ["/ip4/127.0.0.1/tcp/0"],
+      capacity: nodeCapacity,
+      prover: this.prover,
+      commit: (bytes) => this.commitPool.commit(bytes),
+      log: this.#log.child({ node: index }),
+      interval: 500,
+      stagger: 2,
+      claimEvery: 4,
+    });
+    await registerStorageOperator(node.storage, {
+      peerId: node.peerId,
+      endpoint: node.endpoint,
+      stake: operatorStake,
+    });
+    node.run();
+    this.#nodes.set(index, node);
+    return node;
+  }
+
+  /** Takes node `index` off the network; its folder stays. */
+  async stopNode(index: number): Promise<void> {
+    const node = this.#nodes.get(index);
+    this.#nodes.delete(index);
+    await node?.stop();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#nodes.keys()].map((index) => this.stopNode(index)));
+    await this.prover.close();
+    await this.commitPool.close();
+    await this.chain.close();
+  }
+
+  /** Gives tokens to operators and to the client. */
+  async #fund(nodes: number): Promise<void> {
+    const state = openState({ path: ":memory:", schemas: [transactionSchema] });
+    const queue = createTransactionQueue({
+      client: this.client,
+      state,
+      account: this.chain.account(deployer),
+      pollInterval: 50,
+    });
+    const to = addressOf(this.deployment, "AssayToken");
+    const transfer = async (recipient: Address, amount: bigint): Promise<void> => {
+      const data = encodeFunctionData({
+        abi: abis.AssayToken,
+        functionName: "transfer",
+        args: [recipient, amount],
+      });
+      await queue.send({ key: `fund:${recipient}`, to, data, value: 0n });
+    };
+    for (let index = 0; index < nodes; index++) await transfer(this.operator(index).address, operatorStake);
+    await transfer(this.owner.address, clientTokens);
+    state.close();
+  }
+
+  /** Writes what the command line needs to find this network. */
+  async #describe(): Promise<void> {
+    const description = {
+      rpcUrl: this.chain.rpcUrl,
+      chainId: this.chain.chainId,
+      deployment: this.deploymentPath,
+      accounts: [{ address: this.owner.address, privateKey: this.chain.privateKey(clientAccount) }],
+    };
+    const path = join(this.#options.folder, "network.json");
+    await writeFile(path, `${JSON.stringify(description, null, 2)}\n`, { mode: 0o600 });
+  }
+}

@@ -1,0 +1,37 @@
+import type { DeployParameters } from "../../chain/deploy.ts";
+
+/** The clocks of an embedded network, all in seconds of chain time. */
+export type EmbeddedTiming = {
+  epochLength: number;
+  auditWindow: number;
+  timeoutWindow: number;
+  grace: number;
+  commitWindow: number;
+  revealWindow: number;
+};
+
+const defaultTiming: EmbeddedTiming = {
+  epochLength: 7200,
+  auditWindow: 3600,
+  timeoutWindow: 3600,
+  grace: 60,
+  commitWindow: 15,
+  revealWindow: 30,
+};
+
+/** Module parameters with which windows are short next to those of public networks, yet no busy machine misses one. */
+export function embeddedParameters(timing: Partial<EmbeddedTiming> = {}): DeployParameters {
+  const { epochLength, auditWindow, timeoutWindow, grace, commitWindow, revealWindow } = {
+    ...defaultTiming,
+    ...timing,
+  };
+  return {
+    Storage: { epochLength, auditWindow, timeoutWindow, grace, seedDelay: epochLength },
+    CommitRevealBeacon: {
+      minCommitters: 3,
+      commitWindow: BigInt(commitWindow),
+      revealWindow: BigInt(revealWindow),
+      grace: BigInt(grace),
+    },
+  };
+}

@@ -1,0 +1,58 @@
+import type { Logger } from "pino";
+import type { Address, ContractFunctionArgs, TransactionReceipt } from "viem";
+import type { abis } from "../../chain/abi/index.ts";
+import type { ChainClient } from "../../chain/client.ts";
+import { type Contracts, encodeCall, type WriteName } from "../../chain/contracts.ts";
+import type { DeployedName, Deployment } from "../../chain/deployment.ts";
+import { TransactionFailedError } from "../../chain/transactions/errors.ts";
+import type { TransactionQueue } from "../../chain/transactions/queue.ts";
+
+/** What every duty of a keeper works with. */
+export type DutyContext = {
+  operator: Address;
+  client: ChainClient;
+  deployment: Deployment;
+  contracts: Contracts;
+  queue: TransactionQueue;
+  log: Logger;
+};
+
+/** Timestamp of the latest block, seconds: the only clock that deadlines on chain know. */
+export async function chainTime(client: ChainClient): Promise<bigint> {
+  return (await client.public.getBlock({ blockTag: "latest" })).timestamp;
+}
+
+/**
+ * Sends a contract call under a key that makes it happen once.
+ * @throws TransactionFailedError when the chain refuses it
+ */
+export function sendCall<N extends DeployedName, F extends WriteName<N>>(
+  { queue, deployment }: DutyContext,
+  key: string,
+  contract: N,
+  functionName: F,
+  args: ContractFunctionArgs<(typeof abis)[N], "nonpayable" | "payable", F>,
+): Promise<TransactionReceipt> {
+  return queue.send({ key, description: key, ...encodeCall(deployment, contract, functionName, args) });
+}
+
+/**
+ * As {@link sendCall}, for work that any keeper may do: when another one was faster, the chain refuses ours and nothing
+ * is lost. Says whether ours was the one.
+ */
+export async function tryCall<N extends DeployedName, F extends WriteName<N>>(
+  context: DutyContext,
+  key: string,
+  contract: N,
+  functionName: F,
+  args: ContractFunctionArgs<(typeof abis)[N], "nonpayable" | "payable", F>,
+): Promise<boolean> {
+  try {
+    await sendCall(context, key, contract, functionName, args);
+    return true;
+  } catch (error) {
+    if (!(error instanceof TransactionFailedError)) throw error;
+    context.log.debug({ key, reason: error.message }, "left to others");
+    return false;
+  }
+}

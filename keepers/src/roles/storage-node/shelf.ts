@@ -1,0 +1,111 @@
+import type { Hex } from "viem";
+import { bundleId } from "../../core/ids.ts";
+import type { Row, State } from "../../storage/state/state.ts";
+
+/** Tables of the bundles this node keeps. */
+export const shelfSchema = {
+  name: "shelf",
+  migrations: [
+    `CREATE TABLE manifests (
+       dataset_id TEXT PRIMARY KEY,
+       bytes BLOB NOT NULL
+     ) STRICT;
+     CREATE TABLE bundles (
+       bundle_id TEXT PRIMARY KEY,
+       dataset_id TEXT NOT NULL REFERENCES manifests (dataset_id),
+       bundle_index INTEGER NOT NULL,
+       cid TEXT NOT NULL,
+       length INTEGER NOT NULL,
+       cells INTEGER NOT NULL,
+       poseidon_root TEXT NOT NULL,
+       transport_root TEXT NOT NULL,
+       UNIQUE (dataset_id, bundle_index)
+     ) STRICT;`,
+  ],
+} as const;
+
+/** A bundle whose bytes are here and whose two roots were recomputed from them. */
+export type ShelvedBundle = {
+  bundleId: Hex;
+  datasetId: Hex;
+  bundleIndex: number;
+  cid: string;
+  /** Bytes. */
+  length: number;
+  cells: number;
+  poseidonRoot: Hex;
+  transportRoot: Hex;
+};
+
+/** What this node keeps: manifests of datasets it was offered, and the bundles it has checked and stored. */
+export class Shelf {
+  readonly #state: State;
+
+  constructor(state: State) {
+    this.#state = state;
+  }
+
+  addManifest(datasetId: Hex, bytes: Uint8Array): void {
+    this.#state.run("INSERT OR IGNORE INTO manifests (dataset_id, bytes) VALUES (?, ?)", datasetId, bytes);
+  }
+
+  manifest(datasetId: Hex): Uint8Array | undefined {
+    const row = this.#state.get("SELECT bytes FROM manifests WHERE dataset_id = ?", datasetId);
+    return row === undefined ? undefined : (row.bytes as Uint8Array);
+  }
+
+  /** Records a bundle after its bytes are safe in the backend. Recording it again is harmless. */
+  add(bundle: Omit<ShelvedBundle, "bundleId">): ShelvedBundle {
+    const id = bundleId(bundle.datasetId, bundle.bundleIndex);
+    this.#state.run(
+      `INSERT OR REPLACE INTO bundles
+         (bundle_id, dataset_id, bundle_index, cid, length, cells, poseidon_root, transport_root)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      id,
+      bundle.datasetId,
+      bundle.bundleIndex,
+      bundle.cid,
+      bundle.length,
+      bundle.cells,
+      bundle.poseidonRoot,
+      bundle.transportRoot,
+    );
+    return { ...bundle, bundleId: id };
+  }
+
+  get(datasetId: Hex, bundleIndex: number): ShelvedBundle | undefined {
+    return this.byId(bundleId(datasetId, bundleIndex));
+  }
+
+  byId(id: Hex): ShelvedBundle | undefined {
+    const row = this.#state.get("SELECT * FROM bundles WHERE bundle_id = ?", id);
+    return row === undefined ? undefined : fromRow(row);
+  }
+
+  all(): ShelvedBundle[] {
+    return this.#state.all("SELECT * FROM bundles ORDER BY dataset_id, bundle_index").map(fromRow);
+  }
+
+  /** Forgets a bundle; whether its bytes go too is the caller's decision. */
+  remove(id: Hex): void {
+    this.#state.run("DELETE FROM bundles WHERE bundle_id = ?", id);
+  }
+
+  /** Bytes of all bundles here. */
+  get bytes(): number {
+    return Number(this.#state.get("SELECT COALESCE(SUM(length), 0) AS total FROM bundles")?.total ?? 0);
+  }
+}
+
+function fromRow(row: Row): ShelvedBundle {
+  return {
+    bundleId: row.bundle_id as Hex,
+    datasetId: row.dataset_id as Hex,
+    bundleIndex: Number(row.bundle_index),
+    cid: row.cid as string,
+    length: Number(row.length),
+    cells: Number(row.cells),
+    poseidonRoot: row.poseidon_root as Hex,
+    transportRoot: row.transport_root as Hex,
+  };
+}

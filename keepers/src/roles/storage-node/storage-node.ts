@@ -1,0 +1,273 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Logger } from "pino";
+import type { Hex, LocalAccount } from "viem";
+import type { ChainClient } from "../../chain/client.ts";
+import { addressOf, connectContracts } from "../../chain/contracts.ts";
+import type { Deployment } from "../../chain/deployment.ts";
+import { createFollower, type Follower } from "../../chain/follower/follower.ts";
+import { followerSchema } from "../../chain/follower/store.ts";
+import { createTransactionQueue } from "../../chain/transactions/queue.ts";
+import { transactionSchema } from "../../chain/transactions/store.ts";
+import type { BundleCommitment } from "../../core/merkle/bundle-commitment.ts";
+import type { BlobStore } from "../../storage/backends/backend.ts";
+import { openBackend, type StorageConfig } from "../../storage/backends/open.ts";
+import { createStorageClient, type StorageWriter } from "../../storage/client/client.ts";
+import type { Prover } from "../../storage/prover/prover.ts";
+import { openState, type State } from "../../storage/state/state.ts";
+import { createHost, type Host } from "../../storage/transport/host.ts";
+import { loadOrCreateIdentity } from "../../storage/transport/identity.ts";
+import { ShardServer } from "../../storage/transport/shard-service.ts";
+import { UploadStaging } from "../../storage/transport/upload-staging.ts";
+import { Auditor } from "./auditor.ts";
+import { BeaconMember, beaconSchema } from "./beacon-member.ts";
+import { Cashier, type Earnings } from "./cashier.ts";
+import { chainTime, type DutyContext } from "./context.ts";
+import { DrandRelay } from "./drand-relay.ts";
+import { Ledger, ledgerHandler, ledgerSchema } from "./ledger.ts";
+import { Possession } from "./possession.ts";
+import { Repairer } from "./repairer.ts";
+import { StorageService } from "./service.ts";
+import { Shelf, type ShelvedBundle, shelfSchema } from "./shelf.ts";
+import { Vault } from "./vault.ts";
+import { Watcher } from "./watcher.ts";
+
+export type StorageNodeOptions = {
+  /** Folder of everything this node keeps: identity, state, bundles. */
+  dataDirectory: string;
+  account: LocalAccount;
+  chain: ChainClient;
+  deployment: Deployment;
+  /** Multiaddrs to listen on. */
+  listen: string[];
+  /** Multiaddrs to tell others, when they differ. */
+  announce?: string[];
+  /** Where bundles are kept; IPFS blocks in the data folder by default. */
+  storage?: StorageConfig;
+  /** Bytes of bundles this node is willing to keep. */
+  capacity: number;
+  prover: Prover;
+  /** Recomputes both trees of a bundle, on as many cores as there are. */
+  commit: (bytes: Uint8Array) => Promise<BundleCommitment>;
+  log: Logger;
+  /** Milliseconds between two looks at what is due. */
+  interval?: number;
+  /** Chain seconds between the turns of two operators for work that one is enough for. */
+  stagger?: number;
+  /** Answered audits that are claimed together. */
+  claimEvery?: number;
+  /** Base URLs of drand relays, where drand is the beacon. */
+  drandRelays?: readonly string[];
+};
+
+type Duties = {
+  auditor: Auditor;
+  watcher: Watcher;
+  repairer: Repairer;
+  cashier: Cashier;
+  member: BeaconMember | undefined;
+  relay: DrandRelay | undefined;
+};
+
+const schemas = [followerSchema, transactionSchema, ledgerSchema, shelfSchema, beaconSchema];
+
+/**
+ * The storage role: accepts bundles whose roots it has checked, answers their audits, keeps the audits of others going,
+ * repairs lost bundles, claims what it earned. Everything that matters is on disk or on chain: it may be killed at any
+ * point and started again.
+ */
+export class StorageNode {
+  readonly #options: StorageNodeOptions;
+  readonly #parts: { state: State; host: Host; store: BlobStore; server: ShardServer; follower: Follower };
+  readonly #shelf: Shelf;
+  readonly #storage: StorageWriter;
+  readonly #duties: Duties;
+  readonly #stopping = new AbortController();
+  #loops: Promise<void>[] = [];
+
+  private constructor(
+    options: StorageNodeOptions,
+    parts: { state: State; host: Host; store: BlobStore; server: ShardServer; follower: Follower },
+    duties: Duties & { ledger: Ledger; shelf: Shelf; storage: StorageWriter },
+  ) {
+    this.#options = options;
+    this.#parts = parts;
+    this.#duties = duties;
+    this.#shelf = duties.shelf;
+    this.#storage = duties.storage;
+  }
+
+  /** Opens state and stores and serves peers; duties begin with {@link run}. */
+  static async start(options: StorageNodeOptions): Promise<StorageNode> {
+    const { dataDirectory, account, chain, deployment, log, capacity, prover, commit } = options;
+    await mkdir(dataDirectory, { recursive: true });
+    const state = openState({ path: join(dataDirectory, "state.sqlite"), schemas });
+    const host = await createHost({
+      privateKey: await loadOrCreateIdentity(dataDirectory),
+      listen: options.listen,
+      announce: options.announce,
+    });
+    const store = await openBackend(
+      options.storage ?? { kind: "helia", directory: join(dataDirectory, "blobs") },
+      { host },
+    );
+    const contracts = connectContracts(chain.public, deployment);
+    const queue = createTransactionQueue({
+      client: chain,
+      state,
+      account,
+      pollInterval: options.interval ?? 2000,
+    });
+    const context: DutyContext = {
+      operator: account.address,
+      client: chain,
+      deployment,
+      contracts,
+      queue,
+      log,
+    };
+    const shelf = new Shelf(state);
+    const ledger = new Ledger(state);
+    const vault = await Vault.open({ shelf, store, treeFolder: join(dataDirectory, "trees"), commit });
+    const possession = new Possession({
+      vault,
+      prover,
+      operator: account.address,
+      chainId: deployment.chainId,
+      auditContract: addressOf(deployment, "StorageAudit"),
+    });
+    const staging = await UploadStaging.open(join(dataDirectory, "incoming"));
+    const service = new StorageService({
+      account,
+      deployment,
+      contracts,
+      shelf,
+      vault,
+      staging,
+      possession,
+      capacity,
+      chainTime: () => chainTime(chain),
+    });
+    const server = await ShardServer.start(host, service);
+    const follower = createFollower({
+      client: chain,
+      state,
+      deployment,
+      contracts: ["DatasetRegistry", "BundleRegistry"],
+      handler: ledgerHandler,
+      pollInterval: options.interval ?? 2000,
+      observer: { failed: (error) => log.warn({ reason: error.message }, "following the chain") },
+    });
+    const storage: StorageWriter = {
+      ...createStorageClient({ chain, deployment, host, ipfs: store }),
+      account,
+      queue,
+    };
+    const stagger = BigInt(options.stagger ?? 60);
+    return new StorageNode(
+      options,
+      { state, host, store, server, follower },
+      {
+        ledger,
+        shelf,
+        storage,
+        auditor: new Auditor({ ...context, ledger, shelf, possession }),
+        watcher: new Watcher({ ...context, ledger, stagger }),
+        repairer: new Repairer({ ...context, ledger, shelf, vault, storage, capacity, stagger }),
+        cashier: new Cashier({ ...context, ledger, claimEvery: BigInt(options.claimEvery ?? 24) }),
+        member:
+          deployment.beacon === "CommitRevealBeacon" ? new BeaconMember({ ...context, state }) : undefined,
+        relay:
+          deployment.beacon === "DrandBeacon"
+            ? new DrandRelay({ ...context, relays: options.drandRelays ?? [] })
+            : undefined,
+      },
+    );
+  }
+
+  /** The libp2p peer id as registered on chain: multihash bytes. */
+  get peerId(): Uint8Array {
+    return this.#parts.host.peerId.toMultihash().bytes;
+  }
+
+  /** The first address this node is reached at, with its peer id. */
+  get endpoint(): string {
+    const [first] = this.#parts.host.getMultiaddrs();
+    if (first === undefined) throw new Error("the node listens nowhere");
+    return first.toString();
+  }
+
+  get operator(): Hex {
+    return this.#options.account.address;
+  }
+
+  /** What this node needs to act on chain for its operator. */
+  get storage(): StorageWriter {
+    return this.#storage;
+  }
+
+  /** Bundles whose bytes are here. */
+  bundles(): ShelvedBundle[] {
+    return this.#shelf.all();
+  }
+
+  earnings(): Promise<Earnings> {
+    return this.#duties.cashier.earnings();
+  }
+
+  claimAll(): Promise<void> {
+    return this.#duties.cashier.claimAll();
+  }
+
+  /** Takes up the duties; returns at once. */
+  run(): void {
+    const { follower } = this.#parts;
+    const { auditor, watcher, repairer, cashier, member, relay } = this.#duties;
+    const { signal } = this.#stopping;
+    this.#loops = [
+      this.#loop("following", async () => {
+        await follower.catchUp();
+      }),
+      this.#loop("beacon", async () => {
+        await member?.tick();
+        await relay?.tick(await chainTime(this.#options.chain));
+      }),
+      this.#loop("audits", async () => {
+        await auditor.tick(signal);
+      }),
+      this.#loop("watching", () => watcher.tick()),
+      this.#loop("repairs", async () => {
+        await repairer.tick(signal);
+      }),
+      this.#loop("earnings", () => cashier.tick()),
+    ];
+  }
+
+  /** Ends the duties, waits for what is under way, and closes everything. */
+  async stop(): Promise<void> {
+    const { server, store, host, state } = this.#parts;
+    this.#stopping.abort(new Error("the node is stopping"));
+    await server.stop();
+    await Promise.all(this.#loops);
+    await this.#storage.peers.close();
+    await store.close();
+    await host.stop();
+    state.close();
+  }
+
+  /** Runs a duty again and again. A failure is logged and tried again: nothing but a stop ends a duty. */
+  async #loop(name: string, work: () => Promise<void>): Promise<void> {
+    const { log, interval = 2000 } = this.#options;
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      try {
+        await work();
+      } catch (error) {
+        if (signal.aborted) return;
+        log.warn({ duty: name, reason: (error as Error).message }, "a duty failed and will be tried again");
+      }
+      await delay(interval, undefined, { signal, ref: true }).catch(() => undefined);
+    }
+  }
+}

@@ -1,0 +1,141 @@
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { CID } from "multiformats/cid";
+import { bytesToHex, type Hex } from "viem";
+import { bundlePlace, segmentLayout } from "../../core/dataset/layout.ts";
+import { type Manifest, manifestLayout } from "../../core/dataset/manifest.ts";
+import { cellBytes } from "../../core/dataset/shape.ts";
+import { BadInputError } from "../../core/errors.ts";
+import { BundleCommitment } from "../../core/merkle/bundle-commitment.ts";
+import { type BlobStore, collect } from "../../storage/backends/backend.ts";
+import type { Shelf, ShelvedBundle } from "./shelf.ts";
+
+export type VaultParts = {
+  shelf: Shelf;
+  store: BlobStore;
+  /** Folder for the bundles' leaf hashes, one file per bundle. */
+  treeFolder: string;
+  /** Recomputes both trees of a bundle from its bytes. */
+  commit: (bytes: Uint8Array) => Promise<BundleCommitment>;
+};
+
+/** The bytes do not have the roots that the dataset's manifest states. */
+export class WrongRootsError extends BadInputError {
+  override readonly name: string = "WrongRootsError";
+}
+
+/** Keeps bundles: checked before they are kept, readable by range, with their possession trees beside them. */
+export class Vault {
+  readonly #parts: VaultParts;
+
+  private constructor(parts: VaultParts) {
+    this.#parts = parts;
+  }
+
+  static async open(parts: VaultParts): Promise<Vault> {
+    await mkdir(parts.treeFolder, { recursive: true });
+    return new Vault(parts);
+  }
+
+  /**
+   * Recomputes both roots, compares them with the manifest, and stores bundle and tree. A crash at any point leaves
+   * either a recorded bundle with all its parts, or nothing that is recorded.
+   * @throws WrongRootsError, StorageFullError
+   */
+  async admit(
+    datasetId: Hex,
+    manifest: Manifest,
+    bundleIndex: number,
+    bytes: Uint8Array,
+  ): Promise<ShelvedBundle> {
+    const { shelf, store, commit } = this.#parts;
+    const known = shelf.get(datasetId, bundleIndex);
+    if (known !== undefined) return known;
+    const expected = manifest.bundles[bundleIndex];
+    const layout = manifestLayout(manifest);
+    if (expected === undefined) throw new BadInputError(`the dataset has no bundle ${bundleIndex}`);
+    const { bundleBytes, cells } = segmentLayout(layout, bundlePlace(layout, bundleIndex).segment);
+    if (bytes.length !== bundleBytes) {
+      throw new WrongRootsError(`bundle ${bundleIndex} has ${bundleBytes} bytes, not ${bytes.length}`);
+    }
+    const commitment = await commit(bytes);
+    for (const kind of ["poseidonRoot", "transportRoot"] as const) {
+      const found = bytesToHex(commitment[kind]);
+      if (found === expected[kind]) continue;
+      throw new WrongRootsError(`bundle ${bundleIndex}: its ${kind} is ${found}, not ${expected[kind]}`, {
+        next: "Send the bytes that the manifest names.",
+      });
+    }
+    const cid = CID.parse(expected.cid);
+    await store.put(bytes, { expected: cid });
+    const id = { datasetId, bundleIndex };
+    await this.#writeTree(id, commitment);
+    return shelf.add({
+      ...id,
+      cid: expected.cid,
+      length: bytes.length,
+      cells,
+      poseidonRoot: expected.poseidonRoot as Hex,
+      transportRoot: expected.transportRoot as Hex,
+    });
+  }
+
+  /** Bytes `offset` to `offset + length` of a bundle, verified against its CID. */
+  read(bundle: ShelvedBundle, offset: number, length: number): AsyncIterable<Uint8Array> {
+    return this.#parts.store.get(CID.parse(bundle.cid), { offset, length });
+  }
+
+  /** All bytes of a bundle. */
+  async bytes(bundle: ShelvedBundle): Promise<Uint8Array> {
+    return collect(this.read(bundle, 0, bundle.length));
+  }
+
+  /** Cells of a bundle, 496 bytes each, the last one padded with zeros. */
+  async cells(bundle: ShelvedBundle, indices: readonly number[]): Promise<Uint8Array[]> {
+    const cells: Uint8Array[] = [];
+    for (const index of indices) {
+      const offset = index * cellBytes;
+      if (index < 0 || index >= bundle.cells) throw new BadInputError(`the bundle has no cell ${index}`);
+      const cell = new Uint8Array(cellBytes);
+      cell.set(await collect(this.read(bundle, offset, Math.min(cellBytes, bundle.length - offset))));
+      cells.push(cell);
+    }
+    return cells;
+  }
+
+  /** Both trees of a bundle; made again from the bytes when their file is gone or damaged. */
+  async commitment(bundle: ShelvedBundle): Promise<BundleCommitment> {
+    try {
+      const kept = BundleCommitment.fromBytes(await readFile(this.#treePath(bundle)));
+      if (bytesToHex(kept.poseidonRoot) === bundle.poseidonRoot) return kept;
+    } catch (error) {
+      const gone = (error as NodeJS.ErrnoException).code === "ENOENT";
+      if (!gone && !(error instanceof BadInputError)) throw error;
+    }
+    const made = await this.#parts.commit(await this.bytes(bundle));
+    await this.#writeTree(bundle, made);
+    return made;
+  }
+
+  /** Forgets a bundle and frees its space. */
+  async drop(bundle: ShelvedBundle): Promise<void> {
+    this.#parts.shelf.remove(bundle.bundleId);
+    await rm(this.#treePath(bundle), { force: true });
+    // Equal bundles have one blob: it goes with the last of them.
+    const shared = this.#parts.shelf.all().some(({ cid }) => cid === bundle.cid);
+    if (!shared) await this.#parts.store.delete(CID.parse(bundle.cid));
+  }
+
+  #treePath({ datasetId, bundleIndex }: Pick<ShelvedBundle, "datasetId" | "bundleIndex">): string {
+    return join(this.#parts.treeFolder, `${datasetId}-${bundleIndex}.tree`);
+  }
+
+  async #writeTree(
+    bundle: Pick<ShelvedBundle, "datasetId" | "bundleIndex">,
+    commitment: BundleCommitment,
+  ): Promise<void> {
+    const path = this.#treePath(bundle);
+    await writeFile(`${path}.part`, commitment.toBytes());
+    await rename(`${path}.part`, path);
+  }
+}

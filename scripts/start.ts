@@ -1,0 +1,94 @@
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { EmbeddedNetwork } from "../keepers/src/roles/embedded/network.ts";
+import { runStorage } from "../keepers/src/roles/embedded/storage-run.ts";
+import { root, setUp } from "./setup.ts";
+import { messageOf, Stages, say, showProgress } from "./stages.ts";
+
+const help = `npm start -- [--once] [--json] [--port <number>]
+
+Sets everything up, starts an embedded network (chain, contracts, 13 storage nodes) and takes the built-in dataset
+through its life: encode, place, anchor, audit, lose two nodes, slash, repair, fetch.
+  --once    end after the run: exit code 0, or 1 if any stage failed
+  --json    end with one JSON document on standard output
+  --port    port of the chain's JSON-RPC endpoint (a free one by default)
+`;
+
+const { values } = parseArgs({
+  args: process.argv.slice(2),
+  options: {
+    once: { type: "boolean" },
+    json: { type: "boolean" },
+    port: { type: "string" },
+    help: { type: "boolean" },
+  },
+});
+
+/** (8, 11), two nodes to lose, and two spare ones to take their bundles over. */
+const shape = { k: 8, n: 11, losses: 2, nodes: 13 } as const;
+
+function printTable(stages: Stages): void {
+  const width = Math.max(...stages.finished.map(({ name }) => name.length));
+  say(`\n  ${"stage".padEnd(width)}  seconds  outcome`);
+  say(`  ${"─".repeat(width)}  ───────  ───────`);
+  for (const { name, ok, seconds } of stages.finished) {
+    say(`  ${name.padEnd(width)}  ${seconds.toFixed(1).padStart(7)}  ${ok ? "ok" : "failed"}`);
+  }
+  const total = stages.finished.reduce((sum, { seconds }) => sum + seconds, 0);
+  say(`  ${"all".padEnd(width)}  ${total.toFixed(1).padStart(7)}  ${stages.ok ? "ok" : "failed"}\n`);
+}
+
+function untilInterrupted(): Promise<void> {
+  return new Promise((done) => {
+    process.once("SIGINT", () => done());
+    process.once("SIGTERM", () => done());
+  });
+}
+
+async function main(): Promise<number> {
+  if (values.help === true) {
+    process.stdout.write(help);
+    return 0;
+  }
+  const port = values.port === undefined ? 0 : Number(values.port);
+  if (!Number.isInteger(port) || port < 0 || port > 65535) {
+    say(`assay: ${values.port} is not a port\n\n${help}`);
+    return 64;
+  }
+  const stages = new Stages();
+  await mkdir(join(root, ".assay"), { recursive: true });
+  const folder = await mkdtemp(join(root, ".assay", "run-"));
+  let network: EmbeddedNetwork | undefined;
+  try {
+    say("assay: setting up (about 2 minutes the first time, seconds afterwards)");
+    await stages.run("set up contracts, circuits and development keys", setUp);
+    await stages.run(`start a chain and ${shape.nodes} storage nodes`, async () => {
+      network = await EmbeddedNetwork.start({ folder, nodes: shape.nodes, port, onProgress: showProgress });
+      return { rpcUrl: network.chain.rpcUrl, nodes: network.nodes.size };
+    });
+    await runStorage({
+      network: network!,
+      folder,
+      ...shape,
+      stage: (name, work) => stages.run(name, work),
+      onProgress: showProgress,
+    });
+  } catch (error) {
+    if (stages.ok) say(`assay: ${messageOf(error)}`);
+    if (process.env.ASSAY_DEBUG !== undefined) console.error(error);
+  }
+  printTable(stages);
+  if (values.once !== true && stages.ok) {
+    say(
+      `The network stays up: JSON-RPC at ${network!.chain.rpcUrl}, chain id ${network!.chain.chainId}. Ctrl-C ends it.`,
+    );
+    await untilInterrupted();
+  }
+  await network?.close();
+  await rm(folder, { recursive: true, force: true });
+  if (values.json === true) process.stdout.write(`${JSON.stringify(stages)}\n`);
+  return stages.ok ? 0 : 1;
+}
+
+process.exit(await main());
