@@ -7,7 +7,7 @@ import { delimiter, join } from "node:path";
  */
 export function requireOrSkip(name: string, present: boolean): string | false {
   if (present) return false;
-  if (process.env["CI"]) throw new Error(`${name} is required in CI`);
+  if (process.env.CI) throw new Error(`${name} is required in CI`);
   return `${name} is not on this machine`;
 }
 
@@ -16,7 +16,7 @@ export function findProgram(variable: string, program: string): string | undefin
   const named = process.env[variable];
   const candidates = named
     ? [named]
-    : (process.env["PATH"] ?? "").split(delimiter).map((folder) => join(folder, program));
+    : (process.env.PATH ?? "").split(delimiter).map((folder) => join(folder, program));
   return candidates.find((path) => {
     try {
       accessSync(path, constants.X_OK);
