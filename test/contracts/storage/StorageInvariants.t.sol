@@ -96,7 +96,7 @@ contract StorageInvariants is StorageFixture {
     function testFuzz_everyWalkEndsWithNothingStuck(uint256 seed) public {
         for (uint256 i = 0; i < 60; ++i) {
             seed = uint256(keccak256(abi.encode(seed)));
-            _step(seed % 24, seed >> 8, seed >> 64);
+            _step(seed % 27, seed >> 8, seed >> 64);
         }
         walk.windUp();
         vm.assertEq(token.balanceOf(address(datasets)), 0, "datasets");
@@ -130,6 +130,8 @@ contract StorageInvariants is StorageFixture {
         else if (action == 19) walk.addEpochs(a, b);
         else if (action == 20) walk.convict(a, b);
         else if (action == 21) walk.withdraw(a);
+        else if (action == 22) walk.miss(a);
+        else if (action == 23) walk.repair(a);
         else walk.wait(a);
     }
 }

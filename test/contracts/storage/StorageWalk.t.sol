@@ -107,12 +107,36 @@ contract StorageWalk is CoverFixture {
     }
 
     function callTimeout(uint256 which, uint256 back) external {
+        uint32 epoch = _epoch(back);
         vm.prank(actor("reporter"));
-        try audit.callTimeout(_ids[which % _ids.length], _epoch(back)) {} catch {}
+        try audit.callTimeout(_ids[which % _ids.length], epoch) {} catch {}
     }
 
     function slashMissed(uint256 which, uint256 back) external {
         try audit.slashMissed(_ids[which % _ids.length], _epoch(back)) {} catch {}
+    }
+
+    /// @dev A whole missed audit, which single steps seldom add up to.
+    function miss(uint256 which) external {
+        this.startEpoch(bytes32(which));
+        skip(WINDOW + 1);
+        this.callTimeout(which, 0);
+        skip(GRACE + 1);
+        this.slashMissed(which, 0);
+    }
+
+    /// @dev A whole repair: every vacant bundle placed again, answered for, and claimed.
+    function repair(uint256 shift) external {
+        this.placeAll(shift);
+        this.startEpoch(bytes32(shift));
+        this.answerAll(0);
+        for (uint256 i = 0; i < _ids.length; ++i) this.claim(i);
+    }
+
+    function startEpoch(bytes32 seed) external {
+        toEpoch(audit.currentEpoch() + 1);
+        this.openEpoch();
+        this.deliver(seed);
     }
 
     function claim(uint256 which) external {
