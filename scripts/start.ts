@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { destination, pino } from "pino";
 import { EmbeddedNetwork } from "../keepers/src/roles/embedded/network.ts";
 import { runStorage } from "../keepers/src/roles/embedded/storage-run.ts";
 import { root, setUp } from "./setup.ts";
@@ -59,12 +60,14 @@ async function main(): Promise<number> {
   const stages = new Stages();
   await mkdir(join(root, ".assay"), { recursive: true });
   const folder = await mkdtemp(join(root, ".assay", "run-"));
+  const logFile = join(folder, "nodes.log");
   let network: EmbeddedNetwork | undefined;
   try {
     say("assay: setting up (about 2 minutes the first time, seconds afterwards)");
     await stages.run("set up contracts, circuits and development keys", setUp);
     await stages.run(`start a chain and ${shape.nodes} storage nodes`, async () => {
-      network = await EmbeddedNetwork.start({ folder, nodes: shape.nodes, port, onProgress: showProgress });
+      const log = pino({ level: "debug" }, destination(logFile));
+      network = await EmbeddedNetwork.start({ folder, nodes: shape.nodes, port, log, onProgress: showProgress });
       return { rpcUrl: network.chain.rpcUrl, nodes: network.nodes.size };
     });
     await runStorage({
@@ -86,7 +89,8 @@ async function main(): Promise<number> {
     await untilInterrupted();
   }
   await network?.close();
-  await rm(folder, { recursive: true, force: true });
+  if (stages.ok) await rm(folder, { recursive: true, force: true });
+  else say(`What the nodes did is in ${logFile}.`);
   if (values.json === true) process.stdout.write(`${JSON.stringify(stages)}\n`);
   return stages.ok ? 0 : 1;
 }

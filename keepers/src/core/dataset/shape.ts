@@ -7,7 +7,7 @@ export const maxCells = 16384;
 /** The longest bundle: 8,126,464 bytes. */
 export const maxBundleBytes = cellBytes * maxCells;
 /** Most data shards of a dataset: a codeword fraud proof opens k + 1 cells in one transaction. */
-export const maxDataShards = 48;
+export const maxDataShards = 36;
 /** Most shards: the non-zero positions of the Cauchy matrix over GF(2^8). */
 export const maxShards = 255;
 export const maxObjectSize = 2 ** 31;

@@ -12,8 +12,8 @@ import { type Circuit, circuits, type Deployment, writeDeployment } from "../../
 import { createTransactionQueue } from "../../chain/transactions/queue.ts";
 import { transactionSchema } from "../../chain/transactions/store.ts";
 import { CommitPool } from "../../storage/commit-pool.ts";
-import type { ProverCircuit } from "../../storage/prover/prover.ts";
 import { ProcessProver } from "../../storage/prover/process-prover.ts";
+import type { ProverCircuit } from "../../storage/prover/prover.ts";
 import { openState } from "../../storage/state/state.ts";
 import { registerStorageOperator } from "../storage-node/register.ts";
 import { StorageNode } from "../storage-node/storage-node.ts";
@@ -144,7 +144,7 @@ export class EmbeddedNetwork {
       prover: this.prover,
       commit: (bytes) => this.commitPool.commit(bytes),
       log: this.#log.child({ node: index }),
-      interval: 500,
+      interval: 1000,
       stagger: 2,
       claimEvery: 4,
     });

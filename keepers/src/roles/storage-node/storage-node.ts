@@ -118,6 +118,8 @@ export class StorageNode {
       state,
       account,
       pollInterval: options.interval ?? 2000,
+      // What others do in the same block can double the work: the last reveal of a session also makes its seed.
+      gasMargin: 100,
     });
     const context: DutyContext = {
       operator: account.address,
