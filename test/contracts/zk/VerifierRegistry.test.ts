@@ -1,8 +1,17 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { before, describe, it } from "node:test";
 import { bn254 } from "@noble/curves/bn254.js";
 import { network } from "hardhat";
-import { type ContractErrorName, encodeFunctionData, type Hex, keccak256, numberToHex, zeroHash } from "viem";
+import {
+  type ContractErrorName,
+  encodeFunctionData,
+  type Hex,
+  keccak256,
+  numberToHex,
+  slice,
+  zeroHash,
+} from "viem";
 import {
   compress,
   createInstance,
@@ -233,6 +242,30 @@ describe("VerifierRegistry", async () => {
       }
     }
     assert.ok(seen.size >= 6, "signs and hints vary");
+  });
+
+  it("takes the keepers' encodings, in all sixteen combinations of signs and hint", async () => {
+    const file = new URL("../../vectors/groth16-compressed.json", import.meta.url);
+    const vectors = JSON.parse(await readFile(file, "utf8")) as {
+      verifyingKey: Hex;
+      publicSignals: string[];
+      proofs: { proof256: Hex; proof128: Hex }[];
+    };
+    await registry.write.register([circuit, true, vectors.verifyingKey]);
+    const hash = keccak256(vectors.verifyingKey);
+    const signals = vectors.publicSignals.map(BigInt);
+    const wordsOf = (bytes: Hex) =>
+      Array.from({ length: (bytes.length - 2) / 64 }, (_, i) => BigInt(slice(bytes, 32 * i, 32 * i + 32)));
+    assert.equal(vectors.proofs.length, 16);
+    for (const { proof256, proof128 } of vectors.proofs) {
+      const [words8, words4] = [
+        wordsOf(proof256) as unknown as Words8,
+        wordsOf(proof128) as unknown as Words4,
+      ];
+      assert.deepEqual(compress(words8), words4);
+      assert.equal(await registry.read.verify([hash, words8, signals]), true);
+      assert.equal(await registry.read.verifyCompressed([hash, words4, signals]), true);
+    }
   });
 
   it("attack 15: refuses 128-byte forms that are not canonical or stand for no point", async () => {
