@@ -137,7 +137,7 @@ describe("layout of a dataset", () => {
   it("fills a segment to the last object that fits in 16384 cells", () => {
     const random = generator(3);
     for (let trial = 0; trial < 200; trial++) {
-      const k = 1 + random.integer(48);
+      const k = 1 + random.integer(36);
       const coding = { k, objectSize: 1 + random.integer(100_000), encrypted: random.integer(2) === 0 };
       const tag = coding.encrypted ? 16 : 0;
       const cells = (objects: number) =>
@@ -154,7 +154,7 @@ describe("layout of a dataset", () => {
   const valid = { k: 8, n: 11, objectCount: 100, objectSize: 1000, segmentObjects: 10, encrypted: false };
   const refused: [string, Partial<DatasetShape>, RegExp][] = [
     ["k of 0", { k: 0 }, /^k is 0/],
-    ["k above 48", { k: 49, n: 60 }, /^k is 49.* 48/],
+    ["k above 36", { k: 37, n: 60 }, /^k is 37.* 36/],
     ["a fractional k", { k: 1.5 }, /^k is 1.5/],
     ["n that leaves no parity", { n: 8 }, /^n is 8.* from 9 to 255/],
     ["n above 255", { n: 256 }, /^n is 256/],
