@@ -8,7 +8,7 @@ import {
   type FollowerObserver,
 } from "../../../keepers/src/chain/follower/follower.ts";
 import { followerSchema } from "../../../keepers/src/chain/follower/store.ts";
-import { providerEndpoint } from "../../../keepers/src/chain/rpc/endpoint.ts";
+import { type Eip1193, providerEndpoint } from "../../../keepers/src/chain/rpc/endpoint.ts";
 import { openState, type State } from "../../../keepers/src/storage/state/state.ts";
 import { deploymentAt, ManualClock } from "./fixtures.ts";
 import { seeded } from "./random.ts";
@@ -120,6 +120,34 @@ describe("follower on a simulated chain", () => {
     await follower.catchUp();
     assert.deepEqual(journal, ["-5.1", "-5.0", "-4.1", "-4.0", "+4.0", "+5.0", "+6.0"]);
   });
+
+  for (const [when, method, nth, logs] of [
+    ["while headers are read", "eth_getBlockByNumber", 6, 0],
+    ["between headers and logs", "eth_getLogs", 1, 1],
+  ] as const) {
+    it(`applies events of one branch only when the chain moves ${when}`, async () => {
+      const chain = new SimulatedChain(6);
+      for (let i = 0; i < 3; i++) chain.mine(1);
+      const honest = chain.endpoint({}, 1);
+      let countdown = Number.POSITIVE_INFINITY;
+      const provider: Eip1193 = {
+        request(request) {
+          if (request.method === method && --countdown === 0) chain.reorganise(6, () => logs);
+          return honest.request(request);
+        },
+      };
+      const client = await connectChain({ chainId: 31337, provider, clock: new ManualClock() });
+      const state = memory();
+      const follower = follow(client, state);
+      await follower.catchUp();
+      for (let i = 0; i < 8; i++) chain.mine(logs);
+      countdown = nth;
+      await assert.rejects(follower.step(), /the chain moved/);
+      assert.deepEqual(keysIn(state).length, 3, "nothing of the step was kept");
+      await follower.catchUp();
+      assert.deepEqual(keysIn(state), chain.keys());
+    });
+  }
 
   it("gives decoded arguments", async () => {
     const chain = new SimulatedChain(7);

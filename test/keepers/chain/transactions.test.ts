@@ -114,6 +114,17 @@ describe("transaction queue", () => {
     assert.equal(await called(), 12);
   });
 
+  it("gives no nonce out twice when an endpoint has not seen the last transaction yet", async () => {
+    const queue = queueOn(
+      await through((method, forward) =>
+        method === "eth_getTransactionCount" ? Promise.resolve("0x0") : forward(),
+      ),
+    );
+    for (const key of ["a", "b", "c"]) await queue.submit(call(key));
+    await chain.mine();
+    assert.equal(await called(), 3);
+  });
+
   it("does not send what the contract would refuse, and says why in words", async () => {
     const queue = queueOn(chain.client);
     await assert.rejects(
@@ -212,6 +223,7 @@ describe("transaction queue, killed", () => {
         died = resolve;
       });
       let dead = false;
+      const state = openState({ path: join(folder, "keeper.sqlite"), schemas: [transactionSchema] });
       const dying = queueOn(
         await through(async (each, forward) => {
           if (dead) return never();
@@ -221,6 +233,7 @@ describe("transaction queue, killed", () => {
           died();
           return never();
         }),
+        { state },
       );
       const attempt = mined
         ? dying
@@ -230,15 +243,18 @@ describe("transaction queue, killed", () => {
         : dying.submit(call("a"));
       attempt.catch(() => {});
       await death;
+      // A dead process writes nothing more, whatever it was waiting for.
+      state.close();
       if (after && !mined) await chain.mine();
 
       const reborn = queueOn(chain.client);
       await reborn.submit(call("a"));
-      await reborn.tick();
-      await chain.mine();
+      for (let i = 0; i < 8; i++) {
+        await reborn.tick();
+        await chain.mine();
+      }
+      assert.deepEqual(reborn.pending(), []);
       assert.equal((await reborn.wait("a")).status, "success");
-      await chain.mine(2);
-      await reborn.tick();
       assert.equal(await called(), 1);
       assert.equal(await nonceOf(), 1);
     });
@@ -364,6 +380,7 @@ describe("transaction queue, in bad weather", () => {
 
   it("takes another nonce when a different program has used its own", async () => {
     let deaf = true;
+    await chain.mine(6);
     const queue = queueOn(
       await through((method, forward) => {
         if (method === "eth_sendRawTransaction" && deaf) throw new Error("connection reset");
@@ -380,16 +397,35 @@ describe("transaction queue, in bad weather", () => {
     await chain.mine();
     deaf = false;
     await queue.tick();
-    assert.equal(await called(), 0);
+    assert.equal(queue.pending()[0]!.nonce, 0, "a block that may still be reorganised proves nothing");
     await chain.mine(5);
     await queue.tick();
+    assert.equal(queue.pending()[0]!.nonce, 1);
     await chain.mine();
     assert.equal((await queue.wait("a")).status, "success");
     assert.equal(await called(), 1);
     assert.equal(await nonceOf(), 2);
   });
 
-  it("does not believe a receipt whose block has been reorganised away", async () => {
+  it("does not believe a receipt whose block is no longer in the chain", async () => {
+    let stale: unknown;
+    const queue = queueOn(
+      await through((method, forward) =>
+        method === "eth_getTransactionReceipt" && stale !== undefined ? Promise.resolve(stale) : forward(),
+      ),
+    );
+    const snapshot = await chain.rpc("evm_snapshot");
+    await queue.submit(call("a"));
+    const [hash] = (await chain.client.public.getBlock({ blockTag: "pending" })).transactions;
+    await chain.mine();
+    stale = await chain.rpc("eth_getTransactionReceipt", [hash]);
+    await chain.rpc("evm_revert", [snapshot]);
+    await chain.mine(2);
+    await queue.tick();
+    assert.equal(queue.pending().length, 1);
+  });
+
+  it("sends a transaction again whose block has been reorganised away", async () => {
     const queue = queueOn(chain.client, { confirmations: 3 });
     const snapshot = await chain.rpc("evm_snapshot");
     await queue.submit(call("a"));

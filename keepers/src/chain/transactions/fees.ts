@@ -18,11 +18,13 @@ export async function estimateFees(client: ReadClient, cap: bigint): Promise<Fee
   return { maxFeePerGas, maxPriorityFeePerGas: lower(tip, maxFeePerGas) };
 }
 
-/** Fees that replace those of an earlier attempt; undefined when `cap` does not allow it. */
+/**
+ * Fees that replace those of an earlier attempt, for current fees within `cap`; undefined when `cap` leaves no room for
+ * the rise that nodes ask for.
+ */
 export function replacementFees(previous: Fees, current: Fees, cap: bigint): Fees | undefined {
+  if (bump(previous.maxFeePerGas) > cap) return undefined;
   const maxFeePerGas = higher(bump(previous.maxFeePerGas), current.maxFeePerGas);
   const maxPriorityFeePerGas = higher(bump(previous.maxPriorityFeePerGas), current.maxPriorityFeePerGas);
-  if (bump(previous.maxFeePerGas) > cap) return undefined;
-  const capped = lower(maxFeePerGas, cap);
-  return { maxFeePerGas: capped, maxPriorityFeePerGas: lower(maxPriorityFeePerGas, capped) };
+  return { maxFeePerGas, maxPriorityFeePerGas: lower(maxPriorityFeePerGas, maxFeePerGas) };
 }
