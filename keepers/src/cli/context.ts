@@ -14,7 +14,14 @@ import { openState } from "../storage/state/state.ts";
 import { createHost } from "../storage/transport/host.ts";
 import { ConfigurationError } from "./errors.ts";
 import { Output, type Streams } from "./output.ts";
-import { type DevNetwork, type GlobalOptions, readDevNetwork, rpcUrls, secretsOf } from "./settings.ts";
+import {
+  type DevNetwork,
+  defaultKeyName,
+  type GlobalOptions,
+  readDevNetwork,
+  rpcUrls,
+  secretsOf,
+} from "./settings.ts";
 
 /** What the process gives the command. */
 export type Environment = {
@@ -99,6 +106,15 @@ export class CommandContext {
     return this.#account;
   }
 
+  /** Whether some account is named, so that `account` would not throw for want of one. */
+  hasAccount(): boolean {
+    const { env } = this;
+    const named = [this.#options.keystore, env.ASSAY_PRIVATE_KEY, env.ASSAY_KEYSTORE].some(
+      (it) => it !== undefined,
+    );
+    return named || this.dev() !== undefined || existsSync(keystorePath(this.home, defaultKeyName));
+  }
+
   /** Where this chain's local state lies: a chain that was started anew has another first block. */
   async stateFolder(): Promise<string> {
     const { chain, deployment } = await this.network();
@@ -176,9 +192,6 @@ export class CommandContext {
     });
   }
 }
-
-/** Name of the key that is used when no other is named. */
-export const defaultKeyName = "default";
 
 /** Where a key of this folder lies. */
 export function keystorePath(home: string, name: string): string {

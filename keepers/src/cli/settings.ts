@@ -13,6 +13,9 @@ export type GlobalOptions = {
   verbose?: boolean;
 };
 
+/** Name of the key that is used when no other is named. */
+export const defaultKeyName = "default";
+
 const hex = (bytes: number) =>
   z
     .string()

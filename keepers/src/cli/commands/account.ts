@@ -1,17 +1,8 @@
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
 import type { Command } from "commander";
-import { bytesToHex, getAddress, type Hex, type LocalAccount } from "viem";
-import { accountVariables, createKeystore, readPassword, resolveAccount } from "../../chain/account.ts";
-import { decryptKeystore, encryptKeystore, parseKeystore } from "../../chain/keystore.ts";
-import { readingKey } from "../../storage/client/dataset-key.ts";
-import { type CommandContext, defaultKeyName, keystorePath } from "../context.ts";
-import { ConfigurationError, UsageError } from "../errors.ts";
-import { table } from "../output.ts";
 import type { Register } from "../register.ts";
+import { defaultKeyName } from "../settings.ts";
 
-/** Letters that mean nothing to any file system. */
-const keyNamePattern = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
+const actions = () => import("../actions/account.ts");
 
 /** `assay account`: encrypted keys in the folder of local state. */
 export function accountCommands(program: Command, register: Register): void {
@@ -22,7 +13,7 @@ export function accountCommands(program: Command, register: Register): void {
     .argument("[name]", "what to call it", defaultKeyName)
     .description("make a new key and write its keystore (Web3 Secret Storage, as geth and Foundry use)")
     .addHelpText("after", "\nExample:\n  $ ASSAY_PASSWORD_FILE=password.txt assay account new operator")
-    .action(register.action((context, name: string) => create(context, name)));
+    .action(register.action(async (context, name: string) => (await actions()).create(context, name)));
 
   account
     .command("import")
@@ -34,8 +25,8 @@ export function accountCommands(program: Command, register: Register): void {
       "\nExample:\n  $ assay account import operator --from ~/.foundry/keystores/operator",
     )
     .action(
-      register.action((context, name: string, options: { from?: string }) =>
-        importKey(context, name, options),
+      register.action(async (context, name: string, options: { from?: string }) =>
+        (await actions()).importKey(context, name, options),
       ),
     );
 
@@ -43,7 +34,7 @@ export function accountCommands(program: Command, register: Register): void {
     .command("list")
     .description("list the keystores of this folder; no password is needed")
     .addHelpText("after", "\nExample:\n  $ assay account list --json")
-    .action(register.action((context) => list(context)));
+    .action(register.action(async (context) => (await actions()).list(context)));
 
   account
     .command("show")
@@ -51,114 +42,5 @@ export function accountCommands(program: Command, register: Register): void {
       "show the account that commands act for, and the key with which others can encrypt datasets for it",
     )
     .addHelpText("after", "\nExample:\n  $ assay account show --keystore .assay/keys/operator.json")
-    .action(register.action((context) => show(context)));
-}
-
-async function create(context: CommandContext, name: string): Promise<void> {
-  const path = pathOf(context, name);
-  const password = await newPassword(context);
-  report(context, path, await createKeystore(path, password));
-}
-
-async function importKey(context: CommandContext, name: string, { from }: { from?: string }): Promise<void> {
-  const path = pathOf(context, name);
-  const secret = await secretToImport(context, from);
-  context.output.hide(secret);
-  const keystore = await encryptKeystore(secret, await newPassword(context));
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  try {
-    await writeFile(path, `${JSON.stringify(keystore, null, 2)}\n`, { mode: 0o600, flag: "wx" });
-  } catch (cause) {
-    if (!(cause instanceof Error && "code" in cause && cause.code === "EEXIST")) throw cause;
-    throw new ConfigurationError(`there is a file at ${path} already`, {
-      kept: "It was left as it is.",
-      next: "Choose another name: keys are never overwritten.",
-    });
-  }
-  report(context, path, { address: getAddress(`0x${keystore.address}`) });
-}
-
-async function secretToImport(context: CommandContext, from: string | undefined): Promise<Hex> {
-  if (from === undefined) {
-    const key = context.env[accountVariables.privateKey]?.trim();
-    // Checks the form of the key, and says what is wrong without repeating it.
-    await resolveAccount({ env: { [accountVariables.privateKey]: key } });
-    return (key?.startsWith("0x") === true ? key : `0x${key}`) as Hex;
-  }
-  let text: string;
-  try {
-    text = await readFile(context.path(from), "utf8");
-  } catch (cause) {
-    throw new ConfigurationError(`${from} cannot be read`, {
-      cause,
-      next: "Check the path and its permissions.",
-    });
-  }
-  const password = await readPassword(`Password of ${from}: `, passwordOptions(context));
-  return decryptKeystore(parseKeystore(text), password);
-}
-
-async function list(context: CommandContext): Promise<void> {
-  const folder = dirname(keystorePath(context.home, defaultKeyName));
-  const files = await readdir(folder).catch(() => []);
-  const keys: { name: string; path: string; address: string | null }[] = [];
-  for (const file of files.sort()) {
-    const name = file.replace(/\.json$/, "");
-    if (name === file || !keyNamePattern.test(name)) continue;
-    const path = keystorePath(context.home, name);
-    const { address } = parseKeystore(await readFile(path, "utf8"));
-    keys.push({
-      name,
-      path,
-      address: address === undefined ? null : getAddress(`0x${address.replace(/^0x/, "")}`),
-    });
-  }
-  const rows = keys.map(({ name, address, path }) => [name, address ?? "?", path]);
-  const lines =
-    keys.length === 0
-      ? "There are no keys here; `assay account new` makes one."
-      : table(["name", "address", "file"], rows);
-  context.output.result({ accounts: keys }, lines);
-}
-
-async function show(context: CommandContext): Promise<void> {
-  const account = await context.account();
-  const key = bytesToHex(await readingKey(account));
-  context.output.result({ address: account.address, readingKey: key }, [
-    `address      ${account.address}`,
-    `reading key  ${key}`,
-  ]);
-}
-
-function report(context: CommandContext, path: string, { address }: Pick<LocalAccount, "address">): void {
-  context.output.result({ address, path }, [
-    `${address} is in ${path}`,
-    "Keep the file and its password: nobody can restore them.",
-  ]);
-}
-
-function pathOf(context: CommandContext, name: string): string {
-  if (keyNamePattern.test(name)) return keystorePath(context.home, name);
-  throw new UsageError("a key's name is up to 64 letters, digits, - and _");
-}
-
-function passwordOptions(context: CommandContext) {
-  const { env, output } = context;
-  return { env, passwordFile: context.passwordFile(), onSecret: (secret: string) => output.hide(secret) };
-}
-
-/** A password for a new keystore; one that a person types is asked for twice. */
-async function newPassword(context: CommandContext): Promise<string> {
-  const options = passwordOptions(context);
-  const password = await readPassword("Password for the new keystore: ", options);
-  const given = context.env[accountVariables.password] ?? context.env[accountVariables.passwordFile];
-  const typed = given === undefined && options.passwordFile === undefined;
-  if (typed && (await readPassword("The same again: ", options)) !== password) {
-    throw new UsageError("the two passwords differ", {
-      kept: "Nothing was written.",
-      next: "Run the command again.",
-    });
-  }
-  if (password !== "") return password;
-  throw new UsageError("the password is empty", { kept: "Nothing was written.", next: "Choose a password." });
+    .action(register.action(async (context) => (await actions()).show(context)));
 }

@@ -1,76 +1,61 @@
-import { join } from "node:path";
 import type { Command } from "commander";
-import type { ProofReport, ProofSource } from "../../storage/client/check-proofs.ts";
-import { parseDatasetId } from "../../storage/client/dataset.ts";
-import { readingSecret } from "../../storage/client/dataset-key.ts";
-import { type GetResult, get } from "../../storage/client/get.ts";
-import type { CommandContext } from "../context.ts";
+import type { GetOptions, ObjectOptions, VerifyOptions } from "../actions/get.ts";
 import type { Register } from "../register.ts";
-import { oneOf } from "./options.ts";
+import { natural, oneOf } from "./options.ts";
 
-type GetOptions = { to?: string; proofs: ProofSource };
+const actions = () => import("../actions/get.ts");
+const proofSources = oneOf("chain", "fresh", "none");
+const proofsText = "possession proofs: chain (the last audit's), fresh (asked for now), none";
 
-/** `assay data get` */
+/** `assay data get`, `object`, `verify` and `repair` */
 export function getCommands(data: Command, register: Register): void {
   data
     .command("get")
     .argument("<datasetId>", "what `assay data put` printed")
-    .option("--to <folder>", "folder to make; named after the dataset by default")
-    .option(
-      "--proofs <source>",
-      "verify first: chain (last audit), fresh (asked now), none",
-      oneOf("chain", "fresh", "none"),
-      "chain",
-    )
+    .option("--to <folder>", "folder to make; named after the dataset's id by default")
+    .option("--proofs <source>", proofsText, proofSources, "chain")
     .description(
       "verify proofs, download exactly as many bundles as are needed, decode, decrypt, write the records",
     )
     .addHelpText("after", "\nExample:\n  $ assay data get 0x5c3f… --to digits-copy")
-    .action(register.action((context, id: string, options: GetOptions) => run(context, id, options)));
-}
-
-async function run(context: CommandContext, id: string, options: GetOptions): Promise<void> {
-  const { output, signal } = context;
-  const datasetId = parseDatasetId(id);
-  const client = await context.storageClient();
-  const result = await get(client, {
-    datasetId,
-    target: context.path(options.to ?? `dataset-${datasetId.slice(2, 10)}`),
-    directory: join(await context.stateFolder(), "downloads"),
-    proofs: options.proofs,
-    // Without an account plain datasets can be fetched all the same.
-    secret: await context.account().then(readingSecret, () => undefined),
-    signal,
-    onProgress: (progress) => output.progress(progress),
-  });
-  output.result(result, describe(result));
-}
-
-function describe(result: GetResult): string[] {
-  const { name, objectCount, files, target, downloaded, proofs, replaced } = result;
-  const lines = [
-    `${name}: ${objectCount} objects, each with its anchored hash`,
-    `written     ${files.length} files to ${target}`,
-    `downloaded  ${downloaded} bytes`,
-    `proofs      ${describeProofs(proofs)}`,
-  ];
-  if (replaced.length > 0) {
-    lines.push(`replaced    ${replaced.length} bundles that could not be used:`);
-    lines.push(
-      ...replaced.map(
-        ({ bundleIndex, operator, reason }) =>
-          `  bundle ${bundleIndex} (${operator ?? "no holder"}): ${reason}`,
+    .action(
+      register.action(async (context, id: string, options: GetOptions) =>
+        (await actions()).getDataset(context, id, options),
       ),
     );
-  }
-  return lines;
-}
 
-/** One line about proofs. */
-export function describeProofs({ source, proven, refuted, unproven }: ProofReport): string {
-  if (source === "none") return "not asked for";
-  const where = source === "chain" ? "the last audits' on chain" : "asked for just now";
-  const bad = refuted.length === 0 ? "" : `, ${refuted.length} false`;
-  const open = unproven.length === 0 ? "" : `, ${unproven.length} bundles without one`;
-  return `${proven.length} bundles proven (${where})${bad}${open}`;
+  data
+    .command("object")
+    .argument("<datasetId>", "what `assay data put` printed")
+    .argument("<index>", "which object, from 0", natural(0, Number.MAX_SAFE_INTEGER))
+    .option("--to <file>", "file to write its bytes to; without it they are printed in hexadecimal")
+    .description("fetch one object without the rest of the dataset")
+    .addHelpText("after", "\nExample:\n  $ assay data object 0x5c3f… 42 --to sample.bin")
+    .action(
+      register.action(async (context, id: string, index: number, options: ObjectOptions) =>
+        (await actions()).getOneObject(context, id, index, options),
+      ),
+    );
+
+  data
+    .command("verify")
+    .argument("<datasetId>", "what `assay data put` printed")
+    .option("--full", "download every bundle and check both of its roots, the code and the object hashes")
+    .option("--proofs <source>", proofsText, proofSources, "chain")
+    .description("check anchor, manifest, holders and proofs again; code 1 when something is wrong")
+    .addHelpText("after", "\nExample:\n  $ assay data verify 0x5c3f… --full")
+    .action(
+      register.action(async (context, id: string, options: VerifyOptions) =>
+        (await actions()).verifyDataset(context, id, options),
+      ),
+    );
+
+  data
+    .command("repair")
+    .argument("<datasetId>", "what `assay data put` printed")
+    .description(
+      "restore bundles that nobody holds and bring them to new operators; nodes do that by themselves",
+    )
+    .addHelpText("after", "\nExample:\n  $ assay data repair 0x5c3f…")
+    .action(register.action(async (context, id: string) => (await actions()).repairDataset(context, id)));
 }

@@ -90,6 +90,18 @@ export class UnknownDatasetError extends AssayError {
   }
 }
 
+/** The dataset has ended: it was closed by its owner or shown to be fraudulent. */
+export class DatasetOverError extends AssayError {
+  override readonly name: string = "DatasetOverError";
+
+  constructor(datasetId: string) {
+    super(`dataset ${datasetId} has ended; nobody holds bundles of it any more`, {
+      next: "`assay data health` says how it ended.",
+      exitCode: exitCode.refused,
+    });
+  }
+}
+
 /** The manifest was not found anywhere it should be, or nobody gave the right one. */
 export class ManifestUnavailableError extends AssayError {
   override readonly name: string = "ManifestUnavailableError";

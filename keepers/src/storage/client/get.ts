@@ -1,3 +1,4 @@
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type Hex, hexToBytes } from "viem";
 import type { SegmentRead } from "../../core/dataset/decode.ts";
@@ -10,7 +11,7 @@ import {
 } from "../../core/dataset/decode.ts";
 import { ObjectHashes } from "../../core/dataset/object-hashes.ts";
 import { ErasureCode } from "../../core/erasure/code.ts";
-import { type WrittenFile, writeRecords } from "../readers/write-records.ts";
+import { CannotWriteError, type WrittenFile, writeRecords } from "../readers/write-records.ts";
 import { checkProofs, type ProofReport, type ProofSource } from "./check-proofs.ts";
 import type { StorageClient } from "./client.ts";
 import { allBundles, type Holder, type KnownDataset, readAnchor, readHolders } from "./dataset.ts";
@@ -59,6 +60,7 @@ const objectsAtOnce = 1024;
  */
 export async function get(client: StorageClient, parameters: GetParameters): Promise<GetResult> {
   const { datasetId, target, proofs = "chain", signal, onProgress } = parameters;
+  await assertFree(target);
   const dataset = await fetchManifest(client, await readAnchor(client, datasetId), signal);
   const cipher = openDatasetKey(dataset.manifest, parameters.secret);
   const holders = await readHolders(client, datasetId, allBundles(dataset.layout));
@@ -92,6 +94,12 @@ export async function get(client: StorageClient, parameters: GetParameters): Pro
     proofs: report,
     replaced: download.failures,
   };
+}
+
+/** Said before anything is downloaded, although writing would say it as well. */
+async function assertFree(target: string): Promise<void> {
+  const names = await readdir(target).catch(() => []);
+  if (names.length > 0) throw new CannotWriteError(target, "there are files in it");
 }
 
 /** Bundles whose proof is false come last: their holder has shown that it cheats, but may still have the bytes. */

@@ -15,6 +15,7 @@ import { uploadBundle } from "./upload.ts";
 export type UploadAllParameters = {
   journal: PutJournal;
   datasetId: Hex;
+  owner: Address;
   manifest: Manifest;
   manifestBytes: Uint8Array;
   manifestCid: string;
@@ -100,7 +101,7 @@ async function offerTo(
   const shards = await client.peers.connect(operator, signal);
   const receipt = await uploadBundle(shards, {
     datasetId,
-    owner: client.account.address,
+    owner: parameters.owner,
     manifestCid,
     // An operator needs the manifest once.
     manifest: informed.has(operator) ? undefined : manifestBytes,

@@ -237,6 +237,7 @@ class Put {
     const { failures } = await uploadAll(this.#client, {
       journal: this.#journal,
       datasetId: this.#datasetId,
+      owner: this.#client.account.address,
       manifest: this.#manifest,
       manifestBytes: this.#manifestBytes,
       manifestCid: manifestCid(manifestDigest(this.#manifestBytes)),

@@ -1,0 +1,78 @@
+import { join } from "node:path";
+import { formatUnits } from "viem";
+import { registerStorageOperator } from "../../roles/storage-node/register.ts";
+import { StorageNode } from "../../roles/storage-node/storage-node.ts";
+import { createTelemetry } from "../../roles/telemetry.ts";
+import { CommitPool } from "../../storage/commit-pool.ts";
+import { ProcessProver } from "../../storage/prover/process-prover.ts";
+import { openCircuits } from "../circuits.ts";
+import type { CommandContext } from "../context.ts";
+import { untilInterrupted } from "../until.ts";
+
+export type KeeperOptions = {
+  data?: string;
+  listen: string[];
+  announce?: string[];
+  capacity: number;
+  stake?: bigint;
+  circuits?: string;
+  drandRelay?: string[];
+  metricsPort?: number;
+};
+
+/** `assay keeper` */
+export async function keeper(context: CommandContext, options: KeeperOptions): Promise<void> {
+  const { output, signal } = context;
+  const account = await context.account();
+  const { chain, deployment } = await context.network();
+  const circuits = await openCircuits(context, deployment, options.circuits);
+  const telemetry = createTelemetry({
+    level: output.verbose ? "debug" : "info",
+    base: { operator: account.address },
+  });
+  const prover = new ProcessProver({ circuits });
+  context.onClose(() => prover.close());
+  const pool = new CommitPool();
+  context.onClose(() => pool.close());
+  const node = await StorageNode.start({
+    dataDirectory: options.data === undefined ? join(context.home, "keeper") : context.path(options.data),
+    account,
+    chain,
+    deployment,
+    listen: options.listen,
+    announce: options.announce,
+    capacity: options.capacity,
+    prover,
+    commit: (bytes) => pool.commit(bytes),
+    log: telemetry.log,
+    drandRelays: options.drandRelay,
+  });
+  context.onClose(() => node.stop());
+  if (options.stake !== undefined) {
+    await registerStorageOperator(node.storage, {
+      peerId: node.peerId,
+      endpoint: node.endpoint,
+      stake: options.stake,
+    });
+  }
+  if (options.metricsPort !== undefined) {
+    telemetry.addHealthCheck("bundles", () => ({ ok: true, bundles: node.bundles().length }));
+    const server = await telemetry.serve({ port: options.metricsPort });
+    context.onClose(() => server.close());
+    output.note(`metrics and health are served at ${server.url}`);
+  }
+  node.run();
+  const { stake, credited } = await node.earnings();
+  output.event(
+    {
+      event: "ready",
+      operator: account.address,
+      endpoint: node.endpoint,
+      stake,
+      bundles: node.bundles().length,
+    },
+    `${account.address} serves ${node.bundles().length} bundles at ${node.endpoint}; stake ${formatUnits(stake, 18)}, earned ${formatUnits(credited, 18)} tokens`,
+  );
+  await untilInterrupted(signal);
+  output.event({ event: "stopped" }, "The keeper has stopped.");
+}

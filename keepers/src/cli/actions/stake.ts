@@ -1,0 +1,192 @@
+import { join } from "node:path";
+import { peerIdFromPrivateKey, peerIdFromString } from "@libp2p/peer-id";
+import { multiaddr } from "@multiformats/multiaddr";
+import { type Address, bytesToHex, formatUnits, type Hex } from "viem";
+import { addressOf, encodeCall } from "../../chain/contracts.ts";
+import { peerIdText } from "../../storage/client/peers.ts";
+import { signPermit } from "../../storage/client/permit.ts";
+import { loadOrCreateIdentity } from "../../storage/transport/identity.ts";
+import type { CommandContext } from "../context.ts";
+import { UsageError } from "../errors.ts";
+import { sendOnce } from "../send-once.ts";
+
+/** `IStaking.Role`, in the order of its bits. */
+export const roleNames = ["storage", "provider", "validator", "challenger"] as const;
+const decimals = 18;
+
+export type RegisterOptions = { endpoint: string; data?: string; roles: string };
+
+/** `assay stake status` */
+export async function status(context: CommandContext, options: { operator?: Address }): Promise<void> {
+  const { contracts, chain } = await context.network();
+  const operator = options.operator ?? (await context.account()).address;
+  const { Staking, AssayToken } = contracts;
+  const [state, [peerId, endpoint], credit, tickets, balance, { timestamp }] = await Promise.all([
+    Staking.read.operatorOf([operator]),
+    Staking.read.identityOf([operator]),
+    Staking.read.creditOf([operator]),
+    Staking.read.ticketsOf([operator]),
+    AssayToken.read.balanceOf([operator]),
+    chain.public.getBlock({ blockTag: "latest" }),
+  ]);
+  const unbonding = await Promise.all(
+    tickets.map(async (ticket) => {
+      const { amount, availableAt } = await Staking.read.ticketOf([ticket]);
+      return { ticket, amount, availableAt, ripe: availableAt <= timestamp };
+    }),
+  );
+  const roles = roleNames.filter((_, bit) => (state.roles & (1 << bit)) !== 0);
+  const peer = peerId === "0x" ? null : peerIdText(peerId);
+  const registered = state.registeredAt > 0n;
+  const { active, stake, locked } = state;
+  context.output.result(
+    {
+      operator,
+      registered,
+      active,
+      roles,
+      peerId: peer,
+      endpoint,
+      stake,
+      locked,
+      balance,
+      credit,
+      unbonding,
+    },
+    [
+      `operator   ${operator}${registered ? (active ? "" : " (retired)") : " (not registered)"}`,
+      `roles      ${roles.join(", ") || "none"}`,
+      `endpoint   ${endpoint || "none"}`,
+      `peer id    ${peer ?? "none"}`,
+      `stake      ${show(stake)}, of which ${show(locked)} are locked for duties`,
+      `unbonding  ${unbonding.length === 0 ? "nothing" : unbonding.map(ticketText).join("; ")}`,
+      `credit     ${show(credit)}`,
+      `balance    ${show(balance)}`,
+    ],
+  );
+}
+
+/** `assay stake register` */
+export async function registerOperator(context: CommandContext, options: RegisterOptions): Promise<void> {
+  const roles = roleMask(options.roles);
+  const peerId = await registeredPeer(context, options);
+  const { contracts, deployment } = await context.network();
+  const { address: operator } = await context.account();
+  const { active } = await contracts.Staking.read.operatorOf([operator]);
+  const action = active ? "update" : "register";
+  const args = [roles, bytesToHex(peerId), options.endpoint] as const;
+  const transaction = await sendOnce(context, `stake ${action} ${args.join(" ")}`, () =>
+    encodeCall(deployment, "Staking", action, args),
+  );
+  context.output.result(
+    { operator, action, peerId: peerIdText(args[1]), endpoint: options.endpoint, transaction },
+    [`${operator} is ${active ? "updated" : "registered"} (${transaction})`],
+  );
+}
+
+/** `assay stake add` */
+export async function add(context: CommandContext, amount: bigint): Promise<void> {
+  const { contracts, deployment, chain } = await context.network();
+  const account = await context.account();
+  const transaction = await sendOnce(context, `stake add ${amount}`, async () => {
+    const spender = addressOf(deployment, "Staking");
+    const { deadline, v, r, s } = await signPermit(
+      { account, contracts, chain, deployment },
+      spender,
+      amount,
+    );
+    return encodeCall(deployment, "Staking", "stakeWithPermit", [amount, deadline, v, r, s]);
+  });
+  const { stake } = await contracts.Staking.read.operatorOf([account.address]);
+  context.output.result({ operator: account.address, added: amount, stake, transaction }, [
+    `${show(amount)} staked; the stake is ${show(stake)} now (${transaction})`,
+  ]);
+}
+
+/** `assay stake unbond` */
+export async function unbond(context: CommandContext, amount: bigint): Promise<void> {
+  const { contracts, deployment } = await context.network();
+  const { address: operator } = await context.account();
+  const transaction = await sendOnce(context, `stake unbond ${amount}`, () =>
+    encodeCall(deployment, "Staking", "unbond", [amount]),
+  );
+  const { stake, unbonding } = await contracts.Staking.read.operatorOf([operator]);
+  context.output.result({ operator, unbonded: amount, stake, unbonding, transaction }, [
+    `${show(amount)} on the way out; the stake is ${show(stake)} now (${transaction})`,
+    "`assay stake status` shows when it can be withdrawn.",
+  ]);
+}
+
+/** `assay stake withdraw` */
+export async function withdraw(context: CommandContext, options: { to?: Address }): Promise<void> {
+  const { contracts, deployment, chain } = await context.network();
+  const { address: operator } = await context.account();
+  const to = options.to ?? operator;
+  const { Staking } = contracts;
+  const { timestamp } = await chain.public.getBlock({ blockTag: "latest" });
+  const transactions: Hex[] = [];
+  let amount = 0n;
+  for (const ticket of await Staking.read.ticketsOf([operator])) {
+    const entry = await Staking.read.ticketOf([ticket]);
+    if (entry.availableAt > timestamp || entry.amount === 0n) continue;
+    const call = encodeCall(deployment, "Staking", "withdraw", [ticket, to]);
+    transactions.push(await sendOnce(context, `stake withdraw ${ticket} ${to}`, () => call));
+    amount += entry.amount;
+  }
+  const credit = await Staking.read.creditOf([operator]);
+  if (credit > 0n) {
+    const call = encodeCall(deployment, "Staking", "withdrawCredit", [to]);
+    transactions.push(await sendOnce(context, `stake withdraw credit ${to}`, () => call));
+    amount += credit;
+  }
+  context.output.result({ operator, to, withdrawn: amount, transactions }, [
+    transactions.length === 0 ? "There is nothing to withdraw yet." : `${show(amount)} withdrawn to ${to}`,
+  ]);
+}
+
+function roleMask(text: string): number {
+  let mask = 0;
+  for (const word of text.split(",")) {
+    const bit = (roleNames as readonly string[]).indexOf(word.trim());
+    if (bit < 0) throw new UsageError(`"${word}" is no role`, { next: `Roles are ${roleNames.join(", ")}.` });
+    mask |= 1 << bit;
+  }
+  return mask;
+}
+
+/** Peer id as it stands on chain: the one in the multiaddr, else that of the keeper's data folder. */
+async function registeredPeer(
+  context: CommandContext,
+  { endpoint, data }: RegisterOptions,
+): Promise<Uint8Array> {
+  let named: string | undefined;
+  try {
+    named = multiaddr(endpoint)
+      .getComponents()
+      .findLast(({ name }) => name === "p2p")?.value;
+  } catch (cause) {
+    throw new UsageError(`${JSON.stringify(endpoint)} is not a multiaddr`, {
+      cause,
+      next: "Write it like /dns4/keeper.example.org/tcp/4701.",
+    });
+  }
+  if (named !== undefined) return peerIdFromString(named).toMultihash().bytes;
+  const folder = data === undefined ? join(context.home, "keeper") : context.path(data);
+  return peerIdFromPrivateKey(await loadOrCreateIdentity(folder)).toMultihash().bytes;
+}
+
+function ticketText({
+  amount,
+  ripe,
+  availableAt,
+}: {
+  amount: bigint;
+  ripe: boolean;
+  availableAt: bigint;
+}): string {
+  return `${show(amount)} ${ripe ? "ready" : `from ${new Date(Number(availableAt) * 1000).toISOString()}`}`;
+}
+
+function show(amount: bigint): string {
+  return `${formatUnits(amount, decimals)} tokens`;
+}
