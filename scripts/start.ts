@@ -67,7 +67,13 @@ async function main(): Promise<number> {
     await stages.run("set up contracts, circuits and development keys", setUp);
     await stages.run(`start a chain and ${shape.nodes} storage nodes`, async () => {
       const log = pino({ level: "debug" }, destination(logFile));
-      network = await EmbeddedNetwork.start({ folder, nodes: shape.nodes, port, log, onProgress: showProgress });
+      network = await EmbeddedNetwork.start({
+        folder,
+        nodes: shape.nodes,
+        port,
+        log,
+        onProgress: showProgress,
+      });
       return { rpcUrl: network.chain.rpcUrl, nodes: network.nodes.size };
     });
     await runStorage({

@@ -94,7 +94,10 @@ export async function deployContracts(options: DeployOptions): Promise<Deploymen
   } finally {
     await connection.close();
     if (options.deploymentId === undefined) {
-      await rm(join(hre.config.paths.ignition, "deployments", deploymentId), { recursive: true, force: true });
+      await rm(join(hre.config.paths.ignition, "deployments", deploymentId), {
+        recursive: true,
+        force: true,
+      });
     }
   }
 }

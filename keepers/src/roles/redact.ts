@@ -27,10 +27,10 @@ export type Redactor = {
 const spellings = (secret: string): string[] => {
   const bare = secret.replace(/^0x/i, "");
   const all = [secret, bare, bare.toLowerCase(), bare.toUpperCase(), encodeURIComponent(secret)];
-  const escape = (text: string) => JSON.stringify(text).slice(1, -1);
+  const inJson = (text: string) => JSON.stringify(text).slice(1, -1);
   const encoded = Buffer.from(secret).toString("base64").replace(/=+$/, "");
   // Escaped twice when JSON was put into a message, which is JSON again in the line.
-  return [...new Set([...all, encoded, escape(secret), escape(escape(secret))])];
+  return [...new Set([...all, encoded, inJson(secret), inJson(inJson(secret))])];
 };
 
 export function createRedactor(): Redactor {

@@ -59,7 +59,8 @@ export async function startEmbeddedChain({
     },
     advance: async (seconds) => {
       await client.increaseTime({ seconds });
-      await client.mine({ blocks: 1 });
+      // Not hardhat_mine: its blocks name no parent, and followers rightly stop at them.
+      await client.request({ method: "evm_mine", params: undefined } as never);
     },
     now: async () => Number((await client.getBlock({ blockTag: "latest" })).timestamp),
     balanceOf: (address) => client.getBalance({ address }),

@@ -174,7 +174,7 @@ class StorageRun {
       return graces.every((grace) => grace !== 0n);
     });
     const graces = await Promise.all(missing.map((id) => StorageAudit.read.graceEndsAt([id, this.#epoch])));
-    await this.#advanceTo(graces.reduce((a, b) => (a > b ? a : b)));
+    for (const grace of graces) await this.#advanceTo(grace);
     const { chain } = this.#client;
     const slashes = async () =>
       chain.public.getContractEvents({

@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { after, before, describe, it } from "node:test";
+
+const root = resolve(import.meta.dirname, "../..");
+const documents = [
+  "README.md",
+  "ARCHITECTURE.md",
+  "SECURITY.md",
+  "CONTRIBUTING.md",
+  ...globSync("docs/**/*.md", { cwd: root }),
+];
+const read = (path: string) => readFileSync(join(root, path), "utf8");
+
+type Block = { info: string; lines: string[] };
+
+/** Fenced blocks of a document, with long lines that end in a backslash joined. */
+function blocksOf(text: string): Block[] {
+  return [...text.matchAll(/^```(\S[^\n]*)\n([\s\S]*?)^```$/gm)].map(([, info, body]) => ({
+    info: info!.trim(),
+    lines: body!
+      .replaceAll(/\\\n\s*/g, "")
+      .split("\n")
+      .filter((line) => line.trim() !== ""),
+  }));
+}
+
+describe("documents", () => {
+  it("links lead somewhere", () => {
+    for (const document of documents) {
+      for (const [, target] of read(document).matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)) {
+        if (/^[a-z]+:/.test(target!)) continue;
+        assert.ok(
+          existsSync(join(root, dirname(document), target!)),
+          `${document} links to ${target}, which is not there`,
+        );
+      }
+    }
+  });
+
+  it("npm scripts that are named exist", () => {
+    const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
+    for (const document of documents) {
+      for (const [, name] of read(document).matchAll(/npm run (?:--silent )?([a-z:]+)/g)) {
+        assert.ok(scripts[name!] !== undefined, `${document} names npm run ${name}`);
+      }
+    }
+    assert.ok(scripts.start !== undefined && scripts.test !== undefined);
+  });
+});
+
+describe("commands of the guides", { timeout: 900_000 }, () => {
+  const folder = mkdtempSync(join(tmpdir(), "assay-guides-"));
+  const password = join(folder, "password.txt");
+  const env: NodeJS.ProcessEnv = {
+    ...process.env,
+    ASSAY_HOME: join(folder, ".assay"),
+    ASSAY_PASSWORD_FILE: password,
+  };
+  let network: ChildProcess;
+
+  /** Runs one line of a guide as a shell would, from a folder of the user's own. */
+  function run(line: string): Promise<{ code: number | null; stdout: string; stderr: string }> {
+    const command = line.replace(
+      /^npm run (--silent )?assay -- /,
+      `"${process.execPath}" "${join(root, "scripts/run.mjs")}" keepers/src/cli/main.ts `,
+    );
+    assert.notEqual(command, line, `the test does not know how to run: ${line}`);
+    return new Promise((done, failed) => {
+      const child = spawn(command, { cwd: folder, env, shell: true, stdio: ["ignore", "pipe", "pipe"] });
+      let stdout = "";
+      let stderr = "";
+      child.stdout.on("data", (chunk) => {
+        stdout += chunk;
+      });
+      child.stderr.on("data", (chunk) => {
+        stderr += chunk;
+      });
+      child.on("error", failed);
+      child.on("exit", (code) => done({ code, stdout, stderr }));
+    });
+  }
+
+  before(async () => {
+    writeFileSync(password, "a password for tests\n", { mode: 0o600 });
+    const [background] = blocksOf(read("docs/guides/dataset-owner.md")).filter(
+      ({ info }) => info === "sh background",
+    );
+    const args = background!.lines[0]!.replace("npm run assay -- ", "")
+      .replace(/--port \d+/, "--port 0")
+      .split(" ");
+    network = spawn(
+      process.execPath,
+      [join(root, "scripts/run.mjs"), "keepers/src/cli/main.ts", ...args, "--json"],
+      {
+        cwd: folder,
+        env,
+        stdio: ["ignore", "pipe", "inherit"],
+      },
+    );
+    await new Promise<void>((ready, failed) => {
+      network.on("exit", (code) => failed(new Error(`assay dev ended with ${code}`)));
+      createInterface({ input: network.stdout! }).on("line", (line) => {
+        if ((JSON.parse(line) as { event?: string }).event === "ready") ready();
+      });
+    });
+  });
+
+  after(async () => {
+    network.removeAllListeners("exit");
+    const ended = new Promise((done) => network.once("exit", done));
+    network.kill("SIGINT");
+    await ended;
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  for (const document of ["docs/guides/dataset-owner.md", "docs/guides/storage-node.md"]) {
+    it(`${document}: every command does what it says`, async () => {
+      for (const { info, lines } of blocksOf(read(document))) {
+        if (info !== "sh") continue;
+        for (const line of lines) {
+          if (line.startsWith("export DATASET_ID")) {
+            const { stdout } = await run("npm run assay -- data list --json");
+            env.DATASET_ID = (JSON.parse(stdout) as { datasets: { datasetId: string }[] })
+              .datasets[0]!.datasetId;
+          } else if (!line.startsWith("export ")) {
+            const { code, stdout, stderr } = await run(line);
+            assert.equal(code, 0, `${line}\n${stdout}\n${stderr}`);
+          }
+        }
+      }
+      if (document.includes("owner"))
+        assert.ok(existsSync(join(folder, "digits-copy")), "nothing was fetched");
+    });
+  }
+});
