@@ -28,6 +28,8 @@ export type EmbeddedNetworkOptions = {
   /** Port of the JSON-RPC endpoint; a free one by default. */
   port?: number;
   timing?: Partial<EmbeddedTiming>;
+  /** Bundles from which on a node registers a cover for them; none by default. */
+  coverFrom?: number;
   log?: Logger;
   onProgress?: (line: string) => void;
 };
@@ -147,6 +149,7 @@ export class EmbeddedNetwork {
       interval: 1000,
       stagger: 2,
       claimEvery: 4,
+      coverFrom: this.#options.coverFrom,
     });
     await registerStorageOperator(node.storage, {
       peerId: node.peerId,

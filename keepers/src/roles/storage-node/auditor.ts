@@ -1,8 +1,9 @@
 import type { Hex } from "viem";
-import { proofWords } from "../../core/groth16/encode.ts";
+import { BlobNotFoundError, WrongBytesError } from "../../storage/backends/errors.ts";
 import { chainTime, type DutyContext, sendCall } from "./context.ts";
 import type { Ledger, LedgerHolding } from "./ledger.ts";
-import type { AuditProof, Possession } from "./possession.ts";
+import type { Possession } from "./possession.ts";
+import { type ProofWords, proofTag, toProofWords } from "./proof-words.ts";
 import type { Shelf, ShelvedBundle } from "./shelf.ts";
 
 export type AuditorParts = DutyContext & { ledger: Ledger; shelf: Shelf; possession: Possession };
@@ -10,22 +11,35 @@ export type AuditorParts = DutyContext & { ledger: Ledger; shelf: Shelf; possess
 /** Epochs whose window can still be open while the current one runs. */
 const epochsBack = 2;
 
-type ProofWords = readonly [bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint];
+/** Status of a dataset that runs, as the registry numbers it. */
+const active = 1;
+
+/** What one proof is to answer for. */
+type Task = {
+  epoch: number;
+  seed: Hex;
+  /** Duty as the audit contract names it: the cover that is in charge, or the bundle. */
+  duty: Hex;
+  work: { bundle: LedgerHolding } | { cover: Hex; bundles: ShelvedBundle[] };
+};
 
 /** Answers the audits of the bundles that this operator holds, the most urgent epoch first. */
 export class Auditor {
   readonly #parts: AuditorParts;
+  /** Covers with a bundle whose bytes are gone: their other bundles are answered for one by one. */
+  readonly #broken = new Set<Hex>();
 
   constructor(parts: AuditorParts) {
     this.#parts = parts;
   }
 
-  /** Answers what is due now; gives the number of answers that were mined. */
+  /** Answers what is due now; gives the number of answers that were mined. A bundle that fails leaves the others be. */
   async tick(signal: AbortSignal): Promise<number> {
-    const { contracts, ledger, operator } = this.#parts;
+    const { contracts, ledger, operator, log } = this.#parts;
     const current = await contracts.StorageAudit.read.currentEpoch();
     const mine = ledger.holdingsOf(operator);
     if (mine.length === 0) return 0;
+    const ends = await this.#paidUntil(mine);
     let answered = 0;
     for (let epoch = Math.max(0, current - epochsBack); epoch <= current; epoch++) {
       const [seed, opensAt] = await contracts.StorageAudit.read.windowOf([epoch]);
@@ -33,30 +47,54 @@ export class Auditor {
       const done = new Set<Hex>();
       for (const holding of mine) {
         if (signal.aborted) return answered;
-        if (holding.since > epoch) continue;
-        const duty = await contracts.BundleRegistry.read.dutyOf([holding.bundleId, epoch]);
-        if (done.has(duty)) continue;
-        done.add(duty);
-        if (await this.#answer(holding, duty, epoch, seed, signal)) answered++;
+        if (holding.since > epoch || epoch >= ends.get(holding.datasetId)!) continue;
+        const task = await this.#taskOf(holding, epoch, seed);
+        const name = "cover" in task.work ? task.work.cover : holding.bundleId;
+        if (done.has(name)) continue;
+        done.add(name);
+        try {
+          if (await this.#answer(name, task, signal)) answered++;
+        } catch (error) {
+          if (signal.aborted) return answered;
+          const gone = error instanceof BlobNotFoundError || error instanceof WrongBytesError;
+          if (gone && "cover" in task.work) this.#broken.add(task.work.cover);
+          log.error({ duty: name, epoch, reason: (error as Error).message }, "an audit was not answered");
+        }
       }
     }
     return answered;
   }
 
-  async #answer(
-    holding: LedgerHolding,
-    duty: Hex,
-    epoch: number,
-    seed: Hex,
-    signal: AbortSignal,
-  ): Promise<boolean> {
+  /** First epoch of each dataset that nobody is audited for any more. */
+  async #paidUntil(holdings: readonly LedgerHolding[]): Promise<Map<Hex, number>> {
+    const ends = new Map<Hex, number>();
+    for (const { datasetId } of holdings) {
+      if (ends.has(datasetId)) continue;
+      const [status, endEpoch] = await this.#parts.contracts.DatasetRegistry.read.termsOf([datasetId]);
+      ends.set(datasetId, status === active ? endEpoch : 0);
+    }
+    return ends;
+  }
+
+  async #taskOf(holding: LedgerHolding, epoch: number, seed: Hex): Promise<Task> {
+    const duty = await this.#parts.contracts.BundleRegistry.read.dutyOf([holding.bundleId, epoch]);
+    const bundles = duty === holding.bundleId ? undefined : this.#covered(duty);
+    const work = bundles === undefined ? { bundle: holding } : { cover: duty, bundles };
+    return { epoch, seed, duty, work };
+  }
+
+  async #answer(name: Hex, task: Task, signal: AbortSignal): Promise<boolean> {
     const { contracts, client, queue, log } = this.#parts;
-    const key = `answer:${epoch}:${duty}`;
-    if (queue.pending().some((intent) => intent.key === key)) {
-      await queue.wait(key);
+    const { epoch, duty } = task;
+    const prefix = `answer:${epoch}:${name}:`;
+    const pending = queue.pending().find(({ key }) => key.startsWith(prefix));
+    if (pending !== undefined) {
+      await queue.wait(pending.key);
       return true;
     }
-    if (await contracts.StorageAudit.read.isAnswered([duty, epoch])) return false;
+    for (const id of new Set([duty, name])) {
+      if (await contracts.StorageAudit.read.isAnswered([id, epoch])) return false;
+    }
     const [, , closesAt] = await contracts.StorageAudit.read.windowOf([epoch]);
     const graceEnds = await contracts.StorageAudit.read.graceEndsAt([duty, epoch]);
     const now = await chainTime(client);
@@ -64,64 +102,50 @@ export class Auditor {
     if (now >= closesAt && now >= graceEnds) return false;
 
     const started = performance.now();
-    if (duty === holding.bundleId) {
-      const bundle = this.#shelved(holding.bundleId);
-      if (bundle === undefined) {
-        log.error({ bundleId: holding.bundleId, epoch }, "a bundle that this operator holds is not here");
-        return false;
-      }
-      const answer = await this.#parts.possession.proveBundle(bundle, seed, BigInt(epoch), signal);
-      await sendCall(this.#parts, key, "StorageAudit", "answer", [
-        holding.bundleId,
-        epoch,
-        answer.evaluation,
-        words(answer),
-      ]);
-    } else {
-      const bundles = await this.#covered(duty);
-      if (bundles === undefined) return false;
-      const answer = await this.#parts.possession.proveCover(duty, bundles, seed, BigInt(epoch), signal);
-      const cells =
-        `0x${bundles.map((bundle) => bundle.cells.toString(16).padStart(4, "0")).join("")}` as Hex;
-      await sendCall(this.#parts, key, "StorageAudit", "answerCover", [
-        duty,
-        epoch,
-        answer.evaluation,
-        cells,
-        words(answer),
-      ]);
-    }
+    if ("cover" in task.work) await this.#answerCover(prefix, task, task.work, signal);
+    else if (!(await this.#answerBundle(prefix, task, task.work.bundle, signal))) return false;
     const seconds = (performance.now() - started) / 1000;
-    log.info({ duty, epoch, seconds: Number(seconds.toFixed(2)) }, "audit answered");
+    log.info({ duty: name, epoch, seconds: Number(seconds.toFixed(2)) }, "audit answered");
     return true;
   }
 
-  /** The bundles of a cover in the order of its registration, or undefined when one is not here. */
-  async #covered(coverId: Hex): Promise<ShelvedBundle[] | undefined> {
-    const { contracts, log, ledger } = this.#parts;
-    const bundleIds = ledger.coverBundles(coverId);
-    if (bundleIds === undefined) {
-      const cover = await contracts.BundleRegistry.read.coverOf([coverId]);
-      log.error({ coverId, count: cover.count }, "the ledger does not know this cover yet");
-      return undefined;
+  async #answerBundle(
+    prefix: string,
+    { seed, epoch }: Task,
+    { bundleId }: LedgerHolding,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { shelf, possession, log } = this.#parts;
+    const bundle = shelf.byId(bundleId);
+    if (bundle === undefined) {
+      log.error({ bundleId, epoch }, "a bundle that this operator holds is not here");
+      return false;
     }
-    const bundles: ShelvedBundle[] = [];
-    for (const id of bundleIds) {
-      const bundle = this.#shelved(id);
-      if (bundle === undefined) {
-        log.error({ coverId, bundleId: id }, "a covered bundle is not here");
-        return undefined;
-      }
-      bundles.push(bundle);
-    }
-    return bundles;
+    const { proof, evaluation } = await possession.proveBundle(bundle, seed, BigInt(epoch), signal);
+    const words: ProofWords = toProofWords(proof);
+    const args = [bundleId, epoch, evaluation, words] as const;
+    await sendCall(this.#parts, prefix + proofTag(proof), "StorageAudit", "answer", args);
+    return true;
   }
 
-  #shelved(id: Hex): ShelvedBundle | undefined {
-    return this.#parts.shelf.byId(id);
+  async #answerCover(
+    prefix: string,
+    { seed, epoch }: Task,
+    { cover, bundles }: { cover: Hex; bundles: ShelvedBundle[] },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { possession } = this.#parts;
+    const { proof, evaluation } = await possession.proveCover(cover, bundles, seed, BigInt(epoch), signal);
+    const cells: Hex = `0x${bundles.map((bundle) => bundle.cells.toString(16).padStart(4, "0")).join("")}`;
+    const args = [cover, epoch, evaluation, cells, toProofWords(proof)] as const;
+    await sendCall(this.#parts, prefix + proofTag(proof), "StorageAudit", "answerCover", args);
   }
-}
 
-function words({ proof }: AuditProof): ProofWords {
-  return proofWords(proof) as unknown as ProofWords;
+  /** The bundles of a cover in the order of its registration; undefined when they cannot be answered for together. */
+  #covered(coverId: Hex): ShelvedBundle[] | undefined {
+    const { ledger, shelf } = this.#parts;
+    if (this.#broken.has(coverId)) return undefined;
+    const bundles = ledger.coverBundles(coverId)?.map((id) => shelf.byId(id));
+    return bundles?.every((bundle) => bundle !== undefined) ? bundles : undefined;
+  }
 }

@@ -24,6 +24,7 @@ import { Auditor } from "./auditor.ts";
 import { BeaconMember, beaconSchema } from "./beacon-member.ts";
 import { Cashier, type Earnings } from "./cashier.ts";
 import { chainTime, type DutyContext } from "./context.ts";
+import { CoverRegistrar } from "./cover.ts";
 import { DrandRelay } from "./drand-relay.ts";
 import { Ledger, ledgerHandler, ledgerSchema } from "./ledger.ts";
 import { Possession } from "./possession.ts";
@@ -57,6 +58,8 @@ export type StorageNodeOptions = {
   stagger?: number;
   /** Answered audits that are claimed together. */
   claimEvery?: number;
+  /** Bundles without a cover from which on they get one, 1 to 64; left out, each bundle answers for itself. */
+  coverFrom?: number;
   /** Base URLs of drand relays, where drand is the beacon. */
   drandRelays?: readonly string[];
 };
@@ -68,6 +71,7 @@ type Duties = {
   cashier: Cashier;
   member: BeaconMember | undefined;
   relay: DrandRelay | undefined;
+  covers: CoverRegistrar | undefined;
 };
 
 const schemas = [followerSchema, transactionSchema, ledgerSchema, shelfSchema, beaconSchema];
@@ -184,6 +188,10 @@ export class StorageNode {
           deployment.beacon === "DrandBeacon"
             ? new DrandRelay({ ...context, relays: options.drandRelays ?? [] })
             : undefined,
+        covers:
+          options.coverFrom === undefined
+            ? undefined
+            : new CoverRegistrar({ ...context, ledger, shelf, prover, minimum: options.coverFrom }),
       },
     );
   }
@@ -225,7 +233,7 @@ export class StorageNode {
   /** Takes up the duties; returns at once. */
   run(): void {
     const { follower } = this.#parts;
-    const { auditor, watcher, repairer, cashier, member, relay } = this.#duties;
+    const { auditor, watcher, repairer, cashier, member, relay, covers } = this.#duties;
     const { signal } = this.#stopping;
     this.#loops = [
       this.#loop("following", async () => {
@@ -237,6 +245,9 @@ export class StorageNode {
       }),
       this.#loop("audits", async () => {
         await auditor.tick(signal);
+      }),
+      this.#loop("covers", async () => {
+        await covers?.tick(signal);
       }),
       this.#loop("watching", () => watcher.tick()),
       this.#loop("repairs", async () => {
