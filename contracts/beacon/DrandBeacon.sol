@@ -33,7 +33,9 @@ contract DrandBeacon is IDrandBeacon, SeedDomain, AccessManaged {
     struct Round {
         bytes32 randomness;
         uint64 submittedAt;
-        uint256[] requests;
+        /// Beside `submittedAt`, so that its slot is in use already when the signature arrives.
+        uint64 requestCount;
+        mapping(uint256 index => uint256 requestId) requests;
     }
 
     uint64 public immutable genesis;
@@ -41,7 +43,11 @@ contract DrandBeacon is IDrandBeacon, SeedDomain, AccessManaged {
     uint64 public immutable margin;
     uint64 public immutable redrawAfter;
 
-    uint256[4] private _publicKey;
+    uint256 private immutable _x1;
+    uint256 private immutable _x0;
+    uint256 private immutable _y1;
+    uint256 private immutable _y0;
+
     /// @notice Requests made so far; ids run from 1.
     uint256 public requestCount;
     uint64 private _lastRound;
@@ -53,7 +59,8 @@ contract DrandBeacon is IDrandBeacon, SeedDomain, AccessManaged {
         _requireDuration(configuration.margin);
         _requireDuration(configuration.redrawAfter);
         if (!BLS.isKey(configuration.publicKey)) revert InvalidConfiguration();
-        _publicKey = configuration.publicKey;
+        (_x1, _x0) = (configuration.publicKey[0], configuration.publicKey[1]);
+        (_y1, _y0) = (configuration.publicKey[2], configuration.publicKey[3]);
         genesis = configuration.genesis;
         period = configuration.period;
         margin = configuration.margin;
@@ -77,7 +84,7 @@ contract DrandBeacon is IDrandBeacon, SeedDomain, AccessManaged {
     /// @inheritdoc IDrandBeacon
     function submitRound(uint64 round, bytes calldata signature) external override {
         Round storage entry = _rounds[round];
-        uint256 count = entry.requests.length;
+        uint256 count = entry.requestCount;
         if (count == 0) revert RoundNotRequested(round);
         if (entry.submittedAt != 0) revert RoundAlreadySubmitted(round);
         if (block.timestamp < timeOf(round)) revert RoundNotDue(round, timeOf(round));
@@ -85,7 +92,7 @@ contract DrandBeacon is IDrandBeacon, SeedDomain, AccessManaged {
 
         uint256[2] memory point = abi.decode(signature, (uint256[2]));
         bytes memory message = abi.encodePacked(keccak256(abi.encodePacked(round)));
-        if (!BLS.verify(_publicKey, SCHEME, message, point)) revert InvalidSignature(round);
+        if (!BLS.verify(publicKey(), SCHEME, message, point)) revert InvalidSignature(round);
 
         // The precompile has refused coordinates that are not canonical, so these bytes are the only ones.
         bytes32 randomness = sha256(signature);
@@ -113,13 +120,15 @@ contract DrandBeacon is IDrandBeacon, SeedDomain, AccessManaged {
     }
 
     /// @inheritdoc IDrandBeacon
-    function requestsOf(uint64 round) external view override returns (uint256[] memory) {
-        return _rounds[round].requests;
+    function requestsOf(uint64 round) external view override returns (uint256[] memory requestIds) {
+        Round storage entry = _rounds[round];
+        requestIds = new uint256[](entry.requestCount);
+        for (uint256 i = 0; i < requestIds.length; ++i) requestIds[i] = entry.requests[i];
     }
 
     /// @inheritdoc IDrandBeacon
-    function publicKey() external view override returns (uint256[4] memory) {
-        return _publicKey;
+    function publicKey() public view override returns (uint256[4] memory) {
+        return [_x1, _x0, _y1, _y0];
     }
 
     /// @inheritdoc IDrandBeacon
@@ -144,10 +153,11 @@ contract DrandBeacon is IDrandBeacon, SeedDomain, AccessManaged {
     function _bind(uint256 requestId) private returns (uint64 round) {
         round = roundAfter(uint64(block.timestamp) + margin);
         uint64 last = _lastRound;
-        if (round <= last) round = _rounds[last].requests.length < MAX_REQUESTS_PER_ROUND ? last : last + 1;
+        if (round <= last) round = _rounds[last].requestCount < MAX_REQUESTS_PER_ROUND ? last : last + 1;
         _lastRound = round;
         _roundOfRequest[requestId] = round;
-        _rounds[round].requests.push(requestId);
+        Round storage entry = _rounds[round];
+        entry.requests[entry.requestCount++] = requestId;
     }
 
     function _requireDuration(uint64 duration) private pure {

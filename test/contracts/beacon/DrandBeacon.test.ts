@@ -241,6 +241,6 @@ describe("DrandBeacon", async () => {
       const hash = await beacon.write.submitRound([round, signRound(secret, round)]);
       gas.push((await publicClient.getTransactionReceipt({ hash })).gasUsed);
     }
-    assert.ok(gas.every((used) => used < 320_000n));
+    assert.ok(gas.every((used) => used < 280_000n));
   });
 });
