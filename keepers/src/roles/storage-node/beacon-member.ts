@@ -29,6 +29,9 @@ const openingTypes = [
   { type: "bytes32" },
 ] as const;
 
+/** Outcome of a round that had too few members, in the contract's order: bonds of such a round are given back. */
+const underfilled = 1;
+
 /** What a member commits to: its secret, bound to chain, contract, session, round and itself. */
 export function beaconCommitment(parameters: {
   chainId: number;
@@ -71,6 +74,7 @@ export class BeaconMember {
     const mine = await beacon.read.commitmentOf([session, operator]);
     const committed = mine.hash !== `0x${"0".repeat(64)}` && mine.round === round;
     const key = (what: string) => `beacon:${what}:${session}:${round}`;
+    if (phase !== "commit" && mine.bonded && mine.round < round) await this.#reclaim(session, mine.round);
     if (phase === "commit" && !committed) {
       await tryCall(this.#parts, key("commit"), "CommitRevealBeacon", "commit", [
         session,
@@ -90,6 +94,15 @@ export class BeaconMember {
     } else if ((phase === "failed" || phase === "underfilled") && (await this.#isFirst(key("finalize")))) {
       await tryCall(this.#parts, key("finalize"), "CommitRevealBeacon", "finalize", [session]);
     }
+  }
+
+  /** Asks for the bond of a round that had too few members, when it does not serve in the present one. */
+  async #reclaim(session: bigint, round: number): Promise<void> {
+    const outcome = await this.#parts.contracts.CommitRevealBeacon.read.outcomeOf([session, round]);
+    if (outcome !== underfilled) return;
+    await tryCall(this.#parts, `beacon:reclaim:${session}:${round}`, "CommitRevealBeacon", "reclaim", [
+      session,
+    ]);
   }
 
   /** Whether this operator is among the first three in line: enough for the work to be done, few to pay in vain. */

@@ -66,7 +66,9 @@ export class Cashier {
       account: this.#parts.operator,
     });
     if (result === 0n) return;
-    await sendCall(this.#parts, `claim:${epoch}:${bundleId}`, "StorageAudit", "claim", [bundleId]);
+    // Answers that are paid already tell two claims of one epoch apart.
+    const paid = await contracts.StorageAudit.read.paidAnswersOf([bundleId]);
+    await sendCall(this.#parts, `claim:${epoch}:${bundleId}:${paid}`, "StorageAudit", "claim", [bundleId]);
     log.info({ bundleId, amount: result.toString() }, "fees claimed");
   }
 }

@@ -32,24 +32,24 @@ export class DrandRelay {
       const { round, readyAt } = await beacon.read.requestOf([request]);
       if (readyAt !== 0n || (await beacon.read.timeOf([round])) > now) continue;
       try {
-        const signature = await this.#fetch(round);
-        await tryCall(this.#parts, `drand:${round}`, "DrandBeacon", "submitRound", [round, signature]);
+        await this.#carry(request, round);
       } catch (error) {
         log.warn({ round, reason: (error as Error).message }, "no relay gave the drand round");
       }
     }
   }
 
-  async #fetch(round: bigint): Promise<`0x${string}`> {
+  /** Asks one relay after the other, until one gives a round that the contract takes. */
+  async #carry(request: bigint, round: bigint): Promise<void> {
+    const { relays, contracts } = this.#parts;
     let last: unknown;
-    for (const relay of this.#parts.relays) {
+    for (const relay of relays) {
       try {
-        const response = await fetch(`${relay}/public/${round}`, { signal: AbortSignal.timeout(10_000) });
-        if (!response.ok) throw new BadInputError(`${relay} answered ${response.status}`);
-        const text = await readBounded(response);
-        const answer = roundSchema.parse(JSON.parse(text));
-        if (BigInt(answer.round) !== round) throw new BadInputError(`${relay} gave another round`);
-        return `0x${answer.signature}`;
+        const signature = await fetchRound(relay, round);
+        const key = `drand:${round}:${signature.slice(2, 18)}`;
+        if (await tryCall(this.#parts, key, "DrandBeacon", "submitRound", [round, signature])) return;
+        if ((await contracts.DrandBeacon.read.requestOf([request])).readyAt !== 0n) return;
+        last = new BadInputError(`the contract did not take the round of ${relay}`);
       } catch (error) {
         last = error;
       }
@@ -61,6 +61,14 @@ export class DrandRelay {
       })
     );
   }
+}
+
+async function fetchRound(relay: string, round: bigint): Promise<`0x${string}`> {
+  const response = await fetch(`${relay}/public/${round}`, { signal: AbortSignal.timeout(10_000) });
+  if (!response.ok) throw new BadInputError(`${relay} answered ${response.status}`);
+  const answer = roundSchema.parse(JSON.parse(await readBounded(response)));
+  if (BigInt(answer.round) !== round) throw new BadInputError(`${relay} gave another round`);
+  return `0x${answer.signature}`;
 }
 
 async function readBounded(response: Response): Promise<string> {

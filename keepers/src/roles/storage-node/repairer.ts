@@ -82,6 +82,9 @@ export class Repairer {
     const terms = await contracts.DatasetRegistry.read.datasetOf([datasetId]);
     if (!(await contracts.Staking.read.isEligible([operator, 0, terms.bundleStake]))) return false;
 
+    const kept = shelf.get(datasetId, bundleIndex);
+    // Whoever lost it for want of its bytes must not take it over without them.
+    if (kept !== undefined && !(await vault.isWhole(kept))) await vault.drop(kept);
     if (shelf.get(datasetId, bundleIndex) === undefined) {
       const live = holders.filter((other) => other.operator !== undefined);
       const { shards } = await fetchBundles(storage, { dataset, segment, holders: live, signal });
@@ -90,15 +93,23 @@ export class Repairer {
       shelf.addManifest(datasetId, encodeManifest(dataset.manifest));
       await vault.admit(datasetId, dataset.manifest, bundleIndex, bytes!);
     }
-    await this.#place(dataset, bundleIndex, signal);
+    await this.#place(dataset, bundleIndex, segment, signal);
     log.info({ bundleId, bundleIndex }, "bundle repaired");
     return true;
   }
 
-  async #place(dataset: KnownDataset, bundleIndex: number, signal: AbortSignal): Promise<void> {
-    const { operator, storage, deployment, client } = this.#parts;
+  async #place(
+    dataset: KnownDataset,
+    bundleIndex: number,
+    segment: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { operator, storage, deployment, client, contracts } = this.#parts;
     const { datasetId, manifest, tree } = dataset;
-    const validUntil = (await chainTime(client)) + receiptLifetime;
+    // An operator that left the segment can come back: its receipt must outlive all that it signed before.
+    const floor = await contracts.BundleRegistry.read.receiptFloorOf([datasetId, BigInt(segment), operator]);
+    const soon = (await chainTime(client)) + receiptLifetime;
+    const validUntil = soon > floor ? soon : floor + 1n;
     const roots = manifest.bundles[bundleIndex]!;
     const signature = await signReceipt(
       storage.account,

@@ -2,7 +2,7 @@ import { bytesToHex, type Hex, hexToBytes, type LocalAccount } from "viem";
 import { addressOf, type Contracts } from "../../chain/contracts.ts";
 import type { Deployment } from "../../chain/deployment.ts";
 import { signReceipt } from "../../chain/receipt.ts";
-import { bundlePlace, segmentLayout } from "../../core/dataset/layout.ts";
+import { bundlePlace, type DatasetLayout, segmentLayout } from "../../core/dataset/layout.ts";
 import {
   type Manifest,
   manifestCid,
@@ -11,7 +11,7 @@ import {
   manifestLayout,
   parseManifest,
 } from "../../core/dataset/manifest.ts";
-import { datasetId as idOfDataset } from "../../core/ids.ts";
+import { bundleId, datasetId as idOfDataset } from "../../core/ids.ts";
 import { BlobNotFoundError } from "../../storage/backends/errors.ts";
 import { RefusalError } from "../../storage/transport/errors.ts";
 import type {
@@ -53,48 +53,44 @@ export type ServiceParts = {
 /** A receipt is good for this long at most, in seconds: the registry accepts no longer ones. */
 const receiptLifetime = 24n * 3600n;
 
+/** Real milliseconds after which an upload that nobody goes on with gives its space back. */
+const uploadPatience = 3600_000;
+
+/** A bundle that is arriving: space that is spoken for. */
+type Arrival = { datasetId: Hex; bundleIndex: number; bytes: number; touched: number };
+type Arrivals = Map<Hex, Arrival>;
+type Refusal = Pick<OfferResponse["refused"][number], "reason" | "detail">;
+
 /** What a storage node answers to other keepers and to clients. */
 export class StorageService implements ShardService {
   readonly #parts: ServiceParts;
+  #loading: Promise<Arrivals> | undefined;
 
   constructor(parts: ServiceParts) {
     this.#parts = parts;
   }
 
   async offer(request: OfferRequest, bytes: Uint8Array | undefined): Promise<OfferResponse> {
-    const { shelf, staging, contracts, account } = this.#parts;
-    const manifest = this.#readManifest(request, bytes);
-    const layout = manifestLayout(manifest);
-    const eligible = await contracts.Staking.read.operatorOf([account.address]);
-    let free = this.#parts.capacity - shelf.bytes;
+    const { shelf, contracts, account } = this.#parts;
+    const { datasetId } = request;
+    const layout = manifestLayout(this.#readManifest(request, bytes));
+    const { active } = await contracts.Staking.read.operatorOf([account.address]);
+    // As if all of them came: what is accepted together must fit together.
+    const expected: Arrivals = new Map(await this.#arrivals());
     const accepted: number[] = [];
     const refused: OfferResponse["refused"] = [];
-    const taken = new Set<number>();
-    for (const bundle of shelf.all()) {
-      if (bundle.datasetId === request.datasetId) taken.add(bundlePlace(layout, bundle.bundleIndex).segment);
-    }
     for (const bundleIndex of request.bundleIndices) {
-      const refuse = (reason: OfferResponse["refused"][number]["reason"], detail: string) =>
-        refused.push({ bundleIndex, reason, detail });
-      if (bundleIndex >= layout.bundles) {
-        refuse("bad-manifest", `the dataset has ${layout.bundles} bundles`);
-        continue;
-      }
-      const { segment } = bundlePlace(layout, bundleIndex);
-      const { bundleBytes } = segmentLayout(layout, segment);
-      const known = shelf.get(request.datasetId, bundleIndex) !== undefined;
-      const arriving = await staging.received({ datasetId: request.datasetId, bundleIndex });
-      if (known || arriving > 0) accepted.push(bundleIndex);
-      else if (!eligible.active) refuse("policy", "this operator is not active");
-      else if (taken.has(segment)) refuse("policy", "another bundle of the segment is kept here");
-      else if (bundleBytes > free) refuse("no-space", `${bundleBytes} bytes do not fit into ${free}`);
-      else {
-        free -= bundleBytes;
-        taken.add(segment);
+      const isNew = !this.#isKnown(datasetId, bundleIndex, expected);
+      const refusal =
+        isNew && !active
+          ? { reason: "policy" as const, detail: "this operator is not active" }
+          : this.#refusal({ datasetId, bundleIndex }, layout, expected);
+      if (refusal === undefined) {
+        if (isNew) expect(expected, { datasetId, bundleIndex }, layout);
         accepted.push(bundleIndex);
-      }
+      } else refused.push({ bundleIndex, ...refusal });
     }
-    if (accepted.length > 0 && bytes !== undefined) shelf.addManifest(request.datasetId, bytes);
+    if (accepted.length > 0 && bytes !== undefined) shelf.addManifest(datasetId, bytes);
     return { accepted, refused };
   }
 
@@ -126,21 +122,27 @@ export class StorageService implements ShardService {
     if (total !== bundleBytes) throw new RefusalError("bad-request", `the bundle has ${bundleBytes} bytes`);
     return staging.exclusive(request, async () => {
       if (shelf.get(datasetId, bundleIndex) !== undefined) return { received: total };
-      const received = await staging.append(request, offset, total, body);
-      if (received === total) {
-        try {
-          await vault.admit(datasetId, manifest, bundleIndex, await staging.read(request));
-        } catch (error) {
-          // Wrong bytes must not stand in the way of the right ones.
-          if (error instanceof WrongRootsError) {
-            await staging.remove(request);
-            throw new RefusalError("bad-request", error.message, { cause: error });
-          }
-          throw error;
-        }
-        await staging.remove(request);
+      const arrivals = await this.#arrivals();
+      const refusal = this.#refusal(request, layout, arrivals);
+      if (refusal !== undefined) {
+        throw new RefusalError(refusal.reason === "no-space" ? "full" : "refused", refusal.detail);
       }
-      return { received };
+      expect(arrivals, request, layout);
+      try {
+        const received = await staging.append(request, offset, total, body);
+        if (received === total) {
+          await vault.admit(datasetId, manifest, bundleIndex, await staging.read(request));
+          await staging.remove(request);
+        }
+        return { received };
+      } catch (error) {
+        if (!(error instanceof WrongRootsError)) throw error;
+        // Wrong bytes must not stand in the way of the right ones.
+        await staging.remove(request);
+        throw new RefusalError("bad-request", error.message, { cause: error });
+      } finally {
+        if ((await staging.received(request)) === 0) arrivals.delete(bundleId(datasetId, bundleIndex));
+      }
     });
   }
 
@@ -153,6 +155,8 @@ export class StorageService implements ShardService {
     const asked = BigInt(request.validUntil);
     const latest = (await this.#parts.chainTime()) + receiptLifetime;
     if (asked > latest) throw new RefusalError("refused", `a receipt is good until ${latest} at most`);
+    // The bytes stay for as long as somebody may bring the receipt on chain.
+    this.#parts.shelf.keepUntil(bundle.bundleId, asked);
     const receipt = {
       datasetId: bundle.datasetId,
       bundleIndex: bundle.bundleIndex,
@@ -173,12 +177,75 @@ export class StorageService implements ShardService {
   }
 
   async cells({ datasetId, bundleIndex, cells }: CellsRequest): Promise<ProvenCell[]> {
-    return this.#parts.possession.openCells(this.#held(datasetId, bundleIndex), cells);
+    const bundle = this.#held(datasetId, bundleIndex);
+    const absent = cells.find((cell) => cell >= bundle.cells);
+    if (absent !== undefined) throw new RefusalError("bad-request", `the bundle has no cell ${absent}`);
+    return this.#parts.possession.openCells(bundle, cells);
   }
 
   async prove({ datasetId, bundleIndex, seed }: ProveRequest): Promise<PossessionAnswer> {
     const bundle = this.#held(datasetId, bundleIndex);
     return this.#parts.possession.proveForClient(bundle, hexToBytes(seed));
+  }
+
+  /** Forgets uploads that nobody goes on with: they would keep their space for ever. */
+  async forgetAbandoned(): Promise<void> {
+    const { staging } = this.#parts;
+    const arrivals = await this.#arrivals();
+    for (const [id, arrival] of [...arrivals]) {
+      if (performance.now() - arrival.touched < uploadPatience) continue;
+      await staging.exclusive(arrival, async () => {
+        if (performance.now() - arrival.touched < uploadPatience) return;
+        await staging.remove(arrival);
+        arrivals.delete(id);
+      });
+    }
+  }
+
+  /** Uploads under way, also those that an earlier process has begun. */
+  #arrivals(): Promise<Arrivals> {
+    this.#loading ??= this.#loadArrivals();
+    return this.#loading;
+  }
+
+  async #loadArrivals(): Promise<Arrivals> {
+    const { staging, shelf } = this.#parts;
+    const arrivals: Arrivals = new Map();
+    for (const staged of await staging.list()) {
+      const manifest = shelf.manifest(staged.datasetId);
+      if (manifest !== undefined) expect(arrivals, staged, manifestLayout(parseManifest(manifest)));
+    }
+    return arrivals;
+  }
+
+  #isKnown(datasetId: Hex, bundleIndex: number, arrivals: Arrivals): boolean {
+    return (
+      arrivals.has(bundleId(datasetId, bundleIndex)) ||
+      this.#parts.shelf.get(datasetId, bundleIndex) !== undefined
+    );
+  }
+
+  /** Why a bundle cannot be taken; undefined when it can. Must not wait: what it says holds until something arrives. */
+  #refusal(
+    { datasetId, bundleIndex }: { datasetId: Hex; bundleIndex: number },
+    layout: DatasetLayout,
+    arrivals: Arrivals,
+  ): Refusal | undefined {
+    const { shelf, capacity } = this.#parts;
+    if (bundleIndex >= layout.bundles) {
+      return { reason: "bad-manifest", detail: `the dataset has ${layout.bundles} bundles` };
+    }
+    if (this.#isKnown(datasetId, bundleIndex, arrivals)) return undefined;
+    const { segment } = bundlePlace(layout, bundleIndex);
+    const others = [...shelf.all(), ...arrivals.values()].filter((other) => other.datasetId === datasetId);
+    if (others.some((other) => bundlePlace(layout, other.bundleIndex).segment === segment)) {
+      return { reason: "policy", detail: "another bundle of the segment is kept here" };
+    }
+    const arriving = [...arrivals.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+    const free = capacity - shelf.bytes - arriving;
+    const { bundleBytes } = segmentLayout(layout, segment);
+    if (bundleBytes <= free) return undefined;
+    return { reason: "no-space", detail: `${bundleBytes} bytes do not fit into ${Math.max(0, free)}` };
   }
 
   #held(datasetId: Hex, bundleIndex: number): ShelvedBundle {
@@ -220,4 +287,18 @@ export class StorageService implements ShardService {
     }
     return manifest;
   }
+}
+
+/** Sets space aside for a bundle, or notes that its upload goes on. */
+function expect(
+  arrivals: Arrivals,
+  { datasetId, bundleIndex }: { datasetId: Hex; bundleIndex: number },
+  layout: DatasetLayout,
+): void {
+  const { segment } = bundlePlace(layout, bundleIndex);
+  const { bundleBytes: bytes } = segmentLayout(layout, segment);
+  const touched = performance.now();
+  const known = arrivals.get(bundleId(datasetId, bundleIndex));
+  if (known !== undefined) known.touched = touched;
+  else arrivals.set(bundleId(datasetId, bundleIndex), { datasetId, bundleIndex, bytes, touched });
 }

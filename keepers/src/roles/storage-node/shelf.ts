@@ -19,6 +19,7 @@ export const shelfSchema = {
        cells INTEGER NOT NULL,
        poseidon_root TEXT NOT NULL,
        transport_root TEXT NOT NULL,
+       keep_until INTEGER NOT NULL DEFAULT 0,
        UNIQUE (dataset_id, bundle_index)
      ) STRICT;`,
   ],
@@ -35,6 +36,8 @@ export type ShelvedBundle = {
   cells: number;
   poseidonRoot: Hex;
   transportRoot: Hex;
+  /** Until when it is kept though the chain names another holder or none: seconds, 0 while nobody has said. */
+  keepUntil: bigint;
 };
 
 /** What this node keeps: manifests of datasets it was offered, and the bundles it has checked and stored. */
@@ -55,7 +58,7 @@ export class Shelf {
   }
 
   /** Records a bundle after its bytes are safe in the backend. Recording it again is harmless. */
-  add(bundle: Omit<ShelvedBundle, "bundleId">): ShelvedBundle {
+  add(bundle: Omit<ShelvedBundle, "bundleId" | "keepUntil">): ShelvedBundle {
     const id = bundleId(bundle.datasetId, bundle.bundleIndex);
     this.#state.run(
       `INSERT OR REPLACE INTO bundles
@@ -70,7 +73,12 @@ export class Shelf {
       bundle.poseidonRoot,
       bundle.transportRoot,
     );
-    return { ...bundle, bundleId: id };
+    return { ...bundle, bundleId: id, keepUntil: 0n };
+  }
+
+  /** Keeps a bundle until a time in seconds at least, whether it is placed here or not. */
+  keepUntil(id: Hex, time: bigint): void {
+    this.#state.run("UPDATE bundles SET keep_until = MAX(keep_until, ?) WHERE bundle_id = ?", time, id);
   }
 
   get(datasetId: Hex, bundleIndex: number): ShelvedBundle | undefined {
@@ -107,5 +115,6 @@ function fromRow(row: Row): ShelvedBundle {
     cells: Number(row.cells),
     poseidonRoot: row.poseidon_root as Hex,
     transportRoot: row.transport_root as Hex,
+    keepUntil: BigInt(row.keep_until as bigint),
   };
 }

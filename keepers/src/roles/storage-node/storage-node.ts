@@ -26,6 +26,7 @@ import { Cashier, type Earnings } from "./cashier.ts";
 import { chainTime, type DutyContext } from "./context.ts";
 import { CoverRegistrar } from "./cover.ts";
 import { DrandRelay } from "./drand-relay.ts";
+import { Janitor } from "./janitor.ts";
 import { Ledger, ledgerHandler, ledgerSchema } from "./ledger.ts";
 import { Possession } from "./possession.ts";
 import { Repairer } from "./repairer.ts";
@@ -72,6 +73,7 @@ type Duties = {
   member: BeaconMember | undefined;
   relay: DrandRelay | undefined;
   covers: CoverRegistrar | undefined;
+  janitor: Janitor;
 };
 
 const schemas = [followerSchema, transactionSchema, ledgerSchema, shelfSchema, beaconSchema];
@@ -188,6 +190,7 @@ export class StorageNode {
           deployment.beacon === "DrandBeacon"
             ? new DrandRelay({ ...context, relays: options.drandRelays ?? [] })
             : undefined,
+        janitor: new Janitor({ ...context, ledger, shelf, vault, service }),
         covers:
           options.coverFrom === undefined
             ? undefined
@@ -233,7 +236,7 @@ export class StorageNode {
   /** Takes up the duties; returns at once. */
   run(): void {
     const { follower } = this.#parts;
-    const { auditor, watcher, repairer, cashier, member, relay, covers } = this.#duties;
+    const { auditor, watcher, repairer, cashier, member, relay, covers, janitor } = this.#duties;
     const { signal } = this.#stopping;
     this.#loops = [
       this.#loop("following", async () => {
@@ -254,6 +257,7 @@ export class StorageNode {
         await repairer.tick(signal);
       }),
       this.#loop("earnings", () => cashier.tick()),
+      this.#loop("tidying", () => janitor.tick()),
     ];
   }
 

@@ -8,6 +8,7 @@ import { cellBytes } from "../../core/dataset/shape.ts";
 import { BadInputError } from "../../core/errors.ts";
 import { BundleCommitment } from "../../core/merkle/bundle-commitment.ts";
 import { type BlobStore, collect } from "../../storage/backends/backend.ts";
+import { BlobNotFoundError, WrongBytesError } from "../../storage/backends/errors.ts";
 import type { Shelf, ShelvedBundle } from "./shelf.ts";
 
 export type VaultParts = {
@@ -19,7 +20,7 @@ export type VaultParts = {
   commit: (bytes: Uint8Array) => Promise<BundleCommitment>;
 };
 
-/** The bytes do not have the roots that the dataset's manifest states. */
+/** The bytes do not have the roots, or not the CID, that the dataset's manifest states. */
 export class WrongRootsError extends BadInputError {
   override readonly name: string = "WrongRootsError";
 }
@@ -27,6 +28,8 @@ export class WrongRootsError extends BadInputError {
 /** Keeps bundles: checked before they are kept, readable by range, with their possession trees beside them. */
 export class Vault {
   readonly #parts: VaultParts;
+  /** Storing and dropping take turns: equal bundles share a blob, which must not go while another one is recorded. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   private constructor(parts: VaultParts) {
     this.#parts = parts;
@@ -66,17 +69,23 @@ export class Vault {
         next: "Send the bytes that the manifest names.",
       });
     }
-    const cid = CID.parse(expected.cid);
-    await store.put(bytes, { expected: cid });
-    const id = { datasetId, bundleIndex };
-    await this.#writeTree(id, commitment);
-    return shelf.add({
-      ...id,
-      cid: expected.cid,
-      length: bytes.length,
-      cells,
-      poseidonRoot: expected.poseidonRoot as Hex,
-      transportRoot: expected.transportRoot as Hex,
+    return this.#inTurn(async () => {
+      try {
+        await store.put(bytes, { expected: CID.parse(expected.cid) });
+      } catch (error) {
+        if (!(error instanceof WrongBytesError)) throw error;
+        throw new WrongRootsError(`bundle ${bundleIndex}: its CID is not ${expected.cid}`, { cause: error });
+      }
+      const id = { datasetId, bundleIndex };
+      await this.#writeTree(id, commitment);
+      return shelf.add({
+        ...id,
+        cid: expected.cid,
+        length: bytes.length,
+        cells,
+        poseidonRoot: expected.poseidonRoot as Hex,
+        transportRoot: expected.transportRoot as Hex,
+      });
     });
   }
 
@@ -117,13 +126,32 @@ export class Vault {
     return made;
   }
 
+  /** Whether all bytes of a bundle can be read, and are the right ones. */
+  async isWhole(bundle: ShelvedBundle): Promise<boolean> {
+    try {
+      await this.bytes(bundle);
+      return true;
+    } catch (error) {
+      if (error instanceof BlobNotFoundError || error instanceof WrongBytesError) return false;
+      throw error;
+    }
+  }
+
   /** Forgets a bundle and frees its space. */
-  async drop(bundle: ShelvedBundle): Promise<void> {
-    this.#parts.shelf.remove(bundle.bundleId);
-    await rm(this.#treePath(bundle), { force: true });
-    // Equal bundles have one blob: it goes with the last of them.
-    const shared = this.#parts.shelf.all().some(({ cid }) => cid === bundle.cid);
-    if (!shared) await this.#parts.store.delete(CID.parse(bundle.cid));
+  drop(bundle: ShelvedBundle): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#parts.shelf.remove(bundle.bundleId);
+      await rm(this.#treePath(bundle), { force: true });
+      // Equal bundles have one blob: it goes with the last of them.
+      const shared = this.#parts.shelf.all().some(({ cid }) => cid === bundle.cid);
+      if (!shared) await this.#parts.store.delete(CID.parse(bundle.cid));
+    });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => undefined);
+    return result;
   }
 
   #treePath({ datasetId, bundleIndex }: Pick<ShelvedBundle, "datasetId" | "bundleIndex">): string {

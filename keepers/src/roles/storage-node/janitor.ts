@@ -1,0 +1,79 @@
+import type { Hex } from "viem";
+import { chainTime, type DutyContext, tryCall } from "./context.ts";
+import type { Ledger } from "./ledger.ts";
+import type { StorageService } from "./service.ts";
+import type { Shelf } from "./shelf.ts";
+import type { Vault } from "./vault.ts";
+
+export type JanitorParts = DutyContext & {
+  ledger: Ledger;
+  shelf: Shelf;
+  vault: Vault;
+  service: Pick<StorageService, "forgetAbandoned">;
+};
+
+/**
+ * Chain seconds for which bytes stay although this operator does not hold the bundle: as long as a receipt is good, and
+ * long enough for any reorganisation to have passed.
+ */
+const keptFor = 24n * 3600n;
+/** Chain seconds between two notes that a bundle is held. */
+const noteEvery = 3600n;
+
+/** Frees what is needed no longer: stake and bytes of datasets that are over, bundles of others, abandoned uploads. */
+export class Janitor {
+  readonly #parts: JanitorParts;
+  /** Epoch of the last look for datasets that are over. */
+  #looked = -1;
+
+  constructor(parts: JanitorParts) {
+    this.#parts = parts;
+  }
+
+  async tick(): Promise<void> {
+    const epoch = await this.#parts.contracts.StorageAudit.read.currentEpoch();
+    if (epoch !== this.#looked) {
+      await this.#release();
+      this.#looked = epoch;
+    }
+    await this.#dropOthers();
+    await this.#parts.service.forgetAbandoned();
+  }
+
+  /** Ends holdings of datasets that are over: their stake becomes free. */
+  async #release(): Promise<void> {
+    const { contracts, ledger, operator, log } = this.#parts;
+    const over = new Map<Hex, boolean>();
+    for (const { bundleId, datasetId } of ledger.holdingsOf(operator)) {
+      if (!over.has(datasetId)) {
+        over.set(datasetId, await contracts.DatasetRegistry.read.isOver([datasetId]));
+      }
+      if (over.get(datasetId) !== true) continue;
+      const { tenure } = await contracts.BundleRegistry.read.holdingOf([bundleId]);
+      const key = `release:${bundleId}:${tenure}`;
+      if (await tryCall(this.#parts, key, "BundleRegistry", "release", [bundleId])) {
+        log.info({ bundleId }, "bundle released");
+      }
+    }
+  }
+
+  /** Forgets bundles that have not been this operator's for long enough. */
+  async #dropOthers(): Promise<void> {
+    const { contracts, client, ledger, shelf, vault, operator, log } = this.#parts;
+    const held = new Set(ledger.holdingsOf(operator).map(({ bundleId }) => bundleId));
+    const now = await chainTime(client);
+    for (const bundle of shelf.all()) {
+      const { bundleId, keepUntil } = bundle;
+      if (held.has(bundleId) || keepUntil === 0n) {
+        if (keepUntil < now + keptFor - noteEvery) shelf.keepUntil(bundleId, now + keptFor);
+        continue;
+      }
+      if (now <= keepUntil) continue;
+      // The ledger may be behind the chain; bytes that are dropped are gone.
+      const holding = await contracts.BundleRegistry.read.holdingOf([bundleId]);
+      if (holding.operator.toLowerCase() === operator.toLowerCase()) continue;
+      await vault.drop(bundle);
+      log.info({ bundleId }, "bundle dropped: this operator does not hold it");
+    }
+  }
+}
