@@ -11,6 +11,7 @@ export const circuitSources = {
   covering: "circuits/possession/covering.circom",
   registration: "circuits/possession/registration.circom",
   tiny: "circuits/possession/tiny.circom",
+  sample: "circuits/possession/sample.circom",
 } as const;
 
 export type CircuitName = keyof typeof circuitSources;

@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { scalarField } from "../../keepers/src/core/groth16/field.ts";
 import { readLittleEndian } from "../../keepers/src/core/groth16/montgomery.ts";
 import { CircuitSetupError } from "./errors.ts";
@@ -24,6 +25,11 @@ const magic = 0x73633172;
 const headerSection = 1;
 const constraintSection = 2;
 const bytesPerField = 32;
+
+/** @throws CircuitSetupError when the file is not an r1cs file over BN254's scalar field. */
+export async function readR1csHeader(path: string): Promise<R1csHeader> {
+  return readR1cs(await readFile(path)).header;
+}
 
 /** @throws CircuitSetupError when the bytes are not an r1cs file over BN254's scalar field. */
 export function readR1cs(bytes: Uint8Array): R1cs {
