@@ -22,8 +22,8 @@ export type ChainProofs = {
   claims: ChainClaim[];
   /** Bundles whose latest answer could not be read, and why: the contract checked it, we did not. */
   unread: { bundleIndex: number; reason: string }[];
-  /** Held bundles without an answer in the epochs looked at: newly placed, or late. */
-  unanswered: number[];
+  /** Held bundles without an answer in the epochs looked at, and whether an epoch is over that they should have answered. */
+  unanswered: { bundleIndex: number; overdue: boolean }[];
 };
 
 type Answer = Events<"StorageAudit", "AuditAnswered">[number];
@@ -58,7 +58,7 @@ export async function readChainProofs(
   for (const holder of held) {
     const answer = latestAnswer(dataset, holder, answers);
     if (answer === undefined) {
-      result.unanswered.push(holder.bundleIndex);
+      result.unanswered.push({ bundleIndex: holder.bundleIndex, overdue: holder.since < current });
       continue;
     }
     const key = `${answer.args.dutyId} ${answer.args.epoch}`;

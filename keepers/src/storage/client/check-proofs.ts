@@ -15,11 +15,13 @@ export type ProofReport = {
   proven: number[];
   /** Bundles whose proof is false: their holders are asked last. */
   refuted: { bundleIndex: number; operator: Address; reason: string }[];
-  /** Bundles without a proof that could be checked, and why. */
-  unproven: { bundleIndex: number; reason: string }[];
+  /** Bundles without a proof that could be checked, why, and whether there should have been one. */
+  unproven: Unproven[];
   /** Transactions whose proofs were verified. */
   transactions: Hex[];
 };
+
+export type Unproven = { bundleIndex: number; reason: string; overdue: boolean };
 
 export type CheckProofsParameters = {
   source: ProofSource;
@@ -64,9 +66,13 @@ async function fromChain(
   return {
     claims,
     unproven: [
-      ...unread,
-      ...unanswered.map((bundleIndex) => ({ bundleIndex, reason: "no audit was answered for it yet" })),
-      ...vacant.map(({ bundleIndex }) => ({ bundleIndex, reason: "nobody holds it" })),
+      ...unread.map(({ bundleIndex, reason }) => ({ bundleIndex, reason, overdue: false })),
+      ...unanswered.map(({ bundleIndex, overdue }) => ({
+        bundleIndex,
+        reason: overdue ? "none of its last audits was answered" : "its first audit is not over yet",
+        overdue,
+      })),
+      ...vacant.map(({ bundleIndex }) => ({ bundleIndex, reason: "nobody holds it", overdue: false })),
     ],
     transactions: [...new Set(claims.map(({ transaction }) => transaction))],
   };

@@ -43,7 +43,9 @@ export class TooFewHoldersError extends AssayError {
 
   constructor(segment: number, stored: number, needed: number, failures: readonly OperatorFailure[]) {
     super(
-      `only ${stored} of the ${needed} bundles that segment ${segment} needs found an operator${listed(failures)}`,
+      `only ${stored} of the ${needed} bundles that segment ${segment} needs found an operator${
+        failures.length === 0 ? "; no other one has enough unlocked stake" : listed(failures)
+      }`,
       {
         kept: "The encoded bundles and every receipt are kept; nothing was anchored or paid.",
         next: "Run the same command again when more operators are there; it goes on where it stopped.",

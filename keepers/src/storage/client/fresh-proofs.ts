@@ -22,7 +22,7 @@ export type FreshProofsParameters = {
 
 export type FreshProofs = {
   claims: PossessionClaim[];
-  unproven: { bundleIndex: number; reason: string }[];
+  unproven: { bundleIndex: number; reason: string; overdue: boolean }[];
 };
 
 /** Holders that prove at the same time; each needs seconds for a proof. */
@@ -45,7 +45,7 @@ export async function askFreshProofs(
       result.claims.push(await askProof(client, dataset, bundleIndex, operator, signal));
     } catch (error) {
       signal?.throwIfAborted();
-      result.unproven.push({ bundleIndex, reason: reasonOf(error) });
+      result.unproven.push({ bundleIndex, reason: reasonOf(error), overdue: operator !== undefined });
     }
     onProgress?.({ stage: "proofs", done: ++done, total: holders.length, unit: "proofs" });
   });

@@ -91,8 +91,10 @@ function holdersCheck({ layout }: KnownDataset, holders: readonly Holder[]): Che
 
 function proofsCheck({ source, proven, refuted, unproven }: ProofReport): Check {
   if (source === "none") return { what: "possession", ok: true, detail: "no proofs were asked for" };
-  const detail = `${proven.length} bundles proven, ${refuted.length} refuted, ${unproven.length} without a proof`;
-  return { what: "possession", ok: refuted.length === 0 && proven.length > 0, detail };
+  const overdue = unproven.filter((bundle) => bundle.overdue).length;
+  const open = `${unproven.length} without a proof, of which ${overdue} should have one`;
+  const detail = `${proven.length} bundles proven, ${refuted.length} refuted, ${open}`;
+  return { what: "possession", ok: refuted.length === 0 && overdue === 0, detail };
 }
 
 async function fullChecks(
@@ -203,7 +205,8 @@ function trustedFor({ source, proven }: ProofReport, full: boolean): string[] {
       "that a covering root covers the bundles it was registered for: the registry checked its proof",
     );
   }
-  if (!full) {
+  if (full) trusted.push("that each object has its stored hash: `get` checks it as it decodes");
+  else {
     trusted.push("that the owner encoded correctly: use --full to download and check every bundle");
     trusted.push("cells that the audits did not ask for");
   }
