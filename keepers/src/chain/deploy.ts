@@ -41,7 +41,7 @@ export async function deployContracts(options: DeployOptions): Promise<Deploymen
   // Ignition keeps a journal for every network with an address. A chain that begins anew under the same id would find
   // the journal of its predecessor, and nothing would be deployed.
   const deploymentId = options.deploymentId ?? `once-${randomUUID()}`;
-  const connection = await hre.network.connect({
+  const connection = await hre.network.create({
     network,
     ...(url === undefined ? {} : { override: { url } }),
   });
