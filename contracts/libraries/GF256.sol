@@ -35,15 +35,6 @@ library GF256 {
         }
     }
 
-    /// @notice Product of two field elements, by shifts: the definition that `tables` is tested against.
-    function multiply(uint256 a, uint256 b) internal pure returns (uint256 product) {
-        for (; b != 0; b >>= 1) {
-            if (b & 1 != 0) product ^= a;
-            a <<= 1;
-            if (a > 0xff) a ^= 0x11d;
-        }
-    }
-
     /// @notice Powers of 2 by exponent (0 … 254) and exponents by power (the entry of 0 means nothing).
     function tables() internal pure returns (bytes memory powers, bytes memory logs) {
         powers = new bytes(256);

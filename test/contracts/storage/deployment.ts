@@ -34,9 +34,16 @@ const drandParameters = (genesis: bigint) => ({
 
 export type World = Awaited<ReturnType<typeof createWorld>>;
 
+export type WorldOptions = {
+  /** First block's time; the present by default. */
+  initialDate?: string;
+  /** Called before each transaction of `nextEpoch`. */
+  tick?: () => Promise<void>;
+};
+
 /** A fresh chain with everything deployed; each operator is registered and staked. */
-export async function createWorld() {
-  const connection = await network.create();
+export async function createWorld({ initialDate, tick = async () => {} }: WorldOptions = {}) {
+  const connection = await network.create(initialDate === undefined ? {} : { override: { initialDate } });
   const { viem, ignition, networkHelpers } = connection;
   const now = BigInt(await networkHelpers.time.latest());
   const contracts = await ignition.deploy(AssayDrand, {
@@ -114,10 +121,12 @@ export async function createWorld() {
     const genesis = Number(await datasets.read.genesis());
     const epoch = (await audit.read.currentEpoch()) + 1;
     await networkHelpers.time.increaseTo(genesis + epoch * day);
+    await tick();
     await audit.write.openEpoch();
     const { requestId } = await audit.read.epochOf([epoch]);
     const { round } = await beacon.read.requestOf([requestId]);
     await networkHelpers.time.increaseTo(await beacon.read.timeOf([round]));
+    await tick();
     await beacon.write.submitRound([round, signRound(drandSecret, round)]);
     return epoch;
   };

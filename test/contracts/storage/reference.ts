@@ -19,11 +19,13 @@ export function multiply(a: number, b: number): number {
   return product;
 }
 
-/** Inverse in GF(2^8), by search. */
-export function invert(a: number): number {
+/** Inverses in GF(2^8), by search; there is none of 0. */
+const inverses = Array.from({ length: 256 }, (_, a) => {
   for (let b = 1; b < 256; b++) if (multiply(a, b) === 1) return b;
-  throw new RangeError("0 has no inverse");
-}
+  return Number.NaN;
+});
+
+export const invert = (a: number): number => inverses[a]!;
 
 /** Shard `i` of a codeword whose data symbols are `data`: itself, or a row of the Cauchy block times the data. */
 export function symbolAt(data: readonly number[], i: number): number {
