@@ -31,8 +31,11 @@ library AuditMath {
         uint256 cells
     ) internal pure returns (uint256 packed) {
         uint256 draw = _open(seed, bundleId, operator);
-        for (uint256 j = 0; j < CHALLENGES; ++j) {
-            packed |= (_next(draw, j) % cells) << (BUNDLE_BITS * j);
+        // Counters and shifts of a few bits: nothing to overflow.
+        unchecked {
+            for (uint256 j = 0; j < CHALLENGES; ++j) {
+                packed |= (_next(draw, j) % cells) << (BUNDLE_BITS * j);
+            }
         }
     }
 
@@ -46,16 +49,22 @@ library AuditMath {
     ) internal pure returns (uint256 low, uint256 high) {
         uint256 bundles = cells.length / 2;
         uint256 draw = _open(seed, coverId, operator);
-        for (uint256 j = 0; j < CHALLENGES; ++j) {
-            uint256 from = (j * bundles) / CHALLENGES;
-            uint256 to = ((j + 1) * bundles) / CHALLENGES;
-            if (to <= from) to = from + 1;
-            uint256 h = _next(draw, j);
-            uint256 bundle = from + ((h >> 128) % (to - from));
-            uint256 count = uint16(bytes2(cells[2 * bundle:2 * bundle + 2]));
-            uint256 index = (bundle << BUNDLE_BITS) | (uint256(uint128(h)) % count);
-            if (j < CHALLENGES / 2) low |= index << (COVER_BITS * j);
-            else high |= index << (COVER_BITS * (j - CHALLENGES / 2));
+        unchecked {
+            for (uint256 j = 0; j < CHALLENGES; ++j) {
+                uint256 from = (j * bundles) / CHALLENGES;
+                uint256 to = ((j + 1) * bundles) / CHALLENGES;
+                if (to <= from) to = from + 1;
+                uint256 h = _next(draw, j);
+                uint256 bundle = from + ((h >> 128) % (to - from));
+                uint256 count;
+                assembly ("memory-safe") {
+                    // bundle < bundles, so that both bytes lie inside.
+                    count := shr(240, calldataload(add(cells.offset, shl(1, bundle))))
+                }
+                uint256 index = (bundle << BUNDLE_BITS) | (uint256(uint128(h)) % count);
+                if (j < CHALLENGES / 2) low |= index << (COVER_BITS * j);
+                else high |= index << (COVER_BITS * (j - CHALLENGES / 2));
+            }
         }
     }
 

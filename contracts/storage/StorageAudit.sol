@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IRandomnessBeacon} from "../beacon/interfaces/IRandomnessBeacon.sol";
 import {AuditMath} from "../libraries/AuditMath.sol";
 import {Bits} from "../libraries/Bits.sol";
@@ -17,9 +18,18 @@ import {Limits} from "./Limits.sol";
 /// @dev An answer writes one bit; what it earns is counted from the bits when it is claimed. This contract holds no
 /// tokens, and calls only contracts of this deployment.
 contract StorageAudit is IStorageAudit, AccessManaged, Pausable {
+    using SafeCast for uint256;
+
     struct Timeout {
         uint64 graceEnds;
         address caller;
+    }
+
+    /// @dev One slot, since every answer reads it: all beacons number their requests from 1.
+    struct EpochRecord {
+        uint64 requestId;
+        uint64 openedAt;
+        Windows windows;
     }
 
     /// @dev What the holder that came with `tenure` at `since` has been paid.
@@ -49,7 +59,7 @@ contract StorageAudit is IStorageAudit, AccessManaged, Pausable {
     uint32 private immutable _leastGrace;
 
     Windows private _windows;
-    mapping(uint32 epoch => Epoch) private _epochs;
+    mapping(uint32 epoch => EpochRecord) private _epochs;
     mapping(bytes32 dutyId => mapping(uint256 word => uint256)) private _answers;
     mapping(bytes32 dutyId => mapping(uint32 epoch => Timeout)) private _timeouts;
     mapping(bytes32 bundleId => Claim) private _claims;
@@ -204,7 +214,8 @@ contract StorageAudit is IStorageAudit, AccessManaged, Pausable {
 
     /// @inheritdoc IStorageAudit
     function epochOf(uint32 epoch) external view override returns (Epoch memory) {
-        return _epochs[epoch];
+        EpochRecord memory opened = _epochs[epoch];
+        return Epoch(opened.requestId, opened.openedAt, opened.windows);
     }
 
     /// @inheritdoc IStorageAudit
@@ -225,12 +236,12 @@ contract StorageAudit is IStorageAudit, AccessManaged, Pausable {
     /// @inheritdoc IStorageAudit
     function openEpoch() public override whenNotPaused returns (uint32 epoch) {
         epoch = currentEpoch();
-        Epoch storage opened = _epochs[epoch];
+        EpochRecord storage opened = _epochs[epoch];
         if (opened.openedAt != 0) revert AlreadyOpen(epoch);
         opened.openedAt = uint64(block.timestamp);
         opened.windows = _windows;
         uint256 requestId = beacon.request();
-        opened.requestId = requestId;
+        opened.requestId = requestId.toUint64();
         emit EpochOpened(epoch, requestId);
     }
 
@@ -238,11 +249,10 @@ contract StorageAudit is IStorageAudit, AccessManaged, Pausable {
     function windowOf(
         uint32 epoch
     ) public view override returns (bytes32 seed, uint64 opensAt, uint64 closesAt) {
-        Epoch storage opened = _epochs[epoch];
-        uint64 openedAt = opened.openedAt;
-        if (openedAt == 0) return (0, 0, 0);
+        EpochRecord memory opened = _epochs[epoch];
+        if (opened.openedAt == 0) return (0, 0, 0);
         (seed, opensAt) = beacon.seedOf(opened.requestId);
-        if (opensAt == 0 || opensAt > openedAt + opened.windows.seedDelay) return (0, 0, 0);
+        if (opensAt == 0 || opensAt > opened.openedAt + opened.windows.seedDelay) return (0, 0, 0);
         closesAt = opensAt + opened.windows.auditWindow;
     }
 
