@@ -2,10 +2,12 @@ import { buildModule } from "@nomicfoundation/hardhat-ignition/modules";
 import { artifacts } from "hardhat";
 import { CommitReveal, Drand, Vrf } from "./Beacon.ts";
 import { roleFunctions, roles, selectorsOf } from "./roles.ts";
+import Staking, { StakingOnExistingToken } from "./Staking.ts";
 import { type BeaconModule, storageModule } from "./Storage.ts";
 
 type Area = keyof typeof roleFunctions;
 type RoleName = keyof typeof roles;
+type StakingModule = typeof Staking | typeof StakingOnExistingToken;
 
 /** The contract of each area: whose functions the roles open. */
 const contractNames = {
@@ -30,10 +32,10 @@ const abis = Object.fromEntries(
  * The whole storage slice on one kind of beacon, with every role given to the contract that needs it. The deployer stays
  * admin, guardian and registrar of keys until it hands them over (`AccessManager.grantRole`, `revokeRole`).
  */
-export function assayModule(beaconModule: BeaconModule) {
+export function assayModule(beaconModule: BeaconModule, stakingModule: StakingModule = Staking) {
   const isCommitReveal = beaconModule === CommitReveal;
   return buildModule("Assay", (m) => {
-    const contracts = m.useModule(storageModule(beaconModule));
+    const contracts = m.useModule(storageModule(beaconModule, stakingModule));
     const { access, audit, beacon, bundles, fraud, retrieval } = contracts;
     const deployer = m.getAccount(0);
     const members: Record<RoleName, readonly { id: string; account: unknown }[]> = {
@@ -75,6 +77,8 @@ export function assayModule(beaconModule: BeaconModule) {
 
 /** On drand: the default of public networks. */
 export const AssayDrand = assayModule(Drand);
+/** On drand, in a token that is there already (parameter `address` of `Token`). */
+export const AssayDrandOnToken = assayModule(Drand, StakingOnExistingToken);
 /** On commit–reveal among storage operators: the embedded network. */
 export const AssayCommitReveal = assayModule(CommitReveal);
 /** On Chainlink VRF. */

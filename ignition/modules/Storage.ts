@@ -1,6 +1,6 @@
 import { buildModule } from "@nomicfoundation/hardhat-ignition/modules";
 import type { CommitReveal, Drand, Vrf } from "./Beacon.ts";
-import Staking from "./Staking.ts";
+import Staking, { type StakingOnExistingToken } from "./Staking.ts";
 import Verifier from "./Verifier.ts";
 
 const hour = 3_600;
@@ -17,9 +17,12 @@ export type BeaconModule = typeof CommitReveal | typeof Drand | typeof Vrf;
  * Parameters `possessionKeyHash`, `coveringKeyHash` and `registrationKeyHash` are the keccak256 of the verifying keys that
  * `Verifier` registers. They are immutable: a deployment audits with these circuits or not at all.
  */
-export function storageModule(beaconModule: BeaconModule) {
+export function storageModule(
+  beaconModule: BeaconModule,
+  stakingModule: typeof Staking | typeof StakingOnExistingToken = Staking,
+) {
   return buildModule("Storage", (m) => {
-    const { access, token, staking } = m.useModule(Staking);
+    const { access, token, staking } = m.useModule(stakingModule as typeof Staking);
     const { beacon } = m.useModule(beaconModule as typeof Drand);
     const { registry: verifier } = m.useModule(Verifier);
     const possessionKey = m.getParameter<string>("possessionKeyHash");

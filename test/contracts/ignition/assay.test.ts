@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { network } from "hardhat";
 import { keccak256 } from "viem";
-import { AssayCommitReveal, AssayDrand } from "../../../ignition/modules/Assay.ts";
+import { AssayCommitReveal, AssayDrand, AssayDrandOnToken } from "../../../ignition/modules/Assay.ts";
 import { roleFunctions, type roles, selectorsOf } from "../../../ignition/modules/roles.ts";
 import { circuits } from "../../../ignition/modules/Verifier.ts";
 import { createInstance } from "../zk/trapdoor.ts";
@@ -62,6 +62,18 @@ describe("Ignition module Assay", async () => {
       [hashes[0], hashes[1], hashes[2], hashes[0]],
     );
     for (const hash of hashes) assert.notEqual((await verifier.read.keyInfo([hash!]))[3], 0n);
+  });
+
+  it("stakes and pays in a token that is there already", async () => {
+    const { ignition, viem } = await network.create();
+    const [owner] = await viem.getWalletClients();
+    const token = await viem.deployContract("AssayToken", [owner!.account.address, 1n]);
+    const deployed = await ignition.deploy(AssayDrandOnToken, {
+      parameters: { ...parameters, Token: { address: token.address } },
+    });
+    for (const each of [deployed.staking, deployed.datasets, deployed.bundles]) {
+      assert.equal((await each.read.token()).toLowerCase(), token.address);
+    }
   });
 
   it("leaves nobody but the admin able to name another audit module", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
-import { toHex } from "viem";
+import { encodeFunctionData, size, toHex } from "viem";
 import { prove, r } from "../zk/trapdoor.ts";
 import { createWorld, instances, type World } from "./deployment.ts";
 import {
@@ -308,6 +308,47 @@ describe("EncodingFraud", async () => {
       ]),
       /Encrypted/,
     );
+  });
+
+  it("the largest codeword proof and the largest anchor fit into 60 kB of calldata", () => {
+    const word = `0x${"11".repeat(32)}` as const;
+    const cell = {
+      bundleIndex: 899,
+      poseidonRoot: word,
+      transportRoot: word,
+      bundleProof: Array.from({ length: 10 }, () => word),
+      cell: `0x${"22".repeat(cellBytes)}` as const,
+      cellProof: Array.from({ length: 14 }, () => word),
+    };
+    const proof = encodeFunctionData({
+      abi: world.fraud.abi,
+      functionName: "proveCodeword",
+      args: [word, 16_383, 495, Array.from({ length: 37 }, () => cell)],
+    });
+    const roots = Array.from({ length: 900 }, () => word);
+    const anchoring = encodeFunctionData({
+      abi: world.datasets.abi,
+      functionName: "anchorWithPermit",
+      args: [
+        {
+          manifestHash: word,
+          manifestDigest: word,
+          objectRoot: word,
+          shape: shapes[0]!,
+          previous: word,
+          feePerAudit: 1n,
+          epochs: 1,
+        },
+        roots,
+        roots,
+        1n,
+        27,
+        word,
+        word,
+      ],
+    });
+    assert.ok(size(proof) <= 60_000, `${size(proof)}`);
+    assert.ok(size(anchoring) <= 60_000, `${size(anchoring)}`);
   });
 
   it("a conviction pays the claimant half of the bond and burns the other", async () => {

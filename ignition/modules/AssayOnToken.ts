@@ -1,0 +1,1 @@
+export { AssayDrandOnToken as default } from "./Assay.ts";
