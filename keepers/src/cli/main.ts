@@ -1,12 +1,14 @@
+import { exitCode } from "../core/errors.ts";
+import { Interrupted } from "./interrupted.ts";
 import { run } from "./run.ts";
 
 const interrupt = new AbortController();
 process.on("SIGINT", () => {
   // The second Ctrl-C does not wait for anything.
-  if (interrupt.signal.aborted) process.exit(130);
-  interrupt.abort();
+  if (interrupt.signal.aborted) process.exit(exitCode.interrupted);
+  interrupt.abort(new Interrupted("SIGINT"));
 });
-process.on("SIGTERM", () => interrupt.abort());
+process.on("SIGTERM", () => interrupt.abort(new Interrupted("SIGTERM")));
 
 const code = await run(process.argv.slice(2), {
   env: process.env,

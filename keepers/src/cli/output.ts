@@ -131,22 +131,11 @@ export type DescribedError = {
   exitCode: number;
 };
 
-/** Exit code of a command that was interrupted: 128 + SIGINT. */
-export const interruptedCode = 130;
-
 /** Says what happened in a failure of any kind. Errors that are not ours are programming errors or unforeseen ones. */
 export function describe(error: unknown): DescribedError {
   if (error instanceof AssayError) {
     const { name, message, kept, next } = error;
     return { name, message, kept, next, exitCode: error.exitCode };
-  }
-  if (isAbort(error)) {
-    return {
-      name: "Interrupted",
-      message: "interrupted",
-      next: "Run the same command again; finished steps are not repeated.",
-      exitCode: interruptedCode,
-    };
   }
   const revert = explainRevert(error);
   if (revert !== undefined) {
@@ -159,10 +148,6 @@ export function describe(error: unknown): DescribedError {
     next: "Run the command again with --verbose and report what it prints.",
     exitCode: exitCode.internal,
   };
-}
-
-function isAbort(error: unknown): boolean {
-  return error instanceof Error && (error.name === "AbortError" || error.name === "Interrupted");
 }
 
 /** viem's errors carry a short message beside the long one with all call data. */

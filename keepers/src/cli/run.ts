@@ -1,4 +1,4 @@
-import { Command, CommanderError, Option } from "commander";
+import { Command, CommanderError } from "commander";
 import { exitCode } from "../core/errors.ts";
 import { accountCommands } from "./commands/account.ts";
 import { dataCommands } from "./commands/data.ts";
@@ -8,9 +8,9 @@ import { keeperCommand } from "./commands/keeper.ts";
 import { stakeCommands } from "./commands/stake.ts";
 import { CommandContext, type Environment } from "./context.ts";
 import { UsageError } from "./errors.ts";
-import { interruptedCode, Output } from "./output.ts";
+import { describe, Output } from "./output.ts";
 import type { Register } from "./register.ts";
-import type { GlobalOptions } from "./settings.ts";
+import { withEnvironment } from "./settings.ts";
 
 /** Runs the `assay` command with its arguments (without node and script) and returns the exit code. */
 export async function run(argv: readonly string[], environment: Environment): Promise<number> {
@@ -32,10 +32,10 @@ function createProgram(environment: Environment, finish: (code: number) => void)
   program
     .description("Store datasets with strangers, and know that every byte is there.")
     .version("0.1.0")
-    .addOption(new Option("--rpc <url>", "JSON-RPC endpoint of the chain").env("ASSAY_RPC_URL"))
-    .addOption(new Option("--deployment <file>", "addresses of the contracts").env("ASSAY_DEPLOYMENT"))
+    .option("--rpc <url>", "JSON-RPC endpoint of the chain; several with commas between (env: ASSAY_RPC_URL)")
+    .option("--deployment <file>", "addresses of the contracts (env: ASSAY_DEPLOYMENT)")
     .option("--keystore <file>", "encrypted key of the account that acts (env: ASSAY_KEYSTORE)")
-    .addOption(new Option("--home <folder>", "where local state lives").env("ASSAY_HOME").default(".assay"))
+    .option("--home <folder>", "where local state lives; .assay by default (env: ASSAY_HOME)")
     .option(
       "--json",
       "print one JSON document on standard output (JSON lines for commands that keep running)",
@@ -53,15 +53,16 @@ function createProgram(environment: Environment, finish: (code: number) => void)
     action:
       (work) =>
       async (...args) => {
-        const options = program.opts<GlobalOptions>();
-        const context = new CommandContext(environment, options);
+        const context = new CommandContext(environment, withEnvironment(program.opts(), environment.env));
         try {
           // commander adds the command itself as the last argument.
           const code = await work(context, ...(args.slice(0, -1) as never));
-          finish(typeof code === "number" ? code : exitCode.ok);
+          // Commands that run until they are told to stop have done all they should when a supervisor stops them.
+          const byHand = describe(environment.signal.reason).exitCode === exitCode.interrupted;
+          finish(byHand ? exitCode.interrupted : (code ?? exitCode.ok));
         } catch (error) {
-          const code = context.output.failure(environment.signal.aborted ? environment.signal.reason : error);
-          finish(environment.signal.aborted ? interruptedCode : code);
+          // Whatever an interrupted step threw, the interruption is what happened.
+          finish(context.output.failure(environment.signal.aborted ? environment.signal.reason : error));
         } finally {
           await context.close();
         }
@@ -90,7 +91,7 @@ ASSAY_PASSWORD_FILE names. When \`assay dev\` runs in the same folder and nothin
 account are used.
 
 Exit codes: 0 done · 1 failed · 64 wrong usage · 65 bad input · 69 something cannot be reached · 70 internal error ·
-73 cannot write · 75 partly done, run the same command again · 77 refused · 78 wrong configuration · 130 interrupted
+73 cannot write · 75 partly done, run the same command again · 77 refused · 78 wrong configuration · 130 or 143 ended by Ctrl-C or SIGTERM
 
 Examples:
   $ assay dev

@@ -13,6 +13,15 @@ export type GlobalOptions = {
   verbose?: boolean;
 };
 
+/** Options of the command line, completed from the environment. A keystore is looked up where its key is needed. */
+export function withEnvironment(
+  options: Partial<GlobalOptions>,
+  env: Readonly<Record<string, string | undefined>>,
+): GlobalOptions {
+  const { rpc = env.ASSAY_RPC_URL, deployment = env.ASSAY_DEPLOYMENT } = options;
+  return { ...options, rpc, deployment, home: options.home ?? env.ASSAY_HOME ?? ".assay" };
+}
+
 /** Name of the key that is used when no other is named. */
 export const defaultKeyName = "default";
 

@@ -10,6 +10,9 @@ export const exitCode = {
   partial: 75,
   refused: 77,
   configuration: 78,
+  /** Ended by Ctrl-C and by SIGTERM: 128 + the signal's number. */
+  interrupted: 130,
+  terminated: 143,
 } as const;
 
 export type ExitCode = (typeof exitCode)[keyof typeof exitCode];

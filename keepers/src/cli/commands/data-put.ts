@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { PutOptions } from "../actions/put.ts";
 import type { Register } from "../register.ts";
 import { natural, oneOf, tokens } from "./options.ts";
@@ -37,7 +37,11 @@ export function putCommand(data: Command, register: Register): void {
       "--recipient <key...>",
       "encrypt it for these reading keys, too (`assay account show` prints one)",
     )
-    .option("--fee <tokens>", "fee per bundle and answered audit", tokens, 10n ** 15n)
+    .addOption(
+      new Option("--fee <tokens>", "fee per bundle and answered audit")
+        .argParser(tokens)
+        .default(10n ** 15n, "0.001"),
+    )
     .option("--epochs <count>", "epochs paid in advance", natural(1, 16_384), 30)
     .option("--previous <datasetId>", "dataset of this account of which this is the next version")
     .option("--parallel <count>", "uploads at the same time", natural(1, 64), 6)

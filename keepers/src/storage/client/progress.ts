@@ -16,7 +16,7 @@ export type ClientProgress = {
   stage: Stage;
   done: number;
   total?: number;
-  unit: "objects" | "bytes" | "bundles" | "proofs";
+  unit: "objects" | "bytes" | "bundles" | "proofs" | "transactions";
 };
 
 export type OnProgress = (progress: ClientProgress) => void;

@@ -267,7 +267,7 @@ class Put {
 
   async #anchor(): Promise<{ bond: bigint; fees: bigint }> {
     const { feePerAudit, epochs, previous, onProgress } = this.#parameters;
-    onProgress?.({ stage: "anchor", done: 0, total: 1, unit: "bundles" });
+    onProgress?.({ stage: "anchor", done: 0, total: 1, unit: "transactions" });
     const anchored = await anchorDataset(this.#client, this.#journal, {
       datasetId: this.#datasetId,
       manifest: this.#manifest,
@@ -281,7 +281,7 @@ class Put {
       this.#journal.remember("anchorTransaction", anchored.transaction);
       this.#transactions.push(anchored.transaction);
     }
-    onProgress?.({ stage: "anchor", done: 1, total: 1, unit: "bundles" });
+    onProgress?.({ stage: "anchor", done: 1, total: 1, unit: "transactions" });
     return anchored;
   }
 

@@ -21,6 +21,7 @@ import { Shelf, shelfSchema } from "../../../../keepers/src/roles/storage-node/s
 import { Vault } from "../../../../keepers/src/roles/storage-node/vault.ts";
 import { FileSystemStore } from "../../../../keepers/src/storage/backends/file-system.ts";
 import { createStorageClient, type StorageWriter } from "../../../../keepers/src/storage/client/client.ts";
+import type { Prover } from "../../../../keepers/src/storage/prover/prover.ts";
 import { openState, type State } from "../../../../keepers/src/storage/state/state.ts";
 import { createHost, type Host } from "../../../../keepers/src/storage/transport/host.ts";
 import { ShardServer, type ShardService } from "../../../../keepers/src/storage/transport/shard-service.ts";
@@ -61,7 +62,7 @@ export type TestNetwork = {
 };
 
 /** A chain with all contracts, and nodes that keep bundles on disk and talk over the loopback interface. */
-export async function startTestNetwork(count: number): Promise<TestNetwork> {
+export async function startTestNetwork(count: number, prover: Prover = noProver): Promise<TestNetwork> {
   const folder = await mkdtemp(join(tmpdir(), "assay-client-"));
   const chain = await startEmbeddedChain();
   const artifacts = await setupCircuits();
@@ -78,13 +79,19 @@ export async function startTestNetwork(count: number): Promise<TestNetwork> {
   });
   const client = await connectChain({ chainId: chain.chainId, urls: [chain.rpcUrl], requestsPerSecond: 1e6 });
   const closers: (() => Promise<unknown>)[] = [];
-  const network = new Network({ folder, chain, client, deployment, closers });
+  const network = new Network({ folder, chain, client, deployment, closers, prover });
   await network.fund(network.owner.address, 1_000_000n * tokens);
   for (let i = 0; i < count; i++) await network.addNode();
   return network;
 }
 
+const noProver: Prover = {
+  prove: () => Promise.reject(new Error("these nodes make no proofs")),
+  close: async () => undefined,
+};
+
 type Parts = Pick<TestNetwork, "folder" | "chain" | "client" | "deployment"> & {
+  prover: Prover;
   closers: (() => Promise<unknown>)[];
 };
 
@@ -97,9 +104,11 @@ class Network implements TestNetwork {
   readonly ownerIndex = 19;
   readonly nodes: TestNode[] = [];
   readonly #closers: Parts["closers"];
+  readonly #prover: Prover;
   #made = 0;
 
-  constructor({ folder, chain, client, deployment, closers }: Parts) {
+  constructor({ folder, chain, client, deployment, closers, prover }: Parts) {
+    this.#prover = prover;
     this.folder = folder;
     this.chain = chain;
     this.client = client;
@@ -195,7 +204,7 @@ class Network implements TestNetwork {
     const vault = await Vault.open({ shelf, store, treeFolder: join(directory, "trees"), commit });
     const possession = new Possession({
       vault,
-      prover: { prove: () => Promise.reject(new Error("these nodes make no proofs")), close: async () => {} },
+      prover: this.#prover,
       operator: account.address,
       chainId: deployment.chainId,
       auditContract: addressOf(deployment, "StorageAudit"),
@@ -215,7 +224,7 @@ class Network implements TestNetwork {
 
   async #host(listen: string[]): Promise<Host> {
     const host = await createHost({ listen });
-    this.#closers.push(() => host.stop());
+    this.#closers.push(async () => host.stop());
     return host;
   }
 

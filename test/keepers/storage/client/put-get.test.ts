@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { readdir, readFile } from "node:fs/promises";
+import { existsSync, readdirSync, symlinkSync } from "node:fs";
+import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
 import type { Hex } from "viem";
@@ -15,6 +16,7 @@ import {
   ManifestUnavailableError,
   NotEnoughBundlesError,
   PutInProgressError,
+  StagingError,
   TooFewHoldersError,
   UnknownDatasetError,
 } from "../../../../keepers/src/storage/client/errors.ts";
@@ -29,6 +31,8 @@ import { objectsOf, sourceOf } from "./sources.ts";
 
 const k = 3;
 const n = 5;
+/** Linux has a device on which every write fails for want of space. */
+const noFullDevice = !existsSync("/dev/full");
 const commit = async (bytes: Uint8Array) => commitBundle(bytes);
 
 describe("the storage client", () => {
@@ -294,6 +298,52 @@ describe("the storage client", () => {
     assert.deepEqual(bytes, objects[7]);
     assert.equal(replaced[0]?.operator, liar.operator);
     await assert.rejects(getObject(client, dataset, { index: 40 }), /no object 40/i);
+  });
+
+  it("says that the disk is full, pays nothing, and goes on when there is space", {
+    skip: noFullDevice,
+  }, async () => {
+    const before = await network.balance();
+    let full = true;
+    const given = parameters(15, {
+      commit: async (bytes) => {
+        for (const folder of full ? readdirSync(directory) : []) {
+          const next = join(directory, folder, "bundles", "00001.bundle.part");
+          if (!existsSync(next)) symlinkSync("/dev/full", next);
+        }
+        return commitBundle(bytes);
+      },
+    });
+    const directory = join(network.folder, "full-disk");
+    await assert.rejects(put(client, { ...given, directory }), (error) => {
+      assert.ok(error instanceof StagingError);
+      assert.match(error.message, /no space is left/);
+      return true;
+    });
+    full = false;
+    assert.equal(await network.balance(), before);
+    assert.equal((await put(client, { ...given, directory })).complete, true);
+  });
+
+  it("says that the disk is full while downloading, and keeps what it has", {
+    skip: noFullDevice,
+  }, async () => {
+    const { datasetId } = await put(client, parameters(16, { segmentObjects: 40 }));
+    const folder = join(network.folder, "downloads", datasetId);
+    await mkdir(folder, { recursive: true });
+    const blocked = join(folder, "1.bundle.part");
+    symlinkSync("/dev/full", blocked);
+    const to = target();
+    await assert.rejects(download(datasetId, to), (error) => {
+      assert.ok(error instanceof StagingError);
+      assert.match(error.message, /no space is left/);
+      assert.match(error.kept ?? "", /are kept/);
+      return true;
+    });
+    await assert.rejects(readdir(to));
+    const back = await download(datasetId, to);
+    assert.deepEqual(await fetched(back), Buffer.concat(objectsOf(16, 40, 700)));
+    assert.ok(back.downloaded < k * Math.ceil((40 * 732) / k));
   });
 
   it("finds in full verification what a node has changed", async () => {
