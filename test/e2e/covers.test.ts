@@ -31,7 +31,7 @@ describe("storage nodes that register covers from three bundles on", () => {
     for (let i = 0; i < datasets; i++) {
       const path = join(folder, `lines-${i}.txt`);
       // Of different lengths, so that the bundles of a cover have different numbers of cells.
-      await writeFile(path, `line of dataset ${i}\n`.repeat(100 * (i + 1)));
+      await writeFile(path, `line of dataset ${i}\n`.repeat(400 * (i + 1)));
       const result = await put(owner, {
         source: await openSource(path),
         identity: path,

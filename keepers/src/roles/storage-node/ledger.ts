@@ -122,17 +122,17 @@ function addEvent(state: State, event: AssayEvent, bundleId: Hex, kind: string, 
   );
 }
 
-/** The latest event of each bundle, with the latest placement beside it. */
+/** The latest event of each bundle, with the latest placement beside it; of two forks' events, the one applied last. */
 const latest = `
   SELECT e.bundle_id, e.kind, p.dataset_id, p.bundle_index, p.operator, p.since
   FROM ledger_bundle_events e
   JOIN ledger_bundle_events p ON p.bundle_id = e.bundle_id AND p.kind = 'placed'
   WHERE NOT EXISTS (
       SELECT 1 FROM ledger_bundle_events x WHERE x.bundle_id = e.bundle_id
-      AND (x.block_number, x.log_index) > (e.block_number, e.log_index))
+      AND (x.block_number, x.log_index, x.rowid) > (e.block_number, e.log_index, e.rowid))
     AND NOT EXISTS (
       SELECT 1 FROM ledger_bundle_events x WHERE x.bundle_id = p.bundle_id AND x.kind = 'placed'
-      AND (x.block_number, x.log_index) > (p.block_number, p.log_index))`;
+      AND (x.block_number, x.log_index, x.rowid) > (p.block_number, p.log_index, p.rowid))`;
 
 /** What the chain said last about datasets and bundles, as far as the follower has come. */
 export class Ledger {
