@@ -3,9 +3,10 @@
 //
 // This is the only file that must work on plain Node.js 20 with nothing installed: everything after it runs on
 // the Node.js that the project brings along as a registry package (see docs/decisions/0001-toolchain.md).
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { constants } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -87,13 +88,23 @@ if (node === undefined)
   fail(`Node.js ${process.version} is too old and no newer one was installed`, "install Node.js 24");
 // Tools started by name (npx hardhat, say) must find the same Node.js first.
 const path = `${dirname(node)}${windows ? ";" : ":"}${join(root, "node_modules", ".bin")}${windows ? ";" : ":"}${process.env.PATH}`;
-const child = spawnSync(node, ["--disable-warning=ExperimentalWarning", join(root, script), ...args], {
+// Under npm the working folder is the project's; the user's own is in INIT_CWD.
+const caller = process.cwd() === root ? (process.env.INIT_CWD ?? root) : process.cwd();
+const child = spawn(node, ["--disable-warning=ExperimentalWarning", join(root, script), ...args], {
   stdio: "inherit",
-  env: {
-    ...process.env,
-    PATH: path,
-    HARDHAT_DISABLE_TELEMETRY_PROMPT: "true",
-    ASSAY_CALLER_CWD: process.cwd(),
-  },
+  env: { ...process.env, PATH: path, HARDHAT_DISABLE_TELEMETRY_PROMPT: "true", ASSAY_CALLER_CWD: caller },
 });
-process.exit(child.status ?? 1);
+// The program ends itself in its own time. A terminal sends its Ctrl-C to the program too; a signal from elsewhere
+// reaches this process alone and has to be handed on.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+  process.on(signal, () => {
+    if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal);
+  });
+}
+child.on("error", (error) =>
+  fail(
+    `${node} could not be started: ${error.message}`,
+    "remove node_modules and run the same command again",
+  ),
+);
+child.on("exit", (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 0)));

@@ -71,7 +71,13 @@ describe("commands of the guides", { timeout: 900_000 }, () => {
     );
     assert.notEqual(command, line, `the test does not know how to run: ${line}`);
     return new Promise((done, failed) => {
-      const child = spawn(command, { cwd: folder, env, shell: true, stdio: ["ignore", "pipe", "pipe"] });
+      const child = spawn(command, {
+        cwd: folder,
+        env,
+        shell: true,
+        stdio: ["ignore", "pipe", "pipe"],
+        timeout: 180_000,
+      });
       let stdout = "";
       let stderr = "";
       child.stdout.on("data", (chunk) => {
