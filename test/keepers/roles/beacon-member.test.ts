@@ -131,9 +131,10 @@ describe("members of the commit-reveal beacon", () => {
     assert.equal(await locked(early!), 0n);
   });
 
-  it("go on without one that does not reveal", async () => {
+  it("go on without one that does not reveal, and take its bond", async () => {
     const session = await openSession();
     const [silent, ...others] = all;
+    const bond = await beacon().bond();
     await tick(...all);
     const first = await beacon().session([session]);
     await advanceTo(first.commitEnds);
@@ -151,7 +152,9 @@ describe("members of the commit-reveal beacon", () => {
     await advanceTo(second.commitEnds);
     await tick(...all);
     assert.notEqual((await beacon().session([session])).readyAt, 0n);
-    assert.notEqual(await locked(silent!), 0n, "its bond stays locked until it is slashed");
+    assert.equal(await locked(silent!), 0n);
+    const { stake: left } = await silent!.contracts.Staking.read.operatorOf([silent!.operator]);
+    assert.equal(left, stake - bond);
   });
 
   it("take the grace that a late one is given", async () => {

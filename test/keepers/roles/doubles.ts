@@ -35,7 +35,7 @@ export class QueueDouble {
       send: async (intent: Intent) => {
         this.sent.push(intent);
         this.onSend(intent);
-        return {};
+        return { blockNumber: 1n };
       },
       pending: () => this.waiting.map((key) => ({ key })),
       wait: async (key: string) => {

@@ -193,7 +193,9 @@ export class EmbeddedNetwork {
       });
       await queue.send({ key: `fund:${recipient}`, to, data, value: 0n });
     };
-    for (let index = 0; index < nodes; index++) await transfer(this.operator(index).address, operatorStake);
+    // As much again to replace what is slashed.
+    for (let index = 0; index < nodes; index++)
+      await transfer(this.operator(index).address, 2n * operatorStake);
     await transfer(this.owner.address, clientTokens);
     state.close();
   }

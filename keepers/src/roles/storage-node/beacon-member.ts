@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { type Address, bytesToHex, encodeAbiParameters, type Hex, keccak256 } from "viem";
 import type { State } from "../../storage/state/state.ts";
 import { type DutyContext, tryCall } from "./context.ts";
-import { turnOf } from "./turn.ts";
+import { listOperators, turnOf } from "./turn.ts";
 
 /** Secrets are on disk before their commitments are sent: a node that forgot one would lose its bond. */
 export const beaconSchema = {
@@ -29,8 +29,8 @@ const openingTypes = [
   { type: "bytes32" },
 ] as const;
 
-/** Outcome of a round that had too few members, in the contract's order: bonds of such a round are given back. */
-const underfilled = 1;
+/** How a round ended, in the contract's order: bonds of underfilled ones are given back, those of failed ones slashed. */
+const outcomes = { underfilled: 1, failed: 2 } as const;
 
 /** What a member commits to: its secret, bound to chain, contract, session, round and itself. */
 export function beaconCommitment(parameters: {
@@ -52,6 +52,8 @@ export type BeaconMemberParts = DutyContext & { state: State };
 /** Takes part in the commit–reveal beacon: commits, reveals, and moves a session on when others do not. */
 export class BeaconMember {
   readonly #parts: BeaconMemberParts;
+  /** Rounds that have ended and left no bond to be slashed. */
+  readonly #settled = new Set<string>();
 
   constructor(parts: BeaconMemberParts) {
     this.#parts = parts;
@@ -75,6 +77,7 @@ export class BeaconMember {
     const committed = mine.hash !== `0x${"0".repeat(64)}` && mine.round === round;
     const key = (what: string) => `beacon:${what}:${session}:${round}`;
     if (phase !== "commit" && mine.bonded && mine.round < round) await this.#reclaim(session, mine.round);
+    await this.#slashMissing(session, round);
     if (phase === "commit" && !committed) {
       await tryCall(this.#parts, key("commit"), "CommitRevealBeacon", "commit", [
         session,
@@ -99,10 +102,31 @@ export class BeaconMember {
   /** Asks for the bond of a round that had too few members, when it does not serve in the present one. */
   async #reclaim(session: bigint, round: number): Promise<void> {
     const outcome = await this.#parts.contracts.CommitRevealBeacon.read.outcomeOf([session, round]);
-    if (outcome !== underfilled) return;
+    if (outcome !== outcomes.underfilled) return;
     await tryCall(this.#parts, `beacon:reclaim:${session}:${round}`, "CommitRevealBeacon", "reclaim", [
       session,
     ]);
+  }
+
+  /** Takes the bonds of those who did not reveal in a round that failed for it. */
+  async #slashMissing(session: bigint, present: number): Promise<void> {
+    const { CommitRevealBeacon } = this.#parts.contracts;
+    for (let round = 0; round < present; round++) {
+      const name = `${session}:${round}`;
+      if (this.#settled.has(name)) continue;
+      let bonds = 0;
+      if ((await CommitRevealBeacon.read.outcomeOf([session, round])) === outcomes.failed) {
+        for await (const operator of listOperators(this.#parts)) {
+          const theirs = await CommitRevealBeacon.read.commitmentOf([session, operator]);
+          if (!theirs.bonded || theirs.round !== round) continue;
+          bonds++;
+          const key = `beacon:slash:${name}:${operator}`;
+          if (!(await this.#isFirst(key))) continue;
+          await tryCall(this.#parts, key, "CommitRevealBeacon", "slashMissing", [session, operator]);
+        }
+      }
+      if (bonds === 0) this.#settled.add(name);
+    }
   }
 
   /** Whether this operator is among the first three in line: enough for the work to be done, few to pay in vain. */

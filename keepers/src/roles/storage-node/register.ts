@@ -1,5 +1,6 @@
-import { bytesToHex } from "viem";
+import { bytesToHex, type Hex, type TransactionReceipt } from "viem";
 import { addressOf, encodeCall } from "../../chain/contracts.ts";
+import { AssayError } from "../../core/errors.ts";
 import type { StorageWriter } from "../../storage/client/client.ts";
 
 export type RegisterParameters = {
@@ -14,40 +15,72 @@ export type RegisterParameters = {
 /** Bit of the storage role in an operator's role mask. */
 const storageRole = 1;
 
+/** Whoever needs more attempts than that shares its account with another keeper that undoes them. */
+const mostAttempts = 1000;
+
 /**
  * Brings an operator to the state that a storage node needs: registered with this identity and with at least this much
  * stake. What is so already is left alone.
  */
 export async function registerStorageOperator(
-  { account, contracts, deployment, queue }: StorageWriter,
+  client: StorageWriter,
   { peerId, endpoint, stake }: RegisterParameters,
 ): Promise<void> {
-  const operator = account.address;
-  const known = await contracts.Staking.read.operatorOf([operator]);
-  const identity = bytesToHex(peerId);
-  const name = `${identity}:${endpoint}`;
-  if (!known.active) {
-    const call = encodeCall(deployment, "Staking", "register", [storageRole, identity, endpoint]);
-    await queue.send({ ...call, key: `register:${name}`, description: "registering the operator" });
-  } else {
-    const [knownPeer, knownEndpoint] = await contracts.Staking.read.identityOf([operator]);
-    if (knownPeer !== identity || knownEndpoint !== endpoint || (known.roles & storageRole) === 0) {
-      const call = encodeCall(deployment, "Staking", "update", [
-        known.roles | storageRole,
-        identity,
-        endpoint,
-      ]);
-      // The same identity may come back after another one: the block tells the two intents apart.
-      const key = `update:${name}:${knownPeer}:${knownEndpoint}`;
-      await queue.send({ ...call, key, description: "updating the operator's identity" });
-    }
+  await announce(client, bytesToHex(peerId), endpoint);
+  await fillStake(client, stake);
+}
+
+type ReadAt = { blockNumber?: bigint };
+
+/** A place to read from that has a transaction behind it: an endpoint that lags would have it done twice. */
+async function stateAfter({ chain }: StorageWriter, { blockNumber }: TransactionReceipt): Promise<ReadAt> {
+  const head = await chain.public.getBlockNumber();
+  return { blockNumber: head > blockNumber ? head : blockNumber };
+}
+
+async function announce(client: StorageWriter, peerId: Hex, endpoint: string): Promise<void> {
+  const { account, contracts, deployment, queue } = client;
+  let at: ReadAt = {};
+  const name = `${peerId}:${endpoint}`;
+  // A state that comes back, an address that was left before, finds the transaction that changed it last time: the next
+  // attempt has a name of its own.
+  for (let attempt = 0; attempt < mostAttempts; attempt++) {
+    const { active, roles } = await contracts.Staking.read.operatorOf([account.address], at);
+    const [knownPeer, knownEndpoint] = await contracts.Staking.read.identityOf([account.address], at);
+    const isKnown = knownPeer === peerId && knownEndpoint === endpoint && (roles & storageRole) !== 0;
+    if (active && isKnown) return;
+    const [what, call] = active
+      ? ([
+          "updating",
+          encodeCall(deployment, "Staking", "update", [roles | storageRole, peerId, endpoint]),
+        ] as const)
+      : ([
+          "registering",
+          encodeCall(deployment, "Staking", "register", [storageRole, peerId, endpoint]),
+        ] as const);
+    const key = `${what}:${name}:${roles}:${attempt}`;
+    at = await stateAfter(client, await queue.send({ ...call, key, description: `${what} the operator` }));
   }
-  const missing = stake - known.stake;
-  if (missing <= 0n) return;
-  const key = `stake:${known.stake}:${missing}`;
+  throw new AssayError(`the chain does not keep the identity of ${account.address}`, {
+    next: "make sure that no other keeper uses this account",
+  });
+}
+
+async function fillStake(client: StorageWriter, stake: bigint): Promise<void> {
+  const { account, contracts, deployment, queue } = client;
+  let at: ReadAt = {};
   const staking = addressOf(deployment, "Staking");
-  const approve = encodeCall(deployment, "AssayToken", "approve", [staking, missing]);
-  await queue.send({ ...approve, key: `approve-${key}`, description: "approving the stake" });
-  const call = encodeCall(deployment, "Staking", "stake", [missing]);
-  await queue.send({ ...call, key, description: "staking" });
+  for (let attempt = 0; attempt < mostAttempts; attempt++) {
+    const { stake: staked } = await contracts.Staking.read.operatorOf([account.address], at);
+    if (staked >= stake) return;
+    const missing = stake - staked;
+    const key = `stake:${staked}:${missing}:${attempt}`;
+    const approve = encodeCall(deployment, "AssayToken", "approve", [staking, missing]);
+    await queue.send({ ...approve, key: `approve-${key}`, description: "approving the stake" });
+    const call = encodeCall(deployment, "Staking", "stake", [missing]);
+    at = await stateAfter(client, await queue.send({ ...call, key, description: "staking" }));
+  }
+  throw new AssayError(`the stake of ${account.address} shrinks as fast as it is filled up`, {
+    next: "look at what it is slashed for, then start the keeper again",
+  });
 }
