@@ -15,7 +15,7 @@ export const drandBeaconAbi = parseAbi([
   "function request() returns (uint256 requestId)",
   "function requestCount() view returns (uint256)",
   "function requestOf(uint256 requestId) view returns ((uint64 round, uint64 readyAt))",
-  "function requestsOf(uint64 round) view returns (uint256[])",
+  "function requestsOf(uint64 round) view returns (uint256[] requestIds)",
   "function roundAfter(uint64 timestamp) view returns (uint64)",
   "function roundOf(uint64 round) view returns (bytes32 randomness, uint64 submittedAt)",
   "function seedOf(uint256 requestId) view returns (bytes32 seed, uint64 readyAt)",

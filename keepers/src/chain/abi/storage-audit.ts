@@ -52,6 +52,7 @@ export const storageAuditAbi = parseAbi([
   "error NotHeld(bytes32 bundleId)",
   "error NotTimely(bytes32 dutyId, uint32 epoch, uint64 from, uint64 until)",
   "error OutOfBounds(bytes32 parameter, uint256 value, uint256 low, uint256 high)",
+  "error SafeCastOverflowedUintDowncast(uint8 bits, uint256 value)",
   "error TimeoutAlreadyCalled(bytes32 dutyId, uint32 epoch)",
   "error WindowClosed(bytes32 dutyId, uint32 epoch, uint64 closesAt, uint64 graceEnds)",
   "error WrongCells(bytes32 coverId)",
