@@ -4,7 +4,7 @@ import { datasetRegistryAbi } from "../keepers/src/chain/abi/dataset-registry.ts
 import type { Report } from "./measure.ts";
 
 /** Gas of the code that is deployed, as test/contracts/gas.test.ts measures and checks it. */
-const gas = JSON.parse(readFileSync(new URL("../snapshots/gas.json", import.meta.url), "utf8")) as Record<
+const gas = JSON.parse(readFileSync(new URL("../test/snapshots/gas.json", import.meta.url), "utf8")) as Record<
   string,
   number
 >;
@@ -27,7 +27,7 @@ const ethStorageProof = 372_882;
 
 function need(name: string): number {
   const value = gas[name];
-  if (value === undefined) throw new Error(`snapshots/gas.json has no entry "${name}"`);
+  if (value === undefined) throw new Error(`test/snapshots/gas.json has no entry "${name}"`);
   return value;
 }
 
