@@ -4,10 +4,9 @@ import { datasetRegistryAbi } from "../keepers/src/chain/abi/dataset-registry.ts
 import type { Report } from "./measure.ts";
 
 /** Gas of the code that is deployed, as test/contracts/gas.test.ts measures and checks it. */
-const gas = JSON.parse(readFileSync(new URL("../test/snapshots/gas.json", import.meta.url), "utf8")) as Record<
-  string,
-  number
->;
+const gas = JSON.parse(
+  readFileSync(new URL("../test/snapshots/gas.json", import.meta.url), "utf8"),
+) as Record<string, number>;
 
 /**
  * Prices the cost table is stated at: what a user can compare with today's. All three networks post their data as
