@@ -7,6 +7,7 @@ import { CommitPool } from "../../storage/commit-pool.ts";
 import { ProcessProver } from "../../storage/prover/process-prover.ts";
 import { openCircuits } from "../circuits.ts";
 import type { CommandContext } from "../context.ts";
+import { readStorage } from "../storage.ts";
 import { untilInterrupted } from "../until.ts";
 
 export type KeeperOptions = {
@@ -17,6 +18,8 @@ export type KeeperOptions = {
   stake?: bigint;
   circuits?: string;
   drandRelay?: string[];
+  storage?: string;
+  coverFrom?: number;
   metricsPort?: number;
 };
 
@@ -46,6 +49,8 @@ export async function keeper(context: CommandContext, options: KeeperOptions): P
     commit: (bytes) => pool.commit(bytes),
     log: telemetry.log,
     drandRelays: options.drandRelay,
+    coverFrom: options.coverFrom,
+    ...(options.storage === undefined ? {} : readStorage(context.path(options.storage), process.env)),
   });
   context.onClose(() => node.stop());
   if (options.stake !== undefined) {

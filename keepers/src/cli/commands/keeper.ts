@@ -10,6 +10,15 @@ export function keeperCommand(program: Command, register: Register): void {
     .option("--data <folder>", "the keeper's data; by default a folder in --home")
     .option("--listen <multiaddr...>", "where to listen for other keepers", ["/ip4/0.0.0.0/tcp/4701"])
     .option("--announce <multiaddr...>", "what to tell others, when that differs")
+    .option(
+      "--storage <file>",
+      "JSON file that says where bundles are kept (docs/guides/storage-node.md); IPFS blocks in the data folder by default",
+    )
+    .option(
+      "--cover-from <count>",
+      "answer for all bundles with one proof as soon as there are this many",
+      natural(1, 64),
+    )
     .option("--capacity <GiB>", "space for bundles", gibibytes, 100 * 2 ** 30)
     .option(
       "--stake <tokens>",

@@ -12,7 +12,7 @@ import { createTransactionQueue } from "../../chain/transactions/queue.ts";
 import { transactionSchema } from "../../chain/transactions/store.ts";
 import type { BundleCommitment } from "../../core/merkle/bundle-commitment.ts";
 import type { BlobStore } from "../../storage/backends/backend.ts";
-import { openBackend, type StorageConfig } from "../../storage/backends/open.ts";
+import { type BackendResources, openBackend, type StorageConfig } from "../../storage/backends/open.ts";
 import { createStorageClient, type StorageWriter } from "../../storage/client/client.ts";
 import type { Prover } from "../../storage/prover/prover.ts";
 import { openState, type State } from "../../storage/state/state.ts";
@@ -47,6 +47,8 @@ export type StorageNodeOptions = {
   announce?: string[];
   /** Where bundles are kept; IPFS blocks in the data folder by default. */
   storage?: StorageConfig;
+  /** Secrets that the store asks for. */
+  storageSecrets?: Omit<BackendResources, "host">;
   /** Bytes of bundles this node is willing to keep. */
   capacity: number;
   prover: Prover;
@@ -116,7 +118,7 @@ export class StorageNode {
     });
     const store = await openBackend(
       options.storage ?? { kind: "helia", directory: join(dataDirectory, "blobs") },
-      { host },
+      { ...options.storageSecrets, host },
     );
     const contracts = connectContracts(chain.public, deployment);
     const queue = createTransactionQueue({
