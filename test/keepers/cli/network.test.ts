@@ -104,12 +104,12 @@ describe("assay on a network", () => {
   });
 
   it("restores a bundle that its holder gave up", async () => {
-    const { datasetId, placed } = await json<{ datasetId: string; placed: { operator: string }[] }>([
-      ...put,
-      "--name",
-      "lost",
-    ]);
-    const holder = network.nodes.find(({ operator }) => operator === placed[1]!.operator)!;
+    const { datasetId, placed } = await json<{
+      datasetId: string;
+      placed: { bundleIndex: number; operator: string }[];
+    }>([...put, "--name", "lost"]);
+    const lostFrom = placed.find(({ bundleIndex }) => bundleIndex === 1)!.operator;
+    const holder = network.nodes.find(({ operator }) => operator === lostFrom)!;
     const { contracts, deployment } = holder.writer;
     const { encodeCall } = await import("../../../keepers/src/chain/contracts.ts");
     const id = await contracts.BundleRegistry.read.bundleIdOf([datasetId as `0x${string}`, 1]);
