@@ -41,13 +41,13 @@ contract BundleRegistryTest is StorageFixture {
         enlist("a", STAKE);
         enlist("b", STAKE);
         IBundleRegistry.SignedReceipt[] memory list = new IBundleRegistry.SignedReceipt[](2);
-        list[0] = signReceipt(made, 0, "a", uint64(block.timestamp) + 1 days);
-        list[1] = signReceipt(made, 1, "b", uint64(block.timestamp) + 1 days);
+        list[0] = signReceipt(made, 0, "a", time() + 1 days);
+        list[1] = signReceipt(made, 1, "b", time() + 1 days);
         list[1].signature = list[0].signature;
         vm.expectPartialRevert(IBundleRegistry.WrongSignature.selector);
         bundles.place(list);
         vm.assertEq(bundles.holdingOf(bundleOf(made, 0)).operator, address(0), "nothing placed");
-        list[1] = signReceipt(made, 1, "b", uint64(block.timestamp) + 1 days);
+        list[1] = signReceipt(made, 1, "b", time() + 1 days);
         bundles.place(list);
         vm.assertEq(datasets.datasetOf(made.id).held, 2, "held");
     }
@@ -57,9 +57,9 @@ contract BundleRegistryTest is StorageFixture {
         enlist("a", 2 * STAKE);
         enlist("b", STAKE);
         IBundleRegistry.SignedReceipt[] memory list = new IBundleRegistry.SignedReceipt[](3);
-        list[0] = signReceipt(made, 0, "a", uint64(block.timestamp) + 1 days);
-        list[1] = signReceipt(other, 0, "a", uint64(block.timestamp) + 1 days);
-        list[2] = signReceipt(other, 2, "b", uint64(block.timestamp) + 1 days);
+        list[0] = signReceipt(made, 0, "a", time() + 1 days);
+        list[1] = signReceipt(other, 0, "a", time() + 1 days);
+        list[2] = signReceipt(other, 2, "b", time() + 1 days);
         bundles.place(list);
         vm.assertEq(datasets.datasetOf(made.id).held, 1, "first");
         vm.assertEq(datasets.datasetOf(other.id).held, 2, "second");
@@ -154,32 +154,23 @@ contract BundleRegistryTest is StorageFixture {
     function test_place_anotherBundleOfTheSameSegmentIsRefused() public {
         enlist("a", 5 * STAKE);
         place(made, 0, "a");
-        _expectPlace(
-            IBundleRegistry.SegmentTaken.selector,
-            signReceipt(made, 1, "a", uint64(block.timestamp) + 1 days)
-        );
+        _expectPlace(IBundleRegistry.SegmentTaken.selector, signReceipt(made, 1, "a", time() + 1 days));
         IDatasetRegistry.Shape memory shape = smallShape(3);
         shape.objectCount = 8;
         Anchored memory two = anchorShape(shape, 3);
         place(two, 0, "a");
         place(two, 3, "a");
-        _expectPlace(
-            IBundleRegistry.SegmentTaken.selector,
-            signReceipt(two, 5, "a", uint64(block.timestamp) + 1 days)
-        );
+        _expectPlace(IBundleRegistry.SegmentTaken.selector, signReceipt(two, 5, "a", time() + 1 days));
     }
 
     function test_place_onAHeldBundleIsRefused() public {
         enlistAndPlace(made, 0, "a");
         enlist("b", STAKE);
-        _expectPlace(
-            IBundleRegistry.AlreadyHeld.selector,
-            signReceipt(made, 0, "b", uint64(block.timestamp) + 1 days)
-        );
+        _expectPlace(IBundleRegistry.AlreadyHeld.selector, signReceipt(made, 0, "b", time() + 1 days));
     }
 
     function test_place_operatorsThatAreNotEligibleAreRefused() public {
-        uint64 later = uint64(block.timestamp) + 1 days;
+        uint64 later = time() + 1 days;
         _expectPlace(IBundleRegistry.NotEligible.selector, signReceipt(made, 0, "nobody", later));
         enlist("poor", STAKE - 1);
         _expectPlace(IBundleRegistry.NotEligible.selector, signReceipt(made, 0, "poor", later));
@@ -194,17 +185,14 @@ contract BundleRegistryTest is StorageFixture {
     function test_place_onlyWhileAPaidEpochIsLeft() public {
         enlist("a", STAKE);
         toEpoch(20);
-        uint64 later = uint64(block.timestamp) + 1 days;
+        uint64 later = time() + 1 days;
         _expectPlace(IBundleRegistry.NothingToHold.selector, signReceipt(made, 0, "a", later));
         toEpoch(19);
         place(made, 0, "a");
         vm.prank(address(fraud));
         datasets.markFraudulent(made.id, owner);
         enlist("b", STAKE);
-        _expectPlace(
-            IBundleRegistry.NothingToHold.selector,
-            signReceipt(made, 1, "b", uint64(block.timestamp) + 1 days)
-        );
+        _expectPlace(IBundleRegistry.NothingToHold.selector, signReceipt(made, 1, "b", time() + 1 days));
     }
 
     function test_policy_decidesForDatasetsAnchoredUnderItAndForNoOthers() public {
@@ -216,7 +204,7 @@ contract BundleRegistryTest is StorageFixture {
         Anchored memory governed = anchorSmall(3, 5);
         _expectPlace(
             IBundleRegistry.RefusedByPolicy.selector,
-            signReceipt(governed, 0, "a", uint64(block.timestamp) + 1 days)
+            signReceipt(governed, 0, "a", time() + 1 days)
         );
         place(governed, 0, "b");
         place(made, 0, "a");
@@ -368,10 +356,7 @@ contract BundleRegistryTest is StorageFixture {
         bytes32 id = enlistAndPlace(made, 0, "a");
         enlist("b", STAKE);
         bundles.pause();
-        _expectPlace(
-            Pausable.EnforcedPause.selector,
-            signReceipt(made, 1, "b", uint64(block.timestamp) + 1 days)
-        );
+        _expectPlace(Pausable.EnforcedPause.selector, signReceipt(made, 1, "b", time() + 1 days));
         vm.expectRevert(Pausable.EnforcedPause.selector);
         bundles.registerCover(_ids, 1, proofOf(REGISTRATION, new uint256[](0)));
         vm.prank(actor("a"));

@@ -278,13 +278,22 @@ abstract contract StorageFixture is MiniTest {
         bundles.place(list);
     }
 
+    /// @dev The present time, read through a call: via-IR may move `block.timestamp` across a warp.
+    function time() internal view returns (uint64) {
+        return this.blockTime();
+    }
+
+    function blockTime() external view returns (uint64) {
+        return uint64(block.timestamp);
+    }
+
     /// @dev Places bundle `index` with `name`, under a receipt signed now with the longest validity.
     function place(
         Anchored memory made,
         uint256 index,
         string memory name
     ) internal returns (bytes32 bundleId) {
-        placeSigned(signReceipt(made, index, name, uint64(block.timestamp) + 1 days));
+        placeSigned(signReceipt(made, index, name, time() + 1 days));
         return bundleOf(made, index);
     }
 

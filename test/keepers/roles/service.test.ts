@@ -391,7 +391,7 @@ describe("the storage service", () => {
       await assert.rejects(commitTo(service, { poseidonRoot }), refused("refused", /not the roots/));
       await assert.rejects(commitTo(service, { transportRoot }), refused("refused", /not the roots/));
       await assert.rejects(
-        commitTo(service, { validUntil: (now + day + 1n).toString() }),
+        commitTo(service, { validUntil: (now + day + 601n).toString() }),
         refused("refused", /until \d+ at most/),
       );
       await assert.rejects(commitTo(service, { bundleIndex: 3 }), BlobNotFoundError);

@@ -52,6 +52,8 @@ export type ServiceParts = {
 
 /** A receipt is good for this long at most, in seconds: the registry accepts no longer ones. */
 const receiptLifetime = 24n * 3600n;
+/** The asking client may have seen a later block than this node. */
+const clockSlack = 600n;
 
 /** Real milliseconds after which an upload that nobody goes on with gives its space back. */
 const uploadPatience = 3600_000;
@@ -153,7 +155,7 @@ export class StorageService implements ShardService {
       throw new RefusalError("refused", "these are not the roots of the bytes that are here");
     }
     const asked = BigInt(request.validUntil);
-    const latest = (await this.#parts.chainTime()) + receiptLifetime;
+    const latest = (await this.#parts.chainTime()) + receiptLifetime + clockSlack;
     if (asked > latest) throw new RefusalError("refused", `a receipt is good until ${latest} at most`);
     // The bytes stay for as long as somebody may bring the receipt on chain.
     this.#parts.shelf.keepUntil(bundle.bundleId, asked);

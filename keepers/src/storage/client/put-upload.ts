@@ -43,8 +43,12 @@ export type UploadedAll = {
   unplaced: number[];
 };
 
-/** A receipt must outlive the other uploads and the anchoring; the registry takes none that is good for over a day. */
-const receiptTerm = 12n * 3600n;
+/**
+ * Seconds. A receipt must outlive the other uploads and the anchoring; the registry takes none that is good for over a
+ * day. The whole day is used: an operator that gave a bundle of the segment up can only take one with a receipt that
+ * expires later than a day after it left.
+ */
+const receiptTerm = 24n * 3600n;
 const defaultParallel = 6;
 
 /**
@@ -98,6 +102,10 @@ async function offerTo(
   const { journal, datasetId, manifest, manifestBytes, manifestCid, signal } = parameters;
   const { bundleIndex, operator, validUntil, informed } = given;
   const { poseidonRoot, transportRoot } = manifest.bundles[bundleIndex]!;
+  const segment = BigInt(Math.floor(bundleIndex / manifest.n));
+  const floor = await client.contracts.BundleRegistry.read.receiptFloorOf([datasetId, segment, operator]);
+  // Who has just given up or lost a bundle of the segment is not the one to ask again.
+  if (floor > validUntil - receiptTerm) throw new Error("it left this segment less than a day ago");
   const shards = await client.peers.connect(operator, signal);
   const receipt = await uploadBundle(shards, {
     datasetId,
