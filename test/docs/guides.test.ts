@@ -143,4 +143,17 @@ describe("commands of the guides", { timeout: 900_000 }, () => {
         assert.ok(existsSync(join(folder, "digits-copy")), "nothing was fetched");
     });
   }
+
+  it("docs/guides/deployer.md: deploys to a node over JSON-RPC", async () => {
+    const { rpcUrl } = JSON.parse(readFileSync(join(folder, ".assay", "dev", "network.json"), "utf8")) as {
+      rpcUrl: string;
+    };
+    const [block] = blocksOf(read("docs/guides/deployer.md")).filter(({ info }) => info === "sh deploy");
+    const home = join(folder, "deployer");
+    // The guide's node listens at the usual port; this one does not.
+    const { code, stdout, stderr } = await run(`${block!.lines[0]} --url ${rpcUrl} --home ${home} --json`);
+    assert.equal(code, 0, stderr);
+    const { addresses } = JSON.parse(stdout) as { addresses: Record<string, string> };
+    assert.match(addresses.StorageAudit ?? "", /^0x[0-9a-fA-F]{40}$/);
+  });
 });
