@@ -56,7 +56,9 @@ function install() {
   const name = nodePackage();
   const command = "npm ci --no-audit --no-fund --loglevel=error";
   let result;
-  const options = { cwd: root, stdio: ["ignore", 2, 2], shell: windows };
+  // onnxruntime-node's own install script fetches CUDA libraries that nothing here uses; its CPU binaries come with it.
+  const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: "skip" };
+  const options = { cwd: root, stdio: ["ignore", 2, 2], shell: windows, env };
   if (isRecent(process.versions.node)) {
     result = spawnSync("npm", command.split(" ").slice(1), options);
   } else if (name !== undefined) {
