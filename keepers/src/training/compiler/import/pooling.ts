@@ -1,0 +1,64 @@
+import { type Window, windowPlaces } from "../graph.ts";
+import type { DataValue, ImportContext, NodeReader } from "./context.ts";
+import { readWindow } from "./window.ts";
+
+/** `MaxPool`, whose absent pixels never win. */
+export function importMaxPool(context: ImportContext, reader: NodeReader): DataValue {
+  if (reader.node.outputs.length > 1)
+    throw reader.unsupported("its indices are an output", "Use its values alone.");
+  return pool(context, reader, "maxPool");
+}
+
+/** `AveragePool`; absent pixels count as 0, so pads need count_include_pad = 1. */
+export function importAveragePool(context: ImportContext, reader: NodeReader): DataValue {
+  return pool(context, reader, "averagePool");
+}
+
+/** `GlobalAveragePool`: the average over each channel. */
+export function importGlobalAveragePool(context: ImportContext, reader: NodeReader): DataValue {
+  const { size } = context.image(reader, 0);
+  const window: Window = { kernel: [size[1], size[2]], stride: [1, 1], pads: [0, 0, 0, 0] };
+  return pool(context, reader, "averagePool", window);
+}
+
+function pool(
+  context: ImportContext,
+  reader: NodeReader,
+  kind: "maxPool" | "averagePool",
+  given?: Window,
+): DataValue {
+  const { value, size } = context.image(reader, 0);
+  const [channels, height, width] = size;
+  const window = given ?? readWindow(reader, [height, width]);
+  const [rows, columns] = windowPlaces([height, width], window);
+  const { kernel, stride, pads } = window;
+  const area = kernel[0] * kernel[1];
+  if (area > 255)
+    throw reader.unsupported(
+      `its window of ${kernel[0]} × ${kernel[1]} has more than 255 places`,
+      "Pool in two steps, for instance first 4 × 4 with stride 4.",
+    );
+  if (kind === "averagePool" && pads.some((pad) => pad > 0) && reader.int("count_include_pad", 0) !== 1)
+    throw reader.unsupported(
+      "it divides by fewer places at the edge (count_include_pad = 0)",
+      "Use count_include_pad=True, or no padding.",
+    );
+  if (reader.int("ceil_mode", 0) !== 0) {
+    const rest = [height, width].map(
+      (side, axis) => (side + pads[axis]! + pads[axis + 2]! - kernel[axis]!) % stride[axis]!,
+    );
+    if (rest.some((value) => value !== 0))
+      throw reader.unsupported(
+        "it has windows that leave the image (ceil_mode = 1)",
+        "Use ceil_mode=False, or pads.",
+      );
+  }
+  const op = context.push({
+    kind,
+    label: reader.label,
+    shape: [context.microBatch, rows, columns, channels],
+    x: value.op,
+    window,
+  });
+  return { op, shape: [context.microBatch, channels, rows, columns], image: undefined };
+}
