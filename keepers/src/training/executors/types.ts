@@ -35,6 +35,8 @@ export type ExecutorOptions = {
   readonly threads?: number;
   /** Graph optimisation of the engine, where it has one; the bits do not depend on it. */
   readonly optimization?: "all" | "basic" | "disabled";
+  /** Bytes of memory that the program may take by `estimateMemory`; no limit by default. */
+  readonly memoryLimit?: number;
 };
 
 /** One engine: `native` (onnxruntime-node), `wasm` (onnxruntime-web), `reference` (bigint). */

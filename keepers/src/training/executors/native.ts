@@ -1,0 +1,12 @@
+import { type Engine, ortExecutor } from "./ort.ts";
+import type { Executor } from "./types.ts";
+
+/** ONNX Runtime as a native library, on the CPU. */
+export const nativeEngine: Engine = {
+  name: "native",
+  provider: "cpu",
+  load: () => import("onnxruntime-node"),
+};
+
+/** The default engine. */
+export const nativeExecutor: Executor = ortExecutor(nativeEngine);
