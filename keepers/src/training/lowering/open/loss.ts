@@ -1,4 +1,4 @@
-import { expTables } from "../../../core/exact/tables.ts";
+import { T1, T2 } from "../../../core/exact/tables.ts";
 import { flags, type TapeNode } from "../../../core/exact/tape/types.ts";
 import {
   aligned,
@@ -39,8 +39,8 @@ export function lowerExp({ builder }: Lowering, node: TapeNode<"EXP">, inputs: r
   const f = low(tau, n, 16);
   const coarse = floorShift(f, 8);
   const product = builder.op("Mul", [
-    lookup([...expTables.t1], coarse),
-    lookup([...expTables.t2], low(f, coarse, 8)),
+    lookup([...T1], coarse),
+    lookup([...T2], low(f, coarse, 8)),
   ]);
   const scales = Array.from({ length: mostHalvings + 1 }, (_, i) => 2 ** -(i + productBits));
   const mantissas = builder.op("Floor", [builder.op("Mul", [product, lookup(scales, n)])]);
