@@ -160,6 +160,8 @@ export const modelCodec: protobuf.Type = protobuf.Root.fromJSON({
     Object.entries(schema).map(([name, fields]) => [
       name,
       {
+        // ONNX Runtime reads ONNX as proto2, where a value of 0 that is written differs from none.
+        edition: "proto2",
         fields: Object.fromEntries(
           Object.entries(fields).map(([field, [id, type, rule]]) => [
             field,
