@@ -52,6 +52,22 @@ export type GetResult = {
 /** Objects decoded at a time. */
 const objectsAtOnce = 1024;
 
+export type FetchParameters = Omit<GetParameters, "target">;
+
+/** A dataset of which k bundles of every segment are here. */
+export type FetchedDataset = {
+  dataset: KnownDataset;
+  proofs: ProofReport;
+  /** Bytes downloaded in this run. */
+  downloaded: number;
+  /** Bundles that could not be used; others took their place. */
+  replaced: BundleFailure[];
+  /** Objects `first` (included) to `end` (excluded), decoded, decrypted, each checked against its anchored hash. */
+  objects(first: number, end: number): AsyncGenerator<Uint8Array>;
+  /** Removes the bundles. Without it the next fetch of the dataset downloads nothing. */
+  remove(): Promise<void>;
+};
+
 /**
  * Fetches a dataset: verifies proofs, downloads exactly k bundles of each segment, checks each against its anchored
  * root, decodes, decrypts, checks every object against its anchored hash, and writes the records as files.
@@ -59,13 +75,28 @@ const objectsAtOnce = 1024;
  * that says which nodes failed and how; CannotWriteError, StagingError; WrongEncodingError when the owner cheated
  */
 export async function get(client: StorageClient, parameters: GetParameters): Promise<GetResult> {
-  const { datasetId, target, proofs = "chain", signal, onProgress } = parameters;
+  const { datasetId, target } = parameters;
   await assertFree(target);
+  const { dataset, objects, remove, ...fetched } = await fetchDataset(client, parameters);
+  const { objectCount, objectSize, format, name } = dataset.manifest;
+  const files = await writeRecords({ format, objectCount, objectSize, target, objects });
+  await remove();
+  return { datasetId, name, objectCount, target, files, ...fetched };
+}
+
+/**
+ * As {@link get}, but hands the objects over instead of writing them. Throws the same, except CannotWriteError; what is
+ * wrong with an object comes out when it is read.
+ */
+export async function fetchDataset(
+  client: StorageClient,
+  { datasetId, directory, proofs = "chain", secret, signal, onProgress }: FetchParameters,
+): Promise<FetchedDataset> {
   const dataset = await fetchManifest(client, await readAnchor(client, datasetId), signal);
-  const cipher = openDatasetKey(dataset.manifest, parameters.secret);
+  const cipher = openDatasetKey(dataset.manifest, secret);
   const holders = await readHolders(client, datasetId, allBundles(dataset.layout));
   const report = await checkProofs(client, { source: proofs, dataset, holders, signal, onProgress });
-  const stash = await BundleStash.open(join(parameters.directory, datasetId));
+  const stash = await BundleStash.open(join(directory, datasetId));
   const download = new Download(client, dataset, stash, { signal, onProgress });
   await download.run(bestFirst(holders, report));
   const decoding = {
@@ -74,25 +105,14 @@ export async function get(client: StorageClient, parameters: GetParameters): Pro
     cipher,
   };
   const hashes = await readHashes(dataset, decoding, download);
-  const { objectCount, objectSize, format, name } = dataset.manifest;
-  const files = await writeRecords({
-    format,
-    objectCount,
-    objectSize,
-    target,
+  return {
+    dataset,
+    proofs: report,
+    downloaded: download.bytes,
+    replaced: download.failures,
     objects: (first, end) =>
       decodeRange({ dataset, decoding, download, hashes, onProgress, signal }, first, end),
-  });
-  await stash.remove();
-  return {
-    datasetId,
-    name,
-    objectCount,
-    target,
-    files,
-    downloaded: download.bytes,
-    proofs: report,
-    replaced: download.failures,
+    remove: () => stash.remove(),
   };
 }
 
