@@ -1,12 +1,30 @@
 import { BadInputError } from "../../core/errors.ts";
+import { log2Exact } from "../../core/exact/format.ts";
 import type { Program } from "../../core/exact/tape/types.ts";
 import { elementCount } from "../onnx/types.ts";
+import { checkMemory } from "./memory.ts";
 import type { ExecutorOptions, StepInput } from "./types.ts";
 
 /** Checks of what engines are given, alike for all of them. */
 
 const encodingBytes = [1, 1, 2, 4] as const;
 const leastInt32 = -(2 ** 31);
+const mostMicroBatches = 2 ** 20;
+
+/** @throws BadInputError for options that no engine takes, ModelTooLargeError for a program above the memory limit. */
+export function checkOptions(program: Program, options: ExecutorOptions): void {
+  const { objectBytes, microBatches, threads = 1 } = options;
+  if (!Number.isInteger(objectBytes) || objectBytes < 1) {
+    throw new BadInputError(`objects of ${objectBytes} bytes do not exist`);
+  }
+  if (log2Exact(microBatches) === undefined || microBatches < 1 || microBatches > mostMicroBatches) {
+    throw new BadInputError(`${microBatches} micro-batches: their number must be a power of two up to 2^20`);
+  }
+  if (!Number.isInteger(threads) || threads < 1) {
+    throw new BadInputError(`an engine cannot run on ${threads} threads`);
+  }
+  checkMemory(program, options);
+}
 
 /** @throws BadInputError unless the arrays fit the program's slots and every value lies within ±(2^31 − 1). */
 export function checkState(program: Program, state: readonly Int32Array[]): void {

@@ -20,7 +20,10 @@ export async function openTraining(
     lowerOpen(program, { objectBytes: options.objectBytes, nodes }),
     options,
   );
-  const update = await openGraph(engine, lowerUpdate(program, options), options);
+  const update = await openGraph(engine, lowerUpdate(program, options), options).catch(async (error) => {
+    await steps.close();
+    throw error;
+  });
   let state: Tensor[] | undefined;
   let running = false;
 

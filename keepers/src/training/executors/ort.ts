@@ -1,12 +1,12 @@
 import type { InferenceSession, Tensor } from "onnxruntime-node";
+import { exitCode } from "../../core/errors.ts";
 import type { Layout, Program, Tensor as TapeTensor } from "../../core/exact/tape/types.ts";
 import { lowerOpen, openNames } from "../lowering/open/lower-open.ts";
 import { type BorderArray, tensorFromBorder } from "../lowering/open/read-tensors.ts";
 import type { OnnxModel } from "../onnx/types.ts";
 import { writeOnnx } from "../onnx/write.ts";
-import { checkObjects, checkState } from "./check.ts";
+import { checkObjects, checkOptions, checkState } from "./check.ts";
 import { EngineError } from "./errors.ts";
-import { checkMemory } from "./memory.ts";
 import { openTraining } from "./ort-training.ts";
 import type { Executor, ExecutorOptions } from "./types.ts";
 
@@ -45,8 +45,14 @@ export async function openGraph(
   { threads = 1, optimization = "all" }: SessionOptions,
 ): Promise<GraphSession> {
   const bytes = writeOnnx(model);
+  const runtime = await engine.load(threads).catch((cause: unknown) => {
+    throw new EngineError(engine.name, "ONNX Runtime could not be loaded", {
+      cause,
+      next: "Use another engine.",
+      exitCode: exitCode.unavailable,
+    });
+  });
   try {
-    const runtime = await engine.load(threads);
     const session = await runtime.InferenceSession.create(bytes, {
       executionProviders: [engine.provider],
       executionMode: "sequential",
@@ -108,7 +114,7 @@ export function ortExecutor(engine: Engine): Executor {
   return {
     name: engine.name,
     async open(program, options) {
-      checkMemory(program, options);
+      checkOptions(program, options);
       return openTraining(engine, program, options);
     },
     async trace(program, state, objects, options) {
@@ -136,7 +142,7 @@ function check(
   objects: Uint8Array,
   options: ExecutorOptions,
 ): void {
-  checkMemory(program, options);
+  checkOptions(program, options);
   checkState(program, state);
   checkObjects(program, objects, options.objectBytes, 1);
 }

@@ -1,8 +1,7 @@
 import { runMicroBatch, runStep } from "../../core/exact/ops/step.ts";
 import type { Program, Tensor } from "../../core/exact/tape/types.ts";
-import { checkObjects, checkState, checkStep } from "./check.ts";
+import { checkObjects, checkOptions, checkState, checkStep } from "./check.ts";
 import { EngineError } from "./errors.ts";
-import { checkMemory } from "./memory.ts";
 import type { Executor, ExecutorOptions, StepOutput } from "./types.ts";
 
 const name = "reference";
@@ -11,7 +10,7 @@ const name = "reference";
 export const referenceExecutor: Executor = {
   name,
   async open(program, options) {
-    checkMemory(program, options);
+    checkOptions(program, options);
     let state: readonly Int32Array[] | undefined;
     const current = () => {
       if (state === undefined) throw new EngineError(name, "no state was set");
@@ -45,9 +44,11 @@ export const referenceExecutor: Executor = {
     };
   },
   async trace(program, state, objects, options) {
+    checkOptions(program, options);
     return [...microBatch(program, state, objects, options)];
   },
   async predict(program, state, objects, options) {
+    checkOptions(program, options);
     const [tape, ...others] = program.tapes;
     const forward: Program = { ...program, tapes: [tape.slice(0, program.witness + 1), ...others] };
     return microBatch(forward, state, objects, options).at(-1)!;
@@ -61,7 +62,6 @@ function microBatch(
   options: ExecutorOptions,
 ): readonly Tensor[] {
   const { objectBytes } = options;
-  checkMemory(program, options);
   checkState(program, state);
   checkObjects(program, objects, objectBytes, 1);
   return runMicroBatch({ program, state, objects, objectBytes, learningRate: 0 }, 0).tensors;
