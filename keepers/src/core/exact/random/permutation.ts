@@ -1,0 +1,58 @@
+import { BadInputError } from "../../errors.ts";
+import { philoxInto, randomKey, type Seed } from "./philox.ts";
+
+export type PermutationParameters = {
+  seed: Seed;
+  /** What the permutation is for: `randomDomains`. */
+  domain: number;
+  /** Unsigned 32-bit: one permutation for every round (epoch) of a seed. */
+  round: number;
+  /** N, 1 to 2^32. */
+  size: number;
+};
+
+const feistelRounds = 8;
+
+/**
+ * A keyed permutation of [0, N) that is evaluated point by point: a Feistel network over a·b ≥ N with cycle walking
+ * (`docs/exact-ops.md`, section 3; Black and Rogaway, "Ciphers with arbitrary finite domains", CT-RSA 2002).
+ *
+ * @returns x ↦ π(x); it throws a RangeError outside [0, N)
+ * @throws BadInputError for a size outside 1 to 2^32 or a seed that does not have 32 bytes.
+ */
+export function permutation({ seed, domain, round, size }: PermutationParameters): (x: number) => number {
+  if (!Number.isInteger(size) || size < 1 || size > 2 ** 32) {
+    throw new BadInputError(`A permutation has 1 to 2^32 places, not ${size}.`);
+  }
+  const [key0, key1] = randomKey(seed, domain);
+  const width = ceilSqrt(size);
+  const height = Math.ceil(size / width);
+  const block = new Uint32Array(4);
+  /** ⌊r0(y)·range / 2^32⌋; the product is below 2^48. */
+  const draw = (y: number, j: number, range: number): number => {
+    philoxInto(block, key0, key1, y, j, round, 0);
+    return Math.floor((block[0]! * range) / 2 ** 32);
+  };
+  return (x) => {
+    if (!Number.isInteger(x) || x < 0 || x >= size) throw new RangeError(`${x} is not in [0, ${size})`);
+    let at = x;
+    do {
+      let left = at % width;
+      let right = Math.floor(at / width);
+      for (let j = 0; j < feistelRounds; j += 2) {
+        left = (left + draw(right, j, width)) % width;
+        right = (right + draw(left, j + 1, height)) % height;
+      }
+      at = left + width * right;
+    } while (at >= size);
+    return at;
+  };
+}
+
+/** ⌈√n⌉ of an integer up to 2^32: the float64 root is corrected by exact squares. */
+function ceilSqrt(n: number): number {
+  let root = Math.ceil(Math.sqrt(n));
+  while ((root - 1) * (root - 1) >= n) root--;
+  while (root * root < n) root++;
+  return root;
+}
