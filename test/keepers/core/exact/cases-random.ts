@@ -62,7 +62,20 @@ export function tensorOf(random: Random, layout: Layout, exponent: number, most?
   const [least, largest] = limits[layout.dtype];
   const high = Math.min(largest, most ?? largest);
   const low = Math.max(least, most === undefined ? least : -most);
-  const mode = random.pick(["any", "any", "any", "small", "extreme", "sparse", "zero"]);
+  const mode = random.pick([
+    "any",
+    "any",
+    "any",
+    "any",
+    "any",
+    "any",
+    "small",
+    "small",
+    "extreme",
+    "extreme",
+    "sparse",
+    "zero",
+  ]);
   const mantissas = newMantissas(layout);
   for (let i = 0; i < elementCount(layout); i++) {
     if (mode === "any") mantissas[i] = random.int(low, high);
@@ -75,11 +88,11 @@ export function tensorOf(random: Random, layout: Layout, exponent: number, most?
 
 /** Exponents as they occur, and some far out: around ±100, at the floor −512 and above it. */
 export function anyExponent(random: Random): number {
-  const mode = random.int(0, 9);
-  if (mode < 6) return random.int(-22, 3);
-  if (mode === 6) return random.int(-104, -96);
-  if (mode === 7) return random.int(96, 104);
-  if (mode === 8) return random.int(-512, -500);
+  const mode = random.int(0, 15);
+  if (mode < 12) return random.int(-22, 3);
+  if (mode === 12) return random.int(-104, -96);
+  if (mode === 13) return random.int(96, 104);
+  if (mode === 14) return random.int(-512, -500);
   return random.int(-300, 300);
 }
 
