@@ -96,9 +96,14 @@ export class ImportContext {
     return this.ops.length - 1;
   }
 
-  /** How many nodes, or outputs of the graph, read a value. */
+  /** How many nodes, or outputs of the graph, read what has this name. */
   reads(name: string): number {
     return this.#reads.get(name) ?? 0;
+  }
+
+  /** Whether one node alone reads the value of an operation, under whatever names nodes without effect gave it. */
+  isReadOnce(op: number): boolean {
+    return [...this.#data].every(([name, value]) => value.op !== op || this.reads(name) === 1);
   }
 
   bindData(name: string, value: DataValue): void {

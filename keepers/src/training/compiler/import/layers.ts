@@ -96,13 +96,12 @@ export function importAdd(context: ImportContext, reader: NodeReader): DataValue
 }
 
 function addBias(context: ImportContext, reader: NodeReader, parameterAt: number): DataValue {
-  const name = reader.input(1 - parameterAt);
   const x = context.data(reader, 1 - parameterAt);
   const layer = context.ops[x.op]!;
   if (
     (layer.kind !== "linear" && layer.kind !== "conv") ||
     layer.bias !== undefined ||
-    context.reads(name!) !== 1
+    !context.isReadOnce(x.op)
   )
     throw reader.unsupported(
       "it adds a parameter to something else than the output of a MatMul, Gemm or Conv without bias",
