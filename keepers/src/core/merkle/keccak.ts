@@ -122,6 +122,12 @@ export function prefixedHash(
   return target;
 }
 
+/** keccak256 of 1 to 65,000 bytes as they are. */
+export function plainHash(bytes: Uint8Array, target?: Uint8Array): Uint8Array {
+  if (bytes.length === 0) throw new RangeError("no bytes to hash");
+  return prefixedHash(bytes[0]!, bytes.subarray(1), undefined, target);
+}
+
 /** H(0x00 ‖ bytes): the leaf of every keccak tree. */
 export function leafHash(bytes: Uint8Array, target?: Uint8Array): Uint8Array {
   return prefixedHash(0x00, bytes, undefined, target);
