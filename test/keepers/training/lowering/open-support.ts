@@ -1,107 +1,85 @@
 import type { Tensor as OrtTensor } from "onnxruntime-node";
-import type {
-  Layout,
-  MantissaBits,
-  TapeNode,
-  Tensor,
-} from "../../../../keepers/src/core/exact/tape/types.ts";
-import type { Engine, Feeds } from "../../../../keepers/src/training/executors/ort.ts";
-import { openGraph, tapeTensors } from "../../../../keepers/src/training/executors/ort.ts";
-import type { ExecutorOptions } from "../../../../keepers/src/training/executors/types.ts";
+import type { Dtype, Tensor } from "../../../../keepers/src/core/exact/tape/types.ts";
+import {
+  type Engine,
+  type Feeds,
+  openGraph,
+  type SessionOptions,
+  tapeTensors,
+} from "../../../../keepers/src/training/executors/ort.ts";
 import { cast } from "../../../../keepers/src/training/lowering/open/arithmetic.ts";
 import { lowerNode } from "../../../../keepers/src/training/lowering/open/lower-node.ts";
 import { borderDtypes, putOut } from "../../../../keepers/src/training/lowering/open/lower-open.ts";
 import type { Value } from "../../../../keepers/src/training/lowering/open/lowering.ts";
 import { GraphBuilder } from "../../../../keepers/src/training/onnx/builder.ts";
+import type { OnnxDtype } from "../../../../keepers/src/training/onnx/types.ts";
+import type { OperationCase } from "../../core/exact/cases.ts";
 
-/** One node with its inputs, as a graph of its own inside a common one. */
-export type NodeCase = {
-  readonly bits: MantissaBits;
-  readonly microBatch: number;
-  readonly microBatches: number;
-  readonly learningRate: number;
-  readonly node: TapeNode;
-  readonly inputs: readonly Tensor[];
-  /** INPUT: N whole objects. */
-  readonly objects?: Uint8Array;
-  /** LOAD: the slot's tensor; ACCUMULATE: one gradient per micro-batch. */
-  readonly slots?: readonly Tensor[];
+const exponentsIn = "exponents:in";
+
+/** Mantissas as a graph takes them. */
+const borderArrays: { readonly [D in Dtype]: (mantissas: Tensor["mantissas"]) => OrtTensor["data"] } = {
+  I8: (mantissas) => Int8Array.from(mantissas),
+  I16: (mantissas) => Int16Array.from(mantissas),
+  I32: (mantissas) => Int32Array.from(mantissas),
+  I64: (mantissas) => BigInt64Array.from([...mantissas], BigInt),
+  U8: (mantissas) => Uint8Array.from(mantissas),
+  U32: (mantissas) => Uint32Array.from(mantissas),
 };
 
-export type CaseOptions = Pick<ExecutorOptions, "threads" | "optimization">;
-
-/** Lowers all cases into one graph and runs it once. */
+/** Lowers every case by itself, all of them into one graph, and runs it once: opening a graph takes longest. */
 export async function runCases(
   engine: Engine,
-  cases: readonly NodeCase[],
-  options: CaseOptions = {},
+  cases: readonly OperationCase[],
+  options: SessionOptions = {},
 ): Promise<Tensor[]> {
+  const { Tensor } = await engine.load(options.threads ?? 1);
   const builder = new GraphBuilder("cases");
-  const runtime = await engine.load(options.threads ?? 1);
   const feeds: Feeds = {};
   const exponents: bigint[] = [];
-  builder.input("exponents:in", "int64", ["n"]);
-  const feed = (name: string, tensor: OrtTensor, dtype: Parameters<GraphBuilder["input"]>[1]) => {
-    feeds[name] = tensor;
-    return builder.input(name, dtype, [...tensor.dims]);
+  const feed = (dtype: OnnxDtype, data: OrtTensor["data"], shape: readonly number[]): string => {
+    const name = `input${Object.keys(feeds).length}`;
+    feeds[name] = Reflect.construct(Tensor, [dtype, data, shape]) as OrtTensor;
+    return builder.input(name, dtype, shape);
   };
-  const valueOfTensor = (name: string, tensor: Tensor): Value => {
-    const at = exponents.push(BigInt(tensor.exponent)) - 1;
-    const exponent = builder.op("Gather", ["exponents:in", builder.int64([at], [])]);
+  const given = ({ layout, exponent, mantissas }: Tensor): Value => {
+    const at = exponents.push(BigInt(exponent)) - 1;
+    const name = feed(borderDtypes[layout.dtype], borderArrays[layout.dtype](mantissas), layout.shape);
     return {
-      mantissas: mantissaInput(name, tensor.layout, tensor.mantissas),
-      exponent,
-      layout: tensor.layout,
+      mantissas: cast(builder, name, "float64"),
+      exponent: builder.op("Gather", [exponentsIn, builder.int64([at], [])]),
+      layout,
     };
   };
-  const mantissaInput = (name: string, layout: Layout, mantissas: Tensor["mantissas"]) => {
-    const dtype = borderDtypes[layout.dtype];
-    const data = mantissas instanceof Float64Array ? BigInt64Array.from(mantissas, BigInt) : mantissas;
-    const tensor = new runtime.Tensor(dtype as "int32", data as Int32Array, [...layout.shape]);
-    return cast(builder, feed(name, tensor, dtype), "float64");
-  };
-  const values = cases.map((each, i) => {
-    const { bits, microBatch, microBatches, node, objects, slots = [] } = each;
-    const inputs = each.inputs.map((tensor, j) => valueOfTensor(`case${i}:input${j}`, tensor));
-    return lowerNode(
-      {
-        builder,
-        bits,
-        microBatch,
-        microBatches,
-        shared: new Map(),
-        objects: () => {
-          const bytes = objects!.length / microBatch;
-          return feed(
-            `case${i}:objects`,
-            new runtime.Tensor("uint8", objects!, [microBatch, bytes]),
-            "uint8",
-          );
-        },
-        load: () => valueOfTensor(`case${i}:slot`, slots[0]!),
-        gradientSum: () => {
-          const { shape } = slots[0]!.layout;
-          const sum = Float64Array.from(slots[0]!.mantissas, (_, k) =>
-            slots.reduce((total, { mantissas }) => total + mantissas[k]!, 0),
-          );
-          return feed(`case${i}:sum`, new runtime.Tensor("float64", sum, [...shape]), "float64");
-        },
-        learningRate: () => {
-          const tensor = new runtime.Tensor("float64", Float64Array.of(each.learningRate), []);
-          return feed(`case${i}:rate`, tensor, "float64");
-        },
+  builder.input(exponentsIn, "int64", ["exponents"]);
+  const values = cases.map((each) => {
+    const { bits, microBatch, node, inputs, objects = [], slot, gradients = [], learningRate } = each;
+    const lowering = {
+      builder,
+      bits,
+      microBatch,
+      microBatches: gradients.length,
+      shared: new Map<string, string>(),
+      objects: () => feed("uint8", Buffer.concat(objects), [microBatch, objects[0]!.length]),
+      load: () => given(slot!),
+      gradientSum: () => {
+        const [first] = gradients as [Tensor];
+        const sums = Float64Array.from(first.mantissas, (_, i) =>
+          gradients.reduce((sum, { mantissas }) => sum + mantissas[i]!, 0),
+        );
+        return feed("float64", sums, first.layout.shape);
       },
-      node,
-      inputs,
-    );
+      learningRate: () => feed("float64", Float64Array.of(learningRate!), []),
+    };
+    return lowerNode(lowering, node, inputs.map(given));
   });
-  const indices = cases.map((_, i) => i);
-  putOut(builder, indices, (i) => values[i]!);
-  feeds["exponents:in"] = new runtime.Tensor("int64", BigInt64Array.from(exponents), [exponents.length]);
+  const all = cases.map((_, i) => i);
+  putOut(builder, all, (i) => values[i]!);
+  feeds[exponentsIn] = new Tensor("int64", BigInt64Array.from(exponents), [exponents.length]);
   const session = await openGraph(engine, builder.build(), options);
   try {
     const layouts = cases.map(({ node }) => node.output);
-    return tapeTensors(layouts, indices, await session.run(feeds));
+    return tapeTensors(layouts, all, await session.run(feeds));
   } finally {
     await session.close();
   }
