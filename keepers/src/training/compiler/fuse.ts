@@ -46,9 +46,8 @@ function joinInto(
   if (uses[(graph.ops[index] as OpOf<"maxPool">).x] !== 1) return undefined;
   const pool = blockSide(op.window);
   if (pool === undefined) return undefined;
-  const input = ops[before.x]!.shape;
-  const joined: Op = { ...before, pool, shape: op.shape };
-  return pooledSumOpens(joined, input, bits) ? joined : undefined;
+  const joined = { ...before, pool, shape: op.shape };
+  return pooledSumOpens(joined, ops, bits) ? joined : undefined;
 }
 
 /** k of a pool over adjacent k × k blocks. */

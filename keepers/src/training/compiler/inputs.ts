@@ -1,17 +1,10 @@
+import { dtypeRange, inputRange } from "../../core/exact/tape/ranges.ts";
 import type { Dtype } from "../../core/exact/tape/types.ts";
 import { CompileError } from "./errors.ts";
 import type { Four, Shape } from "./graph.ts";
 import { dataLayout, mantissaDtype } from "./layouts.ts";
-import { type Encoding, encodings, type InputSpec, type LabelSpec, type ValueSpec } from "./options.ts";
+import { encodings, type InputSpec, type LabelSpec, type ValueSpec } from "./options.ts";
 import type { TapeBuilder } from "./tape-builder.ts";
-
-const rawRanges: Readonly<Record<Encoding, readonly [number, number]>> = {
-  u8: [0, 255],
-  i8: [-128, 127],
-  i16: [-32768, 32767],
-  i32: [-(2 ** 31 - 1), 2 ** 31 - 1],
-};
-const largest: Partial<Record<Dtype, number>> = { I8: 127, I16: 32767, I32: 2 ** 31 - 1 };
 
 /** The samples as the model's input [N, H, W, C] or [N, features]. */
 export function emitSamples(tape: TapeBuilder, spec: InputSpec, shape: Shape): number {
@@ -34,19 +27,22 @@ export function emitValues(tape: TapeBuilder, spec: ValueSpec, shape: Shape, wha
     throw new CompileError(`the ${what} are i32 with a factor of ${multiply} and ${add} added`, {
       next: "Numbers of 32 bits are taken as they are: multiply 1, add 0.",
     });
-  const bounds = rawRanges[encoding].map((raw) => Math.abs(raw * multiply + add));
-  const reach = Math.max(...bounds);
+  const attributes = { offset, encoding: encodings[encoding], multiply, add, exponent, classes: 0 };
+  const { min, max } = inputRange(attributes);
   const candidates: Dtype[] = [mantissaDtype(tape.bits), "I16", "I32"];
-  const dtype = candidates.find((candidate) => reach <= largest[candidate]!);
+  const dtype = candidates.find((candidate) => {
+    const range = dtypeRange(candidate);
+    return range.min <= min && max <= range.max;
+  });
   if (dtype === undefined)
-    throw new CompileError(`the ${what} reach ${reach}, more than 32 bits`, {
+    throw new CompileError(`the ${what} reach from ${min} to ${max}, more than 32 bits`, {
       next: "Use smaller integers for multiply and add, and a larger exponent.",
     });
   return tape.add({
     opcode: "INPUT",
     inputs: [],
     output: dataLayout(dtype, shape),
-    attributes: { offset, encoding: encodings[encoding], multiply, add, exponent, classes: 0 },
+    attributes,
   });
 }
 

@@ -1,34 +1,40 @@
-import type { MantissaBits } from "../../core/exact/tape/types.ts";
-import type { OpOf, Shape } from "./graph.ts";
+import { dtypeBytes, leafGeometry, maxLeafBytes } from "../../core/exact/packing.ts";
+import type { Layout, MantissaBits } from "../../core/exact/tape/types.ts";
+import type { Op, OpOf } from "./graph.ts";
+import { dataLayout, mantissaDtype, parameterLayout } from "./layouts.ts";
 
 /** Bytes of leaves that one element may need: `docs/exact-ops.md`, section 6. */
 const openingLimit = 6144;
-const chunkBytes = 1024;
-const leafBytes = 256;
 
 /**
  * Whether an element of a convolution with a pool, the index of its maximum included, opens at once: the leaves that
- * hold the patch, the row of weights and the bias, with inputs of 16 bits where they might be so wide.
+ * hold the patch, the row of weights and the bias, in the worst place.
  */
-export function pooledSumOpens(op: OpOf<"conv">, input: Shape, bits: MantissaBits): boolean {
-  const [, , width, channels] = input;
-  const [, kernelHeight, kernelWidth, perGroup] = op.weight.shape;
+export function pooledSumOpens(op: OpOf<"conv">, ops: readonly Op[], bits: MantissaBits): boolean {
+  const { shape } = ops[op.x]!;
+  const [, , width, channels] = shape;
+  const [outputs, kernelHeight, kernelWidth, perGroup] = op.weight.shape;
   const [strideHeight, strideWidth] = op.window.stride;
-  const patchRows = (op.pool - 1) * strideHeight + kernelHeight!;
-  const patchColumns = Math.min((op.pool - 1) * strideWidth + kernelWidth!, width!);
-  const patch = rowsBytes(patchRows, width! * channels! * 2, patchColumns * channels! * 2);
-  const weightBytes = kernelHeight! * kernelWidth! * perGroup! * (bits / 8);
-  const bias = op.bias === undefined ? 0 : rowsBytes(1, op.shape[3]! * 4, 4);
-  return patch + rowsBytes(1, weightBytes, weightBytes) + bias <= openingLimit;
+  const rows = (op.pool - 1) * strideHeight + kernelHeight!;
+  const columns = Math.min((op.pool - 1) * strideWidth + kernelWidth!, width!);
+  const weightElements = kernelHeight! * kernelWidth! * perGroup!;
+  const pixels = isData(ops, op.x) ? "I16" : mantissaDtype(bits);
+  const patch = spanBytes(dataLayout(pixels, shape), rows, columns * channels!);
+  const weights = spanBytes(parameterLayout(mantissaDtype(bits), op.weight.shape), 1, weightElements);
+  const bias = op.bias === undefined ? 0 : spanBytes(parameterLayout("I32", [outputs!]), 1, 1);
+  return patch + weights + bias <= openingLimit;
 }
 
-/** Most bytes of leaves that hold `used` adjacent bytes of each of `rows` adjacent rows of `rowBytes`. */
-function rowsBytes(rows: number, rowBytes: number, used: number): number {
-  const padded = Math.ceil(rowBytes / 32) * 32;
-  if (padded > chunkBytes) {
-    const chunks = Math.min(Math.ceil(padded / chunkBytes), Math.floor((used - 2) / chunkBytes) + 2);
-    return rows * Math.min(padded, chunks * chunkBytes);
-  }
-  const perLeaf = padded > leafBytes ? 1 : 2 ** Math.floor(Math.log2(leafBytes / padded));
-  return (Math.ceil((rows - 1) / perLeaf) + 1) * perLeaf * padded;
+/** Whether a value is the data as it came, which may have 16 bits in E8 too. */
+function isData(ops: readonly Op[], value: number): boolean {
+  const op = ops[value]!;
+  return op.kind === "input" || (op.kind === "relayout" && isData(ops, op.x));
+}
+
+/** Most bytes of leaves that hold `elements` adjacent elements of each of `rows` adjacent rows. */
+function spanBytes(layout: Layout, rows: number, elements: number): number {
+  const { rowBytes, rowsPerLeaf, chunksPerRow } = leafGeometry(layout);
+  if (chunksPerRow === 1) return (Math.ceil((rows - 1) / rowsPerLeaf) + 1) * rowsPerLeaf * rowBytes;
+  const chunks = Math.floor(((elements - 1) * dtypeBytes[layout.dtype]) / maxLeafBytes) + 2;
+  return rows * Math.min(rowBytes, chunks * maxLeafBytes);
 }
