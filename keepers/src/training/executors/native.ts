@@ -1,4 +1,5 @@
-import { type Engine, ortExecutor } from "./ort.ts";
+import type { Engine } from "./ort.ts";
+import { ortExecutor } from "./ort-executor.ts";
 import type { Executor } from "./types.ts";
 
 /** ONNX Runtime as a native library, on the CPU. */

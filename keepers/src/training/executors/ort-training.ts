@@ -1,59 +1,63 @@
-import type { Tensor } from "onnxruntime-node";
 import type { Program } from "../../core/exact/tape/types.ts";
-import { gradientNodes, lowerOpen, lowerUpdate, openNames } from "../lowering/open/lower-open.ts";
-import { elementCount } from "../onnx/types.ts";
 import { checkState, checkStep } from "./check.ts";
 import { EngineError } from "./errors.ts";
-import { type Engine, type Feeds, type GraphSession, openGraph, stateFeeds, tapeTensors } from "./ort.ts";
+import { openPlan } from "./open-plan.ts";
+import type { Engine } from "./ort.ts";
 import type { ExecutorOptions, StepInput, StepOutput, TrainingSession } from "./types.ts";
 
-/** Trains with the open graphs: one run of tape 0 for each micro-batch, then one of tapes 1 and 2. */
+/** Graphs that make steps on a state of the engine's own form S; a state given is never changed. */
+export type StepPlan<S> = {
+  start(state: readonly Int32Array[]): S;
+  step(state: S, input: StepInput): Promise<{ state: S; output: StepOutput }>;
+  /** Copies. */
+  read(state: S): Int32Array[];
+  close(): Promise<void>;
+};
+
 export async function openTraining(
   engine: Engine,
   program: Program,
   options: ExecutorOptions,
 ): Promise<TrainingSession> {
-  const gradients = gradientNodes(program);
-  const nodes = [...gradients, program.witness];
-  const steps = await openGraph(
-    engine,
-    lowerOpen(program, { objectBytes: options.objectBytes, nodes }),
-    options,
-  );
-  const update = await openGraph(engine, lowerUpdate(program, options), options).catch(async (error) => {
-    await steps.close();
-    throw error;
-  });
-  let state: Tensor[] | undefined;
+  return trainingSession(engine, program, options, await openPlan(engine, program, options));
+}
+
+function trainingSession<S>(
+  engine: Engine,
+  program: Program,
+  options: ExecutorOptions,
+  plan: StepPlan<S>,
+): TrainingSession {
+  let kept: { state: S } | undefined;
   let running = false;
 
   const current = () => {
-    if (state === undefined) throw new EngineError(engine.name, "no state was set");
-    return state;
+    if (kept === undefined) throw new EngineError(engine.name, "no state was set");
+    return kept.state;
+  };
+  const checkIdle = () => {
+    if (running) throw new EngineError(engine.name, "a run is under way");
   };
   return {
     program,
     async setState(next) {
       checkState(program, next);
-      state = stateFeeds(
-        steps.runtime,
-        program,
-        next.map((values) => values.slice()),
-      );
+      checkIdle();
+      kept = { state: plan.start(next.map((values) => values.slice())) };
     },
     async run(inputs) {
-      let next = current();
+      let state = current();
       for (const input of inputs) checkStep(program, options, input);
-      if (running) throw new EngineError(engine.name, "a run is under way");
+      checkIdle();
       running = true;
       try {
         const outputs: StepOutput[] = [];
         for (const input of inputs) {
-          const step = await runStep({ program, options, nodes, steps, update }, next, input);
-          next = step.state;
-          outputs.push(step.output);
+          const result = await plan.step(state, input);
+          state = result.state;
+          outputs.push(result.output);
         }
-        state = next;
+        kept = { state };
         return outputs;
       } catch (cause) {
         throw new EngineError(engine.name, "a training step failed", {
@@ -65,57 +69,11 @@ export async function openTraining(
       }
     },
     async getState() {
-      return current().map(({ data }) => (data as Int32Array).slice());
+      return plan.read(current());
     },
     async close() {
-      await steps.close();
-      await update.close();
+      kept = undefined;
+      await plan.close();
     },
-  };
-}
-
-type Graphs = {
-  readonly program: Program;
-  readonly options: ExecutorOptions;
-  /** Nodes that the first graph puts out: the gradients by slot, then the witness. */
-  readonly nodes: readonly number[];
-  readonly steps: GraphSession;
-  readonly update: GraphSession;
-};
-
-async function runStep(
-  { program, options, nodes, steps, update }: Graphs,
-  state: readonly Tensor[],
-  { objects, learningRate }: StepInput,
-): Promise<{ state: Tensor[]; output: StepOutput }> {
-  const { Tensor } = steps.runtime;
-  const { microBatch, gradients, tapes } = program;
-  const { objectBytes, microBatches } = options;
-  const batchBytes = microBatch * objectBytes;
-  const sums = gradients.map(({ shape }) => new Float64Array(elementCount(shape)));
-  const feeds: Feeds = Object.fromEntries(
-    state.map((tensor, slot) => [openNames.state(slot), tensor] as const),
-  );
-  let witness: StepOutput["witness"] | undefined;
-  for (let j = 0; j < microBatches; j++) {
-    const batch = objects.subarray(j * batchBytes, (j + 1) * batchBytes);
-    feeds[openNames.objects] = new Tensor("uint8", batch, [microBatch, objectBytes]);
-    const outputs = await steps.run(feeds);
-    const layouts = nodes.map((node) => tapes[0][node]!.output);
-    const tensors = tapeTensors(layouts, nodes, outputs);
-    witness = tensors.pop();
-    for (const [slot, { mantissas }] of tensors.entries()) {
-      const sum = sums[slot]!;
-      for (let i = 0; i < sum.length; i++) sum[i]! += mantissas[i]!;
-    }
-  }
-  for (const [slot, sum] of sums.entries()) {
-    feeds[openNames.gradient(slot)] = new Tensor("float64", sum, gradients[slot]!.shape);
-  }
-  feeds[openNames.learningRate] = new Tensor("float64", Float64Array.of(learningRate), []);
-  const next = await update.run(feeds);
-  return {
-    state: state.map((tensor, slot) => next[openNames.next(slot)] ?? tensor),
-    output: { witness: witness! },
   };
 }

@@ -1,14 +1,12 @@
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { exitCode } from "../../core/errors.ts";
 import type { Layout, Program, Tensor as TapeTensor } from "../../core/exact/tape/types.ts";
-import { lowerOpen, openNames } from "../lowering/open/lower-open.ts";
+import { openNames } from "../lowering/open/lower-open.ts";
 import { type BorderArray, tensorFromBorder } from "../lowering/open/read-tensors.ts";
 import type { OnnxModel } from "../onnx/types.ts";
 import { writeOnnx } from "../onnx/write.ts";
-import { checkObjects, checkOptions, checkState } from "./check.ts";
 import { EngineError } from "./errors.ts";
-import { openTraining } from "./ort-training.ts";
-import type { Executor, ExecutorOptions } from "./types.ts";
+import type { ExecutorOptions } from "./types.ts";
 
 /** The part of ONNX Runtime's JavaScript API that both of its packages have. */
 export type Runtime = {
@@ -91,82 +89,4 @@ export function tapeTensors(
     const data = outputs[openNames.node(node)]!.data as BorderArray;
     return tensorFromBorder(layouts[i]!, data, exponents[i]!);
   });
-}
-
-/** The executor of an ONNX Runtime. */
-export function ortExecutor(engine: Engine): Executor {
-  /** Forward graphs stay open as long as their program lives: an evaluation predicts many micro-batches. */
-  const forward = new WeakMap<Program, Map<string, Promise<GraphSession>>>();
-
-  const forwardSession = (program: Program, options: ExecutorOptions) => {
-    const { objectBytes, threads = 1, optimization = "all" } = options;
-    const sessions = forward.get(program) ?? new Map<string, Promise<GraphSession>>();
-    forward.set(program, sessions);
-    const key = `${objectBytes} ${threads} ${optimization}`;
-    const known = sessions.get(key);
-    if (known !== undefined) return known;
-    const opened = openGraph(engine, lowerOpen(program, { objectBytes, nodes: [program.witness] }), options);
-    sessions.set(key, opened);
-    opened.catch(() => sessions.delete(key));
-    return opened;
-  };
-
-  return {
-    name: engine.name,
-    async open(program, options) {
-      checkOptions(program, options);
-      return openTraining(engine, program, options);
-    },
-    async trace(program, state, objects, options) {
-      check(program, state, objects, options);
-      const session = await openGraph(engine, lowerOpen(program, options), options);
-      try {
-        const nodes = program.tapes[0].map((_, index) => index);
-        return await compute(engine, session, program, nodes, state, objects, options);
-      } finally {
-        await session.close();
-      }
-    },
-    async predict(program, state, objects, options) {
-      check(program, state, objects, options);
-      const session = await forwardSession(program, options);
-      const tensors = await compute(engine, session, program, [program.witness], state, objects, options);
-      return tensors[0]!;
-    },
-  };
-}
-
-function check(
-  program: Program,
-  state: readonly Int32Array[],
-  objects: Uint8Array,
-  options: ExecutorOptions,
-): void {
-  checkOptions(program, options);
-  checkState(program, state);
-  checkObjects(program, objects, options.objectBytes, 1);
-}
-
-async function compute(
-  engine: Engine,
-  session: GraphSession,
-  program: Program,
-  nodes: readonly number[],
-  state: readonly Int32Array[],
-  objects: Uint8Array,
-  { objectBytes }: ExecutorOptions,
-): Promise<TapeTensor[]> {
-  const { runtime } = session;
-  const feeds: Feeds = {
-    [openNames.objects]: new runtime.Tensor("uint8", objects, [program.microBatch, objectBytes]),
-  };
-  for (const [slot, tensor] of stateFeeds(runtime, program, state).entries()) {
-    feeds[openNames.state(slot)] = tensor;
-  }
-  try {
-    const layouts = nodes.map((node) => program.tapes[0][node]!.output);
-    return tapeTensors(layouts, nodes, await session.run(feeds));
-  } catch (cause) {
-    throw new EngineError(engine.name, "the graph failed", { cause });
-  }
 }

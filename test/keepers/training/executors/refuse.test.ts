@@ -4,7 +4,8 @@ import { BadInputError } from "../../../../keepers/src/core/errors.ts";
 import { EngineError, ModelTooLargeError } from "../../../../keepers/src/training/executors/errors.ts";
 import { estimateMemory } from "../../../../keepers/src/training/executors/memory.ts";
 import { nativeEngine, nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
-import { type Engine, ortExecutor } from "../../../../keepers/src/training/executors/ort.ts";
+import type { Engine } from "../../../../keepers/src/training/executors/ort.ts";
+import { ortExecutor } from "../../../../keepers/src/training/executors/ort-executor.ts";
 import { referenceExecutor } from "../../../../keepers/src/training/executors/reference.ts";
 import { fixture } from "./support.ts";
 
