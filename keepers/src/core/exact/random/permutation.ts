@@ -28,10 +28,17 @@ export function permutation({ seed, domain, round, size }: PermutationParameters
   const width = ceilSqrt(size);
   const height = Math.ceil(size / width);
   const block = new Uint32Array(4);
+  // A round has only √N different arguments, so each is drawn once; 0 stands for a draw that was not needed yet.
+  const stride = Math.max(width, height);
+  const drawn = new Uint32Array(feistelRounds * stride);
   /** ⌊r0(y)·range / 2^32⌋; the product is below 2^48. */
   const draw = (y: number, j: number, range: number): number => {
+    const known = drawn[j * stride + y]!;
+    if (known !== 0) return known - 1;
     philoxInto(block, key0, key1, y, j, round, 0);
-    return Math.floor((block[0]! * range) / 2 ** 32);
+    const value = Math.floor((block[0]! * range) / 2 ** 32);
+    drawn[j * stride + y] = value + 1;
+    return value;
   };
   return (x) => {
     if (!Number.isInteger(x) || x < 0 || x >= size) throw new RangeError(`${x} is not in [0, ${size})`);
