@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {ExactLimits} from "./ExactLimits.sol";
+import {Layout, NodeDescriptor} from "./NodeDescriptor.sol";
+import {Opcodes} from "./Opcodes.sol";
+import {Geometry, TensorGeometry} from "./TensorGeometry.sol";
+
+/// @notice Those leaves of a tensor that were opened in calldata.
+struct Tensor {
+    bytes32 dataRoot;
+    int256 exponent;
+    uint256 dtype;
+    uint256 width;
+    uint256 rowLength;
+    uint256 rowBytes;
+    /// Elements of the whole tensor.
+    uint256 elements;
+    /// Ranges of its packed bytes: first byte, end (64 bits each), where in calldata the first byte stands (128 bits).
+    uint256[] spans;
+}
+
+/// @notice What an opened leaf shows.
+enum LeafVerdict {
+    /// It is not the committed leaf: whoever opened it has shown nothing.
+    WrongProof,
+    /// It is the committed leaf, and no tensor of the layout has it: whoever committed to it loses.
+    NotCanonical,
+    Canonical
+}
+
+/// @title Opened leaves of committed tensors
+/// @notice An opening is, packed: bytes32 data root, int32 exponent, u8 number of spans, spans. A span opens adjacent
+/// leaves: u32 first leaf, u16 number of leaves, their bytes, then the siblings that lead to the data root: on every
+/// level from the leaves up the left one (if the first node is a right child), then the right one (if the last node is
+/// a left child). All lengths follow from the tensor's layout, none from the prover.
+library TensorLeaves {
+    using TensorGeometry for Geometry;
+
+    /// @notice Thrown when opened leaves are not those that the tensor's data root commits to.
+    error WrongLeaves(uint256 first, uint256 count);
+    /// @notice Thrown when a span is empty or goes beyond the tensor.
+    error NoSuchLeaves(uint256 first, uint256 count, uint256 leaves);
+    /// @notice Thrown when an element is needed whose leaf was not opened.
+    error NotOpened(uint256 element);
+    /// @notice Thrown when an element is named that the tensor does not have.
+    error NoSuchElement(uint256 element, uint256 elements);
+
+    bytes32 private constant TAG = keccak256("assay/tensor/v1");
+
+    /// @notice Commitment to a tensor.
+    function commitmentOf(bytes32 dataRoot, int256 exponent) internal pure returns (bytes32) {
+        return keccak256(abi.encode(TAG, dataRoot, exponent));
+    }
+
+    /// @notice Reads one opening and checks it against the data root that it states.
+    /// @dev The caller ties `dataRoot` and `exponent` of the result to a commitment.
+    /// @param cursor position of the opening in calldata
+    /// @return tensor what was opened
+    /// @return end position after the opening
+    function open(
+        Layout memory form,
+        uint256 cursor
+    ) internal pure returns (Tensor memory tensor, uint256 end) {
+        Geometry memory g = TensorGeometry.geometryOf(form);
+        uint256 count;
+        (tensor.dataRoot, tensor.exponent, count) = _head(cursor);
+        tensor.dtype = form.dtype;
+        tensor.width = g.width;
+        tensor.rowLength = g.rowLength;
+        tensor.rowBytes = g.rowBytes;
+        tensor.elements = NodeDescriptor.elements(form);
+        tensor.spans = new uint256[](count);
+        end = cursor + 37;
+        for (uint256 i = 0; i < count; ++i) {
+            (tensor.spans[i], end) = _openSpan(g, tensor.dataRoot, end);
+        }
+    }
+
+    /// @notice Judges one leaf that a party posted for the tensor it committed to.
+    /// @param lowest smallest mantissa that the node may yield, see `ExactFinish.lowestOf`
+    /// @param siblings from the leaf up, one for each level
+    function judge(
+        Layout memory form,
+        int256 lowest,
+        bytes32 dataRoot,
+        uint256 index,
+        bytes calldata leaf,
+        bytes32[] calldata siblings
+    ) internal pure returns (LeafVerdict) {
+        Geometry memory g = TensorGeometry.geometryOf(form);
+        if (index >= g.leaves || siblings.length != g.depth) return LeafVerdict.WrongProof;
+        uint256 start = g.startOf(index);
+        if (leaf.length != g.startOf(index + 1) - start) return LeafVerdict.WrongProof;
+        uint256 cursor;
+        assembly ("memory-safe") {
+            cursor := leaf.offset
+        }
+        uint256[] memory nodes = _hashLeaves(g, index, 1, cursor);
+        assembly ("memory-safe") {
+            cursor := siblings.offset
+        }
+        (bytes32 root, ) = _fold(nodes, index, g.depth, cursor);
+        if (root != dataRoot) return LeafVerdict.WrongProof;
+        return
+            isCanonical(g, form.dtype, lowest, start, leaf)
+                ? LeafVerdict.Canonical
+                : LeafVerdict.NotCanonical;
+    }
+
+    /// @notice Whether bytes of a packed tensor from `start` on have zero padding and mantissas in their range.
+    /// @param lowest smallest mantissa of I8, I16 and I32 tensors; other types have one range
+    function isCanonical(
+        Geometry memory g,
+        uint256 dtype,
+        int256 lowest,
+        uint256 start,
+        bytes calldata data
+    ) internal pure returns (bool) {
+        uint256 used = g.rowLength * g.width;
+        // Rows start at multiples of 32 bytes, and so do leaves.
+        for (uint256 i = 0; i < data.length; i += 32) {
+            uint256 column = (start + i) % g.rowBytes;
+            uint256 word = uint256(bytes32(data[i:i + 32]));
+            uint256 here = used > column ? used - column : 0;
+            if (here < 32 && word << (8 * here) != 0) return false;
+            if (!_inRange(word, g.width, dtype, lowest)) return false;
+        }
+        return true;
+    }
+
+    /// @notice Where in calldata `run` adjacent elements of one row stand, the first of which is `element`.
+    function pointer(Tensor memory tensor, uint256 element, uint256 run) internal pure returns (uint256) {
+        if (element >= tensor.elements) revert NoSuchElement(element, tensor.elements);
+        unchecked {
+            uint256 length = tensor.rowLength;
+            uint256 start = (element / length) * tensor.rowBytes + (element % length) * tensor.width;
+            uint256 end = start + run * tensor.width;
+            uint256[] memory spans = tensor.spans;
+            for (uint256 i = 0; i < spans.length; ++i) {
+                uint256 span = spans[i];
+                uint256 first = span >> 192;
+                if (start >= first && end <= (span >> 128) & type(uint64).max) {
+                    return uint128(span) + start - first;
+                }
+            }
+        }
+        revert NotOpened(element);
+    }
+
+    /// @notice One mantissa.
+    function read(Tensor memory tensor, uint256 element) internal pure returns (int256) {
+        return load(pointer(tensor, element, 1), tensor.width, tensor.dtype < Opcodes.U8);
+    }
+
+    /// @notice The mantissa at a position in calldata.
+    function load(uint256 cursor, uint256 width, bool isSigned) internal pure returns (int256 mantissa) {
+        assembly ("memory-safe") {
+            mantissa := shr(sub(256, shl(3, width)), calldataload(cursor))
+            if isSigned {
+                mantissa := signextend(sub(width, 1), mantissa)
+            }
+        }
+    }
+
+    function _head(uint256 cursor) private pure returns (bytes32 dataRoot, int256 exponent, uint256 count) {
+        assembly ("memory-safe") {
+            dataRoot := calldataload(cursor)
+            let word := calldataload(add(cursor, 32))
+            exponent := signextend(3, shr(224, word))
+            count := and(shr(216, word), 0xff)
+        }
+    }
+
+    function _openSpan(
+        Geometry memory g,
+        bytes32 dataRoot,
+        uint256 cursor
+    ) private pure returns (uint256 span, uint256 end) {
+        uint256 first;
+        uint256 count;
+        assembly ("memory-safe") {
+            let word := calldataload(cursor)
+            first := shr(224, word)
+            count := and(shr(208, word), 0xffff)
+        }
+        if (count == 0 || first + count > g.leaves) revert NoSuchLeaves(first, count, g.leaves);
+        cursor += 6;
+        uint256 start = g.startOf(first);
+        uint256 finish = g.startOf(first + count);
+        span = (start << 192) | (finish << 128) | cursor;
+        bytes32 root;
+        (root, end) = _fold(_hashLeaves(g, first, count, cursor), first, g.depth, cursor + finish - start);
+        if (root != dataRoot) revert WrongLeaves(first, count);
+    }
+
+    /// @dev Hashes of `count` adjacent leaves whose bytes stand at `cursor`.
+    function _hashLeaves(
+        Geometry memory g,
+        uint256 first,
+        uint256 count,
+        uint256 cursor
+    ) private pure returns (uint256[] memory nodes) {
+        nodes = new uint256[](count);
+        uint256 start = g.startOf(first);
+        for (uint256 i = 0; i < count; ++i) {
+            uint256 finish = g.startOf(first + i + 1);
+            uint256 node;
+            // The leaf is laid down behind what is allocated, and the space is used again.
+            assembly ("memory-safe") {
+                let length := sub(finish, start)
+                let free := mload(0x40)
+                mstore8(free, 0)
+                calldatacopy(add(free, 1), cursor, length)
+                node := keccak256(free, add(length, 1))
+                cursor := add(cursor, length)
+            }
+            nodes[i] = node;
+            start = finish;
+        }
+    }
+
+    /// @dev Root over adjacent nodes, the first of which has index `first` on the lowest of `depth` levels; siblings
+    /// stand at `cursor`. `nodes` is overwritten.
+    function _fold(
+        uint256[] memory nodes,
+        uint256 first,
+        uint256 depth,
+        uint256 cursor
+    ) private pure returns (bytes32 root, uint256 end) {
+        assembly ("memory-safe") {
+            function join(free, left, right) -> node {
+                mstore8(free, 1)
+                mstore(add(free, 1), left)
+                mstore(add(free, 33), right)
+                node := keccak256(free, 65)
+            }
+            let free := mload(0x40)
+            let base := add(nodes, 32)
+            let finish := add(base, shl(5, mload(nodes)))
+            for {} depth {
+                depth := sub(depth, 1)
+            } {
+                let from := base
+                let to := base
+                if and(first, 1) {
+                    mstore(to, join(free, calldataload(cursor), mload(from)))
+                    cursor := add(cursor, 32)
+                    from := add(from, 32)
+                    to := add(to, 32)
+                }
+                for {} lt(add(from, 32), finish) {
+                    from := add(from, 64)
+                } {
+                    mstore(to, join(free, mload(from), mload(add(from, 32))))
+                    to := add(to, 32)
+                }
+                if lt(from, finish) {
+                    mstore(to, join(free, mload(from), calldataload(cursor)))
+                    cursor := add(cursor, 32)
+                    to := add(to, 32)
+                }
+                finish := to
+                first := shr(1, first)
+            }
+            root := mload(base)
+            end := cursor
+        }
+    }
+
+    /// @dev Whether every mantissa of a word is allowed. Excluded are: the lowest value of the signed types unless
+    /// `lowest` allows it, and I64 beyond 53 bits.
+    function _inRange(uint256 word, uint256 width, uint256 dtype, int256 lowest) private pure returns (bool) {
+        if (dtype > Opcodes.I64) return true;
+        uint256 bits = 8 * width;
+        if (dtype == Opcodes.I64) {
+            for (uint256 i = 0; i < 4; ++i) {
+                int256 mantissa = int64(uint64(word >> (64 * i)));
+                if (mantissa > ExactLimits.MAX_I64 || mantissa < -ExactLimits.MAX_I64) return false;
+            }
+            return true;
+        }
+        if (lowest == -int256(1 << (bits - 1))) return true;
+        // Lanes that are 100…0 become zero; a zero lane is found as in Mycroft's test for a zero byte.
+        unchecked {
+            uint256 ones = type(uint256).max / ((1 << bits) - 1);
+            uint256 tops = ones << (bits - 1);
+            uint256 lanes = word ^ tops;
+            return (lanes - ones) & ~lanes & tops == 0;
+        }
+    }
+}

@@ -1,0 +1,184 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { network } from "hardhat";
+import { concatHex, toHex } from "viem";
+import {
+  candidatesOf,
+  elementOf,
+  partialSum,
+  termsOf,
+} from "../../../keepers/src/core/exact/ops/evaluate.ts";
+import { elementCount, readerOf } from "../../../keepers/src/core/exact/ops/tensor.ts";
+import type { OperationContext, TensorReader } from "../../../keepers/src/core/exact/ops/types.ts";
+import { type Opcode, opcodes, type Tensor } from "../../../keepers/src/core/exact/tape/types.ts";
+import { contextOf, type EvaluatedCase, generateCases } from "../../keepers/core/exact/cases.ts";
+import { committedCases } from "../../keepers/core/exact/cases-json.ts";
+import { Random } from "../../keepers/core/exact/cases-random.ts";
+import { CommittedTensor, descriptorBytes } from "./openings.ts";
+
+const verdicts = { right: 0, wrongExponent: 1, exponentTooSmall: 2, wrongMantissa: 3 } as const;
+const wrongOf = (verdict: number): string =>
+  Object.keys(verdicts).find((_, i) => i === verdict) ?? "unknown";
+
+/** The tensors that a node's operands are opened from, in the order of the openings. */
+function operandsOf(each: EvaluatedCase): readonly Tensor[] {
+  return each.gradients ?? (each.slot ? [each.slot] : each.inputs);
+}
+
+/** Runs the reference and opens those leaves alone that it read. */
+class Recorder {
+  readonly committed: readonly CommittedTensor[];
+  readonly #each: EvaluatedCase;
+  readonly #read: Set<number>[];
+
+  constructor(each: EvaluatedCase, committed: readonly CommittedTensor[]) {
+    this.#each = each;
+    this.committed = committed;
+    this.#read = committed.map(() => new Set());
+  }
+
+  get readers(): TensorReader[] {
+    return operandsOf(this.#each).map((tensor, i) => {
+      const reader = readerOf(tensor);
+      return { ...reader, at: (index) => (this.#read[i]!.add(index), reader.at(index)) };
+    });
+  }
+
+  get context(): OperationContext {
+    const context = contextOf(this.#each);
+    const { readers } = this;
+    if (context.gradients) return { ...context, gradients: () => readers };
+    return context.slot ? { ...context, slot: () => readers[0]! } : context;
+  }
+
+  /** @param operands those that are opened; all by default */
+  open(operands: readonly number[] = this.committed.map((_, i) => i)): `0x${string}` {
+    return concatHex(operands.map((i) => this.committed[i]!.open(this.#read[i]!)));
+  }
+}
+
+function descriptorOf(each: EvaluatedCase): `0x${string}` {
+  return descriptorBytes({ ...each, layouts: each.inputs.map(({ layout }) => layout) });
+}
+
+function nameOf({ node, bits, inputs }: EvaluatedCase): string {
+  return `${node.opcode} E${bits} ${inputs.map(({ layout }) => layout.shape).join(" · ")} ${JSON.stringify(node.attributes)}`;
+}
+
+const generated = 10;
+const elementsOfCase = 12;
+
+describe("ExactOps", async () => {
+  const { viem } = await network.connect();
+  const harness = await viem.deployContract("ExactHarness");
+  const committed = Map.groupBy(committedCases(), ({ node }) => node.opcode);
+  const casesOf = (opcode: Opcode, seed: number): EvaluatedCase[] => [
+    ...(committed.get(opcode) ?? []),
+    ...generateCases(opcode, seed, generated),
+  ];
+  let judged = 0;
+
+  /** A few output elements: the ends, and random ones. */
+  const pickElements = (random: Random, count: number): number[] => {
+    const wanted = new Set([0, count - 1]);
+    while (wanted.size < Math.min(count, elementsOfCase)) wanted.add(random.int(0, count - 1));
+    return [...wanted];
+  };
+
+  const contextFor = (each: EvaluatedCase) => ({
+    learningRate: BigInt(each.learningRate ?? 0),
+    logMicroBatches: BigInt(Math.log2(each.gradients?.length ?? 1)),
+  });
+
+  for (const opcode of Object.keys(opcodes) as Opcode[]) {
+    it(`${opcode}: accumulators and mantissas are the reference's, and none but they are right`, async () => {
+      const random = new Random(7, opcode);
+      for (const each of casesOf(opcode, 11)) {
+        const { expected, node, objects } = each;
+        const recorder = new Recorder(
+          each,
+          operandsOf(each).map((tensor) => new CommittedTensor(tensor)),
+        );
+        const { readers, context } = recorder;
+        const outs = pickElements(random, elementCount(node.output));
+        const inputs = each.inputs.length > 0 ? readers : [];
+        const reference = outs.map((out) => elementOf(context, node, inputs, out));
+        // Each element twice: as it is, and off by one.
+        const mantissas = outs.map((out) => BigInt(expected.mantissas[out]!));
+        const batch = {
+          outs: [...outs, ...outs].map(BigInt),
+          mantissas: [...mantissas, ...mantissas.map((m) => m + (random.chance(50) ? 1n : -1n))],
+          exponent: BigInt(expected.exponent),
+        };
+        const [accumulators, exponent, found] = objects
+          ? await harness.read.inputs([descriptorOf(each), objects.map((object) => toHex(object)), batch])
+          : await harness.read.elements([
+              descriptorOf(each),
+              recorder.open(),
+              BigInt(each.gradients?.length ?? 0),
+              contextFor(each),
+              batch,
+            ]);
+        for (const [i, { accumulator, exponent: from }] of reference.entries()) {
+          assert.equal(accumulators[i], accumulator, `${nameOf(each)}, element ${outs[i]}`);
+          assert.equal(exponent, BigInt(from), nameOf(each));
+          assert.equal(wrongOf(found[i]!), "right", `${nameOf(each)}, element ${outs[i]}`);
+          assert.equal(wrongOf(found[outs.length + i]!), "wrongMantissa", `${nameOf(each)}, ${outs[i]}`);
+        }
+        judged += 2 * outs.length;
+      }
+    });
+  }
+
+  it("has judged thousands of elements", () => assert.ok(judged > 6_000, `${judged}`));
+
+  for (const opcode of Object.keys(opcodes) as Opcode[]) {
+    const hasSums = generateCases(opcode, 1, 1).every(
+      (each) => termsOf(contextOf(each), each.node, each.inputs.map(readerOf)) > 0,
+    );
+    if (!hasSums) continue;
+    it(`${opcode}: partial sums of any ranges add up to the element`, async () => {
+      const random = new Random(13, opcode);
+      for (const each of casesOf(opcode, 17).slice(-generated)) {
+        const { node } = each;
+        const opened = operandsOf(each).map((tensor) => new CommittedTensor(tensor));
+        const out = random.int(0, elementCount(node.output) - 1);
+        const descriptor = descriptorOf(each);
+        const context = contextFor(each);
+        const terms = termsOf(contextOf(each), node, each.inputs.map(readerOf));
+        assert.deepEqual(await harness.read.products([descriptor, context.logMicroBatches]), [
+          BigInt(terms),
+          BigInt(candidatesOf(node)),
+        ]);
+        const cuts = [0, ...Array.from({ length: 3 }, () => random.int(0, terms)), terms].sort((a, b) => a - b);
+        const sums: bigint[] = [];
+        for (let candidate = 0; candidate < candidatesOf(node); candidate++) {
+          sums.push(0n);
+          for (const [i, from] of cuts.slice(0, -1).entries()) {
+            const to = cuts[i + 1]!;
+            const recorder = new Recorder(each, opened);
+            const inputs = each.inputs.length > 0 ? recorder.readers : [];
+            const reference = partialSum(recorder.context, node, inputs, out, candidate, from, to);
+            const operands = each.gradients
+              ? recorder.open(Array.from({ length: to - from }, (_, j) => from + j))
+              : recorder.open();
+            const range = [BigInt(out), BigInt(candidate), BigInt(from), BigInt(to)] as const;
+            const sum = await harness.read.partialSum([descriptor, operands, BigInt(to - from), ...range]);
+            assert.equal(sum, reference, `${nameOf(each)}, element ${out}, [${from}, ${to})`);
+            sums[candidate]! += sum;
+          }
+        }
+        const recorder = new Recorder(each, opened);
+        const inputs = each.inputs.length > 0 ? recorder.readers : [];
+        const { accumulator, exponent } = elementOf(recorder.context, node, inputs, out);
+        const operands = recorder.open();
+        const gradients = BigInt(each.gradients?.length ?? 0);
+        assert.deepEqual(
+          await harness.read.complete([descriptor, operands, gradients, BigInt(out), sums, context]),
+          [accumulator, BigInt(exponent)],
+          nameOf(each),
+        );
+      }
+    });
+  }
+});
