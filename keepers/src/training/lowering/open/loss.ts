@@ -38,10 +38,7 @@ export function lowerExp({ builder }: Lowering, node: TapeNode<"EXP">, inputs: r
   const n = floorShift(tau, 16);
   const f = low(tau, n, 16);
   const coarse = floorShift(f, 8);
-  const product = builder.op("Mul", [
-    lookup([...T1], coarse),
-    lookup([...T2], low(f, coarse, 8)),
-  ]);
+  const product = builder.op("Mul", [lookup([...T1], coarse), lookup([...T2], low(f, coarse, 8))]);
   const scales = Array.from({ length: mostHalvings + 1 }, (_, i) => 2 ** -(i + productBits));
   const mantissas = builder.op("Floor", [builder.op("Mul", [product, lookup(scales, n)])]);
   return { mantissas, exponent: integer(builder, expExponent), layout: node.output };

@@ -1,11 +1,5 @@
 import type { Opcode, TapeNode } from "../../../core/exact/tape/types.ts";
-import {
-  lowerConv,
-  lowerConvInputGrad,
-  lowerConvPoolIndex,
-  lowerConvWeightGrad,
-  lowerMatmul,
-} from "./contractions.ts";
+import { lowerContraction } from "./contractions.ts";
 import {
   lowerAdd,
   lowerGate,
@@ -36,11 +30,11 @@ const lowerings: { readonly [O in Opcode]: Lower<O> } = {
   RELAYOUT: lowerRelayout,
   REQUANTIZE: lowerRequantize,
   SHIFT: lowerShift,
-  MATMUL: lowerMatmul,
-  CONV: lowerConv,
-  CONV_POOL_INDEX: lowerConvPoolIndex,
-  CONV_INPUT_GRAD: lowerConvInputGrad,
-  CONV_WEIGHT_GRAD: lowerConvWeightGrad,
+  MATMUL: lowerContraction,
+  CONV: lowerContraction,
+  CONV_POOL_INDEX: lowerContraction,
+  CONV_INPUT_GRAD: lowerContraction,
+  CONV_WEIGHT_GRAD: lowerContraction,
   ROW_SUM: lowerRowSum,
   ROW_MAX: lowerRowMax,
   ADD: lowerAdd,

@@ -11,8 +11,8 @@ import {
   scalar,
   sumOver,
 } from "./arithmetic.ts";
-import { shape4 } from "./contractions.ts";
 import type { Lowering, Value } from "./lowering.ts";
+import { shape4 } from "./products.ts";
 import { gatherTaps, pixelsOfWindows, type Windows, windowsOfPixels } from "./windows.ts";
 
 /** Below every mantissa that a pool takes: what stands where a window leaves the image. */
