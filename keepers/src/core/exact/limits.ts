@@ -1,0 +1,31 @@
+/**
+ * Limits of a valid tape (`docs/exact-ops.md`, section 4). The contracts hold the same values; a test compares what
+ * both refuse.
+ */
+export const limits = {
+  rank: 4,
+  elements: 2 ** 31,
+  nodesPerTape: 65_536,
+  slots: 65_536,
+  /** N and M are powers of two up to this. */
+  microBatch: 2 ** 20,
+  microBatches: 2 ** 20,
+  /** kH·kW of convolutions and pools, and k·k of a pool inside a convolution. */
+  windowArea: 255,
+  stride: 65_535,
+  pad: 65_535,
+  /** Terms of one sum. */
+  terms: 2 ** 24,
+  addInputs: 5,
+  probabilityBitsLeast: 15,
+  probabilityBitsMost: 22,
+  /** P is at least this and ⌈log2 classes⌉. */
+  probabilityBitsAboveClasses: 11,
+  /** Bytes of leaves that one element, or one of its partial sums, may need. */
+  openingBytes: 6144,
+  /** MU and WD. */
+  factor: 65_535,
+  /** rM, rW and rL. */
+  factorShift: 32,
+  exponent: 2 ** 31 - 1,
+} as const;
