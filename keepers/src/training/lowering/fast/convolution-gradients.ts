@@ -1,0 +1,267 @@
+import { flags, type TapeNode } from "../../../core/exact/tape/types.ts";
+import { gated, rowOrder } from "./align.ts";
+import { type Context, carrierFor, gatherRows, isPermutation, mantissaLimit } from "./context.ts";
+import { kernelOrder } from "./convolution.ts";
+import type { Carrier, Value } from "./emitter.ts";
+import { NoFastRule } from "./errors.ts";
+import { plus, scaleTo } from "./exponent.ts";
+import { imageCover } from "./pooling.ts";
+import { requantize } from "./requantize.ts";
+import {
+  type BatchTensor,
+  type FastTensor,
+  type GradientTensor,
+  identity,
+  inverse,
+  largest,
+  permuted,
+  type SlotTensor,
+  sameOrder,
+} from "./tensors.ts";
+import {
+  type Columns,
+  type ConvShape,
+  chunkPositions,
+  columnsOf,
+  convShape,
+  outputMap,
+  type PooledWindows,
+  wideKernel,
+} from "./windows.ts";
+
+type Image = readonly [number, number, number];
+
+/** CONV_WEIGHT_GRAD: patches times gradients in chunks whose sums are exact; float64 adds the chunks. */
+export function convWeightGradient(
+  ctx: Context,
+  node: TapeNode<"CONV_WEIGHT_GRAD">,
+  [x, d]: readonly FastTensor[],
+  image: Image,
+  size: readonly [number, number],
+): GradientTensor {
+  const [height, width, channels] = image;
+  if (
+    x?.kind !== "batch" ||
+    d?.kind !== "batch" ||
+    x.inner !== height * width ||
+    d.inner !== size[0] * size[1]
+  )
+    throw new NoFastRule("a weight gradient of something else than channels-first batches");
+  const { e, batch } = ctx;
+  const [outputs, kernelH, kernelW] = node.output.shape as [number, number, number, number];
+  const kernel = [kernelH, kernelW] as const;
+  const rows = channelsLast(x.map, channels);
+  const dRows = channelsLast(d.map, outputs);
+  const wide = d.unpooled?.windows;
+  const pool = wide?.conv?.columns.shape.pool ?? 1;
+  const joined = convShape(node.attributes, image, kernel, outputs, size, pool);
+  const pooled =
+    wide?.conv !== undefined &&
+    JSON.stringify(wide.conv.columns.shape) === JSON.stringify(joined) &&
+    sameOrder(imageCover(wide, size), dRows);
+  const shape = pooled ? joined : convShape(node.attributes, image, kernel, outputs, size, 1);
+  const columns = columnsOf(ctx, x, rows, shape, false);
+  const { chunks, positions } = columns;
+  // At most one place of a block holds a gradient, so a pooled position is one term for each sample.
+  const sum = positions * batch * largest(x.range) * largest(d.range);
+  const carrier = carrierFor(ctx, "CONV_WEIGHT_GRAD", sum);
+  const lead = shape.groups > 1 ? [chunks, shape.groups] : [chunks];
+  const places = shape.pool ** 2;
+  const matrix = pooled ? d.value : gatherRows(ctx, d.value, chunkRows(columns, dRows));
+  const right = e.reshape(matrix, [...lead, places * shape.outputs, positions * batch]);
+  const product = e.matmulTransposed(e.cast(columns.value, carrier), e.cast(right, carrier));
+  const folded = e.cast(fold(ctx, product, columns), "float64");
+  const total = chunks === 1 ? folded : e.reduce("ReduceSum", folded, [0]);
+  const exponent = plus(e, x.exponent, d.exponent);
+  const scale = scaleTo(e, exponent, node.attributes.exponent, "float64");
+  return { kind: "gradient", value: e.mul(e.flat(total), scale), order: kernelOrder(shape) };
+}
+
+/** Rows in the order (y, x, c) of a map in the order (c, y, x). */
+function channelsLast(map: Int32Array, channels: number): Int32Array {
+  return permuted([channels, map.length / channels], [1, 0]).map((source) => map[source]!);
+}
+
+/** The rows of an image (y, x, c) in the order of a product's result: [chunk, channel, position]. */
+function chunkRows(columns: Pick<Columns, "shape" | "positions">, rows: Int32Array): Int32Array {
+  const order = inverse(outputMap(columns));
+  return order.map((feature) => rows[feature]!);
+}
+
+/** Sums of the gradients of the kernel at every place: [chunks, parameters]. */
+function fold(ctx: Context, product: Value, { shape, chunks, taps }: Columns): Value {
+  const { e } = ctx;
+  const { groups, kernel, stride, channels, outputs, pool } = shape;
+  const [, wideW] = wideKernel(shape);
+  const size = groups * kernel[0] * kernel[1] * channels * outputs;
+  const rank = product.shape.length;
+  const axes = [rank - 2, rank - 1];
+  if (pool === 1) return e.reshape(e.slice(product, [rank - 2], [0], [taps]), [chunks, size]);
+  const length = kernel[0] * wideW * channels;
+  const parts = Array.from({ length: pool * pool }, (_, place) => {
+    const first = (Math.floor(place / pool) * stride[0] * wideW + (place % pool) * stride[1]) * channels;
+    const column = place * outputs;
+    return e.slice(product, axes, [first, column], [first + length, column + outputs]);
+  });
+  const sum = e.op("Sum", parts, parts[0]!.shape);
+  const kernels = e.reshape(sum, [chunks * groups, kernel[0], wideW, channels * outputs]);
+  return e.reshape(e.slice(kernels, [2], [0], [kernel[1]]), [chunks, size]);
+}
+
+/** CONV_INPUT_GRAD. */
+export function convInputGradient(
+  ctx: Context,
+  node: TapeNode<"CONV_INPUT_GRAD">,
+  [d, w, gate]: readonly FastTensor[],
+  size: Image,
+  kernel: readonly [number, number],
+): BatchTensor {
+  if (d?.kind !== "batch" || w?.kind !== "slot" || !w.quantized || d.inner !== d.map.length)
+    throw new NoFastRule("an input gradient of something else than the batch with a weight");
+  const { attributes } = node;
+  const image = node.output.shape.slice(1) as [number, number, number];
+  const outputs = size[2];
+  const before = [size[0], size[1]] as const;
+  const hasGate = (attributes.flags & flags.gate) !== 0;
+  const windows = d.unpooled?.windows;
+  const pool = windows?.conv?.columns.shape.pool ?? 1;
+  const joined = convShape(attributes, image, kernel, outputs, before, pool);
+  const pooled =
+    windows?.conv !== undefined &&
+    windows.conv.kernel.slot === w.slot &&
+    JSON.stringify(windows.conv.columns.shape) === JSON.stringify(joined) &&
+    sameOrder(imageCover(windows, before), d.map) &&
+    seenAsKernel(ctx, w, joined);
+  const shape = pooled ? joined : convShape(attributes, image, kernel, outputs, before, 1);
+  const result =
+    shape.pool === 1 && shape.groups === 1 && attributes.strideH === 1 && attributes.strideW === 1
+      ? byPatches(ctx, d, w, shape)
+      : byTaps(ctx, d, w, shape, pooled ? windows : undefined, hasGate ? gate : undefined);
+  const exponent = plus(ctx.e, d.exponent, ctx.slots.exponent(w.slot));
+  const sums = { kind: "batch", inner: result.map.length, ...result } as const;
+  const open = hasGate ? gated(ctx, sums, gate) : sums;
+  const { value, map, inner } = open;
+  const rounded = requantize(ctx, { value, exponent, bound: result.bound, factor: result.factor });
+  return { kind: "batch", map, inner, ...rounded };
+}
+
+type InputSums = { value: Value; map: Int32Array; bound: number; factor: number };
+
+/** The slot's kernel [(groups,) kh, kw, channel, output] through a weight turned to [channels, kh, kw, outputs]. */
+function turnedOrder(shape: ConvShape): Int32Array {
+  const { groups, kernel, channels, outputs } = shape;
+  const area = kernel[0] * kernel[1];
+  return permuted([groups, channels, area, outputs], [0, 2, 1, 3]);
+}
+
+function seenAsKernel(ctx: Context, w: SlotTensor, shape: ConvShape): boolean {
+  const seen = ctx.slots.seenOrder(w);
+  return seen !== undefined && sameOrder(seen, turnedOrder(shape));
+}
+
+/** Stride 1: a convolution of the gradient with the kernel turned round. */
+function byPatches(ctx: Context, d: BatchTensor, w: SlotTensor, shape: ConvShape): InputSums {
+  const { e, bits, slots } = ctx;
+  const { kernel, channels, outputs, pad } = shape;
+  const area = kernel[0] * kernel[1];
+  const turned: ConvShape = {
+    ...shape,
+    height: shape.size[0],
+    width: shape.size[1],
+    channels: outputs,
+    outputs: channels,
+    pad: [kernel[0] - 1 - pad[0], kernel[1] - 1 - pad[1]],
+    size: [shape.height, shape.width],
+  };
+  const columns = columnsOf(ctx, d, d.map, turned, false);
+  const bound = area * outputs * mantissaLimit(bits) * largest(d.range);
+  const carrier = carrierFor(ctx, `CONV_INPUT_GRAD over ${area * outputs} terms`, bound);
+  const taps = e.reshape(slots.read(e, w, turnedOrder(shape)), [area, channels, outputs]);
+  const reversed = area === 1 ? taps : e.gather(taps, e.indices(identity(area).reverse()));
+  const matrix = e.reshape(e.transpose(reversed, [1, 0, 2]), [channels, area * outputs]);
+  const sums = e.matmul(e.cast(matrix, carrier), e.cast(columns.value, carrier));
+  const map = outputMap(columns);
+  return { value: e.reshape(sums, [map.length, ctx.batch]), map, bound, factor: 1 };
+}
+
+/** Any stride and pool: the gradient of every patch, then for each element one Gather of the taps that read it. */
+function byTaps(
+  ctx: Context,
+  d: BatchTensor,
+  w: SlotTensor,
+  shape: ConvShape,
+  windows: PooledWindows | undefined,
+  gate: FastTensor | undefined,
+): InputSums {
+  const { e, bits, batch, slots } = ctx;
+  const { groups, channels, outputs, stride, pool } = shape;
+  const [wideH, wideW] = wideKernel(shape);
+  const factor = windows?.conv?.kernel.factor ?? 1;
+  const count = wideH * wideW * channels;
+  const terms = Math.ceil(wideH / (stride[0] * pool)) * Math.ceil(wideW / (stride[1] * pool));
+  const bound = terms * outputs * mantissaLimit(bits) * largest(d.range);
+  const carrier = carrierFor(ctx, `CONV_INPUT_GRAD over ${terms * outputs} terms`, bound * factor);
+  const lead = groups > 1 ? [groups] : [];
+  const taps =
+    windows?.conv?.kernel.taps ?? e.reshape(slots.read(e, w, turnedOrder(shape)), [...lead, count, outputs]);
+  const width = taps.shape.at(-1)!;
+  const padded = e.concat([taps, e.filled(0, taps.type as Carrier, [...lead, 1, width])], lead.length);
+  const positions = windows?.conv?.columns.positions ?? chunkPositions(ctx, shape.size);
+  const chunks = (shape.size[0] * shape.size[1]) / positions;
+  const matrix =
+    windows === undefined ? gatherRows(ctx, d.value, chunkRows({ shape, positions }, d.map)) : d.value;
+  const right = e.reshape(matrix, [chunks, ...lead, width, positions * batch]);
+  const product = e.matmul(e.cast(padded, carrier), e.cast(right, carrier));
+  const patches = e.reshape(product, [chunks * groups * (count + 1) * positions, batch]);
+  const order = elementOrder(ctx, shape, gate);
+  const index = tapRows(shape, order, positions, terms);
+  const rows = order.length;
+  const gathered = e.gather(patches, e.indices(index, terms === 1 ? [rows] : [terms, rows]));
+  const value =
+    terms === 1
+      ? gathered
+      : e.reshape(e.matmul(e.filled(1, carrier, [1, terms]), e.reshape(gathered, [terms, rows * batch])), [
+          rows,
+          batch,
+        ]);
+  return { value, map: inverse(order), bound, factor };
+}
+
+/** The order in which the next node will want the elements: the gate's, or that of the image in forward. */
+function elementOrder(ctx: Context, shape: ConvShape, gate: FastTensor | undefined): Int32Array {
+  if (gate?.kind === "batch" && isPermutation(gate)) return rowOrder(gate);
+  const size = shape.height * shape.width * shape.channels * shape.groups;
+  const forward = ctx.columns.find(
+    ({ rows, source }) => rows.length === size && source.value.shape[0] === size,
+  );
+  const order = forward === undefined ? undefined : inverse(forward.rows);
+  return order === undefined || order.includes(-1) ? identity(size) : order;
+}
+
+/** [terms, rows]: the row of [chunk, group, tap, position] that each term of an element comes from. */
+function tapRows(shape: ConvShape, order: Int32Array, positions: number, terms: number): Int32Array {
+  const { groups, channels, stride, pad, pool, size, width } = shape;
+  const [wideH, wideW] = wideKernel(shape);
+  const count = wideH * wideW * channels;
+  const [stepH, stepW] = [stride[0] * pool, stride[1] * pool];
+  const across = Math.ceil(wideW / stepW);
+  const all = channels * groups;
+  // The row of zeros that the taps were given, at the first position.
+  const index = new Int32Array(terms * order.length).fill(count * positions);
+  order.forEach((feature, r) => {
+    const channel = feature % all;
+    const y = Math.floor(feature / all / width) + pad[0];
+    const x = (Math.floor(feature / all) % width) + pad[1];
+    for (let term = 0; term < terms; term++) {
+      const outY = Math.floor(y / stepH) - Math.floor(term / across);
+      const outX = Math.floor(x / stepW) - (term % across);
+      const [kh, kw] = [y - outY * stepH, x - outX * stepW];
+      if (outY < 0 || outY >= size[0] || outX < 0 || outX >= size[1] || kh >= wideH || kw >= wideW) continue;
+      const position = outY * size[1] + outX;
+      const lead = Math.floor(position / positions) * groups + Math.floor(channel / channels);
+      const tap = (kh * wideW + kw) * channels + (channel % channels);
+      index[term * order.length + r] = (lead * (count + 1) + tap) * positions + (position % positions);
+    }
+  });
+  return index;
+}

@@ -1,0 +1,200 @@
+import { flags, type TapeNode } from "../../../core/exact/tape/types.ts";
+import { biasAt } from "./bias.ts";
+import { biasLimit, type Context, carrierFor, mantissaLimit } from "./context.ts";
+import type { Carrier, Value } from "./emitter.ts";
+import { NoFastRule } from "./errors.ts";
+import { plus } from "./exponent.ts";
+import { fix, requantize } from "./requantize.ts";
+import { type BatchTensor, type FastTensor, identity, largest, type SlotTensor } from "./tensors.ts";
+import {
+  type Columns,
+  type ConvShape,
+  columnsOf,
+  convShape,
+  type Kernel,
+  outputMap,
+  type PooledWindows,
+  wideKernel,
+} from "./windows.ts";
+
+type Conv = TapeNode<"CONV">;
+
+/** A convolution's result, and the windows that a pool after it chose from. */
+export type ConvResult = { readonly tensor: BatchTensor; readonly windows?: PooledWindows };
+
+/** CONV: patches by one Gather, then one product for each chunk of outputs; a pool of k × k joins in. */
+export function convolution(
+  ctx: Context,
+  node: Conv | TapeNode<"CONV_POOL_INDEX">,
+  [x, w, ...rest]: readonly FastTensor[],
+  image: readonly [number, number, number],
+  kernel: readonly [number, number],
+): ConvResult {
+  if (x?.kind !== "batch" || w?.kind !== "slot" || !w.quantized || x.inner !== x.map.length)
+    throw new NoFastRule("a convolution of something else than the batch with a weight");
+  const { e, bits, batch, slots } = ctx;
+  const { attributes } = node;
+  const { pool } = attributes;
+  const outputs = node.output.shape[3]!;
+  const shape = convShape(attributes, image, kernel, outputs, beforePool(attributes, image, kernel), pool);
+  const hasBias = (attributes.flags & flags.bias) !== 0;
+  const relu = (attributes.flags & flags.relu) !== 0;
+  const terms = kernel[0] * kernel[1] * shape.channels;
+  const bound = terms * mantissaLimit(bits) * largest(x.range) + (hasBias ? biasLimit(bits) : 0);
+  const places = pool * pool;
+  const factor = 2 ** Math.ceil(Math.log2(places));
+  const carrier = carrierFor(ctx, `CONV over ${terms} terms`, bound * factor + places - 1);
+  const exponent = plus(e, x.exponent, slots.exponent(w.slot));
+  const columns = columnsOf(ctx, x, x.map, shape, hasBias);
+  const taps = kernelTaps(ctx, w, shape, factor);
+  const bias = hasBias ? biasAt(ctx, rest[0], identity(outputs), exponent) : undefined;
+  const matrix = forwardMatrix(ctx, shape, columns, taps.taps, bias, factor, carrier);
+  const lead = columns.chunks * shape.groups;
+  const sums = e.reshape(e.matmul(matrix, e.cast(columns.value, carrier)), [
+    lead,
+    places,
+    shape.outputs * columns.positions * batch,
+  ]);
+  const rows = lead * shape.outputs * columns.positions;
+  const top = pool === 1 ? sums : e.reduce("ReduceMax", sums, [1], true);
+  const map = outputMap(columns);
+  const base = { kind: "batch", map, inner: map.length } as const;
+  const matrixOfTop = e.reshape(top, [rows, batch]);
+  if ((attributes.flags & flags.fixed) !== 0) {
+    const whole =
+      factor === 1 ? matrixOfTop : e.unary("Floor", e.mul(matrixOfTop, e.numbers([1 / factor], carrier)));
+    const value = fix(ctx, relu ? e.unary("Relu", whole) : whole, exponent, attributes.exponent);
+    const [max, at] = [2 ** 31 - 1, attributes.exponent];
+    const tensor = { ...base, value, range: { min: -max, max }, exponent: { lo: at, hi: at } };
+    return { tensor, ...windowsOf(columns, taps, sums, top, tensor) };
+  }
+  const result = requantize(ctx, { value: matrixOfTop, exponent, bound, factor, coded: pool > 1, relu });
+  const tensor = { ...base, ...result };
+  return { tensor, ...windowsOf(columns, taps, sums, top, tensor) };
+}
+
+/** Output size before the pool. */
+export function beforePool(
+  a: Conv["attributes"],
+  [height, width]: readonly [number, number, number],
+  kernel: readonly [number, number],
+): [number, number] {
+  return [
+    Math.floor((height + a.padTop + a.padBottom - kernel[0]) / a.strideH) + 1,
+    Math.floor((width + a.padLeft + a.padRight - kernel[1]) / a.strideW) + 1,
+  ];
+}
+
+/** Position of a kernel in the graph: [(groups,) kh, kw, channel, output] → logical element of [outputs, kh, kw, channels]. */
+export function kernelOrder({ groups, kernel, channels, outputs }: ConvShape): Int32Array {
+  const [kh, kw] = kernel;
+  const area = kh * kw;
+  const order = new Int32Array(groups * area * channels * outputs);
+  for (let p = 0; p < order.length; p++) {
+    const o = p % outputs;
+    const c = Math.floor(p / outputs) % channels;
+    const tap = Math.floor(p / outputs / channels) % area;
+    const group = Math.floor(p / outputs / channels / area);
+    order[p] = ((group * outputs + o) * area + tap) * channels + c;
+  }
+  return order;
+}
+
+/** The kernel at every place of the pool's block, side by side: [(groups,) taps, places·outputs]. */
+function kernelTaps(ctx: Context, w: SlotTensor, shape: ConvShape, factor: number): Kernel {
+  const { e, slots } = ctx;
+  const { groups, kernel, stride, channels, outputs, pool } = shape;
+  const lead = groups > 1 ? [groups] : [];
+  const whole = [...lead, ...kernel, channels, outputs];
+  const value = e.reshape(slots.read(e, w, kernelOrder(shape)), whole);
+  const [wideH, wideW] = wideKernel(shape);
+  const scaled = factor === 1 ? value : e.mul(value, e.numbers([factor], ctx.carrier));
+  const none = lead.map(() => 0);
+  const shifted: Value[] = [];
+  for (let place = 0; place < pool * pool; place++) {
+    const [y, x] = [Math.floor(place / pool) * stride[0], (place % pool) * stride[1]];
+    const after = [wideH - kernel[0] - y, wideW - kernel[1] - x];
+    shifted.push(e.pad(scaled, [...none, y, x, 0, 0], [...none, ...after, 0, 0]));
+  }
+  const wide = e.concat(shifted, lead.length + 3);
+  const taps = e.reshape(wide, [...lead, wideH * wideW * channels, pool * pool * outputs]);
+  return { slot: w.slot, taps, factor };
+}
+
+/** [(groups,) places·outputs, taps + extra]: the kernel, and what the row of ones brings in: bias and code. */
+function forwardMatrix(
+  ctx: Context,
+  { groups, outputs, pool }: ConvShape,
+  { extra }: Columns,
+  taps: Value,
+  bias: Value | undefined,
+  factor: number,
+  carrier: Carrier,
+): Value {
+  const { e } = ctx;
+  const lead = groups > 1 ? [groups] : [];
+  const rank = taps.shape.length;
+  const turned = e.transpose(taps, rank === 3 ? [0, 2, 1] : [1, 0]);
+  if (extra === 0) return e.cast(turned, carrier);
+  const places = pool * pool;
+  const rows = places * outputs;
+  const code = e.numbers(
+    Array.from({ length: places }, (_, place) => places - 1 - place),
+    carrier,
+    [places, 1],
+  );
+  let column = e.filled(0, carrier, [...lead, rows, 1]);
+  const scaled =
+    bias === undefined
+      ? undefined
+      : factor === 1
+        ? e.cast(bias, carrier)
+        : e.mul(e.cast(bias, carrier), e.numbers([factor], carrier));
+  if (scaled !== undefined) {
+    const whole = e.reshape(scaled, [...lead, 1, outputs]);
+    column = e.reshape(places === 1 ? whole : e.add(whole, code), [...lead, rows, 1]);
+  } else if (places > 1) {
+    column = e.reshape(e.add(e.filled(0, carrier, [...lead, 1, outputs]), code), [...lead, rows, 1]);
+  }
+  const columns = [e.cast(turned, carrier), column];
+  if (extra > 1) columns.push(e.filled(0, carrier, [...lead, rows, extra - 1]));
+  return e.concat(columns, rank - 1);
+}
+
+function windowsOf(
+  columns: Columns,
+  kernel: Kernel,
+  candidates: Value,
+  top: Value,
+  pooled: BatchTensor,
+): { windows?: PooledWindows } {
+  const { shape, positions } = columns;
+  const { pool, size, outputs, groups } = shape;
+  if (pool === 1) return {};
+  const all = outputs * groups;
+  // Rows of candidates lie as [chunk, group, place, output, position]; the image before the pool may be larger than the
+  // blocks cover.
+  const [height, width] = [size[0] * pool, size[1] * pool];
+  const map = new Int32Array(height * width * all);
+  for (let f = 0; f < map.length; f++) {
+    const channel = f % all;
+    const x = Math.floor(f / all) % width;
+    const y = Math.floor(f / all / width);
+    const block = Math.floor(y / pool) * size[1] + Math.floor(x / pool);
+    const place = (y % pool) * pool + (x % pool);
+    const chunk = Math.floor(block / positions);
+    const lead = chunk * groups + Math.floor(channel / outputs);
+    map[f] = ((lead * pool * pool + place) * outputs + (channel % outputs)) * positions + (block % positions);
+  }
+  return {
+    windows: {
+      candidates,
+      top,
+      pooled,
+      image: [height, width],
+      overlap: 1,
+      cover: map,
+      conv: { columns, kernel },
+    },
+  };
+}
