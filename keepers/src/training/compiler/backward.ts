@@ -1,14 +1,14 @@
+import { fixedExponents } from "../../core/exact/format.ts";
+import { limits } from "../../core/exact/limits.ts";
 import { flags, spaces } from "../../core/exact/tape/types.ts";
-import { type Emitted, strideAndPads, windowAttributes } from "./forward.ts";
+import { strideAndPads, windowAttributes } from "./attributes.ts";
+import type { Emitted } from "./forward.ts";
 import { type Four, type Graph, type Op, type OpOf, useCounts } from "./graph.ts";
-import { dataLayout, exponents, mantissaDtype, parameterLayout } from "./layouts.ts";
+import { dataLayout, mantissaDtype, parameterLayout } from "./layouts.ts";
 import type { TapeBuilder } from "./tape-builder.ts";
 
 /** Gradient of a value; `gated` when it is already 0 where the value's Relu is closed. */
 type Gradient = { readonly node: number; readonly gated: boolean };
-
-/** Terms that one ADD takes. */
-const mostTerms = 5;
 
 export type BackwardParameters = {
   tape: TapeBuilder;
@@ -98,7 +98,7 @@ class BackwardPass {
         opcode: "MATMUL",
         inputs: [transposed, x],
         output: parameterLayout("I32", op.weight.shape),
-        attributes: { flags: flags.fixed, exponent: exponents.momentum },
+        attributes: { flags: flags.fixed, exponent: fixedExponents.gradient },
       }),
     );
     if (op.bias !== undefined) this.#biasGradient(slot + 1, transposed);
@@ -128,7 +128,7 @@ class BackwardPass {
         opcode: "CONV_WEIGHT_GRAD",
         inputs: [x, channels],
         output: parameterLayout("I32", op.weight.shape),
-        attributes: { exponent: exponents.momentum, ...strideAndPads(op.window), groups },
+        attributes: { exponent: fixedExponents.gradient, ...strideAndPads(op.window), groups },
       }),
     );
     if (op.bias !== undefined) {
@@ -190,7 +190,7 @@ class BackwardPass {
       opcode: "ROW_SUM",
       inputs: [rows],
       output: parameterLayout("I32", [this.#tape.layout(rows).shape[0]!]),
-      attributes: { flags: flags.fixed, exponent: exponents.momentum },
+      attributes: { flags: flags.fixed, exponent: fixedExponents.gradient },
     });
     this.#store(slot, sum);
   }
@@ -204,18 +204,18 @@ class BackwardPass {
     });
   }
 
-  /** Gradients of a value that several operations read meet in sums of at most five terms. */
+  /** Gradients of a value that several operations read meet in sums of as many terms as an ADD takes. */
   #sum(gradients: readonly Gradient[]): Gradient {
     let terms = gradients.map(({ node }) => node);
     if (terms.length === 1) return gradients[0]!;
     while (terms.length > 1) {
       const node = this.#tape.add({
         opcode: "ADD",
-        inputs: terms.slice(0, mostTerms),
+        inputs: terms.slice(0, limits.addInputs),
         output: this.#tape.layout(terms[0]!),
         attributes: { flags: 0 },
       });
-      terms = [node, ...terms.slice(mostTerms)];
+      terms = [node, ...terms.slice(limits.addInputs)];
     }
     return { node: terms[0]!, gated: false };
   }
@@ -223,7 +223,7 @@ class BackwardPass {
   #gate(d: number, index: number): number {
     return this.#tape.add({
       opcode: "GATE",
-      inputs: [d, this.#emitted[index]!.tensor],
+      inputs: [this.#tape.mantissas(d), this.#emitted[index]!.tensor],
       output: this.#tape.layout(d),
       attributes: {},
     });

@@ -1,4 +1,7 @@
+import { log2Exact } from "../../core/exact/format.ts";
+import { limits } from "../../core/exact/limits.ts";
 import type { Program } from "../../core/exact/tape/types.ts";
+import { validateProgram } from "../../core/exact/tape/validate.ts";
 import type { OnnxModel } from "../onnx/types.ts";
 import { emitBackward } from "./backward.ts";
 import { CompileError } from "./errors.ts";
@@ -46,10 +49,18 @@ export function compileModel(options: CompileOptions): CompiledModel {
   const { model, bits, microBatch, input, target, loss, optimizer, initialize } = options;
   if (bits !== 8 && bits !== 16)
     throw new CompileError(`profile E${bits} does not exist`, { next: "Use E8 or E16: bits 8 or 16." });
-  if (!Number.isInteger(microBatch) || microBatch < 1 || microBatch > 2 ** 20 || !isPowerOfTwo(microBatch))
-    throw new CompileError(`a micro-batch has ${microBatch} samples, which is no power of two up to 2^20`, {
-      next: "Use a power of two, for instance 64.",
-    });
+  if (
+    !Number.isInteger(microBatch) ||
+    microBatch < 1 ||
+    microBatch > limits.microBatch ||
+    log2Exact(microBatch) === undefined
+  )
+    throw new CompileError(
+      `a micro-batch has ${microBatch} samples, which is no power of two up to ${limits.microBatch}`,
+      {
+        next: "Use a power of two, for instance 64.",
+      },
+    );
   const graph = fuse(importModel({ model, microBatch, input }), bits);
   const crossEntropy = loss === "softmax-cross-entropy";
   checkTarget(graph, loss, target);
@@ -77,6 +88,7 @@ export function compileModel(options: CompileOptions): CompiledModel {
     target: wanted,
     loss,
   };
+  validateProgram(program);
   return {
     program,
     parameters: parameters.map((parameter, slot) => ({
@@ -110,8 +122,4 @@ function checkTarget({ ops, output }: Graph, loss: CompileOptions["loss"], targe
     throw new CompileError(`${ops[output]!.label} puts out ${values} logits for ${classes} classes`, {
       next: "The model's output needs one logit for each of at least two classes.",
     });
-}
-
-function isPowerOfTwo(value: number): boolean {
-  return Number.isInteger(Math.log2(value));
 }

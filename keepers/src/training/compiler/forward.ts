@@ -1,6 +1,8 @@
+import { fixedExponents } from "../../core/exact/format.ts";
 import { flags, spaces } from "../../core/exact/tape/types.ts";
-import { type Graph, type Op, type OpOf, useCounts, type Window } from "./graph.ts";
-import { dataLayout, exponents, mantissaDtype, parameterLayout } from "./layouts.ts";
+import { strideAndPads, windowAttributes } from "./attributes.ts";
+import { type Graph, type Op, type OpOf, useCounts } from "./graph.ts";
+import { dataLayout, mantissaDtype, parameterLayout } from "./layouts.ts";
 import type { TapeBuilder } from "./tape-builder.ts";
 
 /** Tape nodes of one operation: its value, and what its gradient reads besides. */
@@ -85,7 +87,7 @@ function emitLayer(
   const weight = tape.mantissas(master);
   const bits =
     (op.bias === undefined ? 0 : flags.bias) | (op.relu ? flags.relu : 0) | (fixed ? flags.fixed : 0);
-  const exponent = fixed ? exponents.logits : 0;
+  const exponent = fixed ? fixedExponents.logits : 0;
   const output = dataLayout(fixed ? "I32" : mantissaDtype(tape.bits), op.shape);
   const inputs = [tape.factor(x), weight, ...bias];
   if (op.kind === "linear")
@@ -135,19 +137,4 @@ function emitOther(
       return { tensor, index: tape.add({ opcode: "MAX_POOL_INDEX", inputs, output: places, attributes }) };
     }
   }
-}
-
-export function strideAndPads({ stride, pads }: Window) {
-  return {
-    strideH: stride[0],
-    strideW: stride[1],
-    padTop: pads[0],
-    padLeft: pads[1],
-    padBottom: pads[2],
-    padRight: pads[3],
-  };
-}
-
-export function windowAttributes(window: Window) {
-  return { kernelH: window.kernel[0], kernelW: window.kernel[1], ...strideAndPads(window) };
 }

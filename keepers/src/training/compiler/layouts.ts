@@ -1,9 +1,6 @@
 import type { Dtype, Layout, MantissaBits } from "../../core/exact/tape/types.ts";
 import type { Shape } from "./graph.ts";
 
-/** Exponents of weights, of momentum and gradients, and of logits: `docs/exact-ops.md`, section 1. */
-export const exponents = { weight: -28, momentum: -26, logits: -16 } as const;
-
 /** Element type of B-bit mantissas. */
 export function mantissaDtype(bits: MantissaBits): "I8" | "I16" {
   return bits === 8 ? "I8" : "I16";

@@ -1,5 +1,7 @@
+import { fixedExponents } from "../../core/exact/format.ts";
+import { limits } from "../../core/exact/limits.ts";
 import { flags } from "../../core/exact/tape/types.ts";
-import { dataLayout, exponents, mantissaDtype } from "./layouts.ts";
+import { dataLayout, mantissaDtype } from "./layouts.ts";
 import type { TapeBuilder } from "./tape-builder.ts";
 
 /** A loss on the tape: the tensor that witnesses a step, and the gradient of the model's output. */
@@ -16,7 +18,7 @@ export function emitSoftmaxCrossEntropy(tape: TapeBuilder, output: number, label
           opcode: "SHIFT",
           inputs: [output],
           output: dataLayout("I32", shape),
-          attributes: { exponent: exponents.logits },
+          attributes: { exponent: fixedExponents.logits },
         });
   const rows = [batch!];
   const max = tape.add({
@@ -37,7 +39,10 @@ export function emitSoftmaxCrossEntropy(tape: TapeBuilder, output: number, label
     output: dataLayout("I64", rows),
     attributes: { flags: 0, exponent: 0 },
   });
-  const probabilityBits = Math.max(15, 11 + Math.ceil(Math.log2(classes!)));
+  const probabilityBits = Math.max(
+    limits.probabilityBitsLeast,
+    limits.probabilityBitsAboveClasses + Math.ceil(Math.log2(classes!)),
+  );
   const attributes = { flags: tape.bits < probabilityBits + 1 ? flags.quantize : 0, probabilityBits };
   const gradient = tape.add({
     opcode: "SOFTMAX_GRAD",

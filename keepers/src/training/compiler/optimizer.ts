@@ -1,3 +1,4 @@
+import { limits } from "../../core/exact/limits.ts";
 import { type Layout, spaces, type TapeNode } from "../../core/exact/tape/types.ts";
 import { CompileError } from "./errors.ts";
 import type { OptimizerSpec } from "./options.ts";
@@ -20,14 +21,14 @@ export function optimizerTape(gradients: readonly Layout[], spec: OptimizerSpec)
     learningRateShift = 16,
   } = spec;
   for (const [name, value] of Object.entries({ momentum, weightDecay }))
-    if (!Number.isInteger(value) || value < 0 || value > 65535)
+    if (!Number.isInteger(value) || value < 0 || value > limits.factor)
       throw new CompileError(`the optimiser's ${name} is ${value}`, {
-        next: "Give an integer from 0 to 65535: the factor times 2^16, for instance 58982 for 0.9.",
+        next: `Give an integer from 0 to ${limits.factor}: the factor times 2^16, for instance 58982 for 0.9.`,
       });
   for (const [name, value] of Object.entries({ momentumShift, weightDecayShift, learningRateShift }))
-    if (!Number.isInteger(value) || value < 0 || value > 30)
+    if (!Number.isInteger(value) || value < 0 || value > limits.factorShift)
       throw new CompileError(`the optimiser's ${name} is ${value}`, {
-        next: "Give an integer from 0 to 30; 16 is the default.",
+        next: `Give an integer from 0 to ${limits.factorShift}; 16 is the default.`,
       });
   return gradients.flatMap((output, slot): TapeNode[] => {
     const first = 7 * slot;

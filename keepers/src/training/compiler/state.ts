@@ -1,7 +1,8 @@
+import { fixedExponents } from "../../core/exact/format.ts";
 import type { Initializer, Layout, Slot } from "../../core/exact/tape/types.ts";
 import { CompileError } from "./errors.ts";
 import type { Graph, Parameter } from "./graph.ts";
-import { exponents, parameterLayout } from "./layouts.ts";
+import { parameterLayout } from "./layouts.ts";
 
 const largestMantissa = 2 ** 31 - 1;
 
@@ -27,7 +28,7 @@ export function stateSlots(
       name: parameter.name,
       role: "weight",
       layout: layouts[slot]!,
-      exponent: exponents.weight,
+      exponent: fixedExponents.weight,
       initializer: initializerOf(parameter, initialize),
     }),
   );
@@ -36,7 +37,7 @@ export function stateSlots(
       name: `${name}/momentum`,
       role: "momentum",
       layout: layouts[slot]!,
-      exponent: exponents.momentum,
+      exponent: fixedExponents.gradient,
       initializer: { kind: "zero" },
     }),
   );
@@ -62,7 +63,7 @@ function weightMantissas({ name, order }: Parameter, values: Float32Array): Int3
   const mantissas = new Int32Array(order.length);
   for (let i = 0; i < mantissas.length; i++) {
     const value = values[order[i]!]!;
-    const mantissa = Math.floor(value * 2 ** -exponents.weight + 0.5);
+    const mantissa = Math.floor(value * 2 ** -fixedExponents.weight + 0.5);
     if (!(Math.abs(mantissa) <= largestMantissa))
       throw new CompileError(
         `element ${order[i]} of the parameter ${JSON.stringify(name)} is ${value}; weights lie between -8 and 8`,
@@ -76,6 +77,6 @@ function weightMantissas({ name, order }: Parameter, values: Float32Array): Int3
 /** Values of a parameter in ONNX order; each mantissa is rounded to float32 once. */
 export function toOnnxValues({ order }: Parameter, mantissas: Int32Array): Float32Array {
   const values = new Float32Array(order.length);
-  for (let i = 0; i < order.length; i++) values[order[i]!] = mantissas[i]! * 2 ** exponents.weight;
+  for (let i = 0; i < order.length; i++) values[order[i]!] = mantissas[i]! * 2 ** fixedExponents.weight;
   return values;
 }

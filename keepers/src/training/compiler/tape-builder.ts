@@ -1,3 +1,4 @@
+import { dtypeRange, mantissaRange } from "../../core/exact/tape/ranges.ts";
 import type { Layout, MantissaBits, TapeNode } from "../../core/exact/tape/types.ts";
 import type { Four, Shape } from "./graph.ts";
 import { dataLayout, mantissaDtype, parameterLayout } from "./layouts.ts";
@@ -56,11 +57,11 @@ export class TapeBuilder {
     return this.relayout(x, [batch, height, width, channels], [3, 0, 1, 2], [channels, batch, height, width]);
   }
 
-  /** `x` with B-bit mantissas. */
+  /** `x` with B-bit mantissas; probabilities of 16 bits hold −2^15, which is one too many. */
   mantissas(x: number): number {
     const { dtype, shape, rowAxes } = this.layout(x);
     const wanted = mantissaDtype(this.bits);
-    if (dtype === wanted) return x;
+    if (dtype === wanted && mantissaRange(this.nodes, x).min >= dtypeRange(wanted).min) return x;
     return this.#once(`requantize ${x}`, () => ({
       opcode: "REQUANTIZE",
       inputs: [x],

@@ -1,3 +1,4 @@
+import { limits } from "../../../core/exact/limits.ts";
 import { type Window, windowPlaces } from "../graph.ts";
 import type { DataValue, ImportContext, NodeReader } from "./context.ts";
 import { readWindow } from "./window.ts";
@@ -33,9 +34,9 @@ function pool(
   const [rows, columns] = windowPlaces([height, width], window);
   const { kernel, stride, pads } = window;
   const area = kernel[0] * kernel[1];
-  if (area > 255)
+  if (area > limits.windowArea)
     throw reader.unsupported(
-      `its window of ${kernel[0]} × ${kernel[1]} has more than 255 places`,
+      `its window of ${kernel[0]} × ${kernel[1]} has more than ${limits.windowArea} places`,
       "Pool in two steps, for instance first 4 × 4 with stride 4.",
     );
   if (kind === "averagePool" && pads.some((pad) => pad > 0) && reader.int("count_include_pad", 0) !== 1)
