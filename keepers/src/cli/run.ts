@@ -5,7 +5,9 @@ import { dataCommands } from "./commands/data.ts";
 import { deployCommand } from "./commands/deploy.ts";
 import { devCommand } from "./commands/dev.ts";
 import { keeperCommand } from "./commands/keeper.ts";
+import { replayCommand } from "./commands/replay.ts";
 import { stakeCommands } from "./commands/stake.ts";
+import { trainCommand } from "./commands/train.ts";
 import { CommandContext, type Environment } from "./context.ts";
 import { UsageError } from "./errors.ts";
 import { describe, Output } from "./output.ts";
@@ -74,6 +76,8 @@ function createProgram(environment: Environment, finish: (code: number) => void)
   stakeCommands(program, register);
   accountCommands(program, register);
   dataCommands(program, register);
+  trainCommand(program, register);
+  replayCommand(program, register);
   return program;
 }
 
@@ -96,4 +100,5 @@ Exit codes: 0 done · 1 failed · 64 wrong usage · 65 bad input · 69 something
 Examples:
   $ assay dev
   $ assay data put digits.csv --name digits
-  $ assay data get 0x5c3f… --to digits-copy`;
+  $ assay data get 0x5c3f… --to digits-copy
+  $ assay train digits.yaml`;

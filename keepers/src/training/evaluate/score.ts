@@ -8,44 +8,45 @@ export type Tally = {
   readonly lossSum: number;
   /** Samples whose class was found; absent where there are no classes. */
   readonly correct?: number;
-  /** predictions[label · classes + prediction]; absent where there are no classes. */
+  /** confusion[label · classes + prediction]; absent where there are no classes. */
   readonly confusion?: Float64Array;
 };
 
+/** What a model put out for the objects of a micro-batch: each value times `scale`. */
+export type Outputs = {
+  /** [N, classes] logits or [N, values] predictions. */
+  readonly values: ArrayLike<number>;
+  readonly scale: number;
+  readonly objects: Uint8Array;
+  readonly objectBytes: number;
+};
+
 /**
- * Scores what a program put out for the first `rows` objects of a micro-batch. The class that is found is the first
- * largest mantissa, so accuracy and confusion are exact; the loss is a float64 of the exact logits.
- *
- * @param witness logits [N, classes] or predictions [N, values]
+ * Scores the first `rows` objects of a micro-batch. The class that is found is the first largest value, so of exact
+ * logits accuracy and confusion are exact; the loss is computed in float64.
  */
-export function score(
+export function scoreOutputs(
   program: Program,
-  witness: Tensor,
-  objects: Uint8Array,
-  objectBytes: number,
-  rows = program.microBatch,
+  { values, scale, objects, objectBytes }: Outputs,
+  rows: number,
 ): Tally {
-  const width = witness.mantissas.length / program.microBatch;
-  const scale = 2 ** witness.exponent;
+  const width = values.length / program.microBatch;
   const field = labelField(program);
+  let lossSum = 0;
   if (field === undefined) {
-    let lossSum = 0;
     for (let row = 0; row < rows; row++) {
-      const values = valuesAt(program, width, objects, row * objectBytes);
+      const wanted = valuesAt(program, width, objects, row * objectBytes);
       let squares = 0;
-      for (let i = 0; i < width; i++)
-        squares += (witness.mantissas[row * width + i]! * scale - values[i]!) ** 2;
+      for (let i = 0; i < width; i++) squares += (values[row * width + i]! * scale - wanted[i]!) ** 2;
       lossSum += squares / width;
     }
     return { samples: rows, lossSum };
   }
-  let lossSum = 0;
   let correct = 0;
   const confusion = new Float64Array(field.classes ** 2);
   for (let row = 0; row < rows; row++) {
     const label = classAt(field, objects, row * objectBytes);
-    const logits = witness.mantissas.subarray(row * width, (row + 1) * width);
-    const { loss, found } = crossEntropy(logits, scale, label);
+    const { loss, found } = crossEntropy(values, { first: row * width, count: width, scale }, label);
     lossSum += loss;
     if (found === label) correct++;
     confusion[label * field.classes + found]!++;
@@ -53,17 +54,29 @@ export function score(
   return { samples: rows, lossSum, correct, confusion };
 }
 
+/** As {@link scoreOutputs}, for the tensor that a program marks as its witness. */
+export function scoreWitness(
+  program: Program,
+  { mantissas, exponent }: Tensor,
+  objects: Uint8Array,
+  objectBytes: number,
+  rows = program.microBatch,
+): Tally {
+  return scoreOutputs(program, { values: mantissas, scale: 2 ** exponent, objects, objectBytes }, rows);
+}
+
 /** −ln softmax(logits)[label], and the first largest logit. */
-export function crossEntropy(
-  logits: ArrayLike<number>,
-  scale: number,
+function crossEntropy(
+  values: ArrayLike<number>,
+  { first, count, scale }: { first: number; count: number; scale: number },
   label: number,
 ): { loss: number; found: number } {
+  const logit = (k: number) => values[first + k]!;
   let found = 0;
-  for (let k = 1; k < logits.length; k++) if (logits[k]! > logits[found]!) found = k;
+  for (let k = 1; k < count; k++) if (logit(k) > logit(found)) found = k;
   let sum = 0;
-  for (let k = 0; k < logits.length; k++) sum += Math.exp((logits[k]! - logits[found]!) * scale);
-  return { loss: Math.log(sum) + (logits[found]! - logits[label]!) * scale, found };
+  for (let k = 0; k < count; k++) sum += Math.exp((logit(k) - logit(found)) * scale);
+  return { loss: Math.log(sum) + (logit(found) - logit(label)) * scale, found };
 }
 
 /** The sums of both. */

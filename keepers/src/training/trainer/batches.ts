@@ -3,26 +3,17 @@ import type { ObjectSource } from "../data/types.ts";
 
 export type BatchParameters = {
   readonly source: ObjectSource;
-  readonly order: Pick<SampleOrder, "sample">;
-  readonly microBatch: number;
-  readonly microBatches: number;
+  readonly order: Pick<SampleOrder, "batch">;
 };
 
 /** Reads the objects of steps `from` (included) to `to` (excluded): for each step M·N objects in the batch's order. */
 export async function readSteps(
-  { source, order, microBatch, microBatches }: BatchParameters,
+  { source, order }: BatchParameters,
   from: number,
   to: number,
 ): Promise<Uint8Array[]> {
-  const perStep = microBatch * microBatches;
   const steps: Promise<Uint8Array>[] = [];
-  for (let step = from; step < to; step++) {
-    const indices = new Float64Array(perStep);
-    for (let j = 0; j < microBatches; j++) {
-      for (let row = 0; row < microBatch; row++) indices[j * microBatch + row] = order.sample(step, j, row);
-    }
-    steps.push(source.read(indices));
-  }
+  for (let step = from; step < to; step++) steps.push(source.read(order.batch(step)));
   return await Promise.all(steps);
 }
 

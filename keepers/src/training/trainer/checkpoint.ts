@@ -6,6 +6,7 @@ import { z } from "zod";
 import type { Program } from "../../core/exact/tape/types.ts";
 import { writeWhole } from "../files.ts";
 import { CheckpointError } from "./errors.ts";
+import { hashSchema } from "./plan.ts";
 
 /** What a checkpoint says about itself. */
 export type CheckpointHeader = {
@@ -22,15 +23,11 @@ export type Checkpoint = CheckpointHeader & { readonly state: Int32Array[] };
 const magic = new TextEncoder().encode("ASSAYCP1");
 const hashLength = 32;
 const maxHeaderBytes = 4096;
-const hash = z
-  .string()
-  .regex(/^0x[0-9a-f]{64}$/)
-  .transform((text) => text as Hex);
 const headerSchema = z.strictObject({
-  programRoot: hash,
-  trainingHash: hash,
+  programRoot: hashSchema,
+  trainingHash: hashSchema,
   step: z.int().min(0),
-  stateRoot: hash,
+  stateRoot: hashSchema,
 });
 
 const namePattern = /^(\d{12})\.checkpoint$/;

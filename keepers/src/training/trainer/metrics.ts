@@ -6,6 +6,8 @@ export type StepMetrics = {
   readonly lossSum: number;
   /** Samples whose class was found; absent for mean squared error. */
   readonly correct?: number;
+  /** Seconds of wall clock. */
+  readonly seconds: number;
 };
 
 /** Mean loss of some samples; accuracy where there are classes. */
@@ -24,3 +26,25 @@ export type EpochMetrics = {
   /** Seconds of wall clock that its steps and its validation took. */
   readonly seconds: number;
 };
+
+/** Both together; `later` says how far they reach. */
+export function addSteps(earlier: StepMetrics | undefined, later: StepMetrics): StepMetrics {
+  if (earlier === undefined) return later;
+  const { step, samples, lossSum, correct, seconds } = later;
+  return {
+    step,
+    samples: earlier.samples + samples,
+    lossSum: earlier.lossSum + lossSum,
+    correct: correct === undefined ? undefined : (earlier.correct ?? 0) + correct,
+    seconds: earlier.seconds + seconds,
+  };
+}
+
+/** Mean loss and accuracy over some steps. */
+export function epochScore(steps: readonly StepMetrics[]): Score {
+  const samples = steps.reduce((sum, line) => sum + line.samples, 0);
+  const lossSum = steps.reduce((sum, line) => sum + line.lossSum, 0);
+  const rated = steps.every(({ correct }) => correct !== undefined);
+  const correct = steps.reduce((sum, line) => sum + (line.correct ?? 0), 0);
+  return { loss: lossSum / samples, accuracy: rated ? correct / samples : undefined };
+}

@@ -1,0 +1,11 @@
+import type { Executor } from "../../training/executors/types.ts";
+
+/** Engines by the names that users give them. */
+export type EngineName = "native" | "wasm" | "reference";
+
+/** Loads an engine when it is needed: each brings a runtime of its own. */
+export async function engineOf(name: EngineName): Promise<Executor> {
+  if (name === "native") return (await import("../../training/executors/native.ts")).nativeExecutor;
+  if (name === "wasm") return (await import("../../training/executors/wasm.ts")).wasmExecutor;
+  return (await import("../../training/executors/reference.ts")).referenceExecutor;
+}

@@ -1,0 +1,47 @@
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { basename, dirname, resolve } from "node:path";
+import { TrainingConfigError } from "../../training/config/errors.ts";
+import { parseConfig } from "../../training/config/parse.ts";
+import type { DatasetConfig, TrainingConfig } from "../../training/config/schema.ts";
+
+/** A configuration with absolute paths; those in the file start at its own folder. */
+export type LoadedConfig = TrainingConfig & {
+  dataset: DatasetConfig;
+  validation?: Omit<DatasetConfig, "split">;
+};
+
+/** @throws TrainingConfigError */
+export async function loadConfig(path: string): Promise<LoadedConfig> {
+  const text = await readFile(path, "utf8").catch((cause: unknown) => {
+    throw new TrainingConfigError(
+      `${path} cannot be read: ${existsSync(path) ? String(cause) : "there is no such file"}.`,
+      {
+        cause,
+        next: "Name a YAML or JSON file; `assay train --schema` prints what it may say.",
+      },
+    );
+  });
+  return withAbsolutePaths(parseConfig(text, basename(path)), dirname(resolve(path)));
+}
+
+function withAbsolutePaths(config: TrainingConfig, folder: string): LoadedConfig {
+  const { dataset, validation, model } = config;
+  return {
+    ...config,
+    dataset: located(dataset, folder),
+    validation: validation === undefined ? undefined : located(validation, folder),
+    model: model.kind === "onnx" ? { ...model, path: resolve(folder, model.path) } : model,
+  };
+}
+
+function located(dataset: TrainingConfig["dataset"], folder: string): DatasetConfig {
+  const config: DatasetConfig = typeof dataset === "string" ? { source: dataset } : dataset;
+  const { source, kind, labels } = config;
+  const known = kind === undefined && /^(digits|mnist(:(train|test))?|0x[0-9a-fA-F]{64})$/.test(source);
+  return {
+    ...config,
+    source: known ? source : resolve(folder, source),
+    labels: labels === undefined ? undefined : resolve(folder, labels),
+  };
+}

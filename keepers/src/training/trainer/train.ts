@@ -1,0 +1,292 @@
+import { join } from "node:path";
+import type { Hex } from "viem";
+import { samplesOf } from "../../core/exact/order.ts";
+import { initialState } from "../../core/exact/random/initialize.ts";
+import { learningRateAt } from "../../core/exact/schedule.ts";
+import type { Tensor } from "../../core/exact/tape/types.ts";
+import type { ObjectSource } from "../data/types.ts";
+import { scoreWitness } from "../evaluate/score.ts";
+import type { StepInput, TrainingSession } from "../executors/types.ts";
+import { intervalHash, RunHasher, stateRootOf, traceRootOf } from "../trace/commitments.ts";
+import { firstEntry, type TraceEntry } from "../trace/entry.ts";
+import { type RecordSigner, signRecord } from "../trace/record.ts";
+import { BatchReader } from "./batches.ts";
+import { pruneCheckpoints, writeCheckpoint } from "./checkpoint.ts";
+import { type CheckpointError, RunFolderError } from "./errors.ts";
+import { LineLog } from "./line-log.ts";
+import { addSteps, type EpochMetrics, epochScore, type Score, type StepMetrics } from "./metrics.ts";
+import { findResumption, leafAt, type MetricsLine, type RunLogs } from "./progress.ts";
+import { type RunFolder, runFiles } from "./run-folder.ts";
+
+/** What happens while a run trains. */
+export type TrainingEvent =
+  | { readonly kind: "resumed"; readonly step: number; readonly damaged: readonly CheckpointError[] }
+  | ({ readonly kind: "steps"; readonly of: number } & StepMetrics)
+  | ({ readonly kind: "epoch" } & EpochMetrics)
+  | { readonly kind: "checkpoint"; readonly step: number; readonly path: string; readonly stateRoot: Hex };
+
+export type TrainParameters = {
+  readonly run: RunFolder;
+  readonly session: TrainingSession;
+  readonly source: ObjectSource;
+  /** Scores a state on what is not trained on. */
+  readonly validate?: (state: readonly Int32Array[]) => Promise<Score>;
+  readonly checkpoint: {
+    /** Steps between two checkpoints; rounded up to whole intervals. */
+    readonly every: number;
+    /** How many of the newest stay; all by default. */
+    readonly keep?: number;
+  };
+  /** Signs the Proof-of-Learning record of each interval. */
+  readonly signer?: RecordSigner;
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: TrainingEvent) => void;
+};
+
+export type TrainResult = {
+  readonly state: Int32Array[];
+  readonly stateRoot: Hex;
+  readonly traceRoot: Hex;
+  readonly steps: readonly StepMetrics[];
+  readonly epochs: readonly EpochMetrics[];
+  /** Steps that were done before this call. */
+  readonly resumedFrom: number;
+};
+
+/** Objects of steps that are read at a time. */
+const chunkBytes = 32 * 2 ** 20;
+/** Lines of metrics in an epoch, at most (besides those at checkpoints). */
+const linesPerEpoch = 100;
+
+/**
+ * Trains a run to its last step, from its newest good checkpoint if there is one. After a crash at any point the next call
+ * goes on and puts out the same bits: a checkpoint appears only when the logs up to its step are on the disk.
+ *
+ * @throws what the session, the source and the disk throw; the last checkpoint stays
+ */
+export async function train(parameters: TrainParameters): Promise<TrainResult> {
+  const trainer = await Trainer.start(parameters);
+  try {
+    return await trainer.run();
+  } finally {
+    await trainer.close();
+  }
+}
+
+class Trainer {
+  readonly #parameters: TrainParameters;
+  readonly #logs: RunLogs;
+  readonly #trace: LineLog<TraceEntry>;
+  readonly #witnesses: LineLog<Hex[]>;
+  readonly #metrics: LineLog<MetricsLine>;
+  readonly #reader: BatchReader;
+  readonly #hasher: RunHasher;
+  readonly #stepsPerEpoch: number;
+  readonly #first: number;
+  #step: number;
+  #state: Int32Array[];
+  /** Of the interval that is under way. */
+  #pending: Hex[] = [];
+  /** Steps that no line of metrics holds yet. */
+  #seen: StepMetrics | undefined;
+
+  private constructor(
+    parameters: TrainParameters,
+    start: { step: number; state: Int32Array[]; logs: RunLogs },
+    files: { trace: LineLog<TraceEntry>; witnesses: LineLog<Hex[]>; metrics: LineLog<MetricsLine> },
+  ) {
+    const order = samplesOf(parameters.run.order);
+    this.#parameters = parameters;
+    this.#logs = start.logs;
+    this.#trace = files.trace;
+    this.#witnesses = files.witnesses;
+    this.#metrics = files.metrics;
+    this.#reader = new BatchReader({ source: parameters.source, order });
+    this.#hasher = new RunHasher(parameters.run.program);
+    this.#stepsPerEpoch = order.stepsPerEpoch;
+    this.#first = start.step;
+    this.#step = start.step;
+    this.#state = start.state;
+  }
+
+  static async start(parameters: TrainParameters): Promise<Trainer> {
+    const { run, session, onEvent } = parameters;
+    const found = await findResumption(run);
+    const state = found?.checkpoint.state ?? initialState(run.program, run.order.seed);
+    const step = found?.checkpoint.step ?? 0;
+    if (step === 0 && stateRootOf(run.program, state) !== run.order.initialRoot) {
+      throw new RunFolderError(`${run.path}: the program does not give the first state that the run names.`);
+    }
+    await session.setState(state);
+    const logs = found?.logs ?? { trace: [], witnesses: [], metrics: [] };
+    const at = (name: string) => join(run.path, name);
+    const trainer = new Trainer(
+      parameters,
+      { step, state, logs },
+      {
+        trace: await LineLog.open(at(runFiles.trace), logs.trace.length),
+        witnesses: await LineLog.open(at(runFiles.witnesses), logs.witnesses.length),
+        metrics: await LineLog.open(at(runFiles.metrics), logs.metrics.length),
+      },
+    );
+    if (found === undefined) await trainer.#begin();
+    else onEvent?.({ kind: "resumed", step, damaged: found.damaged });
+    return trainer;
+  }
+
+  async run(): Promise<TrainResult> {
+    const { run, signal } = this.#parameters;
+    const { steps } = run.order;
+    while (this.#step < steps) {
+      signal?.throwIfAborted();
+      await this.#chunk(this.#chunkEnd(this.#step));
+    }
+    const { metrics, trace } = this.#logs;
+    return {
+      state: this.#state,
+      stateRoot: trace.at(-1)!.stateRoot,
+      traceRoot: traceRootOf(trace, run.order),
+      steps: metrics.filter((line) => line.kind === "steps"),
+      epochs: metrics.filter((line) => line.kind === "epoch"),
+      resumedFrom: this.#first,
+    };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#trace.close(), this.#witnesses.close(), this.#metrics.close()]);
+  }
+
+  /** Leaf 0 and the checkpoint that replays begin at. */
+  async #begin(): Promise<void> {
+    const entry = firstEntry(this.#parameters.run.order.initialRoot);
+    this.#logs.trace.push(entry);
+    await this.#trace.append(entry);
+    await this.#checkpoint(entry.stateRoot);
+  }
+
+  /** A chunk ends with an interval, an epoch, or when its objects are many. */
+  #chunkEnd(from: number): number {
+    const { steps, interval, microBatch, microBatches, objectBytes } = this.#parameters.run.order;
+    const most = Math.max(1, Math.floor(chunkBytes / (microBatch * microBatches * objectBytes)));
+    const next = (multiple: number) => (Math.floor(from / multiple) + 1) * multiple;
+    return Math.min(steps, next(interval), next(this.#stepsPerEpoch), from + most);
+  }
+
+  async #chunk(to: number): Promise<void> {
+    const { run, session } = this.#parameters;
+    const { order } = run;
+    const began = performance.now();
+    const batches = await this.#reader.take(this.#step, to);
+    if (to < order.steps) this.#reader.prefetch(to, this.#chunkEnd(to));
+    const inputs = batches.map((objects, i): StepInput => {
+      return { objects, learningRate: learningRateAt(order.schedule, this.#step + i) };
+    });
+    const outputs = await session.run(inputs);
+    const witnesses = outputs.map(({ witness }) => witness);
+    for (const witness of witnesses) this.#pending.push(this.#hasher.witness(witness));
+    this.#step = to;
+    const seen = this.#tally(inputs, witnesses);
+    this.#seen = addSteps(this.#seen, { ...seen, seconds: (performance.now() - began) / 1000 });
+    if (leafAt(run, to) !== undefined) await this.#endInterval();
+    const epochEnds = to % this.#stepsPerEpoch === 0 || to === order.steps;
+    const due = leafAt(run, to) !== undefined && this.#checkpointDue(to);
+    if (epochEnds || due || this.#linesDue(to)) await this.#writeSteps();
+    if (epochEnds) await this.#endEpoch();
+    if (due) await this.#checkpoint(this.#logs.trace.at(-1)!.stateRoot);
+  }
+
+  #tally(inputs: readonly StepInput[], witnesses: readonly Tensor[]): Omit<StepMetrics, "seconds"> {
+    const { program, order } = this.#parameters.run;
+    const last = (order.microBatches - 1) * order.microBatch * order.objectBytes;
+    let samples = 0;
+    let lossSum = 0;
+    let correct: number | undefined;
+    for (const [i, witness] of witnesses.entries()) {
+      const tally = scoreWitness(program, witness, inputs[i]!.objects.subarray(last), order.objectBytes);
+      samples += tally.samples;
+      lossSum += tally.lossSum;
+      if (tally.correct !== undefined) correct = (correct ?? 0) + tally.correct;
+    }
+    return { step: this.#step, samples, lossSum, correct };
+  }
+
+  async #endInterval(): Promise<void> {
+    const { run, session, signer } = this.#parameters;
+    const witnesses = this.#pending;
+    this.#pending = [];
+    const before = this.#logs.trace.at(-1)!;
+    this.#state = await session.getState();
+    const stateRoot = this.#hasher.state(this.#state);
+    const index = this.#logs.witnesses.length;
+    const h = intervalHash(run.secret, index, witnesses);
+    const facts = { interval: index, rootBefore: before.stateRoot, rootAfter: stateRoot, witnessHash: h };
+    const signed = signer === undefined ? undefined : await signRecord(signer, run.order, facts);
+    const entry: TraceEntry = { step: this.#step, stateRoot, h, signed };
+    this.#logs.trace.push(entry);
+    this.#logs.witnesses.push(witnesses);
+    await this.#witnesses.append(witnesses);
+    await this.#trace.append(entry);
+  }
+
+  #checkpointDue(step: number): boolean {
+    const { run, checkpoint } = this.#parameters;
+    const { interval, steps } = run.order;
+    const every = Math.ceil(checkpoint.every / interval) * interval;
+    return step % every === 0 || step === steps;
+  }
+
+  #linesDue(step: number): boolean {
+    const line = this.#logs.metrics.findLast(({ kind }) => kind === "steps");
+    return step - (line?.step ?? 0) >= this.#stepsPerEpoch / linesPerEpoch;
+  }
+
+  async #writeSteps(): Promise<void> {
+    const seen = this.#seen;
+    if (seen === undefined) return;
+    this.#seen = undefined;
+    await this.#writeMetrics({ kind: "steps", ...seen });
+    this.#parameters.onEvent?.({ kind: "steps", of: this.#parameters.run.order.steps, ...seen });
+  }
+
+  async #endEpoch(): Promise<void> {
+    const { validate, session, onEvent } = this.#parameters;
+    const epoch = Math.ceil(this.#step / this.#stepsPerEpoch);
+    const from = (epoch - 1) * this.#stepsPerEpoch;
+    const lines = this.#logs.metrics.filter(
+      (line) => line.kind === "steps" && line.step > from,
+    ) as StepMetrics[];
+    const began = performance.now();
+    const validation = await validate?.(await session.getState());
+    const seconds = lines.reduce((sum, line) => sum + line.seconds, (performance.now() - began) / 1000);
+    const metrics: EpochMetrics = {
+      epoch,
+      step: this.#step,
+      training: epochScore(lines),
+      validation,
+      seconds,
+    };
+    await this.#writeMetrics({ kind: "epoch", ...metrics });
+    onEvent?.({ kind: "epoch", ...metrics });
+  }
+
+  async #writeMetrics(line: MetricsLine): Promise<void> {
+    this.#logs.metrics.push(line);
+    await this.#metrics.append(line);
+  }
+
+  async #checkpoint(stateRoot: Hex): Promise<void> {
+    const { run, checkpoint, onEvent } = this.#parameters;
+    await Promise.all([this.#trace.sync(), this.#witnesses.sync(), this.#metrics.sync()]);
+    const folder = join(run.path, runFiles.checkpoints);
+    const { programRoot } = run.order;
+    const path = await writeCheckpoint(folder, {
+      programRoot,
+      trainingHash: run.trainingHash,
+      step: this.#step,
+      stateRoot,
+      state: this.#state,
+    });
+    if (checkpoint.keep !== undefined) await pruneCheckpoints(folder, checkpoint.keep);
+    onEvent?.({ kind: "checkpoint", step: this.#step, path, stateRoot });
+  }
+}
