@@ -1,6 +1,7 @@
 import { bytesToHex, encodeAbiParameters, type Hex, isHex, keccak256, size, stringToBytes } from "viem";
 import { BadInputError } from "../errors.ts";
 import { log2Exact } from "./format.ts";
+import { limits } from "./limits.ts";
 import { type SampleOrder, sampleOrder } from "./random/order.ts";
 import { requireSchedule, type Schedule } from "./schedule.ts";
 import type { MantissaBits } from "./tape/types.ts";
@@ -35,7 +36,7 @@ export type TrainingOrder = {
 };
 
 /** Limits of an order beside those of its program. */
-export const orderLimits = { microBatches: 2 ** 20, interval: 1024, steps: 2 ** 32 } as const;
+export const orderLimits = { interval: 1024, steps: 2 ** 32 } as const;
 
 const tag = keccak256(stringToBytes("assay/training/v1"));
 const none: Hex = `0x${"00".repeat(32)}`;
@@ -83,8 +84,8 @@ export function requireOrder(order: TrainingOrder): void {
   requireCount("objectBytes", order.objectBytes, 2 ** 32);
   requireCount("steps", order.steps, orderLimits.steps);
   requireCount("interval", order.interval, orderLimits.interval);
-  requirePowerOfTwo("microBatch", order.microBatch, 2 ** 31);
-  requirePowerOfTwo("microBatches", order.microBatches, orderLimits.microBatches);
+  requirePowerOfTwo("microBatch", order.microBatch, limits.microBatch);
+  requirePowerOfTwo("microBatches", order.microBatches, limits.microBatches);
   requireSchedule(order.schedule);
   samplesOf(order);
 }

@@ -2,6 +2,7 @@ import { BadInputError } from "../../errors.ts";
 import { BinaryTree } from "../../merkle/binary-tree.ts";
 import { hashBytes, leafHash } from "../../merkle/keccak.ts";
 import { log2Exact } from "../format.ts";
+import { limits } from "../limits.ts";
 import {
   attributeNames,
   type Dtype,
@@ -13,9 +14,6 @@ import {
   type Program,
   type TapeNode,
 } from "./types.ts";
-
-/** Limits of a tape that a descriptor's form depends on (`docs/exact-ops.md`, section 4). */
-export const tapeLimits = { nodes: 65_536, elements: 2 ** 31, inputs: 5, rank: 4 } as const;
 
 /** A node with all that a verdict needs: what `programRoot` commits to. */
 export type Descriptor = {
@@ -93,17 +91,17 @@ export function decodeDescriptor(bytes: Uint8Array): Descriptor {
   const tape = reader.byte();
   require(tape <= 2, `there is no tape ${tape}`);
   const index = reader.word();
-  require(index < tapeLimits.nodes, `a tape has no node ${index}`);
+  require(index < limits.nodesPerTape, `a tape has no node ${index}`);
   const code = reader.byte();
   const opcode = opcodeNames.get(code as (typeof opcodes)[Opcode]);
   require(opcode !== undefined, `opcode ${code} is unknown`);
   const bits = reader.byte();
   require(bits === 8 || bits === 16, `there is no profile of ${bits} bits`);
   const log2MicroBatch = reader.byte();
-  require(log2MicroBatch <= 31, `a micro-batch cannot have 2^${log2MicroBatch} samples`);
+  require(2 ** log2MicroBatch <= limits.microBatch, `a micro-batch cannot have 2^${log2MicroBatch} samples`);
   const output = readLayout(reader);
   const inputCount = reader.byte();
-  require(inputCount <= tapeLimits.inputs, `${inputCount} inputs are more than ${tapeLimits.inputs}`);
+  require(inputCount <= limits.addInputs, `${inputCount} inputs are more than ${limits.addInputs}`);
   const inputs = Array.from({ length: inputCount }, () => {
     const node = reader.word();
     require(node < index, `input ${node} does not stand before node ${index}`);
@@ -122,12 +120,12 @@ function readLayout(reader: Reader): Layout {
   const dtype = dtypeNames.get(code as (typeof dtypes)[Dtype]);
   require(dtype !== undefined, `type ${code} is unknown`);
   const rank = reader.byte();
-  require(rank >= 1 && rank <= tapeLimits.rank, `a tensor cannot have ${rank} axes`);
+  require(rank >= 1 && rank <= limits.rank, `a tensor cannot have ${rank} axes`);
   const rowAxes = reader.byte();
   require(rowAxes >= 1 && rowAxes <= rank, `${rowAxes} of ${rank} axes cannot form a row`);
   const shape = Array.from({ length: rank }, () => reader.word());
   const elements = shape.reduce((product, dimension) => product * dimension, 1);
-  require(elements >= 1 && elements <= tapeLimits.elements, `a tensor cannot have ${elements} elements`);
+  require(elements >= 1 && elements <= limits.elements, `a tensor cannot have ${elements} elements`);
   return { dtype, shape, rowAxes };
 }
 

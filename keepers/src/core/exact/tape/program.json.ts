@@ -3,8 +3,8 @@ import * as z from "zod";
 import { firstProblem } from "../../dataset/schema-error.ts";
 import { BadInputError } from "../../errors.ts";
 import { log2Exact } from "../format.ts";
+import { limits } from "../limits.ts";
 import { elementsOf } from "../packing.ts";
-import { tapeLimits } from "./descriptor.ts";
 import {
   attributeNames,
   type Dtype,
@@ -20,7 +20,7 @@ import {
 /** Name of the form, and its version. */
 export const programFormat = "assay/program/v1";
 
-const limits = { slots: 65_536, nameLength: 256, fanIn: 2 ** 31 } as const;
+const nameLength = 256;
 const int32Max = 2 ** 31 - 1;
 
 const keysOf = <K extends string>(record: Record<K, unknown>) => Object.keys(record) as [K, ...K[]];
@@ -31,23 +31,23 @@ const int32 = z
 const index = z
   .int()
   .min(0)
-  .max(tapeLimits.nodes - 1);
+  .max(limits.nodesPerTape - 1);
 
 const layout = z
   .strictObject({
     dtype: z.enum(keysOf<Dtype>(dtypes)),
-    shape: z.array(z.int().min(1).max(tapeLimits.elements)).min(1).max(tapeLimits.rank),
-    rowAxes: z.int().min(1).max(tapeLimits.rank),
+    shape: z.array(z.int().min(1).max(limits.elements)).min(1).max(limits.rank),
+    rowAxes: z.int().min(1).max(limits.rank),
   })
   .refine(({ shape, rowAxes }) => rowAxes <= shape.length, "a row has more axes than the tensor")
-  .refine(({ shape }) => elementsOf(shape) <= tapeLimits.elements, "it has too many elements");
+  .refine(({ shape }) => elementsOf(shape) <= limits.elements, "it has too many elements");
 
 const node = z
   .strictObject({
     opcode: z.enum(keysOf<Opcode>(opcodes)),
-    inputs: z.array(index).max(tapeLimits.inputs),
+    inputs: z.array(index).max(limits.addInputs),
     output: layout,
-    attributes: z.record(z.string().max(limits.nameLength), int32),
+    attributes: z.record(z.string().max(nameLength), int32),
   })
   .superRefine(({ opcode, attributes }, context) => {
     const names: readonly string[] = attributeNames[opcode];
@@ -64,19 +64,19 @@ const node = z
 /** Mantissas as the hexadecimal bytes of big-endian int32. */
 const initializer = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("zero") }),
-  z.strictObject({ kind: z.literal("uniform"), fanIn: z.int().min(1).max(limits.fanIn) }),
+  z.strictObject({ kind: z.literal("uniform"), fanIn: z.int().min(1).max(limits.elements) }),
   z.strictObject({ kind: z.literal("given"), mantissas: z.string().regex(/^0x(?:[0-9a-f]{8})*$/) }),
 ]);
 
 const slot = z.strictObject({
-  name: z.string().max(limits.nameLength),
+  name: z.string().max(nameLength),
   role: z.enum(["weight", "momentum"]),
   layout,
   exponent: int32,
   initializer,
 });
 
-const tape = z.array(node).max(tapeLimits.nodes);
+const tape = z.array(node).max(limits.nodesPerTape);
 
 const schema = z.strictObject({
   format: z.literal(programFormat),
@@ -84,7 +84,7 @@ const schema = z.strictObject({
   microBatch: z
     .int()
     .min(1)
-    .max(2 ** 31)
+    .max(limits.microBatch)
     .refine((samples) => log2Exact(samples) !== undefined, "it must be a power of two"),
   state: z.array(slot).max(limits.slots),
   gradients: z.array(layout).max(limits.slots),

@@ -41,12 +41,11 @@ export function inputRange(attributes: TapeNode<"INPUT">["attributes"]): Mantiss
  * of what it copies.
  */
 export function mantissaRange(tape: readonly TapeNode[], index: number): MantissaRange {
-  const node = tape[index]!;
+  let node = tape[index]!;
+  while (node.opcode === "RELAYOUT") node = tape[node.inputs[0]!]!;
   switch (node.opcode) {
     case "INPUT":
       return inputRange(node.attributes);
-    case "RELAYOUT":
-      return mantissaRange(tape, node.inputs[0]!);
     case "SOFTMAX_GRAD": {
       const quantized = (node.attributes.flags & flags.quantize) !== 0;
       return quantized ? dtypeRange(node.output.dtype) : { min: -(2 ** 15), max: 2 ** 15 - 1 };

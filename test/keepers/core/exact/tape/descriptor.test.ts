@@ -60,7 +60,7 @@ describe("descriptor", () => {
       [5, 28, /opcode/],
       [5, 10, /attributes/],
       [6, 12, /profile/],
-      [7, 32, /micro-batch/],
+      [7, 21, /micro-batch/],
       [8, 6, /type/],
       [9, 0, /axes/],
       [9, 5, /axes/],
