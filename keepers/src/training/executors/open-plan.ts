@@ -22,7 +22,16 @@ export async function openPlan(
   const graphs = { program, options, nodes, steps, update };
   return {
     start: (state) => stateFeeds(steps.runtime, program, state),
-    step: (state, input) => runStep(graphs, state, input),
+    async run(first, inputs) {
+      let state = first;
+      const outputs: StepOutput[] = [];
+      for (const input of inputs) {
+        const result = await runStep(graphs, state, input);
+        state = result.state;
+        outputs.push(result.output);
+      }
+      return { state, outputs };
+    },
     read: (state) => state.map(({ data }) => (data as Int32Array).slice()),
     async close() {
       await steps.close();

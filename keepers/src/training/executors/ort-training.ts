@@ -1,6 +1,7 @@
 import type { Program } from "../../core/exact/tape/types.ts";
 import { checkState, checkStep } from "./check.ts";
 import { EngineError } from "./errors.ts";
+import { fastPlan } from "./fast-plan.ts";
 import { openPlan } from "./open-plan.ts";
 import type { Engine } from "./ort.ts";
 import type { ExecutorOptions, StepInput, StepOutput, TrainingSession } from "./types.ts";
@@ -8,18 +9,22 @@ import type { ExecutorOptions, StepInput, StepOutput, TrainingSession } from "./
 /** Graphs that make steps on a state of the engine's own form S; a state given is never changed. */
 export type StepPlan<S> = {
   start(state: readonly Int32Array[]): S;
-  step(state: S, input: StepInput): Promise<{ state: S; output: StepOutput }>;
+  run(state: S, inputs: readonly StepInput[]): Promise<{ state: S; outputs: StepOutput[] }>;
   /** Copies. */
   read(state: S): Int32Array[];
   close(): Promise<void>;
 };
 
+/** Trains by the fast graph where there is one for the program, otherwise by the open ones. */
 export async function openTraining(
   engine: Engine,
   program: Program,
   options: ExecutorOptions,
 ): Promise<TrainingSession> {
-  return trainingSession(engine, program, options, await openPlan(engine, program, options));
+  const fast = await fastPlan(engine, program, options);
+  return fast === undefined
+    ? trainingSession(engine, program, options, await openPlan(engine, program, options))
+    : trainingSession(engine, program, options, fast);
 }
 
 function trainingSession<S>(
@@ -46,19 +51,14 @@ function trainingSession<S>(
       kept = { state: plan.start(next.map((values) => values.slice())) };
     },
     async run(inputs) {
-      let state = current();
+      const state = current();
       for (const input of inputs) checkStep(program, options, input);
       checkIdle();
       running = true;
       try {
-        const outputs: StepOutput[] = [];
-        for (const input of inputs) {
-          const result = await plan.step(state, input);
-          state = result.state;
-          outputs.push(result.output);
-        }
-        kept = { state };
-        return outputs;
+        const result = await plan.run(state, inputs);
+        kept = { state: result.state };
+        return result.outputs;
       } catch (cause) {
         throw new EngineError(engine.name, "a training step failed", {
           cause,

@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { runMicroBatch } from "../../../../keepers/src/core/exact/ops/step.ts";
-import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
+import type { Program } from "../../../../keepers/src/core/exact/tape/types.ts";
+import { nativeEngine, nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
+import { openPlan } from "../../../../keepers/src/training/executors/open-plan.ts";
 import { referenceExecutor } from "../../../../keepers/src/training/executors/reference.ts";
 import type { Executor, ExecutorOptions } from "../../../../keepers/src/training/executors/types.ts";
 import { wasmExecutor } from "../../../../keepers/src/training/executors/wasm.ts";
+import { NoFastRule } from "../../../../keepers/src/training/lowering/fast/errors.ts";
+import { lowerFast } from "../../../../keepers/src/training/lowering/fast/lower-fast.ts";
 import { type Fixture, fixture, hash, plain } from "./support.ts";
 
 /** Hash of state and witnesses after training; the state goes through JavaScript after the first half. */
@@ -78,6 +82,50 @@ for (const bits of [8, 16] as const) {
     });
   }
 }
+
+for (const microBatches of [1, 2]) {
+  test(`the open graphs alone train as the fast one does, ${microBatches} micro-batches`, async () => {
+    const { program, objectBytes, state, steps } = fixture("residual-cnn", 8, 4);
+    const options = { objectBytes, microBatches };
+    const inputs = steps(3, microBatches);
+    const session = await nativeExecutor.open(program, options);
+    await session.setState(state);
+    const outputs = await session.run(inputs);
+    const open = await openPlan(nativeEngine, program, options);
+    const result = await open.run(open.start(state), inputs);
+    assert.deepEqual(open.read(result.state), await session.getState());
+    assert.deepEqual(
+      result.outputs.map(({ witness }) => plain(witness)),
+      outputs.map(({ witness }) => plain(witness)),
+    );
+    await session.close();
+    await open.close();
+  });
+}
+
+test("a program that the fast lowering does not cover is trained by the open graphs", async () => {
+  const { program, objectBytes, state, steps } = fixture("mlp", 8, 4);
+  // The first momentum's update is computed twice, which no fast rule knows.
+  const [tape, reduction, optimizer] = program.tapes;
+  const twice = optimizer.findIndex(({ opcode }) => opcode === "SGD_MOMENTUM");
+  const last = optimizer.length;
+  const changed = optimizer.map((node, i) =>
+    node.opcode === "STORE" && node.inputs[0] === twice && i > twice ? { ...node, inputs: [last] } : node,
+  );
+  const stores = changed.filter(({ opcode }) => opcode === "STORE");
+  const others = optimizer.map((node) => (node.opcode === "STORE" ? optimizer[twice]! : node));
+  const odd: Program = { ...program, tapes: [tape, reduction, [...others, optimizer[twice]!, ...stores]] };
+  assert.throws(() => lowerFast(odd, { objectBytes, microBatches: 1, steps: 1 }), NoFastRule);
+  const states: Int32Array[][] = [];
+  for (const each of [program, odd]) {
+    const session = await nativeExecutor.open(each, { objectBytes, microBatches: 1 });
+    await session.setState(state);
+    await session.run(steps(2, 1));
+    states.push(await session.getState());
+    await session.close();
+  }
+  assert.deepEqual(states[1], states[0]);
+});
 
 test("LeNet-5 ends in one state with 1 and 2 threads and every optimisation", async () => {
   const model = fixture("lenet5", 8, 8);
