@@ -1,0 +1,118 @@
+import { describe, it } from "node:test";
+import type { MantissaBits, Program } from "../../../../../keepers/src/core/exact/tape/types.ts";
+import { compile } from "../../../../../keepers/src/training/compiler/compile.ts";
+import type { CompileOptions } from "../../../../../keepers/src/training/compiler/options.ts";
+import { lowerFast } from "../../../../../keepers/src/training/lowering/fast/lower-fast.ts";
+import { lenet5 } from "../../../../../keepers/src/training/models/lenet5.ts";
+import { mlp } from "../../../../../keepers/src/training/models/mlp.ts";
+import { residualCnn } from "../../../../../keepers/src/training/models/residual-cnn.ts";
+import type { OnnxModel } from "../../../../../keepers/src/training/onnx/types.ts";
+import {
+  assertSameRun,
+  type Magnitudes,
+  randomSource,
+  randomState,
+  runFast,
+  runReference,
+} from "./compare.ts";
+import { modelCases } from "./models.ts";
+
+const profiles: MantissaBits[] = [8, 16];
+
+function classifier(
+  model: OnnxModel,
+  bits: MantissaBits,
+  microBatch: number,
+  shape: readonly number[],
+  classes: number,
+  options: Partial<CompileOptions> = {},
+): Program {
+  return compile({
+    model,
+    bits,
+    microBatch,
+    input: {
+      offset: 0,
+      encoding: "u8",
+      multiply: 1,
+      add: -33,
+      exponent: -6,
+      layout: shape.length === 3 ? "NCHW" : "flat",
+      shape,
+    },
+    target: { offset: shape.reduce((a, b) => a * b, 1), encoding: "u8", classes },
+    loss: "softmax-cross-entropy",
+    optimizer: { momentum: 58_982, weightDecay: 33 },
+    ...options,
+  });
+}
+
+type Comparison = {
+  program: Program;
+  objectBytes: number;
+  classes: number;
+  steps: number;
+  microBatches?: number;
+  seed?: number;
+  magnitude?: Magnitudes;
+};
+
+/** Steps of the fast graphs (one by one, and all in one run) against the definition. */
+async function compare({
+  program,
+  objectBytes,
+  classes,
+  steps: count,
+  microBatches = 1,
+  seed = 1,
+  magnitude = () => 2 ** 26,
+}: Comparison): Promise<void> {
+  const random = randomSource(seed);
+  const state = randomState(program, random, magnitude);
+  const rows = microBatches * program.microBatch;
+  const steps = Array.from({ length: count }, () => {
+    const objects = Uint8Array.from({ length: rows * objectBytes }, () => Math.floor(random() * 256));
+    for (let row = 1; row <= rows; row++) objects[row * objectBytes - 1] = Math.floor(random() * classes);
+    return { objects, learningRate: Math.floor(random() * 65_536) };
+  });
+  const expected = runReference(program, state, steps, objectBytes);
+  for (const kind of [1, "loop"] as const) {
+    const graph = lowerFast(program, { objectBytes, microBatches, steps: kind });
+    const dims = [rows, objectBytes] as const;
+    const actual = await runFast(graph, state, steps, dims, kind === 1 ? 1 : count);
+    assertSameRun(program, actual, expected);
+  }
+}
+
+describe("the fast graph computes the bits of the tape", () => {
+  for (const bits of profiles) {
+    describe(`in E${bits}`, () => {
+      for (const { name, shape, outputs, model } of modelCases) {
+        it(name, async () => {
+          const program = classifier(model(4), bits, 4, shape, outputs);
+          const objectBytes = shape.reduce((a, b) => a * b, 1) + 1;
+          await compare({ program, objectBytes, classes: outputs, steps: 3 });
+        });
+      }
+
+      it("LeNet-5", async () => {
+        const program = classifier(lenet5({ batch: 2 }), bits, 2, [1, 28, 28], 10);
+        await compare({ program, objectBytes: 785, classes: 10, steps: 1, magnitude: () => 2 ** 25 });
+      });
+
+      it("the residual network", async () => {
+        const model = residualCnn({ height: 6, width: 6, classes: 3, batch: 4 });
+        const program = classifier(model, bits, 4, [1, 6, 6], 3);
+        await compare({ program, objectBytes: 37, classes: 3, steps: 2 });
+      });
+
+      it("a network of linear layers, several micro-batches to a step", async () => {
+        const model = mlp({ inputs: 20, hidden: [8, 6], classes: 5, batch: 8 });
+        const program = classifier(model, bits, 8, [20], 5);
+        for (const microBatches of [1, 4]) {
+          await compare({ program, objectBytes: 21, classes: 5, steps: 3, microBatches });
+        }
+      });
+    });
+  }
+});
