@@ -58,6 +58,7 @@ class BackwardPass {
   /** Passes the gradient of one operation on to its parameters and operands. */
   visit(index: number): void {
     const op = this.#ops[index]!;
+    this.#tape.comesFrom(`the gradient of ${op.label}`);
     const gradient = this.#sum(this.#gradients[index]!);
     if (op.kind === "relayout") {
       this.contribute(op.x, { node: this.#relayoutBack(op, gradient.node), gated: gradient.gated });

@@ -1,5 +1,7 @@
 import { log2Exact } from "../../core/exact/format.ts";
 import { limits } from "../../core/exact/limits.ts";
+import { dtypeBytes } from "../../core/exact/packing.ts";
+import { VoidProgramError } from "../../core/exact/tape/errors.ts";
 import type { Program } from "../../core/exact/tape/types.ts";
 import { validateProgram } from "../../core/exact/tape/validate.ts";
 import type { OnnxModel } from "../onnx/types.ts";
@@ -37,8 +39,8 @@ export type CompiledModel = {
 
 /**
  * Makes a training program of a forward model: fusion, reverse-mode differentiation, SGD.
- * @throws UnsupportedOperatorError, CompileError naming what stands in the way and the remedy.
- * @throws VoidProgramError when sums of the program could leave their carrier or elements could not be opened.
+ * @throws UnsupportedOperatorError, CompileError naming what stands in the way and the remedy. A program whose sums
+ * could leave their carrier, or whose elements could not be opened in a dispute, is refused so too.
  */
 export function compile(options: CompileOptions): Program {
   return compileModel(options).program;
@@ -65,7 +67,9 @@ export function compileModel(options: CompileOptions): CompiledModel {
   const crossEntropy = loss === "softmax-cross-entropy";
   checkTarget(graph, loss, target);
   const tape = new TapeBuilder(bits);
+  tape.comesFrom("the samples");
   const samples = emitSamples(tape, input, graph.ops[0]!.shape);
+  tape.comesFrom("the targets");
   const wanted =
     "classes" in target
       ? emitLabels(tape, target, microBatch)
@@ -74,6 +78,7 @@ export function compileModel(options: CompileOptions): CompiledModel {
   const emitted = emitForward({ tape, graph, samples, differentiable, logits: crossEntropy });
   const output = emitted[graph.output]!.tensor;
   const emitLoss = crossEntropy ? emitSoftmaxCrossEntropy : emitMeanSquaredError;
+  tape.comesFrom("the loss");
   const { witness, gradient } = emitLoss(tape, output, wanted);
   emitBackward({ tape, graph, emitted, differentiable, gradient });
   const parameters = parametersOf(graph);
@@ -88,7 +93,7 @@ export function compileModel(options: CompileOptions): CompiledModel {
     target: wanted,
     loss,
   };
-  validateProgram(program);
+  requireValid(program, tape);
   return {
     program,
     parameters: parameters.map((parameter, slot) => ({
@@ -99,6 +104,18 @@ export function compileModel(options: CompileOptions): CompiledModel {
     })),
     onnx: model,
   };
+}
+
+/** The checker's verdict in terms of the model: which of its nodes stands behind the node of the tape. */
+function requireValid(program: Program, tape: TapeBuilder): void {
+  try {
+    validateProgram(program);
+  } catch (error) {
+    if (!(error instanceof VoidProgramError)) throw error;
+    const { place, message, next } = error;
+    const origin = place.tape === 0 && place.node !== undefined ? `${tape.originOf(place.node)}: ` : "";
+    throw new CompileError(`${origin}${message}`, { ...(next === undefined ? {} : { next }), cause: error });
+  }
 }
 
 function checkTarget({ ops, output }: Graph, loss: CompileOptions["loss"], target: TargetSpec): void {
@@ -122,4 +139,12 @@ function checkTarget({ ops, output }: Graph, loss: CompileOptions["loss"], targe
     throw new CompileError(`${ops[output]!.label} puts out ${values} logits for ${classes} classes`, {
       next: "The model's output needs one logit for each of at least two classes.",
     });
+  const mostClasses = limits.openingBytes / dtypeBytes.I32;
+  if (classes > mostClasses)
+    throw new CompileError(
+      `softmax cross-entropy over ${classes} classes: a row of logits must open at once`,
+      {
+        next: `Use at most ${mostClasses} classes.`,
+      },
+    );
 }

@@ -38,6 +38,7 @@ export function emitForward({ tape, graph, samples, differentiable, logits }: Fo
       attributes: { space: spaces.state, slot: slot++ },
     });
   for (const [index, op] of graph.ops.entries()) {
+    tape.comesFrom(op.label);
     const needsIndex = op.kind === "maxPool" && differentiable[op.x]!;
     emitted.push(
       op.kind === "input"

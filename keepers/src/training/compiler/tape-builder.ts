@@ -8,13 +8,26 @@ export class TapeBuilder {
   readonly nodes: TapeNode[] = [];
   readonly bits: MantissaBits;
   readonly #known = new Map<string, number>();
+  readonly #origins: string[] = [];
+  #origin = "the model";
 
   constructor(bits: MantissaBits) {
     this.bits = bits;
   }
 
+  /** Says which part of the model the next nodes come from. */
+  comesFrom(origin: string): void {
+    this.#origin = origin;
+  }
+
+  /** The part of the model that a node comes from, in words for an error. */
+  originOf(node: number): string {
+    return this.#origins[node]!;
+  }
+
   add(node: TapeNode): number {
     this.nodes.push(node);
+    this.#origins.push(this.#origin);
     return this.nodes.length - 1;
   }
 

@@ -103,6 +103,11 @@ export const cases: Record<string, { shape: number[]; outputs: number; model: On
     const turned = graph.op("Transpose", [a], { perm: attribute.ints([0, 2, 3, 1]) });
     return [graph.op("Gemm", [graph.op("Flatten", [turned]), p(3, 18), p(3)], gemm), [3]];
   }),
+  "GlobalAveragePool of an image of more than 255 pixels": entry([1, 17, 16], 3, (graph, x, p) => {
+    const a = graph.op("Relu", [graph.op("Conv", [x, p(2, 1, 1, 1), p(2)])]);
+    const pooled = graph.op("Flatten", [graph.op("GlobalAveragePool", [a])]);
+    return [graph.op("Gemm", [pooled, p(3, 2), p(3)], gemm), [3]];
+  }),
   "a convolution as last layer, averaged": entry([2, 4, 4], 3, (graph, x, p) => {
     const a = graph.op("Conv", [x, p(3, 2, 2, 2), p(3)]);
     return [graph.op("Flatten", [graph.op("GlobalAveragePool", [a])]), [3]];

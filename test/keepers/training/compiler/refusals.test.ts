@@ -214,7 +214,8 @@ describe("uses of supported operators that have no exact form are refused", () =
       /count_include_pad=True/,
       unsupported,
     );
-    const large = model([1, 16, 16], (graph, x, p) => head(graph, graph.op("GlobalAveragePool", [x]), p, 1));
+    const wide = window([16, 16], [16, 16]);
+    const large = model([1, 16, 16], (graph, x, p) => head(graph, graph.op("AveragePool", [x], wide), p, 1));
     const input = { ...images.input, shape: [1, 16, 16] };
     refuses(large, { ...images, input }, /16 × 16 has more than 255/, /two steps/, unsupported);
   });
@@ -436,6 +437,20 @@ describe("models that cannot be trained", () => {
     );
   });
 
+  it("need more than opens in a dispute, named with the node of the model", () => {
+    const test = model([3, 8, 8], (graph, x, p) => {
+      const a = graph.op("Relu", [graph.op("Conv", [x, p(512, 3, 1, 1)])]);
+      return head(graph, graph.op("MaxPool", [a], window([3, 3], [2, 2])), p, 4608);
+    });
+    const input = { ...images.input, shape: [3, 8, 8] };
+    refuses(
+      test,
+      { ...images, input },
+      /^node "MaxPool_0" \(MaxPool\): tape 0, node \d+ \(MAX_POOL\)/,
+      /smaller windows/,
+    );
+  });
+
   it("have no parameters", () => {
     refuses(
       model([3], (graph, x) => [graph.op("Relu", [x]), [3]]),
@@ -511,6 +526,8 @@ describe("descriptions of data, loss and optimiser", () => {
       /1 logits for 1 classes/,
       /at least two/,
     );
+    const most = model([5], (graph, x, p) => [graph.op("Gemm", [x, p(1537, 5)], gemm), [1537]]);
+    refuses(most, withTarget({ offset: 5, encoding: "i16", classes: 1537 }), /1537 classes/, /at most 1536/);
     const many = model([5], (graph, x, p) => [graph.op("Gemm", [x, p(300, 5)], gemm), [300]]);
     refuses(
       many,

@@ -1,5 +1,5 @@
 import { limits } from "../../../core/exact/limits.ts";
-import { type Window, windowPlaces } from "../graph.ts";
+import { type Four, type Window, windowPlaces } from "../graph.ts";
 import type { DataValue, ImportContext, NodeReader } from "./context.ts";
 import { readWindow } from "./window.ts";
 
@@ -7,30 +7,34 @@ import { readWindow } from "./window.ts";
 export function importMaxPool(context: ImportContext, reader: NodeReader): DataValue {
   if (reader.node.outputs.length > 1)
     throw reader.unsupported("its indices are an output", "Use its values alone.");
-  return pool(context, reader, "maxPool");
+  const { value, size } = context.image(reader, 0);
+  return pool(context, reader, "maxPool", value, readWindow(reader, [size[1], size[2]]));
 }
 
 /** `AveragePool`; absent pixels count as 0, so pads need count_include_pad = 1. */
 export function importAveragePool(context: ImportContext, reader: NodeReader): DataValue {
-  return pool(context, reader, "averagePool");
+  const { value, size } = context.image(reader, 0);
+  return pool(context, reader, "averagePool", value, readWindow(reader, [size[1], size[2]]));
 }
 
-/** `GlobalAveragePool`: the average over each channel. */
+/** `GlobalAveragePool`: the average over each channel; of a large image over its columns first, then over what is left. */
 export function importGlobalAveragePool(context: ImportContext, reader: NodeReader): DataValue {
-  const { size } = context.image(reader, 0);
-  const window: Window = { kernel: [size[1], size[2]], stride: [1, 1], pads: [0, 0, 0, 0] };
-  return pool(context, reader, "averagePool", window);
+  const { value, size } = context.image(reader, 0);
+  const [, height, width] = size;
+  const over = (x: DataValue, kernel: [number, number]) =>
+    pool(context, reader, "averagePool", x, { kernel, stride: [1, 1], pads: [0, 0, 0, 0] });
+  if (height * width <= limits.windowArea) return over(value, [height, width]);
+  return over(over(value, [height, 1]), [1, width]);
 }
 
 function pool(
   context: ImportContext,
   reader: NodeReader,
   kind: "maxPool" | "averagePool",
-  given?: Window,
+  value: DataValue,
+  window: Window,
 ): DataValue {
-  const { value, size } = context.image(reader, 0);
-  const [channels, height, width] = size;
-  const window = given ?? readWindow(reader, [height, width]);
+  const [, channels, height, width] = value.shape as Four;
   const [rows, columns] = windowPlaces([height, width], window);
   const { kernel, stride, pads } = window;
   const area = kernel[0] * kernel[1];
