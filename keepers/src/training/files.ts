@@ -36,7 +36,8 @@ export async function writeWhole(path: string, bytes: Uint8Array | string, mode 
     await rename(temporary, path);
     await syncFolder(dirname(path));
   } catch (error) {
-    await rm(temporary, { force: true });
+    // Where the folder itself is gone there is nothing to remove.
+    await rm(temporary, { force: true }).catch(() => undefined);
     throw new CannotWriteRunError(path, error);
   }
 }

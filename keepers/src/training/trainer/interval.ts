@@ -15,12 +15,15 @@ export type IntervalCosts = {
   readonly witness: number;
 };
 
+/** Where witnesses alone take the budget, states still get this share. */
+const leastStateShare = 0.01;
+
 /**
  * The least number of steps between two state roots with which hashing takes at most 5 % of the time. Witnesses are
- * committed to at every step, so where they alone take 5 % the longest interval is the answer.
+ * committed to at every step; where they alone take nearly as much, because steps are very short, hashing states takes at
+ * most 1 % on top.
  */
 export function chooseInterval({ step, state, witness }: IntervalCosts, steps: number): number {
-  const budget = hashingShare * step - witness;
-  const least = budget > 0 ? Math.ceil(state / budget) : longest;
-  return Math.max(1, Math.min(least, longest, steps));
+  const budget = Math.max(hashingShare * step - witness, leastStateShare * step);
+  return Math.max(1, Math.min(Math.ceil(state / budget), longest, steps));
 }

@@ -129,8 +129,13 @@ class Trainer {
         metrics: await LineLog.open(at(runFiles.metrics), logs.metrics.length),
       },
     );
-    if (found === undefined) await trainer.#begin();
-    else onEvent?.({ kind: "resumed", step, damaged: found.damaged });
+    try {
+      if (found === undefined) await trainer.#begin();
+      else onEvent?.({ kind: "resumed", step, damaged: found.damaged });
+    } catch (error) {
+      await trainer.close();
+      throw error;
+    }
     return trainer;
   }
 
