@@ -10,6 +10,7 @@ import { CompileError } from "./errors.ts";
 import { differentiableOps, emitForward } from "./forward.ts";
 import { fuse } from "./fuse.ts";
 import type { Graph } from "./graph.ts";
+import { hoistConstants } from "./hoist.ts";
 import { importModel } from "./import/import.ts";
 import { emitLabels, emitSamples, emitValues } from "./inputs.ts";
 import { emitMeanSquaredError, emitSoftmaxCrossEntropy } from "./loss.ts";
@@ -33,7 +34,10 @@ export type CompiledModel = {
   readonly program: Program;
   /** In the order of their slots. */
   readonly parameters: readonly CompiledParameter[];
-  /** The forward model as it was given; its data input takes (raw·multiply + add)·2^exponent. */
+  /**
+   * The forward model as it was given, tensors of Constant nodes made initialisers. Its data input takes
+   * (raw·multiply + add)·2^exponent.
+   */
   readonly onnx: OnnxModel;
 };
 
@@ -102,7 +106,7 @@ export function compileModel(options: CompileOptions): CompiledModel {
       onnxShape: parameter.onnxShape,
       toOnnx: (mantissas) => toOnnxValues(parameter, mantissas),
     })),
-    onnx: model,
+    onnx: hoistConstants(model),
   };
 }
 

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { initialState } from "../../../../keepers/src/core/exact/random/initialize.ts";
 import { compileModel } from "../../../../keepers/src/training/compiler/compile.ts";
-import type { GraphBuilder } from "../../../../keepers/src/training/onnx/builder.ts";
-import type { OnnxModel } from "../../../../keepers/src/training/onnx/types.ts";
+import { attribute, type GraphBuilder } from "../../../../keepers/src/training/onnx/builder.ts";
+import type { OnnxModel, OnnxTensor } from "../../../../keepers/src/training/onnx/types.ts";
 import { batch, gemm, model } from "./models.ts";
 
 const seed = new Uint8Array(32);
@@ -92,6 +92,24 @@ describe("weights of a file", () => {
     );
     for (const { name, slot, toOnnx } of parameters)
       assert.deepEqual(toOnnx(state[slot]!), onnx.graph.initializers.get(name)!.data);
+  });
+
+  it("may stand in a Constant node, and are an initialiser of the model that is exported", () => {
+    const weights: OnnxTensor = { dtype: "float32", shape: [2, 5], data: distinct(10) };
+    const constant = model([5], (graph, x) => [
+      graph.op("Gemm", [x, graph.op("Constant", [], { value: attribute.tensor(weights) })], gemm),
+      [2],
+    ]);
+    const { program, parameters, onnx } = compiled(constant, [5]);
+    assert.deepEqual(program.state[0]!.initializer, {
+      kind: "given",
+      mantissas: Int32Array.from(distinct(10), (value) => value * 2 ** 28),
+    });
+    assert.deepEqual(onnx.graph.initializers.get(parameters[0]!.name), weights);
+    assert.deepEqual(
+      onnx.graph.nodes.map(({ opType }) => opType),
+      ["Gemm"],
+    );
   });
 
   it("yield to the seed when told so; otherwise only parameters without values are drawn", () => {

@@ -265,6 +265,18 @@ describe("what the compiler chooses", () => {
     assert.equal(only(program, "GATE").length, 1);
   });
 
+  it("gates a value that several operations read once, behind the sum of its gradients", () => {
+    const residual = compile({ model: buildModel("residual-cnn"), bits: 16, ...mnist });
+    const [gate] = only(residual, "GATE");
+    assert.equal(only(residual, "GATE").length, 1);
+    const sum = residual.tapes[0][gate!.inputs[0]!]!;
+    assert.equal(sum.opcode, "ADD");
+    const [skip, branch] = sum.inputs.map((index) => residual.tapes[0][index]!);
+    assert.equal(skip!.opcode, "MAX_POOL_GRAD");
+    assert.equal(branch!.opcode, "CONV_INPUT_GRAD");
+    assert.equal(branch!.inputs.length, 2);
+  });
+
   it("gives probabilities more bits for many classes, and requantises them when they exceed the mantissa", () => {
     const bitsOf = (bits: 8 | 16, classes: number) => {
       const regression = model([8], (graph, x, p) => [graph.op("Gemm", [x, p(classes, 8)], gemm), [classes]]);
