@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
+import { describePlace, nodeAt } from "../../../../keepers/src/training/trace/place.ts";
+import { type IntervalReplay, replay } from "../../../../keepers/src/training/trace/replay.ts";
+import type { RunFolder } from "../../../../keepers/src/training/trainer/run-folder.ts";
+import { train } from "../../../../keepers/src/training/trainer/train.ts";
+import { digits, newRun, options } from "../trainer/fixture.ts";
+import { dishonest, type Flip } from "./dishonest.ts";
+
+async function trained(run: RunFolder, executor = nativeExecutor, every = 1): Promise<RunFolder> {
+  const session = await executor.open(run.program, options);
+  await train({ run, session, source: digits.source, checkpoint: { every } });
+  await session.close();
+  return run;
+}
+
+async function replayed(
+  run: RunFolder,
+  range: { first?: number; end?: number } = {},
+): Promise<IntervalReplay[]> {
+  const found: IntervalReplay[] = [];
+  const { source } = digits;
+  for await (const interval of replay({ run, executor: nativeExecutor, options, source, ...range }))
+    found.push(interval);
+  return found;
+}
+
+describe("replaying a run", () => {
+  it("finds every interval of an honest one right, from the start or from a checkpoint", async () => {
+    const run = await trained(await newRun({ steps: 44, interval: 8 }), nativeExecutor, 16);
+    const all = await replayed(run);
+    assert.deepEqual(
+      all.map(({ interval, steps, matches }) => [interval, steps, matches]),
+      [
+        [0, 8, true],
+        [1, 8, true],
+        [2, 8, true],
+        [3, 8, true],
+        [4, 8, true],
+        [5, 4, true],
+      ],
+    );
+    assert.deepEqual(
+      (await replayed(run, { first: 3, end: 4 })).map(({ interval, matches }) => [interval, matches]),
+      [[3, true]],
+    );
+    await assert.rejects(replayed(run, { first: 6, end: 7 }), { name: "TraceError" });
+  });
+
+  const flip: Flip = { afterStep: 5, slot: 0, element: 101, bit: 13 };
+
+  it("names step, node and element of one flipped bit in one weight", async () => {
+    const run = await trained(await newRun({ steps: 12, interval: 1 }), dishonest(nativeExecutor, flip));
+    const found = await replayed(run);
+    assert.deepEqual(
+      found.map(({ matches }) => matches),
+      [true, true, true, true, true, false],
+    );
+    const { interval, difference } = found.at(-1)!;
+    assert.equal(interval, 5);
+    assert.deepEqual([difference?.firstStep, difference?.lastStep], [5, 5]);
+    const { place, element, slot, claimed, right, judgement } = difference!.element!;
+    assert.equal(nodeAt(run.program, place).opcode, "SGD_WEIGHT");
+    assert.equal(place.tape, 2);
+    assert.equal(element, 101);
+    assert.equal(slot, run.program.state[0]!.name);
+    assert.equal(claimed.mantissa ^ right.mantissa, 1 << 13);
+    assert.equal(judgement.right, false);
+    assert.equal(judgement.expected.mantissa, BigInt(right.mantissa));
+    assert.match(describePlace(run.program, place), /optimiser tape, node \d+ \(SGD_WEIGHT\)/);
+  });
+
+  it("names a flipped bit of a momentum as well", async () => {
+    const slot = 6;
+    const run = await trained(
+      await newRun({ steps: 9, interval: 1 }),
+      dishonest(nativeExecutor, { afterStep: 8, slot, element: 3, bit: 0 }),
+    );
+    assert.equal(run.program.state[slot]!.role, "momentum");
+    const { difference } = (await replayed(run)).at(-1)!;
+    assert.equal(difference?.firstStep, 8);
+    assert.equal(difference.element?.element, 3);
+    assert.equal(nodeAt(run.program, difference.element.place).opcode, "SGD_MOMENTUM");
+    assert.equal(difference.element.judgement.right, false);
+  });
+
+  it("narrows the steps by the witnesses where an interval has several and keeps no state between", async () => {
+    const run = await trained(
+      await newRun({ steps: 32, interval: 8 }),
+      dishonest(nativeExecutor, { afterStep: 19, slot: 3, element: 0, bit: 26 }),
+      32,
+    );
+    const found = await replayed(run);
+    assert.deepEqual(
+      found.map(({ matches }) => matches),
+      [true, true, false],
+    );
+    const { difference } = found.at(-1)!;
+    assert.equal(difference?.firstStep, 16);
+    assert.equal(difference.lastStep, 20);
+    assert.equal(difference.element, undefined);
+  });
+
+  it("sees a trace whose leaf was changed afterwards, and witnesses that were", async () => {
+    const change = async (name: string, line: number, edit: (text: string) => string) => {
+      const run = await trained(await newRun({ steps: 24, interval: 8 }));
+      const path = join(run.path, name);
+      const lines = (await readFile(path, "utf8")).split("\n");
+      lines[line] = edit(lines[line]!);
+      await writeFile(path, lines.join("\n"));
+      return await replayed(run);
+    };
+    const zero = `0x${"00".repeat(32)}`;
+    const root = await change("trace.jsonl", 2, (text) =>
+      text.replace(/"stateRoot":"0x\w+"/, `"stateRoot":"${zero}"`),
+    );
+    assert.deepEqual(
+      root.map(({ matches }) => matches),
+      [true, false],
+    );
+    assert.deepEqual([root[1]!.difference?.firstStep, root[1]!.difference?.lastStep], [8, 15]);
+    const h = await change("trace.jsonl", 2, (text) => text.replace(/"h":"0x\w+"/, `"h":"${zero}"`));
+    assert.deepEqual(
+      h.map(({ matches }) => matches),
+      [true, false],
+    );
+    assert.equal(h[1]!.difference, undefined);
+  });
+
+  it("does not begin at a checkpoint that the trace contradicts", async () => {
+    const run = await trained(
+      await newRun({ steps: 16, interval: 4 }),
+      dishonest(nativeExecutor, { ...flip, afterStep: 6 }),
+    );
+    await rm(join(run.path, "trace.jsonl"));
+    const honest = await trained(await newRun({ steps: 16, interval: 4 }));
+    await writeFile(join(run.path, "trace.jsonl"), await readFile(join(honest.path, "trace.jsonl")));
+    const [found] = await replayed(run, { first: 3, end: 4 });
+    assert.equal(found?.found.stateRoot, found?.claimed.stateRoot);
+  });
+});
