@@ -44,11 +44,13 @@ describe("assay", () => {
       "deploy",
       "dev",
       "keeper",
+      "replay",
       "stake add",
       "stake register",
       "stake status",
       "stake unbond",
       "stake withdraw",
+      "train",
     ]);
     for (const path of all) {
       const { code, out, err } = await assay([...path, "--help"], at());

@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, rmdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { LearningRecordDomain } from "../../core/exact/learning-record.ts";
 import { samplesOf, trainingHash } from "../../core/exact/order.ts";
@@ -60,6 +60,8 @@ export async function train(
   const folder = context.path(options.out ?? `${basename(file).replace(/\.(ya?ml|json)$/i, "")}-run`);
   if (isRunFolder(folder) && options.resume !== true) await refuseExisting(folder);
   await mkdir(folder, { recursive: true });
+  // What fails before the run begins leaves no empty folder; one with files in it is not removed.
+  context.onClose(() => rmdir(folder).catch(() => undefined));
   const prepared = await prepare(context, config, folder);
   context.onClose(() => prepared.source.close());
   const executor = await engineOf(config.engine);
