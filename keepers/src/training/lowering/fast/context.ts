@@ -17,8 +17,6 @@ export type Context = {
   readonly carrier: Carrier;
   readonly e: Emitter;
   readonly slots: SlotValues;
-  /** Largest magnitude of any factor of a product. */
-  readonly widest: number;
   /** Patches gathered so far: backward uses those of forward. */
   readonly columns: Columns[];
 };

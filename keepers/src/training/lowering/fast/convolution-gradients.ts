@@ -1,7 +1,7 @@
 import { flags, type TapeNode } from "../../../core/exact/tape/types.ts";
 import { gated, rowOrder } from "./align.ts";
 import { type Context, carrierFor, gatherRows, isPermutation, mantissaLimit } from "./context.ts";
-import { kernelOrder } from "./convolution.ts";
+import { kernelOrder, nativeConvolution } from "./convolution.ts";
 import type { Carrier, Value } from "./emitter.ts";
 import { NoFastRule } from "./errors.ts";
 import { plus, scaleTo } from "./exponent.ts";
@@ -21,7 +21,6 @@ import {
 import {
   type Columns,
   type ConvShape,
-  chunkPositions,
   columnsOf,
   convShape,
   outputMap,
@@ -134,9 +133,8 @@ export function convInputGradient(
     seenAsKernel(ctx, w, joined);
   const shape = pooled ? joined : convShape(attributes, image, kernel, outputs, before, 1);
   const result =
-    shape.pool === 1 && shape.groups === 1 && attributes.strideH === 1 && attributes.strideW === 1
-      ? byPatches(ctx, d, w, shape)
-      : byTaps(ctx, d, w, shape, pooled ? windows : undefined, hasGate ? gate : undefined);
+    turnedSums(ctx, d, w, shape) ??
+    byTaps(ctx, d, w, shape, pooled ? windows : undefined, hasGate ? gate : undefined);
   const exponent = plus(ctx.e, d.exponent, ctx.slots.exponent(w.slot));
   const sums = { kind: "batch", inner: result.map.length, ...result } as const;
   const open = hasGate ? gated(ctx, sums, gate) : sums;
@@ -159,26 +157,42 @@ function seenAsKernel(ctx: Context, w: SlotTensor, shape: ConvShape): boolean {
   return seen !== undefined && sameOrder(seen, turnedOrder(shape));
 }
 
-/** Stride 1: a convolution of the gradient with the kernel turned round. */
-function byPatches(ctx: Context, d: BatchTensor, w: SlotTensor, shape: ConvShape): InputSums {
+/** Stride 1: a convolution of the gradient with the kernel turned round; undefined where that is not possible. */
+function turnedSums(ctx: Context, d: BatchTensor, w: SlotTensor, shape: ConvShape): InputSums | undefined {
   const { e, bits, slots } = ctx;
-  const { kernel, channels, outputs, pad } = shape;
+  const { groups, kernel, channels, outputs, pad, size, stride, height, width, pool } = shape;
   const area = kernel[0] * kernel[1];
+  const before = [kernel[0] - 1 - pad[0], kernel[1] - 1 - pad[1]] as const;
+  const after = [height - size[0] + pad[0], width - size[1] + pad[1]];
+  if (pool > 1 || stride[0] > 1 || stride[1] > 1 || [...before, ...after].some((n) => n < 0))
+    return undefined;
   const turned: ConvShape = {
     ...shape,
-    height: shape.size[0],
-    width: shape.size[1],
+    height: size[0],
+    width: size[1],
     channels: outputs,
     outputs: channels,
-    pad: [kernel[0] - 1 - pad[0], kernel[1] - 1 - pad[1]],
-    size: [shape.height, shape.width],
+    pad: before,
+    size: [height, width],
   };
-  const columns = columnsOf(ctx, d, d.map, turned, false);
   const bound = area * outputs * mantissaLimit(bits) * largest(d.range);
   const carrier = carrierFor(ctx, `CONV_INPUT_GRAD over ${area * outputs} terms`, bound);
-  const taps = e.reshape(slots.read(e, w, turnedOrder(shape)), [area, channels, outputs]);
-  const reversed = area === 1 ? taps : e.gather(taps, e.indices(identity(area).reverse()));
-  const matrix = e.reshape(e.transpose(reversed, [1, 0, 2]), [channels, area * outputs]);
+  if (carrier !== "float32" && groups > 1) return undefined;
+  const taps = e.reshape(slots.read(e, w, turnedOrder(shape)), [groups, area, channels * outputs]);
+  const lead = e.reshape(groups > 1 ? e.transpose(taps, [1, 0, 2]) : taps, [
+    area,
+    groups * channels * outputs,
+  ]);
+  const reversed = area === 1 ? lead : e.gather(lead, e.indices(identity(area).reverse()));
+  if (carrier === "float32") {
+    const weight = e.transpose(e.reshape(reversed, [area, groups * channels, outputs]), [1, 2, 0]);
+    return { ...nativeConvolution(ctx, d, weight, turned), bound, factor: 1 };
+  }
+  const columns = columnsOf(ctx, d, d.map, turned, false);
+  const matrix = e.reshape(e.transpose(e.reshape(reversed, [area, channels, outputs]), [1, 0, 2]), [
+    channels,
+    area * outputs,
+  ]);
   const sums = e.matmul(e.cast(matrix, carrier), e.cast(columns.value, carrier));
   const map = outputMap(columns);
   return { value: e.reshape(sums, [map.length, ctx.batch]), map, bound, factor: 1 };
@@ -206,7 +220,7 @@ function byTaps(
     windows?.conv?.kernel.taps ?? e.reshape(slots.read(e, w, turnedOrder(shape)), [...lead, count, outputs]);
   const width = taps.shape.at(-1)!;
   const padded = e.concat([taps, e.filled(0, taps.type as Carrier, [...lead, 1, width])], lead.length);
-  const positions = windows?.conv?.columns.positions ?? chunkPositions(ctx, shape.size);
+  const positions = windows?.conv?.columns.positions ?? shape.size[0] * shape.size[1];
   const chunks = (shape.size[0] * shape.size[1]) / positions;
   const matrix =
     windows === undefined ? gatherRows(ctx, d.value, chunkRows({ shape, positions }, d.map)) : d.value;

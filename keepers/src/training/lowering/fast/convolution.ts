@@ -1,11 +1,20 @@
 import { flags, type TapeNode } from "../../../core/exact/tape/types.ts";
+import { attribute } from "../../onnx/builder.ts";
 import { biasAt } from "./bias.ts";
-import { biasLimit, type Context, carrierFor, mantissaLimit } from "./context.ts";
+import { biasLimit, type Context, carrierFor, mantissaLimit, rowsInOrder } from "./context.ts";
 import type { Carrier, Value } from "./emitter.ts";
 import { NoFastRule } from "./errors.ts";
 import { plus } from "./exponent.ts";
-import { fix, requantize } from "./requantize.ts";
-import { type BatchTensor, type FastTensor, identity, largest, type SlotTensor } from "./tensors.ts";
+import { fix, requantize, type Sums } from "./requantize.ts";
+import {
+  type BatchTensor,
+  type FastTensor,
+  identity,
+  inverse,
+  largest,
+  permuted,
+  type SlotTensor,
+} from "./tensors.ts";
 import {
   type Columns,
   type ConvShape,
@@ -45,32 +54,92 @@ export function convolution(
   const factor = 2 ** Math.ceil(Math.log2(places));
   const carrier = carrierFor(ctx, `CONV over ${terms} terms`, bound * factor + places - 1);
   const exponent = plus(e, x.exponent, slots.exponent(w.slot));
+  const bias = hasBias ? biasAt(ctx, rest[0], identity(outputs), exponent) : undefined;
+  const sums = { exponent, bound, factor, coded: pool > 1 };
+  if (pool === 1 && carrier === "float32") {
+    const taps = e.reshape(slots.read(e, w, kernelOrder(shape)), [
+      shape.groups,
+      kernel[0] * kernel[1],
+      shape.channels,
+      shape.outputs,
+    ]);
+    const weight = e.reshape(e.transpose(taps, [0, 3, 2, 1]), [
+      outputs,
+      shape.channels,
+      kernel[0] * kernel[1],
+    ]);
+    const { value, map } = nativeConvolution(ctx, x, weight, shape, bias, relu);
+    return { tensor: finish(ctx, node, { value, map, inner: map.length }, { ...sums, positive: relu }) };
+  }
   const columns = columnsOf(ctx, x, x.map, shape, hasBias);
   const taps = kernelTaps(ctx, w, shape, factor);
-  const bias = hasBias ? biasAt(ctx, rest[0], identity(outputs), exponent) : undefined;
   const matrix = forwardMatrix(ctx, shape, columns, taps.taps, bias, factor, carrier);
-  const lead = columns.chunks * shape.groups;
-  const sums = e.reshape(e.matmul(matrix, e.cast(columns.value, carrier)), [
-    lead,
+  const candidates = e.reshape(e.matmul(matrix, e.cast(columns.value, carrier)), [
+    columns.chunks * shape.groups,
     places,
     shape.outputs * columns.positions * batch,
   ]);
-  const rows = lead * shape.outputs * columns.positions;
-  const top = pool === 1 ? sums : e.reduce("ReduceMax", sums, [1], true);
   const map = outputMap(columns);
-  const base = { kind: "batch", map, inner: map.length } as const;
-  const matrixOfTop = e.reshape(top, [rows, batch]);
-  if ((attributes.flags & flags.fixed) !== 0) {
-    const whole =
-      factor === 1 ? matrixOfTop : e.unary("Floor", e.mul(matrixOfTop, e.numbers([1 / factor], carrier)));
-    const value = fix(ctx, relu ? e.unary("Relu", whole) : whole, exponent, attributes.exponent);
-    const [max, at] = [2 ** 31 - 1, attributes.exponent];
-    const tensor = { ...base, value, range: { min: -max, max }, exponent: { lo: at, hi: at } };
-    return { tensor, ...windowsOf(columns, taps, sums, top, tensor) };
-  }
-  const result = requantize(ctx, { value: matrixOfTop, exponent, bound, factor, coded: pool > 1, relu });
-  const tensor = { ...base, ...result };
-  return { tensor, ...windowsOf(columns, taps, sums, top, tensor) };
+  const top = pool === 1 ? candidates : e.reduce("ReduceMax", candidates, [1], true);
+  const value = e.reshape(top, [map.length, batch]);
+  const tensor = finish(ctx, node, { value, map, inner: map.length }, { ...sums, relu });
+  return { tensor, ...windowsOf(columns, taps, candidates, top, tensor) };
+}
+
+/** Finish Q, or F where the node's flags say so. */
+function finish(
+  ctx: Context,
+  { attributes }: Pick<Conv, "attributes">,
+  sums: Pick<BatchTensor, "value" | "map" | "inner">,
+  rest: Omit<Sums, "value">,
+): BatchTensor {
+  const { value, ...place } = sums;
+  if ((attributes.flags & flags.fixed) === 0)
+    return { kind: "batch", ...place, ...requantize(ctx, { value, ...rest }) };
+  const { e } = ctx;
+  const { factor = 1, relu = false, exponent } = rest;
+  const whole = factor === 1 ? value : e.unary("Floor", e.mul(value, e.numbers([1 / factor], value.type)));
+  const fixed = fix(ctx, relu ? e.unary("Relu", whole) : whole, exponent, attributes.exponent);
+  const [max, at] = [2 ** 31 - 1, attributes.exponent];
+  return { kind: "batch", ...place, value: fixed, range: { min: -max, max }, exponent: { lo: at, hi: at } };
+}
+
+/**
+ * A convolution by ONNX Runtime's own operator, which needs no patches in memory. Channels, height and width are axes, and
+ * the batch is a third spatial axis that the kernel does not reach along.
+ * @param weight [outputs, channels of a group, taps]
+ */
+export function nativeConvolution(
+  ctx: Context,
+  x: BatchTensor,
+  weight: Value,
+  shape: ConvShape,
+  bias?: Value,
+  relu = false,
+): Pick<BatchTensor, "value" | "map"> {
+  const { e, batch } = ctx;
+  const { groups, channels, outputs, kernel, stride, pad, size, height, width } = shape;
+  const all = channels * groups;
+  const planes = rowsInOrder(ctx, x, permuted([height * width, all], [1, 0]));
+  const after = [0, 1].map((axis) => {
+    const reach = (size[axis]! - 1) * stride[axis]! + kernel[axis]!;
+    return Math.max(0, reach - [height, width][axis]! - pad[axis]!);
+  });
+  const inputs = [
+    e.reshape(planes, [1, all, height, width, batch]),
+    e.reshape(weight, [outputs * groups, channels, ...kernel, 1]),
+    ...(bias === undefined ? [] : [e.cast(bias, "float32")]),
+  ];
+  const sums = e.op("Conv", inputs, [1, outputs * groups, ...size, batch], "float32", {
+    kernel_shape: attribute.ints([...kernel, 1]),
+    strides: attribute.ints([...stride, 1]),
+    pads: attribute.ints([...pad, 0, after[0]!, after[1]!, 0]),
+    group: attribute.int(groups),
+  });
+  const area = size[0] * size[1];
+  const rows = outputs * groups * area;
+  const value = e.reshape(relu ? e.unary("Relu", sums) : sums, [rows, batch]);
+  return { value, map: inverse(permuted([area, outputs * groups], [1, 0])) };
 }
 
 /** Output size before the pool. */

@@ -1,14 +1,13 @@
 import { type Program, spaces, type TapeNode } from "../../../core/exact/tape/types.ts";
 import { attribute, type GraphBuilder } from "../../onnx/builder.ts";
 import { elementCount } from "../../onnx/types.ts";
-import { type Context, mantissaLimit, rowsInOrder } from "./context.ts";
+import { type Context, rowsInOrder } from "./context.ts";
 import { Emitter, type Value } from "./emitter.ts";
 import { NoFastRule } from "./errors.ts";
-import { inputRange } from "./input.ts";
 import { type OptimizerGroup, updateGroup } from "./optimizer.ts";
 import { type SlotOrders, SlotValues } from "./slots.ts";
 import { liveNodes, lowerMicroBatch } from "./tape.ts";
-import { type GradientTensor, identity, inverse, largest, sameOrder } from "./tensors.ts";
+import { type GradientTensor, identity, inverse, sameOrder } from "./tensors.ts";
 
 export type StepParameters = {
   readonly program: Program;
@@ -59,7 +58,6 @@ export function lowerStep(
     batch: program.microBatch,
     carrier,
     slots,
-    widest: widestFactor(program),
   } as const;
   const { sums, ...witness } =
     parameters.microBatches === 1
@@ -207,16 +205,6 @@ function quantizedSlots(program: Program): number[] {
       slots.add(source.attributes.slot);
   });
   return [...slots];
-}
-
-/** Largest magnitude of any image that a convolution reads. */
-function widestFactor(program: Program): number {
-  const tape = program.tapes[0];
-  return tape.reduce((widest, node) => {
-    if (node.opcode !== "CONV") return widest;
-    const source = behindRelayouts(tape, node.inputs[0]!);
-    return source.opcode === "INPUT" ? Math.max(widest, largest(inputRange(source))) : widest;
-  }, mantissaLimit(program.bits));
 }
 
 function behindRelayouts(tape: readonly TapeNode[], index: number): TapeNode {

@@ -1,7 +1,7 @@
 import type { Attributes } from "../../../core/exact/tape/types.ts";
 import { type Context, carrierLimits, mantissaLimit } from "./context.ts";
 import type { Carrier, Value } from "./emitter.ts";
-import { type BatchTensor, sameOrder } from "./tensors.ts";
+import { type BatchTensor, largest, sameOrder } from "./tensors.ts";
 
 /** A convolution, its pool included: the kernel of k × k outputs at once, moved by k outputs. */
 export type ConvShape = {
@@ -89,12 +89,16 @@ export type PooledWindows = {
 export type Kernel = { readonly slot: number; readonly taps: Value; readonly factor: number };
 
 /**
- * Outputs of one chunk: the most that divide all and keep the sums of any weight gradient exact, the same for all images
- * of a size so that their rows lie alike; all of them where not even one output keeps within the limit.
+ * Outputs of one chunk: the most that divide all and keep the sums of a weight gradient exact; all of them where not even
+ * one output keeps within the limit.
  */
-export function chunkPositions(ctx: Context, [height, width]: readonly [number, number]): number {
+export function chunkPositions(
+  ctx: Context,
+  x: BatchTensor,
+  [height, width]: readonly [number, number],
+): number {
   const all = height * width;
-  const perPosition = ctx.batch * mantissaLimit(ctx.bits) * ctx.widest;
+  const perPosition = ctx.batch * mantissaLimit(ctx.bits) * largest(x.range);
   for (let positions = all; positions > 0; positions--) {
     if (all % positions === 0 && positions * perPosition < carrierLimits[ctx.carrier]) return positions;
   }
@@ -118,7 +122,7 @@ export function columnsOf(
   const [kernelH, kernelW] = wideKernel(shape);
   const taps = kernelH * kernelW * channels;
   const all = size[0] * size[1];
-  const positions = chunkPositions(ctx, size);
+  const positions = chunkPositions(ctx, x, size);
   const chunks = all / positions;
   const extra = pool > 1 ? (pool - 1) * stride[1] * channels : Number(ones);
   const type = x.value.type as Carrier;
