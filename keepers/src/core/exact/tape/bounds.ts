@@ -36,8 +36,10 @@ function rowsOf(layout: Layout, rows: number, elements: number): number {
     const leaves = Math.min(Math.ceil((rows - 1) / rowsPerLeaf) + 1, geometry.leaves);
     return leaves * geometry.leafBytes(0);
   }
-  const used = Math.min(elements, geometry.rowElements) * dtypeBytes[layout.dtype];
-  const chunks = Math.min(Math.floor((used - 2) / maxLeafBytes) + 2, chunksPerRow);
+  const width = dtypeBytes[layout.dtype];
+  const used = Math.min(elements, geometry.rowElements) * width;
+  // At worst the first element stands at the end of its chunk.
+  const chunks = Math.min(Math.ceil((maxLeafBytes - width + used) / maxLeafBytes), chunksPerRow);
   return rows * Math.min(chunks * maxLeafBytes, rowBytes);
 }
 
