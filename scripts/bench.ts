@@ -27,6 +27,9 @@ const benches = [
   { file: "chain", title: "On chain" },
   { file: "transport", title: "Shard transport" },
   { file: "reliability", title: "Reliability" },
+  { file: "train", title: "Exact training: speed" },
+  { file: "accuracy", title: "Exact training: accuracy" },
+  { file: "freivalds", title: "Checking without recomputing" },
 ];
 
 const help = `npm run bench -- [name …] [--json] [--quick]
