@@ -1,6 +1,6 @@
 /**
- * Limits of a valid tape (`docs/exact-ops.md`, section 4). The contracts hold the same values; a test compares what
- * both refuse.
+ * Limits of a valid tape (`docs/exact-ops.md`, section 4). `contracts/disputes/ExactLimits.sol` holds those that a
+ * verdict needs; the values must be the same.
  */
 export const limits = {
   rank: 4,
