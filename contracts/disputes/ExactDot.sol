@@ -53,11 +53,17 @@ library ExactDot {
     /// @notice Σ a[i + j] over j < count, of any element type; the run lies in one row.
     function sum(Tensor memory a, uint256 i, uint256 count) internal pure returns (int256 total) {
         uint256 cursor = TensorLeaves.pointer(a, i, count);
-        (uint256 width, bool isSigned) = (a.width, a.dtype < Opcodes.U8);
-        unchecked {
-            for (uint256 j = 0; j < count; ++j) {
-                total += TensorLeaves.load(cursor, width, isSigned);
-                cursor += width;
+        uint256 width = a.width;
+        // Sign extension from the highest byte of a word changes nothing.
+        uint256 top = a.dtype < Opcodes.U8 ? width - 1 : 31;
+        assembly ("memory-safe") {
+            let unused := sub(256, shl(3, width))
+            for {
+                let end := add(cursor, mul(count, width))
+            } lt(cursor, end) {
+                cursor := add(cursor, width)
+            } {
+                total := add(total, signextend(top, shr(unused, calldataload(cursor))))
             }
         }
     }

@@ -47,27 +47,31 @@ library ExactElementwise {
 
     /// @notice Element of the input of a RELAYOUT that its output element is a copy of.
     function sourceOf(Node memory node, uint256 out) internal pure returns (uint256 source) {
-        int256[] memory attributes = node.attributes;
-        uint256[4] memory place;
-        for (uint256 i = 4; i != 0; --i) {
-            uint256 axis = uint256(attributes[3 + i]);
-            uint256 size = uint256(attributes[axis]);
-            place[axis] = out % size;
-            out /= size;
-        }
-        for (uint256 axis = 0; axis < 4; ++axis) {
-            source = source * uint256(attributes[axis]) + place[axis];
+        unchecked {
+            int256[] memory attributes = node.attributes;
+            uint256[4] memory place;
+            for (uint256 i = 4; i != 0; --i) {
+                uint256 axis = uint256(attributes[3 + i]);
+                uint256 size = uint256(attributes[axis]);
+                place[axis] = out % size;
+                out /= size;
+            }
+            for (uint256 axis = 0; axis < 4; ++axis) {
+                source = source * uint256(attributes[axis]) + place[axis];
+            }
         }
     }
 
     function _rowMaximum(Node memory node, Tensor memory x, uint256 row) private pure returns (int256 value) {
-        uint256 columns = node.layouts[0].shape[1];
-        uint256 cursor = x.pointer(row * columns, columns);
-        bool isSigned = x.dtype < Opcodes.U8;
-        value = TensorLeaves.load(cursor, x.width, isSigned);
-        for (uint256 i = 1; i < columns; ++i) {
-            int256 other = TensorLeaves.load(cursor + i * x.width, x.width, isSigned);
-            if (other > value) value = other;
+        unchecked {
+            uint256 columns = node.layouts[0].shape[1];
+            uint256 cursor = x.pointer(row * columns, columns);
+            bool isSigned = x.dtype < Opcodes.U8;
+            value = TensorLeaves.load(cursor, x.width, isSigned);
+            for (uint256 i = 1; i < columns; ++i) {
+                int256 other = TensorLeaves.load(cursor + i * x.width, x.width, isSigned);
+                if (other > value) value = other;
+            }
         }
     }
 }

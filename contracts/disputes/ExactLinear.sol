@@ -70,10 +70,12 @@ library ExactLinear {
         uint256 k0,
         uint256 k1
     ) internal pure returns (int256) {
-        uint256 products = node.layouts[0].shape[1];
-        uint256 columns = node.output.shape[1];
-        uint256 row = (out / columns) * products;
-        return ExactDot.dot(a, row + k0, b, (out % columns) * products + k0, k1 - k0);
+        unchecked {
+            uint256 products = node.layouts[0].shape[1];
+            uint256 columns = node.output.shape[1];
+            uint256 row = (out / columns) * products;
+            return ExactDot.dot(a, row + k0, b, (out % columns) * products + k0, k1 - k0);
+        }
     }
 
     /// @notice CONV and CONV_POOL_INDEX, before pooling: position `candidate` of the block.
@@ -86,21 +88,31 @@ library ExactLinear {
         uint256 k0,
         uint256 k1
     ) internal pure returns (int256 sum) {
-        Window memory v = _windowOf(node, out, candidate);
-        (v.from, v.to) = (k0, k1);
-        uint256 line = v.kernelW * v.groupChannels;
-        for (uint256 kh = k0 / line; kh * line < k1; ++kh) {
-            int256 y = v.top + int256(kh);
-            if (y < 0 || y >= int256(v.height)) continue;
-            // Element of the image under the kernel's first column.
-            int256 pixel = int256(v.image) + (y * int256(v.width) + v.left) * int256(v.channels);
-            if (v.groupChannels == v.channels) {
-                sum += _run(x, w, v, pixel, kh * line, v.fromColumn * v.channels, v.toColumn * v.channels);
-                continue;
-            }
-            for (uint256 kw = v.fromColumn; kw < v.toColumn; ++kw) {
-                int256 first = pixel + int256(kw * v.channels + v.channel);
-                sum += _run(x, w, v, first, kh * line + kw * v.groupChannels, 0, v.groupChannels);
+        unchecked {
+            Window memory v = _windowOf(node, out, candidate);
+            (v.from, v.to) = (k0, k1);
+            uint256 line = v.kernelW * v.groupChannels;
+            for (uint256 kh = k0 / line; kh * line < k1; ++kh) {
+                int256 y = v.top + int256(kh);
+                if (y < 0 || y >= int256(v.height)) continue;
+                // Element of the image under the kernel's first column.
+                int256 pixel = int256(v.image) + (y * int256(v.width) + v.left) * int256(v.channels);
+                if (v.groupChannels == v.channels) {
+                    sum += _run(
+                        x,
+                        w,
+                        v,
+                        pixel,
+                        kh * line,
+                        v.fromColumn * v.channels,
+                        v.toColumn * v.channels
+                    );
+                    continue;
+                }
+                for (uint256 kw = v.fromColumn; kw < v.toColumn; ++kw) {
+                    int256 first = pixel + int256(kw * v.channels + v.channel);
+                    sum += _run(x, w, v, first, kh * line + kw * v.groupChannels, 0, v.groupChannels);
+                }
             }
         }
     }
@@ -114,12 +126,14 @@ library ExactLinear {
         uint256 k0,
         uint256 k1
     ) internal pure returns (int256 sum) {
-        Steps memory s = _steps(node, 2);
-        Window memory v = _gradientWindow(node, s, out);
-        (v.from, v.to) = (k0, k1);
-        for (uint256 j = k0 / v.groupChannels; j * v.groupChannels < k1; ++j) {
-            (bool isInside, uint256 first) = _tap(v, s, j);
-            if (isInside) sum += _run(d, w, v, int256(first), j * v.groupChannels, 0, v.groupChannels);
+        unchecked {
+            Steps memory s = _steps(node, 2);
+            Window memory v = _gradientWindow(node, s, out);
+            (v.from, v.to) = (k0, k1);
+            for (uint256 j = k0 / v.groupChannels; j * v.groupChannels < k1; ++j) {
+                (bool isInside, uint256 first) = _tap(v, s, j);
+                if (isInside) sum += _run(d, w, v, int256(first), j * v.groupChannels, 0, v.groupChannels);
+            }
         }
     }
 
@@ -132,12 +146,14 @@ library ExactLinear {
         uint256 k0,
         uint256 k1
     ) internal pure returns (int256 sum) {
-        Correlation memory c = _correlationOf(node, out);
-        for (uint256 j = k0 / c.columns; j * c.columns < k1; ++j) {
-            uint256 base = j * c.columns;
-            uint256 from = base + c.fromColumn < k0 ? k0 - base : c.fromColumn;
-            uint256 to = base + c.toColumn > k1 ? k1 - base : c.toColumn;
-            if (from < to) sum += _line(x, d, c, j, from, to);
+        unchecked {
+            Correlation memory c = _correlationOf(node, out);
+            for (uint256 j = k0 / c.columns; j * c.columns < k1; ++j) {
+                uint256 base = j * c.columns;
+                uint256 from = base + c.fromColumn < k0 ? k0 - base : c.fromColumn;
+                uint256 to = base + c.toColumn > k1 ? k1 - base : c.toColumn;
+                if (from < to) sum += _line(x, d, c, j, from, to);
+            }
         }
     }
 
@@ -150,13 +166,15 @@ library ExactLinear {
         uint256 from,
         uint256 to
     ) private pure returns (int256) {
-        int256 y = c.top + int256((j % c.rows) * c.strideH);
-        if (y < 0 || y >= int256(c.height)) return 0;
-        uint256 row = c.image + ((j / c.rows) * c.height + uint256(y)) * c.width;
-        uint256 first = uint256(int256(row + from * c.strideW) + c.left);
-        uint256 gradient = c.gradient + j * c.columns + from;
-        if (c.strideW == 1) return ExactDot.dot(x, first, d, gradient, to - from);
-        return ExactDot.dotStrided(x, first, c.strideW, d, gradient, to - from);
+        unchecked {
+            int256 y = c.top + int256((j % c.rows) * c.strideH);
+            if (y < 0 || y >= int256(c.height)) return 0;
+            uint256 row = c.image + ((j / c.rows) * c.height + uint256(y)) * c.width;
+            uint256 first = uint256(int256(row + from * c.strideW) + c.left);
+            uint256 gradient = c.gradient + j * c.columns + from;
+            if (c.strideW == 1) return ExactDot.dot(x, first, d, gradient, to - from);
+            return ExactDot.dotStrided(x, first, c.strideW, d, gradient, to - from);
+        }
     }
 
     /// @dev Those of the products [from, to) of a line that are asked for. The line's first product has number `base`,
@@ -170,17 +188,21 @@ library ExactLinear {
         uint256 from,
         uint256 to
     ) private pure returns (int256) {
-        if (base + from < v.from) from = v.from - base;
-        if (base + to > v.to) to = v.to > base ? v.to - base : 0;
-        if (from >= to) return 0;
-        return ExactDot.dot(x, uint256(pixel + int256(from)), w, v.weights + base + from, to - from);
+        unchecked {
+            if (base + from < v.from) from = v.from - base;
+            if (base + to > v.to) to = v.to > base ? v.to - base : 0;
+            if (from >= to) return 0;
+            return ExactDot.dot(x, uint256(pixel + int256(from)), w, v.weights + base + from, to - from);
+        }
     }
 
     /// @dev Where the gradient stands that position j of the kernel multiplies, if it is one of the image.
     function _tap(Window memory v, Steps memory s, uint256 j) private pure returns (bool, uint256) {
-        (bool isRow, uint256 row) = _quotient(v.top, j / v.kernelW, s.strideH, v.height);
-        (bool isColumn, uint256 column) = _quotient(v.left, j % v.kernelW, s.strideW, v.width);
-        return (isRow && isColumn, v.image + (row * v.width + column) * v.channels + v.channel);
+        unchecked {
+            (bool isRow, uint256 row) = _quotient(v.top, j / v.kernelW, s.strideH, v.height);
+            (bool isColumn, uint256 column) = _quotient(v.left, j % v.kernelW, s.strideW, v.width);
+            return (isRow && isColumn, v.image + (row * v.width + column) * v.channels + v.channel);
+        }
     }
 
     /// @dev The exact quotient (position − k) / stride, if it is one below `limit`.
@@ -190,9 +212,11 @@ library ExactLinear {
         uint256 stride,
         uint256 limit
     ) private pure returns (bool, uint256) {
-        if (int256(k) > position) return (false, 0);
-        uint256 distance = uint256(position) - k;
-        return (distance % stride == 0 && distance / stride < limit, distance / stride);
+        unchecked {
+            if (int256(k) > position) return (false, 0);
+            uint256 distance = uint256(position) - k;
+            return (distance % stride == 0 && distance / stride < limit, distance / stride);
+        }
     }
 
     function _steps(Node memory node, uint256 first) private pure returns (Steps memory s) {
@@ -209,26 +233,28 @@ library ExactLinear {
         uint256 out,
         uint256 candidate
     ) private pure returns (Window memory v) {
-        Steps memory s = _steps(node, 2);
-        uint256[4] memory image = node.layouts[0].shape;
-        uint256[4] memory kernel = node.layouts[1].shape;
-        uint256[4] memory shape = node.output.shape;
-        (v.height, v.width, v.channels) = (image[1], image[2], image[3]);
-        (v.kernelW, v.groupChannels) = (kernel[2], kernel[3]);
-        uint256 o = out % shape[3];
-        out /= shape[3];
-        uint256 pool = uint256(node.attributes[9]);
-        uint256 x = (out % shape[2]) * pool + (candidate % pool);
-        out /= shape[2];
-        uint256 y = (out % shape[1]) * pool + candidate / pool;
-        v.channel = (o / (kernel[0] / s.groups)) * kernel[3];
-        v.image = (out / shape[1]) * v.height * v.width * v.channels;
-        v.weights = o * kernel[1] * kernel[2] * kernel[3];
-        v.top = int256(y * s.strideH) - int256(s.padTop);
-        v.left = int256(x * s.strideW) - int256(s.padLeft);
-        v.fromColumn = v.left < 0 ? uint256(-v.left) : 0;
-        int256 rest = int256(v.width) - v.left;
-        v.toColumn = rest < int256(v.kernelW) ? uint256(rest > 0 ? rest : int256(0)) : v.kernelW;
+        unchecked {
+            Steps memory s = _steps(node, 2);
+            uint256[4] memory image = node.layouts[0].shape;
+            uint256[4] memory kernel = node.layouts[1].shape;
+            uint256[4] memory shape = node.output.shape;
+            (v.height, v.width, v.channels) = (image[1], image[2], image[3]);
+            (v.kernelW, v.groupChannels) = (kernel[2], kernel[3]);
+            uint256 o = out % shape[3];
+            out /= shape[3];
+            uint256 pool = uint256(node.attributes[9]);
+            uint256 x = (out % shape[2]) * pool + (candidate % pool);
+            out /= shape[2];
+            uint256 y = (out % shape[1]) * pool + candidate / pool;
+            v.channel = (o / (kernel[0] / s.groups)) * kernel[3];
+            v.image = (out / shape[1]) * v.height * v.width * v.channels;
+            v.weights = o * kernel[1] * kernel[2] * kernel[3];
+            v.top = int256(y * s.strideH) - int256(s.padTop);
+            v.left = int256(x * s.strideW) - int256(s.padLeft);
+            v.fromColumn = v.left < 0 ? uint256(-v.left) : 0;
+            int256 rest = int256(v.width) - v.left;
+            v.toColumn = rest < int256(v.kernelW) ? uint256(rest > 0 ? rest : int256(0)) : v.kernelW;
+        }
     }
 
     /// @dev The window in terms of the gradient [N, OH, OW, O]; `top` and `left` are the padded pixel of the element.
@@ -237,42 +263,46 @@ library ExactLinear {
         Steps memory s,
         uint256 out
     ) private pure returns (Window memory v) {
-        uint256[4] memory gradient = node.layouts[0].shape;
-        uint256[4] memory kernel = node.layouts[1].shape;
-        uint256[4] memory shape = node.output.shape;
-        (v.height, v.width, v.channels) = (gradient[1], gradient[2], gradient[3]);
-        (v.kernelW, v.groupChannels) = (kernel[2], kernel[3]);
-        uint256 c = out % shape[3];
-        out /= shape[3];
-        v.left = int256((out % shape[2]) + s.padLeft);
-        out /= shape[2];
-        v.top = int256((out % shape[1]) + s.padTop);
-        v.channel = (c / (kernel[0] / s.groups)) * kernel[3];
-        v.image = (out / shape[1]) * v.height * v.width * v.channels;
-        v.weights = c * kernel[1] * kernel[2] * kernel[3];
+        unchecked {
+            uint256[4] memory gradient = node.layouts[0].shape;
+            uint256[4] memory kernel = node.layouts[1].shape;
+            uint256[4] memory shape = node.output.shape;
+            (v.height, v.width, v.channels) = (gradient[1], gradient[2], gradient[3]);
+            (v.kernelW, v.groupChannels) = (kernel[2], kernel[3]);
+            uint256 c = out % shape[3];
+            out /= shape[3];
+            v.left = int256((out % shape[2]) + s.padLeft);
+            out /= shape[2];
+            v.top = int256((out % shape[1]) + s.padTop);
+            v.channel = (c / (kernel[0] / s.groups)) * kernel[3];
+            v.image = (out / shape[1]) * v.height * v.width * v.channels;
+            v.weights = c * kernel[1] * kernel[2] * kernel[3];
+        }
     }
 
     function _correlationOf(Node memory node, uint256 out) private pure returns (Correlation memory c) {
-        Steps memory s = _steps(node, 1);
-        Layout memory x = node.layouts[0];
-        Layout memory d = node.layouts[1];
-        uint256[4] memory shape = node.output.shape;
-        (c.strideH, c.strideW) = (s.strideH, s.strideW);
-        (c.height, c.width) = (x.shape[2], x.shape[3]);
-        (c.rows, c.columns) = (d.shape[2], d.shape[3]);
-        uint256 channel = out % shape[3];
-        out /= shape[3];
-        c.left = int256(out % shape[2]) - int256(s.padLeft);
-        out /= shape[2];
-        c.top = int256(out % shape[1]) - int256(s.padTop);
-        uint256 o = out / shape[1];
-        channel += (o / (shape[0] / s.groups)) * shape[3];
-        c.image = channel * x.shape[1] * c.height * c.width;
-        c.gradient = o * d.shape[1] * c.rows * c.columns;
-        // Columns j with 0 <= j·sW + left < W.
-        if (c.left < 0) c.fromColumn = (uint256(-c.left) + c.strideW - 1) / c.strideW;
-        int256 rest = int256(c.width) - c.left;
-        if (rest > 0) c.toColumn = (uint256(rest) + c.strideW - 1) / c.strideW;
-        if (c.toColumn > c.columns) c.toColumn = c.columns;
+        unchecked {
+            Steps memory s = _steps(node, 1);
+            Layout memory x = node.layouts[0];
+            Layout memory d = node.layouts[1];
+            uint256[4] memory shape = node.output.shape;
+            (c.strideH, c.strideW) = (s.strideH, s.strideW);
+            (c.height, c.width) = (x.shape[2], x.shape[3]);
+            (c.rows, c.columns) = (d.shape[2], d.shape[3]);
+            uint256 channel = out % shape[3];
+            out /= shape[3];
+            c.left = int256(out % shape[2]) - int256(s.padLeft);
+            out /= shape[2];
+            c.top = int256(out % shape[1]) - int256(s.padTop);
+            uint256 o = out / shape[1];
+            channel += (o / (shape[0] / s.groups)) * shape[3];
+            c.image = channel * x.shape[1] * c.height * c.width;
+            c.gradient = o * d.shape[1] * c.rows * c.columns;
+            // Columns j with 0 <= j·sW + left < W.
+            if (c.left < 0) c.fromColumn = (uint256(-c.left) + c.strideW - 1) / c.strideW;
+            int256 rest = int256(c.width) - c.left;
+            if (rest > 0) c.toColumn = (uint256(rest) + c.strideW - 1) / c.strideW;
+            if (c.toColumn > c.columns) c.toColumn = c.columns;
+        }
     }
 }

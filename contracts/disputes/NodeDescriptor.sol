@@ -86,51 +86,57 @@ library NodeDescriptor {
     /// @notice Reads a descriptor; false when the bytes are not exactly one. Whether the node makes sense is judged by
     /// `NodeRules`.
     function tryDecode(bytes calldata descriptor) internal pure returns (bool, Node memory node) {
-        uint256 end;
-        uint256 cursor;
-        assembly ("memory-safe") {
-            cursor := descriptor.offset
-            end := add(cursor, descriptor.length)
-        }
-        uint256 head = _word(cursor);
-        node.tape = head >> 248;
-        node.index = (head >> 216) & 0xffffffff;
-        node.opcode = (head >> 208) & 0xff;
-        node.bits = (head >> 200) & 0xff;
-        node.logBatch = (head >> 192) & 0xff;
-        bool isLayout;
-        (isLayout, cursor) = _readLayout(cursor + 8, node.output);
-        if (!isLayout) return (false, node);
-        uint256 count = _word(cursor) >> 248;
-        cursor += 1;
-        if (count > ExactLimits.MAX_INPUTS) return (false, node);
-        node.inputs = new uint256[](count);
-        node.layouts = new Layout[](count);
-        for (uint256 i = 0; i < count; ++i) {
-            node.inputs[i] = _word(cursor) >> 224;
-            (isLayout, cursor) = _readLayout(cursor + 4, node.layouts[i]);
+        unchecked {
+            uint256 end;
+            uint256 cursor;
+            assembly ("memory-safe") {
+                cursor := descriptor.offset
+                end := add(cursor, descriptor.length)
+            }
+            uint256 head = _word(cursor);
+            node.tape = head >> 248;
+            node.index = (head >> 216) & 0xffffffff;
+            node.opcode = (head >> 208) & 0xff;
+            node.bits = (head >> 200) & 0xff;
+            node.logBatch = (head >> 192) & 0xff;
+            bool isLayout;
+            (isLayout, cursor) = _readLayout(cursor + 8, node.output);
             if (!isLayout) return (false, node);
+            uint256 count = _word(cursor) >> 248;
+            cursor += 1;
+            if (count > ExactLimits.MAX_INPUTS) return (false, node);
+            node.inputs = new uint256[](count);
+            node.layouts = new Layout[](count);
+            for (uint256 i = 0; i < count; ++i) {
+                node.inputs[i] = _word(cursor) >> 224;
+                (isLayout, cursor) = _readLayout(cursor + 4, node.layouts[i]);
+                if (!isLayout) return (false, node);
+            }
+            count = _word(cursor) >> 248;
+            cursor += 1;
+            if (cursor + 4 * count != end) return (false, node);
+            node.attributes = new int256[](count);
+            for (uint256 i = 0; i < count; ++i) {
+                node.attributes[i] = int32(uint32(_word(cursor + 4 * i) >> 224));
+            }
+            return (true, node);
         }
-        count = _word(cursor) >> 248;
-        cursor += 1;
-        if (cursor + 4 * count != end) return (false, node);
-        node.attributes = new int256[](count);
-        for (uint256 i = 0; i < count; ++i) {
-            node.attributes[i] = int32(uint32(_word(cursor + 4 * i) >> 224));
-        }
-        return (true, node);
     }
 
     /// @notice Elements of a tensor.
     function elements(Layout memory form) internal pure returns (uint256) {
-        return form.shape[0] * form.shape[1] * form.shape[2] * form.shape[3];
+        unchecked {
+            return form.shape[0] * form.shape[1] * form.shape[2] * form.shape[3];
+        }
     }
 
     /// @notice Elements of a row.
     function rowLength(Layout memory form) internal pure returns (uint256 length) {
-        length = 1;
-        for (uint256 axis = form.rank - form.rowAxes; axis < form.rank; ++axis) {
-            length *= form.shape[axis];
+        unchecked {
+            length = 1;
+            for (uint256 axis = form.rank - form.rowAxes; axis < form.rank; ++axis) {
+                length *= form.shape[axis];
+            }
         }
     }
 
@@ -142,17 +148,19 @@ library NodeDescriptor {
 
     /// @dev Fills `form`; false when the rank or the row is none.
     function _readLayout(uint256 cursor, Layout memory form) private pure returns (bool, uint256) {
-        uint256 word = _word(cursor);
-        (uint256 rank, uint256 rowAxes) = ((word >> 240) & 0xff, (word >> 232) & 0xff);
-        form.dtype = word >> 248;
-        form.rank = rank;
-        form.rowAxes = rowAxes;
-        if (rank == 0 || rank > 4 || rowAxes == 0 || rowAxes > rank) return (false, cursor);
-        // Three bytes and at most four axes fit one word.
-        for (uint256 axis = 0; axis < 4; ++axis) {
-            form.shape[axis] = axis < rank ? (word >> (200 - 32 * axis)) & 0xffffffff : 1;
+        unchecked {
+            uint256 word = _word(cursor);
+            (uint256 rank, uint256 rowAxes) = ((word >> 240) & 0xff, (word >> 232) & 0xff);
+            form.dtype = word >> 248;
+            form.rank = rank;
+            form.rowAxes = rowAxes;
+            if (rank == 0 || rank > 4 || rowAxes == 0 || rowAxes > rank) return (false, cursor);
+            // Three bytes and at most four axes fit one word.
+            for (uint256 axis = 0; axis < 4; ++axis) {
+                form.shape[axis] = axis < rank ? (word >> (200 - 32 * axis)) & 0xffffffff : 1;
+            }
+            return (true, cursor + 3 + 4 * rank);
         }
-        return (true, cursor + 3 + 4 * rank);
     }
 
     /// @dev 32 bytes of calldata; what lies behind its end reads as zero, and the length is checked at the end.

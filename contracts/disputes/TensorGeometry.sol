@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {MerkleProofs} from "../libraries/MerkleProofs.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {ExactLimits} from "./ExactLimits.sol";
 import {Layout, NodeDescriptor} from "./NodeDescriptor.sol";
 
@@ -26,20 +26,22 @@ struct Geometry {
 library TensorGeometry {
     /// @notice Geometry of a layout; the element type must exist.
     function geometryOf(Layout memory form) internal pure returns (Geometry memory g) {
-        g.width = NodeDescriptor.widthOf(form.dtype);
-        g.rowLength = NodeDescriptor.rowLength(form);
-        g.rows = NodeDescriptor.elements(form) / g.rowLength;
-        uint256 bytesOfRow = (g.width * g.rowLength + 31) & ~uint256(31);
-        g.rowBytes = bytesOfRow;
-        g.rowsPerLeaf = 1;
-        g.chunks = 1;
-        if (bytesOfRow > ExactLimits.MAX_LEAF) {
-            g.chunks = (bytesOfRow + ExactLimits.MAX_LEAF - 1) / ExactLimits.MAX_LEAF;
-        } else {
-            while (2 * g.rowsPerLeaf * bytesOfRow <= ExactLimits.SHARED_LEAF) g.rowsPerLeaf *= 2;
+        unchecked {
+            g.width = NodeDescriptor.widthOf(form.dtype);
+            g.rowLength = NodeDescriptor.rowLength(form);
+            g.rows = NodeDescriptor.elements(form) / g.rowLength;
+            uint256 bytesOfRow = (g.width * g.rowLength + 31) & ~uint256(31);
+            g.rowBytes = bytesOfRow;
+            g.rowsPerLeaf = 1;
+            g.chunks = 1;
+            if (bytesOfRow > ExactLimits.MAX_LEAF) {
+                g.chunks = (bytesOfRow + ExactLimits.MAX_LEAF - 1) / ExactLimits.MAX_LEAF;
+            } else {
+                while (2 * g.rowsPerLeaf * bytesOfRow <= ExactLimits.SHARED_LEAF) g.rowsPerLeaf *= 2;
+            }
+            g.leaves = ((g.rows + g.rowsPerLeaf - 1) / g.rowsPerLeaf) * g.chunks;
+            g.depth = g.leaves > 1 ? Math.log2(g.leaves - 1) + 1 : 0;
         }
-        g.leaves = ((g.rows + g.rowsPerLeaf - 1) / g.rowsPerLeaf) * g.chunks;
-        g.depth = MerkleProofs.depthOf(g.leaves);
     }
 
     /// @notice First byte of a leaf within the packed tensor; the end of the tensor for the leaf after the last.

@@ -30,15 +30,15 @@ enum LeafVerdict {
 }
 
 /// @title Opened leaves of committed tensors
-/// @notice An opening is, packed: bytes32 data root, int32 exponent, u8 number of spans, spans. A span opens adjacent
-/// leaves: u32 first leaf, u16 number of leaves, their bytes, then the siblings that lead to the data root: on every
-/// level from the leaves up the left one (if the first node is a right child), then the right one (if the last node is
-/// a left child). All lengths follow from the tensor's layout, none from the prover.
+/// @notice An opening is, packed: int32 exponent, u8 number of spans, spans; where there are none, bytes32 data root. A
+/// span opens adjacent leaves: u32 first leaf, u16 number of leaves, their bytes, then the siblings that lead to the
+/// data root: on every level from the leaves up the left one (if the first node is a right child), then the right one
+/// (if the last node is a left child). All lengths follow from the tensor's layout, none from the prover.
 library TensorLeaves {
     using TensorGeometry for Geometry;
 
-    /// @notice Thrown when opened leaves are not those that the tensor's data root commits to.
-    error WrongLeaves(uint256 first, uint256 count);
+    /// @notice Thrown when a span leads to another data root than the first one of the tensor.
+    error WrongLeaves(uint256 span);
     /// @notice Thrown when a span is empty or goes beyond the tensor.
     error NoSuchLeaves(uint256 first, uint256 count, uint256 leaves);
     /// @notice Thrown when an element is needed whose leaf was not opened.
@@ -53,8 +53,8 @@ library TensorLeaves {
         return keccak256(abi.encode(TAG, dataRoot, exponent));
     }
 
-    /// @notice Reads one opening and checks it against the data root that it states.
-    /// @dev The caller ties `dataRoot` and `exponent` of the result to a commitment.
+    /// @notice Reads one opening and computes the data root that it leads to.
+    /// @dev Nothing is shown before the caller has tied `dataRoot` and `exponent` of the result to a commitment.
     /// @param cursor position of the opening in calldata
     /// @return tensor what was opened
     /// @return end position after the opening
@@ -64,16 +64,19 @@ library TensorLeaves {
     ) internal pure returns (Tensor memory tensor, uint256 end) {
         Geometry memory g = TensorGeometry.geometryOf(form);
         uint256 count;
-        (tensor.dataRoot, tensor.exponent, count) = _head(cursor);
+        (tensor.exponent, count, tensor.dataRoot) = _head(cursor);
         tensor.dtype = form.dtype;
         tensor.width = g.width;
         tensor.rowLength = g.rowLength;
         tensor.rowBytes = g.rowBytes;
         tensor.elements = NodeDescriptor.elements(form);
         tensor.spans = new uint256[](count);
-        end = cursor + 37;
+        end = count == 0 ? cursor + 37 : cursor + 5;
         for (uint256 i = 0; i < count; ++i) {
-            (tensor.spans[i], end) = _openSpan(g, tensor.dataRoot, end);
+            bytes32 root;
+            (tensor.spans[i], root, end) = _openSpan(g, end);
+            if (i == 0) tensor.dataRoot = root;
+            if (root != tensor.dataRoot) revert WrongLeaves(i);
         }
     }
 
@@ -163,20 +166,19 @@ library TensorLeaves {
         }
     }
 
-    function _head(uint256 cursor) private pure returns (bytes32 dataRoot, int256 exponent, uint256 count) {
+    function _head(uint256 cursor) private pure returns (int256 exponent, uint256 count, bytes32 dataRoot) {
         assembly ("memory-safe") {
-            dataRoot := calldataload(cursor)
-            let word := calldataload(add(cursor, 32))
+            let word := calldataload(cursor)
             exponent := signextend(3, shr(224, word))
             count := and(shr(216, word), 0xff)
+            dataRoot := calldataload(add(cursor, 5))
         }
     }
 
     function _openSpan(
         Geometry memory g,
-        bytes32 dataRoot,
         uint256 cursor
-    ) private pure returns (uint256 span, uint256 end) {
+    ) private pure returns (uint256 span, bytes32 root, uint256 end) {
         uint256 first;
         uint256 count;
         assembly ("memory-safe") {
@@ -189,9 +191,7 @@ library TensorLeaves {
         uint256 start = g.startOf(first);
         uint256 finish = g.startOf(first + count);
         span = (start << 192) | (finish << 128) | cursor;
-        bytes32 root;
         (root, end) = _fold(_hashLeaves(g, first, count, cursor), first, g.depth, cursor + finish - start);
-        if (root != dataRoot) revert WrongLeaves(first, count);
     }
 
     /// @dev Hashes of `count` adjacent leaves whose bytes stand at `cursor`.
@@ -229,22 +229,22 @@ library TensorLeaves {
         uint256 cursor
     ) private pure returns (bytes32 root, uint256 end) {
         assembly ("memory-safe") {
-            function join(free, left, right) -> node {
-                mstore8(free, 1)
-                mstore(add(free, 1), left)
-                mstore(add(free, 33), right)
-                node := keccak256(free, 65)
-            }
+            // The children of a node are laid down behind the prefix of inner nodes.
             let free := mload(0x40)
+            mstore8(free, 1)
+            let leftChild := add(free, 1)
+            let rightChild := add(free, 33)
             let base := add(nodes, 32)
             let finish := add(base, shl(5, mload(nodes)))
-            for {} depth {
+            for {} and(gt(sub(finish, base), 32), gt(depth, 0)) {
                 depth := sub(depth, 1)
             } {
                 let from := base
                 let to := base
                 if and(first, 1) {
-                    mstore(to, join(free, calldataload(cursor), mload(from)))
+                    mstore(leftChild, calldataload(cursor))
+                    mstore(rightChild, mload(from))
+                    mstore(to, keccak256(free, 65))
                     cursor := add(cursor, 32)
                     from := add(from, 32)
                     to := add(to, 32)
@@ -252,18 +252,39 @@ library TensorLeaves {
                 for {} lt(add(from, 32), finish) {
                     from := add(from, 64)
                 } {
-                    mstore(to, join(free, mload(from), mload(add(from, 32))))
+                    mstore(leftChild, mload(from))
+                    mstore(rightChild, mload(add(from, 32)))
+                    mstore(to, keccak256(free, 65))
                     to := add(to, 32)
                 }
                 if lt(from, finish) {
-                    mstore(to, join(free, mload(from), calldataload(cursor)))
+                    mstore(leftChild, mload(from))
+                    mstore(rightChild, calldataload(cursor))
+                    mstore(to, keccak256(free, 65))
                     cursor := add(cursor, 32)
                     to := add(to, 32)
                 }
                 finish := to
                 first := shr(1, first)
             }
+            // One node is left: its path to the root.
             root := mload(base)
+            for {} depth {
+                depth := sub(depth, 1)
+            } {
+                switch and(first, 1)
+                case 0 {
+                    mstore(leftChild, root)
+                    mstore(rightChild, calldataload(cursor))
+                }
+                default {
+                    mstore(leftChild, calldataload(cursor))
+                    mstore(rightChild, root)
+                }
+                root := keccak256(free, 65)
+                cursor := add(cursor, 32)
+                first := shr(1, first)
+            }
             end := cursor
         }
     }

@@ -8,6 +8,8 @@ import {Tensor, TensorLeaves} from "../../../contracts/disputes/TensorLeaves.sol
 
 /// @notice One element as a dispute rules on it: everything opened and checked in one transaction.
 contract DisputeHarness {
+    error WrongOperand(uint256 operand);
+
     bytes32 public programRoot;
     uint256[3] private nodeCounts;
     /// @notice Commitments of the operands, in order, as a dispute has them from earlier moves.
@@ -35,7 +37,7 @@ contract DisputeHarness {
         Tensor[] memory tensors = ExactOps.openOperands(node, commitments.length, operands);
         for (uint256 i = 0; i < tensors.length; ++i) {
             bytes32 commitment = TensorLeaves.commitmentOf(tensors[i].dataRoot, tensors[i].exponent);
-            if (commitment != commitments[i]) revert TensorLeaves.WrongLeaves(i, 0);
+            if (commitment != commitments[i]) revert WrongOperand(i);
         }
         (int256 accumulator, int256 exponent) = ExactOps.element(
             node,

@@ -17,8 +17,7 @@ import { Random } from "../../keepers/core/exact/cases-random.ts";
 import { CommittedTensor, descriptorBytes } from "./openings.ts";
 
 const verdicts = { right: 0, wrongExponent: 1, exponentTooSmall: 2, wrongMantissa: 3 } as const;
-const wrongOf = (verdict: number): string =>
-  Object.keys(verdicts).find((_, i) => i === verdict) ?? "unknown";
+const wrongOf = (verdict: number): string => Object.keys(verdicts).find((_, i) => i === verdict) ?? "unknown";
 
 /** The tensors that a node's operands are opened from, in the order of the openings. */
 function operandsOf(each: EvaluatedCase): readonly Tensor[] {
@@ -40,7 +39,11 @@ class Recorder {
   get readers(): TensorReader[] {
     return operandsOf(this.#each).map((tensor, i) => {
       const reader = readerOf(tensor);
-      return { ...reader, at: (index) => (this.#read[i]!.add(index), reader.at(index)) };
+      const at = (index: number): number => {
+        this.#read[i]!.add(index);
+        return reader.at(index);
+      };
+      return { ...reader, at };
     });
   }
 
@@ -69,7 +72,7 @@ const generated = 10;
 const elementsOfCase = 12;
 
 describe("ExactOps", async () => {
-  const { viem } = await network.connect();
+  const { viem } = await network.create();
   const harness = await viem.deployContract("ExactHarness");
   const committed = Map.groupBy(committedCases(), ({ node }) => node.opcode);
   const casesOf = (opcode: Opcode, seed: number): EvaluatedCase[] => [
@@ -150,7 +153,9 @@ describe("ExactOps", async () => {
           BigInt(terms),
           BigInt(candidatesOf(node)),
         ]);
-        const cuts = [0, ...Array.from({ length: 3 }, () => random.int(0, terms)), terms].sort((a, b) => a - b);
+        const cuts = [0, ...Array.from({ length: 3 }, () => random.int(0, terms)), terms].sort(
+          (a, b) => a - b,
+        );
         const sums: bigint[] = [];
         for (let candidate = 0; candidate < candidatesOf(node); candidate++) {
           sums.push(0n);

@@ -61,36 +61,55 @@ export class CommittedTensor {
   }
 
   get commitment(): Hex {
-    return toHex(tensorCommitment(this.tree.root, this.tensor.exponent));
+    return commitmentBytes(toHex(this.tree.root), this.tensor.exponent);
   }
 
-  /** The opening of those leaves that hold the given elements: adjacent ones share a span. */
+  /** The opening of those leaves that hold the given elements. */
   open(elements: Iterable<number>): Hex {
     const { geometry } = this.tree;
-    const leaves = [...new Set(Array.from(elements, (element) => geometry.locate(element).leaf))];
-    leaves.sort((a, b) => a - b);
-    const spans: [first: number, count: number][] = [];
-    for (const leaf of leaves) {
-      const last = spans.at(-1);
-      if (last !== undefined && last[0] + last[1] === leaf) last[1]++;
-      else spans.push([leaf, 1]);
-    }
+    const leaves = Array.from(elements, (element) => geometry.locate(element).leaf);
     return concatHex([
-      toHex(this.tree.root),
       word(this.tensor.exponent, 4),
-      word(spans.length, 1),
-      ...spans.map(([first, count]) => this.#span(first, count)),
+      spansOf(
+        toHex(this.tree.root),
+        leaves,
+        (leaf) => toHex(this.tree.leaf(leaf)),
+        (leaf) => this.tree.proof(leaf).map((node) => toHex(node)),
+      ),
     ]);
   }
+}
 
-  #span(first: number, count: number): Hex {
-    const leaves = Array.from({ length: count }, (_, i) => toHex(this.tree.leaf(first + i)));
-    const left = this.tree.proof(first);
-    const right = this.tree.proof(first + count - 1);
+/** keccak256(tag ‖ data root ‖ int256 exponent) */
+export function commitmentBytes(root: Hex, exponent: number): Hex {
+  return toHex(tensorCommitment(hexToBytes(root), exponent));
+}
+
+/** Number of spans, then the spans that open these leaves: adjacent ones share a span. The root where there are none. */
+export function spansOf(
+  root: Hex,
+  wanted: Iterable<number>,
+  leafOf: (leaf: number) => Hex,
+  proofOf: (leaf: number) => Hex[],
+): Hex {
+  const spans: [first: number, count: number][] = [];
+  for (const leaf of [...new Set(wanted)].sort((a, b) => a - b)) {
+    const last = spans.at(-1);
+    if (last !== undefined && last[0] + last[1] === leaf) last[1]++;
+    else spans.push([leaf, 1]);
+  }
+  if (spans.length === 0) return concatHex([word(0, 1), root]);
+  return concatHex([word(spans.length, 1), ...spans.map(([first, count]) => span(first, count))]);
+
+  function span(first: number, count: number): Hex {
+    const end = first + count - 1;
+    const left = proofOf(first);
+    const right = proofOf(end);
     const siblings = left.flatMap((node, level) => [
-      ...(Math.floor(first / 2 ** level) % 2 === 1 ? [toHex(node)] : []),
-      ...(Math.floor((first + count - 1) / 2 ** level) % 2 === 0 ? [toHex(right[level]!)] : []),
+      ...(Math.floor(first / 2 ** level) % 2 === 1 ? [node] : []),
+      ...(Math.floor(end / 2 ** level) % 2 === 0 ? [right[level]!] : []),
     ]);
+    const leaves = Array.from({ length: count }, (_, i) => leafOf(first + i));
     return concatHex([word(first, 4), word(count, 2), ...leaves, ...siblings]);
   }
 }
