@@ -1,4 +1,5 @@
 import { flags, type TapeNode } from "../../../core/exact/tape/types.ts";
+import { addPair } from "./add-pair.ts";
 import { aligned, openings } from "./align.ts";
 import { type Context, carrierFor, rowsInOrder } from "./context.ts";
 import type { Carrier, Value } from "./emitter.ts";
@@ -57,13 +58,20 @@ export function add(ctx: Context, node: TapeNode<"ADD">, inputs: readonly FastTe
   const { e } = ctx;
   const tensors = batches(inputs);
   const rows = aligned(ctx, tensors);
-  const { values, bound, exponent } = align(
-    ctx,
-    tensors.map(({ exponent, range }, i) => ({ value: rows.values[i]!, exponent, range })),
-  );
+  const terms = tensors.map(({ exponent, range }, i) => ({ value: rows.values[i]!, exponent, range }));
+  const relu = (node.attributes.flags & flags.relu) !== 0;
+  const [first, second] = terms;
+  const narrow = ctx.carrier === "float32" && terms.every(({ exponent }) => exponent.lo >= -512);
+  if (narrow && terms.length === 2)
+    return {
+      kind: "batch",
+      map: rows.map,
+      inner: tensors[0]!.inner,
+      ...addPair(ctx, [first!, second!], relu),
+    };
+  const { values, bound, exponent } = align(ctx, terms);
   carrierFor(ctx, "ADD", bound);
   const value = e.op("Sum", values, values[0]!.shape);
-  const relu = (node.attributes.flags & flags.relu) !== 0;
   const positive = tensors.every(({ range }) => range.min >= 0);
   const sums = requantize(ctx, { value, bound, exponent, relu, positive });
   return { kind: "batch", map: rows.map, inner: tensors[0]!.inner, ...sums };

@@ -208,17 +208,22 @@ export class Emitter {
   }
 
   /**
-   * ⌊x·scale + offset⌋ in two passes. BatchNormalization with mean 0 and variance 1 is the one operator that computes
-   * x·scale + offset in a single pass; both operations must be exact for the values at hand.
+   * x·scale + offset, each a vector of one element. BatchNormalization with mean 0 and variance 1 is the one operator that
+   * computes it in a single pass; both operations must be exact for the values at hand.
    */
-  floorAffine(x: Value, scale: Value, offset: Value): Value {
+  affine(x: Value, scale: Value, offset: Value): Value {
     const row = this.reshape(x, [1, 1, elementCount(x.shape)]);
     const zero = this.numbers([0], x.type);
     const one = this.numbers([1], x.type);
     const y = this.op("BatchNormalization", [row, scale, offset, zero, one], row.shape, x.type, {
       epsilon: attribute.float(0),
     });
-    return this.reshape(this.unary("Floor", y), x.shape);
+    return this.reshape(y, x.shape);
+  }
+
+  /** ⌊x·scale + offset⌋ in two passes: see {@link affine}. */
+  floorAffine(x: Value, scale: Value, offset: Value): Value {
+    return this.unary("Floor", this.affine(x, scale, offset));
   }
 }
 
