@@ -27,11 +27,12 @@ import { type TrainingEvent, type TrainResult, train as trainRun } from "../../t
 import type { CommandContext } from "../context.ts";
 import { UsageError } from "../errors.ts";
 import { type EngineName, engineOf } from "../training/engines.ts";
-import { type LoadedConfig, loadConfig } from "../training/load-config.ts";
+import { isNamedDataset, type LoadedConfig, loadConfig } from "../training/load-config.ts";
 import { type Prepared, prepare } from "../training/prepare.ts";
 
 export type TrainOptions = {
   out?: string;
+  dataset?: string;
   resume?: boolean;
   engine?: EngineName;
   threads?: number;
@@ -56,7 +57,9 @@ export async function train(
     return;
   }
   if (file === undefined) throw new UsageError("the configuration is missing");
-  const config = { ...(await loadConfig(context.path(file))), ...chosen(options) };
+  const { dataset } = options;
+  const source = dataset === undefined || isNamedDataset(dataset) ? dataset : context.path(dataset);
+  const config = { ...(await loadConfig(context.path(file), source)), ...chosen(options) };
   const folder = context.path(options.out ?? `${basename(file).replace(/\.(ya?ml|json)$/i, "")}-run`);
   if (isRunFolder(folder) && options.resume !== true) await refuseExisting(folder);
   await mkdir(folder, { recursive: true });

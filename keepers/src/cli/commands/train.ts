@@ -9,6 +9,7 @@ export function trainCommand(program: Command, register: Register): void {
     .command("train")
     .argument("[config]", "YAML or JSON file that says what is trained, and how")
     .option("--out <folder>", "folder of the run; the configuration's name and -run by default")
+    .option("--dataset <source>", "instead of the configuration's dataset.source; a stored dataset's id, say")
     .option("--resume", "go on with a run from its newest good checkpoint")
     .option("--engine <name>", "native, wasm or reference", oneOf("native", "wasm", "reference"))
     .option("--threads <n>", "threads of the engine; the bits do not depend on it", natural(1, 1024))

@@ -6,13 +6,16 @@ import { parseConfig } from "../../training/config/parse.ts";
 import type { DatasetConfig, TrainingConfig } from "../../training/config/schema.ts";
 
 /** A configuration with absolute paths; those in the file start at its own folder. */
-export type LoadedConfig = TrainingConfig & {
+export type LoadedConfig = Omit<TrainingConfig, "dataset" | "validation"> & {
   dataset: DatasetConfig;
   validation?: Omit<DatasetConfig, "split">;
 };
 
-/** @throws TrainingConfigError */
-export async function loadConfig(path: string): Promise<LoadedConfig> {
+/**
+ * @param source stands in for the configuration's dataset; a path in it is absolute
+ * @throws TrainingConfigError
+ */
+export async function loadConfig(path: string, source?: string): Promise<LoadedConfig> {
   const text = await readFile(path, "utf8").catch((cause: unknown) => {
     throw new TrainingConfigError(
       `${path} cannot be read: ${existsSync(path) ? String(cause) : "there is no such file"}.`,
@@ -22,7 +25,13 @@ export async function loadConfig(path: string): Promise<LoadedConfig> {
       },
     );
   });
-  return withAbsolutePaths(parseConfig(text, basename(path)), dirname(resolve(path)));
+  const config = withAbsolutePaths(parseConfig(text, basename(path)), dirname(resolve(path)));
+  return source === undefined ? config : { ...config, dataset: { ...config.dataset, source } };
+}
+
+/** Whether a source is no path: built in, downloaded or stored. */
+export function isNamedDataset(source: string): boolean {
+  return /^(digits|mnist(:(train|test))?|0x[0-9a-fA-F]{64})$/.test(source);
 }
 
 function withAbsolutePaths(config: TrainingConfig, folder: string): LoadedConfig {
@@ -38,7 +47,7 @@ function withAbsolutePaths(config: TrainingConfig, folder: string): LoadedConfig
 function located(dataset: TrainingConfig["dataset"], folder: string): DatasetConfig {
   const config: DatasetConfig = typeof dataset === "string" ? { source: dataset } : dataset;
   const { source, kind, labels } = config;
-  const known = kind === undefined && /^(digits|mnist(:(train|test))?|0x[0-9a-fA-F]{64})$/.test(source);
+  const known = kind === undefined && isNamedDataset(source);
   return {
     ...config,
     source: known ? source : resolve(folder, source),

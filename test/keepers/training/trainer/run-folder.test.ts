@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { cp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import {
+  checkpointName,
+  readCheckpoint,
+  writeCheckpoint,
+} from "../../../../keepers/src/training/trainer/checkpoint.ts";
+import { createRun, openRun } from "../../../../keepers/src/training/trainer/run-folder.ts";
+import { digitsModel, folder, model, newRun } from "./fixture.ts";
+
+describe("the folder of a run", () => {
+  it("gives back what was put in it; its secret is for its owner alone", async () => {
+    const run = await newRun();
+    assert.deepEqual(await openRun(run.path), run);
+    assert.equal((await stat(join(run.path, "secret"))).mode & 0o077, 0);
+  });
+
+  it("is refused when a part was changed, is missing or belongs to another run", async () => {
+    const run = await newRun();
+    const changes: [string, (path: string) => Promise<void>][] = [
+      [
+        "run.json",
+        async (path) =>
+          writeFile(path, (await readFile(path, "utf8")).replace('"steps": 200', '"steps": 201')),
+      ],
+      ["run.json", async (path) => writeFile(path, "{")],
+      [
+        "program.json",
+        async (path) => writeFile(path, (await readFile(path, "utf8")).replace("58982", "58983")),
+      ],
+      ["program.json", (path) => rm(path)],
+      ["secret", (path) => writeFile(path, "0x12")],
+    ];
+    for (const [i, [name, change]] of changes.entries()) {
+      const path = join(folder, `changed-${i}`);
+      await cp(run.path, path, { recursive: true });
+      await change(join(path, name));
+      await assert.rejects(openRun(path), new RegExp(name.replace(".", "\\.")));
+    }
+  });
+
+  it("is never made where files of others are, nor twice", async () => {
+    const run = await newRun();
+    await assert.rejects(createRun(run), /holds a run already/);
+    const path = join(folder, "foreign");
+    await cp(run.path, path, { recursive: true });
+    await rm(join(path, "run.json"));
+    await createRun({ ...run, path });
+    await rm(join(path, "run.json"));
+    await writeFile(join(path, "thesis.txt"), "");
+    await assert.rejects(createRun({ ...run, path }), /there is thesis\.txt in it/);
+  });
+});
+
+describe("a checkpoint", () => {
+  const header = {
+    programRoot: `0x${"01".repeat(32)}`,
+    trainingHash: `0x${"02".repeat(32)}`,
+    step: 12,
+    stateRoot: `0x${"03".repeat(32)}`,
+  } as const;
+  const state = model.program.state.map(({ layout }, slot) =>
+    Int32Array.from(
+      { length: layout.shape.reduce((a, b) => a * b, 1) },
+      (_, i) => (i * 2654435761 + slot) | 0,
+    ),
+  );
+
+  it("comes back bit for bit, and any changed byte is noticed", async () => {
+    const path = await writeCheckpoint(folder, { ...header, state });
+    assert.equal(path, join(folder, checkpointName(12)));
+    assert.deepEqual(await readCheckpoint(path, model.program), { ...header, state });
+    const bytes = await readFile(path);
+    for (const at of [0, 8, 20, 200, 400, bytes.length - 33, bytes.length - 1]) {
+      const changed = Uint8Array.from(bytes);
+      changed[at]! ^= 0x10;
+      await writeFile(path, changed);
+      await assert.rejects(readCheckpoint(path, model.program), { name: "CheckpointError" }, `byte ${at}`);
+    }
+    for (const length of [0, 11, 12, bytes.length - 1]) {
+      await writeFile(path, bytes.subarray(0, length));
+      await assert.rejects(
+        readCheckpoint(path, model.program),
+        { name: "CheckpointError" },
+        `${length} bytes`,
+      );
+    }
+    await writeFile(path, Buffer.concat([bytes, new Uint8Array(10_000)]));
+    await assert.rejects(readCheckpoint(path, model.program), /longer than a checkpoint/);
+  });
+
+  it("of another program is refused", async () => {
+    const path = await writeCheckpoint(folder, { ...header, step: 13, state });
+    const { program } = digitsModel();
+    const other = { ...program, state: program.state.slice(1) };
+    await assert.rejects(readCheckpoint(path, other), { name: "CheckpointError" });
+  });
+});
