@@ -1,7 +1,9 @@
+import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { MantissaBits, Program } from "../../../../../keepers/src/core/exact/tape/types.ts";
+import type { MantissaBits, Program, TapeNode } from "../../../../../keepers/src/core/exact/tape/types.ts";
 import { compile } from "../../../../../keepers/src/training/compiler/compile.ts";
 import type { CompileOptions } from "../../../../../keepers/src/training/compiler/options.ts";
+import { NoFastRule } from "../../../../../keepers/src/training/lowering/fast/errors.ts";
 import { lowerFast } from "../../../../../keepers/src/training/lowering/fast/lower-fast.ts";
 import { lenet5 } from "../../../../../keepers/src/training/models/lenet5.ts";
 import { mlp } from "../../../../../keepers/src/training/models/mlp.ts";
@@ -84,6 +86,12 @@ async function compare({
   }
 }
 
+/** Weights from none at all to the largest, slot by slot. */
+function extremes(random: () => number): Magnitudes {
+  const magnitudes = [0, 1, 300, 2 ** 15, 2 ** 24, 2 ** 31 - 1];
+  return () => magnitudes[Math.floor(random() * magnitudes.length)]!;
+}
+
 describe("the fast graph computes the bits of the tape", () => {
   for (const bits of profiles) {
     describe(`in E${bits}`, () => {
@@ -94,6 +102,43 @@ describe("the fast graph computes the bits of the tape", () => {
           await compare({ program, objectBytes, classes: outputs, steps: 3 });
         });
       }
+
+      it("states from zero to the largest integers", async () => {
+        const [pooled, residual] = [modelCases[0]!, modelCases.at(-1)!];
+        for (const { shape, outputs, model } of [pooled, residual]) {
+          const program = classifier(model(4), bits, 4, shape, outputs);
+          const objectBytes = shape.reduce((a, b) => a * b, 1) + 1;
+          for (let seed = 1; seed <= 8; seed++) {
+            const magnitude = extremes(randomSource(100 + seed));
+            await compare({ program, objectBytes, classes: outputs, steps: 2, seed, magnitude });
+          }
+        }
+      });
+
+      it("mean squared error, and targets of 32 bits", async () => {
+        const model = mlp({ inputs: 7, hidden: [9], classes: 3, batch: 8 });
+        const value = { multiply: 1, add: 0, exponent: -20, encoding: "i32" } as const;
+        const program = classifier(model, bits, 8, [7], 3, {
+          input: {
+            offset: 0,
+            encoding: "i16",
+            multiply: 1,
+            add: 0,
+            exponent: -9,
+            layout: "flat",
+            shape: [7],
+          },
+          target: { ...value, offset: 14 },
+          loss: "mean-squared-error",
+        });
+        await compare({ program, objectBytes: 26, classes: 256, steps: 3 });
+      });
+
+      it("inputs that need more than one exact sum", async () => {
+        const model = mlp({ inputs: 900, hidden: [4], classes: 3, batch: 4 });
+        const program = classifier(model, bits, 4, [900], 3);
+        await compare({ program, objectBytes: 901, classes: 3, steps: 2 });
+      });
 
       it("LeNet-5", async () => {
         const program = classifier(lenet5({ batch: 2 }), bits, 2, [1, 28, 28], 10);
@@ -115,4 +160,49 @@ describe("the fast graph computes the bits of the tape", () => {
       });
     });
   }
+
+  it("on any number of threads and at any optimisation", async () => {
+    const { shape, outputs, model } = modelCases[0]!;
+    for (const bits of profiles) {
+      const program = classifier(model(8), bits, 8, shape, outputs);
+      const objectBytes = shape.reduce((a, b) => a * b, 1) + 1;
+      const random = randomSource(7);
+      const state = randomState(program, random, () => 2 ** 26);
+      const steps = [655, 7].map((learningRate) => {
+        const objects = Uint8Array.from({ length: 8 * objectBytes }, () => Math.floor(random() * 256));
+        for (let row = 1; row <= 8; row++) objects[row * objectBytes - 1] = row % outputs;
+        return { objects, learningRate };
+      });
+      const graph = lowerFast(program, { objectBytes, microBatches: 1, steps: "loop" });
+      const expected = runReference(program, state, steps, objectBytes);
+      for (const optimization of ["all", "basic", "disabled"] as const) {
+        for (const threads of [1, 2]) {
+          const engine = { threads, optimization };
+          assertSameRun(program, await runFast(graph, state, steps, [8, objectBytes], 2, engine), expected);
+        }
+      }
+    }
+  });
+});
+
+describe("the fast lowering refuses", () => {
+  const { program } = {
+    program: classifier(mlp({ inputs: 4, hidden: [3], classes: 2, batch: 2 }), 8, 2, [4], 2),
+  };
+  const options = { objectBytes: 5, microBatches: 1, steps: 1 } as const;
+
+  it("a tape that joins the batch with another axis", () => {
+    const tape = [...program.tapes[0]];
+    const at = tape.findIndex(({ opcode }) => opcode === "RELAYOUT");
+    const node = tape[at] as TapeNode<"RELAYOUT">;
+    tape[at] = { ...node, attributes: { ...node.attributes, view2: 1, view3: 4 } };
+    const changed: Program = { ...program, tapes: [tape, program.tapes[1], program.tapes[2]] };
+    assert.throws(() => lowerFast(changed, options), NoFastRule);
+  });
+
+  it("an optimiser that is not SGD slot by slot", () => {
+    const tape = program.tapes[2].slice(0, -1);
+    const changed: Program = { ...program, tapes: [program.tapes[0], program.tapes[1], tape] };
+    assert.throws(() => lowerFast(changed, options), NoFastRule);
+  });
 });
