@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { bytesToHex, type Hex } from "viem";
-import { type TrainingOrder, trainingHash } from "../../core/exact/order.ts";
+import { bytesToHex } from "viem";
+import type { TrainingOrder } from "../../core/exact/order.ts";
 import { initialState } from "../../core/exact/random/initialize.ts";
 import { sampleOrder } from "../../core/exact/random/order.ts";
 import { programRoot } from "../../core/exact/tape/descriptor.ts";
@@ -101,11 +101,6 @@ export async function prepare(
     },
     stepsPerEpoch: samples.stepsPerEpoch,
   };
-}
-
-/** The hash of what a prepared training with this interval does. */
-export function hashOf({ order }: Prepared, interval: number): Hex {
-  return trainingHash({ ...order, interval });
 }
 
 async function readModel({ model }: LoadedConfig): Promise<OnnxModel | undefined> {

@@ -19,7 +19,7 @@ const colors = ["#0072b2", "#d55e00", "#009e73", "#cc79a7"];
 /** More points than this do not show on a screen. */
 const maxPoints = 600;
 
-/** A line chart as the inside of an SVG document, `chartWidth` × `chartHeight` pixels. */
+/** A line chart as the inside of an SVG document, 640 × 300 pixels. */
 export function chart({ title, xLabel, yLabel, series, formatY = String }: ChartOptions): string {
   const all = series.flatMap(({ points }) => points);
   const xs = ticks(extent(all.map(([x]) => x)));
@@ -52,9 +52,6 @@ export function chart({ title, xLabel, yLabel, series, formatY = String }: Chart
   }
   return parts.join("\n");
 }
-
-/** Height and width of one chart in pixels. */
-export const chartSize = { width, height } as const;
 
 /** A self-contained SVG document with charts one below the other. */
 export function svgDocument(charts: readonly string[], description: string): string {

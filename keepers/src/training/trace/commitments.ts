@@ -1,6 +1,5 @@
 import { bytesToHex, type Hex, hexToBytes } from "viem";
 import {
-  commitTensor,
   DataRootHasher,
   intervalSalt,
   StateHasher,
@@ -15,11 +14,6 @@ import type { Program, Tensor } from "../../core/exact/tape/types.ts";
 /** Root of a state, for a program whose states are hashed now and then. */
 export function stateRootOf(program: Program, state: readonly Int32Array[]): Hex {
   return bytesToHex(stateRoot(program, state));
-}
-
-/** Commitment of a whole tensor. */
-export function commitmentOf(tensor: Tensor): Hex {
-  return bytesToHex(commitTensor(tensor));
 }
 
 /** Hashes the states and witnesses of one program, again and again. */

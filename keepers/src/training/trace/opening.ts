@@ -1,4 +1,4 @@
-import { bytesToHex, type Hex, hexToBytes } from "viem";
+import { bytesToHex, type Hex } from "viem";
 import { tensorCommitment, tensorTree } from "../../core/exact/commitment.ts";
 import { elementOf } from "../../core/exact/ops/evaluate.ts";
 import { readerOf } from "../../core/exact/ops/tensor.ts";
@@ -166,14 +166,4 @@ class NotingReader implements TensorReader {
         })),
     };
   }
-}
-
-/** Bytes of all leaves of an opening, and of its object. */
-export function openingSize({ inputs, slot, gradients, object, output }: ElementOpening): number {
-  const tensors = [...inputs, ...(slot === undefined ? [] : [slot]), ...(gradients ?? []), output];
-  const leaves = tensors.flatMap((tensor) => tensor.leaves.map(({ bytes }) => hexToBytes(bytes).length));
-  return leaves.reduce(
-    (sum, length) => sum + length,
-    object === undefined ? 0 : hexToBytes(object.bytes).length,
-  );
 }

@@ -8,7 +8,7 @@ import { type IntervalReplay, replay } from "../../../../keepers/src/training/tr
 import type { RunFolder } from "../../../../keepers/src/training/trainer/run-folder.ts";
 import { train } from "../../../../keepers/src/training/trainer/train.ts";
 import { digits, newRun, options } from "../trainer/fixture.ts";
-import { dishonest, type Flip } from "./dishonest.ts";
+import { cheating, dishonest, type Flip } from "./dishonest.ts";
 
 async function trained(run: RunFolder, executor = nativeExecutor, every = 1): Promise<RunFolder> {
   const session = await executor.open(run.program, options);
@@ -87,6 +87,37 @@ describe("replaying a run", () => {
     assert.equal(difference.element.judgement.right, false);
   });
 
+  const at = 4;
+  const cheats: [string, Parameters<typeof cheating>[1], string][] = [
+    ["leaves a step out", (input, step) => (step === at ? undefined : input), "SGD_MOMENTUM"],
+    [
+      "takes a learning rate that the order does not name",
+      (input, step) => (step === at ? { ...input, learningRate: input.learningRate + 1 } : input),
+      "SGD_WEIGHT",
+    ],
+    [
+      "takes its samples in another order of micro-batches and rows",
+      (input, step) => (step === at ? { ...input, objects: rotated(input.objects) } : input),
+      "",
+    ],
+    [
+      "trains on one sample that is not in the batch",
+      (input, step) =>
+        step === at ? { ...input, objects: input.objects.with(20, 16 - input.objects[20]!) } : input,
+      "SGD_MOMENTUM",
+    ],
+  ];
+  for (const [what, tamper, opcode] of cheats) {
+    it(`sees a worker who ${what}`, async () => {
+      const run = await trained(await newRun({ steps: 8, interval: 1 }), cheating(nativeExecutor, tamper));
+      const { interval, matches, difference } = (await replayed(run)).at(-1)!;
+      assert.deepEqual([interval, matches], [at, false]);
+      if (opcode === "") return;
+      assert.equal(nodeAt(run.program, difference!.element!.place).opcode, opcode);
+      assert.equal(difference!.element!.judgement.right, false);
+    });
+  }
+
   it("narrows the steps by the witnesses where an interval has several and keeps no state between", async () => {
     const run = await trained(
       await newRun({ steps: 32, interval: 8 }),
@@ -142,3 +173,8 @@ describe("replaying a run", () => {
     assert.equal(found?.found.stateRoot, found?.claimed.stateRoot);
   });
 });
+
+/** The second half of a step's objects before the first: the gradient is the same sum, the witness is not. */
+function rotated(objects: Uint8Array): Uint8Array {
+  return Buffer.concat([objects.subarray(objects.length / 2), objects.subarray(0, objects.length / 2)]);
+}

@@ -9,6 +9,9 @@ import { runStep } from "../../../../keepers/src/core/exact/ops/step.ts";
 import { samplesOf } from "../../../../keepers/src/core/exact/order.ts";
 import { initialState } from "../../../../keepers/src/core/exact/random/initialize.ts";
 import { learningRateAt } from "../../../../keepers/src/core/exact/schedule.ts";
+import { readDigits } from "../../../../keepers/src/storage/readers/digits.ts";
+import { FileObjects } from "../../../../keepers/src/training/data/file-objects.ts";
+import { gatherObjects } from "../../../../keepers/src/training/data/gather.ts";
 import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
 import { stateRootOf } from "../../../../keepers/src/training/trace/commitments.ts";
 import { verifyRecord } from "../../../../keepers/src/training/trace/record.ts";
@@ -66,6 +69,17 @@ describe("training", () => {
     }
     assert.deepEqual(state, [...expected]);
     assert.equal(stateRoot, stateRootOf(model.program, expected));
+  });
+
+  it("reads objects that memory does not hold, to the same bits", async () => {
+    const { source } = await gatherObjects(await readDigits(), {
+      spool: join(folder, "large"),
+      memoryBytes: 0,
+    });
+    assert.ok(source instanceof FileObjects);
+    const { stateRoot } = await trained(await newRun(), { source });
+    await source.close();
+    assert.equal(stateRoot, result.stateRoot);
   });
 
   it("learns, and says of each epoch what it reached", () => {
