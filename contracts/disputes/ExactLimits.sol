@@ -24,6 +24,8 @@ library ExactLimits {
 
     /// @notice Every accumulator is below this in magnitude.
     uint256 internal constant ACCUMULATOR_BOUND = 2 ** 52;
+    /// @notice log2 of the samples of a micro-batch.
+    uint256 internal constant MAX_LOG_BATCH = 20;
     /// @notice Elements of a tensor.
     uint256 internal constant MAX_ELEMENTS = 2 ** 31;
     /// @notice Nodes of a tape.
@@ -32,6 +34,8 @@ library ExactLimits {
     uint256 internal constant MAX_PRODUCTS = 2 ** 24;
     /// @notice Positions of a convolution kernel or a pooling window.
     uint256 internal constant MAX_AREA = 255;
+    /// @notice Strides and pads of convolutions and pools.
+    uint256 internal constant MAX_STEP = 65_535;
     /// @notice Inputs of a node.
     uint256 internal constant MAX_INPUTS = 5;
     /// @notice log2 of the micro-batches of a step.
@@ -39,6 +43,11 @@ library ExactLimits {
     /// @notice Fraction bits of a probability.
     int256 internal constant MIN_PROBABILITY_BITS = 15;
     int256 internal constant MAX_PROBABILITY_BITS = 22;
+    /// @notice Bits by which P exceeds ⌈log2 classes⌉ at least.
+    int256 internal constant PROBABILITY_BITS_ABOVE_CLASSES = 11;
+    /// @notice Momentum and weight decay, and how far their products are shifted.
+    int256 internal constant MAX_FACTOR = 65_535;
+    int256 internal constant MAX_FACTOR_SHIFT = 32;
     /// @notice Bytes of leaves that one element, or one partial sum, may need.
     uint256 internal constant MAX_OPENING = 6_144;
 

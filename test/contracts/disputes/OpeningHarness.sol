@@ -2,6 +2,8 @@
 pragma solidity ^0.8.28;
 
 import {ElementVerdict, ExactFinish} from "../../../contracts/disputes/ExactFinish.sol";
+import {ExactLimits} from "../../../contracts/disputes/ExactLimits.sol";
+import {NodeRules} from "../../../contracts/disputes/NodeRules.sol";
 import {Layout, Node, NodeDescriptor} from "../../../contracts/disputes/NodeDescriptor.sol";
 import {LeafVerdict, Tensor, TensorLeaves} from "../../../contracts/disputes/TensorLeaves.sol";
 
@@ -63,5 +65,41 @@ contract OpeningHarness {
         commitment = TensorLeaves.commitmentOf(tensor.dataRoot, tensor.exponent);
         mantissas = new int256[](wanted.length);
         for (uint256 i = 0; i < wanted.length; ++i) mantissas[i] = TensorLeaves.read(tensor, wanted[i]);
+    }
+
+    function areVoid(
+        bytes[] calldata descriptors,
+        uint256 tape,
+        uint256 index
+    ) external pure returns (bool[] memory verdicts) {
+        verdicts = new bool[](descriptors.length);
+        for (uint256 i = 0; i < descriptors.length; ++i) {
+            verdicts[i] = NodeRules.isVoid(descriptors[i], tape, index);
+        }
+    }
+
+    /// @notice Limits that the keepers' checker has too.
+    function limits() external pure returns (int256[18] memory) {
+        return
+            [
+                int256(ExactLimits.MAX_ELEMENTS),
+                int256(ExactLimits.MAX_NODES),
+                int256(1 << ExactLimits.MAX_LOG_BATCH),
+                int256(1 << ExactLimits.MAX_LOG_MICRO_BATCHES),
+                int256(ExactLimits.MAX_AREA),
+                int256(ExactLimits.MAX_STEP),
+                int256(ExactLimits.MAX_PRODUCTS),
+                int256(ExactLimits.MAX_INPUTS),
+                ExactLimits.MIN_PROBABILITY_BITS,
+                ExactLimits.MAX_PROBABILITY_BITS,
+                ExactLimits.PROBABILITY_BITS_ABOVE_CLASSES,
+                int256(ExactLimits.MAX_OPENING),
+                ExactLimits.MAX_FACTOR,
+                ExactLimits.MAX_FACTOR_SHIFT,
+                int256(ExactLimits.ACCUMULATOR_BOUND),
+                ExactLimits.LOWEST_EXPONENT,
+                ExactLimits.MAX_SHIFT,
+                ExactLimits.MAX_SPREAD
+            ];
     }
 }
