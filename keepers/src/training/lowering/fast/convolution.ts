@@ -207,24 +207,12 @@ function forwardMatrix(
   if (extra === 0) return e.cast(turned, carrier);
   const places = pool * pool;
   const rows = places * outputs;
-  const code = e.numbers(
-    Array.from({ length: places }, (_, place) => places - 1 - place),
-    carrier,
-    [places, 1],
-  );
-  let column = e.filled(0, carrier, [...lead, rows, 1]);
-  const scaled =
-    bias === undefined
-      ? undefined
-      : factor === 1
-        ? e.cast(bias, carrier)
-        : e.mul(e.cast(bias, carrier), e.numbers([factor], carrier));
-  if (scaled !== undefined) {
-    const whole = e.reshape(scaled, [...lead, 1, outputs]);
-    column = e.reshape(places === 1 ? whole : e.add(whole, code), [...lead, rows, 1]);
-  } else if (places > 1) {
-    column = e.reshape(e.add(e.filled(0, carrier, [...lead, 1, outputs]), code), [...lead, rows, 1]);
-  }
+  const whole = [...lead, 1, outputs];
+  const brought = bias === undefined ? e.filled(0, carrier, whole) : e.reshape(e.cast(bias, carrier), whole);
+  const scaled = factor === 1 || bias === undefined ? brought : e.mul(brought, e.numbers([factor], carrier));
+  const codes = Array.from({ length: places }, (_, place) => places - 1 - place);
+  const coded = places === 1 ? scaled : e.add(scaled, e.numbers(codes, carrier, [places, 1]));
+  const column = e.reshape(coded, [...lead, rows, 1]);
   const columns = [e.cast(turned, carrier), column];
   if (extra > 1) columns.push(e.filled(0, carrier, [...lead, rows, extra - 1]));
   return e.concat(columns, rank - 1);

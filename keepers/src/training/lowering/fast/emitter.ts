@@ -208,13 +208,17 @@ export class Emitter {
   }
 
   /**
-   * x·scale + offset, each a vector of one element. BatchNormalization with mean 0 and variance 1 is the one operator that
-   * computes it in a single pass; both operations must be exact for the values at hand.
+   * x·scale + offset: each a vector of one element, or one for each block along axis 1 of x [1, blocks, …].
+   * BatchNormalization with mean 0 and variance 1 is the one operator that computes it in a single pass; both operations
+   * must be exact for the values at hand.
    */
   affine(x: Value, scale: Value, offset: Value): Value {
-    const row = this.reshape(x, [1, 1, elementCount(x.shape)]);
-    const zero = this.numbers([0], x.type);
-    const one = this.numbers([1], x.type);
+    const blocks = scale.shape[0]!;
+    const row = this.reshape(x, [1, blocks, elementCount(x.shape) / blocks]);
+    const [zero, one] = [0, 1].map((v) => this.numbers(new Array<number>(blocks).fill(v), x.type)) as [
+      Value,
+      Value,
+    ];
     const y = this.op("BatchNormalization", [row, scale, offset, zero, one], row.shape, x.type, {
       epsilon: attribute.float(0),
     });

@@ -90,12 +90,8 @@ export function maxPool(
     e.reshape(e.gather(table, e.indices(index, [places, outputs])), [1, places, outputs * batch]),
     carrier,
   );
-  const codes = e.numbers(
-    Array.from({ length: places }, (_, place) => places - 1 - place),
-    carrier,
-    [places, 1],
-  );
-  const candidates = e.add(e.mul(windows, e.numbers([factor], carrier)), codes);
+  const codes = Array.from({ length: places }, (_, place) => places - 1 - place);
+  const candidates = e.affine(windows, e.filled(factor, carrier, [places]), e.numbers(codes, carrier));
   const top = e.reduce("ReduceMax", candidates, [1], true);
   const value = e.cast(
     e.unary("Floor", e.mul(e.reshape(top, [outputs, batch]), e.numbers([1 / factor], carrier))),

@@ -1,7 +1,8 @@
 import { type Opcode, spaces, type TapeNode } from "../../../core/exact/tape/types.ts";
 import type { Context } from "./context.ts";
+import { convInputGradient } from "./conv-input-gradient.ts";
+import { convWeightGradient } from "./conv-weight-gradient.ts";
 import { type ConvResult, convolution } from "./convolution.ts";
-import { convInputGradient, convWeightGradient } from "./convolution-gradients.ts";
 import { add, gate, relu, requantizeBatch, rowMax, rowSum, shift } from "./elementwise.ts";
 import type { Value } from "./emitter.ts";
 import { NoFastRule } from "./errors.ts";

@@ -105,6 +105,18 @@ export function chunkPositions(
   return all;
 }
 
+/** Patches of these rows that were gathered before. */
+export function findColumns(
+  ctx: Context,
+  source: Value,
+  rows: Int32Array,
+  shape: ConvShape,
+): Columns | undefined {
+  return ctx.columns.find(
+    (c) => c.source.value === source && sameShapeOf(c.shape, shape) && sameOrder(c.rows, rows),
+  );
+}
+
 /** The patches that a convolution multiplies with its kernel, gathered once for forward and backward. */
 export function columnsOf(
   ctx: Context,
@@ -113,9 +125,7 @@ export function columnsOf(
   shape: ConvShape,
   ones: boolean,
 ): Columns {
-  const known = ctx.columns.find(
-    (c) => c.source.value === x.value && sameShapeOf(c.shape, shape) && sameOrder(c.rows, rows),
-  );
+  const known = findColumns(ctx, x.value, rows, shape);
   if (known !== undefined && (known.extra > 0 || !ones)) return known;
   const { e, batch } = ctx;
   const { groups, channels, pool, stride, size } = shape;

@@ -1,16 +1,16 @@
 import { flags, type TapeNode } from "../../../core/exact/tape/types.ts";
 import { gated, rowOrder } from "./align.ts";
 import { type Context, carrierFor, gatherRows, isPermutation, mantissaLimit } from "./context.ts";
-import { kernelOrder, nativeConvolution } from "./convolution.ts";
+import { chunkRows } from "./conv-weight-gradient.ts";
+import { nativeConvolution } from "./convolution.ts";
 import type { Carrier, Value } from "./emitter.ts";
 import { NoFastRule } from "./errors.ts";
-import { plus, scaleTo } from "./exponent.ts";
+import { plus } from "./exponent.ts";
 import { imageCover } from "./pooling.ts";
 import { requantize } from "./requantize.ts";
 import {
   type BatchTensor,
   type FastTensor,
-  type GradientTensor,
   identity,
   inverse,
   largest,
@@ -19,7 +19,6 @@ import {
   sameOrder,
 } from "./tensors.ts";
 import {
-  type Columns,
   type ConvShape,
   columnsOf,
   convShape,
@@ -29,83 +28,6 @@ import {
 } from "./windows.ts";
 
 type Image = readonly [number, number, number];
-
-/** CONV_WEIGHT_GRAD: patches times gradients in chunks whose sums are exact; float64 adds the chunks. */
-export function convWeightGradient(
-  ctx: Context,
-  node: TapeNode<"CONV_WEIGHT_GRAD">,
-  [x, d]: readonly FastTensor[],
-  image: Image,
-  size: readonly [number, number],
-): GradientTensor {
-  const [height, width, channels] = image;
-  if (
-    x?.kind !== "batch" ||
-    d?.kind !== "batch" ||
-    x.inner !== height * width ||
-    d.inner !== size[0] * size[1]
-  )
-    throw new NoFastRule("a weight gradient of something else than channels-first batches");
-  const { e, batch } = ctx;
-  const [outputs, kernelH, kernelW] = node.output.shape as [number, number, number, number];
-  const kernel = [kernelH, kernelW] as const;
-  const rows = channelsLast(x.map, channels);
-  const dRows = channelsLast(d.map, outputs);
-  const wide = d.unpooled?.windows;
-  const pool = wide?.conv?.columns.shape.pool ?? 1;
-  const joined = convShape(node.attributes, image, kernel, outputs, size, pool);
-  const pooled =
-    wide?.conv !== undefined &&
-    JSON.stringify(wide.conv.columns.shape) === JSON.stringify(joined) &&
-    sameOrder(imageCover(wide, size), dRows);
-  const shape = pooled ? joined : convShape(node.attributes, image, kernel, outputs, size, 1);
-  const columns = columnsOf(ctx, x, rows, shape, false);
-  const { chunks, positions } = columns;
-  // At most one place of a block holds a gradient, so a pooled position is one term for each sample.
-  const sum = positions * batch * largest(x.range) * largest(d.range);
-  const carrier = carrierFor(ctx, "CONV_WEIGHT_GRAD", sum);
-  const lead = shape.groups > 1 ? [chunks, shape.groups] : [chunks];
-  const places = shape.pool ** 2;
-  const matrix = pooled ? d.value : gatherRows(ctx, d.value, chunkRows(columns, dRows));
-  const right = e.reshape(matrix, [...lead, places * shape.outputs, positions * batch]);
-  const product = e.matmulTransposed(e.cast(columns.value, carrier), e.cast(right, carrier));
-  const folded = e.cast(fold(ctx, product, columns), "float64");
-  const total = chunks === 1 ? folded : e.reduce("ReduceSum", folded, [0]);
-  const exponent = plus(e, x.exponent, d.exponent);
-  const scale = scaleTo(e, exponent, node.attributes.exponent, "float64");
-  return { kind: "gradient", value: e.mul(e.flat(total), scale), order: kernelOrder(shape) };
-}
-
-/** Rows in the order (y, x, c) of a map in the order (c, y, x). */
-function channelsLast(map: Int32Array, channels: number): Int32Array {
-  return permuted([channels, map.length / channels], [1, 0]).map((source) => map[source]!);
-}
-
-/** The rows of an image (y, x, c) in the order of a product's result: [chunk, channel, position]. */
-function chunkRows(columns: Pick<Columns, "shape" | "positions">, rows: Int32Array): Int32Array {
-  const order = inverse(outputMap(columns));
-  return order.map((feature) => rows[feature]!);
-}
-
-/** Sums of the gradients of the kernel at every place: [chunks, parameters]. */
-function fold(ctx: Context, product: Value, { shape, chunks, taps }: Columns): Value {
-  const { e } = ctx;
-  const { groups, kernel, stride, channels, outputs, pool } = shape;
-  const [, wideW] = wideKernel(shape);
-  const size = groups * kernel[0] * kernel[1] * channels * outputs;
-  const rank = product.shape.length;
-  const axes = [rank - 2, rank - 1];
-  if (pool === 1) return e.reshape(e.slice(product, [rank - 2], [0], [taps]), [chunks, size]);
-  const length = kernel[0] * wideW * channels;
-  const parts = Array.from({ length: pool * pool }, (_, place) => {
-    const first = (Math.floor(place / pool) * stride[0] * wideW + (place % pool) * stride[1]) * channels;
-    const column = place * outputs;
-    return e.slice(product, axes, [first, column], [first + length, column + outputs]);
-  });
-  const sum = e.op("Sum", parts, parts[0]!.shape);
-  const kernels = e.reshape(sum, [chunks * groups, kernel[0], wideW, channels * outputs]);
-  return e.reshape(e.slice(kernels, [2], [0], [kernel[1]]), [chunks, size]);
-}
 
 /** CONV_INPUT_GRAD. */
 export function convInputGradient(
