@@ -17,7 +17,7 @@ contract DisputeHarness {
     /// @notice Where `rule` leaves its verdict.
     ElementVerdict public ruled;
 
-    function setUp(bytes32 root, uint256[3] calldata counts, bytes32[] calldata operands) external {
+    function prepare(bytes32 root, uint256[3] calldata counts, bytes32[] calldata operands) external {
         programRoot = root;
         nodeCounts = counts;
         commitments = operands;

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { network } from "hardhat";
-import { concatHex, toHex } from "viem";
+import { concatHex, keccak256, numberToHex, toHex } from "viem";
 import {
   candidatesOf,
   elementOf,
@@ -14,7 +13,8 @@ import { type Opcode, opcodes, type Tensor } from "../../../keepers/src/core/exa
 import { contextOf, type EvaluatedCase, generateCases } from "../../keepers/core/exact/cases.ts";
 import { committedCases } from "../../keepers/core/exact/cases-json.ts";
 import { Random } from "../../keepers/core/exact/cases-random.ts";
-import { CommittedTensor, descriptorBytes } from "./openings.ts";
+import { deployHarness } from "./harness.ts";
+import { CommittedTensor, descriptorBytes, flipByte } from "./openings.ts";
 
 const verdicts = { right: 0, wrongExponent: 1, exponentTooSmall: 2, wrongMantissa: 3 } as const;
 const wrongOf = (verdict: number): string => Object.keys(verdicts).find((_, i) => i === verdict) ?? "unknown";
@@ -72,8 +72,7 @@ const generated = 10;
 const elementsOfCase = 12;
 
 describe("ExactOps", async () => {
-  const { viem } = await network.create();
-  const harness = await viem.deployContract("ExactHarness");
+  const { contract: harness } = await deployHarness("ExactHarness");
   const committed = Map.groupBy(committedCases(), ({ node }) => node.opcode);
   const casesOf = (opcode: Opcode, seed: number): EvaluatedCase[] => [
     ...(committed.get(opcode) ?? []),
@@ -186,4 +185,61 @@ describe("ExactOps", async () => {
       }
     });
   }
+
+  it("refuses sums, elements and operands that a node does not have", async () => {
+    const [each] = generateCases("MATMUL", 3, 1);
+    const opened = operandsOf(each!).map((tensor) => new CommittedTensor(tensor));
+    const all = opened.map((operand) => operand.open(operand.tensor.mantissas.keys()));
+    const descriptor = descriptorOf(each!);
+    const terms = BigInt(each!.inputs[0]!.layout.shape[1]!);
+    const elements = BigInt(elementCount(each!.node.output));
+    const sum = (operands: `0x${string}`, out: bigint, candidate: bigint, from: bigint, to: bigint) =>
+      harness.read.partialSum([descriptor, operands, 0n, out, candidate, from, to]);
+    const whole = concatHex(all);
+    await sum(whole, 0n, 0n, 0n, terms);
+    await assert.rejects(sum(whole, 0n, 0n, 0n, terms + 1n), /NoSuchProducts/);
+    await assert.rejects(sum(whole, 0n, 0n, 2n, 1n), /NoSuchProducts/);
+    await assert.rejects(sum(whole, elements, 0n, 0n, terms), /NoSuchElement/);
+    await assert.rejects(sum(whole, 0n, 1n, 0n, terms), /WrongSumCount/);
+    await assert.rejects(sum(concatHex([whole, "0x00"]), 0n, 0n, 0n, terms), /WrongOperands/);
+    await assert.rejects(
+      harness.read.complete([descriptor, whole, 0n, 0n, [1n, 2n], contextFor(each!)]),
+      /WrongSumCount/,
+    );
+  });
+
+  it("a dispute refuses operands and descriptors that are not the committed ones", async () => {
+    const [each] = generateCases("GATE", 5, 1);
+    const { contract: dispute, publicClient } = await deployHarness("DisputeHarness");
+    const opened = operandsOf(each!).map((tensor) => new CommittedTensor(tensor));
+    const operands = concatHex(opened.map((operand) => operand.open([0])));
+    const descriptor = descriptorBytes({
+      ...each!,
+      index: 0,
+      layouts: each!.inputs.map(({ layout }) => layout),
+    });
+    const root = keccak256(concatHex(["0x00", descriptor]));
+    const commitments = opened.map(({ commitment }) => commitment);
+    const { exponent, mantissas } = each!.expected;
+    const claimOf = (mantissa: number) =>
+      BigInt(
+        concatHex([
+          numberToHex(exponent, { size: 4, signed: true }),
+          numberToHex(mantissa, { size: 8, signed: true }),
+        ]),
+      );
+    const rule = (bytes: `0x${string}`, opening: `0x${string}`, mantissa: number) =>
+      dispute.write.rule([bytes, [], opening, 0n, claimOf(mantissa), 0n]);
+    const counts = [1n, 0n, 0n] as const;
+    await dispute.write.prepare([root, counts, commitments]);
+    await rule(descriptor, operands, mantissas[0]!);
+    assert.equal(await dispute.read.ruled(), verdicts.right);
+    const hash = await rule(descriptor, operands, mantissas[0]! + 1);
+    await publicClient.waitForTransactionReceipt({ hash });
+    assert.equal(await dispute.read.ruled(), verdicts.wrongMantissa);
+    await assert.rejects(rule(flipByte(descriptor, 7), operands, 0), /WrongDescriptor/);
+    await assert.rejects(rule(descriptor, flipByte(operands, 12), 0), /WrongOperand/);
+    await dispute.write.prepare([root, counts, commitments.toReversed()]);
+    await assert.rejects(rule(descriptor, operands, 0), /WrongOperand/);
+  });
 });

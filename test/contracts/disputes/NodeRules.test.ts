@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { network } from "hardhat";
 import { concatHex, type Hex, size, slice } from "viem";
 import {
   accumulatorLimit,
@@ -24,6 +23,7 @@ import {
 } from "../../../keepers/src/core/exact/tape/types.ts";
 import { generateCases } from "../../keepers/core/exact/cases.ts";
 import { Random } from "../../keepers/core/exact/cases-random.ts";
+import { deployHarness } from "./harness.ts";
 import { descriptorBytes } from "./openings.ts";
 
 /** A node with the layouts of its inputs: all that a descriptor says. */
@@ -136,8 +136,7 @@ function mutate(random: Random, alone: Alone): Alone {
 }
 
 describe("NodeRules", async () => {
-  const { viem } = await network.create();
-  const harness = await viem.deployContract("OpeningHarness");
+  const { contract: harness } = await deployHarness("OpeningHarness");
   const areVoid = (descriptors: readonly Hex[], tape: number, index = place) =>
     harness.read.areVoid([descriptors, BigInt(tape), BigInt(index)]);
   const describeAlone = (alone: Alone): Hex =>

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { network } from "hardhat";
 import { concatHex, type Hex, hexToBytes, keccak256, numberToHex } from "viem";
 import { requantizeShift, rnd, saturatingShift } from "../../../keepers/src/core/exact/format.ts";
 import { elementOf, finishOf } from "../../../keepers/src/core/exact/ops/evaluate.ts";
 import type { Layout, MantissaBits, Opcode, TapeNode } from "../../../keepers/src/core/exact/tape/types.ts";
 import { isProduction, matchSnapshot, tableOf } from "../snapshots.ts";
+import { deployHarness } from "./harness.ts";
 import { descriptorBytes } from "./openings.ts";
 import { SparseTensor, SparseTree } from "./sparse.ts";
 
@@ -256,9 +256,7 @@ describe("gas of ruling on one element, the descriptor and at least twelve level
   skip: !isProduction && "only with --build-profile production",
 }, async () => {
   it("is what is on record, within the bar", async () => {
-    const { viem } = await network.create();
-    const dispute = await viem.deployContract("DisputeHarness");
-    const publicClient = await viem.getPublicClient();
+    const { contract: dispute, publicClient } = await deployHarness("DisputeHarness");
     const gas: Record<string, number> = {};
 
     for (const line of [...contractions(8), ...contractions(16), ...others()]) {
@@ -291,7 +289,7 @@ describe("gas of ruling on one element, the descriptor and at least twelve level
       const leaf = keccak256(concatHex(["0x00", descriptor]));
       const program = new SparseTree(total, new Map([[place, leaf]]), "program");
       const opened = operands.map((operand) => operand.open());
-      await dispute.write.setUp([program.root, nodeCounts, opened.map(({ commitment }) => commitment)]);
+      await dispute.write.prepare([program.root, nodeCounts, opened.map(({ commitment }) => commitment)]);
       const claim = concatHex([
         numberToHex(to, { size: 4, signed: true }),
         numberToHex(mantissa, { size: 8, signed: true }),

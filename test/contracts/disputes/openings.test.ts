@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { network } from "hardhat";
 import { concatHex, type Hex, hexToBytes, keccak256, numberToHex, size, slice, toHex } from "viem";
 import { tensorCommitment } from "../../../keepers/src/core/exact/commitment.ts";
 import { leafGeometry } from "../../../keepers/src/core/exact/packing.ts";
 import type { Dtype, Layout, TapeNode, Tensor } from "../../../keepers/src/core/exact/tape/types.ts";
 import { BinaryTree } from "../../../keepers/src/core/merkle/binary-tree.ts";
 import { Random } from "../../keepers/core/exact/cases-random.ts";
+import { deployHarness } from "./harness.ts";
 import { CommittedTensor, descriptorBytes, flipByte } from "./openings.ts";
 
 const leafVerdicts = { wrongProof: 0, notCanonical: 1, canonical: 2 } as const;
@@ -44,8 +44,7 @@ function relu(output: Layout): Hex {
 }
 
 describe("openings", async () => {
-  const { viem } = await network.create();
-  const harness = await viem.deployContract("OpeningHarness");
+  const { contract: harness } = await deployHarness("OpeningHarness");
 
   it("reads any elements from their leaves, and finds the commitment of the tensor", async () => {
     const random = new Random(1, "read");
@@ -231,8 +230,7 @@ describe("openings", async () => {
 });
 
 describe("finish rules", async () => {
-  const { viem } = await network.create();
-  const harness = await viem.deployContract("OpeningHarness");
+  const { contract: harness } = await deployHarness("OpeningHarness");
   const output: Layout = { dtype: "I16", shape: [4], rowAxes: 1 };
   const wide: Layout = { dtype: "I32", shape: [4], rowAxes: 1 };
   const requantize = descriptorBytes({

@@ -1,16 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { network } from "hardhat";
 import { keccak256, toHex, zeroHash } from "viem";
 import { initializeSlot } from "../../../keepers/src/core/exact/random/initialize.ts";
 import { sampleOrder } from "../../../keepers/src/core/exact/random/order.ts";
 import { permutation } from "../../../keepers/src/core/exact/random/permutation.ts";
 import { committedTablesHash } from "../../../keepers/src/core/exact/tables.ts";
 import { Random } from "../../keepers/core/exact/cases-random.ts";
+import { deployHarness } from "./harness.ts";
 
 describe("randomness of an order", async () => {
-  const { viem } = await network.create();
-  const harness = await viem.deployContract("RandomHarness");
+  const { contract: harness } = await deployHarness("RandomHarness");
   const random = new Random(5, "random");
   const seedOf = (label: number) => keccak256(toHex(`seed ${label}`));
 
