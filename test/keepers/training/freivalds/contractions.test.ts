@@ -6,6 +6,7 @@ import type { Layout, Program, TapeNode } from "../../../../keepers/src/core/exa
 import { handedSums, planChecks } from "../../../../keepers/src/training/freivalds/contractions.ts";
 import { BoundError } from "../../../../keepers/src/training/freivalds/errors.ts";
 import { accumulatorsOf } from "../../../../keepers/src/training/freivalds/provide.ts";
+import type { Accumulators } from "../../../../keepers/src/training/freivalds/types.ts";
 import { openVerifier } from "../../../../keepers/src/training/freivalds/verify.ts";
 import { type EvaluatedCase, generateCases } from "../../core/exact/cases.ts";
 import { changed, seedOf } from "./support.ts";
@@ -71,28 +72,32 @@ for (const opcode of ["MATMUL", "CONV", "CONV_POOL_INDEX", "CONV_INPUT_GRAD", "C
       const state = operands.map(({ mantissas }) =>
         Int32Array.from(mantissas, (m, i) => (i === 0 ? most : Math.max(-most, Math.min(most, m)))),
       );
-      const [[sums], ...others] = await accumulatorsOf(program, state, objects, options);
-      assert.equal(others.length, 0);
+      const accumulators = await accumulatorsOf(program, state, objects, options);
+      assert.deepEqual(
+        accumulators.map(({ length }) => length),
+        [1],
+      );
+      const sums = accumulators[0]![0];
       const [info] = handedSums(program);
       const readers = state.map((mantissas, i) =>
         readerOf({ layout: operands[i]!.layout, exponent: 0, mantissas }),
       );
+      const context = { bits: program.bits, microBatch: program.microBatch };
       const whole = unpooled(program.tapes[0][4]!, info!.shape);
       for (let i = 0; i < sums!.length; i++) {
-        const expected = partialSum(program, whole, readers, i, 0, 0, info!.terms);
+        const expected = partialSum(context, whole, readers, i, 0, 0, info!.terms);
         assert.equal(BigInt(sums![i]!), expected, `sum ${i} of ${JSON.stringify(each.node)}`);
       }
       for (const errorBits of [60, 12]) {
         const verifier = await openVerifier(program, { ...options, errorBits });
         const input = { objects, learningRate: 0 };
-        const verify = (accumulators: typeof honest) =>
+        const verify = (accumulators: Accumulators) =>
           verifier.verify(state, input, { accumulators, stateAfter: state }, seedOf(errorBits));
-        const honest = [[sums!]];
-        const verdict = await verify(honest);
+        const verdict = await verify(accumulators);
         assert.ok(verdict.ok, JSON.stringify(verdict));
         for (const at of new Set([0, Math.floor(sums!.length / 2), sums!.length - 1])) {
           const by = sums![at]! > 0 ? -1 : 1;
-          assert.ok(!(await verify(changed(honest, 0, 0, new Map([[at, by]])) as typeof honest)).ok);
+          assert.ok(!(await verify(changed(accumulators, 0, 0, new Map([[at, by]])))).ok);
         }
         await verifier.close();
       }
