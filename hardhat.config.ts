@@ -43,15 +43,9 @@ export default defineConfig({
     profiles: {
       // Inner loop: legacy code generation compiles about three times faster.
       default: { ...solc, settings: { evmVersion: "cancun", viaIR: false, optimizer } },
-      // What is deployed and what gas is measured on; `ignition deploy` picks it by default.
-      production: { ...solc, settings: { evmVersion: "cancun", viaIR: true, optimizer } },
-      // The same code generation in one compiler run: what the Solidity suites are tried on, since compiling each of them
-      // on its own takes many times as long.
-      productionJoint: {
-        ...solc,
-        isolated: false,
-        settings: { evmVersion: "cancun", viaIR: true, optimizer },
-      },
+      // What is deployed and what gas is measured on; `ignition deploy` picks it by default. One compiler run for all
+      // contracts: compiling each on its own takes three times as long.
+      production: { ...solc, isolated: false, settings: { evmVersion: "cancun", viaIR: true, optimizer } },
     },
   },
   test: { solidity: { fuzz: { runs: 256 }, invariant: { runs: 32, depth: 48, failOnRevert: false } } },
