@@ -60,7 +60,8 @@ export function convWeightGradient(
     : byRows(ctx, { value: x.value, map: rows }, { value: d.value, map: dRows }, shape, [x, d]);
   const exponent = plus(e, x.exponent, d.exponent);
   const scale = scaleTo(e, exponent, node.attributes.exponent, "float64");
-  if (split !== undefined) return { kind: "gradient", value: e.mul(split, scale), order: kernelOrder(shape) };
+  if (split !== undefined)
+    return { kind: "gradient", value: e.mul(split, scale), order: kernelOrder(shape), rounded: false };
   const columns = columnsOf(ctx, x, rows, shape, false);
   const { chunks, positions } = columns;
   // At most one place of a block holds a gradient, so a pooled position is one term for each sample.
@@ -73,7 +74,7 @@ export function convWeightGradient(
   const product = e.matmulTransposed(e.cast(columns.value, carrier), e.cast(right, carrier));
   const folded = e.cast(fold(ctx, product, columns), "float64");
   const total = chunks === 1 ? folded : e.reduce("ReduceSum", folded, [0]);
-  return { kind: "gradient", value: e.mul(e.flat(total), scale), order: kernelOrder(shape) };
+  return { kind: "gradient", value: e.mul(e.flat(total), scale), order: kernelOrder(shape), rounded: false };
 }
 
 /** Rows in the order (y, x, c) of a map in the order (c, y, x). */

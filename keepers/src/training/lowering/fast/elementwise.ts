@@ -163,7 +163,12 @@ function sumOverBatch(ctx: Context, given: BatchTensor, rows: number, to: number
       ? e.reduce("ReduceSum", e.reshape(cast, matrix.shape.slice(1)), [1])
       : e.reduce("ReduceSum", cast, [0, 2]);
   const scale = scaleTo(e, given.exponent, to, "float64");
-  return { kind: "gradient", value: e.mul(e.cast(sums, "float64"), scale), order: identity(rows) };
+  return {
+    kind: "gradient",
+    value: e.mul(e.cast(sums, "float64"), scale),
+    order: identity(rows),
+    rounded: false,
+  };
 }
 
 /** The gradient before it was spread over the places of maxima, whose other places are 0: it has the same row sums. */

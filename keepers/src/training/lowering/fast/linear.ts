@@ -12,7 +12,7 @@ import {
 } from "./context.ts";
 import type { Value } from "./emitter.ts";
 import { NoFastRule } from "./errors.ts";
-import { plus, scaleTo } from "./exponent.ts";
+import { lookup, plus, scaleTo } from "./exponent.ts";
 import { fix, requantize } from "./requantize.ts";
 import {
   type BatchTensor,
@@ -62,16 +62,26 @@ function overBatch(
   };
   const left = matrix(a, rows);
   const right = matrix(b, outputs);
-  // A power of two on the smaller operand is exact and spares a pass over the product.
-  const scale = scaleTo(e, exponent, node.attributes.exponent, carrier);
-  const product = e.gemm(right.value, e.mul(left.value, scale), false, true);
+  // A power of two on the smaller operand is exact and spares a pass over the product; so does ½ where it stays exact:
+  // shifts that leave less than ½ of any sum give 0.
+  const limit = carrierLimits[carrier];
+  const rounded = magnitude < limit / 2;
+  const shift = (from: number) => node.attributes.exponent - from;
+  const scale = rounded
+    ? lookup(e, exponent, carrier, (from) =>
+        2 ** shift(from) > limit ? 0 : 2 ** -Math.max(shift(from), -62),
+      )
+    : scaleTo(e, exponent, node.attributes.exponent, carrier);
+  const half = rounded ? lookup(e, exponent, carrier, (from) => (shift(from) > 0 ? 0.5 : 0)) : undefined;
+  const sums = e.gemm(right.value, e.mul(left.value, scale), false, true, half);
+  const product = rounded ? e.unary("Floor", sums) : sums;
   const order = new Int32Array(rows * outputs);
   const leftRow = per === 1 ? left.order : identity(rows);
   const rightRow = per === 1 ? right.order : identity(outputs);
   for (let k = 0; k < outputs; k++) {
     for (let o = 0; o < rows; o++) order[k * rows + o] = leftRow[o]! * outputs + rightRow[k]!;
   }
-  return { kind: "gradient", value: e.cast(e.flat(product), "float64"), order };
+  return { kind: "gradient", value: e.cast(e.flat(product), "float64"), order, rounded };
 }
 
 function withWeight(

@@ -32,7 +32,9 @@ export function optimizerGroups(program: Program): OptimizerGroup[] {
       throw new NoFastRule("an optimiser tape that stores a slot twice, or no state");
     stored.set(node.attributes.slot, node.inputs[0]!);
   }
-  for (const [slot, at] of [...stored].sort(([a], [b]) => a - b)) {
+  // Gradients of matrices come rounded, all others are rounded together: so each kind stands together.
+  const kind = (slot: number) => Number(program.state[slot]!.layout.shape.length !== 2);
+  for (const [slot, at] of [...stored].sort(([a], [b]) => kind(a) - kind(b) || a - b)) {
     const update = tape[at]!;
     if (update.opcode === "SGD_MOMENTUM") continue;
     if (update.opcode !== "SGD_WEIGHT") throw new NoFastRule("an optimiser other than SGD with momentum");

@@ -93,10 +93,19 @@ function gradientSums(ctx: Context, parameters: StepParameters, objects: Value):
   const { gradients, witness } = lowerMicroBatch(ctx, objects);
   if (witness.kind !== "batch") throw new NoFastRule("a witness that is no tensor of the batch");
   const sums = parameters.groups.map((group) => {
-    const parts = group.gradients.map((slot, i) =>
-      inSlotOrder(ctx, parameters.orders, group.weights[i]!, gradients[slot]!),
+    const runs: { rounded: boolean; values: Value[] }[] = [];
+    group.gradients.forEach((slot, i) => {
+      const gradient = gradients[slot]!;
+      const value = inSlotOrder(ctx, parameters.orders, group.weights[i]!, gradient);
+      const run = runs.at(-1);
+      if (run?.rounded === gradient.rounded) run.values.push(value);
+      else runs.push({ rounded: gradient.rounded, values: [value] });
+    });
+    const half = e.numbers([0.5], "float64");
+    const whole = runs.flatMap(({ rounded, values }) =>
+      rounded ? values : [e.unary("Floor", e.add(e.concat(values, 0), half))],
     );
-    const rounded = e.unary("Floor", e.add(e.concat(parts, 0), e.numbers([0.5], "float64")));
+    const rounded = e.concat(whole, 0);
     return e.clamp(rounded, 2 ** 31 - 1);
   });
   const features = witness.map.length;

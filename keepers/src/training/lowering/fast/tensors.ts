@@ -32,8 +32,16 @@ export type SlotTensor = {
   readonly order: Int32Array;
 };
 
-/** A gradient of a slot: float64 at the exponent of gradients, not yet rounded. Position → logical element. */
-export type GradientTensor = { readonly kind: "gradient"; readonly value: Value; readonly order: Int32Array };
+/**
+ * A gradient of a slot: float64 at the exponent of gradients, not yet saturated, and not yet rounded unless `rounded`.
+ * Position → logical element.
+ */
+export type GradientTensor = {
+  readonly kind: "gradient";
+  readonly value: Value;
+  readonly order: Int32Array;
+  readonly rounded: boolean;
+};
 
 /** Positions of maxima, known only by the windows. */
 export type IndexTensor = { readonly kind: "index"; readonly windows: PooledWindows };
