@@ -57,6 +57,8 @@ type Comparison = {
   microBatches?: number;
   seed?: number;
   magnitude?: Magnitudes;
+  /** A byte of an object, from a number in [0, 1). */
+  byte?: (random: number) => number;
 };
 
 /** Steps of the fast graphs (one by one, and all in one run) against the definition. */
@@ -68,12 +70,13 @@ async function compare({
   microBatches = 1,
   seed = 1,
   magnitude = () => 2 ** 26,
+  byte = (random) => Math.floor(random * 256),
 }: Comparison): Promise<void> {
   const random = randomSource(seed);
   const state = randomState(program, random, magnitude);
   const rows = microBatches * program.microBatch;
   const steps = Array.from({ length: count }, () => {
-    const objects = Uint8Array.from({ length: rows * objectBytes }, () => Math.floor(random() * 256));
+    const objects = Uint8Array.from({ length: rows * objectBytes }, () => byte(random()));
     for (let row = 1; row <= rows; row++) objects[row * objectBytes - 1] = Math.floor(random() * classes);
     return { objects, learningRate: Math.floor(random() * 65_536) };
   });
@@ -113,6 +116,21 @@ describe("the fast graph computes the bits of the tape", () => {
             await compare({ program, objectBytes, classes: outputs, steps: 2, seed, magnitude });
           }
         }
+      });
+
+      it("sums so small that nothing is rounded away, and biases that reach their limit", async () => {
+        const { shape, outputs, model } = modelCases[0]!;
+        const program = classifier(model(4), bits, 4, shape, outputs);
+        const objectBytes = shape.reduce((a, b) => a * b, 1) + 1;
+        const isBias = (slot: number) => program.state[slot]!.layout.shape.length === 1;
+        const common = { program, objectBytes, classes: outputs, steps: 1 };
+        // Pixels of 33 ± 1 are inputs of ±1.
+        const byte = (random: number) => 32 + Math.floor(random * 3);
+        const raised = classifier(model(4), bits, 4, shape, outputs, {
+          input: { offset: 0, encoding: "u8", multiply: 1, add: -33, exponent: 60, layout: "NCHW", shape },
+        });
+        await compare({ ...common, program: raised, byte, magnitude: (slot) => (isBias(slot) ? 0 : 1) });
+        await compare({ ...common, magnitude: (slot) => (isBias(slot) ? 2 ** 31 - 1 : 2) });
       });
 
       it("mean squared error, and targets of 32 bits", async () => {
