@@ -1,4 +1,4 @@
-import { BadInputError } from "../../../core/errors.ts";
+import { AssayError, BadInputError } from "../../../core/errors.ts";
 
 /** A program whose sums cannot be proved to fit the type that would carry them. */
 export class CarrierBoundError extends BadInputError {
@@ -13,6 +13,6 @@ export class CarrierBoundError extends BadInputError {
 }
 
 /** A tape whose shape none of the fast rules matches; such a program is lowered node by node instead. */
-export class NoFastRule extends Error {
+export class NoFastRule extends AssayError {
   override readonly name: string = "NoFastRule";
 }
