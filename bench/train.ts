@@ -19,14 +19,15 @@ type ModelCase = { name: BuiltInModelName; title: string; options: Record<string
 
 const image = [1, 28, 28];
 const cases: ModelCase[] = [
-  { name: "lenet5", title: "LeNet-5", options: {}, shape: image },
+  { name: "lenet5", title: "LeNet-5", options: {}, shape: image, burst: 40 },
   {
     name: "mlp",
     title: "MLP 784-128-64-10",
     options: { inputs: pixels, hidden: [128, 64], classes },
     shape: [pixels],
+    burst: 80,
   },
-  { name: "residual-cnn", title: "residual CNN", options: { classes }, shape: image },
+  { name: "residual-cnn", title: "residual CNN", options: { classes }, shape: image, burst: 8 },
 ];
 
 /** Runs some steps and gives the milliseconds of one. */
@@ -37,8 +38,9 @@ type Contender = { run(steps: number): Promise<number>; close(): Promise<void> }
  * tenth of the bursts' means. The executors get uint8 objects, PyTorch prepared floats.
  */
 export async function run(report: Report, { quick }: BenchOptions): Promise<void> {
-  const [rounds, burst] = quick ? [4, 5] : [20, 10];
+  const rounds = quick ? 3 : 12;
   for (const model of cases) {
+    const { burst } = model;
     const contenders = {
       e8: await executor(nativeExecutor, model, 8),
       e16: await executor(nativeExecutor, model, 16),
