@@ -15,7 +15,14 @@ const pixels = 784;
 const objectBytes = pixels + 1;
 const classes = 10;
 
-type ModelCase = { name: BuiltInModelName; title: string; options: Record<string, unknown>; shape: number[] };
+type ModelCase = {
+  name: BuiltInModelName;
+  title: string;
+  options: Record<string, unknown>;
+  shape: number[];
+  /** Steps in a row: enough that the caches are the contender's own. */
+  burst: number;
+};
 
 const image = [1, 28, 28];
 const cases: ModelCase[] = [
