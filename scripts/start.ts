@@ -3,14 +3,16 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { destination, pino } from "pino";
 import { EmbeddedNetwork } from "../keepers/src/roles/embedded/network.ts";
-import { runStorage } from "../keepers/src/roles/embedded/storage-run.ts";
+import { runStorage, type StorageRunOptions } from "../keepers/src/roles/embedded/storage-run.ts";
+import { runTraining } from "../keepers/src/roles/embedded/training-run.ts";
 import { root, setUp } from "./setup.ts";
 import { messageOf, Stages, say, showProgress } from "./stages.ts";
 
 const help = `npm start -- [--once] [--json] [--port <number>]
 
 Sets everything up, starts an embedded network (chain, contracts, 13 storage nodes) and takes the built-in dataset
-through its life: encode, place, anchor, audit, lose two nodes, slash, repair, fetch.
+through its life: encode, place, anchor, audit, lose two nodes, slash, repair, fetch. Then trains a model on it in exact integers,
+replays the run with another engine to the same bits, and catches a worker that flips one bit of one weight.
   --once    end after the run: exit code 0, or 1 if any stage failed
   --json    end with one JSON document on standard output
   --port    port of the chain's JSON-RPC endpoint (a free one by default)
@@ -76,13 +78,14 @@ async function main(): Promise<number> {
       });
       return { rpcUrl: network.chain.rpcUrl, nodes: network.nodes.size };
     });
-    await runStorage({
+    const shared: Pick<StorageRunOptions, "network" | "folder" | "stage" | "onProgress"> = {
       network: network!,
       folder,
-      ...shape,
       stage: (name, work) => stages.run(name, work),
       onProgress: showProgress,
-    });
+    };
+    const { datasetId } = await runStorage({ ...shared, ...shape });
+    await runTraining({ ...shared, datasetId });
   } catch (error) {
     if (stages.ok) say(`assay: ${messageOf(error)}`);
     if (process.env.ASSAY_DEBUG !== undefined) console.error(error);

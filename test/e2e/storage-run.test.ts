@@ -9,9 +9,11 @@ import { type Hex, parseUnits } from "viem";
 import { bundleId } from "../../keepers/src/core/ids.ts";
 import { EmbeddedNetwork } from "../../keepers/src/roles/embedded/network.ts";
 import { runStorage } from "../../keepers/src/roles/embedded/storage-run.ts";
+import { runTraining } from "../../keepers/src/roles/embedded/training-run.ts";
 import { readHolders } from "../../keepers/src/storage/client/dataset.ts";
 import { NotEnoughBundlesError } from "../../keepers/src/storage/client/errors.ts";
 import { get } from "../../keepers/src/storage/client/get.ts";
+import { openRun } from "../../keepers/src/training/trainer/run-folder.ts";
 import { type OwnerClient, openOwner } from "./support/client.ts";
 import { advanceTo, answeredBundles, nextEpoch, seedOf, until } from "./support/epochs.ts";
 
@@ -121,6 +123,31 @@ describe("a network of five storage nodes", () => {
       n,
     );
     assert.equal(operators[lost!]?.earned, "0");
+  });
+
+  it("trains on what is stored, to the same bits in two engines, and finds a bit that a worker flips", async () => {
+    const found: Record<string, unknown>[] = [];
+    const stage = async <Details>(_: string, work: () => Promise<Details>) => {
+      const details = await work();
+      found.push(details as Record<string, unknown>);
+      return details;
+    };
+    await runTraining({ network, folder: join(folder, "run"), datasetId, stage });
+    const [trained, replayed, cheated] = found;
+    assert.equal(found.length, 3);
+    assert.equal(trained!.accuracy, "98.06 %");
+    assert.equal(replayed!.engine, "wasm");
+    assert.equal(replayed!.stateRoot, trained!.stateRoot);
+    assert.deepEqual([cheated!.step, cheated!.slot, cheated!.element], [23, "fc1.weight", 101]);
+    assert.match(String(cheated!.node), /SGD_WEIGHT/);
+    assert.equal(Number(cheated!.claimed) ^ Number(cheated!.right), 1 << 13);
+    assert.equal(cheated!.expectedFromLeaves, cheated!.right);
+
+    const { order, trainingHash } = await openRun(join(folder, "run", "training"));
+    const { objectRoot } = await owner.contracts.DatasetRegistry.read.datasetOf([datasetId]);
+    assert.equal(order.datasetId, datasetId, "the order names the anchored dataset");
+    assert.equal(order.objectRoot, objectRoot, "what was trained on is what was anchored");
+    assert.equal(trained!.trainingHash, trainingHash);
   });
 
   it("lets a node that was stopped and started from its folder answer the next audit", async () => {

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { exitCode } from "../../core/errors.ts";
+import type { LoadedConfig } from "../../training/config/load-config.ts";
 import { checkConfig } from "../../training/config/parse.ts";
 import { DatasetError } from "../../training/data/errors.ts";
 import { gatherObjects } from "../../training/data/gather.ts";
@@ -9,7 +10,6 @@ import { type IntervalReplay, replay as replayRun } from "../../training/trace/r
 import { openRun, type RunFolder } from "../../training/trainer/run-folder.ts";
 import type { CommandContext } from "../context.ts";
 import { type EngineName, engineOf } from "../training/engines.ts";
-import type { LoadedConfig } from "../training/load-config.ts";
 import { openObjects } from "../training/open-dataset.ts";
 
 export type ReplayOptions = { interval?: number; all?: boolean; engine?: EngineName; threads?: number };

@@ -1,34 +1,25 @@
 import { mkdir, rmdir } from "node:fs/promises";
 import { basename, join } from "node:path";
-import type { LearningRecordDomain } from "../../core/exact/learning-record.ts";
-import { samplesOf, trainingHash } from "../../core/exact/order.ts";
-import { initialState } from "../../core/exact/random/initialize.ts";
+import { trainingHash } from "../../core/exact/order.ts";
+import { isNamedDataset, type LoadedConfig, loadConfig } from "../../training/config/load-config.ts";
 import { configJsonSchema } from "../../training/config/schema.ts";
 import { type Evaluation, evaluateExact } from "../../training/evaluate/evaluate.ts";
 import { evaluateFloat } from "../../training/evaluate/evaluate-float.ts";
-import type { Executor, TrainingSession } from "../../training/executors/types.ts";
+import type { Executor } from "../../training/executors/types.ts";
 import { exportModel } from "../../training/export/export.ts";
 import { writeWhole } from "../../training/files.ts";
 import { writeOnnx } from "../../training/onnx/write.ts";
 import { trainingReport } from "../../training/report/report.ts";
 import type { RecordSigner } from "../../training/trace/record.ts";
-import { readSteps } from "../../training/trainer/batches.ts";
 import { RunFolderError } from "../../training/trainer/errors.ts";
-import { chooseInterval } from "../../training/trainer/interval.ts";
-import { measureCosts } from "../../training/trainer/measure.ts";
-import {
-  createRun,
-  isRunFolder,
-  openRun,
-  type RunFolder,
-  runFiles,
-} from "../../training/trainer/run-folder.ts";
+import { localDomain, newRun } from "../../training/trainer/new-run.ts";
+import { type Prepared, prepare } from "../../training/trainer/prepare.ts";
+import { isRunFolder, openRun, type RunFolder, runFiles } from "../../training/trainer/run-folder.ts";
 import { type TrainingEvent, type TrainResult, train as trainRun } from "../../training/trainer/train.ts";
 import type { CommandContext } from "../context.ts";
 import { UsageError } from "../errors.ts";
 import { type EngineName, engineOf } from "../training/engines.ts";
-import { isNamedDataset, type LoadedConfig, loadConfig } from "../training/load-config.ts";
-import { type Prepared, prepare } from "../training/prepare.ts";
+import { openObjects } from "../training/open-dataset.ts";
 
 export type TrainOptions = {
   out?: string;
@@ -38,12 +29,6 @@ export type TrainOptions = {
   threads?: number;
   sign?: boolean;
   schema?: boolean;
-};
-
-/** Signatures of runs that no contract ordered. */
-const localDomain: LearningRecordDomain = {
-  chainId: 0,
-  verifyingContract: `0x${"00".repeat(20)}`,
 };
 
 /** `assay train` */
@@ -65,8 +50,14 @@ export async function train(
   await mkdir(folder, { recursive: true });
   // What fails before the run begins leaves no empty folder; one with files in it is not removed.
   context.onClose(() => rmdir(folder).catch(() => undefined));
-  const prepared = await prepare(context, config, folder);
-  context.onClose(() => prepared.source.close());
+  const prepared = await prepare({
+    config,
+    folder,
+    open: (dataset) => openObjects(context, dataset),
+    signal: context.signal,
+    onProgress: (done, total) => context.output.progress({ stage: "read", done, total, unit: "objects" }),
+  });
+  context.onClose(() => prepared.close());
   const executor = await engineOf(config.engine);
   const { program } = prepared.compiled;
   const session = await executor.open(program, prepared.options);
@@ -74,7 +65,7 @@ export async function train(
   const run =
     options.resume === true && isRunFolder(folder)
       ? await existingRun(folder, prepared)
-      : await newRun(folder, config, prepared, session);
+      : await newRun({ path: folder, config, prepared, session });
   announce(context, run, prepared);
   const result = await trainRun({
     run,
@@ -98,33 +89,6 @@ async function refuseExisting(folder: string): Promise<never> {
     kept: "It was not touched.",
     next: "Go on with it by --resume, or name another folder with --out.",
   });
-}
-
-async function newRun(
-  folder: string,
-  config: LoadedConfig,
-  prepared: Prepared,
-  session: TrainingSession,
-): Promise<RunFolder> {
-  const interval = config.interval === "auto" ? await measureInterval(prepared, session) : config.interval;
-  return await createRun({
-    path: folder,
-    program: prepared.compiled.program,
-    order: { ...prepared.order, interval: Math.min(interval, prepared.order.steps) },
-    domain: localDomain,
-    config,
-  });
-}
-
-async function measureInterval(
-  { compiled, order, source }: Prepared,
-  session: TrainingSession,
-): Promise<number> {
-  const { program } = compiled;
-  const batches = await readSteps({ source, order: samplesOf({ ...order, interval: 1 }) }, 0, 1);
-  const inputs = batches.map((objects) => ({ objects, learningRate: order.schedule.table[0]! }));
-  const costs = await measureCosts(session, program, initialState(program, order.seed), inputs);
-  return chooseInterval(costs, order.steps);
 }
 
 async function existingRun(folder: string, { order }: Prepared): Promise<RunFolder> {

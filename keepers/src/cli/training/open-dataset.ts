@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Hex } from "viem";
+import { openStoredObjects } from "../../roles/stored-objects.ts";
 import { readingSecret } from "../../storage/client/dataset-key.ts";
-import { fetchDataset } from "../../storage/client/get.ts";
 import { openSource } from "../../storage/readers/open-source.ts";
 import type { DatasetConfig } from "../../training/config/schema.ts";
 import { DatasetError } from "../../training/data/errors.ts";
@@ -35,19 +35,11 @@ export async function openObjects(
 
 async function openStored(context: CommandContext, datasetId: Hex): Promise<ObjectSequence> {
   const { output, signal } = context;
-  const client = await context.storageClient();
-  const { dataset, objects } = await fetchDataset(client, {
+  return await openStoredObjects(await context.storageClient(), {
     datasetId,
     directory: join(await context.stateFolder(), "downloads"),
     secret: context.hasAccount() ? await readingSecret(await context.account()) : undefined,
     signal,
     onProgress: (progress) => output.progress(progress),
   });
-  const { name, objectCount, objectSize, format } = dataset.manifest;
-  if (format.kind !== "records") {
-    throw new DatasetError(`The dataset ${name} holds packed ${format.content}, not records of one size.`, {
-      next: "Put it again as IDX or CSV.",
-    });
-  }
-  return { name, objectSize, objectCount, objects: () => objects(0, objectCount), records: format };
 }

@@ -48,8 +48,10 @@ const patience = 20 * 60_000;
  * The life of a dataset, for real: the built-in digits are encoded, placed, anchored and audited; holders vanish, are
  * slashed for the audit they miss, and their bundles are repaired by others; what is fetched in the end equals what was
  * put in. The only thing hurried is the chain's clock, which is moved past windows in which nothing is left to be done.
+ *
+ * @returns the dataset, which stays stored
  */
-export async function runStorage(options: StorageRunOptions): Promise<void> {
+export async function runStorage(options: StorageRunOptions): Promise<{ datasetId: Hex }> {
   const { stage, k, n, losses } = options;
   const run = await StorageRun.open(options);
   try {
@@ -63,6 +65,7 @@ export async function runStorage(options: StorageRunOptions): Promise<void> {
     await stage(`audit: all ${n} answer again, repairs are paid`, () => run.audit(datasetId, n));
     await stage("fetch: proofs checked, exactly k bundles, byte for byte", () => run.fetch(datasetId));
     await stage("books: what operators earned and lost", () => run.books());
+    return { datasetId };
   } finally {
     await run.close();
   }

@@ -1,3 +1,4 @@
+import type { Hex } from "viem";
 import type { RecordsFormat } from "../../core/dataset/format.ts";
 
 /** Objects of a dataset that can be read in any order. */
@@ -18,6 +19,8 @@ export type ObjectSequence = {
   readonly objectSize: number;
   /** Objects, when that is known before they are read. */
   readonly objectCount: number | undefined;
+  /** The anchored dataset, when the objects are those of one. */
+  readonly datasetId?: Hex;
   /** Reads from the start; may be called again. */
   objects(): AsyncIterable<Uint8Array>;
   /** How an object becomes fields, when the source knows. */

@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
-import { TrainingConfigError } from "../../training/config/errors.ts";
-import { parseConfig } from "../../training/config/parse.ts";
-import type { DatasetConfig, TrainingConfig } from "../../training/config/schema.ts";
+import { TrainingConfigError } from "./errors.ts";
+import { parseConfig } from "./parse.ts";
+import type { DatasetConfig, TrainingConfig } from "./schema.ts";
 
 /** A configuration with absolute paths; those in the file start at its own folder. */
 export type LoadedConfig = Omit<TrainingConfig, "dataset" | "validation"> & {
