@@ -4,7 +4,7 @@ import { firstProblem } from "../../dataset/schema-error.ts";
 import { BadInputError } from "../../errors.ts";
 import { log2Exact } from "../format.ts";
 import { limits } from "../limits.ts";
-import { elementsOf } from "../packing.ts";
+import { dtypeBytes, elementsOf } from "../packing.ts";
 import {
   attributeNames,
   type Dtype,
@@ -61,11 +61,15 @@ const node = z
     }
   });
 
-/** Mantissas as the hexadecimal bytes of big-endian int32. */
+/** Mantissas as the hexadecimal bytes of big-endian int32: a pattern with a group would recurse once per mantissa. */
+const mantissas = z
+  .string()
+  .regex(/^0x[0-9a-f]*$/)
+  .refine((text) => text.length % (2 * dtypeBytes.I32) === 2, "it must hold whole int32");
 const initializer = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("zero") }),
   z.strictObject({ kind: z.literal("uniform"), fanIn: z.int().min(1).max(limits.elements) }),
-  z.strictObject({ kind: z.literal("given"), mantissas: z.string().regex(/^0x(?:[0-9a-f]{8})*$/) }),
+  z.strictObject({ kind: z.literal("given"), mantissas }),
 ]);
 
 const slot = z.strictObject({

@@ -31,6 +31,14 @@ describe("program as JSON", () => {
     });
   });
 
+  it("takes a tensor of a million given weights", () => {
+    const mantissas = Int32Array.from({ length: 1_000_000 }, (_, i) => i - 500_000);
+    const layout = { dtype: "I32", shape: [mantissas.length], rowAxes: 1 } as const;
+    const slot = { ...sampleProgram.state[1]!, layout, initializer: { kind: "given", mantissas } } as const;
+    const program = { ...sampleProgram, state: [slot] };
+    assert.deepEqual(programFromJson(programToJson(program)).state[0], slot);
+  });
+
   it("refuses every field that is wrong, and names it", () => {
     const node = ["tapes", 0, 5] as const;
     const wrong: [Path, unknown, RegExp][] = [
@@ -61,6 +69,7 @@ describe("program as JSON", () => {
       [["state", 0, "name"], "n".repeat(257), /name/],
       [["state", 1, "initializer", "mantissas"], "0x7fffffff", /state\[1\] has 3 elements, but 1/],
       [["state", 1, "initializer", "mantissas"], "0x7fffff", /mantissas/],
+      [["state", 1, "initializer", "mantissas"], `0x${"0g".repeat(12)}`, /mantissas/],
       [["state", 1, "initializer", "mantissas"], `0x80000000${"00".repeat(8)}`, /-2\^31/],
     ];
     for (const [path, value, message] of wrong) {
