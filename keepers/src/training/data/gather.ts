@@ -110,7 +110,9 @@ class GrowingStore {
   async add(bytes: Uint8Array): Promise<void> {
     const needed = this.#filled + bytes.length;
     if (this.#file === undefined && needed > this.#memoryBytes) {
-      this.#file = await open(this.#path, "w", 0o600);
+      // A folder from somebody else may hold a link of this name: what it points at is not ours to overwrite.
+      await rm(this.#path, { force: true });
+      this.#file = await open(this.#path, "wx", 0o600);
       await this.#flush();
     } else if (this.#file !== undefined && needed > flushBytes) {
       await this.#flush();

@@ -5,7 +5,7 @@ import { initialState } from "../../core/exact/random/initialize.ts";
 import { learningRateAt } from "../../core/exact/schedule.ts";
 import type { ObjectSource } from "../data/types.ts";
 import type { Executor, ExecutorOptions, StepInput } from "../executors/types.ts";
-import { BatchReader } from "../trainer/batches.ts";
+import { BatchReader, stepsAtATime } from "../trainer/batches.ts";
 import { listCheckpoints } from "../trainer/checkpoint.ts";
 import { CheckpointError } from "../trainer/errors.ts";
 import { leafAt, loadCheckpoint, type RunLogs, readLogs } from "../trainer/progress.ts";
@@ -64,40 +64,46 @@ export type ReplayParameters = {
 export async function* replay(parameters: ReplayParameters): AsyncGenerator<IntervalReplay> {
   const { run, executor, options, source, signal, onStep } = parameters;
   const { order, program } = run;
+  requireData(run, source);
   const logs = await readLogs(run);
   const { first = 0, end = logs.trace.length - 1 } = parameters;
   requireTrace(run, logs, end);
-  const hasher = new RunHasher(program);
-  const reader = new BatchReader({ source, order: samplesOf(order) });
-  const start = await startOf(run, logs, first);
-  const input = async (step: number): Promise<StepInput> => {
-    const [objects] = await reader.take(step, step + 1);
-    return { objects: objects!, learningRate: learningRateAt(order.schedule, step) };
-  };
+  // Opened before anything is allocated for the program: it refuses one that memory does not hold.
   const session = await executor.open(program, options);
   try {
+    const hasher = new RunHasher(program);
+    const reader = new BatchReader({ source, order: samplesOf(order) });
+    const start = await startOf(run, logs, first);
+    const last = Math.min(order.steps, end * order.interval);
+    const chunkEnd = (from: number) =>
+      Math.min(last, from + stepsAtATime(order), from - (from % order.interval) + order.interval);
+    const inputOf = (objects: Uint8Array, step: number): StepInput => ({
+      objects,
+      learningRate: learningRateAt(order.schedule, step),
+    });
+    const input = async (step: number): Promise<StepInput> => {
+      const [objects] = await reader.take(step, step + 1);
+      return inputOf(objects!, step);
+    };
     let before = start.state;
     await session.setState(before);
     for (let interval = start.interval; interval < end; interval++) {
-      signal?.throwIfAborted();
       const { firstStep, steps } = intervalOf(order, interval);
-      const batches = await reader.take(firstStep, firstStep + steps);
-      if (interval + 1 < end) {
-        const next = intervalOf(order, interval + 1);
-        reader.prefetch(next.firstStep, next.firstStep + next.steps);
+      const witnesses: Hex[] = [];
+      for (let step = firstStep; step < firstStep + steps; ) {
+        signal?.throwIfAborted();
+        const to = chunkEnd(step);
+        const batches = await reader.take(step, to);
+        if (to < last) reader.prefetch(to, chunkEnd(to));
+        const outputs = await session.run(batches.map((objects, i) => inputOf(objects, step + i)));
+        for (const { witness } of outputs) witnesses.push(hasher.witness(witness));
+        step = to;
+        onStep?.(step);
       }
-      const outputs = await session.run(
-        batches.map((objects, i) => ({
-          objects,
-          learningRate: learningRateAt(order.schedule, firstStep + i),
-        })),
-      );
       const after = await session.getState();
-      const witnesses = outputs.map(({ witness }) => hasher.witness(witness));
       const found = { stateRoot: hasher.state(after), h: intervalHash(run.secret, interval, witnesses) };
       const claimed = logs.trace[interval + 1]!;
       const matches = found.stateRoot === claimed.stateRoot && found.h === claimed.h;
-      onStep?.(firstStep + steps);
       if (matches && interval < first) {
         before = after;
         continue;
@@ -130,6 +136,14 @@ export async function* replay(parameters: ReplayParameters): AsyncGenerator<Inte
   } finally {
     await session.close();
   }
+}
+
+/** The root over objects does not say how many there are: one that is absent stands for as many as it likes. */
+function requireData({ path, order }: RunFolder, { count, objectBytes, name }: ObjectSource): void {
+  if (count === order.objects && objectBytes === order.objectBytes) return;
+  throw new TraceError(
+    `${name} has ${count} objects of ${objectBytes} bytes; the run of ${path} names ${order.objects} of ${order.objectBytes}.`,
+  );
 }
 
 function requireTrace({ path, order }: RunFolder, { trace, witnesses }: RunLogs, end: number): void {

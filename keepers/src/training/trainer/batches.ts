@@ -1,3 +1,4 @@
+import type { TrainingOrder } from "../../core/exact/order.ts";
 import type { SampleOrder } from "../../core/exact/random/order.ts";
 import type { ObjectSource } from "../data/types.ts";
 
@@ -5,6 +6,18 @@ export type BatchParameters = {
   readonly source: ObjectSource;
   readonly order: Pick<SampleOrder, "batch">;
 };
+
+/** Objects of steps that are read at a time. */
+const chunkBytes = 32 * 2 ** 20;
+
+/** Steps whose objects are in memory at a time: at least one. */
+export function stepsAtATime({
+  microBatch,
+  microBatches,
+  objectBytes,
+}: Pick<TrainingOrder, "microBatch" | "microBatches" | "objectBytes">): number {
+  return Math.max(1, Math.floor(chunkBytes / (microBatch * microBatches * objectBytes)));
+}
 
 /** Reads the objects of steps `from` (included) to `to` (excluded): for each step M·N objects in the batch's order. */
 export async function readSteps(

@@ -90,6 +90,7 @@ export async function readCheckpoint(path: string, program: Program): Promise<Ch
   const state = sizes.map((size) => {
     const slot = new Int32Array(size);
     for (let i = 0; i < size; i++, at += 4) slot[i] = view.getInt32(at, true);
+    if (slot.includes(-(2 ** 31))) throw new CheckpointError(path, "it holds -2^31, which is no weight");
     return slot;
   });
   return { ...header.data, state };

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { bytesToHex, getAddress, type Hex } from "viem";
 import { z } from "zod";
@@ -9,6 +9,7 @@ import { type TrainingOrder, trainingHash } from "../../core/exact/order.ts";
 import { programRoot } from "../../core/exact/tape/descriptor.ts";
 import { programFromJson, programToJson } from "../../core/exact/tape/program.json.ts";
 import type { Program } from "../../core/exact/tape/types.ts";
+import { validateProgram } from "../../core/exact/tape/validate.ts";
 import { writeWhole } from "../files.ts";
 import { RunFolderError } from "./errors.ts";
 import { hashSchema, orderSchema } from "./plan.ts";
@@ -39,7 +40,10 @@ const runSchema = z.strictObject({
   config: z.record(z.string(), z.unknown()),
 });
 
-const longestRunFile = 64 * 2 ** 20;
+/** Bytes of a file in the folder: a string cannot hold much more. */
+const longestRunFile = 480 * 2 ** 20;
+/** Weights that a program can give: eight hexadecimal digits each, and room for the nodes. */
+const mostGivenWeights = longestRunFile / 8 - 2 ** 20;
 
 /** The folder of a run, as it was made. */
 export type RunFolder = {
@@ -84,6 +88,7 @@ export async function createRun({
   config,
 }: CreateRunParameters): Promise<RunFolder> {
   await requireEmpty(path);
+  requireStorable(program);
   await mkdir(join(path, runFiles.checkpoints), { recursive: true });
   const secret = bytesToHex(randomBytes(32));
   await writeWhole(join(path, runFiles.program), `${JSON.stringify(programToJson(program))}\n`);
@@ -94,7 +99,12 @@ export async function createRun({
   return { path, program, order, domain, trainingHash: hash, config, secret };
 }
 
-/** @throws RunFolderError when the folder holds no run, or one whose parts do not belong together */
+/**
+ * Opens a run that anybody may have made.
+ *
+ * @throws RunFolderError when the folder holds no run, or one whose parts do not belong together; VoidProgramError for a
+ *   program that must not be run
+ */
 export async function openRun(path: string): Promise<RunFolder> {
   if (!isRunFolder(path)) {
     throw new RunFolderError(`${path} holds no run.`, { next: "Name the folder that `assay train` made." });
@@ -103,7 +113,11 @@ export async function openRun(path: string): Promise<RunFolder> {
   if (!parsed.success) throw damaged(path, runFiles.run);
   const { order, domain, config } = parsed.data;
   const program = programFromJson(await readJson(join(path, runFiles.program)));
-  if (bytesToHex(programRoot(program)) !== order.programRoot) throw damaged(path, runFiles.program);
+  validateProgram(program);
+  const ordered = program.bits === order.bits && program.microBatch === order.microBatch;
+  if (!ordered || bytesToHex(programRoot(program)) !== order.programRoot) {
+    throw damaged(path, runFiles.program);
+  }
   if (trainingHash(order) !== parsed.data.trainingHash) throw damaged(path, runFiles.run);
   const secret = (await readFile(join(path, runFiles.secret), "utf8")).trim();
   if (!/^0x[0-9a-f]{64}$/.test(secret)) throw damaged(path, runFiles.secret);
@@ -116,6 +130,18 @@ export async function openRun(path: string): Promise<RunFolder> {
     trainingHash: parsed.data.trainingHash,
     secret: secret as Hex,
   };
+}
+
+function requireStorable({ state }: Program): void {
+  const given = state.reduce(
+    (sum, { initializer }) => sum + (initializer.kind === "given" ? initializer.mantissas.length : 0),
+    0,
+  );
+  if (given <= mostGivenWeights) return;
+  throw new RunFolderError(
+    `The model gives ${given} first weights; the folder of a run holds ${mostGivenWeights} at most.`,
+    { next: "Set initialize to seed, which draws the first weights instead." },
+  );
 }
 
 async function requireEmpty(path: string): Promise<void> {
@@ -139,10 +165,12 @@ async function requireEmpty(path: string): Promise<void> {
 }
 
 async function readJson(path: string): Promise<unknown> {
-  const text = await readFile(path, "utf8").catch((cause: unknown) => {
+  const unreadable = (cause: unknown): never => {
     throw new RunFolderError(`${path} cannot be read.`, { cause });
-  });
-  if (text.length > longestRunFile) throw new RunFolderError(`${path} is too long.`);
+  };
+  const { size } = await stat(path).catch(unreadable);
+  if (size > longestRunFile) throw new RunFolderError(`${path} is too long.`);
+  const text = await readFile(path, "utf8").catch(unreadable);
   try {
     return JSON.parse(text);
   } catch (cause) {

@@ -10,7 +10,7 @@ import type { StepInput, TrainingSession } from "../executors/types.ts";
 import { intervalHash, RunHasher, stateRootOf, traceRootOf } from "../trace/commitments.ts";
 import { firstEntry, type TraceEntry } from "../trace/entry.ts";
 import { type RecordSigner, signRecord } from "../trace/record.ts";
-import { BatchReader } from "./batches.ts";
+import { BatchReader, stepsAtATime } from "./batches.ts";
 import { pruneCheckpoints, writeCheckpoint } from "./checkpoint.ts";
 import { type CheckpointError, RunFolderError } from "./errors.ts";
 import { LineLog } from "./line-log.ts";
@@ -53,8 +53,6 @@ export type TrainResult = {
   readonly resumedFrom: number;
 };
 
-/** Objects of steps that are read at a time. */
-const chunkBytes = 32 * 2 ** 20;
 /** Lines of metrics in an epoch, at most (besides those at checkpoints). */
 const linesPerEpoch = 100;
 
@@ -171,10 +169,10 @@ class Trainer {
 
   /** A chunk ends with an interval, an epoch, or when its objects are many. */
   #chunkEnd(from: number): number {
-    const { steps, interval, microBatch, microBatches, objectBytes } = this.#parameters.run.order;
-    const most = Math.max(1, Math.floor(chunkBytes / (microBatch * microBatches * objectBytes)));
+    const { order } = this.#parameters.run;
+    const { steps, interval } = order;
     const next = (multiple: number) => (Math.floor(from / multiple) + 1) * multiple;
-    return Math.min(steps, next(interval), next(this.#stepsPerEpoch), from + most);
+    return Math.min(steps, next(interval), next(this.#stepsPerEpoch), from + stepsAtATime(order));
   }
 
   async #chunk(to: number): Promise<void> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
@@ -47,6 +47,17 @@ function rootOf(objects: readonly Uint8Array[]): Hex {
 
 describe("gathering objects", () => {
   const spool = join(folder, "spool");
+
+  it("does not write through a link that lies where its file goes", async () => {
+    const letter = join(folder, "letter.txt");
+    await writeFile(letter, "dear reader");
+    const link = join(folder, "link.spool");
+    await symlink(letter, link);
+    const { source } = await gatherObjects(sequence(cut(bytesOf(3))), { spool: link, memoryBytes: 0 });
+    assert.deepEqual(Buffer.from(await source.read([2])), Buffer.from(bytesOf(3).subarray(14)));
+    await source.close();
+    assert.equal(await readFile(letter, "utf8"), "dear reader");
+  });
 
   it("gives them in any order, from memory when they fit and from a file when they do not", async () => {
     const bytes = bytesOf(1000);

@@ -3,6 +3,7 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
+import type { Executor, TrainingSession } from "../../../../keepers/src/training/executors/types.ts";
 import { describePlace, nodeAt } from "../../../../keepers/src/training/trace/place.ts";
 import { type IntervalReplay, replay } from "../../../../keepers/src/training/trace/replay.ts";
 import type { RunFolder } from "../../../../keepers/src/training/trainer/run-folder.ts";
@@ -48,6 +49,54 @@ describe("replaying a run", () => {
       [[3, true]],
     );
     await assert.rejects(replayed(run, { first: 6, end: 7 }), { name: "TraceError" });
+  });
+
+  it("refuses data of another length, which may have the same root", async () => {
+    const run = await trained(await newRun({ steps: 2, interval: 2 }));
+    const source = { ...digits.source, count: 1798, objectBytes: 65, read: digits.source.read };
+    const intervals = replay({ run, executor: nativeExecutor, options, source });
+    await assert.rejects(intervals.next(), { name: "TraceError", message: /1798 objects of 65 bytes/ });
+  });
+
+  it("reads the objects of an interval piece by piece, not all at once", async () => {
+    const objectBytes = 2 ** 20;
+    const run = await newRun({ steps: 5, interval: 5, objectBytes });
+    let largest = 0;
+    const source = {
+      name: "large digits",
+      count: digits.source.count,
+      objectBytes,
+      async read(indices: ArrayLike<number>) {
+        const short = await digits.source.read(indices);
+        const objects = new Uint8Array(indices.length * objectBytes);
+        for (let i = 0; i < indices.length; i++)
+          objects.set(short.subarray(65 * i, 65 * (i + 1)), i * objectBytes);
+        return objects;
+      },
+      close: async () => undefined,
+    };
+    const executor: Executor = {
+      ...nativeExecutor,
+      async open(program, given) {
+        const session = await nativeExecutor.open(program, given);
+        const run: TrainingSession["run"] = (inputs) => {
+          largest = Math.max(largest, inputs.length);
+          return session.run(inputs);
+        };
+        return { ...session, run };
+      },
+    };
+    const session = await nativeExecutor.open(run.program, { ...options, objectBytes });
+    await train({ run, session, source, checkpoint: { every: 5 } });
+    await session.close();
+    const found: IntervalReplay[] = [];
+    for await (const interval of replay({ run, executor, options: { ...options, objectBytes }, source }))
+      found.push(interval);
+    assert.deepEqual(
+      found.map(({ steps, matches }) => [steps, matches]),
+      [[5, true]],
+    );
+    assert.equal(largest, 2, "16 objects of 1 MiB in a step, 32 MiB at a time");
   });
 
   const flip: Flip = { afterStep: 5, slot: 0, element: 101, bit: 13 };

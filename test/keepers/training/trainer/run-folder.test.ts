@@ -2,13 +2,17 @@ import assert from "node:assert/strict";
 import { cp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { bytesToHex } from "viem";
+import type { TrainingOrder } from "../../../../keepers/src/core/exact/order.ts";
+import { programRoot } from "../../../../keepers/src/core/exact/tape/descriptor.ts";
+import type { Program } from "../../../../keepers/src/core/exact/tape/types.ts";
 import {
   checkpointName,
   readCheckpoint,
   writeCheckpoint,
 } from "../../../../keepers/src/training/trainer/checkpoint.ts";
 import { createRun, openRun } from "../../../../keepers/src/training/trainer/run-folder.ts";
-import { digitsModel, folder, model, newRun } from "./fixture.ts";
+import { digitsModel, folder, model, newRun, orderOf } from "./fixture.ts";
 
 describe("the folder of a run", () => {
   it("gives back what was put in it; its secret is for its owner alone", async () => {
@@ -39,6 +43,35 @@ describe("the folder of a run", () => {
       await change(join(path, name));
       await assert.rejects(openRun(path), new RegExp(name.replace(".", "\\.")));
     }
+  });
+
+  it("is refused when its program breaks a rule that makes it checkable, whatever root it has", async () => {
+    const [, ...others] = model.program.tapes[1];
+    const [first, , last] = model.program.tapes;
+    const program: Program = { ...model.program, tapes: [first, others, last] };
+    const order = orderOf({ programRoot: bytesToHex(programRoot(program)) });
+    const run = await newRun();
+    const path = join(folder, "void");
+    await createRun({ ...run, path, program, order });
+    await assert.rejects(openRun(path), { name: "VoidProgramError" });
+  });
+
+  it("is refused when its order is for another number of bits or samples than its program", async () => {
+    const run = await newRun();
+    for (const [i, change] of [{ bits: 16 }, { microBatch: 16, microBatches: 1 }].entries()) {
+      const path = join(folder, `other-${i}`);
+      await createRun({ ...run, path, order: orderOf(change as Partial<TrainingOrder>) });
+      await assert.rejects(openRun(path), /program\.json is damaged, or of another run/);
+    }
+  });
+
+  it("is not begun with more given weights than its file can hold", async () => {
+    const run = await newRun();
+    const initializer = { kind: "given", mantissas: { length: 2 ** 26 } as Int32Array } as const;
+    const program = { ...run.program, state: [{ ...run.program.state[0]!, initializer }] };
+    const path = join(folder, "large");
+    await assert.rejects(createRun({ ...run, path, program }), /gives 67108864 first weights.* at most/);
+    await assert.rejects(stat(path), { code: "ENOENT" });
   });
 
   it("is never made where files of others are, nor twice", async () => {
@@ -89,6 +122,13 @@ describe("a checkpoint", () => {
     }
     await writeFile(path, Buffer.concat([bytes, new Uint8Array(10_000)]));
     await assert.rejects(readCheckpoint(path, model.program), /longer than a checkpoint/);
+  });
+
+  it("with a mantissa that no weight has is passed over like a damaged one", async () => {
+    const least = state.map((slot) => slot.slice());
+    least[1]![0] = -(2 ** 31);
+    const path = await writeCheckpoint(folder, { ...header, step: 14, state: least });
+    await assert.rejects(readCheckpoint(path, model.program), { name: "CheckpointError" });
   });
 
   it("of another program is refused", async () => {

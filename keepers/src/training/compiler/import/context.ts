@@ -75,6 +75,8 @@ export class ImportContext {
   /** First dimension of the model's data input where it is a number. */
   readonly declaredBatch: number | undefined;
   readonly #data = new Map<string, DataValue>();
+  /** Names of the value of each operation. */
+  readonly #names = new Map<number, string[]>();
   readonly #parameters = new Map<string, ParameterSource>();
   readonly #constants = new Map<string, OnnxTensor>();
   readonly #reads = new Map<string, number>();
@@ -103,11 +105,14 @@ export class ImportContext {
 
   /** Whether one node alone reads the value of an operation, under whatever names nodes without effect gave it. */
   isReadOnce(op: number): boolean {
-    return [...this.#data].every(([name, value]) => value.op !== op || this.reads(name) === 1);
+    return (this.#names.get(op) ?? []).every((name) => this.reads(name) === 1);
   }
 
   bindData(name: string, value: DataValue): void {
     this.#data.set(name, value);
+    const names = this.#names.get(value.op);
+    if (names === undefined) this.#names.set(value.op, [name]);
+    else names.push(name);
   }
 
   bindParameter(name: string, source: ParameterSource): void {
