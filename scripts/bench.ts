@@ -28,6 +28,7 @@ const benches = [
   { file: "transport", title: "Shard transport" },
   { file: "reliability", title: "Reliability" },
   { file: "train", title: "Exact training: speed" },
+  { file: "trace", title: "Exact training: commitments and memory" },
   { file: "accuracy", title: "Exact training: accuracy" },
   { file: "freivalds", title: "Checking without recomputing" },
 ];

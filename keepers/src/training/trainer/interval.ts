@@ -1,7 +1,10 @@
 import { orderLimits } from "../../core/exact/order.ts";
 
-/** Share of the time that hashing may take. */
-export const hashingShare = 0.05;
+/**
+ * Share of the time that hashing may take. The end of an interval also ends a call of the engine, which costs about as much
+ * again: with both, a trace stays below 5 %.
+ */
+export const hashingShare = 0.025;
 
 /** Longest interval that is chosen: what is re-executed to check one claim stays short. */
 const longest = orderLimits.interval;
@@ -19,7 +22,7 @@ export type IntervalCosts = {
 const leastStateShare = 0.01;
 
 /**
- * The least number of steps between two state roots with which hashing takes at most 5 % of the time. Witnesses are
+ * The least number of steps between two state roots with which hashing takes at most 2.5 % of the time. Witnesses are
  * committed to at every step; where they alone take nearly as much, because steps are very short, hashing states takes at
  * most 1 % on top.
  */
