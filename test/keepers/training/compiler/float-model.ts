@@ -50,6 +50,8 @@ function evaluateNode(node: OnnxNode, inputs: FloatTensor[]): FloatTensor {
     case "Flatten":
     case "Reshape":
       return { shape: [x.shape[0]!, x.data.length / x.shape[0]!], data: x.data };
+    case "Pad":
+      return pad(x, Array.from(y.data));
     case "Identity":
     case "Dropout":
       return x;
@@ -92,6 +94,19 @@ function transpose(x: FloatTensor, perm: number[]): FloatTensor {
       const source: number[] = [];
       for (const [to, from] of perm.entries()) source[from] = index[to]!;
       return x.data[offset(x.shape, source)]!;
+    },
+  );
+}
+
+/** Zeros before and after every axis. */
+function pad(x: FloatTensor, pads: number[]): FloatTensor {
+  const rank = x.shape.length;
+  return generate(
+    x.shape.map((size, axis) => size + pads[axis]! + pads[axis + rank]!),
+    (index) => {
+      const source = index.map((value, axis) => value - pads[axis]!);
+      const inside = source.every((value, axis) => value >= 0 && value < x.shape[axis]!);
+      return inside ? x.data[offset(x.shape, source)]! : 0;
     },
   );
 }

@@ -73,6 +73,15 @@ export const cases: Record<string, { shape: number[]; outputs: number; model: On
     const b = graph.op("MaxPool", [a], window([3, 3], [2, 2], [1, 1, 1, 1]));
     return [graph.op("Gemm", [graph.op("Flatten", [b]), p(3, 12), p(3)], gemm), [3]];
   }),
+  "AveragePool and Conv after Pad, as PyTorch writes them": entry([2, 6, 6], 3, (graph, x, p) => {
+    const a = graph.op("Pad", [x, graph.int64([0, 0, 1, 0, 0, 0, 1, 1])]);
+    const b = graph.op("Relu", [graph.op("Conv", [a, p(4, 2, 2, 2), p(4)], window([2, 2]))]);
+    const c = graph.op("Pad", [b, graph.int64([0, 0, 1, 1, 0, 0, 0, 0])]);
+    const d = graph.op("AveragePool", [c], window([2, 3], [2, 2]));
+    const e = graph.op("Pad", [d, graph.int64([0, 0, 0, 0, 0, 0, 0, 0])]);
+    const f = graph.op("Flatten", [graph.op("AveragePool", [e], window([2, 2]))]);
+    return [graph.op("Gemm", [f, p(3, 24), p(3)], gemm), [3]];
+  }),
   "AveragePool with pads, GlobalAveragePool": entry([2, 6, 6], 3, (graph, x, p) => {
     const a = graph.op("Relu", [graph.op("Conv", [x, p(4, 2, 2, 2), p(4)])]);
     const attributes = { ...window([3, 2], [2, 1], [1, 1, 1, 0]), count_include_pad: attribute.int(1) };

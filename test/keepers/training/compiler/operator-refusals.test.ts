@@ -135,6 +135,52 @@ describe("uses of supported operators that have no exact form are refused", () =
     );
   });
 
+  it("Pad of anything but zeros at the edges of an image, or before what takes none", () => {
+    const sized = [0, 0, 1, 1, 0, 0, 1, 1];
+    const padded =
+      (pads: number[], attributes = {}, filler: number[] = []): Build =>
+      (graph, x, p) => {
+        const inputs = [
+          x,
+          graph.int64(pads),
+          ...filler.map((value) => graph.constant(Float32Array.of(value), [], "float32")),
+        ];
+        const image = graph.op("Pad", inputs, attributes);
+        return head(graph, graph.op("Conv", [image, p(2, 2, 2, 2)], window([2, 2])), p, 98);
+      };
+    const edges = /Pad images with zeros at their edges/;
+    refusesImage(padded(sized, { mode: attribute.string("reflect") }), /mode is "reflect"/, edges);
+    refusesImage(padded(sized, {}, [1]), /does not pad with zeros/, edges);
+    refusesImage(padded(sized, {}, [Number.NaN]), /does not pad with zeros/, edges);
+    refusesImage(padded([1, 1, 1, 1]), /has 4 pads for 4 axes/, edges);
+    refusesImage(padded([0, 1, 0, 0, 0, 0, 0, 0]), /pads are \[0,1,0,0,0,0,0,0\]/, edges);
+    refusesImage(padded([0, 0, -1, 0, 0, 0, 0, 0]), /pads are \[0,0,-1,0,0,0,0,0\]/, edges);
+    refusesImage(padded([0, 0, 2, 0, 0, 0, 0, 0]), /as large as its kernel/, /smaller/);
+    for (const operator of ["MaxPool", "Relu", "Flatten"])
+      refusesImage(
+        (graph, x, p) => {
+          const image = graph.op("Pad", [x, graph.int64(sized)]);
+          return head(
+            graph,
+            graph.op(operator, [image], operator === "MaxPool" ? window([2, 2]) : {}),
+            p,
+            98,
+          );
+        },
+        /reads an image that a Pad made larger/,
+        /pads of the layer itself/,
+      );
+    refusesImage(
+      (graph, x, p) => {
+        const image = graph.op("Pad", [x, graph.int64(sized)]);
+        const own = window([2, 2], [1, 1], [1, 0, 0, 0]);
+        return head(graph, graph.op("Conv", [image, p(2, 2, 2, 2)], own), p, 98);
+      },
+      /a Pad stands before its own pads/,
+      /one of the two places/,
+    );
+  });
+
   it("pools with indices, overhanging windows, uneven divisors or more than 255 places", () => {
     const indexed: Build = (graph, x, p) => {
       const [value] = graph.op("MaxPool", [x], window([2, 2], [2, 2]), { outputs: 2 });

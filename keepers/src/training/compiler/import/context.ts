@@ -1,7 +1,7 @@
 import { nodeLabel } from "../../onnx/check.ts";
 import type { OnnxAttribute, OnnxGraph, OnnxNode, OnnxTensor } from "../../onnx/types.ts";
 import { CompileError, UnsupportedOperatorError } from "../errors.ts";
-import type { Op, Shape } from "../graph.ts";
+import type { Four, Op, Shape } from "../graph.ts";
 import { identityOrder, type ParameterSource } from "./parameters.ts";
 
 /** A value that depends on the data. */
@@ -12,6 +12,9 @@ export type DataValue = {
   /** Of a flattened image whose features still lie as [H, W, C]: the image as [C, H, W]. */
   readonly image: readonly [number, number, number] | undefined;
 };
+
+/** An image with zeros around it, as [top, left, bottom, right], which are the pads of the window that reads it. */
+export type PaddedImage = { readonly value: DataValue; readonly pads: Four };
 
 /** A node that is being imported: its label, and its attributes and inputs by name. */
 export class NodeReader {
@@ -77,6 +80,7 @@ export class ImportContext {
   readonly #data = new Map<string, DataValue>();
   /** Names of the value of each operation. */
   readonly #names = new Map<number, string[]>();
+  readonly #padded = new Map<string, PaddedImage>();
   readonly #parameters = new Map<string, ParameterSource>();
   readonly #constants = new Map<string, OnnxTensor>();
   readonly #reads = new Map<string, number>();
@@ -113,6 +117,10 @@ export class ImportContext {
     const names = this.#names.get(value.op);
     if (names === undefined) this.#names.set(value.op, [name]);
     else names.push(name);
+  }
+
+  bindPadded(name: string, image: PaddedImage): void {
+    this.#padded.set(name, image);
   }
 
   bindParameter(name: string, source: ParameterSource): void {
@@ -152,6 +160,11 @@ export class ImportContext {
     const name = reader.input(position);
     const value = this.findData(name);
     if (value !== undefined) return value;
+    if (name !== undefined && this.#padded.has(name))
+      throw reader.unsupported(
+        "it reads an image that a Pad made larger",
+        "Only Conv and AveragePool take such an image: use the pads of the layer itself.",
+      );
     throw reader.unsupported(
       `its input ${position} (${JSON.stringify(name ?? "")}) does not depend on the data`,
       "Only the first graph input is data: a model with several data inputs, or one that computes with its parameters, cannot be trained; compute such values outside the model.",
@@ -168,6 +181,15 @@ export class ImportContext {
         "Only 2-D convolutions and pools over images are available; reshape the data in the dataset.",
       );
     return { value, size: [channels!, height!, width!] };
+  }
+
+  /** An image that a window slides over, and the zeros that a Pad put around it. */
+  paddedImage(reader: NodeReader): ReturnType<ImportContext["image"]> & { pads: Four } {
+    const padded = this.#padded.get(reader.input(0) ?? "");
+    if (padded === undefined) return { ...this.image(reader, 0), pads: [0, 0, 0, 0] };
+    const { value, pads } = padded;
+    const [, channels, height, width] = value.shape as Four;
+    return { value, size: [channels, height, width], pads };
   }
 
   /** Takes a parameter for a node. A parameter serves one node: its gradients could not be added exactly. */

@@ -34,7 +34,7 @@ export function importMatMul(context: ImportContext, reader: NodeReader): DataVa
 
 /** `Conv` over images, weights [O, C/g, KH, KW]. */
 export function importConv(context: ImportContext, reader: NodeReader): DataValue {
-  const { value, size } = context.image(reader, 0);
+  const { value, size, pads } = context.paddedImage(reader);
   const [channels, height, width] = size;
   const source = context.takeParameter(reader, 1);
   const groups = reader.int("group", 1);
@@ -44,7 +44,10 @@ export function importConv(context: ImportContext, reader: NodeReader): DataValu
       `${reader.label}: weights [${source.shape}] in ${groups} group(s) do not fit an image of ${channels} channels`,
       { next: "Check that the model was exported for this input shape." },
     );
-  const window = readWindow(reader, [height, width], [kernelHeight!, kernelWidth!]);
+  const window = readWindow(reader, [height, width], {
+    weights: [kernelHeight!, kernelWidth!],
+    around: pads,
+  });
   const weight: Parameter = {
     name: source.root,
     onnxShape: source.rootShape,

@@ -1,5 +1,6 @@
 import type { DataValue, ImportContext, NodeReader } from "./context.ts";
 import { importAdd, importConv, importGemm, importMatMul } from "./layers.ts";
+import { importPad } from "./pad.ts";
 import { importAveragePool, importGlobalAveragePool, importMaxPool } from "./pooling.ts";
 import { importFlatten, importReshape, importTranspose } from "./shape.ts";
 
@@ -21,6 +22,7 @@ export const operators: ReadonlyMap<string, OperatorImport> = new Map<string, Op
   ["Transpose", importTranspose],
   ["Identity", importIdentity],
   ["Dropout", importDropout],
+  ["Pad", importPad],
   ["Constant", importConstant],
 ]);
 
@@ -66,7 +68,6 @@ export const remedies: ReadonlyMap<string, string> = new Map([
   ],
   ["Div", "A constant divisor belongs into the weights or the input's exponent."],
   ["ConvTranspose", "Use Conv."],
-  ["Pad", "Use the pads of the Conv or pool after it."],
 ]);
 
 function importRelu(context: ImportContext, reader: NodeReader): DataValue {

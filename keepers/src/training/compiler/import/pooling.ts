@@ -11,10 +11,17 @@ export function importMaxPool(context: ImportContext, reader: NodeReader): DataV
   return pool(context, reader, "maxPool", value, readWindow(reader, [size[1], size[2]]));
 }
 
-/** `AveragePool`; absent pixels count as 0, so pads need count_include_pad = 1. */
+/** `AveragePool`; absent pixels count as 0, so pads of its own need count_include_pad = 1. */
 export function importAveragePool(context: ImportContext, reader: NodeReader): DataValue {
-  const { value, size } = context.image(reader, 0);
-  return pool(context, reader, "averagePool", value, readWindow(reader, [size[1], size[2]]));
+  const { value, size, pads } = context.paddedImage(reader);
+  const window = readWindow(reader, [size[1], size[2]], { around: pads });
+  const counted = pads.some((pad) => pad > 0) || reader.int("count_include_pad", 0) === 1;
+  if (!counted && window.pads.some((pad) => pad > 0))
+    throw reader.unsupported(
+      "it divides by fewer places at the edge (count_include_pad = 0)",
+      "Use count_include_pad=True, or no padding.",
+    );
+  return pool(context, reader, "averagePool", value, window);
 }
 
 /** `GlobalAveragePool`: the average over each channel; of a large image over its columns first, then over what is left. */
@@ -42,11 +49,6 @@ function pool(
     throw reader.unsupported(
       `its window of ${kernel[0]} × ${kernel[1]} has more than ${limits.windowArea} places`,
       "Pool in two steps, for instance first 4 × 4 with stride 4.",
-    );
-  if (kind === "averagePool" && pads.some((pad) => pad > 0) && reader.int("count_include_pad", 0) !== 1)
-    throw reader.unsupported(
-      "it divides by fewer places at the edge (count_include_pad = 0)",
-      "Use count_include_pad=True, or no padding.",
     );
   if (reader.int("ceil_mode", 0) !== 0) {
     const rest = [height, width].map(

@@ -2,11 +2,17 @@ import { CompileError } from "../errors.ts";
 import type { Four, Window } from "../graph.ts";
 import type { NodeReader } from "./context.ts";
 
-/** Reads kernel, strides and pads of a Conv or a pool; automatic pads are resolved for images of `size`. */
+const none: Four = [0, 0, 0, 0];
+
+/**
+ * Reads kernel, strides and pads of a Conv or a pool; automatic pads are resolved for images of `size`.
+ *
+ * @param around pads of a Pad before it, which take the place of its own
+ */
 export function readWindow(
   reader: NodeReader,
   size: readonly [number, number],
-  weights?: readonly [number, number],
+  { weights, around = none }: { weights?: readonly [number, number]; around?: Four } = {},
 ): Window {
   const kernel = pair(reader, "kernel_shape", weights ?? [0, 0]);
   if (kernel.some((side) => side < 1) || (weights !== undefined && `${kernel}` !== `${weights}`))
@@ -16,7 +22,11 @@ export function readWindow(
   const stride = pair(reader, "strides", [1, 1]);
   if (pair(reader, "dilations", [1, 1]).some((dilation) => dilation !== 1))
     throw reader.unsupported("it is dilated", "Use dilation 1, with a larger kernel or a stride.");
-  const pads = readPads(reader, size, kernel, stride);
+  const own = readPads(reader, size, kernel, stride);
+  const padded = around.some((pad) => pad > 0);
+  if (padded && own.some((pad) => pad > 0))
+    throw reader.unsupported("a Pad stands before its own pads", "Pad in one of the two places.");
+  const pads = padded ? around : own;
   if ([...stride, ...pads.map((pad) => pad + 1)].some((value) => value < 1))
     throw reader.unsupported(
       "it has a negative pad or no stride",
@@ -50,7 +60,7 @@ function readPads(
       );
     return [pads[0]!, pads[1]!, pads[2]!, pads[3]!];
   }
-  if (auto === "VALID") return [0, 0, 0, 0];
+  if (auto === "VALID") return none;
   if (auto !== "SAME_UPPER" && auto !== "SAME_LOWER")
     throw reader.unsupported(`its auto_pad is ${JSON.stringify(auto)}`, "Give its pads as numbers.");
   const total = (axis: 0 | 1) =>
