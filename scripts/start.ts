@@ -11,8 +11,9 @@ import { messageOf, Stages, say, showProgress } from "./stages.ts";
 const help = `npm start -- [--once] [--json] [--port <number>]
 
 Sets everything up, starts an embedded network (chain, contracts, 13 storage nodes) and takes the built-in dataset
-through its life: encode, place, anchor, audit, lose two nodes, slash, repair, fetch. Then trains a model on it in exact integers,
-replays the run with another engine to the same bits, and catches a worker that flips one bit of one weight.
+through its life: encode, place, anchor, audit, lose two nodes, slash, repair, fetch. Then trains a model on
+it in exact integers, replays the run with another engine to the same bits, and catches a worker that flips one bit of one
+weight.
   --once    end after the run: exit code 0, or 1 if any stage failed
   --json    end with one JSON document on standard output
   --port    port of the chain's JSON-RPC endpoint (a free one by default)
