@@ -1,8 +1,12 @@
 import { type Program, spaces, type TapeNode } from "../../../core/exact/tape/types.ts";
+import { elementCount } from "../../onnx/types.ts";
 import type { Emitter, Value } from "./emitter.ts";
 import { NoFastRule } from "./errors.ts";
 
-/** Weights that one rule updates: their integers, momenta and gradients lie one after another in flat vectors. */
+/**
+ * Weights that one rule updates: their integers, momenta and gradients lie one after another in flat vectors. A large slot
+ * is a group of its own, as joining and dividing vectors costs passes over them.
+ */
 export type OptimizerGroup = {
   readonly momentum: number;
   readonly momentumShift: number;
@@ -16,6 +20,8 @@ export type OptimizerGroup = {
 };
 
 const saturation = 2 ** 31 - 1;
+/** Elements from which two passes over a slot cost more than the nodes of a group of its own. */
+const largeSlot = 2 ** 13;
 
 /**
  * The groups of a program whose optimiser tape is SGD with momentum slot by slot; weights that it leaves alone are in no
@@ -49,7 +55,8 @@ export function optimizerGroups(program: Program): OptimizerGroup[] {
     )
       throw new NoFastRule("an update that mixes slots");
     const attributes = { ...change!.attributes, ...update.attributes };
-    const key = JSON.stringify(attributes);
+    const size = elementCount(program.state[slot]!.layout.shape);
+    const key = JSON.stringify([attributes, size >= largeSlot ? slot : -1]);
     const group = groups.get(key) ?? { ...attributes, weights: [], momenta: [], gradients: [] };
     groups.set(key, {
       ...group,
