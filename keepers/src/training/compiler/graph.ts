@@ -13,14 +13,28 @@ export type Window = {
   readonly pads: Four;
 };
 
+/**
+ * An order of a parameter's elements: how it comes about, not the places themselves. A few bytes of a model may declare
+ * a parameter that no memory holds; it is refused before there is anything of its size.
+ */
+export type ElementOrder = {
+  readonly elements: number;
+  /** Another order as `shape`, its axes permuted; the elements' own order without it. */
+  readonly permuted?: {
+    readonly order: ElementOrder;
+    readonly shape: Shape;
+    readonly axes: readonly number[];
+  };
+};
+
 /** A trainable parameter in the tape's layout. */
 export type Parameter = {
   /** Name of the ONNX initialiser or graph input. */
   readonly name: string;
   readonly onnxShape: Shape;
   readonly shape: Shape;
-  /** Element i of the tape's layout is element order[i] of the ONNX tensor. */
-  readonly order: Int32Array;
+  /** Element i of the tape's layout is element elementOrder(order)[i] of the ONNX tensor. */
+  readonly order: ElementOrder;
   /** Products of one output of its layer: bounds the initialisation. */
   readonly fanIn: number;
   /** Values of the ONNX file, in ONNX order. */

@@ -1,5 +1,6 @@
 import { fixedExponents } from "../../core/exact/format.ts";
 import type { Initializer, Layout, Slot } from "../../core/exact/tape/types.ts";
+import { elementOrder } from "./element-order.ts";
 import { CompileError } from "./errors.ts";
 import type { Graph, Parameter } from "./graph.ts";
 import { parameterLayout } from "./layouts.ts";
@@ -60,13 +61,14 @@ function initializerOf(parameter: Parameter, initialize: "seed" | "model" | unde
  * @throws CompileError for NaN, infinities and weights of 8 or more in magnitude.
  */
 function weightMantissas({ name, order }: Parameter, values: Float32Array): Int32Array {
-  const mantissas = new Int32Array(order.length);
+  const places = elementOrder(order);
+  const mantissas = new Int32Array(places.length);
   for (let i = 0; i < mantissas.length; i++) {
-    const value = values[order[i]!]!;
+    const value = values[places[i]!]!;
     const mantissa = Math.floor(value * 2 ** -fixedExponents.weight + 0.5);
     if (!(Math.abs(mantissa) <= largestMantissa))
       throw new CompileError(
-        `element ${order[i]} of the parameter ${JSON.stringify(name)} is ${value}; weights lie between -8 and 8`,
+        `element ${places[i]} of the parameter ${JSON.stringify(name)} is ${value}; weights lie between -8 and 8`,
         { next: "Scale the weights down, or draw first weights from the seed (initialize: seed)." },
       );
     mantissas[i] = mantissa;
@@ -76,7 +78,8 @@ function weightMantissas({ name, order }: Parameter, values: Float32Array): Int3
 
 /** Values of a parameter in ONNX order; each mantissa is rounded to float32 once. */
 export function toOnnxValues({ order }: Parameter, mantissas: Int32Array): Float32Array {
-  const values = new Float32Array(order.length);
-  for (let i = 0; i < order.length; i++) values[order[i]!] = mantissas[i]! * 2 ** fixedExponents.weight;
+  const places = elementOrder(order);
+  const values = new Float32Array(places.length);
+  for (let i = 0; i < places.length; i++) values[places[i]!] = mantissas[i]! * 2 ** fixedExponents.weight;
   return values;
 }

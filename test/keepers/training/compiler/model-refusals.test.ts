@@ -1,5 +1,8 @@
+import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { compileModel } from "../../../../keepers/src/training/compiler/compile.ts";
 import type { CompileOptions } from "../../../../keepers/src/training/compiler/options.ts";
+import { checkMemory } from "../../../../keepers/src/training/executors/memory.ts";
 import { GraphBuilder } from "../../../../keepers/src/training/onnx/builder.ts";
 import { gemm, model, window } from "./models.ts";
 import { good, head, images, refuses, refusesVector, values, vectors } from "./refuse.ts";
@@ -19,6 +22,31 @@ describe("models that cannot be trained", () => {
       /operator set 12; 13 or later/,
       /opset_version=17/,
     );
+  });
+
+  it("ask for more memory than there is, before anything of that size is allocated", () => {
+    const huge = built((graph) => {
+      const x = graph.input("x", "float32", [4, 5]);
+      const layers = [
+        graph.input("p", "float32", [40_000, 5]),
+        graph.input("q", "float32", [40_000, 40_000]),
+      ];
+      const h = layers.reduce((value, weights) => graph.op("Gemm", [value, weights], gemm), x);
+      graph.output(
+        "y",
+        graph.op("Gemm", [h, graph.input("r", "float32", [3, 40_000])], gemm),
+        "float32",
+        [4, 3],
+      );
+    });
+    const before = process.resourceUsage().maxRSS;
+    const { program } = compileModel({ ...vectors, model: huge });
+    const options = { objectBytes: 100, microBatches: 1, memoryLimit: 2 ** 32 };
+    assert.throws(
+      () => checkMemory(program, options),
+      /needs about [\d,]+ MiB of memory; 4,096 MiB are allowed/,
+    );
+    assert.ok(process.resourceUsage().maxRSS - before < 2 ** 18, "KiB");
   });
 
   it("have no input, dynamic sizes or another type of data", () => {

@@ -47,7 +47,12 @@ function layoutProblem({ dtype, shape, rowAxes }: Layout): { rule: TapeRule; mes
 function checkSlot({ name, role, layout, exponent, initializer }: Slot, index: number): void {
   const where = `state slot ${index} (${name})`;
   const problem = layoutProblem(layout);
-  requireProgram(problem === undefined, problem?.rule ?? "program", `${where}: ${problem?.message}`);
+  requireProgram(
+    problem === undefined,
+    problem?.rule ?? "program",
+    `${where}: ${problem?.message}`,
+    problem?.rule === "limit" ? "use narrower layers" : again,
+  );
   requireProgram(layout.dtype === "I32", "dtype", `${where} is ${layout.dtype} and must be I32`);
   const expected = role === "weight" ? fixedExponents.weight : fixedExponents.gradient;
   requireProgram(
