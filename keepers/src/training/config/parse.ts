@@ -55,14 +55,24 @@ function deepest(
     found.sort((a, b) => b.depth - a.depth || a.count - b.count);
     const best = found[0];
     if (best !== undefined && best.depth > path.length) return best;
-    const reasons = [...new Set(found.map(({ reason }) => reason))];
-    return { key: keyOf(path), reason: reasons.join("; or "), depth: path.length };
+    return { key: keyOf(path), reason: joined(found.map(({ reason }) => reason)), depth: path.length };
   }
   if (issue.code === "unrecognized_keys") {
     const key = keyOf([...path, issue.keys[0] ?? ""]);
     return { key, reason: "there is no such key", depth: path.length };
   }
   return { key: keyOf(path), reason: issue.message, depth: path.length };
+}
+
+/** Alternatives that expect another type each become one sentence. */
+function joined(reasons: readonly string[]): string {
+  const types = reasons.map((reason) => /^Invalid input: expected ([\w ]+), received (\S+)$/.exec(reason));
+  const [first] = types;
+  if (first != null && types.every((type) => type?.[2] === first[2])) {
+    const expected = [...new Set(types.map((type) => type![1]))];
+    return `Invalid input: expected ${expected.join(" or ")}, received ${first[2]}`;
+  }
+  return [...new Set(reasons)].join("; or ");
 }
 
 function keyOf(path: readonly PropertyKey[]): string {
