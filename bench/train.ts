@@ -37,8 +37,13 @@ const cases: ModelCase[] = [
   { name: "residual-cnn", title: "residual CNN", options: { classes }, shape: image, burst: 8 },
 ];
 
-/** Runs some steps and gives the milliseconds of one. */
-type Contender = { run(steps: number): Promise<number>; close(): Promise<void> };
+type Contender = {
+  /** Runs some steps and gives the milliseconds of one. */
+  run(steps: number): Promise<number>;
+  close(): Promise<void>;
+};
+/** A contender that says its version and its BLAS: what that is decides much of its time. */
+type Peer = Contender & { describe(): Promise<string> };
 
 /**
  * Training steps of the executors next to PyTorch in float32, one thread each, in turn: burst after burst, the first
@@ -58,6 +63,7 @@ export async function run(report: Report, { quick }: BenchOptions): Promise<void
     };
     const all = Object.entries(contenders) as [keyof typeof contenders, Contender][];
     try {
+      const peerBuild = await contenders.float32.describe();
       const times = new Map(all.map(([name]) => [name, [] as number[]]));
       for (const [, contender] of all) await contender.run(burst);
       for (let round = 0; round < rounds; round++) {
@@ -80,7 +86,7 @@ export async function run(report: Report, { quick }: BenchOptions): Promise<void
           peer,
           peerValue: lowTenth(other),
           ratio: lowTenth(own) / lowTenth(other),
-          note: "lower is better",
+          note: own.startsWith("wasm") ? "lower is better" : `lower is better; ${peerBuild}`,
         });
       for (const [bits, own] of [
         ["E8", "e8"],
@@ -138,7 +144,7 @@ async function executor(engine: Executor, model: ModelCase, bits: MantissaBits):
 }
 
 /** A process of PyTorch whose allocator keeps its memory: without that a step takes up to twice as long. */
-function pytorch(model: BuiltInModelName, mode: "default" | "deterministic"): Contender {
+function pytorch(model: BuiltInModelName, mode: "default" | "deterministic"): Peer {
   const script = fileURLToPath(new URL("./peers/train.py", import.meta.url));
   const keep = String(2 ** 30);
   const child = spawn(process.env.ASSAY_PYTHON ?? "/usr/bin/python3", [script, model, mode], {
@@ -153,12 +159,20 @@ function pytorch(model: BuiltInModelName, mode: "default" | "deterministic"): Co
     stdio: ["pipe", "pipe", "inherit"],
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const line = async (): Promise<string> => {
+    const { value, done } = await lines.next();
+    if (done) throw new Error("PyTorch failed: Debian's python3-torch is needed");
+    return value;
+  };
+  const description = line();
+  // Awaited where it is used: a failure must not end the process before.
+  description.catch(() => undefined);
   return {
+    describe: () => description,
     async run(steps) {
+      await description;
       child.stdin.write(`${steps}\n`);
-      const { value, done } = await lines.next();
-      if (done) throw new Error("PyTorch failed: Debian's python3-torch is needed");
-      return Number(value);
+      return Number(await line());
     },
     async close() {
       child.stdin.end();

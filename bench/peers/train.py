@@ -1,9 +1,10 @@
 """Plain PyTorch float32 training steps, batch 64, one thread. Arguments: model, "default" or "deterministic".
 
-Reads lines with a number of steps, runs as many, and prints the milliseconds of one step on average. The batches are
-prepared beforehand; labels are drawn anew for every batch, so that gradients stay of ordinary size.
+Prints the version of PyTorch and the BLAS that is loaded; then reads lines with a number of steps, runs as many, and
+prints the milliseconds of one step on average. The batches are prepared beforehand; labels are drawn anew for every batch, so that gradients stay of ordinary size.
 """
 
+import os
 import sys
 import time
 
@@ -44,6 +45,16 @@ def mlp():
     )
 
 
+def blas():
+    """Name of the BLAS that this process maps: builds of PyTorch that link one choose it when they are loaded."""
+    with open("/proc/self/maps", encoding="utf-8") as maps:
+        files = [os.path.realpath(line.split()[-1]) for line in maps if ".so" in line]
+    for mark, name in [("openblas", "OpenBLAS"), ("mkl", "MKL"), ("blis", "BLIS"), ("libblas", "reference BLAS")]:
+        if any(mark in os.path.basename(file) for file in files):
+            return name
+    return "MKL" if torch.backends.mkl.is_available() else "a BLAS of its own"
+
+
 def main():
     name, mode = sys.argv[1:]
     torch.set_num_threads(1)
@@ -56,6 +67,7 @@ def main():
         ((torch.randint(0, 256, (BATCH, 1, 28, 28)).float() - 33) / 64, torch.randint(0, 10, (BATCH,)))
         for _ in range(100)
     ]
+    print(f"PyTorch {torch.__version__} with {blas()}", flush=True)
     done = 0
     for line in sys.stdin:
         steps = int(line)
