@@ -1,3 +1,4 @@
+import { totalmem } from "node:os";
 import { join } from "node:path";
 import { exitCode } from "../../core/errors.ts";
 import type { LoadedConfig } from "../../training/config/load-config.ts";
@@ -45,7 +46,7 @@ export async function replay(
       objectBytes: order.objectBytes,
       microBatches: order.microBatches,
       threads: options.threads ?? config.threads,
-      memoryLimit: config.memoryMiB * mebibyte,
+      memoryLimit: memoryOf(config),
     },
     source,
     first: interval,
@@ -75,15 +76,16 @@ export async function replay(
   return matches ? exitCode.ok : exitCode.failure;
 }
 
-async function gather(
-  context: CommandContext,
-  { path, program }: RunFolder,
-  { dataset, memoryMiB }: LoadedConfig,
-) {
+/** Bytes. The run may be a stranger's, who does not know how much this machine has. */
+function memoryOf({ memoryMiB }: LoadedConfig): number {
+  return Math.min(memoryMiB * mebibyte, totalmem());
+}
+
+async function gather(context: CommandContext, { path, program }: RunFolder, config: LoadedConfig) {
   const { output, signal } = context;
-  return await gatherObjects(await openObjects(context, dataset), {
+  return await gatherObjects(await openObjects(context, config.dataset), {
     spool: join(path, "replay.spool"),
-    memoryBytes: (memoryMiB * mebibyte) / 4,
+    memoryBytes: memoryOf(config) / 4,
     label: labelField(program),
     signal,
     onProgress: (done, total) => output.progress({ stage: "read", done, total, unit: "objects" }),
