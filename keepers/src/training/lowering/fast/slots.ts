@@ -73,9 +73,13 @@ export class SlotValues {
     const scale = e.split(scales, ones);
     const shift = e.split(shifts, ones);
     slots.forEach((slot, i) => {
-      const rounded = e.floorAffine(values[i]!, scale[i]!, e.numbers([0.5], "float64"));
-      const exponent = offset({ lo: 0, hi: most, above: shift[i]! }, this.#program.state[slot]!.exponent);
-      this.#mantissas.set(slot, { value: e.cast(rounded, carrier), exponent });
+      const above = { lo: 0, hi: most, above: shift[i]! };
+      const exponent = offset(above, this.#program.state[slot]!.exponent);
+      const value =
+        carrier === "float32"
+          ? roundedByCast(e, values[i]!, scale[i]!, above)
+          : e.floorAffine(values[i]!, scale[i]!, e.numbers([0.5], "float64"));
+      this.#mantissas.set(slot, { value, exponent });
     });
   }
 
@@ -102,4 +106,15 @@ export class SlotValues {
     const position = inverse(order);
     return e.gather(value, e.indices(canonical.map((element) => position[element]!)));
   }
+}
+
+/**
+ * ⌊x·2^−s + ½⌋ in float32 for results of 8 bits, without a pass of Floor: next to 1.5·2^23 float32 holds integers alone, so
+ * the cast rounds to the nearest. 2^−(s + 1) more lets no fraction be ½ and turns the halves upwards; before the cast it
+ * all fits 24 + s + 1 ≤ 53 bits.
+ */
+function roundedByCast(e: Emitter, x: Value, scale: Value, shift: Exponent): Value {
+  const integers = 1.5 * 2 ** 23;
+  const start = lookup(e, shift, "float64", (s) => integers + (s > 0 ? 2 ** -(s + 1) : 0));
+  return e.sub(e.cast(e.affine(x, scale, start), "float32"), e.numbers([integers], "float32"));
 }
