@@ -183,6 +183,13 @@ export const configSchema = z
       message: "the dataset is split already; give either dataset.split or validation",
       path: ["validation"],
     },
+  )
+  .refine(
+    ({ dataset, seed: own }) =>
+      typeof dataset === "string" ||
+      dataset.split === undefined ||
+      !/^(0|0x0+)$/.test(String(dataset.split.seed ?? own)),
+    { message: "must not be 0, which stands for no split", path: ["dataset", "split", "seed"] },
   );
 
 /** What the file says, with defaults filled in. */

@@ -17,6 +17,7 @@ import { LineLog } from "./line-log.ts";
 import { addSteps, type EpochMetrics, epochScore, type Score, type StepMetrics } from "./metrics.ts";
 import { findResumption, leafAt, type MetricsLine, type RunLogs } from "./progress.ts";
 import { type RunFolder, runFiles } from "./run-folder.ts";
+import { lockRun } from "./run-lock.ts";
 
 /** What happens while a run trains. */
 export type TrainingEvent =
@@ -60,14 +61,20 @@ const linesPerEpoch = 100;
  * Trains a run to its last step, from its newest good checkpoint if there is one. After a crash at any point the next call
  * goes on and puts out the same bits: a checkpoint appears only when the logs up to its step are on the disk.
  *
- * @throws what the session, the source and the disk throw; the last checkpoint stays
+ * @throws RunFolderError while another process trains it; what the session, the source and the disk throw; the last
+ *   checkpoint stays
  */
 export async function train(parameters: TrainParameters): Promise<TrainResult> {
-  const trainer = await Trainer.start(parameters);
+  const lock = lockRun(parameters.run.path);
   try {
-    return await trainer.run();
+    const trainer = await Trainer.start(parameters);
+    try {
+      return await trainer.run();
+    } finally {
+      await trainer.close();
+    }
   } finally {
-    await trainer.close();
+    lock.release();
   }
 }
 

@@ -38,6 +38,15 @@ describe("decimals", () => {
 });
 
 describe("a training configuration", () => {
+  it("has a split seed other than 0, its own or that of the training", () => {
+    const dataset = (seed?: number | string) => ({ source: "digits", split: { seed, train: "4/5" } });
+    assert.throws(() => parse({ dataset: dataset(0) }), /dataset\.split\.seed.*must not be 0/);
+    assert.throws(() => parse({ dataset: dataset(`0x${"00".repeat(32)}`) }), /must not be 0/);
+    assert.throws(() => parse({ dataset: dataset(), seed: 0 }), /must not be 0/);
+    assert.ok(parse({ dataset: dataset(1), seed: 0 }));
+    assert.ok(parse({ seed: 0 }));
+  });
+
   it("may be YAML or JSON, and gets its defaults", () => {
     const yaml =
       "dataset: digits # comment\nmodel: { kind: mlp, hidden: [32] }\nlearningRate: 0.1\nepochs: 3\n";

@@ -16,12 +16,14 @@ import { nativeExecutor } from "../../../../keepers/src/training/executors/nativ
 import { stateRootOf } from "../../../../keepers/src/training/trace/commitments.ts";
 import { verifyRecord } from "../../../../keepers/src/training/trace/record.ts";
 import { listCheckpoints } from "../../../../keepers/src/training/trainer/checkpoint.ts";
+import { RunFolderError } from "../../../../keepers/src/training/trainer/errors.ts";
 import { readLogs } from "../../../../keepers/src/training/trainer/progress.ts";
 import {
   checkpointFolder,
   openRun,
   type RunFolder,
 } from "../../../../keepers/src/training/trainer/run-folder.ts";
+import { lockRun } from "../../../../keepers/src/training/trainer/run-lock.ts";
 import {
   type TrainingEvent,
   type TrainParameters,
@@ -129,6 +131,26 @@ describe("training", () => {
         result.epochs.map(({ training }) => training),
       );
     }
+  });
+
+  it("lets nobody else write into a run that is under way, and leaves no lock behind", async () => {
+    const run = await newRun();
+    let refused: unknown;
+    let asked = false;
+    const onEvent = (event: TrainingEvent) => {
+      if (event.kind !== "checkpoint" || asked) return;
+      asked = true;
+      try {
+        lockRun(run.path);
+      } catch (error) {
+        refused = error;
+      }
+    };
+    const { stateRoot } = await trained(run, { onEvent });
+    assert.equal(stateRoot, result.stateRoot);
+    assert.ok(refused instanceof RunFolderError);
+    assert.match(refused.message, /being trained by another process/);
+    lockRun(run.path).release();
   });
 
   it("does nothing to a run that is finished", async () => {
