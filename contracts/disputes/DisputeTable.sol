@@ -4,9 +4,8 @@ pragma solidity ^0.8.28;
 import {Bonds} from "./Bonds.sol";
 import {Clock} from "./Clock.sol";
 import {IDisputedClaims, DisputeTerms, TrainingClaim} from "./interfaces/IDisputedClaims.sol";
-import {IDisputeGame, JobStatus, Stage} from "./interfaces/IDisputeGame.sol";
-import {JudgeFacts} from "./interfaces/IDisputeJudges.sol";
-import {Position} from "./Position.sol";
+import {IDisputeGame, JobStatus} from "./interfaces/IDisputeGame.sol";
+import {Round, Stage} from "./interfaces/IDisputeRules.sol";
 import {Refunds} from "./Refunds.sol";
 
 /// @title Jobs, challenges, turns and money of the dispute game
@@ -44,7 +43,8 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
         /// Gas units of the challenger's moves.
         uint64 units;
         Stage stage;
-        bytes32 position;
+        /// keccak256 of the encoded round.
+        bytes32 round;
     }
 
     /// @dev Interval of a challenge that has none yet.
@@ -113,7 +113,7 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
     function settle(uint256 challengeId) external nonReentrant {
         Challenge storage c = challenges[challengeId];
         Job storage job = jobs[c.jobId];
-        if (c.stage == Stage.None || c.stage == Stage.Closed) revert WrongStage(challengeId, c.stage);
+        if (c.stage == Stage.None || c.stage == Stage.Closed) revert NotOpen(challengeId);
         if (job.status == JobStatus.Open) revert WrongStatus(c.jobId, job.status);
         bool isEarlier = challengeId < job.winner && c.interval == job.convictedInterval;
         if (job.status == JobStatus.Convicted && isEarlier && block.timestamp <= job.rewardAfter) {
@@ -180,47 +180,20 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
         emit Challenged(id, jobId, interval, msg.sender);
     }
 
-    /// @dev A challenge of a trace has found its interval.
-    function _setInterval(Challenge storage c, uint256 interval) internal {
-        delete _isChallenged[_keyOf(c)];
-        c.interval = uint32(interval);
-        _isChallenged[_keyOf(c)] = true;
-    }
-
-    /// @dev What every move begins with: it is due, its owner's, in time, and the position is the right one.
-    function _begin(
-        uint256 id,
-        Position calldata p,
-        Stage stage
-    ) internal view returns (Challenge storage c, Job storage job) {
-        (c, job) = _openChallenge(id);
-        if (c.stage != stage) revert WrongStage(id, c.stage);
-        address owner = _isProviders(stage) ? job.provider : c.challenger;
-        if (msg.sender != owner) revert NotYourTurn(id, owner);
-        if (!Clock.mayMove(block.timestamp, c.graceEnds)) revert TooLate(id, c.graceEnds);
-        if (keccak256(abi.encode(p)) != c.position) revert WrongPosition(id);
-    }
-
     /// @dev What every move that ends nothing ends with.
-    /// @param units of the challenger's move, 0 for the provider's
-    function _end(
-        uint256 id,
-        Challenge storage c,
-        Job storage job,
-        Position memory next,
-        Stage stage,
-        uint256 units
-    ) internal {
-        c.position = keccak256(abi.encode(next));
-        c.stage = stage;
+    function _setRound(uint256 id, Challenge storage c, Job storage job, Round memory round) internal {
+        if (c.interval != round.interval) {
+            // A challenge of a trace has found its interval.
+            delete _isChallenged[_keyOf(c)];
+            c.interval = uint32(round.interval);
+            _isChallenged[_keyOf(c)] = true;
+        }
+        c.round = keccak256(abi.encode(round));
+        c.stage = round.stage;
         c.turnSince = uint48(block.timestamp);
         c.graceEnds = 0;
         c.closedBefore = job.opened - job.open;
-        if (units != 0) {
-            c.units += uint64(units);
-            job.unitsDue += uint64(units);
-        }
-        emit Moved(id, c.jobId, stage, next);
+        emit Moved(id, c.jobId, round);
     }
 
     /// @dev The provider loses: the job has failed, whatever else is open.
@@ -251,20 +224,16 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
     }
 
     /// @dev Nobody loses: the program is void.
-    function _void(uint256 jobId, Job storage job, uint256 tape, uint256 index) internal {
+    function _void(uint256 jobId, Job storage job) internal {
         job.status = JobStatus.Void;
         _returnBond(job);
-        emit JobVoid(jobId, tape, index);
+        emit JobVoid(jobId);
         claims.onVoid(jobId);
     }
 
     function _openJob(uint256 jobId) internal view returns (Job storage job) {
         job = jobs[jobId];
         if (job.status != JobStatus.Open) revert WrongStatus(jobId, job.status);
-    }
-
-    function _factsOf(TrainingClaim memory claim) internal pure returns (JudgeFacts memory) {
-        return JudgeFacts(claim.programRoot, claim.trainingHash, claim.nodeCounts, claim.logMicroBatches);
     }
 
     /// @dev Whether a stage is the provider's: one bit for each.
@@ -284,9 +253,9 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
         return (providers >> uint256(stage)) & 1 == 1;
     }
 
-    function _openChallenge(uint256 id) private view returns (Challenge storage c, Job storage job) {
+    function _openChallenge(uint256 id) internal view returns (Challenge storage c, Job storage job) {
         c = challenges[id];
-        if (c.stage == Stage.None || c.stage == Stage.Closed) revert WrongStage(id, c.stage);
+        if (c.stage == Stage.None || c.stage == Stage.Closed) revert NotOpen(id);
         job = _openJob(c.jobId);
     }
 

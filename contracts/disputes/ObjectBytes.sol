@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {MerkleProofs} from "../libraries/MerkleProofs.sol";
-import {ObjectEvidence} from "./interfaces/IDisputeJudges.sol";
+import {ObjectEvidence} from "./interfaces/IDisputeRules.sol";
 import {TrainingOrder} from "./TrainingOrders.sol";
 
 /// @title Bytes of an object under the order's objectRoot

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {IElementJudge} from "./interfaces/IDisputeJudges.sol";
+import {IElementRules} from "./interfaces/IDisputeRules.sol";
 import {SampleOrder} from "./SampleOrder.sol";
 
 /// @notice An order as docs/exact-ops.md section 7 encodes it.
@@ -35,10 +35,10 @@ library TrainingOrders {
         bytes calldata encoded,
         bytes32 trainingHash
     ) internal pure returns (TrainingOrder memory order) {
-        if (keccak256(encoded) != trainingHash) revert IElementJudge.WrongOrder();
+        if (keccak256(encoded) != trainingHash) revert IElementRules.WrongOrder();
         // The encoding of a list of values is that of a struct without the offset in front.
         order = abi.decode(bytes.concat(bytes32(uint256(32)), encoded), (TrainingOrder));
-        if (order.tag != TAG) revert IElementJudge.WrongOrder();
+        if (order.tag != TAG) revert IElementRules.WrongOrder();
     }
 
     /// @notice LR of a step: table[min(⌊t / every⌋, length − 1)].

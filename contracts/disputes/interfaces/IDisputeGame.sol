@@ -1,49 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Position} from "../Position.sol";
-import {Evidence, ObjectEvidence} from "./IDisputeJudges.sol";
 import {DisputeTerms} from "./IDisputedClaims.sol";
-
-/// @notice The move that is due, and who owes it.
-enum Stage {
-    None,
-    /// Provider: the state roots inside the steps in dispute, and once the witnesses behind h.
-    States,
-    /// Challenger: the first wrong one.
-    Step,
-    /// Provider: the list of the step's tensors, from its root down.
-    Tensors,
-    /// Provider: more of that list.
-    TensorNodes,
-    /// Challenger: the first wrong tensor, or the way to it.
-    Node,
-    /// Provider: the exponent, and the hashes of the named tensor's data from its root down.
-    Hashes,
-    /// Provider: more of those hashes.
-    HashNodes,
-    /// Challenger: the wrong leaf, the way to it, or what is wrong with the exponent.
-    Leaf,
-    /// Provider: the named leaf.
-    OpenLeaf,
-    /// Challenger: the wrong element.
-    Element,
-    /// Provider: the sums of equal ranges of the products.
-    Sums,
-    /// Challenger: the wrong one, or what the sums contradict.
-    Sum,
-    /// Provider: an element that needs the exponent.
-    Witness,
-    /// Provider: the state that a LOAD or STORE stands for.
-    Link,
-    /// Provider: nodes of the trace, whose leaves were not published.
-    TraceNodes,
-    /// Challenger: the first wrong node of the trace.
-    TraceName,
-    /// Provider: the two leaves around the named interval.
-    TraceLeaves,
-    Closed
-}
+import {Round, Stage, TraceLeaf} from "./IDisputeRules.sol";
 
 /// @notice How a job stands in the game.
 enum JobStatus {
@@ -54,53 +13,12 @@ enum JobStatus {
     Released
 }
 
-/// @notice A leaf of a trace.
-struct TraceLeaf {
-    bytes32 stateRoot;
-    bytes32 witnessHash;
-    bytes32[] siblings;
-}
-
-/// @notice The first wrong step, or checkpoint, among those posted last, with the roots before and after it.
-struct NamedStep {
-    uint256 number;
-    bytes32 before;
-    /// None for the first.
-    bytes32[] beforeSiblings;
-    bytes32 next;
-    bytes32[] nextSiblings;
-}
-
-/// @notice The list of a step's tensors, from its root down, and where the witness stands in it.
-struct PostedTensors {
-    bytes32[] nodes;
-    bytes32 witness;
-    /// Among the interval's witnesses.
-    bytes32[] witnessSiblings;
-    /// In the list.
-    bytes32[] listSiblings;
-}
-
-/// @notice What shows that the tensor of a LOAD or STORE is that of its slot.
-struct LinkAnswer {
-    bytes descriptor;
-    /// Of the slot in the state; of the STORE's tensor in the list where the slot is a gradient of the step.
-    bytes32[] siblings;
-    /// That STORE, none for a slot of the state.
-    bytes store;
-    bytes32[] storeSiblings;
-}
-
-/// @notice A tensor of a step, as a challenger names it.
-struct NamedTensor {
-    /// Among the nodes that were posted last.
-    uint256 number;
-    bytes32 commitment;
-    bytes32[] siblings;
-    bytes descriptor;
-    bytes32[] descriptorSiblings;
-    /// Whether the tensor of a LOAD or STORE is claimed not to be that of its slot.
-    bool isLink;
+/// @notice Contracts that have moves.
+enum RuleBook {
+    Descent,
+    Element,
+    Sum,
+    Input
 }
 
 /// @title The dispute over what a provider computed
@@ -110,10 +28,10 @@ struct NamedTensor {
 ///
 /// | stage due | who | moves | leads to |
 /// |---|---|---|---|
-/// | – | challenger | `challenge` / `challengeTrace` | States / TraceNodes |
+/// | – | challenger | `challenge` / `challengeTrace` of the game | States / TraceNodes |
 /// | TraceNodes, TensorNodes, HashNodes | provider | `postNodes` | TraceName, Node, Leaf |
 /// | TraceName | challenger | `nameChild` | TraceNodes or TraceLeaves |
-/// | TraceLeaves | provider | `postLeaves` | States |
+/// | TraceLeaves | provider | `openLeaves` | States |
 /// | States | provider | `postStates` | Step |
 /// | Step | challenger | `nameStep` | States or Tensors |
 /// | Tensors | provider | `postTensors` | Node |
@@ -127,8 +45,9 @@ struct NamedTensor {
 /// | Sum | challenger | `ruleTotal` / `ruleSum` / `narrowSum` | conviction / conviction / Sums |
 /// | Witness | provider | `answerWitness` / `answerWitnessSums` | the provider wins / Sum |
 ///
-/// A move that shows nothing reverts; whoever has no other lets its clock run out and loses. Whoever moves hands the
-/// position in as the event `Moved` gave it.
+/// The moves are those of `IDisputeRules`: `play` takes the call of one of its functions, whose first argument is the
+/// round as the event `Moved` gave it. A move that shows nothing reverts; whoever has no other lets its clock run out and
+/// loses.
 /// INV-2: a provider whose every interval is right cannot be convicted as long as it answers in time.
 /// INV-3: after a job's conviction every challenger of it gets its bond and the refunds of its moves.
 /// INV-4: nothing that is changed elsewhere changes a job's terms once it is open.
@@ -145,12 +64,10 @@ interface IDisputeGame {
     error NotChallengeable(uint256 jobId);
     /// @notice Thrown when a challenger has an open challenge of the same interval already.
     error AlreadyChallenged(uint256 jobId, uint256 interval, address challenger);
-    /// @notice Thrown when leaves are not those of the trace.
-    error WrongTraceLeaf(uint256 leaf);
-    /// @notice Thrown when another move is due.
-    error WrongStage(uint256 challengeId, Stage stage);
-    /// @notice Thrown when a position is not that of the challenge.
-    error WrongPosition(uint256 challengeId);
+    /// @notice Thrown when a challenge does not exist or is over.
+    error NotOpen(uint256 challengeId);
+    /// @notice Thrown when a move does not begin with the challenge's round.
+    error WrongRound(uint256 challengeId);
     /// @notice Thrown when it is someone else's turn.
     error NotYourTurn(uint256 challengeId, address owner);
     /// @notice Thrown when the grace after a called timeout is over.
@@ -159,22 +76,8 @@ interface IDisputeGame {
     error TooEarly(uint256 challengeId, uint256 from);
     /// @notice Thrown when a timeout is called twice in one turn.
     error TimeoutAlreadyCalled(uint256 challengeId);
-    /// @notice Thrown when witnesses are not those behind h.
-    error WrongWitnesses();
-    /// @notice Thrown when state roots do not end where the claim does, or are too few or too many.
-    error WrongStates(uint256 count, uint256 expected);
-    /// @notice Thrown when a named step is none of those posted.
-    error WrongStep(uint256 number);
-    /// @notice Thrown when a descriptor is not the one of the named tensor.
-    error WrongNode(uint256 place);
-    /// @notice Thrown when an opening is not the commitment that was named.
-    error WrongTensor();
-    /// @notice Thrown when a posted leaf is not the named one.
-    error WrongPostedLeaf();
-    /// @notice Thrown when sums are not as many as the ranges, do not add up, or are not those posted.
-    error WrongSums();
-    /// @notice Thrown when a move shows nothing.
-    error NothingShown();
+    /// @notice Thrown when nothing is void.
+    error NothingVoid();
     /// @notice Thrown when a reward is asked for before its time.
     error NoReward(uint256 jobId);
 
@@ -186,12 +89,10 @@ interface IDisputeGame {
         uint256 interval,
         address indexed challenger
     );
-    /// @notice After every move: what is due, since when, and the position to hand in.
-    event Moved(uint256 indexed challengeId, uint256 indexed jobId, Stage stage, Position position);
-    event StatesPosted(uint256 indexed challengeId, bytes32 salt, bytes32[] witnesses, bytes32[] roots);
-    event NodesPosted(uint256 indexed challengeId, bytes32[] nodes);
-    event LeafPosted(uint256 indexed challengeId, bytes leaf);
-    event SumsPosted(uint256 indexed challengeId, bytes sums);
+    /// @notice After every move: what is due, and the round to hand in.
+    event Moved(uint256 indexed challengeId, uint256 indexed jobId, Round round);
+    /// @notice What the provider posted: the selector of its move, and its arguments after the round.
+    event Posted(uint256 indexed challengeId, bytes4 indexed selector, bytes arguments);
     event TimeoutCalled(uint256 indexed challengeId, uint256 graceEnds);
     event ChallengeLost(uint256 indexed challengeId, uint256 indexed jobId, address indexed challenger);
     event ProviderConvicted(
@@ -200,9 +101,14 @@ interface IDisputeGame {
         uint256 interval,
         address indexed challenger
     );
-    event JobVoid(uint256 indexed jobId, uint256 tape, uint256 index);
+    event JobVoid(uint256 indexed jobId);
     event ChallengeSettled(uint256 indexed challengeId, uint256 paid);
-    event RewardPaid(uint256 indexed jobId, uint256 indexed challengeId, address indexed challenger, uint256 reward);
+    event RewardPaid(
+        uint256 indexed jobId,
+        uint256 indexed challengeId,
+        address indexed challenger,
+        uint256 reward
+    );
 
     /// @notice Opens a job; the registry alone, when the provider locks its stake. The value is the provider's bond.
     function openJob(uint256 jobId, address provider, DisputeTerms calldata terms) external payable;
@@ -243,66 +149,10 @@ interface IDisputeGame {
     /// @notice Credits the reward, when the time to settle is over; anyone.
     function payReward(uint256 jobId) external;
 
-    function postStates(
-        uint256 id,
-        Position calldata p,
-        bytes32 salt,
-        bytes32[] calldata witnesses,
-        bytes32[] calldata roots
-    ) external;
-    function nameStep(uint256 id, Position calldata p, NamedStep calldata named) external;
-    function postTensors(uint256 id, Position calldata p, PostedTensors calldata posted) external;
-    function postNodes(uint256 id, Position calldata p, bytes32[] calldata nodes) external;
-    function nameChild(
-        uint256 id,
-        Position calldata p,
-        uint256 number,
-        bytes32 child,
-        bytes32[] calldata siblings
-    ) external;
-    function nameTensor(uint256 id, Position calldata p, NamedTensor calldata named) external;
-    function answerLink(uint256 id, Position calldata p, LinkAnswer calldata answer) external;
-    function postHashes(uint256 id, Position calldata p, int256 exponent, bytes32[] calldata nodes) external;
-    function postLeaf(uint256 id, Position calldata p, bytes calldata descriptor, bytes calldata leaf) external;
-    function postLeaves(
-        uint256 id,
-        Position calldata p,
-        TraceLeaf calldata before,
-        TraceLeaf calldata next
-    ) external;
-    function ruleElement(uint256 id, Position calldata p, Evidence calldata evidence) external;
-    function ruleInput(
-        uint256 id,
-        Position calldata p,
-        Evidence calldata evidence,
-        ObjectEvidence calldata object
-    ) external;
-    function askSums(uint256 id, Position calldata p, bytes calldata descriptor, uint256 out) external;
-    /// @param sums 8 bytes for each range, two's complement
-    function postSums(uint256 id, Position calldata p, bytes calldata sums) external;
-    function ruleTotal(
-        uint256 id,
-        Position calldata p,
-        Evidence calldata evidence,
-        bytes calldata sums
-    ) external;
-    function ruleSum(
-        uint256 id,
-        Position calldata p,
-        Evidence calldata evidence,
-        bytes calldata sums,
-        uint256 number
-    ) external;
-    function narrowSum(uint256 id, Position calldata p, bytes calldata sums, uint256 number) external;
-    function claimTooLarge(uint256 id, Position calldata p, bytes calldata descriptor) external;
-    function answerWitness(uint256 id, Position calldata p, Evidence calldata evidence) external;
-    function answerWitnessSums(
-        uint256 id,
-        Position calldata p,
-        bytes calldata descriptor,
-        uint256 out,
-        bytes calldata sums
-    ) external;
+    /// @notice Makes the move that is due.
+    /// @param book contract that has the move
+    /// @param move its call: selector, round, arguments
+    function play(uint256 challengeId, RuleBook book, bytes calldata move) external;
 
     /// @notice Challenges of a job that are not settled.
     function openChallenges(uint256 jobId) external view returns (uint256);
