@@ -11,6 +11,7 @@ import {
     IDescentRules,
     IElementRules,
     IInputRules,
+    IRangeRules,
     ISumRules,
     IVoidRules,
     Outcome,
@@ -30,6 +31,7 @@ contract DisputeGame is DisputeTable {
     IDescentRules public immutable descentRules;
     IElementRules public immutable elementRules;
     ISumRules public immutable sumRules;
+    IRangeRules public immutable rangeRules;
     IInputRules public immutable inputRules;
     IVoidRules public immutable voidRules;
 
@@ -38,12 +40,14 @@ contract DisputeGame is DisputeTable {
         IDescentRules descentRules_,
         IElementRules elementRules_,
         ISumRules sumRules_,
+        IRangeRules rangeRules_,
         IInputRules inputRules_,
         IVoidRules voidRules_
     ) DisputeTable(claims_) {
         descentRules = descentRules_;
         elementRules = elementRules_;
         sumRules = sumRules_;
+        rangeRules = rangeRules_;
         inputRules = inputRules_;
         voidRules = voidRules_;
     }
@@ -119,6 +123,7 @@ contract DisputeGame is DisputeTable {
         address rules = address(descentRules);
         if (book == RuleBook.Element) rules = address(elementRules);
         else if (book == RuleBook.Sum) rules = address(sumRules);
+        else if (book == RuleBook.Range) rules = address(rangeRules);
         else if (book == RuleBook.Input) rules = address(inputRules);
         (bool isRight, bytes memory result) = rules.staticcall(move);
         if (!isRight) LowLevelCall.bubbleRevert(result);

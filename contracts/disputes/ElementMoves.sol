@@ -19,7 +19,7 @@ abstract contract ElementMoves is IElementRules {
         Round calldata round,
         Evidence calldata evidence
     ) external pure returns (Outcome, Round memory) {
-        if (!_bears(round, _claimOf(round), evidence)) revert IDescentRules.NothingShown();
+        if (!_bears(round, RoundRules.claimOf(round), evidence)) revert IDescentRules.NothingShown();
         return (Outcome.ProviderConvicted, round);
     }
 
@@ -39,13 +39,6 @@ abstract contract ElementMoves is IElementRules {
         Evidence calldata evidence,
         Node memory node
     ) internal pure virtual returns (int256 accumulator, int256 exponent);
-
-    /// @dev A challenger's claim on one element: on its mantissa once the leaf is posted, before that on the exponent.
-    function _claimOf(Round calldata round) internal pure returns (uint256) {
-        if (round.stage == Stage.Element) return Claims.MANTISSA;
-        if (round.stage != Stage.Leaf) revert IDescentRules.WrongStage(round.stage);
-        return Claims.EXPONENT;
-    }
 
     /// @dev Opens the operands and holds each against the list of the step's tensors.
     /// @param from of ACCUMULATE the first micro-batch whose gradient is opened

@@ -8,13 +8,11 @@ import {
     IInputRules,
     ObjectEvidence,
     Outcome,
-    Round,
-    Stage
+    Round
 } from "./interfaces/IDisputeRules.sol";
 import {Node} from "./NodeDescriptor.sol";
 import {ObjectBytes} from "./ObjectBytes.sol";
 import {Opcodes} from "./Opcodes.sol";
-import {Claims} from "./Position.sol";
 import {RoundRules} from "./RoundRules.sol";
 import {TrainingOrder, TrainingOrders} from "./TrainingOrders.sol";
 
@@ -26,14 +24,12 @@ contract InputRules is IInputRules {
         Evidence calldata evidence,
         ObjectEvidence calldata object
     ) external pure returns (Outcome, Round memory) {
-        bool isPosted = round.stage == Stage.Element;
-        if (!isPosted && round.stage != Stage.Leaf) revert IDescentRules.WrongStage(round.stage);
+        uint256 claim = RoundRules.claimOf(round);
         Node memory node = RoundRules.nodeOf(round, evidence.descriptor);
         if (node.opcode != Opcodes.INPUT) revert IDescentRules.WrongNode(round.position.place);
         _requireObject(round, evidence, object, node);
         (int256 value, int256 exponent) = ExactInput.element(node, object.raw);
         if (node.attributes[5] > 0 && value >= node.attributes[5]) return (Outcome.Void, round);
-        uint256 claim = isPosted ? Claims.MANTISSA : Claims.EXPONENT;
         int256 mantissa = RoundRules.mantissaOf(round.position, claim, evidence, node, evidence.out);
         if (!RoundRules.isBorneOut(round.position, claim, node, mantissa, value, exponent)) {
             revert IDescentRules.NothingShown();

@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import {MerkleProofs} from "../libraries/MerkleProofs.sol";
 import {ElementVerdict, ExactFinish} from "./ExactFinish.sol";
 import {TrainingClaim} from "./interfaces/IDisputedClaims.sol";
-import {Evidence, IElementRules, Round} from "./interfaces/IDisputeRules.sol";
+import {Evidence, IDescentRules, IElementRules, Round, Stage} from "./interfaces/IDisputeRules.sol";
 import {Node, NodeDescriptor} from "./NodeDescriptor.sol";
 import {Opcodes} from "./Opcodes.sol";
 import {Claims, Position} from "./Position.sol";
@@ -26,6 +26,13 @@ library RoundRules {
     /// @notice Tensors of a step: tape 0 for each micro-batch, tape 1, tape 2.
     function tensorsOf(TrainingClaim calldata claim) internal pure returns (uint256) {
         return (claim.nodeCounts[0] << claim.logMicroBatches) + claim.nodeCounts[1] + claim.nodeCounts[2];
+    }
+
+    /// @notice A challenger's claim on one element: on its mantissa once the leaf is posted, before that on the exponent.
+    function claimOf(Round calldata round) internal pure returns (uint256) {
+        if (round.stage == Stage.Element) return Claims.MANTISSA;
+        if (round.stage != Stage.Leaf) revert IDescentRules.WrongStage(round.stage);
+        return Claims.EXPONENT;
     }
 
     /// @notice Whether an accumulator bears a claim out.

@@ -18,6 +18,7 @@ enum RuleBook {
     Descent,
     Element,
     Sum,
+    Range,
     Input
 }
 

@@ -254,8 +254,25 @@ interface IElementRules {
     ) external pure returns (Outcome, Round memory);
 }
 
-/// @title Moves that narrow the sum behind an element
+/// @title Moves that open an element of an opcode with sums, or one of its sums
 interface ISumRules is IElementRules {
+    /// @notice Shows that the sums posted first contradict what they are to bear out.
+    function ruleTotal(
+        Round calldata round,
+        Evidence calldata evidence,
+        bytes calldata sums
+    ) external pure returns (Outcome, Round memory);
+    /// @notice Shows that one of the sums is wrong.
+    function ruleSum(
+        Round calldata round,
+        Evidence calldata evidence,
+        bytes calldata sums,
+        uint256 number
+    ) external pure returns (Outcome, Round memory);
+}
+
+/// @title Moves that narrow the sum behind an element
+interface IRangeRules {
     /// @notice Thrown when sums are not as many as the ranges, do not add up, or are not those posted.
     error WrongSums();
 
@@ -275,19 +292,6 @@ interface ISumRules is IElementRules {
         bytes calldata descriptor,
         uint256 out,
         bytes calldata sums
-    ) external pure returns (Outcome, Round memory);
-    /// @notice Shows that the sums posted first contradict what they are to bear out.
-    function ruleTotal(
-        Round calldata round,
-        Evidence calldata evidence,
-        bytes calldata sums
-    ) external pure returns (Outcome, Round memory);
-    /// @notice Shows that one of the sums is wrong.
-    function ruleSum(
-        Round calldata round,
-        Evidence calldata evidence,
-        bytes calldata sums,
-        uint256 number
     ) external pure returns (Outcome, Round memory);
     function narrowSum(
         Round calldata round,
