@@ -58,7 +58,7 @@ export async function createArena() {
   };
   const publicClient = await viem.getPublicClient();
   const [deployer, provider, challenger, ...others] = await viem.getWalletClients();
-  const until = BigInt(await networkHelpers.time.latest()) + 30n * 86_400n;
+  const until = BigInt(await networkHelpers.time.latest()) + 3_650n * 86_400n;
 
   const claimOf = (story: Story) => {
     const { job } = story;
@@ -174,7 +174,14 @@ export async function createArena() {
           ? providerMove(claimed, round, tilt)
           : challengerMove(own, claimed, round, stage === "Sum" ? await postedSums(id) : undefined));
       if (move === undefined) return { steps, ending: "stuck", last: stage };
-      const hash = await play(id, round, move);
+      let hash: Hex;
+      try {
+        hash = await play(id, round, move);
+      } catch (error) {
+        // A side whose best move shows nothing has none.
+        if (!/NothingShown/.test(String(error))) throw error;
+        return { steps, ending: "stuck", last: stage };
+      }
       steps.push(await measured(move.name, hash));
       const ending = await endingOf(hash);
       if (ending !== undefined) return { steps, ending, last: stage };

@@ -402,19 +402,8 @@ export function challengerMove(own: Story, claimed: Story, round: Round, sums?: 
       return nameStep(claimed, round, number);
     }
     case "Node": {
-      const mine = own.list(step).tree;
-      const theirs = claimed.list(step).tree;
-      const down = levelsDown(level);
-      if (level > down) return child(mine, theirs);
-      const number = firstDifference(mine.below(level, index), theirs.below(level, index));
-      const base = index << down;
-      if (number !== undefined) return nameTensor(claimed, round, base + number);
-      // All tensors are right: a state is not what was stored.
-      const slot = job.program.state.findIndex(
-        (_, i) => own.stateTree(step + 1).node(0, i) !== claimed.stateTree(step + 1).node(0, i),
-      );
-      if (slot < 0) return undefined;
-      return nameTensor(claimed, round, job.placeOf(2, storeNode(job.program.tapes[2], spaces.state, slot)), true);
+      const place = wrongPlace(own, claimed, step);
+      return place === undefined ? undefined : towards(claimed, round, place);
     }
     case "Leaf": {
       const here = new Here(job, round);
@@ -451,6 +440,38 @@ export function challengerMove(own: Story, claimed: Story, round: Round, sums?: 
     default:
       throw new TypeError(`stage ${round.stage} is not the challenger's`);
   }
+}
+
+/** The first wrong tensor of a step, or the STORE whose slot is not in the state. */
+function wrongPlace(own: Story, claimed: Story, step: number): number | undefined {
+  const { job } = own;
+  const place = firstDifference(own.list(step).commitments, claimed.list(step).commitments);
+  if (place !== undefined) return place;
+  const slot = firstDifference(own.stateTree(step + 1).leaves, claimed.stateTree(step + 1).leaves);
+  return slot === undefined ? undefined : job.placeOf(2, storeNode(job.program.tapes[2], spaces.state, slot));
+}
+
+/** Names a tensor, or the way to it; as a link where it is a LOAD, or a STORE that is right by itself. */
+export function towards(claimed: Story, round: Round, place: number, isLink?: boolean): Move {
+  const level = Number(round.position.level);
+  const down = levelsDown(level);
+  if (level === down) {
+    const { tape, node } = claimed.job.places[place]!;
+    const isStore = claimed.job.program.tapes[tape][node]!.opcode === "STORE" && isCopied(claimed, round, place);
+    return nameTensor(claimed, round, place, isLink ?? (isStore ? true : undefined));
+  }
+  const { tree } = claimed.list(Number(round.position.firstStep));
+  const at = place >> (level - down);
+  const number = BigInt(at - (Number(round.position.index) << down));
+  const args = [number, tree.node(level - down, at), tree.proof(at, level - down, level)];
+  return { book: "descent", name: "nameChild", args };
+}
+
+/** Whether the tensor of a STORE is the one that it copies. */
+function isCopied(claimed: Story, round: Round, place: number): boolean {
+  const { commitments } = claimed.list(Number(round.position.firstStep));
+  const [input] = claimed.job.inputsOf(claimed.job.places[place]!);
+  return commitments[input!] === commitments[place];
 }
 
 export function sumAt(sums: Hex, i: number): bigint {

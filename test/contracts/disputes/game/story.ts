@@ -172,7 +172,7 @@ export class Story {
     this.roots.push(this.rootOf(this.states[0]!));
     for (let step = 0; step < job.order.steps; step++) {
       const isSame = honest !== undefined && lie !== undefined && step < lie.step;
-      const tensors = isSame ? honest.tensors(step) : this.#run(step, lie?.step === step ? lie : undefined);
+      const tensors = isSame ? honest.tensors(step) : this.#run(step, lie?.step === step ? lie : undefined, honest);
       this.#steps.push(tensors);
       const stored = job.program.state.map((_, slot) => {
         const store = storeNode(job.program.tapes[2], spaces.state, slot);
@@ -250,14 +250,21 @@ export class Story {
     );
   }
 
-  #run(step: number, lie: Lie | undefined): Tensor[] {
+  #run(step: number, lie: Lie | undefined, honest: Story | undefined): Tensor[] {
     const { job } = this;
     const state = this.states[step]!;
     const tensors: Tensor[] = [];
     for (const [number, place] of job.places.entries()) {
       const node = job.program.tapes[place.tape][place.node]!;
       const inputs = job.inputsOf(place).map((input) => tensors[input]!);
-      const tensor = evaluateNode(job.contextOf(step, place, state, tensors), node, inputs);
+      let tensor: Tensor;
+      try {
+        tensor = evaluateNode(job.contextOf(step, place, state, tensors), node, inputs);
+      } catch (error) {
+        // Behind some lies nothing is defined: then it goes on as if there were none.
+        if (lie === undefined || honest === undefined) throw error;
+        tensor = honest.tensors(step)[number]!;
+      }
       tensors.push(lie !== undefined && "place" in lie && lie.place === number ? lie.change(tensor) : tensor);
     }
     return tensors;

@@ -38,6 +38,10 @@ export class Tree {
     return this.#levels[this.depth]![0]!;
   }
 
+  get leaves(): readonly Hex[] {
+    return this.#levels[0]!;
+  }
+
   node(level: number, index: number): Hex {
     return this.#levels[level]![index] ?? absent(level);
   }
