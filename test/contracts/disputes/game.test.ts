@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { finishOf } from "../../../keepers/src/core/exact/ops/evaluate.ts";
 import { isProduction, matchSnapshot, tableOf } from "../snapshots.ts";
 import { createArena, type Step } from "./game/arena.ts";
-import { finishOf } from "../../../keepers/src/core/exact/ops/evaluate.ts";
 import { Here, type Move, nameStep, towards } from "./game/players.ts";
 import { cnnJob, mlpJob, otherExponent, otherMantissa } from "./game/scenes.ts";
 import { type Job, type Lie, Story } from "./game/story.ts";
@@ -107,7 +107,8 @@ describe("a lie is convicted", async () => {
       for (const slot of [0, job.program.state.length - 1]) {
         const { last } = await dispute(honest, {
           step,
-          state: (state) => state.map((values, i) => (i === slot ? values.map((v, j) => (j === 0 ? v ^ 1 : v)) : values)),
+          state: (state) =>
+            state.map((values, i) => (i === slot ? values.map((v, j) => (j === 0 ? v ^ 1 : v)) : values)),
         });
         assert.equal(last, "Link");
       }

@@ -170,15 +170,7 @@ export class Here {
   }
 
   sum(story: Story, out: number, from: number, to: number): bigint {
-    return partialSum(
-      this.context(story),
-      this.node,
-      this.inputs(story).map(readerOf),
-      out,
-      0,
-      from,
-      to,
-    );
+    return partialSum(this.context(story), this.node, this.inputs(story).map(readerOf), out, 0, from, to);
   }
 
   /** Evidence on one element: of all its products, of a range of them, or of what is not summed. */
@@ -348,8 +340,6 @@ function linkAnswer(story: Story, { job, node, step, number, descriptor }: Here)
   return answer(tree.proof(place), job.descriptor(1, store), job.descriptorProof(1, store));
 }
 
-
-
 function witnessAnswer(story: Story, here: Here): Move | undefined {
   const tensor = story.tensors(here.step)[here.number]!;
   let largest = 0;
@@ -358,7 +348,8 @@ function witnessAnswer(story: Story, here: Here): Move | undefined {
   });
   const terms = here.terms(story);
   const evidence = here.evidence(story, largest);
-  if (opensAtOnce(evidence)) return { book: terms > 0 ? "sum" : "element", name: "answerWitness", args: [evidence] };
+  if (opensAtOnce(evidence))
+    return { book: terms > 0 ? "sum" : "element", name: "answerWitness", args: [evidence] };
   const sums = rangesOf(0, terms).map(({ from, to }) => here.sum(story, largest, from, to));
   return {
     book: "range",
@@ -382,7 +373,12 @@ export function challengerMove(own: Story, claimed: Story, round: Round, sums?: 
     if (number === undefined) return undefined;
     const down = levelsDown(level);
     const at = (index << down) + number;
-    return descent("nameChild", BigInt(number), theirs.node(level - down, at), theirs.proof(at, level - down, level));
+    return descent(
+      "nameChild",
+      BigInt(number),
+      theirs.node(level - down, at),
+      theirs.proof(at, level - down, level),
+    );
   };
   switch (stages[round.stage]) {
     case "TraceName":
@@ -457,7 +453,8 @@ export function towards(claimed: Story, round: Round, place: number, isLink?: bo
   const down = levelsDown(level);
   if (level === down) {
     const { tape, node } = claimed.job.places[place]!;
-    const isStore = claimed.job.program.tapes[tape][node]!.opcode === "STORE" && isCopied(claimed, round, place);
+    const isStore =
+      claimed.job.program.tapes[tape][node]!.opcode === "STORE" && isCopied(claimed, round, place);
     return nameTensor(claimed, round, place, isLink ?? (isStore ? true : undefined));
   }
   const { tree } = claimed.list(Number(round.position.firstStep));
@@ -486,7 +483,10 @@ function firstDifference(mine: readonly Hex[], theirs: readonly Hex[]): number |
 export function nameStep(claimed: Story, { position: p }: Round, number: number): Move {
   const [step, steps] = [Number(p.firstStep), Number(p.steps)];
   const { count, width } = checkpoints(steps);
-  const roots = Array.from({ length: count }, (_, i) => claimed.roots[step + Math.min((i + 1) * width, steps)]!);
+  const roots = Array.from(
+    { length: count },
+    (_, i) => claimed.roots[step + Math.min((i + 1) * width, steps)]!,
+  );
   const tree = new Tree(roots);
   return {
     book: "descent",
@@ -528,7 +528,8 @@ export function nameTensor(claimed: Story, round: Round, place: number, isLink?:
 
 function exponentMove(own: Story, claimed: Story, round: Round, here: Here): Move {
   const mine = own.tensors(here.step)[here.number]!;
-  const isTooLarge = finishOf(here.node).kind === "requantize" && Number(round.position.exponent) > mine.exponent;
+  const isTooLarge =
+    finishOf(here.node).kind === "requantize" && Number(round.position.exponent) > mine.exponent;
   if (isTooLarge) return { book: "descent", name: "claimTooLarge", args: [here.descriptor] };
   let largest = 0;
   mine.mantissas.forEach((mantissa, i) => {

@@ -48,7 +48,12 @@ export function mlpJob(bits: 8 | 16 = 16): Job {
 
 /** Convolutions, pools, a residual connection; 3 steps in intervals of 2. */
 export function cnnJob(bits: 8 | 16 = 16): Job {
-  const program = classifier("residual-cnn", { channels: 1, height: 6, width: 6, classes: 3 }, [1, 6, 6], bits);
+  const program = classifier(
+    "residual-cnn",
+    { channels: 1, height: 6, width: 6, classes: 3 },
+    [1, 6, 6],
+    bits,
+  );
   return new Job(program, objectsOf(17, 36, 3), { microBatches: 2, steps: 3, interval: 2 });
 }
 

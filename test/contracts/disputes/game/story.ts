@@ -172,7 +172,9 @@ export class Story {
     this.roots.push(this.rootOf(this.states[0]!));
     for (let step = 0; step < job.order.steps; step++) {
       const isSame = honest !== undefined && lie !== undefined && step < lie.step;
-      const tensors = isSame ? honest.tensors(step) : this.#run(step, lie?.step === step ? lie : undefined, honest);
+      const tensors = isSame
+        ? honest.tensors(step)
+        : this.#run(step, lie?.step === step ? lie : undefined, honest);
       this.#steps.push(tensors);
       const stored = job.program.state.map((_, slot) => {
         const store = storeNode(job.program.tapes[2], spaces.state, slot);
