@@ -4,8 +4,8 @@ pragma solidity ^0.8.28;
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
 /// @title Bonds in the chain's native coin
-/// @notice Pull payments: nobody is sent anything in the middle of someone else's call. Half of every lost bond is burnt,
-/// so that losing to oneself does not pay.
+/// @notice Pull payments: nobody is sent anything in the middle of someone else's call. Half of every lost
+/// bond is burnt, so that losing to oneself does not pay.
 /// INV-1: Σ credits + Σ bonds of open challenges + Σ bonds and rewards of jobs == address(this).balance, coins forced
 /// in aside; when nothing is open, Σ credits == address(this).balance.
 abstract contract Bonds is ReentrancyGuardTransient {

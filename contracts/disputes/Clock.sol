@@ -3,8 +3,8 @@ pragma solidity ^0.8.28;
 
 /// @title The clock of one turn
 /// @notice A turn lasts its window, longer for every other challenge that its party has to answer, never more than
-/// seven days. After that anyone may call the timeout; the late party may still move for the seconds of grace, so that a
-/// sequencer that was down or censored convicts nobody. Only then the timeout stands.
+/// seven days. After that anyone may call the timeout; the late party may still move for the seconds of grace,
+/// so that a sequencer that was down or censored convicts nobody. Only then the timeout stands.
 library Clock {
     /// @notice Seconds that a turn lasts at most.
     uint256 internal constant LONGEST = 7 days;

@@ -71,7 +71,8 @@ contract DescentRules is IDescentRules {
         }
         (uint256 count, ) = _checkpointsOf(p.steps);
         bytes32[] calldata roots = posted.roots;
-        if (roots.length != count || roots[count - 1] != p.stateAfter) revert WrongStates(roots.length, count);
+        if (roots.length != count || roots[count - 1] != p.stateAfter)
+            revert WrongStates(roots.length, count);
         p.node = Narrowing.fold(roots, 0, MerkleProofs.depthOf(count));
         return _next(r, Stage.Step);
     }
@@ -295,7 +296,11 @@ contract DescentRules is IDescentRules {
         if (root != p.tensors) revert WrongWitnesses();
     }
 
-    function _requireLeaf(TrainingClaim calldata claim, uint256 index, TraceLeaf calldata opened) private pure {
+    function _requireLeaf(
+        TrainingClaim calldata claim,
+        uint256 index,
+        TraceLeaf calldata opened
+    ) private pure {
         bytes32 leaf = keccak256(abi.encode(TRACE_TAG, opened.stateRoot, opened.witnessHash));
         bytes32 hash = keccak256(abi.encodePacked(bytes1(0), leaf));
         uint256 depth = MerkleProofs.depthOf(_leavesOf(claim));
@@ -311,7 +316,7 @@ contract DescentRules is IDescentRules {
         bytes32 child,
         bytes32[] calldata siblings
     ) private pure {
-        uint256 down = Narrowing.levelsDown(q.level);
+        uint256 down = Narrowing.levelsDown(q.level, q.leaves);
         uint256 level = q.level - down;
         uint256 count = Narrowing.countBelow(q.leaves, level, q.index, down);
         Narrowing.requireChild(q.node, down, count, number, child, siblings);
@@ -320,7 +325,7 @@ contract DescentRules is IDescentRules {
 
     /// @dev Root of the tree whose upper nodes are posted first.
     function _rootOf(bytes32[] calldata nodes, Position memory q) private pure returns (bytes32) {
-        uint256 down = Narrowing.levelsDown(q.level);
+        uint256 down = Narrowing.levelsDown(q.level, q.leaves);
         uint256 expected = Narrowing.countBelow(q.leaves, q.level - down, 0, down);
         if (nodes.length != expected) revert Narrowing.WrongNodeCount(nodes.length, expected);
         return Narrowing.fold(nodes, q.level - down, down);

@@ -6,7 +6,7 @@ import {MerkleProofs} from "../libraries/MerkleProofs.sol";
 import {Clock} from "./Clock.sol";
 import {DisputeTable} from "./DisputeTable.sol";
 import {IDisputedClaims, TrainingClaim} from "./interfaces/IDisputedClaims.sol";
-import {IDisputeGame, JobStatus, RuleBook} from "./interfaces/IDisputeGame.sol";
+import {IDisputeGame, RuleBook} from "./interfaces/IDisputeGame.sol";
 import {
     IDescentRules,
     IElementRules,
@@ -91,7 +91,8 @@ contract DisputeGame is DisputeTable {
         address owner = isProviders ? job.provider : c.challenger;
         if (msg.sender != owner) revert NotYourTurn(challengeId, owner);
         if (!Clock.mayMove(block.timestamp, c.graceEnds)) revert TooLate(challengeId, c.graceEnds);
-        if (move.length < 4 + ROUND || keccak256(move[4:4 + ROUND]) != c.round) revert WrongRound(challengeId);
+        if (move.length < 4 + ROUND || keccak256(move[4:4 + ROUND]) != c.round)
+            revert WrongRound(challengeId);
         (Outcome outcome, Round memory round) = _judge(book, move);
         if (isProviders) {
             emit Posted(challengeId, bytes4(move), move[4 + ROUND:]);

@@ -104,7 +104,8 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
     /// @inheritdoc IDisputeGame
     function executeTimeout(uint256 challengeId) external nonReentrant {
         (Challenge storage c, Job storage job) = _openChallenge(challengeId);
-        if (Clock.mayMove(block.timestamp, c.graceEnds)) revert TooEarly(challengeId, uint256(c.graceEnds) + 1);
+        if (Clock.mayMove(block.timestamp, c.graceEnds))
+            revert TooEarly(challengeId, uint256(c.graceEnds) + 1);
         if (_isProviders(c.stage)) _convict(challengeId, c, job);
         else _loseChallenge(challengeId, c, job);
     }

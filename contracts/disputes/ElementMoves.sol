@@ -58,8 +58,7 @@ abstract contract ElementMoves is IElementRules {
         uint256 first = isReduction ? _storeOf(round, evidence, node) : round.position.place - node.index;
         uint256 depth = MerkleProofs.depthOf(RoundRules.tensorsOf(round.claim));
         for (uint256 i = 0; i < count; ++i) {
-            uint256 place =
-                first + (isReduction ? (from + i) * round.claim.nodeCounts[0] : node.inputs[i]);
+            uint256 place = first + (isReduction ? (from + i) * round.claim.nodeCounts[0] : node.inputs[i]);
             bytes32 commitment = TensorLeaves.commitmentOf(tensors[i].dataRoot, tensors[i].exponent);
             bytes32 root = MerkleProofs.rootOf(commitment, place, evidence.proofs[i], depth);
             if (root != round.position.tensors) revert WrongOperand(i);

@@ -15,9 +15,13 @@ library Narrowing {
     error WrongChild(uint256 index);
 
     uint256 private constant MOST_LEVELS = 7;
+    uint256 private constant MOST_LEAVES = 192;
 
     /// @notice Levels from a node `level` levels above the leaves to those that are posted next.
-    function levelsDown(uint256 level) internal pure returns (uint256) {
+    /// @dev A tree of up to 192 leaves goes in one round: that still fits a transaction, and saves two.
+    /// @param leaves of the whole tree
+    function levelsDown(uint256 level, uint256 leaves) internal pure returns (uint256) {
+        if (leaves <= MOST_LEAVES) return level;
         uint256 rounds = (level + MOST_LEVELS - 1) / MOST_LEVELS;
         return rounds == 0 ? 0 : (level + rounds - 1) / rounds;
     }
@@ -87,7 +91,7 @@ library Narrowing {
         uint256 index,
         uint256 leaves
     ) internal pure {
-        uint256 down = levelsDown(level);
+        uint256 down = levelsDown(level, leaves);
         uint256 expected = countBelow(leaves, level - down, index, down);
         if (nodes.length != expected) revert WrongNodeCount(nodes.length, expected);
         bytes32 root = fold(nodes, level - down, down);

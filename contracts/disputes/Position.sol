@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-/// @notice Where a challenge stands. The game keeps its hash alone: whoever moves hands it in, as the last event gave it.
-/// Fields that a stage does not name are zero.
+/// @notice Where a challenge stands. The game keeps its hash alone: whoever moves hands it in, as the last
+/// event gave it. Fields that a stage does not name are zero.
 struct Position {
     /// State roots before and after the steps in dispute (until a node is named).
     bytes32 stateBefore;
@@ -19,7 +19,8 @@ struct Position {
     bytes32 commitment;
     /// keccak256 of the named node's descriptor.
     bytes32 descriptor;
-    /// Node of the tree that is being narrowed, its height above the leaves, its number on that level, the tree's leaves.
+    /// Node of the tree that is being narrowed, its height above the leaves, its number on that level, the
+    /// tree's leaves.
     bytes32 node;
     uint256 level;
     uint256 index;

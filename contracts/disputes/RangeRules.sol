@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import {ExactOps} from "./ExactOps.sol";
 import {IDescentRules, IRangeRules, Outcome, Round, Stage} from "./interfaces/IDisputeRules.sol";
 import {Node, NodeDescriptor} from "./NodeDescriptor.sol";
-import {Claims, Position} from "./Position.sol";
+import {Position} from "./Position.sol";
 import {RoundRules} from "./RoundRules.sol";
 import {SumRanges} from "./SumRanges.sol";
 

@@ -16,7 +16,10 @@ library RoundRules {
     using TensorGeometry for Geometry;
 
     /// @notice The node that a round's position names.
-    function nodeOf(Round calldata round, bytes calldata descriptor) internal pure returns (Node memory node) {
+    function nodeOf(
+        Round calldata round,
+        bytes calldata descriptor
+    ) internal pure returns (Node memory node) {
         node = NodeDescriptor.decode(descriptor);
         if (keccak256(descriptor) != round.position.descriptor) {
             revert NodeDescriptor.WrongDescriptor(node.tape, node.index);
@@ -28,7 +31,8 @@ library RoundRules {
         return (claim.nodeCounts[0] << claim.logMicroBatches) + claim.nodeCounts[1] + claim.nodeCounts[2];
     }
 
-    /// @notice A challenger's claim on one element: on its mantissa once the leaf is posted, before that on the exponent.
+    /// @notice A challenger's claim on one element: on its mantissa once the leaf is posted, before that on
+    /// the exponent.
     function claimOf(Round calldata round) internal pure returns (uint256) {
         if (round.stage == Stage.Element) return Claims.MANTISSA;
         if (round.stage != Stage.Leaf) revert IDescentRules.WrongStage(round.stage);

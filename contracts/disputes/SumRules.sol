@@ -3,7 +3,14 @@ pragma solidity ^0.8.28;
 
 import {ElementMoves} from "./ElementMoves.sol";
 import {ExactOps, StepContext} from "./ExactOps.sol";
-import {Evidence, IDescentRules, IRangeRules, ISumRules, Outcome, Round} from "./interfaces/IDisputeRules.sol";
+import {
+    Evidence,
+    IDescentRules,
+    IRangeRules,
+    ISumRules,
+    Outcome,
+    Round
+} from "./interfaces/IDisputeRules.sol";
 import {Node} from "./NodeDescriptor.sol";
 import {Claims, Position} from "./Position.sol";
 import {RoundRules} from "./RoundRules.sol";

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {DisputeTerms} from "./IDisputedClaims.sol";
-import {Round, Stage, TraceLeaf} from "./IDisputeRules.sol";
+import {Round, TraceLeaf} from "./IDisputeRules.sol";
 
 /// @notice How a job stands in the game.
 enum JobStatus {
@@ -23,9 +23,9 @@ enum RuleBook {
 }
 
 /// @title The dispute over what a provider computed
-/// @notice Every interval of a trace is a claim of its own: from leaf i, the program gives leaf i + 1. A challenger plays
-/// it down to one element, which the contract computes itself. Nobody's word is taken: every value is one that a
-/// commitment of the provider opens to.
+/// @notice Every interval of a trace is a claim of its own: from leaf i, the program gives leaf i + 1. A
+/// challenger plays it down to one element, which the contract computes itself. Nobody's word is taken: every
+/// value is one that a commitment of the provider opens to.
 ///
 /// | stage due | who | moves | leads to |
 /// |---|---|---|---|
@@ -39,7 +39,8 @@ enum RuleBook {
 /// | Node | challenger | `nameChild` / `nameTensor` | TensorNodes / Hashes, Link |
 /// | Link | provider | `answerLink` | the provider wins |
 /// | Hashes | provider | `postHashes` | Leaf |
-/// | Leaf | challenger | `nameChild` / `ruleElement` / `askSums` / `claimTooLarge` | HashNodes, OpenLeaf / conviction / Sums / Witness |
+/// | Leaf | challenger | `nameChild` | HashNodes, OpenLeaf |
+/// | Leaf | challenger | `ruleElement` / `askSums` / `claimTooLarge` | conviction / Sums / Witness |
 /// | OpenLeaf | provider | `postLeaf` | Element, or conviction when no tensor has such a leaf |
 /// | Element | challenger | `ruleElement` / `ruleInput` / `askSums` | conviction / conviction, void / Sums |
 /// | Sums | provider | `postSums` | Sum |
@@ -47,8 +48,8 @@ enum RuleBook {
 /// | Witness | provider | `answerWitness` / `answerWitnessSums` | the provider wins / Sum |
 ///
 /// The moves are those of `IDisputeRules`: `play` takes the call of one of its functions, whose first argument is the
-/// round as the event `Moved` gave it. A move that shows nothing reverts; whoever has no other lets its clock run out and
-/// loses.
+/// round as the event `Moved` gave it. A move that shows nothing reverts; whoever has no other lets its clock
+/// run out and loses.
 /// INV-2: a provider whose every interval is right cannot be convicted as long as it answers in time.
 /// INV-3: after a job's conviction every challenger of it gets its bond and the refunds of its moves.
 /// INV-4: nothing that is changed elsewhere changes a job's terms once it is open.
@@ -143,8 +144,8 @@ interface IDisputeGame {
     /// @notice Ends a challenge whose timeout stands; anyone.
     function executeTimeout(uint256 challengeId) external;
 
-    /// @notice Ends a challenge of a job that is over: bond and refunds are credited, and a challenge of the convicted
-    /// interval that was opened earlier takes the place of the one that won. Anyone.
+    /// @notice Ends a challenge of a job that is over: bond and refunds are credited, and a challenge of the
+    /// convicted interval that was opened earlier takes the place of the one that won. Anyone.
     function settle(uint256 challengeId) external;
 
     /// @notice Credits the reward, when the time to settle is over; anyone.

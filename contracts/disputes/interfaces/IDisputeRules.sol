@@ -44,8 +44,8 @@ enum Stage {
     Closed
 }
 
-/// @notice All that decides a move. The game keeps the hash of its encoding alone: whoever moves hands it in, as the last
-/// event gave it.
+/// @notice All that decides a move. The game keeps the hash of its encoding alone: whoever moves hands it in,
+/// as the last event gave it.
 struct Round {
     Stage stage;
     uint256 interval;
@@ -148,8 +148,9 @@ struct ObjectEvidence {
 }
 
 /// @title Moves from an interval down to a leaf of one tensor
-/// @notice Every function of the contracts behind these interfaces is a move: it takes the round, checks what is moved,
-/// and returns the next round. A move that is not due, or shows nothing, reverts. The contracts keep nothing.
+/// @notice Every function of the contracts behind these interfaces is a move: it takes the round, checks what
+/// is moved, and returns the next round. A move that is not due, or shows nothing, reverts. The contracts keep
+/// nothing.
 interface IDescentRules {
     /// @notice Thrown when another move is due.
     error WrongStage(Stage stage);

@@ -51,7 +51,7 @@ function anything(random: Random, story: Story) {
       }
       if (choice === 1 && isSum) return { book: "range", name: "askSums", args: [here.descriptor, 0n] };
       const tree = story.dataTree(step, here.number);
-      const down = levelsDown(Number(p.level));
+      const down = levelsDown(Number(p.level), Number(p.leaves));
       const number = random.int(0, tree.below(Number(p.level), Number(p.index)).length - 1);
       const at = (Number(p.index) << down) + number;
       const level = Number(p.level) - down;

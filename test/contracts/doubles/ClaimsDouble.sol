@@ -43,12 +43,7 @@ contract ClaimsDouble is IDisputedClaims {
         return _claims[jobId];
     }
 
-    function onConvicted(
-        uint256 jobId,
-        uint256 interval,
-        uint256 challengeId,
-        address challenger
-    ) external {
+    function onConvicted(uint256 jobId, uint256 interval, uint256 challengeId, address challenger) external {
         require(msg.sender == address(game), "only the game");
         uint256 count = convictions[jobId].count + 1;
         convictions[jobId] = Conviction(interval, challengeId, challenger, count);

@@ -371,7 +371,7 @@ export function challengerMove(own: Story, claimed: Story, round: Round, sums?: 
   const child = (mine: Tree, theirs: Tree): Move | undefined => {
     const number = firstDifference(mine.below(level, index), theirs.below(level, index));
     if (number === undefined) return undefined;
-    const down = levelsDown(level);
+    const down = levelsDown(level, Number(p.leaves));
     const at = (index << down) + number;
     return descent(
       "nameChild",
@@ -450,7 +450,7 @@ function wrongPlace(own: Story, claimed: Story, step: number): number | undefine
 /** Names a tensor, or the way to it; as a link where it is a LOAD, or a STORE that is right by itself. */
 export function towards(claimed: Story, round: Round, place: number, isLink?: boolean): Move {
   const level = Number(round.position.level);
-  const down = levelsDown(level);
+  const down = levelsDown(level, Number(round.position.leaves));
   if (level === down) {
     const { tape, node } = claimed.job.places[place]!;
     const isStore =
@@ -515,7 +515,7 @@ export function nameTensor(claimed: Story, round: Round, place: number, isLink?:
     name: "nameTensor",
     args: [
       {
-        number: BigInt(place - (Number(p.index) << levelsDown(level))),
+        number: BigInt(place - (Number(p.index) << levelsDown(level, Number(p.leaves)))),
         commitment: commitments[place],
         siblings: tree.proof(place, 0, level),
         descriptor: job.descriptor(tape, node),

@@ -68,3 +68,26 @@ export function otherMantissa(tensor: Tensor): Tensor {
 export const otherExponent =
   (delta: number) =>
   (tensor: Tensor): Tensor => ({ ...tensor, exponent: tensor.exponent + delta });
+
+/** LeNet-5 on images like MNIST's, batches of 64: ten epochs of 60,000 images by default. */
+export function lenetJob(steps = 9_370, bits: 8 | 16 = 16): Job {
+  const batch = 64;
+  const program = compile({
+    model: buildModel("lenet5", { batch }),
+    bits,
+    microBatch: batch,
+    input: {
+      offset: 0,
+      encoding: "u8",
+      multiply: 1,
+      add: -128,
+      exponent: -7,
+      layout: "NCHW",
+      shape: [1, 28, 28],
+    },
+    target: { offset: 784, encoding: "u8", classes: 10 },
+    loss: "softmax-cross-entropy",
+    optimizer: { momentum: 58_982, weightDecay: 33 },
+  });
+  return new Job(program, objectsOf(128, 784, 10), { microBatches: 1, steps, interval: 32 });
+}

@@ -153,6 +153,14 @@ export type Lie = { readonly step: number } & (
   | { readonly state: (state: readonly Int32Array[]) => Int32Array[] }
 );
 
+/** One step of a run: the state before and after it, and all its tensors. */
+export type OneStep = {
+  readonly step: number;
+  readonly state: Int32Array[];
+  readonly after: Int32Array[];
+  readonly tensors: Tensor[];
+};
+
 /** What one party says was computed; after a lie it goes on honestly. */
 export class Story {
   readonly job: Job;
@@ -165,9 +173,14 @@ export class Story {
   readonly #lists = new Map<number, { tree: Tree; commitments: Hex[] }>();
   readonly #committed = new Map<string, CommittedTensor>();
 
-  constructor(job: Job, lie?: Lie, honest?: Story) {
+  constructor(job: Job, lie?: Lie, honest?: Story, only?: OneStep) {
     this.job = job;
     this.#hasher = new StateHasher(job.program);
+    if (only !== undefined) {
+      this.states = [];
+      this.#tellOne(only);
+      return;
+    }
     this.states = [initialState(job.program, job.order.seed)];
     this.roots.push(this.rootOf(this.states[0]!));
     for (let step = 0; step < job.order.steps; step++) {
@@ -184,6 +197,39 @@ export class Story {
       this.states.push(state);
       this.roots.push(this.rootOf(state));
       this.witnesses.push(toHex(commitTensor(tensors[job.witnessPlace]!, anyRange)));
+    }
+  }
+
+  /** A run of any length of which one step exists: the other states are arbitrary hashes. */
+  static ofStep(job: Job, only: OneStep): Story {
+    return new Story(job, undefined, undefined, only);
+  }
+
+  /** The same story but for one tensor of one step, on which nothing else depends. */
+  withTensor(step: number, place: number, tensor: Tensor): Story {
+    const tensors = this.tensors(step).slice();
+    tensors[place] = tensor;
+    const commitments = this.list(step).commitments.slice();
+    commitments[place] = toHex(commitTensor(tensor, anyRange));
+    const { states } = this;
+    const story = Story.ofStep(this.job, { step, state: states[step]!, after: states[step + 1]!, tensors });
+    story.#lists.set(step, { tree: new Tree(commitments), commitments });
+    return story;
+  }
+
+  #tellOne({ step, state, after, tensors }: OneStep): void {
+    const { steps } = this.job.order;
+    const made = (name: string, i: number): Hex => keccak256(toHex(`${name} ${i}`));
+    this.states[step] = state;
+    this.states[step + 1] = after;
+    this.#steps[step] = tensors;
+    for (let i = 0; i <= steps; i++) {
+      this.roots.push(i === step ? this.rootOf(state) : i === step + 1 ? this.rootOf(after) : made("root", i));
+      if (i === steps) break;
+      const isTold = i === step;
+      this.witnesses.push(
+        isTold ? toHex(commitTensor(tensors[this.job.witnessPlace]!, anyRange)) : made("witness", i),
+      );
     }
   }
 

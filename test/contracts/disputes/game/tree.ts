@@ -9,8 +9,9 @@ function absent(level: number): Hex {
   return absentRoots[level]!;
 }
 
-/** Levels between the nodes that are posted in one round: at most seven, as even as they can be. */
-export function levelsDown(level: number): number {
+/** Levels between the nodes that are posted in one round: at most seven, as even as they can be; all for few leaves. */
+export function levelsDown(level: number, leaves: number): number {
+  if (leaves <= 192) return level;
   const rounds = Math.ceil(level / 7);
   return rounds === 0 ? 0 : Math.ceil(level / rounds);
 }
@@ -48,7 +49,7 @@ export class Tree {
 
   /** Nodes that are posted below node `index` of `level`. */
   below(level: number, index: number): Hex[] {
-    const down = levelsDown(level);
+    const down = levelsDown(level, this.leaves.length);
     return this.#levels[level - down]!.slice(index << down, (index + 1) << down);
   }
 
