@@ -178,7 +178,7 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
         ++job.open;
         ++job.opened;
         job.unitsDue += uint64(Refunds.CHALLENGE);
-        emit Challenged(id, jobId, interval, msg.sender);
+        emit Challenged(id, jobId, interval, msg.sender, claim);
     }
 
     /// @dev What every move that ends nothing ends with.
@@ -194,7 +194,7 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
         c.turnSince = uint48(block.timestamp);
         c.graceEnds = 0;
         c.closedBefore = job.opened - job.open;
-        emit Moved(id, c.jobId, round);
+        emit Moved(id, c.jobId, round.stage, round.interval, round.position);
     }
 
     /// @dev The provider loses: the job has failed, whatever else is open.

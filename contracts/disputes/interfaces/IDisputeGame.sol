@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {DisputeTerms} from "./IDisputedClaims.sol";
-import {Round, TraceLeaf} from "./IDisputeRules.sol";
+import {Position} from "../Position.sol";
+import {DisputeTerms, TrainingClaim} from "./IDisputedClaims.sol";
+import {Stage, TraceLeaf} from "./IDisputeRules.sol";
 
 /// @notice How a job stands in the game.
 enum JobStatus {
@@ -48,7 +49,7 @@ enum RuleBook {
 /// | Witness | provider | `answerWitness` / `answerWitnessSums` | the provider wins / Sum |
 ///
 /// The moves are those of `IDisputeRules`: `play` takes the call of one of its functions, whose first argument is the
-/// round as the event `Moved` gave it. A move that shows nothing reverts; whoever has no other lets its clock
+/// round as the events `Challenged` and `Moved` gave it. A move that shows nothing reverts; whoever has no other lets its clock
 /// run out and loses.
 /// INV-2: a provider whose every interval is right cannot be convicted as long as it answers in time.
 /// INV-3: after a job's conviction every challenger of it gets its bond and the refunds of its moves.
@@ -89,10 +90,17 @@ interface IDisputeGame {
         uint256 indexed challengeId,
         uint256 indexed jobId,
         uint256 interval,
-        address indexed challenger
+        address indexed challenger,
+        TrainingClaim claim
     );
-    /// @notice After every move: what is due, and the round to hand in.
-    event Moved(uint256 indexed challengeId, uint256 indexed jobId, Round round);
+    /// @notice After every move: what is due. With the claim that `Challenged` gave it is the round to hand in.
+    event Moved(
+        uint256 indexed challengeId,
+        uint256 indexed jobId,
+        Stage stage,
+        uint256 interval,
+        Position position
+    );
     /// @notice What the provider posted: the selector of its move, and its arguments after the round.
     event Posted(uint256 indexed challengeId, bytes4 indexed selector, bytes arguments);
     event TimeoutCalled(uint256 indexed challengeId, uint256 graceEnds);

@@ -91,7 +91,9 @@ export async function createArena() {
   /** The round of a challenge, from the last event alone. */
   async function roundOf(id: bigint): Promise<Round> {
     const logs = await game.getEvents.Moved({ challengeId: id }, { fromBlock: 0n });
-    return logs.at(-1)!.args.round as unknown as Round;
+    const [opened] = await game.getEvents.Challenged({ challengeId: id }, { fromBlock: 0n });
+    const { stage, interval, position } = logs.at(-1)!.args;
+    return { stage, interval, position, claim: opened!.args.claim } as unknown as Round;
   }
 
   /** What the provider posted last, as a cold start finds it. */
