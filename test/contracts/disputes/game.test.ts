@@ -39,7 +39,7 @@ async function dispute(
   if (played.ending === "stuck") steps.push(...(await arena.timeOut(opened.id)));
   const [, , , count] = await arena.claims.read.convictions([id]);
   const story = steps.map(({ name }) => name).join(", ");
-  assert.equal(count, 1n, `${story} ended ${played.ending} at ${played.last}`);
+  assert.equal(count, 1, `${story} ended ${played.ending} at ${played.last}`);
   return { steps, last: played.last };
 }
 

@@ -14,7 +14,7 @@ import {
   towards,
 } from "./game/players.ts";
 import { mlpJob, otherMantissa } from "./game/scenes.ts";
-import { Story } from "./game/story.ts";
+import { leafOf, Story } from "./game/story.ts";
 import { levelsDown } from "./game/tree.ts";
 
 const job = mlpJob();
@@ -152,7 +152,7 @@ describe("the clock of a dispute", async () => {
       const { stage } = await arena.roundOf(opened.id);
       await arena.timeOut(opened.id);
       const [, , , count] = await arena.claims.read.convictions([id]);
-      assert.equal(count, silentAfter % 2 === 0 ? 1n : 0n, `stage ${stage}`);
+      assert.equal(count, silentAfter % 2 === 0 ? 1 : 0, `stage ${stage}`);
       await assert.rejects(game.write.callTimeout([opened.id]), /NotOpen/);
       await assert.rejects(game.write.executeTimeout([opened.id]), /NotOpen/);
     }
@@ -178,7 +178,7 @@ describe("the clock of a dispute", async () => {
         await assert.rejects(move, /TooLate/);
         await game.write.executeTimeout([opened.id]);
         const [, , , count] = await arena.claims.read.convictions([id]);
-        assert.equal(count, 1n);
+        assert.equal(count, 1);
       } else {
         await move;
         await assert.rejects(game.write.executeTimeout([opened.id]), /TooEarly/);
@@ -366,7 +366,36 @@ describe("moves", async () => {
     );
     await arena.timeOut(challenge);
     const [interval, , , count] = await arena.claims.read.convictions([id]);
-    assert.deepEqual([interval, count], [1n, 1n]);
+    assert.deepEqual([interval, count], [1, 1]);
+  });
+
+  it("end a job whose program is void, and nobody loses", async () => {
+    const id = ++jobs;
+    const descriptor = "0x1234";
+    const claim = {
+      ...arena.claimOf(honest),
+      programRoot: leafOf(descriptor),
+      nodeCounts: [1n, 0n, 0n] as const,
+    };
+    await arena.claims.write.open([id, claim, terms], { value: providerBond });
+    const opened = await arena.challenge(honest, 0, id);
+    await game.write.showVoid([id, 0n, 0n, descriptor, []]);
+    assert.equal(await arena.claims.read.voids([id]), 1n);
+    await game.write.settle([opened.id]);
+    const { provider, challenger } = arena.accounts;
+    assert.ok((await game.read.creditOf([provider.account.address])) >= providerBond);
+    assert.ok((await game.read.creditOf([challenger.account.address])) >= terms.challengerBond);
+    await assert.rejects(game.write.showVoid([id, 0n, 0n, descriptor, []]), /WrongStatus/);
+    await assert.rejects(arena.challenge(honest, 0, id), /WrongStatus/);
+  });
+
+  it("leave a program alone that is not void", async () => {
+    const id = ++jobs;
+    await arena.open(honest, id);
+    const args = [id, 0n, 5n, job.descriptor(0, 5), job.descriptorProof(0, 5)] as const;
+    await assert.rejects(game.write.showVoid(args), /NothingVoid/);
+    const other = [id, 0n, 6n, job.descriptor(0, 5), job.descriptorProof(0, 5)] as const;
+    await assert.rejects(game.write.showVoid(other), /WrongDescriptor|reverted/);
   });
 
   it("refuse a witness that h does not bind", async () => {

@@ -11,10 +11,10 @@ import {IDisputeGame} from "../../../contracts/disputes/interfaces/IDisputeGame.
 /// @notice A registry of jobs that says what it is told, and notes what the game tells it.
 contract ClaimsDouble is IDisputedClaims {
     struct Conviction {
-        uint256 interval;
-        uint256 challengeId;
+        uint32 interval;
+        uint32 challengeId;
         address challenger;
-        uint256 count;
+        uint32 count;
     }
 
     IDisputeGame public game;
@@ -45,8 +45,8 @@ contract ClaimsDouble is IDisputedClaims {
 
     function onConvicted(uint256 jobId, uint256 interval, uint256 challengeId, address challenger) external {
         require(msg.sender == address(game), "only the game");
-        uint256 count = convictions[jobId].count + 1;
-        convictions[jobId] = Conviction(interval, challengeId, challenger, count);
+        uint32 count = convictions[jobId].count + 1;
+        convictions[jobId] = Conviction(uint32(interval), uint32(challengeId), challenger, count);
     }
 
     function onVoid(uint256 jobId) external {

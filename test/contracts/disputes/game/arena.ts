@@ -1,6 +1,16 @@
 /** A chain with the game on it, and both sides of a dispute played to its end. */
 import { network } from "hardhat";
-import { type Abi, decodeFunctionData, type Hex, keccak256, parseEther, parseEventLogs, toHex } from "viem";
+import {
+  type Abi,
+  decodeFunctionData,
+  getContract,
+  type Hex,
+  keccak256,
+  parseEther,
+  parseEventLogs,
+  toHex,
+} from "viem";
+import { claimsAbi } from "./claims-abi.ts";
 import {
   type Abis,
   books,
@@ -32,7 +42,14 @@ export type Played = { readonly id: bigint; readonly steps: readonly Step[]; rea
 
 export async function createArena() {
   const { viem, networkHelpers } = await network.create();
-  const claims = await viem.deployContract("ClaimsDouble");
+  const publicClient = await viem.getPublicClient();
+  const [deployer, provider, challenger, ...others] = await viem.getWalletClients();
+  const double = await viem.deployContract("ClaimsDouble");
+  const claims = getContract({
+    address: double.address,
+    abi: claimsAbi,
+    client: { public: publicClient, wallet: deployer! },
+  });
   const descent = await viem.deployContract("DescentRules");
   const element = await viem.deployContract("ElementRules");
   const sum = await viem.deployContract("SumRules");
@@ -56,8 +73,6 @@ export async function createArena() {
     range: range.abi as Abi,
     input: input.abi as Abi,
   };
-  const publicClient = await viem.getPublicClient();
-  const [deployer, provider, challenger, ...others] = await viem.getWalletClients();
   const until = BigInt(await networkHelpers.time.latest()) + 3_650n * 86_400n;
 
   const claimOf = (story: Story) => {

@@ -168,6 +168,7 @@ export class Story {
   readonly states: Int32Array[][];
   readonly roots: Hex[] = [];
   readonly witnesses: Hex[] = [];
+  #trace: Tree | undefined;
   readonly #hasher: StateHasher;
   readonly #steps: Tensor[][] = [];
   readonly #lists = new Map<number, { tree: Tree; commitments: Hex[] }>();
@@ -219,12 +220,14 @@ export class Story {
 
   #tellOne({ step, state, after, tensors }: OneStep): void {
     const { steps } = this.job.order;
-    const made = (name: string, i: number): Hex => keccak256(toHex(`${name} ${i}`));
+    const made = (name: string, i: number): Hex => toHex(`${name} ${i}`, { size: 32 });
     this.states[step] = state;
     this.states[step + 1] = after;
     this.#steps[step] = tensors;
     for (let i = 0; i <= steps; i++) {
-      this.roots.push(i === step ? this.rootOf(state) : i === step + 1 ? this.rootOf(after) : made("root", i));
+      this.roots.push(
+        i === step ? this.rootOf(state) : i === step + 1 ? this.rootOf(after) : made("root", i),
+      );
       if (i === steps) break;
       const isTold = i === step;
       this.witnesses.push(
@@ -291,11 +294,12 @@ export class Story {
   }
 
   trace(): Tree {
-    return new Tree(
+    this.#trace ??= new Tree(
       Array.from({ length: this.job.intervals + 1 }, (_, leaf) =>
         leafOf(toHex(traceLeaf(hexToBytes(this.traceRootAt(leaf)), hexToBytes(this.h(leaf))))),
       ),
     );
+    return this.#trace;
   }
 
   #run(step: number, lie: Lie | undefined, honest: Story | undefined): Tensor[] {
