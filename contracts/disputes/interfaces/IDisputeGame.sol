@@ -49,7 +49,8 @@ enum RuleBook {
 /// | Witness | provider | `answerWitness` / `answerWitnessSums` | the provider wins / Sum |
 ///
 /// The moves are those of `IDisputeRules`: `play` takes the call of one of its functions, whose first argument is the
-/// round as the events `Challenged` and `Moved` gave it. A move that shows nothing reverts; whoever has no other lets its clock
+/// round as the events `Challenged` and `Moved` gave it. A move that shows nothing reverts; whoever has no
+/// other lets its clock
 /// run out and loses.
 /// INV-2: a provider whose every interval is right cannot be convicted as long as it answers in time.
 /// INV-3: after a job's conviction every challenger of it gets its bond and the refunds of its moves.

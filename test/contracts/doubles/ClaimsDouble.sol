@@ -17,6 +17,8 @@ contract ClaimsDouble is IDisputedClaims {
         uint32 count;
     }
 
+    error NotTheGame(address caller);
+
     IDisputeGame public game;
     mapping(uint256 jobId => TrainingClaim) private _claims;
     mapping(uint256 jobId => Conviction) public convictions;
@@ -44,13 +46,13 @@ contract ClaimsDouble is IDisputedClaims {
     }
 
     function onConvicted(uint256 jobId, uint256 interval, uint256 challengeId, address challenger) external {
-        require(msg.sender == address(game), "only the game");
+        if (msg.sender != address(game)) revert NotTheGame(msg.sender);
         uint32 count = convictions[jobId].count + 1;
         convictions[jobId] = Conviction(uint32(interval), uint32(challengeId), challenger, count);
     }
 
     function onVoid(uint256 jobId) external {
-        require(msg.sender == address(game), "only the game");
+        if (msg.sender != address(game)) revert NotTheGame(msg.sender);
         ++voids[jobId];
     }
 }
