@@ -134,9 +134,34 @@ library ExactOps {
         uint256 opcode = node.opcode;
         if (opcode < Opcodes.LOAD || opcode > Opcodes.SGD_WEIGHT) revert NoOperation(opcode);
         if (products(node, context.logMicroBatches) == 0) {
-            if (opcode >= Opcodes.EXP) return _lossOrUpdate(node, tensors, out, context.learningRate);
-            return ExactElementwise.element(node, tensors, out);
+            return plain(node, tensors, out, context.learningRate);
         }
+        return fromSums(node, tensors, out, sums, context);
+    }
+
+    /// @notice The accumulator of an element of an opcode without sums, and its exponent.
+    function plain(
+        Node memory node,
+        Tensor[] memory tensors,
+        uint256 out,
+        uint256 learningRate
+    ) internal pure returns (int256, int256) {
+        _requireElement(node, out);
+        if (node.opcode >= Opcodes.EXP) return _lossOrUpdate(node, tensors, out, learningRate);
+        return ExactElementwise.element(node, tensors, out);
+    }
+
+    /// @notice The accumulator of an element of an opcode with sums, and its exponent.
+    /// @param sums one for each candidate, over all products
+    function fromSums(
+        Node memory node,
+        Tensor[] memory tensors,
+        uint256 out,
+        int256[] memory sums,
+        StepContext memory context
+    ) internal pure returns (int256 accumulator, int256 exponent) {
+        _requireElement(node, out);
+        uint256 opcode = node.opcode;
         if (sums.length != candidates(node)) revert WrongSumCount(sums.length, candidates(node));
         accumulator = sums[0];
         if (opcode == Opcodes.ACCUMULATE) {

@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {MerkleProofs} from "../libraries/MerkleProofs.sol";
+import {ExactFinish} from "./ExactFinish.sol";
+import {TrainingClaim} from "./interfaces/IDisputedClaims.sol";
+import {
+    IDescentRules,
+    LinkAnswer,
+    NamedStep,
+    NamedTensor,
+    Outcome,
+    PostedStates,
+    PostedTensors,
+    Round,
+    Stage,
+    TraceLeaf
+} from "./interfaces/IDisputeRules.sol";
+import {Narrowing} from "./Narrowing.sol";
+import {Node, NodeDescriptor} from "./NodeDescriptor.sol";
+import {Opcodes} from "./Opcodes.sol";
+import {Claims, Position} from "./Position.sol";
+import {RoundRules} from "./RoundRules.sol";
+import {TensorLeaves} from "./TensorLeaves.sol";
+import {Geometry, TensorGeometry} from "./TensorGeometry.sol";
+
+/// @title Moves from an interval down to a leaf of one tensor
+contract DescentRules is IDescentRules {
+    using TensorGeometry for Geometry;
+
+    bytes32 private constant TRACE_TAG = keccak256("assay/trace/v1");
+    /// @dev State roots that are posted at once.
+    uint256 private constant STATES = 32;
+
+    /// @inheritdoc IDescentRules
+    function openLeaves(
+        Round calldata round,
+        TraceLeaf calldata before,
+        TraceLeaf calldata next
+    ) external pure returns (Outcome, Round memory r) {
+        r = _begin(round, Stage.TraceLeaves);
+        uint256 interval = round.position.index - 1;
+        TrainingClaim calldata claim = round.claim;
+        if (interval + 1 >= _leavesOf(claim)) revert WrongTraceLeaf(interval + 1);
+        _requireLeaf(claim, interval, before);
+        _requireLeaf(claim, interval + 1, next);
+        delete r.position;
+        Position memory p = r.position;
+        (p.stateBefore, p.stateAfter, p.witnesses) = (before.stateRoot, next.stateRoot, next.witnessHash);
+        p.firstStep = interval * claim.interval;
+        p.steps = _stepsOf(claim, interval);
+        r.interval = interval;
+        return _next(r, Stage.States);
+    }
+
+    /// @inheritdoc IDescentRules
+    function postStates(
+        Round calldata round,
+        PostedStates calldata posted
+    ) external pure returns (Outcome, Round memory r) {
+        r = _begin(round, Stage.States);
+        Position memory p = r.position;
+        bytes32[] calldata witnesses = posted.witnesses;
+        if (p.steps == _stepsOf(round.claim, round.interval)) {
+            bool isWhole = witnesses.length == p.steps;
+            bytes32 h = keccak256(abi.encodePacked(posted.salt, witnesses));
+            if (!isWhole || h != p.witnesses) revert WrongWitnesses();
+            p.witnesses = Narrowing.fold(witnesses, 0, MerkleProofs.depthOf(p.steps));
+        } else if (witnesses.length != 0) {
+            revert WrongWitnesses();
+        }
+        (uint256 count, ) = _checkpointsOf(p.steps);
+        bytes32[] calldata roots = posted.roots;
+        if (roots.length != count || roots[count - 1] != p.stateAfter)
+            revert WrongStates(roots.length, count);
+        p.node = Narrowing.fold(roots, 0, MerkleProofs.depthOf(count));
+        return _next(r, Stage.Step);
+    }
+
+    /// @inheritdoc IDescentRules
+    function nameStep(
+        Round calldata round,
+        NamedStep calldata named
+    ) external pure returns (Outcome, Round memory r) {
+        r = _begin(round, Stage.Step);
+        Position memory p = r.position;
+        uint256 number = named.number;
+        (uint256 count, uint256 width) = _checkpointsOf(p.steps);
+        uint256 depth = MerkleProofs.depthOf(count);
+        Narrowing.requireChild(p.node, depth, count, number, named.next, named.nextSiblings);
+        if (number == 0) {
+            if (named.before != p.stateBefore) revert WrongStep(number);
+        } else {
+            Narrowing.requireChild(p.node, depth, count, number - 1, named.before, named.beforeSiblings);
+        }
+        (p.stateBefore, p.stateAfter, p.node) = (named.before, named.next, bytes32(0));
+        p.firstStep += number * width;
+        uint256 rest = p.steps - number * width;
+        p.steps = rest < width ? rest : width;
+        return _next(r, p.steps == 1 ? Stage.Tensors : Stage.States);
+    }
+
+    /// @inheritdoc IDescentRules
+    function postTensors(
+        Round calldata round,
+        PostedTensors calldata posted
+    ) external pure returns (Outcome, Round memory r) {
+        r = _begin(round, Stage.Tensors);
+        Position memory p = r.position;
+        p.leaves = RoundRules.tensorsOf(round.claim);
+        p.level = MerkleProofs.depthOf(p.leaves);
+        p.tensors = _rootOf(posted.nodes, p);
+        p.node = p.tensors;
+        _requireWitness(round, p, posted);
+        p.witnesses = bytes32(0);
+        return _next(r, Stage.Node);
+    }
+
+    /// @inheritdoc IDescentRules
+    function postNodes(
+        Round calldata round,
+        bytes32[] calldata nodes
+    ) external pure returns (Outcome, Round memory r) {
+        r = round;
+        Position memory p = r.position;
+        Narrowing.requireBelow(nodes, p.node, p.level, p.index, p.leaves);
+        if (r.stage == Stage.TensorNodes) return _next(r, Stage.Node);
+        if (r.stage == Stage.HashNodes) return _next(r, Stage.Leaf);
+        if (r.stage == Stage.TraceNodes) return _next(r, Stage.TraceName);
+        revert WrongStage(r.stage);
+    }
+
+    /// @inheritdoc IDescentRules
+    function nameChild(
+        Round calldata round,
+        uint256 number,
+        bytes32 child,
+        bytes32[] calldata siblings
+    ) external pure returns (Outcome, Round memory r) {
+        r = round;
+        Position memory p = r.position;
+        _descend(p, number, child, siblings);
+        if (r.stage == Stage.Leaf) return _next(r, p.level == 0 ? Stage.OpenLeaf : Stage.HashNodes);
+        if (r.stage == Stage.Node) {
+            if (p.level == 0) revert WrongNode(p.index);
+            return _next(r, Stage.TensorNodes);
+        }
+        if (r.stage != Stage.TraceName) revert WrongStage(r.stage);
+        // The first leaf is the order's.
+        if (p.level == 0 && p.index == 0) revert WrongTraceLeaf(0);
+        return _next(r, p.level == 0 ? Stage.TraceLeaves : Stage.TraceNodes);
+    }
+
+    /// @inheritdoc IDescentRules
+    function nameTensor(
+        Round calldata round,
+        NamedTensor calldata named
+    ) external pure returns (Outcome, Round memory r) {
+        r = _begin(round, Stage.Node);
+        Position memory p = r.position;
+        _descend(p, named.number, named.commitment, named.siblings);
+        uint256 place = p.index;
+        if (p.level != 0) revert WrongNode(place);
+        Node memory node = NodeDescriptor.verify(
+            named.descriptor,
+            named.descriptorSiblings,
+            round.claim.programRoot,
+            round.claim.nodeCounts
+        );
+        _requirePlace(round.claim, node, place);
+        (p.place, p.commitment, p.descriptor) = (place, named.commitment, keccak256(named.descriptor));
+        (p.node, p.index, p.leaves) = (bytes32(0), 0, TensorGeometry.geometryOf(node.output).leaves);
+        bool isLoad = node.opcode == Opcodes.LOAD;
+        if (named.isLink) {
+            if (!isLoad && (node.opcode != Opcodes.STORE || node.tape != 2)) revert WrongNode(place);
+            return _next(r, Stage.Link);
+        }
+        // What a LOAD yields is no element's business.
+        if (isLoad) revert WrongNode(place);
+        (p.stateBefore, p.stateAfter) = (bytes32(0), bytes32(0));
+        return _next(r, Stage.Hashes);
+    }
+
+    /// @inheritdoc IDescentRules
+    function answerLink(
+        Round calldata round,
+        LinkAnswer calldata answer
+    ) external pure returns (Outcome, Round memory r) {
+        r = _begin(round, Stage.Link);
+        _requireLink(round, answer);
+        return (Outcome.ChallengeLost, r);
+    }
+
+    /// @inheritdoc IDescentRules
+    function postHashes(
+        Round calldata round,
+        int256 exponent,
+        bytes32[] calldata nodes
+    ) external pure returns (Outcome, Round memory r) {
+        r = _begin(round, Stage.Hashes);
+        Position memory p = r.position;
+        p.level = MerkleProofs.depthOf(p.leaves);
+        p.node = _rootOf(nodes, p);
+        p.exponent = exponent;
+        bool isExponent = exponent == int256(int32(exponent));
+        if (!isExponent || TensorLeaves.commitmentOf(p.node, exponent) != p.commitment) revert WrongTensor();
+        return _next(r, Stage.Leaf);
+    }
+
+    /// @inheritdoc IDescentRules
+    function postLeaf(
+        Round calldata round,
+        bytes calldata descriptor,
+        bytes calldata leaf
+    ) external pure returns (Outcome, Round memory r) {
+        r = _begin(round, Stage.OpenLeaf);
+        Node memory node = RoundRules.nodeOf(round, descriptor);
+        if (MerkleProofs.leafOf(leaf) != round.position.node) revert WrongPostedLeaf();
+        Geometry memory g = TensorGeometry.geometryOf(node.output);
+        uint256 start = g.startOf(round.position.index);
+        bool isCanonical =
+            leaf.length == g.startOf(round.position.index + 1) - start &&
+                TensorLeaves.isCanonical(g, node.output.dtype, ExactFinish.lowestOf(node), start, leaf);
+        if (!isCanonical) return (Outcome.ProviderConvicted, r);
+        return _next(r, Stage.Element);
+    }
+
+    /// @inheritdoc IDescentRules
+    function claimTooLarge(
+        Round calldata round,
+        bytes calldata descriptor
+    ) external pure returns (Outcome, Round memory r) {
+        r = _begin(round, Stage.Leaf);
+        (ExactFinish.Kind kind, ) = ExactFinish.kindOf(RoundRules.nodeOf(round, descriptor));
+        // Other exponents are right or wrong by any element.
+        if (kind != ExactFinish.Kind.Requantized) revert NothingShown();
+        r.position.claim = Claims.WITNESS;
+        return _next(r, Stage.Witness);
+    }
+
+    function _begin(Round calldata round, Stage stage) private pure returns (Round memory) {
+        if (round.stage != stage) revert WrongStage(round.stage);
+        return round;
+    }
+
+    function _next(Round memory round, Stage stage) private pure returns (Outcome, Round memory) {
+        round.stage = stage;
+        return (Outcome.Continued, round);
+    }
+
+    /// @dev The tensor of the position is what its slot holds.
+    function _requireLink(Round calldata round, LinkAnswer calldata answer) private pure {
+        Position calldata p = round.position;
+        TrainingClaim calldata claim = round.claim;
+        Node memory node = RoundRules.nodeOf(round, answer.descriptor);
+        bytes32 root;
+        if (node.attributes[0] == 0) {
+            bytes32 leaf = keccak256(abi.encodePacked(bytes1(0), p.commitment));
+            uint256 depth = MerkleProofs.depthOf(claim.slots);
+            root = MerkleProofs.rootOf(leaf, uint256(node.attributes[1]), answer.siblings, depth);
+            if (root != (node.opcode == Opcodes.LOAD ? p.stateBefore : p.stateAfter)) revert NothingShown();
+        } else {
+            // A gradient of the step: what tape 1 stored.
+            Node memory from = NodeDescriptor.verify(
+                answer.store,
+                answer.storeSiblings,
+                claim.programRoot,
+                claim.nodeCounts
+            );
+            bool isStore =
+                from.tape == 1 &&
+                    from.opcode == Opcodes.STORE &&
+                    from.attributes[0] == node.attributes[0] &&
+                    from.attributes[1] == node.attributes[1];
+            if (!isStore) revert NothingShown();
+            uint256 place = (claim.nodeCounts[0] << claim.logMicroBatches) + from.index;
+            uint256 depth = MerkleProofs.depthOf(RoundRules.tensorsOf(claim));
+            root = MerkleProofs.rootOf(p.commitment, place, answer.siblings, depth);
+            if (root != p.tensors) revert NothingShown();
+        }
+    }
+
+    /// @dev The witness of the step is the one that h binds, and stands where the tape marks it.
+    function _requireWitness(
+        Round calldata round,
+        Position memory p,
+        PostedTensors calldata posted
+    ) private pure {
+        TrainingClaim calldata claim = round.claim;
+        uint256 index = p.firstStep - round.interval * claim.interval;
+        uint256 depth = MerkleProofs.depthOf(_stepsOf(claim, round.interval));
+        bytes32 root = MerkleProofs.rootOf(posted.witness, index, posted.witnessSiblings, depth);
+        if (root != p.witnesses) revert WrongWitnesses();
+        index = ((1 << claim.logMicroBatches) - 1) * claim.nodeCounts[0] + claim.witnessNode;
+        root = MerkleProofs.rootOf(posted.witness, index, posted.listSiblings, p.level);
+        if (root != p.tensors) revert WrongWitnesses();
+    }
+
+    function _requireLeaf(
+        TrainingClaim calldata claim,
+        uint256 index,
+        TraceLeaf calldata opened
+    ) private pure {
+        bytes32 leaf = keccak256(abi.encode(TRACE_TAG, opened.stateRoot, opened.witnessHash));
+        bytes32 hash = keccak256(abi.encodePacked(bytes1(0), leaf));
+        uint256 depth = MerkleProofs.depthOf(_leavesOf(claim));
+        if (MerkleProofs.rootOf(hash, index, opened.siblings, depth) != claim.traceRoot) {
+            revert WrongTraceLeaf(index);
+        }
+    }
+
+    /// @dev One round down from the position's node.
+    function _descend(
+        Position memory q,
+        uint256 number,
+        bytes32 child,
+        bytes32[] calldata siblings
+    ) private pure {
+        uint256 down = Narrowing.levelsDown(q.level, q.leaves);
+        uint256 level = q.level - down;
+        uint256 count = Narrowing.countBelow(q.leaves, level, q.index, down);
+        Narrowing.requireChild(q.node, down, count, number, child, siblings);
+        (q.node, q.level, q.index) = (child, level, (q.index << down) + number);
+    }
+
+    /// @dev Root of the tree whose upper nodes are posted first.
+    function _rootOf(bytes32[] calldata nodes, Position memory q) private pure returns (bytes32) {
+        uint256 down = Narrowing.levelsDown(q.level, q.leaves);
+        uint256 expected = Narrowing.countBelow(q.leaves, q.level - down, 0, down);
+        if (nodes.length != expected) revert Narrowing.WrongNodeCount(nodes.length, expected);
+        return Narrowing.fold(nodes, q.level - down, down);
+    }
+
+    /// @dev The list of a step: tape 0 for each micro-batch, tape 1, tape 2.
+    function _requirePlace(TrainingClaim calldata claim, Node memory node, uint256 place) private pure {
+        uint256 first = claim.nodeCounts[0] << claim.logMicroBatches;
+        bool isThere;
+        if (place < first) {
+            isThere = node.tape == 0 && place % claim.nodeCounts[0] == node.index;
+        } else if (place < first + claim.nodeCounts[1]) {
+            isThere = node.tape == 1 && place - first == node.index;
+        } else {
+            isThere = node.tape == 2 && place - first - claim.nodeCounts[1] == node.index;
+        }
+        if (!isThere) revert WrongNode(place);
+    }
+
+    function _leavesOf(TrainingClaim calldata claim) private pure returns (uint256) {
+        return (claim.steps + claim.interval - 1) / claim.interval + 1;
+    }
+
+    function _stepsOf(TrainingClaim calldata claim, uint256 interval) private pure returns (uint256) {
+        uint256 rest = claim.steps - interval * claim.interval;
+        return rest < claim.interval ? rest : claim.interval;
+    }
+
+    /// @dev How many state roots stand for so many steps, and how many steps apart.
+    function _checkpointsOf(uint256 steps) private pure returns (uint256 count, uint256 width) {
+        width = (steps + STATES - 1) / STATES;
+        count = (steps + width - 1) / width;
+    }
+}

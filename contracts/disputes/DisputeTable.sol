@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {Bonds} from "./Bonds.sol";
+import {Clock} from "./Clock.sol";
+import {IDisputedClaims, DisputeTerms, TrainingClaim} from "./interfaces/IDisputedClaims.sol";
+import {IDisputeGame, JobStatus} from "./interfaces/IDisputeGame.sol";
+import {Round, Stage} from "./interfaces/IDisputeRules.sol";
+import {Refunds} from "./Refunds.sol";
+
+/// @title Jobs, challenges, turns and money of the dispute game
+/// @notice Everything but the moves themselves.
+abstract contract DisputeTable is IDisputeGame, Bonds {
+    struct Job {
+        address provider;
+        JobStatus status;
+        /// After a conviction: last second in which earlier challenges may take the winner's place.
+        uint48 rewardAfter;
+        DisputeTerms terms;
+        /// The provider's, after a conviction the reward.
+        uint96 bond;
+        /// Gas units of all moves that open challenges made.
+        uint64 unitsDue;
+        /// Challenges that are open, and that ever were.
+        uint32 open;
+        uint32 opened;
+        uint32 convictedInterval;
+        /// Wei that a unit is refunded with after a conviction.
+        uint64 paidPrice;
+        /// The earliest challenge of the convicted interval that is known.
+        uint96 winner;
+    }
+
+    struct Challenge {
+        address challenger;
+        uint64 jobId;
+        uint32 interval;
+        uint48 turnSince;
+        /// Last second of the grace, 0 as long as no timeout was called.
+        uint48 graceEnds;
+        /// Challenges of the job that were closed when the turn began.
+        uint32 closedBefore;
+        /// Gas units of the challenger's moves.
+        uint64 units;
+        Stage stage;
+        /// keccak256 of the encoded round.
+        bytes32 round;
+    }
+
+    /// @dev Interval of a challenge that has none yet.
+    uint32 internal constant NO_INTERVAL = type(uint32).max;
+
+    IDisputedClaims public immutable claims;
+    /// @notice Number of challenges so far; they count from 1.
+    uint256 public challengeCount;
+    mapping(uint256 jobId => Job) public jobs;
+    mapping(uint256 challengeId => Challenge) public challenges;
+    mapping(bytes32 key => bool) private _isChallenged;
+
+    constructor(IDisputedClaims claims_) {
+        claims = claims_;
+    }
+
+    /// @inheritdoc IDisputeGame
+    function openJob(uint256 jobId, address provider, DisputeTerms calldata terms) external payable {
+        _requireClaims();
+        Job storage job = jobs[jobId];
+        if (job.status != JobStatus.Unknown) revert WrongStatus(jobId, job.status);
+        bool isTimed = terms.window >= Clock.SHORTEST && terms.window <= Clock.LONGEST;
+        bool isGraced = terms.grace >= Clock.SHORTEST && terms.grace <= Clock.LONGEST;
+        // Half of either bond refunds the other side's moves.
+        bool isCovered =
+            terms.challengerBond >= 2 * Refunds.MOST_PROVIDER * terms.refundPrice &&
+                msg.value >= 2 * Refunds.MOST_CHALLENGER * terms.refundPrice;
+        bool isAmount = msg.value <= type(uint96).max && jobId <= type(uint64).max;
+        if (!isTimed || !isGraced || !isCovered || !isAmount || provider == address(0)) revert WrongTerms();
+        job.provider = provider;
+        job.status = JobStatus.Open;
+        job.terms = terms;
+        job.bond = uint96(msg.value);
+        emit JobOpened(jobId, provider, msg.value, terms);
+    }
+
+    /// @inheritdoc IDisputeGame
+    function releaseJob(uint256 jobId) external {
+        _requireClaims();
+        Job storage job = _openJob(jobId);
+        if (job.open != 0) revert StillOpen(jobId, job.open);
+        job.status = JobStatus.Released;
+        _returnBond(job);
+        emit JobReleased(jobId);
+    }
+
+    /// @inheritdoc IDisputeGame
+    function callTimeout(uint256 challengeId) external {
+        (Challenge storage c, Job storage job) = _openChallenge(challengeId);
+        if (c.graceEnds != 0) revert TimeoutAlreadyCalled(challengeId);
+        uint256 deadline = _deadlineOf(c, job);
+        if (!Clock.isLate(block.timestamp, deadline)) revert TooEarly(challengeId, deadline + 1);
+        c.graceEnds = uint48(block.timestamp + job.terms.grace);
+        emit TimeoutCalled(challengeId, c.graceEnds);
+    }
+
+    /// @inheritdoc IDisputeGame
+    function executeTimeout(uint256 challengeId) external nonReentrant {
+        (Challenge storage c, Job storage job) = _openChallenge(challengeId);
+        if (Clock.mayMove(block.timestamp, c.graceEnds))
+            revert TooEarly(challengeId, uint256(c.graceEnds) + 1);
+        if (_isProviders(c.stage)) _convict(challengeId, c, job);
+        else _loseChallenge(challengeId, c, job);
+    }
+
+    /// @inheritdoc IDisputeGame
+    function settle(uint256 challengeId) external nonReentrant {
+        Challenge storage c = challenges[challengeId];
+        Job storage job = jobs[c.jobId];
+        if (c.stage == Stage.None || c.stage == Stage.Closed) revert NotOpen(challengeId);
+        if (job.status == JobStatus.Open) revert WrongStatus(c.jobId, job.status);
+        bool isEarlier = challengeId < job.winner && c.interval == job.convictedInterval;
+        if (job.status == JobStatus.Convicted && isEarlier && block.timestamp <= job.rewardAfter) {
+            job.winner = uint96(challengeId);
+        }
+        _payBack(challengeId, c, job);
+    }
+
+    /// @inheritdoc IDisputeGame
+    function payReward(uint256 jobId) external nonReentrant {
+        Job storage job = jobs[jobId];
+        bool isDue = job.status == JobStatus.Convicted && block.timestamp > job.rewardAfter;
+        if (!isDue || job.winner == 0) revert NoReward(jobId);
+        (uint256 winner, uint256 reward) = (job.winner, job.bond);
+        (job.winner, job.bond) = (0, 0);
+        address challenger = challenges[winner].challenger;
+        _credit(challenger, reward);
+        emit RewardPaid(jobId, winner, challenger, reward);
+    }
+
+    /// @inheritdoc IDisputeGame
+    function openChallenges(uint256 jobId) external view returns (uint256) {
+        return jobs[jobId].open;
+    }
+
+    /// @notice Last second of the turn that is on.
+    function deadlineOf(uint256 challengeId) external view returns (uint256) {
+        Challenge storage c = challenges[challengeId];
+        return _deadlineOf(c, jobs[c.jobId]);
+    }
+
+    function _deadlineOf(Challenge storage c, Job storage job) internal view returns (uint256) {
+        uint256 others = 0;
+        if (_isProviders(c.stage)) {
+            // Those open when the turn began, this one aside, and those opened since: it never shrinks.
+            others = job.opened - c.closedBefore - 1;
+        }
+        return Clock.deadlineOf(c.turnSince, job.terms.window, job.terms.extension, others);
+    }
+
+    /// @dev A new challenge of an open job, which has taken exactly the bond.
+    function _newChallenge(
+        uint256 jobId,
+        uint256 interval
+    ) internal returns (uint256 id, Challenge storage c, Job storage job, TrainingClaim memory claim) {
+        job = _openJob(jobId);
+        claim = claims.claimOf(jobId);
+        if (claim.traceRoot == bytes32(0) || block.timestamp > claim.challengeUntil) {
+            revert NotChallengeable(jobId);
+        }
+        _requireValue(job.terms.challengerBond);
+        id = ++challengeCount;
+        c = challenges[id];
+        c.challenger = msg.sender;
+        c.jobId = uint64(jobId);
+        c.interval = uint32(interval);
+        c.units = uint64(Refunds.CHALLENGE);
+        bytes32 key = _keyOf(c);
+        if (_isChallenged[key]) revert AlreadyChallenged(jobId, interval, msg.sender);
+        _isChallenged[key] = true;
+        ++job.open;
+        ++job.opened;
+        job.unitsDue += uint64(Refunds.CHALLENGE);
+        emit Challenged(id, jobId, interval, msg.sender, claim);
+    }
+
+    /// @dev What every move that ends nothing ends with.
+    function _setRound(uint256 id, Challenge storage c, Job storage job, Round memory round) internal {
+        if (c.interval != round.interval) {
+            // A challenge of a trace has found its interval.
+            delete _isChallenged[_keyOf(c)];
+            c.interval = uint32(round.interval);
+            _isChallenged[_keyOf(c)] = true;
+        }
+        c.round = keccak256(abi.encode(round));
+        c.stage = round.stage;
+        c.turnSince = uint48(block.timestamp);
+        c.graceEnds = 0;
+        c.closedBefore = job.opened - job.open;
+        emit Moved(id, c.jobId, round.stage, round.interval, round.position);
+    }
+
+    /// @dev The provider loses: the job has failed, whatever else is open.
+    function _convict(uint256 id, Challenge storage c, Job storage job) internal {
+        (uint256 jobId, uint256 interval, address challenger) = (c.jobId, c.interval, c.challenger);
+        job.status = JobStatus.Convicted;
+        job.convictedInterval = uint32(interval);
+        job.winner = uint96(id);
+        job.rewardAfter = uint48(block.timestamp + job.terms.window);
+        c.units += uint64(Refunds.RULE);
+        uint256 due = uint256(job.unitsDue) + Refunds.RULE;
+        uint256 rest = _burnHalf(job.bond);
+        uint256 price = job.terms.refundPrice;
+        if (due * price > rest) price = rest / due;
+        job.paidPrice = uint64(price);
+        job.bond = uint96(rest - due * price);
+        emit ProviderConvicted(jobId, id, interval, challenger);
+        _payBack(id, c, job);
+        claims.onConvicted(jobId, interval, id, challenger);
+    }
+
+    /// @dev The challenger loses: half of its bond is burnt, half is the provider's for its moves.
+    function _loseChallenge(uint256 id, Challenge storage c, Job storage job) internal {
+        job.unitsDue -= c.units;
+        _close(c, job);
+        _credit(job.provider, _burnHalf(job.terms.challengerBond));
+        emit ChallengeLost(id, c.jobId, c.challenger);
+    }
+
+    /// @dev Nobody loses: the program is void.
+    function _void(uint256 jobId, Job storage job) internal {
+        job.status = JobStatus.Void;
+        _returnBond(job);
+        emit JobVoid(jobId);
+        claims.onVoid(jobId);
+    }
+
+    function _openJob(uint256 jobId) internal view returns (Job storage job) {
+        job = jobs[jobId];
+        if (job.status != JobStatus.Open) revert WrongStatus(jobId, job.status);
+    }
+
+    /// @dev Whether a stage is the provider's: one bit for each.
+    function _isProviders(Stage stage) internal pure returns (bool) {
+        uint256 providers =
+            (1 << uint256(Stage.States)) |
+                (1 << uint256(Stage.Tensors)) |
+                (1 << uint256(Stage.TensorNodes)) |
+                (1 << uint256(Stage.Hashes)) |
+                (1 << uint256(Stage.HashNodes)) |
+                (1 << uint256(Stage.OpenLeaf)) |
+                (1 << uint256(Stage.Sums)) |
+                (1 << uint256(Stage.Witness)) |
+                (1 << uint256(Stage.Link)) |
+                (1 << uint256(Stage.TraceNodes)) |
+                (1 << uint256(Stage.TraceLeaves));
+        return (providers >> uint256(stage)) & 1 == 1;
+    }
+
+    function _openChallenge(uint256 id) internal view returns (Challenge storage c, Job storage job) {
+        c = challenges[id];
+        if (c.stage == Stage.None || c.stage == Stage.Closed) revert NotOpen(id);
+        job = _openJob(c.jobId);
+    }
+
+    /// @dev Bond, and refunds after a conviction.
+    function _payBack(uint256 id, Challenge storage c, Job storage job) private {
+        uint256 paid = job.terms.challengerBond;
+        if (job.status == JobStatus.Convicted) paid += uint256(c.units) * job.paidPrice;
+        _close(c, job);
+        _credit(c.challenger, paid);
+        emit ChallengeSettled(id, paid);
+    }
+
+    function _close(Challenge storage c, Job storage job) private {
+        c.stage = Stage.Closed;
+        --job.open;
+        delete _isChallenged[_keyOf(c)];
+    }
+
+    function _keyOf(Challenge storage c) private view returns (bytes32) {
+        return keccak256(abi.encode(c.jobId, c.interval, c.challenger));
+    }
+
+    function _returnBond(Job storage job) private {
+        uint256 bond = job.bond;
+        job.bond = 0;
+        _credit(job.provider, bond);
+    }
+
+    function _requireClaims() private view {
+        if (msg.sender != address(claims)) revert NotClaims(msg.sender);
+    }
+}

@@ -1,0 +1,415 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Random } from "../../keepers/core/exact/cases-random.ts";
+import { createArena, providerBond, terms } from "./game/arena.ts";
+import {
+  Here,
+  leavesOf,
+  type Move,
+  nameStep,
+  opensAtOnce,
+  providerMove,
+  type Round,
+  type StageName,
+  towards,
+} from "./game/players.ts";
+import { mlpJob, otherMantissa } from "./game/scenes.ts";
+import { leafOf, Story } from "./game/story.ts";
+import { levelsDown } from "./game/tree.ts";
+
+const job = mlpJob();
+const honest = new Story(job);
+const lie = { step: 2, place: 5, change: otherMantissa };
+const liar = new Story(job, lie, honest);
+let jobs = 100n;
+
+/** What a challenger without a case may still say: any name, any ruling. */
+function anything(random: Random, story: Story) {
+  return (round: Round, stage: StageName): Move | undefined => {
+    const { position: p } = round;
+    const step = Number(p.firstStep);
+    if (stage === "Step") return nameStep(story, round, random.int(0, Number(p.steps) - 1));
+    if (stage === "Node") {
+      const place = random.int(0, job.places.length - 1);
+      const { tape, node } = job.places[place]!;
+      const { opcode } = job.program.tapes[tape][node]!;
+      return towards(
+        story,
+        round,
+        place,
+        opcode === "LOAD" || (opcode === "STORE" && tape === 2 && random.int(0, 1) === 0),
+      );
+    }
+    const here = new Here(job, round);
+    if (stage === "Leaf") {
+      const isSum = here.terms(story) > 0;
+      const choice = random.int(0, 3);
+      const requantized = story.tensors(step)[here.number]!.layout.dtype === "I16";
+      const copies = ["INPUT", "RELAYOUT", "SOFTMAX_GRAD", "RELU", "GATE"];
+      if (choice === 0 && requantized && !copies.includes(here.node.opcode)) {
+        return { book: "descent", name: "claimTooLarge", args: [here.descriptor] };
+      }
+      if (choice === 1 && isSum) return { book: "range", name: "askSums", args: [here.descriptor, 0n] };
+      const tree = story.dataTree(step, here.number);
+      const down = levelsDown(Number(p.level), Number(p.leaves));
+      const number = random.int(0, tree.below(Number(p.level), Number(p.index)).length - 1);
+      const at = (Number(p.index) << down) + number;
+      const level = Number(p.level) - down;
+      return {
+        book: "descent",
+        name: "nameChild",
+        args: [BigInt(number), tree.node(level, at), tree.proof(at, level, Number(p.level))],
+      };
+    }
+    return undefined;
+  };
+}
+
+describe("a provider whose every interval is right", async () => {
+  const arena = await createArena();
+  const { game } = arena;
+
+  it("wins against whatever a challenger names, and is paid for it", async () => {
+    const random = new Random(11, "challengers");
+    const reached = new Set<string>();
+    for (let run = 0; run < 60; run++) {
+      const id = ++jobs;
+      await arena.open(honest, id);
+      const before = await game.read.creditOf([arena.accounts.provider.account.address]);
+      const opened = await arena.challenge(honest, random.int(0, 1), id);
+      const played = await arena.playOut(opened.id, honest, honest, anything(random, honest));
+      reached.add(played.last);
+      if (played.ending === "stuck") {
+        // Nothing that the challenger could still show holds.
+        const round = await arena.roundOf(opened.id);
+        if (played.last === "Element") {
+          const here = new Here(job, round);
+          const { first } = honest
+            .committed(here.step, here.number)
+            .tree.geometry.leafElements(Number(round.position.index));
+          const leaf = { leaf: Number(round.position.index) };
+          const evidence = here.evidence(honest, first, leaf);
+          assert.ok(opensAtOnce(evidence));
+          const book = here.terms(honest) > 0 ? "sum" : "element";
+          const ruling: Move =
+            here.node.opcode === "INPUT"
+              ? { book: "input", name: "ruleInput", args: [evidence, here.objectEvidence(first)] }
+              : { book, name: "ruleElement", args: [evidence] };
+          await assert.rejects(arena.play(opened.id, round, ruling), /NothingShown/);
+        }
+        await arena.timeOut(opened.id);
+      } else {
+        assert.equal(played.ending, "lost");
+      }
+      const after = await game.read.creditOf([arena.accounts.provider.account.address]);
+      assert.equal(after - before, terms.challengerBond / 2n);
+      assert.equal(await game.read.openChallenges([id]), 0n);
+      await arena.claims.write.release([id]);
+    }
+    assert.deepEqual([...reached].sort(), ["Element", "Link", "Sum", "Witness"]);
+    const burnt = await game.read.creditOf([await game.read.BURN_SINK()]);
+    const provider = await game.read.creditOf([arena.accounts.provider.account.address]);
+    assert.equal(await arena.publicClient.getBalance({ address: game.address }), burnt + provider);
+  });
+
+  it("is not challenged with leaves of another trace, job or place", async () => {
+    const id = ++jobs;
+    await arena.open(honest, id);
+    const account = arena.accounts.challenger.account;
+    const value = terms.challengerBond;
+    const [before, next] = leavesOf(liar, 1);
+    await assert.rejects(game.write.challenge([id, 1n, before, next], { account, value }), /WrongTraceLeaf/);
+    const [first, second] = leavesOf(honest, 0);
+    await assert.rejects(game.write.challenge([id, 1n, first, second], { account, value }), /WrongTraceLeaf/);
+    await assert.rejects(game.write.challenge([id, 9n, first, second], { account, value }), /WrongTraceLeaf/);
+    await assert.rejects(
+      game.write.challenge([id + 1n, 0n, first, second], { account, value }),
+      /WrongStatus/,
+    );
+  });
+});
+
+describe("the clock of a dispute", async () => {
+  const arena = await createArena();
+  const { game, networkHelpers } = arena;
+  const stagesSeen = new Set<string>();
+
+  it("convicts a provider that is silent at any stage, and frees it of a challenger that is", async () => {
+    const length = 9;
+    for (let silentAfter = 0; silentAfter < length; silentAfter++) {
+      const id = ++jobs;
+      await arena.open(liar, id);
+      const opened = await arena.challenge(liar, 1, id);
+      let moves = 0;
+      const played = await arena
+        .playOut(opened.id, honest, liar, (_, stage) => {
+          if (moves++ < silentAfter) return undefined;
+          stagesSeen.add(stage);
+          throw new Error(`silent at ${stage}`);
+        })
+        .catch(() => undefined);
+      if (played !== undefined) break;
+      const { stage } = await arena.roundOf(opened.id);
+      await arena.timeOut(opened.id);
+      const [, , , count] = await arena.claims.read.convictions([id]);
+      assert.equal(count, silentAfter % 2 === 0 ? 1 : 0, `stage ${stage}`);
+      await assert.rejects(game.write.callTimeout([opened.id]), /NotOpen/);
+      await assert.rejects(game.write.executeTimeout([opened.id]), /NotOpen/);
+    }
+    assert.ok(stagesSeen.size >= 8, [...stagesSeen].join());
+  });
+
+  it("lets a late party move until the grace after a called timeout is over", async () => {
+    for (const late of [false, true]) {
+      const id = ++jobs;
+      await arena.open(liar, id);
+      const opened = await arena.challenge(liar, 1, id);
+      const deadline = await game.read.deadlineOf([opened.id]);
+      await networkHelpers.time.setNextBlockTimestamp(deadline);
+      await assert.rejects(game.write.callTimeout([opened.id]), /TooEarly/);
+      await networkHelpers.time.setNextBlockTimestamp(deadline + 1n);
+      await game.write.callTimeout([opened.id]);
+      await assert.rejects(game.write.callTimeout([opened.id]), /TimeoutAlreadyCalled/);
+      const ends = deadline + 1n + BigInt(terms.grace);
+      const round = await arena.roundOf(opened.id);
+      await networkHelpers.time.setNextBlockTimestamp(ends + (late ? 1n : 0n));
+      const move = arena.play(opened.id, round, providerMove(liar, round)!);
+      if (late) {
+        await assert.rejects(move, /TooLate/);
+        await game.write.executeTimeout([opened.id]);
+        const [, , , count] = await arena.claims.read.convictions([id]);
+        assert.equal(count, 1);
+      } else {
+        await move;
+        await assert.rejects(game.write.executeTimeout([opened.id]), /TooEarly/);
+      }
+    }
+  });
+
+  it("grows with other challenges of the job, never beyond seven days, and does not shrink when they end", async () => {
+    const id = ++jobs;
+    const long = { ...terms, extension: 200_000 };
+    await arena.open(liar, id, long);
+    const [first, ...more] = arena.accounts.others;
+    const opened = await arena.challenge(liar, 0, id, first!.account);
+    const since = (await game.read.deadlineOf([opened.id])) - BigInt(long.window);
+    const lengths: bigint[] = [];
+    for (const wallet of more.slice(0, 4)) {
+      await arena.challenge(liar, 0, id, wallet.account);
+      lengths.push((await game.read.deadlineOf([opened.id])) - since);
+    }
+    assert.deepEqual(lengths, [214_400n, 414_400n, 604_800n, 604_800n]);
+  });
+});
+
+describe("bonds of a dispute", async () => {
+  const arena = await createArena();
+  const { game, claims } = arena;
+  const account = arena.accounts.challenger.account;
+  const [sybil, third] = arena.accounts.others;
+
+  async function expectSolvent(open: bigint): Promise<void> {
+    const { BURN_SINK: sink, creditOf } = game.read;
+    const owners = [arena.accounts.provider, arena.accounts.challenger, ...arena.accounts.others];
+    let credits = await creditOf([await sink()]);
+    for (const owner of owners) credits += await creditOf([owner.account.address]);
+    assert.equal(await arena.publicClient.getBalance({ address: game.address }), credits + open);
+  }
+
+  it("are exactly what the terms say", async () => {
+    const id = ++jobs;
+    await arena.open(liar, id);
+    const [before, next] = leavesOf(liar, 1);
+    for (const value of [0n, terms.challengerBond - 1n, terms.challengerBond + 1n]) {
+      await assert.rejects(game.write.challenge([id, 1n, before, next], { account, value }), /WrongBond/);
+    }
+    const claim = arena.claimOf(liar);
+    await assert.rejects(
+      claims.write.open([id + 50n, claim, { ...terms, challengerBond: 1n }], { value: providerBond }),
+      /WrongTerms/,
+    );
+    await assert.rejects(claims.write.open([id + 50n, claim, terms], { value: 1n }), /WrongTerms/);
+    await assert.rejects(claims.write.open([id, claim, terms], { value: providerBond }), /WrongStatus/);
+    await assert.rejects(
+      game.write.openJob([id + 50n, account.address, terms], { account, value: providerBond }),
+      /NotClaims/,
+    );
+    await assert.rejects(game.write.releaseJob([id], { account }), /NotClaims/);
+    await claims.write.release([id]);
+    await expectSolvent(0n);
+  });
+
+  it("return to every challenger when one convicts, and the reward goes to the earliest of the interval", async () => {
+    const id = ++jobs;
+    await arena.open(liar, id);
+    const sham = await arena.challenge(liar, 0, id, sybil!.account);
+    const early = await arena.challenge(liar, 1, id, third!.account);
+    const opened = await arena.challenge(liar, 1, id);
+    await assert.rejects(arena.challenge(liar, 1, id), /AlreadyChallenged/);
+    await assert.rejects(claims.write.release([id]), /StillOpen/);
+    await assert.rejects(game.write.settle([sham.id]), /WrongStatus/);
+    const credits = async () =>
+      Promise.all(
+        [sybil!, third!, arena.accounts.challenger].map(({ account: { address } }) =>
+          game.read.creditOf([address]),
+        ),
+      );
+    const before = await credits();
+    const played = await arena.playOut(opened.id, honest, liar, (round, stage) =>
+      stage === "Step" ? nameStep(liar, round, 0) : undefined,
+    );
+    assert.equal(played.ending, "convicted");
+    await assert.rejects(game.write.settle([opened.id]), /NotOpen/);
+    await assert.rejects(game.write.payReward([id]), /NoReward/);
+    await game.write.settle([sham.id]);
+    await game.write.settle([early.id]);
+    await assert.rejects(game.write.settle([early.id]), /NotOpen/);
+    await arena.networkHelpers.time.increase(terms.window + 1);
+    await game.write.payReward([id]);
+    await assert.rejects(game.write.payReward([id]), /NoReward/);
+    const gains = (await credits()).map((credit, i) => credit - before[i]!);
+    const price = terms.refundPrice;
+    const opening = terms.challengerBond + 300_000n * price;
+    const winner = terms.challengerBond + (300_000n + 450_000n + 3n * 150_000n) * price;
+    const due = 2n * 300_000n * price + (winner - terms.challengerBond);
+    assert.deepEqual(gains, [opening, opening + providerBond / 2n - due, winner]);
+    await expectSolvent(0n);
+  });
+
+  it("make it a loss for a provider to convict itself", async () => {
+    const id = ++jobs;
+    const address = arena.accounts.provider.account.address;
+    const before = await game.read.creditOf([address]);
+    await arena.open(liar, id);
+    const opened = await arena.challenge(liar, 1, id, arena.accounts.provider.account);
+    await arena.timeOut(opened.id);
+    await arena.networkHelpers.time.increase(terms.window + 1);
+    await game.write.payReward([id]);
+    const gain = (await game.read.creditOf([address])) - before;
+    assert.ok(gain <= terms.challengerBond + providerBond / 2n, `${gain}`);
+    await expectSolvent(0n);
+  });
+
+  it("are not those of an open job when the registry's terms change", async () => {
+    const id = ++jobs;
+    await arena.open(liar, id);
+    const opened = await arena.challenge(liar, 1, id);
+    await claims.write.setClaim([id, { ...arena.claimOf(honest), steps: 1n, nodeCounts: [1n, 1n, 1n] }]);
+    const played = await arena.playOut(opened.id, honest, liar, (round, stage) =>
+      stage === "Step" ? nameStep(liar, round, 0) : undefined,
+    );
+    assert.equal(played.ending, "convicted");
+    await arena.networkHelpers.time.increase(terms.window + 1);
+    await game.write.payReward([id]);
+    await expectSolvent(0n);
+  });
+
+  it("are paid out once, to whoever earned them", async () => {
+    const { address } = arena.accounts.challenger.account;
+    const credit = await game.read.creditOf([address]);
+    assert.ok(credit > 0n);
+    await assert.rejects(game.write.withdraw([game.address], { account }), /InvalidRecipient/);
+    const to = "0x00000000000000000000000000000000000000aa";
+    await game.write.withdraw([to], { account });
+    assert.equal(await arena.publicClient.getBalance({ address: to }), credit);
+    await assert.rejects(game.write.withdraw([to], { account }), /NoCredit/);
+    await game.write.flushBurnt();
+    await expectSolvent(0n);
+  });
+});
+
+describe("moves", async () => {
+  const arena = await createArena();
+  const { game } = arena;
+
+  it("are refused from another account, round, challenge or stage", async () => {
+    const [id, other] = [++jobs, ++jobs];
+    await arena.open(liar, id);
+    await arena.open(liar, other);
+    const opened = await arena.challenge(liar, 1, id);
+    const elsewhere = await arena.challenge(liar, 0, other);
+    const round = await arena.roundOf(opened.id);
+    const move = providerMove(liar, round)!;
+    await assert.rejects(
+      arena.play(opened.id, round, move, arena.accounts.challenger.account),
+      /NotYourTurn/,
+    );
+    await assert.rejects(arena.play(elsewhere.id, round, move), /WrongRound/);
+    await assert.rejects(arena.play(opened.id, { ...round, interval: 0n }, move), /WrongRound/);
+    const early: Move = { book: "descent", name: "postHashes", args: [0n, []] };
+    await assert.rejects(arena.play(opened.id, round, early), /WrongStage/);
+    await assert.rejects(
+      game.write.play([opened.id, 0, "0x01020304"], { account: arena.accounts.provider.account }),
+      /WrongRound/,
+    );
+    await arena.play(opened.id, round, move);
+    await assert.rejects(arena.play(opened.id, round, move, arena.accounts.challenger.account), /WrongRound/);
+  });
+
+  it("find a wrong interval in a trace whose leaves were not published", async () => {
+    const id = ++jobs;
+    const late = new Story(
+      job,
+      { step: 3, state: (state) => state.map((v, i) => (i === 1 ? v.map((m) => m ^ 4) : v)) },
+      honest,
+    );
+    await arena.open(late, id);
+    await game.write.challengeTrace([id], {
+      account: arena.accounts.challenger.account,
+      value: terms.challengerBond,
+    });
+    const challenge = await game.read.challengeCount();
+    const played = await arena.playOut(challenge, honest, late);
+    assert.deepEqual(
+      played.steps.map(({ name }) => name),
+      ["postNodes", "nameChild", "openLeaves", "postStates", "nameStep", "postTensors", "nameTensor"],
+    );
+    await arena.timeOut(challenge);
+    const [interval, , , count] = await arena.claims.read.convictions([id]);
+    assert.deepEqual([interval, count], [1, 1]);
+  });
+
+  it("end a job whose program is void, and nobody loses", async () => {
+    const id = ++jobs;
+    const descriptor = "0x1234";
+    const claim = {
+      ...arena.claimOf(honest),
+      programRoot: leafOf(descriptor),
+      nodeCounts: [1n, 0n, 0n] as const,
+    };
+    await arena.claims.write.open([id, claim, terms], { value: providerBond });
+    const opened = await arena.challenge(honest, 0, id);
+    await game.write.showVoid([id, 0n, 0n, descriptor, []]);
+    assert.equal(await arena.claims.read.voids([id]), 1n);
+    await game.write.settle([opened.id]);
+    const { provider, challenger } = arena.accounts;
+    assert.ok((await game.read.creditOf([provider.account.address])) >= providerBond);
+    assert.ok((await game.read.creditOf([challenger.account.address])) >= terms.challengerBond);
+    await assert.rejects(game.write.showVoid([id, 0n, 0n, descriptor, []]), /WrongStatus/);
+    await assert.rejects(arena.challenge(honest, 0, id), /WrongStatus/);
+  });
+
+  it("leave a program alone that is not void", async () => {
+    const id = ++jobs;
+    await arena.open(honest, id);
+    const args = [id, 0n, 5n, job.descriptor(0, 5), job.descriptorProof(0, 5)] as const;
+    await assert.rejects(game.write.showVoid(args), /NothingVoid/);
+    const other = [id, 0n, 6n, job.descriptor(0, 5), job.descriptorProof(0, 5)] as const;
+    await assert.rejects(game.write.showVoid(other), /WrongDescriptor|reverted/);
+  });
+
+  it("refuse a witness that h does not bind", async () => {
+    const id = ++jobs;
+    await arena.open(liar, id);
+    const opened = await arena.challenge(liar, 1, id);
+    const round = await arena.roundOf(opened.id);
+    const { args } = providerMove(liar, round)!;
+    const posted = args[0] as { witnesses: string[] };
+    const forged: Move = {
+      book: "descent",
+      name: "postStates",
+      args: [{ ...posted, witnesses: [...posted.witnesses].reverse() }],
+    };
+    await assert.rejects(arena.play(opened.id, round, forged), /WrongWitnesses/);
+  });
+});
