@@ -135,10 +135,13 @@ async function peakMemory(count: number, steps: number): Promise<{ peak: number;
     };
     writeFileSync(join(folder, "config.json"), JSON.stringify(config));
     const main = join(import.meta.dirname, "..", "keepers", "src", "cli", "main.ts");
-    const child = spawn(process.execPath, [main, "train", "config.json", "--out", "run"], {
-      cwd: folder,
-      stdio: ["ignore", "ignore", "inherit"],
-    });
+    const child = spawn(
+      process.execPath,
+      [main, "train", join(folder, "config.json"), "--out", join(folder, "run")],
+      {
+        stdio: ["ignore", "ignore", "inherit"],
+      },
+    );
     let peak = 0;
     const watch = setInterval(() => {
       try {
