@@ -18,6 +18,10 @@ struct Tensor {
     uint256 elements;
     /// Ranges of its packed bytes: first byte, end (64 bits each), where in calldata the first byte stands (128 bits).
     uint256[] spans;
+    /// The span that was read last: first byte, end, and what leads from a byte to its place in calldata (modulo 2^256).
+    uint256 from;
+    uint256 to;
+    uint256 origin;
 }
 
 /// @notice What an opened leaf shows.
@@ -136,19 +140,14 @@ library TensorLeaves {
     function pointer(Tensor memory tensor, uint256 element, uint256 run) internal pure returns (uint256) {
         if (element >= tensor.elements) revert NoSuchElement(element, tensor.elements);
         unchecked {
-            uint256 length = tensor.rowLength;
-            uint256 start = (element / length) * tensor.rowBytes + (element % length) * tensor.width;
-            uint256 end = start + run * tensor.width;
-            uint256[] memory spans = tensor.spans;
-            for (uint256 i = 0; i < spans.length; ++i) {
-                uint256 span = spans[i];
-                uint256 first = span >> 192;
-                if (start >= first && end <= (span >> 128) & type(uint64).max) {
-                    return uint128(span) + start - first;
-                }
+            (uint256 length, uint256 width) = (tensor.rowLength, tensor.width);
+            uint256 start = (element / length) * tensor.rowBytes + (element % length) * width;
+            // Most runs lie in the span of the run before.
+            if (start < tensor.from || start + run * width > tensor.to) {
+                _seek(tensor, start, start + run * width, element);
             }
+            return tensor.origin + start;
         }
-        revert NotOpened(element);
     }
 
     /// @notice One mantissa.
@@ -164,6 +163,31 @@ library TensorLeaves {
                 mantissa := signextend(sub(width, 1), mantissa)
             }
         }
+    }
+
+    /// @notice Whether these bytes of calldata belong to the span that was read last.
+    function isAtHand(Tensor memory tensor, uint256 cursor, uint256 length) internal pure returns (bool) {
+        unchecked {
+            uint256 start = cursor - tensor.origin;
+            uint256 end = start + length;
+            return start >= tensor.from && start < end && end <= tensor.to;
+        }
+    }
+
+    /// @dev Finds the span that holds the bytes [start, end) of the packed tensor.
+    function _seek(Tensor memory tensor, uint256 start, uint256 end, uint256 element) private pure {
+        unchecked {
+            uint256[] memory spans = tensor.spans;
+            for (uint256 i = 0; i < spans.length; ++i) {
+                uint256 span = spans[i];
+                (uint256 from, uint256 to) = (span >> 192, (span >> 128) & type(uint64).max);
+                if (start >= from && end <= to) {
+                    (tensor.from, tensor.to, tensor.origin) = (from, to, uint128(span) - from);
+                    return;
+                }
+            }
+        }
+        revert NotOpened(element);
     }
 
     function _head(uint256 cursor) private pure returns (int256 exponent, uint256 count, bytes32 dataRoot) {
