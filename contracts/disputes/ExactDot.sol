@@ -7,14 +7,16 @@ import {Tensor, TensorLeaves} from "./TensorLeaves.sol";
 /// @title Sums of products of opened mantissas
 /// @notice Both operands lie in calldata, packed big-endian, at any byte offset.
 library ExactDot {
-    /// @dev Pairs of runs that are equally long and equally far apart; the runs of an operand lie in one row.
+    /// @dev Pairs of runs that are equally long and equally far apart, in one row or at the same places of adjacent rows.
     struct Lines {
         /// First element of the first run of either operand, and elements from one run to the next.
         uint256 i;
         int256 iStep;
         uint256 k;
         int256 kStep;
-        /// Number of runs, and elements of each.
+        /// Rows of either operand, not 0; more than one only where the steps are not negative.
+        uint256 rows;
+        /// Runs in a row, and elements of a run; not 0.
         uint256 lines;
         uint256 count;
     }
@@ -45,45 +47,49 @@ library ExactDot {
         return _dot(cursor, aWidth, bt, bWidth, count);
     }
 
-    /// @notice Σ dot(a, i + l·iStep, b, k + l·kStep, count) over l < lines; `lines` and `count` are not 0.
+    /// @notice Σ dot(a, i + l·iStep, b, k + l·kStep, count) over l < lines, of all rows.
     function dotLines(Tensor memory a, Tensor memory b, Lines memory l) internal pure returns (int256 total) {
         unchecked {
             (uint256 aWidth, uint256 bWidth) = _widths(a, b);
-            (uint256 lines, uint256 count) = (l.lines, l.count);
-            uint256 cursor = TensorLeaves.pointer(a, l.i, count);
-            uint256 bt = TensorLeaves.pointer(b, l.k, count);
+            uint256 cursor = TensorLeaves.pointer(a, l.i, l.count);
+            uint256 bt = TensorLeaves.pointer(b, l.k, l.count);
             uint256 aStep = uint256(l.iStep) * aWidth;
             uint256 bStep = uint256(l.kStep) * bWidth;
             // What lies between two runs need not be opened; where it is, all runs are at hand.
-            bool isAtHand = TensorLeaves.isAtHand(a, cursor + (lines - 1) * aStep, count * aWidth) &&
-                TensorLeaves.isAtHand(b, bt + (lines - 1) * bStep, count * bWidth);
-            if (!isAtHand) return _dotApart(a, b, l);
-            if (count == 1) return _dotStepped(cursor, aStep, aWidth, bt, bStep, bWidth, lines);
-            if (count >= FEW && count <= 16 && aWidth + bWidth == 4) {
-                return _dotLines16(cursor, aStep, bt, bStep, lines, count);
-            }
-            for (; lines != 0; --lines) {
-                total += _dot(cursor, aWidth, bt, bWidth, count);
-                cursor += aStep;
-                bt += bStep;
+            if (
+                !TensorLeaves.isAtHand(a, _last(cursor, a, aStep, l), l.count * aWidth) ||
+                !TensorLeaves.isAtHand(b, _last(bt, b, bStep, l), l.count * bWidth)
+            ) return dotLinesStrided(a, 1, b, l);
+            for (uint256 row = l.rows; row != 0; --row) {
+                total += _dotRow(l, cursor, aStep, aWidth, bt, bStep, bWidth);
+                cursor += a.rowBytes;
+                bt += b.rowBytes;
             }
         }
     }
 
-    /// @notice Σ a[i + j·step]·b[k + j] over j < count, count > 0; each run lies in one row.
-    function dotStrided(
+    /// @notice As `dotLines`; elements of a run of `a` stand `step` elements apart, and runs are found one by one.
+    function dotLinesStrided(
         Tensor memory a,
-        uint256 i,
         uint256 step,
         Tensor memory b,
-        uint256 k,
-        uint256 count
-    ) internal pure returns (int256) {
+        Lines memory l
+    ) internal pure returns (int256 total) {
         unchecked {
-            (uint256 aWidth, uint256 bWidth) = _widths(a, b);
-            uint256 cursor = TensorLeaves.pointer(a, i, (count - 1) * step + 1);
-            uint256 bt = TensorLeaves.pointer(b, k, count);
-            return _dotStepped(cursor, step * aWidth, aWidth, bt, bWidth, bWidth, count);
+            _widths(a, b);
+            for (uint256 row = 0; row < l.rows; ++row) {
+                for (uint256 line = 0; line < l.lines; ++line) {
+                    uint256 i = l.i + row * a.rowLength + line * uint256(l.iStep);
+                    uint256 k = l.k + row * b.rowLength + line * uint256(l.kStep);
+                    if (step == 1) {
+                        total += dot(a, i, b, k, l.count);
+                        continue;
+                    }
+                    i = TensorLeaves.pointer(a, i, (l.count - 1) * step + 1);
+                    k = TensorLeaves.pointer(b, k, l.count);
+                    total += _dotStepped(i, step * a.width, a.width, k, b.width, b.width, l.count);
+                }
+            }
         }
     }
 
@@ -112,12 +118,38 @@ library ExactDot {
         return (a.width, b.width);
     }
 
-    /// @dev Lines whose runs are found one by one.
-    function _dotApart(Tensor memory a, Tensor memory b, Lines memory l) private pure returns (int256 total) {
+    /// @dev Where the last run stands if the first stands at `cursor`.
+    function _last(
+        uint256 cursor,
+        Tensor memory tensor,
+        uint256 step,
+        Lines memory l
+    ) private pure returns (uint256) {
         unchecked {
-            for (uint256 line = 0; line < l.lines; ++line) {
-                uint256 i = l.i + line * uint256(l.iStep);
-                total += dot(a, i, b, l.k + line * uint256(l.kStep), l.count);
+            return cursor + (l.rows - 1) * tensor.rowBytes + (l.lines - 1) * step;
+        }
+    }
+
+    /// @dev The lines of one row, whose first runs stand at `a` and `b`.
+    function _dotRow(
+        Lines memory l,
+        uint256 a,
+        uint256 aStep,
+        uint256 aWidth,
+        uint256 b,
+        uint256 bStep,
+        uint256 bWidth
+    ) private pure returns (int256 total) {
+        unchecked {
+            uint256 count = l.count;
+            if (count == 1) return _dotStepped(a, aStep, aWidth, b, bStep, bWidth, l.lines);
+            if (count >= FEW && count <= 16 && aWidth + bWidth == 4) {
+                return _dotLines16(a, aStep, b, bStep, l.lines, count);
+            }
+            for (uint256 lines = l.lines; lines != 0; --lines) {
+                total += _dot(a, aWidth, b, bWidth, count);
+                a += aStep;
+                b += bStep;
             }
         }
     }
@@ -178,7 +210,8 @@ library ExactDot {
                 let x := xor(shr(rest, calldataload(a)), SIGNS16)
                 let y := xor(shr(rest, calldataload(b)), SIGNS16)
                 y := or(shl(128, y), shr(128, y))
-                y := or(and(shr(64, y), EVEN64), shl(64, and(y, EVEN64)))
+                let even := and(y, EVEN64)
+                y := or(shl(64, even), shr(64, xor(y, even)))
                 let sums := mul(sub(and(x, lanes), half), sub(and(y, lanes), half))
                 sums := add(sums, mul(sub(and(shr(16, x), lanes), half), sub(and(shr(16, y), lanes), half)))
                 sums := add(sums, mul(sub(and(shr(32, x), lanes), half), sub(and(shr(32, y), lanes), half)))
@@ -217,7 +250,8 @@ library ExactDot {
                 y := xor(y, SIGNS16)
                 // The four 64-bit parts of y in reverse order.
                 y := or(shl(128, y), shr(128, y))
-                y := or(and(shr(64, y), EVEN64), shl(64, and(y, EVEN64)))
+                let even := and(y, EVEN64)
+                y := or(shl(64, even), shr(64, xor(y, even)))
                 let sums := mul(sub(and(x, lanes), half), sub(and(y, lanes), half))
                 sums := add(sums, mul(sub(and(shr(16, x), lanes), half), sub(and(shr(16, y), lanes), half)))
                 sums := add(sums, mul(sub(and(shr(32, x), lanes), half), sub(and(shr(32, y), lanes), half)))
@@ -293,8 +327,10 @@ library ExactDot {
                 y := xor(y, SIGNS8)
                 // The eight 32-bit parts of y in reverse order.
                 y := or(shl(128, y), shr(128, y))
-                y := or(and(shr(64, y), EVEN64), shl(64, and(y, EVEN64)))
-                y := or(and(shr(32, y), EVEN32), shl(32, and(y, EVEN32)))
+                let even := and(y, EVEN64)
+                y := or(shl(64, even), shr(64, xor(y, even)))
+                even := and(y, EVEN32)
+                y := or(shl(32, even), shr(32, xor(y, even)))
                 let sums := mul(sub(and(x, lanes), half), sub(and(y, lanes), half))
                 sums := add(sums, mul(sub(and(shr(8, x), lanes), half), sub(and(shr(8, y), lanes), half)))
                 sums := add(sums, mul(sub(and(shr(16, x), lanes), half), sub(and(shr(16, y), lanes), half)))

@@ -155,8 +155,9 @@ library ExactLinear {
             uint256 j = k0 / c.columns;
             while (j * c.columns < k1) {
                 uint256 base = j * c.columns;
-                // Lines that are asked for as a whole, up to the end of the sample.
-                uint256 next = (j / c.rows + 1) * c.rows;
+                // Lines that are asked for as a whole: those of whole samples, or up to the end of the sample.
+                uint256 next = (whole / c.rows) * c.rows;
+                if (j % c.rows != 0 || next <= j) next = (j / c.rows + 1) * c.rows;
                 if (next > whole) next = whole;
                 (uint256 from, uint256 to) = (c.fromColumn, c.toColumn);
                 if (base < k0 || next <= j) {
@@ -170,7 +171,7 @@ library ExactLinear {
         }
     }
 
-    /// @dev Columns [from, to) of lines of one sample of the gradient. Line j is row j mod OH of sample j / OH.
+    /// @dev Columns [from, to) of lines of one sample of the gradient, or of whole samples. Line j is row j mod OH of sample j / OH.
     function _lines(
         Tensor memory x,
         Tensor memory d,
@@ -195,14 +196,11 @@ library ExactLinear {
             l.iStep = int256(c.strideH * c.width);
             l.k = c.gradient + j * c.columns + from;
             l.kStep = int256(c.columns);
+            l.rows = lines > c.rows ? lines / c.rows : 1;
             l.lines = end - row;
             l.count = to - from;
             if (c.strideW == 1) return ExactDot.dotLines(x, d, l);
-            for (; row < end; ++row) {
-                sum += ExactDot.dotStrided(x, l.i, c.strideW, d, l.k, l.count);
-                l.i += uint256(l.iStep);
-                l.k += c.columns;
-            }
+            return ExactDot.dotLinesStrided(x, c.strideW, d, l);
         }
     }
 
@@ -256,6 +254,7 @@ library ExactLinear {
                             iStep: -int256(v.channels),
                             k: v.weights + base + kw,
                             kStep: int256(stride),
+                            rows: 1,
                             lines: lines,
                             count: v.groupChannels
                         })

@@ -210,12 +210,15 @@ library TensorLeaves {
             first := shr(224, word)
             count := and(shr(208, word), 0xffff)
         }
-        if (count == 0 || first + count > g.leaves) revert NoSuchLeaves(first, count, g.leaves);
-        cursor += 6;
-        uint256 start = g.startOf(first);
-        uint256 finish = g.startOf(first + count);
-        span = (start << 192) | (finish << 128) | cursor;
-        (root, end) = _fold(_hashLeaves(g, first, count, cursor), first, g.depth, cursor + finish - start);
+        unchecked {
+            if (count == 0 || first + count > g.leaves) revert NoSuchLeaves(first, count, g.leaves);
+            cursor += 6;
+            uint256 start = g.startOf(first);
+            uint256 finish = g.startOf(first + count);
+            span = (start << 192) | (finish << 128) | cursor;
+            uint256[] memory nodes = _hashLeaves(g, first, count, cursor);
+            (root, end) = _fold(nodes, first, g.depth, cursor + finish - start);
+        }
     }
 
     /// @dev Hashes of `count` adjacent leaves whose bytes stand at `cursor`.
@@ -227,20 +230,27 @@ library TensorLeaves {
     ) private pure returns (uint256[] memory nodes) {
         nodes = new uint256[](count);
         uint256 start = g.startOf(first);
-        for (uint256 i = 0; i < count; ++i) {
-            uint256 finish = g.startOf(first + i + 1);
-            uint256 node;
-            // The leaf is laid down behind what is allocated, and the space is used again.
-            assembly ("memory-safe") {
-                let length := sub(finish, start)
-                let free := mload(0x40)
-                mstore8(free, 0)
-                calldatacopy(add(free, 1), cursor, length)
-                node := keccak256(free, add(length, 1))
+        (uint256 most, uint256 period) = g.cuts();
+        // A leaf is laid down behind what is allocated, and the space is used again.
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            let data := add(free, 1)
+            mstore8(free, 0)
+            let node := add(nodes, 32)
+            for {
+                let end := add(node, shl(5, count))
+            } lt(node, end) {
+                node := add(node, 32)
+            } {
+                let length := sub(period, mod(start, period))
+                if gt(length, most) {
+                    length := most
+                }
+                calldatacopy(data, cursor, length)
+                mstore(node, keccak256(free, add(length, 1)))
                 cursor := add(cursor, length)
+                start := add(start, length)
             }
-            nodes[i] = node;
-            start = finish;
         }
     }
 
@@ -296,15 +306,10 @@ library TensorLeaves {
             for {} depth {
                 depth := sub(depth, 1)
             } {
-                switch and(first, 1)
-                case 0 {
-                    mstore(leftChild, root)
-                    mstore(rightChild, calldataload(cursor))
-                }
-                default {
-                    mstore(leftChild, calldataload(cursor))
-                    mstore(rightChild, root)
-                }
+                // On the right where the index is odd.
+                let side := shl(5, and(first, 1))
+                mstore(add(leftChild, side), root)
+                mstore(sub(rightChild, side), calldataload(cursor))
                 root := keccak256(free, 65)
                 cursor := add(cursor, 32)
                 first := shr(1, first)
