@@ -56,7 +56,9 @@ library ExactLinear {
         /// Pixel of the image that belongs to the gradient's first one; may lie outside.
         int256 top;
         int256 left;
-        /// Columns of the gradient whose pixel lies inside the image.
+        /// Rows and columns of the gradient whose pixel lies inside the image.
+        uint256 fromRow;
+        uint256 toRow;
         uint256 fromColumn;
         uint256 toColumn;
     }
@@ -130,9 +132,10 @@ library ExactLinear {
             Steps memory s = _steps(node, 2);
             Window memory v = _gradientWindow(node, s, out);
             (v.from, v.to) = (k0, k1);
-            for (uint256 j = k0 / v.groupChannels; j * v.groupChannels < k1; ++j) {
-                (bool isInside, uint256 first) = _tap(v, s, j);
-                if (isInside) sum += _run(d, w, v, int256(first), j * v.groupChannels, 0, v.groupChannels);
+            uint256 line = v.kernelW * v.groupChannels;
+            for (uint256 kh = k0 / line; kh * line < k1; ++kh) {
+                (bool isInside, uint256 row) = _quotient(v.top, kh, s.strideH, v.height);
+                if (isInside) sum += _gradientLine(d, w, v, s.strideW, row, kh * line);
             }
         }
     }
@@ -148,32 +151,56 @@ library ExactLinear {
     ) internal pure returns (int256 sum) {
         unchecked {
             Correlation memory c = _correlationOf(node, out);
-            for (uint256 j = k0 / c.columns; j * c.columns < k1; ++j) {
+            uint256 whole = k1 / c.columns;
+            uint256 j = k0 / c.columns;
+            while (j * c.columns < k1) {
                 uint256 base = j * c.columns;
-                uint256 from = base + c.fromColumn < k0 ? k0 - base : c.fromColumn;
-                uint256 to = base + c.toColumn > k1 ? k1 - base : c.toColumn;
-                if (from < to) sum += _line(x, d, c, j, from, to);
+                // Lines that are asked for as a whole: those of whole samples, or up to the end of the sample.
+                uint256 next = (whole / c.rows) * c.rows;
+                if (j % c.rows != 0 || next <= j) next = (j / c.rows + 1) * c.rows;
+                if (next > whole) next = whole;
+                (uint256 from, uint256 to) = (c.fromColumn, c.toColumn);
+                if (base < k0 || next <= j) {
+                    next = j + 1;
+                    if (base + from < k0) from = k0 - base;
+                    if (base + to > k1) to = k1 - base;
+                }
+                if (from < to) sum += _lines(x, d, c, j, next - j, from, to);
+                j = next;
             }
         }
     }
 
-    /// @dev Columns [from, to) of line j of the gradient, which is row j mod OH of sample j / OH.
-    function _line(
+    /// @dev Columns [from, to) of lines of one sample of the gradient, or of whole samples. Line j is row j mod OH of sample j / OH.
+    function _lines(
         Tensor memory x,
         Tensor memory d,
         Correlation memory c,
         uint256 j,
+        uint256 lines,
         uint256 from,
         uint256 to
-    ) private pure returns (int256) {
+    ) private pure returns (int256 sum) {
         unchecked {
-            int256 y = c.top + int256((j % c.rows) * c.strideH);
-            if (y < 0 || y >= int256(c.height)) return 0;
-            uint256 row = c.image + ((j / c.rows) * c.height + uint256(y)) * c.width;
-            uint256 first = uint256(int256(row + from * c.strideW) + c.left);
-            uint256 gradient = c.gradient + j * c.columns + from;
-            if (c.strideW == 1) return ExactDot.dot(x, first, d, gradient, to - from);
-            return ExactDot.dotStrided(x, first, c.strideW, d, gradient, to - from);
+            uint256 row = j % c.rows;
+            uint256 end = row + lines < c.toRow ? row + lines : c.toRow;
+            if (row < c.fromRow) {
+                j += c.fromRow - row;
+                row = c.fromRow;
+            }
+            if (row >= end) return 0;
+            // Row of the image, counted over all samples.
+            uint256 y = (j / c.rows) * c.height + uint256(c.top + int256(row * c.strideH));
+            ExactDot.Lines memory l;
+            l.i = uint256(int256(c.image + y * c.width + from * c.strideW) + c.left);
+            l.iStep = int256(c.strideH * c.width);
+            l.k = c.gradient + j * c.columns + from;
+            l.kStep = int256(c.columns);
+            l.rows = lines > c.rows ? lines / c.rows : 1;
+            l.lines = end - row;
+            l.count = to - from;
+            if (c.strideW == 1) return ExactDot.dotLines(x, d, l);
+            return ExactDot.dotLinesStrided(x, c.strideW, d, l);
         }
     }
 
@@ -196,12 +223,49 @@ library ExactLinear {
         }
     }
 
-    /// @dev Where the gradient stands that position j of the kernel multiplies, if it is one of the image.
-    function _tap(Window memory v, Steps memory s, uint256 j) private pure returns (bool, uint256) {
+    /// @dev A line of the kernel, whose first product has number `base`, by row `row` of the gradient.
+    function _gradientLine(
+        Tensor memory d,
+        Tensor memory w,
+        Window memory v,
+        uint256 stride,
+        uint256 row,
+        uint256 base
+    ) private pure returns (int256 sum) {
         unchecked {
-            (bool isRow, uint256 row) = _quotient(v.top, j / v.kernelW, s.strideH, v.height);
-            (bool isColumn, uint256 column) = _quotient(v.left, j % v.kernelW, s.strideW, v.width);
-            return (isRow && isColumn, v.image + (row * v.width + column) * v.channels + v.channel);
+            uint256 first = v.image + row * v.width * v.channels + v.channel;
+            // The first of the columns, from right to left, and the position of the kernel that multiplies it.
+            uint256 column = uint256(v.left) / stride;
+            if (column >= v.width) column = v.width - 1;
+            uint256 kw = uint256(v.left) - column * stride;
+            if (kw >= v.kernelW) return 0;
+            uint256 lines = (v.kernelW - 1 - kw) / stride;
+            lines = (lines < column ? lines : column) + 1;
+            first += column * v.channels;
+            kw *= v.groupChannels;
+            stride *= v.groupChannels;
+            if (base >= v.from && base + v.kernelW * v.groupChannels <= v.to) {
+                return
+                    ExactDot.dotLines(
+                        d,
+                        w,
+                        ExactDot.Lines({
+                            i: first,
+                            iStep: -int256(v.channels),
+                            k: v.weights + base + kw,
+                            kStep: int256(stride),
+                            rows: 1,
+                            lines: lines,
+                            count: v.groupChannels
+                        })
+                    );
+            }
+            base += kw;
+            for (; lines != 0; --lines) {
+                sum += _run(d, w, v, int256(first), base, 0, v.groupChannels);
+                first -= v.channels;
+                base += stride;
+            }
         }
     }
 
@@ -298,11 +362,23 @@ library ExactLinear {
             channel += (o / (shape[0] / s.groups)) * shape[3];
             c.image = channel * x.shape[1] * c.height * c.width;
             c.gradient = o * d.shape[1] * c.rows * c.columns;
-            // Columns j with 0 <= j·sW + left < W.
-            if (c.left < 0) c.fromColumn = (uint256(-c.left) + c.strideW - 1) / c.strideW;
-            int256 rest = int256(c.width) - c.left;
-            if (rest > 0) c.toColumn = (uint256(rest) + c.strideW - 1) / c.strideW;
-            if (c.toColumn > c.columns) c.toColumn = c.columns;
+            (c.fromRow, c.toRow) = _inside(c.top, c.strideH, c.height, c.rows);
+            (c.fromColumn, c.toColumn) = _inside(c.left, c.strideW, c.width, c.columns);
+        }
+    }
+
+    /// @dev Those j < count with 0 <= first + j·stride < size.
+    function _inside(
+        int256 first,
+        uint256 stride,
+        uint256 size,
+        uint256 count
+    ) private pure returns (uint256 from, uint256 to) {
+        unchecked {
+            if (first < 0) from = (uint256(-first) + stride - 1) / stride;
+            int256 rest = int256(size) - first;
+            if (rest > 0) to = (uint256(rest) + stride - 1) / stride;
+            if (to > count) to = count;
         }
     }
 }

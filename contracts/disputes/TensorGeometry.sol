@@ -54,4 +54,12 @@ library TensorGeometry {
             return (row < g.rows ? row : g.rows) * g.rowBytes;
         }
     }
+
+    /// @notice What a packed tensor is cut into leaves by: pieces of `most` bytes, and after every `period` bytes.
+    function cuts(Geometry memory g) internal pure returns (uint256 most, uint256 period) {
+        unchecked {
+            if (g.chunks > 1) return (ExactLimits.MAX_LEAF, g.rowBytes);
+            return (g.rowsPerLeaf * g.rowBytes, g.rows * g.rowBytes);
+        }
+    }
 }

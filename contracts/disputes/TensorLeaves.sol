@@ -18,6 +18,10 @@ struct Tensor {
     uint256 elements;
     /// Ranges of its packed bytes: first byte, end (64 bits each), where in calldata the first byte stands (128 bits).
     uint256[] spans;
+    /// The span that was read last: first byte, end, and what leads from a byte to its place in calldata (modulo 2^256).
+    uint256 from;
+    uint256 to;
+    uint256 origin;
 }
 
 /// @notice What an opened leaf shows.
@@ -136,19 +140,14 @@ library TensorLeaves {
     function pointer(Tensor memory tensor, uint256 element, uint256 run) internal pure returns (uint256) {
         if (element >= tensor.elements) revert NoSuchElement(element, tensor.elements);
         unchecked {
-            uint256 length = tensor.rowLength;
-            uint256 start = (element / length) * tensor.rowBytes + (element % length) * tensor.width;
-            uint256 end = start + run * tensor.width;
-            uint256[] memory spans = tensor.spans;
-            for (uint256 i = 0; i < spans.length; ++i) {
-                uint256 span = spans[i];
-                uint256 first = span >> 192;
-                if (start >= first && end <= (span >> 128) & type(uint64).max) {
-                    return uint128(span) + start - first;
-                }
+            (uint256 length, uint256 width) = (tensor.rowLength, tensor.width);
+            uint256 start = (element / length) * tensor.rowBytes + (element % length) * width;
+            // Most runs lie in the span of the run before.
+            if (start < tensor.from || start + run * width > tensor.to) {
+                _seek(tensor, start, start + run * width, element);
             }
+            return tensor.origin + start;
         }
-        revert NotOpened(element);
     }
 
     /// @notice One mantissa.
@@ -164,6 +163,31 @@ library TensorLeaves {
                 mantissa := signextend(sub(width, 1), mantissa)
             }
         }
+    }
+
+    /// @notice Whether these bytes of calldata belong to the span that was read last.
+    function isAtHand(Tensor memory tensor, uint256 cursor, uint256 length) internal pure returns (bool) {
+        unchecked {
+            uint256 start = cursor - tensor.origin;
+            uint256 end = start + length;
+            return start >= tensor.from && start < end && end <= tensor.to;
+        }
+    }
+
+    /// @dev Finds the span that holds the bytes [start, end) of the packed tensor.
+    function _seek(Tensor memory tensor, uint256 start, uint256 end, uint256 element) private pure {
+        unchecked {
+            uint256[] memory spans = tensor.spans;
+            for (uint256 i = 0; i < spans.length; ++i) {
+                uint256 span = spans[i];
+                (uint256 from, uint256 to) = (span >> 192, (span >> 128) & type(uint64).max);
+                if (start >= from && end <= to) {
+                    (tensor.from, tensor.to, tensor.origin) = (from, to, uint128(span) - from);
+                    return;
+                }
+            }
+        }
+        revert NotOpened(element);
     }
 
     function _head(uint256 cursor) private pure returns (int256 exponent, uint256 count, bytes32 dataRoot) {
@@ -186,12 +210,15 @@ library TensorLeaves {
             first := shr(224, word)
             count := and(shr(208, word), 0xffff)
         }
-        if (count == 0 || first + count > g.leaves) revert NoSuchLeaves(first, count, g.leaves);
-        cursor += 6;
-        uint256 start = g.startOf(first);
-        uint256 finish = g.startOf(first + count);
-        span = (start << 192) | (finish << 128) | cursor;
-        (root, end) = _fold(_hashLeaves(g, first, count, cursor), first, g.depth, cursor + finish - start);
+        unchecked {
+            if (count == 0 || first + count > g.leaves) revert NoSuchLeaves(first, count, g.leaves);
+            cursor += 6;
+            uint256 start = g.startOf(first);
+            uint256 finish = g.startOf(first + count);
+            span = (start << 192) | (finish << 128) | cursor;
+            uint256[] memory nodes = _hashLeaves(g, first, count, cursor);
+            (root, end) = _fold(nodes, first, g.depth, cursor + finish - start);
+        }
     }
 
     /// @dev Hashes of `count` adjacent leaves whose bytes stand at `cursor`.
@@ -203,20 +230,27 @@ library TensorLeaves {
     ) private pure returns (uint256[] memory nodes) {
         nodes = new uint256[](count);
         uint256 start = g.startOf(first);
-        for (uint256 i = 0; i < count; ++i) {
-            uint256 finish = g.startOf(first + i + 1);
-            uint256 node;
-            // The leaf is laid down behind what is allocated, and the space is used again.
-            assembly ("memory-safe") {
-                let length := sub(finish, start)
-                let free := mload(0x40)
-                mstore8(free, 0)
-                calldatacopy(add(free, 1), cursor, length)
-                node := keccak256(free, add(length, 1))
+        (uint256 most, uint256 period) = g.cuts();
+        // A leaf is laid down behind what is allocated, and the space is used again.
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            let data := add(free, 1)
+            mstore8(free, 0)
+            let node := add(nodes, 32)
+            for {
+                let end := add(node, shl(5, count))
+            } lt(node, end) {
+                node := add(node, 32)
+            } {
+                let length := sub(period, mod(start, period))
+                if gt(length, most) {
+                    length := most
+                }
+                calldatacopy(data, cursor, length)
+                mstore(node, keccak256(free, add(length, 1)))
                 cursor := add(cursor, length)
+                start := add(start, length)
             }
-            nodes[i] = node;
-            start = finish;
         }
     }
 
@@ -272,15 +306,10 @@ library TensorLeaves {
             for {} depth {
                 depth := sub(depth, 1)
             } {
-                switch and(first, 1)
-                case 0 {
-                    mstore(leftChild, root)
-                    mstore(rightChild, calldataload(cursor))
-                }
-                default {
-                    mstore(leftChild, calldataload(cursor))
-                    mstore(rightChild, root)
-                }
+                // On the right where the index is odd.
+                let side := shl(5, and(first, 1))
+                mstore(add(leftChild, side), root)
+                mstore(sub(rightChild, side), calldataload(cursor))
                 root := keccak256(free, 65)
                 cursor := add(cursor, 32)
                 first := shr(1, first)
