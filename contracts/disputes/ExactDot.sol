@@ -7,7 +7,8 @@ import {Tensor, TensorLeaves} from "./TensorLeaves.sol";
 /// @title Sums of products of opened mantissas
 /// @notice Both operands lie in calldata, packed big-endian, at any byte offset.
 library ExactDot {
-    /// @dev Pairs of runs that are equally long and equally far apart, in one row or at the same places of adjacent rows.
+    /// @dev Pairs of runs that are equally long and equally far apart, in one row or at the same places of adjacent
+    /// rows.
     struct Lines {
         /// First element of the first run of either operand, and elements from one run to the next.
         uint256 i;
@@ -48,20 +49,24 @@ library ExactDot {
     }
 
     /// @notice Σ dot(a, i + l·iStep, b, k + l·kStep, count) over l < lines, of all rows.
-    function dotLines(Tensor memory a, Tensor memory b, Lines memory l) internal pure returns (int256 total) {
+    function dotLines(
+        Tensor memory a,
+        Tensor memory b,
+        Lines memory pairs
+    ) internal pure returns (int256 total) {
         unchecked {
             (uint256 aWidth, uint256 bWidth) = _widths(a, b);
-            uint256 cursor = TensorLeaves.pointer(a, l.i, l.count);
-            uint256 bt = TensorLeaves.pointer(b, l.k, l.count);
-            uint256 aStep = uint256(l.iStep) * aWidth;
-            uint256 bStep = uint256(l.kStep) * bWidth;
+            uint256 cursor = TensorLeaves.pointer(a, pairs.i, pairs.count);
+            uint256 bt = TensorLeaves.pointer(b, pairs.k, pairs.count);
+            uint256 aStep = uint256(pairs.iStep) * aWidth;
+            uint256 bStep = uint256(pairs.kStep) * bWidth;
             // What lies between two runs need not be opened; where it is, all runs are at hand.
             if (
-                !TensorLeaves.isAtHand(a, _last(cursor, a, aStep, l), l.count * aWidth) ||
-                !TensorLeaves.isAtHand(b, _last(bt, b, bStep, l), l.count * bWidth)
-            ) return dotLinesStrided(a, 1, b, l);
-            for (uint256 row = l.rows; row != 0; --row) {
-                total += _dotRow(l, cursor, aStep, aWidth, bt, bStep, bWidth);
+                !TensorLeaves.isAtHand(a, _last(cursor, a, aStep, pairs), pairs.count * aWidth) ||
+                !TensorLeaves.isAtHand(b, _last(bt, b, bStep, pairs), pairs.count * bWidth)
+            ) return dotLinesStrided(a, 1, b, pairs);
+            for (uint256 row = pairs.rows; row != 0; --row) {
+                total += _dotRow(pairs, cursor, aStep, aWidth, bt, bStep, bWidth);
                 cursor += a.rowBytes;
                 bt += b.rowBytes;
             }
@@ -73,21 +78,21 @@ library ExactDot {
         Tensor memory a,
         uint256 step,
         Tensor memory b,
-        Lines memory l
+        Lines memory pairs
     ) internal pure returns (int256 total) {
         unchecked {
             _widths(a, b);
-            for (uint256 row = 0; row < l.rows; ++row) {
-                for (uint256 line = 0; line < l.lines; ++line) {
-                    uint256 i = l.i + row * a.rowLength + line * uint256(l.iStep);
-                    uint256 k = l.k + row * b.rowLength + line * uint256(l.kStep);
+            for (uint256 row = 0; row < pairs.rows; ++row) {
+                for (uint256 line = 0; line < pairs.lines; ++line) {
+                    uint256 i = pairs.i + row * a.rowLength + line * uint256(pairs.iStep);
+                    uint256 k = pairs.k + row * b.rowLength + line * uint256(pairs.kStep);
                     if (step == 1) {
-                        total += dot(a, i, b, k, l.count);
+                        total += dot(a, i, b, k, pairs.count);
                         continue;
                     }
-                    i = TensorLeaves.pointer(a, i, (l.count - 1) * step + 1);
-                    k = TensorLeaves.pointer(b, k, l.count);
-                    total += _dotStepped(i, step * a.width, a.width, k, b.width, b.width, l.count);
+                    i = TensorLeaves.pointer(a, i, (pairs.count - 1) * step + 1);
+                    k = TensorLeaves.pointer(b, k, pairs.count);
+                    total += _dotStepped(i, step * a.width, a.width, k, b.width, b.width, pairs.count);
                 }
             }
         }
@@ -123,16 +128,16 @@ library ExactDot {
         uint256 cursor,
         Tensor memory tensor,
         uint256 step,
-        Lines memory l
+        Lines memory pairs
     ) private pure returns (uint256) {
         unchecked {
-            return cursor + (l.rows - 1) * tensor.rowBytes + (l.lines - 1) * step;
+            return cursor + (pairs.rows - 1) * tensor.rowBytes + (pairs.lines - 1) * step;
         }
     }
 
     /// @dev The lines of one row, whose first runs stand at `a` and `b`.
     function _dotRow(
-        Lines memory l,
+        Lines memory pairs,
         uint256 a,
         uint256 aStep,
         uint256 aWidth,
@@ -141,12 +146,12 @@ library ExactDot {
         uint256 bWidth
     ) private pure returns (int256 total) {
         unchecked {
-            uint256 count = l.count;
-            if (count == 1) return _dotStepped(a, aStep, aWidth, b, bStep, bWidth, l.lines);
+            uint256 count = pairs.count;
+            if (count == 1) return _dotStepped(a, aStep, aWidth, b, bStep, bWidth, pairs.lines);
             if (count >= FEW && count <= 16 && aWidth + bWidth == 4) {
-                return _dotLines16(a, aStep, b, bStep, l.lines, count);
+                return _dotLines16(a, aStep, b, bStep, pairs.lines, count);
             }
-            for (uint256 lines = l.lines; lines != 0; --lines) {
+            for (uint256 lines = pairs.lines; lines != 0; --lines) {
                 total += _dot(a, aWidth, b, bWidth, count);
                 a += aStep;
                 b += bStep;

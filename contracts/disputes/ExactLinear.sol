@@ -171,7 +171,8 @@ library ExactLinear {
         }
     }
 
-    /// @dev Columns [from, to) of lines of one sample of the gradient, or of whole samples. Line j is row j mod OH of sample j / OH.
+    /// @dev Columns [from, to) of lines of one sample of the gradient, or of whole samples. Line j is row j mod OH of
+    /// sample j / OH.
     function _lines(
         Tensor memory x,
         Tensor memory d,
@@ -191,16 +192,16 @@ library ExactLinear {
             if (row >= end) return 0;
             // Row of the image, counted over all samples.
             uint256 y = (j / c.rows) * c.height + uint256(c.top + int256(row * c.strideH));
-            ExactDot.Lines memory l;
-            l.i = uint256(int256(c.image + y * c.width + from * c.strideW) + c.left);
-            l.iStep = int256(c.strideH * c.width);
-            l.k = c.gradient + j * c.columns + from;
-            l.kStep = int256(c.columns);
-            l.rows = lines > c.rows ? lines / c.rows : 1;
-            l.lines = end - row;
-            l.count = to - from;
-            if (c.strideW == 1) return ExactDot.dotLines(x, d, l);
-            return ExactDot.dotLinesStrided(x, c.strideW, d, l);
+            ExactDot.Lines memory pairs;
+            pairs.i = uint256(int256(c.image + y * c.width + from * c.strideW) + c.left);
+            pairs.iStep = int256(c.strideH * c.width);
+            pairs.k = c.gradient + j * c.columns + from;
+            pairs.kStep = int256(c.columns);
+            pairs.rows = lines > c.rows ? lines / c.rows : 1;
+            pairs.lines = end - row;
+            pairs.count = to - from;
+            if (c.strideW == 1) return ExactDot.dotLines(x, d, pairs);
+            return ExactDot.dotLinesStrided(x, c.strideW, d, pairs);
         }
     }
 

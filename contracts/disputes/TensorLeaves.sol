@@ -18,7 +18,8 @@ struct Tensor {
     uint256 elements;
     /// Ranges of its packed bytes: first byte, end (64 bits each), where in calldata the first byte stands (128 bits).
     uint256[] spans;
-    /// The span that was read last: first byte, end, and what leads from a byte to its place in calldata (modulo 2^256).
+    /// The span that was read last: first byte, end, and what leads from a byte to its place in calldata (modulo
+    /// 2^256).
     uint256 from;
     uint256 to;
     uint256 origin;

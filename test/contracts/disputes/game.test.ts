@@ -3,7 +3,9 @@ import { describe, it } from "node:test";
 import { finishOf } from "../../../keepers/src/core/exact/ops/evaluate.ts";
 import { isProduction, matchSnapshot, tableOf } from "../snapshots.ts";
 import { createArena, type Step } from "./game/arena.ts";
-import { Here, type Move, nameStep, towards } from "./game/players.ts";
+import { nameStep, towards } from "./game/challenger.ts";
+import { Here } from "./game/here.ts";
+import type { Move } from "./game/moves.ts";
 import { cnnJob, mlpJob, otherExponent, otherMantissa } from "./game/scenes.ts";
 import { type Job, type Lie, Story } from "./game/story.ts";
 

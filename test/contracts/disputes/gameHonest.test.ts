@@ -2,17 +2,10 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Random } from "../../keepers/core/exact/cases-random.ts";
 import { createArena, providerBond, terms } from "./game/arena.ts";
-import {
-  Here,
-  leavesOf,
-  type Move,
-  nameStep,
-  opensAtOnce,
-  providerMove,
-  type Round,
-  type StageName,
-  towards,
-} from "./game/players.ts";
+import { nameStep, towards } from "./game/challenger.ts";
+import { Here } from "./game/here.ts";
+import { type Move, opensAtOnce, type Round, type StageName } from "./game/moves.ts";
+import { leavesOf, providerMove } from "./game/provider.ts";
 import { mlpJob, otherMantissa } from "./game/scenes.ts";
 import { leafOf, Story } from "./game/story.ts";
 import { levelsDown } from "./game/tree.ts";

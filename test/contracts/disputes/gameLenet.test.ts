@@ -7,7 +7,7 @@ import { nativeExecutor } from "../../../keepers/src/training/executors/native.t
 import { storeNode, traceStep } from "../../../keepers/src/training/trace/trace-step.ts";
 import { isProduction, matchSnapshot, tableOf } from "../snapshots.ts";
 import { createArena } from "./game/arena.ts";
-import { nameStep, towards } from "./game/players.ts";
+import { nameStep, towards } from "./game/challenger.ts";
 import { lenetJob, otherMantissa } from "./game/scenes.ts";
 import { type Job, Story } from "./game/story.ts";
 

@@ -10,20 +10,19 @@ import {
   parseEventLogs,
   toHex,
 } from "viem";
+import { challengerMove } from "./challenger.ts";
 import { claimsAbi } from "./claims-abi.ts";
 import {
   type Abis,
   books,
-  challengerMove,
   encodeMove,
-  leavesOf,
   type Move,
-  providerMove,
   providerStages,
   type Round,
   type StageName,
   stages,
-} from "./players.ts";
+} from "./moves.ts";
+import { leavesOf, providerMove } from "./provider.ts";
 import type { Job, Story } from "./story.ts";
 
 export const terms = {
