@@ -5,6 +5,7 @@ import {ElementMoves} from "./ElementMoves.sol";
 import {ExactOps} from "./ExactOps.sol";
 import {Evidence, Round} from "./interfaces/IDisputeRules.sol";
 import {Node} from "./NodeDescriptor.sol";
+import {OperandRules} from "./OperandRules.sol";
 import {Opcodes} from "./Opcodes.sol";
 import {Tensor} from "./TensorLeaves.sol";
 import {TrainingOrders} from "./TrainingOrders.sol";
@@ -17,7 +18,7 @@ contract ElementRules is ElementMoves {
         Node memory node
     ) internal pure override returns (int256, int256) {
         if (ExactOps.products(node, round.claim.logMicroBatches) != 0) revert OtherRules(node.opcode);
-        Tensor[] memory tensors = _operandsOf(round, evidence, node, 0, 0);
+        Tensor[] memory tensors = OperandRules.operandsOf(round, evidence, node, 0, 0);
         uint256 rate = 0;
         if (node.opcode == Opcodes.SGD_WEIGHT) {
             rate = TrainingOrders.learningRateAt(

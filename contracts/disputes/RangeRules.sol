@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {ExactOps} from "./ExactOps.sol";
-import {IDescentRules, IRangeRules, Outcome, Round, Stage} from "./interfaces/IDisputeRules.sol";
+import {ExactOps, StepContext} from "./ExactOps.sol";
+import {Evidence, IDescentRules, IRangeRules, Outcome, Round, Stage} from "./interfaces/IDisputeRules.sol";
 import {Node, NodeDescriptor} from "./NodeDescriptor.sol";
-import {Position} from "./Position.sol";
+import {OperandRules} from "./OperandRules.sol";
+import {Claims, Position} from "./Position.sol";
 import {RoundRules} from "./RoundRules.sol";
 import {SumRanges} from "./SumRanges.sol";
+import {Tensor} from "./TensorLeaves.sol";
 
 /// @title Moves that narrow the sum behind an element
 contract RangeRules is IRangeRules {
@@ -62,6 +64,41 @@ contract RangeRules is IRangeRules {
         r.position.total = SumRanges.sumAt(sums, number);
         r.stage = Stage.Sums;
         return (Outcome.Continued, r);
+    }
+
+    /// @inheritdoc IRangeRules
+    function ruleTotal(
+        Round calldata round,
+        Evidence calldata evidence,
+        bytes calldata sums
+    ) external pure returns (Outcome, Round memory) {
+        SumRanges.requireSums(round, sums);
+        Position calldata p = round.position;
+        Node memory node = RoundRules.nodeOf(round, evidence.descriptor);
+        uint256 products = ExactOps.products(node, round.claim.logMicroBatches);
+        // The first sums alone stand for the whole element.
+        if (p.to - p.from != products) revert WrongSums();
+        bool isBorne = _isBorneByTotal(round, evidence, node, SumRanges.totalOf(sums));
+        // The claim is the challenger's, but for a witness.
+        if (isBorne == (p.claim == Claims.WITNESS)) revert IDescentRules.NothingShown();
+        return (Outcome.ProviderConvicted, round);
+    }
+
+    /// @dev The claim of the position, held against the element that its sum gives.
+    function _isBorneByTotal(
+        Round calldata round,
+        Evidence calldata evidence,
+        Node memory node,
+        int256 total
+    ) private pure returns (bool) {
+        Position calldata p = round.position;
+        Tensor[] memory tensors = OperandRules.operandsOf(round, evidence, node, p.from, p.from);
+        int256[] memory sums = new int256[](1);
+        sums[0] = total;
+        StepContext memory context = StepContext(0, round.claim.logMicroBatches);
+        (int256 sum, int256 exponent) = ExactOps.fromSums(node, tensors, p.out, sums, context);
+        int256 mantissa = RoundRules.mantissaOf(p, p.claim, evidence, node, p.out);
+        return RoundRules.isBorneOut(p, p.claim, node, mantissa, sum, exponent);
     }
 
     /// @dev Names the element whose sum is to be narrowed.

@@ -3,16 +3,9 @@ pragma solidity ^0.8.28;
 
 import {ElementMoves} from "./ElementMoves.sol";
 import {ExactOps, StepContext} from "./ExactOps.sol";
-import {
-    Evidence,
-    IDescentRules,
-    IRangeRules,
-    ISumRules,
-    Outcome,
-    Round
-} from "./interfaces/IDisputeRules.sol";
+import {Evidence, IDescentRules, ISumRules, Outcome, Round} from "./interfaces/IDisputeRules.sol";
 import {Node} from "./NodeDescriptor.sol";
-import {Claims, Position} from "./Position.sol";
+import {OperandRules} from "./OperandRules.sol";
 import {RoundRules} from "./RoundRules.sol";
 import {SumRanges} from "./SumRanges.sol";
 import {Tensor} from "./TensorLeaves.sol";
@@ -20,32 +13,16 @@ import {Tensor} from "./TensorLeaves.sol";
 /// @title Moves that open an element of an opcode with sums, or one of its sums
 contract SumRules is ElementMoves, ISumRules {
     /// @inheritdoc ISumRules
-    function ruleTotal(
-        Round calldata round,
-        Evidence calldata evidence,
-        bytes calldata sums
-    ) external pure returns (Outcome, Round memory) {
-        Position calldata p = round.position;
-        Node memory node = _beginSum(round, evidence, sums);
-        uint256 products = ExactOps.products(node, round.claim.logMicroBatches);
-        // The first sums alone stand for the whole element.
-        if (p.to - p.from != products) revert IRangeRules.WrongSums();
-        bool isBorne = _isBorneByTotal(round, evidence, node, SumRanges.totalOf(sums));
-        // The claim is the challenger's, but for a witness.
-        if (isBorne == (p.claim == Claims.WITNESS)) revert IDescentRules.NothingShown();
-        return (Outcome.ProviderConvicted, round);
-    }
-
-    /// @inheritdoc ISumRules
     function ruleSum(
         Round calldata round,
         Evidence calldata evidence,
         bytes calldata sums,
         uint256 number
     ) external pure returns (Outcome, Round memory) {
-        Node memory node = _beginSum(round, evidence, sums);
+        SumRanges.requireSums(round, sums);
+        Node memory node = RoundRules.nodeOf(round, evidence.descriptor);
         (uint256 from, uint256 to) = SumRanges.rangeOf(round.position, number);
-        Tensor[] memory tensors = _operandsOf(round, evidence, node, from, to);
+        Tensor[] memory tensors = OperandRules.operandsOf(round, evidence, node, from, to);
         int256[] memory shown = _sumsOf(node, tensors, round.position.out, from, to);
         if (shown[0] == SumRanges.sumAt(sums, number)) revert IDescentRules.NothingShown();
         return (Outcome.ProviderConvicted, round);
@@ -60,27 +37,10 @@ contract SumRules is ElementMoves, ISumRules {
         if (products == 0) revert OtherRules(node.opcode);
         // Zero, from the round: the compiler makes a copy of all arithmetic for a literal.
         uint256 from = round.position.from;
-        Tensor[] memory tensors = _operandsOf(round, evidence, node, from, products);
+        Tensor[] memory tensors = OperandRules.operandsOf(round, evidence, node, from, products);
         int256[] memory sums = _sumsOf(node, tensors, evidence.out, from, products);
         StepContext memory context = StepContext(0, round.claim.logMicroBatches);
         return ExactOps.fromSums(node, tensors, evidence.out, sums, context);
-    }
-
-    /// @dev The claim of the position, held against the element that its sum gives.
-    function _isBorneByTotal(
-        Round calldata round,
-        Evidence calldata evidence,
-        Node memory node,
-        int256 total
-    ) private pure returns (bool) {
-        Position calldata p = round.position;
-        Tensor[] memory tensors = _operandsOf(round, evidence, node, p.from, p.from);
-        int256[] memory sums = new int256[](1);
-        sums[0] = total;
-        StepContext memory context = StepContext(0, round.claim.logMicroBatches);
-        (int256 sum, int256 exponent) = ExactOps.fromSums(node, tensors, p.out, sums, context);
-        int256 mantissa = RoundRules.mantissaOf(p, p.claim, evidence, node, p.out);
-        return RoundRules.isBorneOut(p, p.claim, node, mantissa, sum, exponent);
     }
 
     /// @dev The sums of the products [from, to) behind an element, one for each candidate.
@@ -95,14 +55,5 @@ contract SumRules is ElementMoves, ISumRules {
         for (uint256 i = 0; i < sums.length; ++i) {
             sums[i] = ExactOps.partialSum(node, tensors, out, i, from, to);
         }
-    }
-
-    function _beginSum(
-        Round calldata round,
-        Evidence calldata evidence,
-        bytes calldata sums
-    ) private pure returns (Node memory) {
-        SumRanges.requireSums(round, sums);
-        return RoundRules.nodeOf(round, evidence.descriptor);
     }
 }

@@ -257,12 +257,6 @@ interface IElementRules {
 
 /// @title Moves that open an element of an opcode with sums, or one of its sums
 interface ISumRules is IElementRules {
-    /// @notice Shows that the sums posted first contradict what they are to bear out.
-    function ruleTotal(
-        Round calldata round,
-        Evidence calldata evidence,
-        bytes calldata sums
-    ) external pure returns (Outcome, Round memory);
     /// @notice Shows that one of the sums is wrong.
     function ruleSum(
         Round calldata round,
@@ -298,6 +292,12 @@ interface IRangeRules {
         Round calldata round,
         bytes calldata sums,
         uint256 number
+    ) external pure returns (Outcome, Round memory);
+    /// @notice Shows that the sums posted first contradict what they are to bear out.
+    function ruleTotal(
+        Round calldata round,
+        Evidence calldata evidence,
+        bytes calldata sums
     ) external pure returns (Outcome, Round memory);
 }
 

@@ -56,11 +56,10 @@ describe("DrandBeacon", async () => {
   for (const vector of vectors) {
     it(`accepts published round ${vector.round} of key ${vector.publicKey.slice(0, 8)}`, async () => {
       const round = BigInt(vector.round);
-      // A network whose first round after the margin is the published one, two blocks of a second from now.
-      const beacon = await deploy(
-        keyOf(vector.publicKey),
-        (await now()) + margin + 4n - (round - 1n) * period,
-      );
+      // A network whose first round after the margin is the published one, for a request a minute from now.
+      const requestedAt = (await now()) + 60n;
+      const beacon = await deploy(keyOf(vector.publicKey), requestedAt + margin + 1n - (round - 1n) * period);
+      await networkHelpers.time.setNextBlockTimestamp(requestedAt);
       const bound = await request(beacon);
       assert.equal(bound.round, round);
       await networkHelpers.time.increaseTo(await beacon.read.timeOf([round]));

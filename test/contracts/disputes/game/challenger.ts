@@ -74,7 +74,7 @@ export function challengerMove(own: Story, claimed: Story, round: Round, sums?: 
       if (number < 0) {
         const leaf = p.claim === 0n ? index : undefined;
         const evidence = here.evidence(claimed, out, { leaf, range: { from: 0, to: 0 } });
-        return { book: "sum", name: "ruleTotal", args: [evidence, sums] };
+        return { book: "range", name: "ruleTotal", args: [evidence, sums] };
       }
       const evidence = here.evidence(claimed, out, { range: ranges[number]! });
       if (!opensAtOnce(evidence)) return { book: "range", name: "narrowSum", args: [sums, BigInt(number)] };
