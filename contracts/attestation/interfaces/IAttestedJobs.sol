@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+/// @title What a committee asks of the registry of jobs
+interface IAttestedJobs {
+    /// @notice The committee has attested.
+    function onAttested(uint256 jobId) external;
+
+    /// @notice The provider did not open what the committee asked for.
+    function onWithheld(uint256 jobId, address reporter) external;
+
+    /// @notice What a committee attests to: the trace, and how many leaves it has.
+    function traceOf(uint256 jobId) external view returns (bytes32 traceRoot, uint256 leaves);
+}

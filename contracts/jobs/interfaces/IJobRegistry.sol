@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {DisputeTerms, IDisputedClaims} from "../../disputes/interfaces/IDisputedClaims.sol";
+import {TraceLeaf} from "../../disputes/interfaces/IDisputeRules.sol";
+import {IAttestedJobs} from "../../attestation/interfaces/IAttestedJobs.sol";
+import {Order} from "./Orders.sol";
+
+/// @title The life of a job, from the order to the payment
+/// @notice
+/// | from | call | who, when | to | money |
+/// |---|---|---|---|---|
+/// | – | `open` | the market | Open | deposit and committee's fees into escrow |
+/// | Open | `matchJob` | the market, before the order's expiry | Matched | what exceeds the price goes back |
+/// | Open | `cancel` | the market, for the consumer | Cancelled | all back |
+/// | Open | `expire` | anyone, after the expiry | Expired | all back |
+/// | Matched | `lock` | the provider, within `lockWindow` | Training | stake locked, bond in the game |
+/// | Matched | `unmatch` | the market, after `lockWindow` | Open | the deposit, less what went back, stays |
+/// | Matched | `expire` | anyone, after `lockWindow` and the expiry | Expired | all back |
+/// | Training | `commit` | the provider, until `trainingTime` is over | Committed | – |
+/// | Training | `expire` | anyone, after it | Failed | late penalty, all back |
+/// | Committed | `onAttested` | the committee | Attested | – |
+/// | Committed, Attested | `finalise` | anyone, see there | Finalised | price paid, stake free, certificate minted |
+/// | Committed, Attested | `onConvicted` | the game | Failed | stake slashed, all back |
+/// | Committed, Attested | `onWithheld` | the committee | Failed | stake slashed, all back |
+/// | Training, Committed, Attested | `onVoid` | the game | Void | price paid if committed, else all back |
+///
+/// INV-1: every status that is not named in `from` of a row refuses its call
+/// INV-2: from every status on, some call that needs neither consumer nor provider leads to an end
+/// INV-3: terms and parameters of a job are those of when it was opened
+/// INV-4: Σ stake locked by this contract == Σ stake of jobs in Training, Committed or Attested
+interface IJobRegistry is IDisputedClaims, IAttestedJobs {
+    enum Status {
+        None,
+        Open,
+        Matched,
+        Training,
+        Committed,
+        Attested,
+        Finalised,
+        Expired,
+        Cancelled,
+        Failed,
+        Void
+    }
+
+    struct Job {
+        address consumer;
+        Status status;
+        /// When the provider is to lock by, then when it is to commit by (seconds since 1970).
+        uint48 deadline;
+        address provider;
+        /// Last second in which a challenge is taken.
+        uint48 challengeUntil;
+        /// Last second in which the order can be matched.
+        uint48 expiry;
+        /// Tokens.
+        uint128 price;
+        /// Stake that the provider locks.
+        uint128 stake;
+        /// EIP-712 hash of the order's struct.
+        bytes32 orderHash;
+        bytes32 traceRoot;
+        /// Root of the last state.
+        bytes32 stateRoot;
+        /// The anchored dataset that holds the last state.
+        bytes32 resultId;
+    }
+
+    /// @notice Parameters, copied into each job when it is opened.
+    struct Parameters {
+        /// Seconds from the match to the provider's lock.
+        uint32 lockWindow;
+        /// Seconds in which challenges are taken after the commitment; as long again when a committee fell silent.
+        uint32 challengeWindow;
+        /// Stake of a job in hundredths of its price, at least 200, and at least `minimumStake` tokens.
+        uint16 stakePercent;
+        uint128 minimumStake;
+        /// Part of the stake that is slashed when nothing is committed in time, in basis points.
+        uint16 latePenalty;
+        DisputeTerms dispute;
+        /// Native coin that the provider puts up in the game.
+        uint96 providerBond;
+    }
+
+    /// @notice What a provider commits to.
+    struct Commitment {
+        bytes32 traceRoot;
+        /// Leaf 0 holds the order's initial state, the last one the result.
+        TraceLeaf first;
+        TraceLeaf last;
+        /// SHA-256 of the file with all leaves; its CIDv1 (raw) follows from it. Zero: they are withheld.
+        bytes32 leavesDigest;
+        /// The anchored dataset whose object is the last state; all its bundles are held.
+        bytes32 resultId;
+    }
+
+    /// @notice Thrown when a job is not in a status that the call needs.
+    error WrongStatus(uint256 jobId, Status status);
+    /// @notice Thrown when a call comes before its time.
+    error TooEarly(uint256 jobId, uint256 from);
+    /// @notice Thrown when a call comes after its time.
+    error TooLate(uint256 jobId, uint256 until);
+    /// @notice Thrown when someone else than the job's provider calls what is the provider's.
+    error NotProvider(uint256 jobId, address caller);
+    /// @notice Thrown when someone else than the game or the committee calls what is theirs.
+    error NotAuthorised(address caller);
+    /// @notice Thrown when the training order contradicts the order, the dataset, or what a dispute can handle.
+    error UnfitTraining(bytes32 field);
+    /// @notice Thrown when committee, threshold, fee and scheme do not fit each other.
+    error UnfitCommittee(uint8 size, uint8 threshold);
+    /// @notice Thrown when a price exceeds the deposit.
+    error PriceAboveDeposit(uint256 price, uint256 deposit);
+    /// @notice Thrown when a leaf of the commitment is not under its root, or holds another state.
+    error WrongLeaf(uint256 leaf);
+    /// @notice Thrown when the result is not stored as it has to be.
+    error ResultNotStored(bytes32 resultId);
+    /// @notice Thrown when challenges are open.
+    error ChallengesOpen(uint256 jobId, uint256 challenges);
+    /// @notice Thrown when the committee has not decided.
+    error NotAttested(uint256 jobId);
+    /// @notice Thrown when the bond sent is not the job's.
+    error WrongBond(uint256 sent, uint256 required);
+    /// @notice Thrown when a parameter is outside its hard bounds.
+    error OutOfBounds(bytes32 parameter);
+
+    event JobOpened(
+        uint256 indexed jobId,
+        bytes32 indexed orderHash,
+        address indexed consumer,
+        Order order,
+        bytes training
+    );
+    event JobMatched(
+        uint256 indexed jobId,
+        address indexed provider,
+        uint256 price,
+        uint256 stake,
+        uint256 lockUntil
+    );
+    event JobUnmatched(uint256 indexed jobId, address indexed provider);
+    event JobLocked(uint256 indexed jobId, address indexed provider, uint256 stake, uint256 commitUntil);
+    event JobCommitted(
+        uint256 indexed jobId,
+        address indexed provider,
+        bytes32 traceRoot,
+        bytes32 stateRoot,
+        bytes32 leavesDigest,
+        bytes32 resultId,
+        uint256 challengeUntil
+    );
+    event JobAttested(uint256 indexed jobId);
+    event JobFinalised(uint256 indexed jobId, address indexed provider, uint256 paid, uint256 certificateId);
+    event JobExpired(uint256 indexed jobId);
+    event JobCancelled(uint256 indexed jobId);
+    /// @param reason "late", "convicted" or "withheld"
+    event JobFailed(
+        uint256 indexed jobId,
+        address indexed provider,
+        bytes32 reason,
+        uint256 slashed,
+        uint256 refunded
+    );
+    event JobVoided(uint256 indexed jobId, uint256 paid, uint256 refunded);
+    event ParametersSet(Parameters parameters);
+
+    /// @notice Opens a job for an order whose signature the market has checked. The market alone.
+    /// @param orderHash EIP-712 hash of the order's struct
+    /// @param training encoded training order behind `problem.trainingHash`, at most 8 KiB
+    function open(
+        Order calldata order,
+        bytes32 orderHash,
+        bytes calldata training
+    ) external returns (uint256 jobId);
+
+    /// @notice Gives an open job to a provider. The market alone.
+    /// @param price in tokens, at most the deposit
+    function matchJob(uint256 jobId, address provider, uint256 price) external;
+
+    /// @notice Takes a job from a provider that did not lock in time. The market alone.
+    function unmatch(uint256 jobId) external;
+
+    /// @notice Ends an open job. The market alone.
+    function cancel(uint256 jobId) external;
+
+    /// @notice Locks the caller's stake and puts up its bond, exactly; training begins.
+    function lock(uint256 jobId) external payable;
+
+    /// @notice Commits to the trace and the result.
+    function commit(uint256 jobId, Commitment calldata commitment) external;
+
+    /// @notice Ends a job that nobody took, or whose provider is late. Anyone.
+    function expire(uint256 jobId) external;
+
+    /// @notice Pays. Anyone, when challenges are neither open nor taken any more, and the committee (if there is one)
+    /// has attested; without its word twice the challenge window must be over.
+    function finalise(uint256 jobId) external returns (uint256 certificateId);
+
+    /// @notice All zeros for a job that never was.
+    function jobOf(uint256 jobId) external view returns (Job memory);
+
+    /// @notice Parameters of a job.
+    function parametersOf(uint256 jobId) external view returns (Parameters memory);
+
+    /// @notice Stake that a job at this price would lock of this provider: it grows with every conviction and
+    /// shrinks again with time, so that capacity follows conduct.
+    function stakeFor(address provider, uint256 price) external view returns (uint256);
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+/// @notice Everything that re-verifies a trained model.
+struct Certificate {
+    uint256 jobId;
+    address provider;
+    bytes32 orderHash;
+    bytes32 datasetId;
+    bytes32 programRoot;
+    bytes32 trainingHash;
+    bytes32 traceRoot;
+    bytes32 stateRoot;
+    /// The anchored dataset whose object is the model's last state.
+    bytes32 resultId;
+    /// Whether a committee has attested.
+    bool isAttested;
+    uint64 finalisedAt;
+}
+
+/// @title Certificates of trained models
+/// @notice An ERC-721 token for each finalised job, given to its consumer. Its metadata is made on chain and names all
+/// that is needed to check the model again.
+interface IModelCertificate {
+    /// @notice Thrown when someone else than the registry of jobs mints.
+    error NotRegistry(address caller);
+
+    event CertificateIssued(
+        uint256 indexed certificateId,
+        uint256 indexed jobId,
+        address indexed consumer,
+        Certificate certificate
+    );
+
+    /// @notice Issues the certificate of a job; its id is the job's. The registry alone.
+    function issue(
+        address consumer,
+        Certificate calldata certificate
+    ) external returns (uint256 certificateId);
+
+    /// @notice What a certificate says.
+    function certificateOf(uint256 certificateId) external view returns (Certificate memory);
+}

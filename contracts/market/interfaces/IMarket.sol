@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {Bid, Order} from "../../jobs/interfaces/Orders.sol";
+
+/// @notice Times and bond of a sealed-bid auction.
+struct AuctionTerms {
+    /// Seconds in which bids are committed to, then revealed.
+    uint32 commitWindow;
+    uint32 revealWindow;
+    /// Tokens that each bid puts up: at least a tenth of the order's deposit.
+    uint128 bond;
+}
+
+/// @title Where orders meet bids
+/// @notice Orders and bids are EIP-712 messages, signed by accounts or ERC-1271 wallets, or sent by their author.
+/// Every match is checked against the order's conditions. In an auction the contract picks the bid: lowest price, then
+/// highest stake when the auction began, then earliest commitment.
+/// INV-1: Σ bonds of live bids + Σ credits == token.balanceOf(this), tokens sent here unasked aside
+/// INV-2: a nonce of an account is used or cancelled once; nothing signed with it is taken afterwards
+/// INV-3: a match meets every condition of its order
+interface IMarket {
+    struct Auction {
+        uint256 jobId;
+        uint48 commitUntil;
+        uint48 revealUntil;
+        uint128 bond;
+        /// Index of the bid that has won, plus 1; 0 before the award.
+        uint32 winner;
+        bool isOver;
+    }
+
+    struct SealedBid {
+        address provider;
+        uint48 committedAt;
+        bool isRevealed;
+        /// The bond was returned or lost.
+        bool isSettled;
+        /// It has won and did not lock: it cannot win again.
+        bool isOut;
+        bytes32 commitment;
+        uint128 price;
+        uint256 stake;
+    }
+
+    /// @notice Thrown when a message is not signed by its author, or by an author who did not send it.
+    error WrongSignature(address author);
+    /// @notice Thrown when a nonce was used or cancelled.
+    error NonceUsed(address author, uint256 nonce);
+    /// @notice Thrown when an order or a bid has expired.
+    error Expired(uint256 expiry);
+    /// @notice Thrown when a bid is for another order.
+    error WrongOrder(bytes32 bidFor, bytes32 order);
+    /// @notice Thrown when a bid does not meet a condition: "price", "compute", "region", "regulations", "privacy",
+    /// "role" or "stake".
+    error UnmetCondition(bytes32 condition);
+    /// @notice Thrown when a feed's answer is stale, not positive, or outside the market's bounds.
+    error BadFeed(address feed, int256 answer, uint256 updatedAt);
+    /// @notice Thrown when an auction's windows or bond are outside their bounds.
+    error UnfitAuction();
+    /// @notice Thrown when an auction is not in the phase that a call needs.
+    error WrongPhase(uint256 jobId);
+    /// @notice Thrown when a provider bids twice, or an auction is full.
+    error NoMoreBids(uint256 jobId, address provider);
+    /// @notice Thrown when what is revealed was not committed to.
+    error WrongReveal(uint256 jobId, address provider);
+    /// @notice Thrown when no bid is left that could win.
+    error NoBid(uint256 jobId);
+    /// @notice Thrown when nothing is to be settled.
+    error NothingToSettle(uint256 jobId, address provider);
+    /// @notice Thrown when someone else than the consumer cancels.
+    error NotConsumer(uint256 jobId, address caller);
+
+    /// @notice An order for everyone to see; nothing is owed yet.
+    event OrderPosted(
+        bytes32 indexed orderHash,
+        address indexed consumer,
+        Order order,
+        bytes training,
+        bytes signature
+    );
+    event NonceCancelled(address indexed author, uint256 nonce);
+    event Matched(uint256 indexed jobId, bytes32 indexed orderHash, address indexed provider, uint256 price);
+    event AuctionOpened(
+        uint256 indexed jobId,
+        bytes32 indexed orderHash,
+        AuctionTerms terms,
+        uint256 commitUntil,
+        uint256 revealUntil
+    );
+    event BidCommitted(uint256 indexed jobId, address indexed provider, bytes32 commitment);
+    event BidRevealed(uint256 indexed jobId, address indexed provider, Bid bid);
+    event AuctionAwarded(uint256 indexed jobId, address indexed provider, uint256 price);
+    event BondReturned(uint256 indexed jobId, address indexed provider, uint256 amount);
+    /// @param reason "hidden" or "unlocked"
+    event BondLost(uint256 indexed jobId, address indexed provider, uint256 amount, bytes32 reason);
+    event AuctionClosed(uint256 indexed jobId);
+    event Withdrawn(address indexed account, address indexed to, uint256 amount);
+
+    /// @notice Shows an order to all providers. Its signature is checked; funds move when it is matched.
+    function post(
+        Order calldata order,
+        bytes calldata training,
+        bytes calldata signature
+    ) external returns (bytes32 orderHash);
+
+    /// @notice Makes a nonce of the caller unusable.
+    function cancelNonce(uint256 nonce) external;
+
+    /// @notice Matches a signed order with a signed bid. Either signature may be empty when its author calls. The
+    /// escrow must be allowed to pull the deposit and the committee's fees.
+    function accept(
+        Order calldata order,
+        bytes calldata training,
+        bytes calldata orderSignature,
+        Bid calldata bid,
+        bytes calldata bidSignature
+    ) external returns (uint256 jobId);
+
+    /// @notice As `accept`, by the consumer, with an EIP-2612 permit for the escrow.
+    function acceptWithPermit(
+        Order calldata order,
+        bytes calldata training,
+        Bid calldata bid,
+        bytes calldata bidSignature,
+        uint256 value,
+        uint256 deadline,
+        uint8 v,
+        bytes32 r,
+        bytes32 s
+    ) external returns (uint256 jobId);
+
+    /// @notice Opens an auction for an order; funds are pulled now. An order signed off chain must be sent by its
+    /// consumer, because it does not say the terms.
+    function openAuction(
+        Order calldata order,
+        bytes calldata training,
+        AuctionTerms calldata terms
+    ) external returns (uint256 jobId);
+
+    /// @notice Seals a bid: keccak256(abi.encode(chain id, this contract, job, provider, bid struct hash, salt)).
+    function commitBid(uint256 jobId, bytes32 commitment) external;
+
+    /// @notice Opens the caller's bid; it must meet every condition.
+    function revealBid(uint256 jobId, Bid calldata bid, bytes32 salt) external;
+
+    /// @notice Gives the job to the best revealed bid; again, to the next one, when the winner did not lock in time.
+    function award(uint256 jobId) external;
+
+    /// @notice Ends an auction that nobody can win any more, or that its consumer takes back before any bid.
+    function closeAuction(uint256 jobId) external;
+
+    /// @notice Returns a bond, or takes it from a bid that was hidden or did not lock. Anyone.
+    function settleBid(uint256 jobId, address provider) external;
+
+    /// @notice Pays the caller's credit out.
+    function withdraw(address to) external returns (uint256 amount);
+
+    /// @notice EIP-712 hash of an order's struct: its identity.
+    function hashOrder(Order calldata order) external pure returns (bytes32);
+
+    /// @notice EIP-712 hash of a bid's struct.
+    function hashBid(Bid calldata bid) external pure returns (bytes32);
+
+    function auctionOf(uint256 jobId) external view returns (Auction memory);
+
+    function bidsOf(uint256 jobId) external view returns (SealedBid[] memory);
+
+    function isNonceUsed(address author, uint256 nonce) external view returns (bool);
+
+    function creditOf(address account) external view returns (uint256);
+}
