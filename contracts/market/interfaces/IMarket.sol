@@ -12,10 +12,21 @@ struct AuctionTerms {
     uint128 bond;
 }
 
+/// @notice What a Chainlink feed must answer to be believed. An answer is the price of one whole token.
+struct FeedBounds {
+    /// Greatest age of an answer in seconds; 0: the feed is not listed.
+    uint32 maximumAge;
+    /// Least and greatest answer, in units of the feed.
+    uint128 least;
+    uint128 most;
+}
+
 /// @title Where orders meet bids
 /// @notice Orders and bids are EIP-712 messages, signed by accounts or ERC-1271 wallets, or sent by their author.
 /// Every match is checked against the order's conditions. In an auction the contract picks the bid: lowest price, then
 /// highest stake when the auction began, then earliest commitment.
+/// Prices of an order with a feed are in units of that feed's answers. They become tokens, rounded down, at the answer
+/// of the match, or of the auction's opening: a feed that falls silent or jumps later takes no bond.
 /// INV-1: Σ bonds of live bids + Σ credits == token.balanceOf(this), tokens sent here unasked aside
 /// INV-2: a nonce of an account is used or cancelled once; nothing signed with it is taken afterwards
 /// INV-3: a match meets every condition of its order
@@ -70,6 +81,10 @@ interface IMarket {
     error NothingToSettle(uint256 jobId, address provider);
     /// @notice Thrown when someone else than the consumer cancels.
     error NotConsumer(uint256 jobId, address caller);
+    /// @notice Thrown when bytes to be published are longer than allowed.
+    error TooLong(uint256 length, uint256 limit);
+    /// @notice Thrown when a parameter is outside its hard bounds.
+    error OutOfBounds(bytes32 parameter, uint256 value, uint256 low, uint256 high);
 
     /// @notice An order for everyone to see; nothing is owed yet.
     event OrderPosted(
@@ -80,7 +95,11 @@ interface IMarket {
         bytes signature
     );
     event NonceCancelled(address indexed author, uint256 nonce);
+    /// @notice A job was given to a provider.
+    /// @param price in tokens
     event Matched(uint256 indexed jobId, bytes32 indexed orderHash, address indexed provider, uint256 price);
+    /// @notice The bid behind a match without an auction.
+    event BidAccepted(uint256 indexed jobId, address indexed provider, Bid bid);
     event AuctionOpened(
         uint256 indexed jobId,
         bytes32 indexed orderHash,
@@ -90,14 +109,18 @@ interface IMarket {
     );
     event BidCommitted(uint256 indexed jobId, address indexed provider, bytes32 commitment);
     event BidRevealed(uint256 indexed jobId, address indexed provider, Bid bid);
+    /// @param price in tokens
     event AuctionAwarded(uint256 indexed jobId, address indexed provider, uint256 price);
     event BondReturned(uint256 indexed jobId, address indexed provider, uint256 amount);
     /// @param reason "hidden" or "unlocked"
     event BondLost(uint256 indexed jobId, address indexed provider, uint256 amount, bytes32 reason);
     event AuctionClosed(uint256 indexed jobId);
     event Withdrawn(address indexed account, address indexed to, uint256 amount);
+    event FeedSet(address indexed feed, FeedBounds bounds);
 
     /// @notice Shows an order to all providers. Its signature is checked; funds move when it is matched.
+    /// @param training at most 8 KiB
+    /// @param signature at most 4 KiB; empty when the consumer calls
     function post(
         Order calldata order,
         bytes calldata training,
@@ -131,30 +154,51 @@ interface IMarket {
     ) external returns (uint256 jobId);
 
     /// @notice Opens an auction for an order; funds are pulled now. An order signed off chain must be sent by its
-    /// consumer, because it does not say the terms.
+    /// consumer, because it does not say the terms. It must not expire before the bids are revealed.
     function openAuction(
         Order calldata order,
         bytes calldata training,
         AuctionTerms calldata terms
     ) external returns (uint256 jobId);
 
-    /// @notice Seals a bid: keccak256(abi.encode(chain id, this contract, job, provider, bid struct hash, salt)).
+    /// @notice Seals a bid: keccak256(abi.encode(chain id, this contract, job, provider, bid struct hash, salt)). Pulls
+    /// the bond. The caller must be a provider with the least stake that any job locks.
     function commitBid(uint256 jobId, bytes32 commitment) external;
 
-    /// @notice Opens the caller's bid; it must meet every condition.
+    /// @notice Opens the caller's bid; it must meet every condition, and not expire before the order. Role and stake
+    /// are looked at when it is to be awarded, since both can change until then.
     function revealBid(uint256 jobId, Bid calldata bid, bytes32 salt) external;
 
     /// @notice Gives the job to the best revealed bid; again, to the next one, when the winner did not lock in time.
+    /// A bid whose provider could not lock the stake now is passed over and loses its bond like one that does not.
+    /// A bid above what is left of the deposit waits. Anyone.
     function award(uint256 jobId) external;
 
     /// @notice Ends an auction that nobody can win any more, or that its consumer takes back before any bid.
     function closeAuction(uint256 jobId) external;
 
-    /// @notice Returns a bond, or takes it from a bid that was hidden or did not lock. Anyone.
+    /// @notice Ends a job that was matched without an auction and whose provider did not lock in time. Its consumer.
+    function takeBack(uint256 jobId) external;
+
+    /// @notice Returns a bond, or takes it from a bid that was hidden or did not lock. Anyone; but while the winner may
+    /// still fail to lock, only a losing provider itself takes its bond back, which ends its candidacy. Half of a lost
+    /// bond is burnt, half is the consumer's. Who does not lock because the dataset is over keeps the bond.
     function settleBid(uint256 jobId, address provider) external;
 
     /// @notice Pays the caller's credit out.
     function withdraw(address to) external returns (uint256 amount);
+
+    /// @notice Sends what was burnt to the burn sink. Anyone may call it.
+    function flushBurn() external returns (uint256 amount);
+
+    /// @notice Lists a feed, changes its bounds, or (all zeros) takes it off. Only AccessManager.
+    function setFeed(address feed, FeedBounds calldata bounds) external;
+
+    /// @notice Stops new orders, matches without auction, auctions and bids; nothing else. Only AccessManager.
+    function pause() external;
+
+    /// @notice Ends `pause`. Only AccessManager.
+    function unpause() external;
 
     /// @notice EIP-712 hash of an order's struct: its identity.
     function hashOrder(Order calldata order) external pure returns (bytes32);
@@ -167,6 +211,8 @@ interface IMarket {
     function bidsOf(uint256 jobId) external view returns (SealedBid[] memory);
 
     function isNonceUsed(address author, uint256 nonce) external view returns (bool);
+
+    function feedOf(address feed) external view returns (FeedBounds memory);
 
     function creditOf(address account) external view returns (uint256);
 }

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {IEscrow} from "../jobs/interfaces/IEscrow.sol";
+import {IJobRegistry} from "../jobs/interfaces/IJobRegistry.sol";
+import {Bid, Order} from "../jobs/interfaces/Orders.sol";
+import {Credits} from "../libraries/Credits.sol";
+import {ExactTransfer} from "../libraries/ExactTransfer.sol";
+import {IStaking} from "../staking/interfaces/IStaking.sol";
+import {IDatasetRegistry} from "../storage/interfaces/IDatasetRegistry.sol";
+import {AuctionTerms, IMarket} from "./interfaces/IMarket.sol";
+import {OrderHashing} from "./OrderHashing.sol";
+import {PriceFeeds} from "./PriceFeeds.sol";
+import {Required, Requirements} from "./Requirements.sol";
+import {SignedOrders} from "./SignedOrders.sol";
+
+/// @title Sealed bids
+/// @dev A bond stays while its bid can still be called upon: until the job is locked or over, or until a loser gives up
+/// its candidacy. What the bids are worth in tokens is fixed at the opening.
+abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable, ReentrancyGuardTransient {
+    using ExactTransfer for IERC20;
+    using OrderHashing for Bid;
+    using OrderHashing for Order;
+    using Requirements for Required;
+
+    /// @notice Bounds the search for the best bid.
+    uint256 public constant MAX_BIDS = 32;
+    uint32 public constant MAX_WINDOW = 7 days;
+    /// @notice Hard bounds of `leastWindow`: the lower one suits an embedded network only.
+    uint32 public constant MIN_LEAST_WINDOW = 10 seconds;
+    uint32 public constant MAX_LEAST_WINDOW = 1 days;
+    /// @notice Part of the deposit that a bond is at least.
+    uint256 public constant BOND_DIVISOR = 10;
+
+    bytes32 private constant HIDDEN = "hidden";
+    bytes32 private constant UNLOCKED = "unlocked";
+
+    /// @dev What an auction needs to know of its order.
+    struct Lot {
+        Required required;
+        uint128 deposit;
+        /// Price of one whole token in units of the order's feed; 0: prices are in tokens.
+        uint128 rate;
+        uint64 expiry;
+        uint64 openedAt;
+        bytes32 orderHash;
+        bytes32 datasetId;
+    }
+
+    IStaking public immutable staking;
+    IJobRegistry public immutable registry;
+    IEscrow public immutable escrow;
+    IDatasetRegistry public immutable datasets;
+    /// @notice Shortest window of an auction in seconds.
+    uint32 public immutable leastWindow;
+
+    mapping(uint256 jobId => Auction) private _auctions;
+    mapping(uint256 jobId => Lot) private _lots;
+    mapping(uint256 jobId => SealedBid[]) private _bids;
+    /// @dev Index of a provider's bid, plus 1.
+    mapping(uint256 jobId => mapping(address provider => uint256)) private _bidOf;
+
+    constructor(
+        IStaking staking_,
+        IJobRegistry registry_,
+        IEscrow escrow_,
+        IDatasetRegistry datasets_,
+        uint32 leastWindow_
+    ) {
+        _requireBounds("leastWindow", leastWindow_, MIN_LEAST_WINDOW, MAX_LEAST_WINDOW);
+        staking = staking_;
+        registry = registry_;
+        escrow = escrow_;
+        datasets = datasets_;
+        leastWindow = leastWindow_;
+    }
+
+    /// @inheritdoc IMarket
+    function openAuction(
+        Order calldata order,
+        bytes calldata training,
+        AuctionTerms calldata terms
+    ) external override nonReentrant whenNotPaused returns (uint256 jobId) {
+        if (order.consumer != msg.sender) revert WrongSignature(order.consumer);
+        _requireLive(order.expiry);
+        _requireFit(order, terms);
+        _useNonce(msg.sender, order.nonce);
+        uint128 rate = _rateOf(order.conditions.priceFeed);
+        bytes32 orderHash = order.hash();
+
+        jobId = registry.open(order, orderHash, training);
+        Lot storage lot = _lots[jobId];
+        lot.required = Requirements.requiredBy(order.conditions);
+        lot.deposit = order.conditions.deposit;
+        lot.rate = rate;
+        lot.expiry = order.expiry;
+        lot.openedAt = uint64(block.timestamp);
+        lot.orderHash = orderHash;
+        lot.datasetId = order.problem.datasetId;
+        Auction storage auction = _auctions[jobId];
+        auction.jobId = jobId;
+        auction.commitUntil = uint48(block.timestamp + terms.commitWindow);
+        auction.revealUntil = auction.commitUntil + terms.revealWindow;
+        auction.bond = terms.bond;
+        emit AuctionOpened(jobId, orderHash, terms, auction.commitUntil, auction.revealUntil);
+    }
+
+    /// @inheritdoc IMarket
+    function commitBid(uint256 jobId, bytes32 commitment) external override nonReentrant whenNotPaused {
+        Auction storage auction = _openAuction(jobId);
+        if (block.timestamp > auction.commitUntil) revert WrongPhase(jobId);
+        SealedBid[] storage bids = _bids[jobId];
+        if (bids.length == MAX_BIDS || _bidOf[jobId][msg.sender] != 0) revert NoMoreBids(jobId, msg.sender);
+        _requireProvider(msg.sender, 0);
+
+        SealedBid storage bid = bids.push();
+        bid.provider = msg.sender;
+        bid.committedAt = uint48(block.timestamp);
+        bid.commitment = commitment;
+        _bidOf[jobId][msg.sender] = bids.length;
+        emit BidCommitted(jobId, msg.sender, commitment);
+        token.pullExact(msg.sender, auction.bond);
+    }
+
+    /// @inheritdoc IMarket
+    function revealBid(uint256 jobId, Bid calldata bid, bytes32 salt) external override {
+        Auction storage auction = _openAuction(jobId);
+        if (block.timestamp <= auction.commitUntil || block.timestamp > auction.revealUntil) {
+            revert WrongPhase(jobId);
+        }
+        if (bid.provider != msg.sender) revert WrongSignature(bid.provider);
+        uint256 number = _bidOf[jobId][msg.sender];
+        if (number == 0) revert WrongReveal(jobId, msg.sender);
+        SealedBid storage sealedBid = _bids[jobId][number - 1];
+        bytes32 opened = keccak256(
+            abi.encode(block.chainid, address(this), jobId, msg.sender, bid.hash(), salt)
+        );
+        if (opened != sealedBid.commitment) revert WrongReveal(jobId, msg.sender);
+        Lot storage lot = _lots[jobId];
+        if (bid.order != lot.orderHash) revert WrongOrder(bid.order, lot.orderHash);
+        if (bid.expiry < lot.expiry) revert Expired(bid.expiry);
+        lot.required.requireMetBy(bid);
+        if (_toTokens(bid.price, lot.rate) > lot.deposit) revert UnmetCondition("price");
+
+        _useNonce(msg.sender, bid.nonce);
+        sealedBid.isRevealed = true;
+        sealedBid.price = bid.price;
+        sealedBid.stake = staking.stakeAt(msg.sender, lot.openedAt);
+        emit BidRevealed(jobId, msg.sender, bid);
+    }
+
+    /// @inheritdoc IMarket
+    function award(uint256 jobId) external override nonReentrant {
+        Auction storage auction = _openAuction(jobId);
+        Lot storage lot = _lots[jobId];
+        if (block.timestamp <= auction.revealUntil) revert WrongPhase(jobId);
+        _requireLive(lot.expiry);
+        if (auction.winner != 0) _dropWinner(jobId, auction);
+        (uint256 number, uint256 price) = _nextBid(jobId);
+        if (number == 0) revert NoBid(jobId);
+
+        auction.winner = uint32(number);
+        address provider = _bids[jobId][number - 1].provider;
+        emit AuctionAwarded(jobId, provider, price);
+        emit Matched(jobId, lot.orderHash, provider, price);
+        registry.matchJob(jobId, provider, price);
+    }
+
+    /// @inheritdoc IMarket
+    function closeAuction(uint256 jobId) external override nonReentrant {
+        Auction storage auction = _openAuction(jobId);
+        IJobRegistry.Job memory job = registry.jobOf(jobId);
+        if (_isAwaited(job.status)) {
+            _exhaust(jobId, auction, job.consumer);
+            registry.cancel(jobId);
+        }
+        auction.isOver = true;
+        emit AuctionClosed(jobId);
+    }
+
+    /// @inheritdoc IMarket
+    function settleBid(uint256 jobId, address provider) external override nonReentrant {
+        uint256 number = _bidOf[jobId][provider];
+        if (number == 0 || _bids[jobId][number - 1].isSettled) revert NothingToSettle(jobId, provider);
+        SealedBid storage bid = _bids[jobId][number - 1];
+        Auction storage auction = _auctions[jobId];
+        IJobRegistry.Status status = registry.jobOf(jobId).status;
+        if (!bid.isRevealed) {
+            if (block.timestamp <= auction.revealUntil) revert NothingToSettle(jobId, provider);
+            _lose(jobId, bid, HIDDEN);
+        } else if (!_isAwaited(status)) {
+            // Expired means that the winner, if there was one, never locked.
+            bool hasWalked = auction.winner == number && status == IJobRegistry.Status.Expired;
+            if (hasWalked) _settleWalk(jobId, bid);
+            else _return(jobId, bid);
+        } else {
+            bool hasLost = auction.winner != 0 && auction.winner != number;
+            if (!hasLost || provider != msg.sender) revert NothingToSettle(jobId, provider);
+            _return(jobId, bid);
+        }
+    }
+
+    /// @inheritdoc IMarket
+    function auctionOf(uint256 jobId) external view override returns (Auction memory) {
+        return _auctions[jobId];
+    }
+
+    /// @inheritdoc IMarket
+    function bidsOf(uint256 jobId) external view override returns (SealedBid[] memory) {
+        return _bids[jobId];
+    }
+
+    function _isAuctioned(uint256 jobId) internal view returns (bool) {
+        return _auctions[jobId].revealUntil != 0;
+    }
+
+    /// @dev The account must be able to lock, now, what a job at this price locks.
+    function _requireProvider(address provider, uint256 price) internal view {
+        if (!staking.isEligible(provider, IStaking.Role.Provider, 0)) revert UnmetCondition("role");
+        if (!_canLock(provider, price)) revert UnmetCondition("stake");
+    }
+
+    /// @dev Makes sure that nobody can win any more; the job is open afterwards.
+    function _exhaust(uint256 jobId, Auction storage auction, address consumer) private {
+        if (_bids[jobId].length == 0) {
+            bool mayComeIn = block.timestamp <= auction.commitUntil;
+            if (mayComeIn && msg.sender != consumer) revert NotConsumer(jobId, msg.sender);
+            return;
+        }
+        if (block.timestamp <= auction.revealUntil) revert WrongPhase(jobId);
+        if (auction.winner != 0) _dropWinner(jobId, auction);
+        if (block.timestamp > _lots[jobId].expiry) return;
+        (uint256 number, ) = _nextBid(jobId);
+        if (number != 0) revert WrongPhase(jobId);
+    }
+
+    /// @dev The registry refuses while the winner may still lock.
+    function _dropWinner(uint256 jobId, Auction storage auction) private {
+        SealedBid storage bid = _bids[jobId][auction.winner - 1];
+        auction.winner = 0;
+        bid.isOut = true;
+        _settleWalk(jobId, bid);
+        registry.unmatch(jobId);
+    }
+
+    /// @dev Best bid that can be taken, plus 1, and its price in tokens. Each turn settles one of at most MAX_BIDS.
+    function _nextBid(uint256 jobId) private returns (uint256 number, uint256 price) {
+        (uint256 held, ) = escrow.pursesOf(jobId);
+        uint256 rate = _lots[jobId].rate;
+        for (number = _bestBid(jobId); number != 0; number = _bestBid(jobId)) {
+            SealedBid storage bid = _bids[jobId][number - 1];
+            price = _toTokens(bid.price, rate);
+            // The other bids ask for no less.
+            if (price > held) return (0, 0);
+            if (_canLock(bid.provider, price)) return (number, price);
+            bid.isOut = true;
+            _settleWalk(jobId, bid);
+        }
+    }
+
+    /// @dev Bids are in the order of their commitments, so that the earlier of two equals stays ahead.
+    function _bestBid(uint256 jobId) private view returns (uint256 number) {
+        SealedBid[] storage bids = _bids[jobId];
+        uint256 count = bids.length;
+        (uint256 price, uint256 stake) = (type(uint256).max, 0);
+        for (uint256 i = 0; i < count; ++i) {
+            SealedBid storage bid = bids[i];
+            if (!bid.isRevealed || bid.isSettled) continue;
+            if (bid.price < price || (bid.price == price && bid.stake > stake)) {
+                (number, price, stake) = (i + 1, bid.price, bid.stake);
+            }
+        }
+    }
+
+    /// @dev Nobody is made to train on data that is known to be bad or that nobody need serve any more.
+    function _settleWalk(uint256 jobId, SealedBid storage bid) private {
+        if (datasets.isOver(_lots[jobId].datasetId)) _return(jobId, bid);
+        else _lose(jobId, bid, UNLOCKED);
+    }
+
+    function _return(uint256 jobId, SealedBid storage bid) private {
+        uint256 bond = _auctions[jobId].bond;
+        bid.isSettled = true;
+        _credit(bid.provider, bond);
+        emit BondReturned(jobId, bid.provider, bond);
+    }
+
+    /// @dev Were it all the consumer's, bidding against oneself would cost nothing; the burn gets an odd unit.
+    function _lose(uint256 jobId, SealedBid storage bid, bytes32 reason) private {
+        uint256 bond = _auctions[jobId].bond;
+        bid.isSettled = true;
+        _credit(registry.jobOf(jobId).consumer, bond / 2);
+        _burn(bond - bond / 2);
+        emit BondLost(jobId, bid.provider, bond, reason);
+    }
+
+    function _openAuction(uint256 jobId) private view returns (Auction storage auction) {
+        auction = _auctions[jobId];
+        if (auction.revealUntil == 0 || auction.isOver) revert WrongPhase(jobId);
+    }
+
+    function _canLock(address provider, uint256 price) private view returns (bool) {
+        return staking.isEligible(provider, IStaking.Role.Provider, registry.stakeFor(provider, price));
+    }
+
+    function _requireFit(Order calldata order, AuctionTerms calldata terms) private view {
+        uint256 decided = block.timestamp + terms.commitWindow + terms.revealWindow;
+        bool fits =
+            _isWindow(terms.commitWindow) &&
+                _isWindow(terms.revealWindow) &&
+                terms.bond >= Math.ceilDiv(order.conditions.deposit, BOND_DIVISOR) &&
+                order.expiry > decided;
+        if (!fits) revert UnfitAuction();
+    }
+
+    function _isWindow(uint256 window) private view returns (bool) {
+        return window >= leastWindow && window <= MAX_WINDOW;
+    }
+
+    /// @dev Whether a job waits for a provider, or for the lock of one.
+    function _isAwaited(IJobRegistry.Status status) private pure returns (bool) {
+        return status == IJobRegistry.Status.Open || status == IJobRegistry.Status.Matched;
+    }
+}
