@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { finishOf } from "../../../keepers/src/core/exact/ops/evaluate.ts";
+import type { Move, Round, StageName } from "../../../keepers/src/training/dispute/moves.ts";
 import { isProduction, matchSnapshot, tableOf } from "../snapshots.ts";
 import { createArena, type Step } from "./game/arena.ts";
-import { nameStep, towards } from "./game/challenger.ts";
-import { Here } from "./game/here.ts";
-import type { Move } from "./game/moves.ts";
 import { cnnJob, mlpJob, otherExponent, otherMantissa } from "./game/scenes.ts";
+import { nameStep, towards } from "./game/shams.ts";
 import { type Job, type Lie, Story } from "./game/story.ts";
+import { openedNode, slotsOf } from "./game/told-run.ts";
 
 const arena = await createArena();
 let jobs = 0n;
@@ -22,21 +22,18 @@ async function dispute(
   const id = ++jobs;
   await arena.open(liar, id);
   const opened = await arena.challenge(liar, Math.floor(lie.step / honest.job.order.interval), id);
-  const played = await arena.playOut(
-    opened.id,
-    honest,
-    liar,
-    (round, stage): Move | undefined => {
-      if (stage === "Step") return nameStep(liar, round, lie.step - Number(round.position.firstStep));
-      if (stage === "Node" && "place" in lie) return towards(liar, round, lie.place);
-      if (stage !== "Element" || !more.ask || !("place" in lie)) return undefined;
-      const here = new Here(honest.job, round);
-      const { mantissas } = liar.tensors(lie.step)[lie.place]!;
-      const out = mantissas.findIndex((m, i) => m !== honest.tensors(lie.step)[lie.place]!.mantissas[i]);
-      return { book: "range", name: "askSums", args: [here.descriptor, BigInt(out)] };
-    },
-    more.tilt,
-  );
+  const pick = async (round: Round, stage: StageName): Promise<Move | undefined> => {
+    if (stage === "Step") return nameStep(liar, round, lie.step - Number(round.position.firstStep));
+    if (stage === "Node" && "place" in lie) return towards(liar, round, lie.place);
+    if (stage !== "Element" || !more.ask || !("place" in lie)) return undefined;
+    const { descriptor } = await openedNode(honest, lie.step, lie.place);
+    const { mantissas } = liar.tensors(lie.step)[lie.place]!;
+    const out = mantissas.findIndex((m, i) => m !== honest.tensors(lie.step)[lie.place]!.mantissas[i]);
+    return { book: "range", name: "askSums", args: [descriptor, BigInt(out)] };
+  };
+  // The state is published: a challenger could not see in which slot it is wrong otherwise.
+  const hints = { slots: async (done: number) => slotsOf(liar, done) };
+  const played = await arena.playOut(opened.id, honest, liar, { pick, tilt: more.tilt, hints });
   const steps = [opened.step, ...played.steps];
   if (played.ending === "stuck") steps.push(...(await arena.timeOut(opened.id)));
   const [, , , count] = await arena.claims.read.convictions([id]);
@@ -93,11 +90,8 @@ describe("a lie is convicted", async () => {
 
     it(`in a sum that the challenger narrows, of a ${name}`, async () => {
       for (const [opcode, place] of opcodePlaces(job)) {
-        const { tape, node } = job.places[place]!;
-        const each = job.program.tapes[tape][node]!;
-        const pools = "pool" in each.attributes ? each.attributes.pool : 1;
-        const here = new Here(job, { position: { firstStep: BigInt(step), place: BigInt(place) } } as never);
-        if (each.opcode === "LOAD" || pools > 1 || here.terms(honest) === 0) continue;
+        const node = await openedNode(honest, step, place);
+        if (node.node.opcode === "LOAD" || !node.isNarrowed) continue;
         const honestSums = await dispute(honest, { step, place, change: otherMantissa }, { ask: true });
         assert.equal(honestSums.steps.at(-1)!.name, "ruleTotal", opcode);
         const tilted = await dispute(honest, { step, place, change: otherMantissa }, { ask: true, tilt: 1n });

@@ -1,14 +1,17 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { withLeaf } from "../../../keepers/src/training/dispute/evidence.ts";
+import { openLeaf } from "../../../keepers/src/training/dispute/leaves.ts";
+import type { Move, Round, StageName } from "../../../keepers/src/training/dispute/moves.ts";
+import { levelsDown } from "../../../keepers/src/training/dispute/nodes.ts";
+import { rawPlace } from "../../../keepers/src/training/dispute/objects.ts";
+import { providerMove } from "../../../keepers/src/training/dispute/provider-player.ts";
 import { Random } from "../../keepers/core/exact/cases-random.ts";
 import { createArena, providerBond, terms } from "./game/arena.ts";
-import { nameStep, towards } from "./game/challenger.ts";
-import { Here } from "./game/here.ts";
-import { type Move, opensAtOnce, type Round, type StageName } from "./game/moves.ts";
-import { leavesOf, providerMove } from "./game/provider.ts";
 import { mlpJob, otherMantissa } from "./game/scenes.ts";
+import { nameStep, towards } from "./game/shams.ts";
 import { leafOf, Story } from "./game/story.ts";
-import { levelsDown } from "./game/tree.ts";
+import { openedNode, runOf } from "./game/told-run.ts";
 
 const job = mlpJob();
 const honest = new Story(job);
@@ -16,9 +19,19 @@ const lie = { step: 2, place: 5, change: otherMantissa };
 const liar = new Story(job, lie, honest);
 let jobs = 100n;
 
+/** The lie is in the first step of its interval, whatever it does to the state. */
+const firstStep = (round: Round, stage: StageName): Move | undefined =>
+  stage === "Step" ? nameStep(liar, round, 0) : undefined;
+
+/** The two leaves around an interval. */
+async function leavesAround(story: Story, interval: number) {
+  const leaves = await runOf(story).leaves();
+  return [openLeaf(leaves, interval), openLeaf(leaves, interval + 1)] as const;
+}
+
 /** What a challenger without a case may still say: any name, any ruling. */
 function anything(random: Random, story: Story) {
-  return (round: Round, stage: StageName): Move | undefined => {
+  return async (round: Round, stage: StageName): Promise<Move | undefined> => {
     const { position: p } = round;
     const step = Number(p.firstStep);
     if (stage === "Step") return nameStep(story, round, random.int(0, Number(p.steps) - 1));
@@ -33,25 +46,26 @@ function anything(random: Random, story: Story) {
         opcode === "LOAD" || (opcode === "STORE" && tape === 2 && random.int(0, 1) === 0),
       );
     }
-    const here = new Here(job, round);
     if (stage === "Leaf") {
-      const isSum = here.terms(story) > 0;
+      const number = Number(p.place);
+      const here = await openedNode(story, step, number);
+      const isSum = here.products > 0;
       const choice = random.int(0, 3);
-      const requantized = story.tensors(step)[here.number]!.layout.dtype === "I16";
+      const requantized = here.tensor.layout.dtype === "I16";
       const copies = ["INPUT", "RELAYOUT", "SOFTMAX_GRAD", "RELU", "GATE"];
       if (choice === 0 && requantized && !copies.includes(here.node.opcode)) {
         return { book: "descent", name: "claimTooLarge", args: [here.descriptor] };
       }
       if (choice === 1 && isSum) return { book: "range", name: "askSums", args: [here.descriptor, 0n] };
-      const tree = story.dataTree(step, here.number);
+      const tree = story.dataTree(step, number);
       const down = levelsDown(Number(p.level), Number(p.leaves));
-      const number = random.int(0, tree.below(Number(p.level), Number(p.index)).length - 1);
-      const at = (Number(p.index) << down) + number;
+      const child = random.int(0, tree.below(Number(p.level), Number(p.index)).length - 1);
+      const at = (Number(p.index) << down) + child;
       const level = Number(p.level) - down;
       return {
         book: "descent",
         name: "nameChild",
-        args: [BigInt(number), tree.node(level, at), tree.proof(at, level, Number(p.level))],
+        args: [BigInt(child), tree.node(level, at), tree.proof(at, level, Number(p.level))],
       };
     }
     return undefined;
@@ -70,23 +84,32 @@ describe("a provider whose every interval is right", async () => {
       await arena.open(honest, id);
       const before = await game.read.creditOf([arena.accounts.provider.account.address]);
       const opened = await arena.challenge(honest, random.int(0, 1), id);
-      const played = await arena.playOut(opened.id, honest, honest, anything(random, honest));
+      const played = await arena.playOut(opened.id, honest, honest, { pick: anything(random, honest) });
       reached.add(played.last);
       if (played.ending === "stuck") {
         // Nothing that the challenger could still show holds.
         const round = await arena.roundOf(opened.id);
         if (played.last === "Element") {
-          const here = new Here(job, round);
-          const { first } = honest
-            .committed(here.step, here.number)
-            .tree.geometry.leafElements(Number(round.position.index));
-          const leaf = { leaf: Number(round.position.index) };
-          const evidence = here.evidence(honest, first, leaf);
-          assert.ok(opensAtOnce(evidence));
-          const book = here.terms(honest) > 0 ? "sum" : "element";
+          const { place, firstStep, index } = round.position;
+          const here = await openedNode(honest, Number(firstStep), Number(place));
+          const tree = here.step.tree(here.number);
+          const { first } = tree.geometry.leafElements(Number(index));
+          const evidence = withLeaf(here.whole(first)!, tree.leaf(Number(index)));
+          const book = here.products > 0 ? "sum" : "element";
           const ruling: Move =
             here.node.opcode === "INPUT"
-              ? { book: "input", name: "ruleInput", args: [evidence, here.objectEvidence(first)] }
+              ? {
+                  book: "input",
+                  name: "ruleInput",
+                  args: [
+                    evidence,
+                    await runOf(honest).object({
+                      step: here.step.step,
+                      microBatch: job.places[here.number]!.microBatch,
+                      ...rawPlace(here.node, first),
+                    }),
+                  ],
+                }
               : { book, name: "ruleElement", args: [evidence] };
           await assert.rejects(arena.play(opened.id, round, ruling), /NothingShown/);
         }
@@ -110,9 +133,9 @@ describe("a provider whose every interval is right", async () => {
     await arena.open(honest, id);
     const account = arena.accounts.challenger.account;
     const value = terms.challengerBond;
-    const [before, next] = leavesOf(liar, 1);
+    const [before, next] = await leavesAround(liar, 1);
     await assert.rejects(game.write.challenge([id, 1n, before, next], { account, value }), /WrongTraceLeaf/);
-    const [first, second] = leavesOf(honest, 0);
+    const [first, second] = await leavesAround(honest, 0);
     await assert.rejects(game.write.challenge([id, 1n, first, second], { account, value }), /WrongTraceLeaf/);
     await assert.rejects(game.write.challenge([id, 9n, first, second], { account, value }), /WrongTraceLeaf/);
     await assert.rejects(
@@ -135,10 +158,12 @@ describe("the clock of a dispute", async () => {
       const opened = await arena.challenge(liar, 1, id);
       let moves = 0;
       const played = await arena
-        .playOut(opened.id, honest, liar, (_, stage) => {
-          if (moves++ < silentAfter) return undefined;
-          stagesSeen.add(stage);
-          throw new Error(`silent at ${stage}`);
+        .playOut(opened.id, honest, liar, {
+          pick(_, stage) {
+            if (moves++ < silentAfter) return undefined;
+            stagesSeen.add(stage);
+            throw new Error(`silent at ${stage}`);
+          },
         })
         .catch(() => undefined);
       if (played !== undefined) break;
@@ -166,7 +191,7 @@ describe("the clock of a dispute", async () => {
       const ends = deadline + 1n + BigInt(terms.grace);
       const round = await arena.roundOf(opened.id);
       await networkHelpers.time.setNextBlockTimestamp(ends + (late ? 1n : 0n));
-      const move = arena.play(opened.id, round, providerMove(liar, round)!);
+      const move = arena.play(opened.id, round, (await providerMove(runOf(liar), round))!);
       if (late) {
         await assert.rejects(move, /TooLate/);
         await game.write.executeTimeout([opened.id]);
@@ -212,7 +237,7 @@ describe("bonds of a dispute", async () => {
   it("are exactly what the terms say", async () => {
     const id = ++jobs;
     await arena.open(liar, id);
-    const [before, next] = leavesOf(liar, 1);
+    const [before, next] = await leavesAround(liar, 1);
     for (const value of [0n, terms.challengerBond - 1n, terms.challengerBond + 1n]) {
       await assert.rejects(game.write.challenge([id, 1n, before, next], { account, value }), /WrongBond/);
     }
@@ -248,9 +273,7 @@ describe("bonds of a dispute", async () => {
         ),
       );
     const before = await credits();
-    const played = await arena.playOut(opened.id, honest, liar, (round, stage) =>
-      stage === "Step" ? nameStep(liar, round, 0) : undefined,
-    );
+    const played = await arena.playOut(opened.id, honest, liar, { pick: firstStep });
     assert.equal(played.ending, "convicted");
     await assert.rejects(game.write.settle([opened.id]), /NotOpen/);
     await assert.rejects(game.write.payReward([id]), /NoReward/);
@@ -288,9 +311,7 @@ describe("bonds of a dispute", async () => {
     await arena.open(liar, id);
     const opened = await arena.challenge(liar, 1, id);
     await claims.write.setClaim([id, { ...arena.claimOf(honest), steps: 1n, nodeCounts: [1n, 1n, 1n] }]);
-    const played = await arena.playOut(opened.id, honest, liar, (round, stage) =>
-      stage === "Step" ? nameStep(liar, round, 0) : undefined,
-    );
+    const played = await arena.playOut(opened.id, honest, liar, { pick: firstStep });
     assert.equal(played.ending, "convicted");
     await arena.networkHelpers.time.increase(terms.window + 1);
     await game.write.payReward([id]);
@@ -322,7 +343,7 @@ describe("moves", async () => {
     const opened = await arena.challenge(liar, 1, id);
     const elsewhere = await arena.challenge(liar, 0, other);
     const round = await arena.roundOf(opened.id);
-    const move = providerMove(liar, round)!;
+    const move = (await providerMove(runOf(liar), round))!;
     await assert.rejects(
       arena.play(opened.id, round, move, arena.accounts.challenger.account),
       /NotYourTurn/,
@@ -396,7 +417,7 @@ describe("moves", async () => {
     await arena.open(liar, id);
     const opened = await arena.challenge(liar, 1, id);
     const round = await arena.roundOf(opened.id);
-    const { args } = providerMove(liar, round)!;
+    const { args } = (await providerMove(runOf(liar), round))!;
     const posted = args[0] as { witnesses: string[] };
     const forged: Move = {
       book: "descent",

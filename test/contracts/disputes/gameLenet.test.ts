@@ -7,8 +7,8 @@ import { nativeExecutor } from "../../../keepers/src/training/executors/native.t
 import { storeNode, traceStep } from "../../../keepers/src/training/trace/trace-step.ts";
 import { isProduction, matchSnapshot, tableOf } from "../snapshots.ts";
 import { createArena } from "./game/arena.ts";
-import { nameStep, towards } from "./game/challenger.ts";
 import { lenetJob, otherMantissa } from "./game/scenes.ts";
+import { nameStep, towards } from "./game/shams.ts";
 import { type Job, Story } from "./game/story.ts";
 
 const step = 4_711;
@@ -53,9 +53,11 @@ describe("a dispute over LeNet-5, batches of 64", async () => {
         const id = ++jobs;
         await arena.open(liar, id);
         const opened = await arena.challenge(liar, Math.floor(step / 32), id);
-        const played = await arena.playOut(opened.id, honest, liar, (round, stage) => {
-          if (stage === "Step") return nameStep(liar, round, step % 32);
-          return stage === "Node" ? towards(liar, round, place, false) : undefined;
+        const played = await arena.playOut(opened.id, honest, liar, {
+          pick(round, stage) {
+            if (stage === "Step") return nameStep(liar, round, step % 32);
+            return stage === "Node" ? towards(liar, round, place, false) : undefined;
+          },
         });
         const all = [opened.step, ...played.steps];
         const story = all.map(({ name, gas: used }) => `${name} ${used}`).join(", ");

@@ -58,15 +58,19 @@ export class BinaryTree {
     return this.#levels[this.depth]!.slice();
   }
 
+  /** Node `index` of a level, 0 for the leaves: the root of an empty tree right of the last one. */
+  node(level: number, index: number): Uint8Array {
+    const nodes = this.#levels[level]!;
+    const at = index * hashBytes;
+    return at < nodes.length ? nodes.slice(at, at + hashBytes) : absentRoot(level).slice();
+  }
+
   /** Siblings from the leaf up. Throws BadInputError when there is no such leaf. */
   proof(index: number): Uint8Array[] {
     requireIndex(index, this.leaves);
-    return Array.from({ length: this.depth }, (_, level) => {
-      const sibling = Math.floor(index / 2 ** level) ^ 1;
-      const nodes = this.#levels[level]!;
-      const at = sibling * hashBytes;
-      return at < nodes.length ? nodes.slice(at, at + hashBytes) : absentRoot(level).slice();
-    });
+    return Array.from({ length: this.depth }, (_, level) =>
+      this.node(level, Math.floor(index / 2 ** level) ^ 1),
+    );
   }
 }
 

@@ -6,14 +6,13 @@ import { learningRateAt } from "../../core/exact/schedule.ts";
 import type { ObjectSource } from "../data/types.ts";
 import type { Executor, ExecutorOptions, StepInput } from "../executors/types.ts";
 import { BatchReader, stepsAtATime } from "../trainer/batches.ts";
-import { listCheckpoints } from "../trainer/checkpoint.ts";
-import { CheckpointError } from "../trainer/errors.ts";
-import { leafAt, loadCheckpoint, type RunLogs, readLogs } from "../trainer/progress.ts";
-import { checkpointFolder, type RunFolder } from "../trainer/run-folder.ts";
+import { leafAt, type RunLogs, readLogs } from "../trainer/progress.ts";
+import type { RunFolder } from "../trainer/run-folder.ts";
 import { claimantOf } from "./claimant.ts";
 import { intervalHash, RunHasher } from "./commitments.ts";
 import type { TraceEntry } from "./entry.ts";
 import { type Difference, findDifference } from "./find.ts";
+import { checkpointAt, nearestState } from "./nearest-state.ts";
 import { verifyRecord } from "./record.ts";
 
 /** A run's trace is not as long as its order asks for, or its files contradict each other. */
@@ -159,30 +158,15 @@ function requireTrace({ path, order }: RunFolder, { trace, witnesses }: RunLogs,
   }
 }
 
-/** The newest checkpoint at or before an interval's first step that holds the state which the trace claims there. */
+/** Where replaying an interval begins: a checkpoint that agrees with the trace, or the first state. */
 async function startOf(
   run: RunFolder,
   { trace }: RunLogs,
   interval: number,
 ): Promise<{ interval: number; state: readonly Int32Array[] }> {
-  const limit = interval * run.order.interval;
-  const steps = await listCheckpoints(checkpointFolder(run));
-  for (const step of steps.filter((each) => each <= limit && each > 0).reverse()) {
-    const leaf = leafAt(run, step);
-    const checkpoint = await checkpointAt(run, step);
-    if (leaf === undefined || checkpoint === undefined) continue;
-    if (trace[leaf]?.stateRoot === checkpoint.stateRoot) return { interval: leaf, state: checkpoint.state };
-  }
-  return { interval: 0, state: initialState(run.program, run.order.seed) };
-}
-
-async function checkpointAt(run: RunFolder, step: number) {
-  try {
-    return await loadCheckpoint(run, step);
-  } catch (error) {
-    if (error instanceof CheckpointError) return undefined;
-    throw error;
-  }
+  const found = await nearestState(run, trace, interval * run.order.interval);
+  if (found === undefined) return { interval: 0, state: initialState(run.program, run.order.seed) };
+  return { interval: leafAt(run, found.step)!, state: found.state };
 }
 
 function folderClaimant(run: RunFolder, { trace, witnesses }: RunLogs) {

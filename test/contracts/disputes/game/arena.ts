@@ -1,29 +1,30 @@
 /** A chain with the game on it, and both sides of a dispute played to its end. */
 import { network } from "hardhat";
+import { getContract, type Hex, keccak256, parseEther, parseEventLogs } from "viem";
+import type { Hints } from "../../../../keepers/src/training/dispute/challenger-player.ts";
+import type { ClaimedRun } from "../../../../keepers/src/training/dispute/claimed-run.ts";
+import { challengeOf } from "../../../../keepers/src/training/dispute/find-interval.ts";
 import {
-  type Abi,
-  decodeFunctionData,
-  getContract,
-  type Hex,
-  keccak256,
-  parseEther,
-  parseEventLogs,
-  toHex,
-} from "viem";
-import { challengerMove } from "./challenger.ts";
-import { claimsAbi } from "./claims-abi.ts";
+  type DisputeEvent,
+  type DisputeHistory,
+  historyOf,
+} from "../../../../keepers/src/training/dispute/history.ts";
 import {
-  type Abis,
   books,
   encodeMove,
   type Move,
-  providerStages,
+  ownerOf,
+  packSums,
   type Round,
   type StageName,
-  stages,
-} from "./moves.ts";
-import { leavesOf, providerMove } from "./provider.ts";
+  stageOf,
+  unpackSums,
+} from "../../../../keepers/src/training/dispute/moves.ts";
+import { nextMove } from "../../../../keepers/src/training/dispute/next-move.ts";
+import type { OwnRun } from "../../../../keepers/src/training/dispute/own-run.ts";
+import { claimsAbi } from "./claims-abi.ts";
 import type { Job, Story } from "./story.ts";
+import { runOf } from "./told-run.ts";
 
 export const terms = {
   challengerBond: parseEther("1"),
@@ -37,7 +38,15 @@ export const jobId = 7n;
 
 export type Step = { readonly name: string; readonly gas: number; readonly bytes: number };
 export type Ending = "convicted" | "lost" | "void" | "stuck";
-export type Played = { readonly id: bigint; readonly steps: readonly Step[]; readonly ending: Ending };
+
+/** What a test makes of a dispute. */
+export type PlayOptions = {
+  /** A move in the place of the player's. */
+  readonly pick?: (round: Round, stage: StageName) => Promise<Move | undefined> | Move | undefined;
+  /** Added to the first sum that the provider posts. */
+  readonly tilt?: bigint;
+  readonly hints?: Hints;
+};
 
 export async function createArena() {
   const { viem, networkHelpers } = await network.create();
@@ -65,13 +74,6 @@ export async function createArena() {
     voids.address,
   ]);
   await claims.write.setGame([game.address]);
-  const abis: Abis = {
-    descent: descent.abi as Abi,
-    element: element.abi as Abi,
-    sum: sum.abi as Abi,
-    range: range.abi as Abi,
-    input: input.abi as Abi,
-  };
   const until = BigInt(await networkHelpers.time.latest()) + 3_650n * 86_400n;
 
   const claimOf = (story: Story) => {
@@ -102,48 +104,32 @@ export async function createArena() {
     return { name, gas: Number(receipt.gasUsed), bytes: (data.length - 2) / 2 };
   }
 
-  /** The round of a challenge, from the last event alone. */
-  async function roundOf(id: bigint): Promise<Round> {
-    const logs = await game.getEvents.Moved({ challengeId: id }, { fromBlock: 0n });
-    const [opened] = await game.getEvents.Challenged({ challengeId: id }, { fromBlock: 0n });
-    const { stage, interval, position } = logs.at(-1)!.args;
-    return { stage, interval, position, claim: opened!.args.claim } as unknown as Round;
-  }
-
-  /** What the provider posted last, as a cold start finds it. */
-  async function postedSums(id: bigint): Promise<Hex | undefined> {
-    const logs = await game.getEvents.Posted({ challengeId: id }, { fromBlock: 0n });
-    const last = logs.at(-1);
-    if (last === undefined) return undefined;
-    const selectors = new Map(
-      (["postSums", "answerWitnessSums"] as const).map((name) => [selectorOf(name), name]),
+  /** How a challenge stands, from its events alone. */
+  async function disputeOf(id: bigint): Promise<DisputeHistory> {
+    const range = { fromBlock: 0n } as const;
+    const logs = [
+      ...(await game.getEvents.Challenged({ challengeId: id }, range)),
+      ...(await game.getEvents.Moved({ challengeId: id }, range)),
+      ...(await game.getEvents.Posted({ challengeId: id }, range)),
+    ].sort((a, b) => Number(a.blockNumber - b.blockNumber) || a.logIndex - b.logIndex);
+    return historyOf(
+      logs.map(({ eventName, args }) => ({ name: eventName, ...args }) as unknown as DisputeEvent),
     );
-    if (!selectors.has(last.args.selector!)) return undefined;
-    const { input: data } = await publicClient.getTransaction({ hash: last.transactionHash });
-    const { args } = decodeFunctionData({ abi: game.abi, data });
-    const call = decodeFunctionData({ abi: abis.range, data: args![2] as Hex });
-    return call.args!.at(-1) as Hex;
   }
 
-  function selectorOf(name: string): Hex {
-    const item = range.abi.find((each) => each.type === "function" && each.name === name);
-    if (item?.type !== "function") throw new TypeError(name);
-    const tuple = (component: { type: string; components?: readonly { type: string }[] }): string =>
-      component.type.startsWith("tuple")
-        ? `(${component.components!.map(tuple).join(",")})${component.type.slice(5)}`
-        : component.type;
-    return keccak256(toHex(`${name}(${item.inputs.map(tuple).join(",")})`)).slice(0, 10) as Hex;
+  async function roundOf(id: bigint): Promise<Round> {
+    return (await disputeOf(id)).round;
   }
 
   const asChallenger = { account: challenger!.account };
   const asProvider = { account: provider!.account };
 
-  async function play(id: bigint, round: Round, move: Move, account = ownerOf(round)): Promise<Hex> {
-    return game.write.play([id, books[move.book], encodeMove(abis, round, move)], { account });
+  async function play(id: bigint, round: Round, move: Move, account = accountOf(round)): Promise<Hex> {
+    return game.write.play([id, books[move.book], encodeMove(round, move)], { account });
   }
 
-  function ownerOf(round: Round) {
-    return providerStages.has(stages[round.stage]!) ? provider!.account : challenger!.account;
+  function accountOf(round: Round) {
+    return ownerOf(round) === "provider" ? provider!.account : challenger!.account;
   }
 
   async function open(claimed: Story, id = jobId, with_ = terms): Promise<void> {
@@ -152,7 +138,7 @@ export async function createArena() {
 
   /** Challenges an interval whose leaves are known. */
   async function challenge(claimed: Story, interval: number, id = jobId, from = challenger!.account) {
-    const [before, next] = leavesOf(claimed, interval);
+    const { before, next } = challengeOf(await runOf(claimed).leaves(), interval);
     const hash = await game.write.challenge([id, BigInt(interval), before, next], {
       account: from,
       value: terms.challengerBond,
@@ -170,37 +156,39 @@ export async function createArena() {
     return names.has("JobVoid") ? "void" : undefined;
   }
 
-  /** Plays a challenge until it ends, or until somebody has no move. */
-  async function playOut(
+  /** Plays a challenge between two stories until it ends, or until somebody has no move. */
+  function playOut(id: bigint, own: Story, claimed: Story, options: PlayOptions = {}) {
+    return playRuns(id, runOf(own), runOf(claimed), options);
+  }
+
+  /** As `playOut`, with runs that both sides make anew before every move. */
+  async function playRuns(
     id: bigint,
-    own: Story,
-    claimed: Story,
-    pick: (round: Round, stage: StageName) => Promise<Move | undefined> | Move | undefined = () => undefined,
-    tilt = 0n,
+    own: OwnRun | (() => OwnRun),
+    claimed: ClaimedRun | (() => ClaimedRun),
+    { pick, tilt, hints }: PlayOptions = {},
   ): Promise<{ steps: Step[]; ending: Ending; last: StageName }> {
     const steps: Step[] = [];
     for (;;) {
-      const round = await roundOf(id);
-      const stage = stages[round.stage]!;
-      const isProviders = providerStages.has(stage);
-      const picked = await pick(round, stage);
+      const { round, answers } = await disputeOf(id);
+      const last = stageOf(round);
       const move =
-        picked ??
-        (isProviders
-          ? providerMove(claimed, round, tilt)
-          : challengerMove(own, claimed, round, stage === "Sum" ? await postedSums(id) : undefined));
-      if (move === undefined) return { steps, ending: "stuck", last: stage };
+        (await pick?.(round, last)) ??
+        (ownerOf(round) === "provider"
+          ? tilted(await nextMove({ role: "provider", run: made(claimed) }, round), tilt)
+          : await nextMove({ role: "challenger", own: made(own), answers, hints }, round));
+      if (move === undefined) return { steps, ending: "stuck", last };
       let hash: Hex;
       try {
         hash = await play(id, round, move);
       } catch (error) {
         // A side whose best move shows nothing has none.
         if (!/NothingShown/.test(String(error))) throw error;
-        return { steps, ending: "stuck", last: stage };
+        return { steps, ending: "stuck", last };
       }
       steps.push(await measured(move.name, hash));
       const ending = await endingOf(hash);
-      if (ending !== undefined) return { steps, ending, last: stage };
+      if (ending !== undefined) return { steps, ending, last };
     }
   }
 
@@ -219,21 +207,34 @@ export async function createArena() {
     publicClient,
     game,
     claims,
-    abis,
     accounts: { deployer: deployer!, provider: provider!, challenger: challenger!, others },
     asChallenger,
     asProvider,
     open,
     challenge,
     claimOf,
+    disputeOf,
     roundOf,
     play,
     playOut,
+    playRuns,
     timeOut,
     endingOf,
     measured,
     contracts: { descent, element, sum, range, input, voids },
   };
 }
+
+function made<T extends object>(run: T | (() => T)): T {
+  return typeof run === "function" ? (run as () => T)() : run;
+}
+
+/** Sums of which the first is another one. */
+function tilted(move: Move | undefined, tilt = 0n): Move | undefined {
+  if (move?.name !== "postSums") return move;
+  const sums = unpackSums(move.args[0] as Hex);
+  return { ...move, args: [packSums([sums[0]! + tilt, ...sums.slice(1)])] };
+}
+
 export type Arena = Awaited<ReturnType<typeof createArena>>;
 export type { Job };

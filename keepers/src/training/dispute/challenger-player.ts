@@ -1,0 +1,255 @@
+import { type Hex, hexToBytes } from "viem";
+import { intervalOf } from "../../core/exact/order.ts";
+import { unpackLeaf } from "../../core/exact/packing.ts";
+import { spaces } from "../../core/exact/tape/types.ts";
+import { storeNode } from "../trace/trace-step.ts";
+import { claimedList, Naming, type ReadAnswer } from "./claimed-tree.ts";
+import type { ComputedStep } from "./computed-step.ts";
+import { DisputeHistoryError } from "./errors.ts";
+import { type Evidence, OpenNode, withLeaf } from "./evidence.ts";
+import { pickLeaf } from "./find-interval.ts";
+import {
+  checkpointSteps,
+  claims,
+  descent,
+  type Move,
+  type Round,
+  rangesOf,
+  stageOf,
+  unpackSums,
+} from "./moves.ts";
+import { siblingsOf, treeOf } from "./nodes.ts";
+import { rawPlace } from "./objects.ts";
+import type { OwnRun } from "./own-run.ts";
+import { type Answer, type Posted, readAnswer } from "./posted.ts";
+import { openNode } from "./program-nodes.ts";
+
+/** What a challenger may know besides its own run and what was posted in its challenge. */
+export type Hints = {
+  /** State roots of leaves of the trace: the result, and what other challenges opened. */
+  readonly leaves?: ReadonlyMap<number, Hex>;
+  /** Commitments of the slots of the claimed state after so many steps, where that state was published. */
+  readonly slots?: (steps: number) => Promise<readonly Hex[] | undefined>;
+  /** The slot to name when a state alone is wrong and nothing says in which; 0 by default. */
+  readonly suspect?: number;
+};
+
+const anyRange = { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY };
+
+/**
+ * The challenger's move, from its own run and from what is on chain: the round, and the provider's answers in this
+ * challenge, in order. It keeps nothing, so that a dispute goes on from a cold start with the same moves.
+ *
+ * @returns undefined when it is not the challenger's turn, or when nothing that was posted is wrong
+ * @throws DisputeHistoryError when an answer is missing, or is none that the contract would have taken
+ */
+export async function challengerMove(
+  own: OwnRun,
+  answers: readonly Answer[],
+  round: Round,
+  hints: Hints = {},
+): Promise<Move | undefined> {
+  const read = answers.map((answer) => ({ round: answer.round, posted: readAnswer(answer) }));
+  switch (stageOf(round)) {
+    case "TraceName":
+      return await nameTraceNode(own, read, round, hints);
+    case "Step":
+      return await nameStep(own, read, round);
+    case "Node":
+      return await nameTensor(own, read, round, hints);
+    case "Leaf":
+      return await nameLeaf(own, read, round);
+    case "Element":
+      return await ruleElement(own, read, round);
+    case "Sum":
+      return await judgeSums(own, read, round);
+    default:
+      return undefined;
+  }
+}
+
+/** The newest answer that is one of these moves. */
+function newest<M extends Posted["move"]>(
+  answers: readonly ReadAnswer[],
+  ...moves: readonly M[]
+): Extract<Posted, { move: M }> {
+  const found = answers.findLast(({ posted }) => (moves as readonly string[]).includes(posted.move));
+  if (found === undefined) throw new DisputeHistoryError(`The answer ${moves.join(" or ")} is missing.`);
+  return found.posted as Extract<Posted, { move: M }>;
+}
+
+/** The salts hide which leaf is wrong: only where it may be is known, from the leaves that were opened elsewhere. */
+async function nameTraceNode(
+  own: OwnRun,
+  answers: readonly ReadAnswer[],
+  round: Round,
+  { leaves = new Map() }: Hints,
+): Promise<Move | undefined> {
+  const naming = new Naming(round, newest(answers, "postNodes").nodes);
+  const width = 2 ** naming.lower;
+  const from = Math.max(1, naming.first * width);
+  const to = Math.min(Number(round.position.leaves), (naming.first + naming.nodes.length) * width) - 1;
+  const number = naming.numberAbove(await pickLeaf(own, leaves, { from, to }));
+  return number === undefined ? undefined : descent("nameChild", ...naming.child(number));
+}
+
+async function nameStep(
+  own: OwnRun,
+  answers: readonly ReadAnswer[],
+  { interval, position: p }: Round,
+): Promise<Move | undefined> {
+  const { firstStep } = intervalOf(own.order, Number(interval));
+  const states = answers.flatMap(({ posted }) => (posted.move === "postStates" ? [posted] : []));
+  const witnesses = states.find((each) => each.witnesses.length > 0)?.witnesses;
+  const roots = states.at(-1)?.roots;
+  if (witnesses === undefined || roots === undefined)
+    throw new DisputeHistoryError("The states are missing.");
+  const first = Number(p.firstStep);
+  const ends = checkpointSteps(first, Number(p.steps));
+  const [before, ...mine] = await own.stateRoots([first, ...ends]);
+  // From a state that is not the own one, nobody can say what is right.
+  if (before !== p.stateBefore) return undefined;
+  const seen = await own.witnesses(Number(interval));
+  const number = ends.findIndex((end, i) => {
+    if (roots[i] !== mine[i]) return true;
+    for (let step = i === 0 ? first : ends[i - 1]!; step < end; step++) {
+      if (witnesses[step - firstStep] !== seen[step - firstStep]) return true;
+    }
+    return false;
+  });
+  if (number < 0) return undefined;
+  const tree = treeOf(roots);
+  return descent("nameStep", {
+    number: BigInt(number),
+    before: number === 0 ? p.stateBefore : roots[number - 1],
+    beforeSiblings: number === 0 ? [] : siblingsOf(tree, number - 1),
+    next: roots[number],
+    nextSiblings: siblingsOf(tree, number),
+  });
+}
+
+async function nameTensor(
+  own: OwnRun,
+  answers: readonly ReadAnswer[],
+  round: Round,
+  hints: Hints,
+): Promise<Move | undefined> {
+  const step = await own.step(Number(round.position.firstStep));
+  const naming = new Naming(round, newest(answers, "postTensors", "postNodes").nodes);
+  const wrong = naming.firstDifference(step.list.tree);
+  const isTensor = naming.lower === 0;
+  // With all tensors right it is the state after the step that is not what was stored.
+  const number = wrong ?? naming.numberAbove((await wrongStore(own, step, round, hints)) ?? -1);
+  if (number === undefined) return undefined;
+  if (!isTensor) return descent("nameChild", ...naming.child(number));
+  const place = naming.first + number;
+  const { descriptor, siblings } = openNode(own.program, step.places[place]!);
+  return descent("nameTensor", {
+    number: BigInt(number),
+    commitment: naming.nodes[number],
+    siblings: naming.siblings(number),
+    descriptor,
+    descriptorSiblings: siblings,
+    isLink: wrong === undefined || step.node(place).opcode === "LOAD",
+  });
+}
+
+/** The STORE whose tensor is not in the state after the step; undefined where that state is right. */
+async function wrongStore(
+  own: OwnRun,
+  step: ComputedStep,
+  { position: p }: Round,
+  { slots, suspect = 0 }: Hints,
+): Promise<number | undefined> {
+  const after = step.step + 1;
+  const [root] = await own.stateRoots([after]);
+  if (root === p.stateAfter) return undefined;
+  const [mine, claimed] = await Promise.all([own.slots(after), slots?.(after)]);
+  const found = claimed?.findIndex((slot, i) => slot !== mine[i]) ?? -1;
+  const slot = found < 0 ? suspect % mine.length : found;
+  return step.numberOf(2, storeNode(own.program.tapes[2], spaces.state, slot));
+}
+
+/** The own node that a round is about; operands are proved in the list that the provider posted. */
+async function nodeOfRound(
+  own: OwnRun,
+  answers: readonly ReadAnswer[],
+  { position: p }: Round,
+): Promise<OpenNode> {
+  const step = await own.step(Number(p.firstStep));
+  const { tree } = step.list;
+  const list = claimedList(answers, tree);
+  return new OpenNode(step, Number(p.place), (place) => list.siblings(place, 0, tree.depth));
+}
+
+async function nameLeaf(
+  own: OwnRun,
+  answers: readonly ReadAnswer[],
+  round: Round,
+): Promise<Move | undefined> {
+  const node = await nodeOfRound(own, answers, round);
+  if (node.tensor.exponent !== Number(round.position.exponent)) return await ruleExponent(own, node, round);
+  const naming = new Naming(round, newest(answers, "postHashes", "postNodes").nodes);
+  const number = naming.firstDifference(node.step.data(node.number));
+  return number === undefined ? undefined : descent("nameChild", ...naming.child(number));
+}
+
+async function ruleExponent(own: OwnRun, node: OpenNode, { position: p }: Round): Promise<Move | undefined> {
+  if (node.isRequantized && Number(p.exponent) > node.tensor.exponent) {
+    return descent("claimTooLarge", node.descriptor);
+  }
+  // What needs the right exponent does not fit a smaller one; any other finish has one exponent alone.
+  return await ruling(own, node, node.isRequantized ? (node.neediest() ?? 0) : 0);
+}
+
+async function ruleElement(
+  own: OwnRun,
+  answers: readonly ReadAnswer[],
+  round: Round,
+): Promise<Move | undefined> {
+  const node = await nodeOfRound(own, answers, round);
+  const { leaf } = newest(answers, "postLeaf");
+  const { layout, mantissas } = node.tensor;
+  const posted = unpackLeaf(layout, Number(round.position.index), hexToBytes(leaf), anyRange);
+  const wrong = posted.mantissas.findIndex((mantissa, i) => mantissa !== mantissas[posted.first + i]);
+  return wrong < 0 ? undefined : await ruling(own, node, posted.first + wrong, leaf);
+}
+
+/** Rules on an element, or asks for its sums where it does not open at once. */
+async function ruling(own: OwnRun, node: OpenNode, out: number, leaf: Hex = "0x"): Promise<Move> {
+  const whole = node.whole(out);
+  if (whole === undefined) {
+    return { book: "range", name: "askSums", args: [node.descriptor, BigInt(out)] };
+  }
+  const evidence = withLeaf(whole, leaf);
+  const each = node.node;
+  if (each.opcode !== "INPUT") {
+    return { book: node.products > 0 ? "sum" : "element", name: "ruleElement", args: [evidence] };
+  }
+  const { microBatch } = node.step.places[node.number]!;
+  const object = await own.object({ step: node.step.step, microBatch, ...rawPlace(each, out) });
+  return { book: "input", name: "ruleInput", args: [evidence, object] };
+}
+
+async function judgeSums(
+  own: OwnRun,
+  answers: readonly ReadAnswer[],
+  round: Round,
+): Promise<Move | undefined> {
+  const { position: p } = round;
+  const node = await nodeOfRound(own, answers, round);
+  const { sums } = newest(answers, "postSums", "answerWitnessSums");
+  const posted = unpackSums(sums);
+  const out = Number(p.out);
+  const ranges = rangesOf({ from: Number(p.from), to: Number(p.to) });
+  const number = ranges.findIndex((range, i) => node.sum(out, range) !== posted[i]);
+  if (number < 0) {
+    // Only the first sums stand for the whole element.
+    if (Number(p.to) - Number(p.from) !== node.products) return undefined;
+    const leaf = p.claim === claims.mantissa ? newest(answers, "postLeaf").leaf : "0x";
+    return { book: "range", name: "ruleTotal", args: [withLeaf(node.rest(out), leaf), sums] };
+  }
+  const evidence: Evidence | undefined = node.range(out, ranges[number]!);
+  if (evidence === undefined) return { book: "range", name: "narrowSum", args: [sums, BigInt(number)] };
+  return { book: "sum", name: "ruleSum", args: [evidence, sums, BigInt(number)] };
+}

@@ -1,0 +1,28 @@
+import { challengerMove, type Hints } from "./challenger-player.ts";
+import type { ClaimedRun } from "./claimed-run.ts";
+import { type Move, ownerOf, type Round } from "./moves.ts";
+import type { OwnRun } from "./own-run.ts";
+import type { Answer } from "./posted.ts";
+import { providerMove } from "./provider-player.ts";
+
+/** A side of a dispute, with all that it plays from. */
+export type Player =
+  | { readonly role: "provider"; readonly run: ClaimedRun }
+  | {
+      readonly role: "challenger";
+      readonly own: OwnRun;
+      /** The provider's moves in this challenge, in order. */
+      readonly answers: readonly Answer[];
+      readonly hints?: Hints;
+    };
+
+/**
+ * A side's next move in a round; it follows from the chain and the side's own run alone.
+ *
+ * @returns undefined when it is the other side's turn, the challenge is over, or there is nothing to show
+ */
+export async function nextMove(player: Player, round: Round): Promise<Move | undefined> {
+  if (ownerOf(round) !== player.role) return undefined;
+  if (player.role === "provider") return await providerMove(player.run, round);
+  return await challengerMove(player.own, player.answers, round, player.hints);
+}

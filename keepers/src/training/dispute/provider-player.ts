@@ -1,0 +1,137 @@
+import { bytesToHex, type Hex } from "viem";
+import { intervalOf } from "../../core/exact/order.ts";
+import { spaces } from "../../core/exact/tape/types.ts";
+import { storeNode } from "../trace/trace-step.ts";
+import type { ClaimedRun } from "./claimed-run.ts";
+import type { ComputedStep } from "./computed-step.ts";
+import { OpenNode } from "./evidence.ts";
+import { type LeafOpening, openLeaf, traceTreeOf } from "./leaves.ts";
+import { checkpointSteps, descent, type Move, packSums, type Round, rangesOf, stageOf } from "./moves.ts";
+import { leafOf, nodeOf, nodesBelow, siblingsOf, treeOf } from "./nodes.ts";
+import { openNode } from "./program-nodes.ts";
+
+const none: Hex = `0x${"00".repeat(32)}`;
+
+/**
+ * The provider's move, from what it committed to; the same whenever it is asked for.
+ *
+ * @returns undefined when it is not the provider's turn, or when nothing that it has answers: then it has lost
+ */
+export async function providerMove(run: ClaimedRun, round: Round): Promise<Move | undefined> {
+  const { position: p } = round;
+  const [level, index] = [Number(p.level), Number(p.index)];
+  const step = Number(p.firstStep);
+  const number = Number(p.place);
+  switch (stageOf(round)) {
+    case "TraceNodes":
+      return descent("postNodes", nodesBelow(traceTreeOf(await run.leaves()), level, index));
+    case "TraceLeaves": {
+      const leaves = await run.leaves();
+      const openings: LeafOpening[] = [openLeaf(leaves, index - 1), openLeaf(leaves, index)];
+      return descent("openLeaves", ...openings);
+    }
+    case "States":
+      return await states(run, round);
+    case "Tensors":
+      return await tensors(run, round);
+    case "TensorNodes":
+      return descent("postNodes", nodesBelow((await run.step(step)).list.tree, level, index));
+    case "Hashes": {
+      const computed = await run.step(step);
+      const tree = computed.data(number);
+      const { exponent } = computed.tensors[number]!;
+      return descent("postHashes", BigInt(exponent), nodesBelow(tree, tree.depth, 0));
+    }
+    case "HashNodes":
+      return descent("postNodes", nodesBelow((await run.step(step)).data(number), level, index));
+    case "OpenLeaf": {
+      const computed = await run.step(step);
+      const leaf = bytesToHex(computed.tree(number).leaf(index));
+      return descent("postLeaf", openNode(run.program, computed.places[number]!).descriptor, leaf);
+    }
+    case "Link":
+      return await link(run, await run.step(step), number);
+    case "Sums": {
+      const node = openedNode(await run.step(step), number);
+      const ranges = rangesOf({ from: Number(p.from), to: Number(p.to) });
+      const sums = ranges.map((range) => node.sum(Number(p.out), range));
+      return { book: "range", name: "postSums", args: [packSums(sums)] };
+    }
+    case "Witness":
+      return witness(openedNode(await run.step(step), number));
+    default:
+      return undefined;
+  }
+}
+
+/** A node of the provider's own step: its list is whole. */
+function openedNode(step: ComputedStep, number: number): OpenNode {
+  return new OpenNode(step, number, (place) => siblingsOf(step.list.tree, place));
+}
+
+async function states(run: ClaimedRun, { interval, position: p }: Round): Promise<Move> {
+  const steps = Number(p.steps);
+  // Narrowed states stand for fewer steps than the interval has; then the witnesses were posted before.
+  const isWhole = steps === intervalOf(run.order, Number(interval)).steps;
+  return descent("postStates", {
+    salt: isWhole ? run.salt(Number(interval)) : none,
+    witnesses: isWhole ? await run.witnesses(Number(interval)) : [],
+    roots: await run.stateRoots(checkpointSteps(Number(p.firstStep), steps)),
+  });
+}
+
+async function tensors(run: ClaimedRun, { interval, position: p }: Round): Promise<Move> {
+  const { program, order } = run;
+  const step = Number(p.firstStep);
+  const computed = await run.step(step);
+  const { tree } = computed.list;
+  const witnesses = await run.witnesses(Number(interval));
+  const at = step - intervalOf(order, Number(interval)).firstStep;
+  const place = computed.numberOf(0, program.witness, order.microBatches - 1);
+  return descent("postTensors", {
+    nodes: nodesBelow(tree, tree.depth, 0),
+    witness: witnesses[at]!,
+    witnessSiblings: siblingsOf(treeOf(witnesses), at),
+    listSiblings: siblingsOf(tree, place),
+  });
+}
+
+/** Shows that a LOAD or STORE is what its slot holds; there is nothing to show where it is not. */
+async function link(run: ClaimedRun, step: ComputedStep, number: number): Promise<Move | undefined> {
+  const { program } = run;
+  const node = step.node(number);
+  if (node.opcode !== "LOAD" && node.opcode !== "STORE") return undefined;
+  const { space, slot } = node.attributes;
+  const { commitments, tree } = step.list;
+  const { descriptor } = openNode(program, step.places[number]!);
+  const commitment = commitments[number]!;
+  if (space === spaces.state) {
+    const slots = await run.slots(node.opcode === "LOAD" ? step.step : step.step + 1);
+    if (slots[slot] !== commitment) return undefined;
+    const siblings = siblingsOf(treeOf(slots.map(leafOf)), slot);
+    return descent("answerLink", { descriptor, siblings, store: "0x", storeSiblings: [] });
+  }
+  const store = storeNode(program.tapes[1], space, slot);
+  const place = step.numberOf(1, store);
+  if (nodeOf(tree, 0, place) !== commitment) return undefined;
+  const opened = openNode(program, { tape: 1, node: store });
+  return descent("answerLink", {
+    descriptor,
+    siblings: siblingsOf(tree, place),
+    store: opened.descriptor,
+    storeSiblings: opened.siblings,
+  });
+}
+
+/** Shows an element that needs the exponent, at once or by its sums. */
+function witness(node: OpenNode): Move | undefined {
+  const out = node.neediest();
+  if (out === undefined) return undefined;
+  const evidence = node.whole(out);
+  const { products, descriptor } = node;
+  if (evidence !== undefined) {
+    return { book: products > 0 ? "sum" : "element", name: "answerWitness", args: [evidence] };
+  }
+  const sums = rangesOf({ from: 0, to: products }).map((range) => node.sum(out, range));
+  return { book: "range", name: "answerWitnessSums", args: [descriptor, BigInt(out), packSums(sums)] };
+}
