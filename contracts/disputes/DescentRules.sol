@@ -23,12 +23,12 @@ import {Claims, Position} from "./Position.sol";
 import {RoundRules} from "./RoundRules.sol";
 import {TensorLeaves} from "./TensorLeaves.sol";
 import {Geometry, TensorGeometry} from "./TensorGeometry.sol";
+import {TraceLeaves} from "./TraceLeaves.sol";
 
 /// @title Moves from an interval down to a leaf of one tensor
 contract DescentRules is IDescentRules {
     using TensorGeometry for Geometry;
 
-    bytes32 private constant TRACE_TAG = keccak256("assay/trace/v1");
     /// @dev State roots that are posted at once.
     uint256 private constant STATES = 32;
 
@@ -301,10 +301,7 @@ contract DescentRules is IDescentRules {
         uint256 index,
         TraceLeaf calldata opened
     ) private pure {
-        bytes32 leaf = keccak256(abi.encode(TRACE_TAG, opened.stateRoot, opened.witnessHash));
-        bytes32 hash = keccak256(abi.encodePacked(bytes1(0), leaf));
-        uint256 depth = MerkleProofs.depthOf(_leavesOf(claim));
-        if (MerkleProofs.rootOf(hash, index, opened.siblings, depth) != claim.traceRoot) {
+        if (!TraceLeaves.isUnder(opened, index, _leavesOf(claim), claim.traceRoot)) {
             revert WrongTraceLeaf(index);
         }
     }
@@ -346,7 +343,7 @@ contract DescentRules is IDescentRules {
     }
 
     function _leavesOf(TrainingClaim calldata claim) private pure returns (uint256) {
-        return (claim.steps + claim.interval - 1) / claim.interval + 1;
+        return TraceLeaves.countOf(claim.steps, claim.interval);
     }
 
     function _stepsOf(TrainingClaim calldata claim, uint256 interval) private pure returns (uint256) {

@@ -11,11 +11,11 @@ import {Order} from "./Orders.sol";
 /// | from | call | who, when | to | money |
 /// |---|---|---|---|---|
 /// | – | `open` | the market | Open | deposit and committee's fees into escrow |
-/// | Open | `matchJob` | the market, before the order's expiry | Matched | what exceeds the price goes back |
+/// | Open | `matchJob` | the market, until the order's expiry | Matched | – |
 /// | Open | `cancel` | the market, for the consumer | Cancelled | all back |
 /// | Open | `expire` | anyone, after the expiry | Expired | all back |
-/// | Matched | `lock` | the provider, within `lockWindow` | Training | stake locked, bond in the game |
-/// | Matched | `unmatch` | the market, after `lockWindow` | Open | the deposit, less what went back, stays |
+/// | Matched | `lock` | the provider, within `lockWindow` | Training | stake and bond in, deposit − price back |
+/// | Matched | `unmatch` | the market, after `lockWindow` | Open | the deposit stays |
 /// | Matched | `expire` | anyone, after `lockWindow` and the expiry | Expired | all back |
 /// | Training | `commit` | the provider, until `trainingTime` is over | Committed | – |
 /// | Training | `expire` | anyone, after it | Failed | late penalty, all back |
@@ -50,7 +50,8 @@ interface IJobRegistry is IDisputedClaims, IAttestedJobs {
         /// When the provider is to lock by, then when it is to commit by (seconds since 1970).
         uint48 deadline;
         address provider;
-        /// Last second in which a challenge is taken.
+        /// Last second in which a challenge is taken. As long as a committee works it is only a bound: it comes nearer
+        /// when the committee attests.
         uint48 challengeUntil;
         /// Last second in which the order can be matched.
         uint48 expiry;
@@ -61,7 +62,7 @@ interface IJobRegistry is IDisputedClaims, IAttestedJobs {
         /// EIP-712 hash of the order's struct.
         bytes32 orderHash;
         bytes32 traceRoot;
-        /// Root of the last state.
+        /// Root of the last state; of the order's initial one until the commitment.
         bytes32 stateRoot;
         /// The anchored dataset that holds the last state.
         bytes32 resultId;
@@ -192,8 +193,10 @@ interface IJobRegistry is IDisputedClaims, IAttestedJobs {
     /// @notice Ends a job that nobody took, or whose provider is late. Anyone.
     function expire(uint256 jobId) external;
 
-    /// @notice Pays. Anyone, when challenges are neither open nor taken any more, and the committee (if there is one)
-    /// has attested; without its word twice the challenge window must be over.
+    /// @notice Pays. Anyone, when no challenge is open and
+    /// - without a committee, or when it has attested: none is taken any more (`challengeUntil`);
+    /// - when it fell silent: twice the challenge window is over;
+    /// - when it has not decided: 30 days more are over.
     function finalise(uint256 jobId) external returns (uint256 certificateId);
 
     /// @notice All zeros for a job that never was.

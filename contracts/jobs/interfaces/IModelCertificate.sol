@@ -13,6 +13,10 @@ struct Certificate {
     bytes32 stateRoot;
     /// The anchored dataset whose object is the model's last state.
     bytes32 resultId;
+    /// SHA-256 of the program's file, and of the file with all leaves of the trace (zero: they were withheld); a CIDv1
+    /// (raw) follows from each.
+    bytes32 programDigest;
+    bytes32 leavesDigest;
     /// Whether a committee has attested.
     bool isAttested;
     uint64 finalisedAt;
@@ -22,7 +26,7 @@ struct Certificate {
 /// @notice An ERC-721 token for each finalised job, given to its consumer. Its metadata is made on chain and names all
 /// that is needed to check the model again.
 interface IModelCertificate {
-    /// @notice Thrown when someone else than the registry of jobs mints.
+    /// @notice Thrown when someone else than the registry of jobs issues a certificate.
     error NotRegistry(address caller);
 
     event CertificateIssued(
@@ -38,6 +42,6 @@ interface IModelCertificate {
         Certificate calldata certificate
     ) external returns (uint256 certificateId);
 
-    /// @notice What a certificate says.
+    /// @notice What a certificate says; the registry keeps it.
     function certificateOf(uint256 certificateId) external view returns (Certificate memory);
 }

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {ExactLimits} from "../disputes/ExactLimits.sol";
+import {TrainingOrder, TrainingOrders} from "../disputes/TrainingOrders.sol";
+import {IDatasetRegistry} from "../storage/interfaces/IDatasetRegistry.sol";
+import {IJobRegistry} from "./interfaces/IJobRegistry.sol";
+import {IJobRules, TrainingShape} from "./interfaces/IJobRules.sol";
+import {Problem} from "./interfaces/Orders.sol";
+
+/// @title What the registry of jobs asks of training orders and of stored results
+contract JobRules is IJobRules {
+    /// @notice Bytes of an encoded order, which some moves carry as calldata.
+    uint256 public constant MAX_BYTES = 8_192;
+    /// @notice A dispute posts the witnesses of a whole interval at once: one word for each step.
+    uint256 public constant MAX_INTERVAL = 96;
+    /// @notice The game counts intervals in 32 bits.
+    uint256 public constant MAX_STEPS = type(uint32).max;
+    /// @notice Tensors of the state (keepers/src/core/exact/limits.ts).
+    uint256 public constant MAX_SLOTS = 65_536;
+    /// @notice Tensors of a step: the bonds cover the narrowing of so many (`Refunds`).
+    uint256 public constant MAX_TENSORS = 2 ** 27;
+    /// @notice What a permutation of samples can shuffle.
+    uint256 public constant MAX_OBJECTS = 2 ** 32;
+
+    IDatasetRegistry public immutable datasets;
+
+    constructor(IDatasetRegistry datasets_) {
+        datasets = datasets_;
+    }
+
+    /// @inheritdoc IJobRules
+    function openTraining(
+        Problem calldata problem,
+        bytes calldata training
+    ) external view returns (TrainingShape memory) {
+        _require(training.length <= MAX_BYTES, "length");
+        TrainingOrder memory order = TrainingOrders.decode(training, problem.trainingHash);
+        _require(order.programRoot == problem.programRoot, "programRoot");
+        _requireDataset(order, problem.datasetId);
+        _requireSamples(order);
+        _requireSteps(order);
+        _requireProgram(problem, order.logMicroBatches);
+        return
+            TrainingShape(
+                order.initialRoot,
+                uint32(order.steps),
+                uint8(order.interval),
+                uint8(order.logMicroBatches)
+            );
+    }
+
+    /// @inheritdoc IJobRules
+    function isStored(bytes32 resultId, address provider, uint256 until) external view returns (bool) {
+        IDatasetRegistry.Dataset memory result = datasets.datasetOf(resultId);
+        bool isHeld =
+            result.status == IDatasetRegistry.Status.Active &&
+                result.owner == provider &&
+                result.held == result.bundles;
+        uint256 paid = uint256(result.endEpoch) * datasets.epochLength();
+        return isHeld && datasets.genesis() + paid > until;
+    }
+
+    function _requireDataset(TrainingOrder memory order, bytes32 datasetId) private view {
+        IDatasetRegistry.Dataset memory dataset = datasets.datasetOf(datasetId);
+        _require(order.datasetId == datasetId, "datasetId");
+        _require(dataset.status == IDatasetRegistry.Status.Active, "dataset");
+        _require(order.objectRoot == dataset.objectRoot, "objectRoot");
+        _require(order.objects == dataset.shape.objectCount, "objects");
+        _require(order.objectBytes == dataset.shape.objectSize, "objectBytes");
+    }
+
+    function _requireSamples(TrainingOrder memory order) private pure {
+        _require(order.bits == 8 || order.bits == 16, "bits");
+        _require(order.objects <= MAX_OBJECTS, "objects");
+        _require(order.logBatch <= ExactLimits.MAX_LOG_BATCH, "logBatch");
+        _require(order.logMicroBatches <= ExactLimits.MAX_LOG_MICRO_BATCHES, "logMicroBatches");
+        // A split has a seed, and without one every object is a training sample.
+        bool isSplit = order.splitSeed != bytes32(0);
+        _require(isSplit ? order.training <= order.objects : order.training == order.objects, "training");
+        _require(order.training >= 1 << (order.logBatch + order.logMicroBatches), "training");
+    }
+
+    function _requireSteps(TrainingOrder memory order) private pure {
+        _require(order.steps != 0 && order.steps <= MAX_STEPS, "steps");
+        _require(order.interval != 0 && order.interval <= MAX_INTERVAL, "interval");
+        _require(order.every != 0, "every");
+        _require(order.table.length >= 2 && order.table.length % 2 == 0, "table");
+    }
+
+    function _requireProgram(Problem calldata problem, uint256 logMicroBatches) private pure {
+        uint256 tensors = uint256(problem.nodeCounts[0]) << logMicroBatches;
+        for (uint256 tape = 0; tape < 3; ++tape) {
+            uint256 count = problem.nodeCounts[tape];
+            _require(count != 0 && count <= ExactLimits.MAX_NODES, "nodeCounts");
+            if (tape != 0) tensors += count;
+        }
+        _require(tensors <= MAX_TENSORS, "nodeCounts");
+        _require(problem.witnessNode < problem.nodeCounts[0], "witnessNode");
+        _require(problem.slots != 0 && problem.slots <= MAX_SLOTS, "slots");
+    }
+
+    function _require(bool isFit, bytes32 field) private pure {
+        if (!isFit) revert IJobRegistry.UnfitTraining(field);
+    }
+}

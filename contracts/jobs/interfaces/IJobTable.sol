@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {ICommittee} from "../../attestation/interfaces/ICommittee.sol";
+import {IDisputeGame} from "../../disputes/interfaces/IDisputeGame.sol";
+import {IJobRegistry} from "./IJobRegistry.sol";
+import {IModelCertificate} from "./IModelCertificate.sol";
+
+/// @title What stands around the life of jobs: parameters, modules, conduct of providers, and ends that could not be
+/// paid out at once
+interface IJobTable {
+    /// @notice Thrown when modules are named twice, or game or certificate are nobody.
+    error InvalidModules();
+    /// @notice Thrown when a job that is over owes nobody anything.
+    error NothingToSettle(uint256 jobId);
+
+    event ModulesSet(IDisputeGame game, ICommittee committee, IModelCertificate certificate);
+    /// @notice A provider was convicted or late.
+    /// @param multiplier what its stake is multiplied by from now on, in hundredths
+    event ConductMarked(address indexed provider, uint256 multiplier);
+    /// @notice A job has ended, but its money could not be moved in the same call: `settle` does it.
+    event SettlementPending(uint256 indexed jobId);
+    /// @notice The bond of a job that has failed without a conviction went back.
+    event BondReleased(uint256 indexed jobId, address indexed provider);
+
+    /// @notice Names what takes the registry in its own constructor. Once; only AccessManager.
+    /// @param committee nobody: orders with a committee are refused
+    function setModules(IDisputeGame game, ICommittee committee, IModelCertificate certificate) external;
+
+    /// @notice Sets what new jobs take over, within hard bounds. Only AccessManager.
+    function setParameters(IJobRegistry.Parameters calldata parameters) external;
+
+    /// @notice Stops new jobs; nothing else. Only AccessManager.
+    function pause() external;
+
+    /// @notice Ends `pause`. Only AccessManager.
+    function unpause() external;
+
+    /// @notice Does what the end of a job has left undone: a slash and payments that failed when the game or the
+    /// committee reported, and the bond of a job that failed while challenges were open. Anyone.
+    function settle(uint256 jobId) external;
+
+    /// @notice What new jobs take over.
+    function parameters() external view returns (IJobRegistry.Parameters memory);
+
+    /// @notice What a provider's stake is multiplied by at present, in hundredths: 100 to 1600. A conviction doubles
+    /// it, being late does half of that (100, 150, 200, 300, 400, …), 30 days without another fault halve it.
+    function multiplierOf(address provider) external view returns (uint256);
+
+    /// @notice Jobs so far; they count from 1.
+    function jobCount() external view returns (uint256);
+}
