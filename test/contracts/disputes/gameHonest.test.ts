@@ -11,7 +11,7 @@ import { createArena, providerBond, terms } from "./game/arena.ts";
 import { mlpJob, otherMantissa } from "./game/scenes.ts";
 import { nameStep, towards } from "./game/shams.ts";
 import { leafOf, Story } from "./game/story.ts";
-import { openedNode, runOf } from "./game/told-run.ts";
+import { openedNode, runOf, slotsOf } from "./game/told-run.ts";
 
 const job = mlpJob();
 const honest = new Story(job);
@@ -373,7 +373,9 @@ describe("moves", async () => {
       value: terms.challengerBond,
     });
     const challenge = await game.read.challengeCount();
-    const played = await arena.playOut(challenge, honest, late);
+    // The state is published: which slot is wrong shows nowhere else.
+    const hints = { slots: async (done: number) => slotsOf(late, done) };
+    const played = await arena.playOut(challenge, honest, late, { hints });
     assert.deepEqual(
       played.steps.map(({ name }) => name),
       ["postNodes", "nameChild", "openLeaves", "postStates", "nameStep", "postTensors", "nameTensor"],

@@ -1,14 +1,16 @@
 /** A chain with the game on it, and both sides of a dispute played to its end. */
 import { network } from "hardhat";
-import { getContract, type Hex, keccak256, parseEther, parseEventLogs } from "viem";
+import { type Account, getContract, type Hex, parseEther, parseEventLogs, toHex } from "viem";
+import { trainingHash } from "../../../../keepers/src/core/exact/order.ts";
 import type { Hints } from "../../../../keepers/src/training/dispute/challenger-player.ts";
 import type { ClaimedRun } from "../../../../keepers/src/training/dispute/claimed-run.ts";
-import { challengeOf } from "../../../../keepers/src/training/dispute/find-interval.ts";
+import { challengeOf, type OpeningMove } from "../../../../keepers/src/training/dispute/find-interval.ts";
 import {
   type DisputeEvent,
   type DisputeHistory,
   historyOf,
 } from "../../../../keepers/src/training/dispute/history.ts";
+import { traceTreeOf } from "../../../../keepers/src/training/dispute/leaves.ts";
 import {
   books,
   encodeMove,
@@ -46,6 +48,8 @@ export type PlayOptions = {
   /** Added to the first sum that the provider posts. */
   readonly tilt?: bigint;
   readonly hints?: Hints;
+  /** Who challenged. */
+  readonly account?: Account;
 };
 
 export async function createArena() {
@@ -76,27 +80,26 @@ export async function createArena() {
   await claims.write.setGame([game.address]);
   const until = BigInt(await networkHelpers.time.latest()) + 3_650n * 86_400n;
 
-  const claimOf = (story: Story) => {
-    const { job } = story;
-    const { order, program } = job;
-    return {
-      provider: provider!.account.address,
-      challengeUntil: until,
-      traceRoot: story.trace().root,
-      programRoot: order.programRoot,
-      trainingHash: keccak256(job.encodedOrder),
-      steps: BigInt(order.steps),
-      interval: BigInt(order.interval),
-      logMicroBatches: BigInt(Math.log2(order.microBatches)),
-      nodeCounts: program.tapes.map((tape) => BigInt(tape.length)) as unknown as readonly [
-        bigint,
-        bigint,
-        bigint,
-      ],
-      witnessNode: BigInt(program.witness),
-      slots: BigInt(program.state.length),
-    };
-  };
+  const claimOf = (story: Story) => claimWith(story.job, story.trace().root);
+
+  /** What a provider claims of an order, with a trace. */
+  const claimWith = ({ program, order }: Pick<OwnRun, "program" | "order">, traceRoot: Hex) => ({
+    provider: provider!.account.address,
+    challengeUntil: until,
+    traceRoot,
+    programRoot: order.programRoot,
+    trainingHash: trainingHash(order),
+    steps: BigInt(order.steps),
+    interval: BigInt(order.interval),
+    logMicroBatches: BigInt(Math.log2(order.microBatches)),
+    nodeCounts: program.tapes.map((tape) => BigInt(tape.length)) as unknown as readonly [
+      bigint,
+      bigint,
+      bigint,
+    ],
+    witnessNode: BigInt(program.witness),
+    slots: BigInt(program.state.length),
+  });
 
   async function measured(name: string, hash: Hex): Promise<Step> {
     const receipt = await publicClient.waitForTransactionReceipt({ hash });
@@ -128,24 +131,35 @@ export async function createArena() {
     return game.write.play([id, books[move.book], encodeMove(round, move)], { account });
   }
 
-  function accountOf(round: Round) {
-    return ownerOf(round) === "provider" ? provider!.account : challenger!.account;
+  function accountOf(round: Round, from: Account = challenger!.account): Account {
+    return ownerOf(round) === "provider" ? provider!.account : from;
   }
 
   async function open(claimed: Story, id = jobId, with_ = terms): Promise<void> {
     await claims.write.open([id, claimOf(claimed), with_], { value: providerBond });
   }
 
+  /** Opens a job whose trace is the one of a run. */
+  async function openRun(run: ClaimedRun, id: bigint): Promise<void> {
+    const traceRoot = toHex(traceTreeOf(await run.leaves()).root);
+    await claims.write.open([id, claimWith(run, traceRoot), terms], { value: providerBond });
+  }
+
   /** Challenges an interval whose leaves are known. */
   async function challenge(claimed: Story, interval: number, id = jobId, from = challenger!.account) {
-    const { before, next } = challengeOf(await runOf(claimed).leaves(), interval);
-    const hash = await game.write.challenge([id, BigInt(interval), before, next], {
-      account: from,
-      value: terms.challengerBond,
-    });
+    return await openWith(challengeOf(await runOf(claimed).leaves(), interval), id, from);
+  }
+
+  /** Makes the move that opens a dispute. */
+  async function openWith(move: OpeningMove, id: bigint, from = challenger!.account) {
+    const bond = { account: from, value: terms.challengerBond };
+    const hash =
+      move.kind === "challenge"
+        ? await game.write.challenge([id, BigInt(move.interval), move.before, move.next], bond)
+        : await game.write.challengeTrace([id], bond);
     const { logs } = await publicClient.waitForTransactionReceipt({ hash });
     const [event] = parseEventLogs({ abi: game.abi, logs, eventName: "Challenged" });
-    return { id: event!.args.challengeId, step: await measured("challenge", hash) };
+    return { id: event!.args.challengeId, step: await measured(move.kind, hash) };
   }
 
   async function endingOf(hash: Hex): Promise<Ending | undefined> {
@@ -166,7 +180,7 @@ export async function createArena() {
     id: bigint,
     own: OwnRun | (() => OwnRun),
     claimed: ClaimedRun | (() => ClaimedRun),
-    { pick, tilt, hints }: PlayOptions = {},
+    { pick, tilt, hints, account }: PlayOptions = {},
   ): Promise<{ steps: Step[]; ending: Ending; last: StageName }> {
     const steps: Step[] = [];
     for (;;) {
@@ -180,7 +194,7 @@ export async function createArena() {
       if (move === undefined) return { steps, ending: "stuck", last };
       let hash: Hex;
       try {
-        hash = await play(id, round, move);
+        hash = await play(id, round, move, accountOf(round, account));
       } catch (error) {
         // A side whose best move shows nothing has none.
         if (!/NothingShown/.test(String(error))) throw error;
@@ -211,6 +225,8 @@ export async function createArena() {
     asChallenger,
     asProvider,
     open,
+    openRun,
+    openWith,
     challenge,
     claimOf,
     disputeOf,

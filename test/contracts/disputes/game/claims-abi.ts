@@ -8,6 +8,7 @@ export const claimsAbi = parseAbi([
   "function open(uint256 jobId, TrainingClaim claim, DisputeTerms terms) payable",
   "function setClaim(uint256 jobId, TrainingClaim claim)",
   "function release(uint256 jobId)",
+  "function claimOf(uint256 jobId) view returns (TrainingClaim)",
   "function convictions(uint256 jobId) view returns (uint32 interval, uint32 challengeId, address challenger, uint32 count)",
   "function voids(uint256 jobId) view returns (uint256)",
   "error WrongTerms()",

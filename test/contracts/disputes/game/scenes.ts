@@ -40,21 +40,21 @@ function classifier(
   });
 }
 
-/** Two layers; 5 steps in intervals of 2. */
-export function mlpJob(bits: 8 | 16 = 16): Job {
+/** Two layers; 5 steps in intervals of 2 by default. */
+export function mlpJob(bits: 8 | 16 = 16, steps = 5, interval = 2): Job {
   const program = classifier("mlp", { inputs: 12, hidden: [9], classes: 5 }, [12], bits);
-  return new Job(program, objectsOf(21, 12, 5), { microBatches: 2, steps: 5, interval: 2 });
+  return new Job(program, objectsOf(21, 12, 5), { microBatches: 2, steps, interval });
 }
 
-/** Convolutions, pools, a residual connection; 3 steps in intervals of 2. */
-export function cnnJob(bits: 8 | 16 = 16): Job {
+/** Convolutions, pools, a residual connection; 3 steps in intervals of 2 by default. */
+export function cnnJob(bits: 8 | 16 = 16, steps = 3, interval = 2): Job {
   const program = classifier(
     "residual-cnn",
     { channels: 1, height: 6, width: 6, classes: 3 },
     [1, 6, 6],
     bits,
   );
-  return new Job(program, objectsOf(17, 36, 3), { microBatches: 2, steps: 3, interval: 2 });
+  return new Job(program, objectsOf(17, 36, 3), { microBatches: 2, steps, interval });
 }
 
 /** Another mantissa in the middle of a tensor, within the range of its type. */
