@@ -1,0 +1,103 @@
+import type { Layout, Program, TapeNode } from "../../../../keepers/src/core/exact/tape/types.ts";
+import { Job } from "./story.ts";
+
+const microBatch = 2;
+const vector = (dtype: Layout["dtype"], shape: number[]): Layout => ({ dtype, shape, rowAxes: 1 });
+
+/** Reduction and optimiser of one weight and its momentum. */
+function rest(layout: Layout): [TapeNode[], TapeNode[]] {
+  const node = <T extends TapeNode>(each: T): T => each;
+  return [
+    [
+      node({ opcode: "ACCUMULATE", inputs: [], output: layout, attributes: { slot: 0 } }),
+      node({ opcode: "STORE", inputs: [0], output: layout, attributes: { space: 2, slot: 0 } }),
+    ],
+    [
+      node({ opcode: "LOAD", inputs: [], output: layout, attributes: { space: 0, slot: 0 } }),
+      node({ opcode: "LOAD", inputs: [], output: layout, attributes: { space: 0, slot: 1 } }),
+      node({ opcode: "LOAD", inputs: [], output: layout, attributes: { space: 2, slot: 0 } }),
+      {
+        opcode: "SGD_MOMENTUM",
+        inputs: [2, 1, 0],
+        output: layout,
+        attributes: { momentum: 58_982, momentumShift: 16, weightDecay: 33, weightDecayShift: 16 },
+      },
+      { opcode: "SGD_WEIGHT", inputs: [0, 3], output: layout, attributes: { learningRateShift: 16 } },
+      { opcode: "STORE", inputs: [4], output: layout, attributes: { space: 0, slot: 0 } },
+      { opcode: "STORE", inputs: [3], output: layout, attributes: { space: 0, slot: 1 } },
+    ],
+  ];
+}
+
+function program(tape: TapeNode[], layout: Layout, witness: number): Program {
+  const slot = (name: string, role: "weight" | "momentum", exponent: number) =>
+    ({ name, role, layout, exponent, initializer: { kind: "zero" } }) as const;
+  return {
+    bits: 16,
+    microBatch,
+    state: [slot("w", "weight", -28), slot("v", "momentum", -26)],
+    gradients: [layout],
+    tapes: [tape, ...rest(layout)],
+    witness,
+    target: 1,
+    loss: "mean-squared-error",
+  };
+}
+
+/** Bytes that look like nothing, the same every time. */
+function objectsOf(count: number, length: number): Uint8Array[] {
+  return Array.from({ length: count }, (_, object) => {
+    let x = 2 * object + 1;
+    return Uint8Array.from({ length }, () => {
+      x = (Math.imul(x, 1_103_515_245) + 12_345) >>> 0;
+      return x >>> 24;
+    });
+  });
+}
+
+/**
+ * Opcodes that no built-in model has, and a contraction of `width` products: MSE_GRAD, SHIFT, RELU and MATMUL of two
+ * inputs of 16 bits. Two steps, one interval.
+ */
+export function oddJob(width: number): Job {
+  const x = vector("I16", [microBatch, width]);
+  const input = (offset: number, exponent: number): TapeNode => ({
+    opcode: "INPUT",
+    inputs: [],
+    output: x,
+    attributes: { offset, encoding: 2, multiply: 1, add: 0, exponent, classes: 0 },
+  });
+  const gradient = vector("I32", [microBatch, width]);
+  const tape: TapeNode[] = [
+    input(0, -7),
+    input(2 * width, -9),
+    { opcode: "MSE_GRAD", inputs: [0, 1], output: x, attributes: {} },
+    { opcode: "RELU", inputs: [2], output: x, attributes: {} },
+    {
+      opcode: "MATMUL",
+      inputs: [3, 1],
+      output: vector("I16", [microBatch, microBatch]),
+      attributes: { flags: 0, exponent: 0 },
+    },
+    { opcode: "SHIFT", inputs: [2], output: gradient, attributes: { exponent: -26 } },
+    { opcode: "STORE", inputs: [5], output: gradient, attributes: { space: 1, slot: 0 } },
+  ];
+  const size = { microBatches: 2, steps: 2, interval: 2 };
+  return new Job(program(tape, gradient, 4), objectsOf(8, 4 * width), size);
+}
+
+/** A gradient that is the mean over 1,024 micro-batches, each in leaves of a kibibyte: its sum is narrowed twice. */
+export function wideJob(): Job {
+  const layout = vector("I32", [microBatch, 256]);
+  const tape: TapeNode[] = [
+    {
+      opcode: "INPUT",
+      inputs: [],
+      output: layout,
+      attributes: { offset: 0, encoding: 3, multiply: 1, add: 0, exponent: -26, classes: 0 },
+    },
+    { opcode: "STORE", inputs: [0], output: layout, attributes: { space: 1, slot: 0 } },
+  ];
+  const size = { microBatches: 1_024, steps: 1, interval: 1 };
+  return new Job(program(tape, layout, 0), objectsOf(2_048, 1_024), size);
+}

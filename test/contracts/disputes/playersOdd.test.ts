@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { decodeFunctionData, decodeFunctionResult, type Hex, keccak256 } from "viem";
+import type { Tensor } from "../../../keepers/src/core/exact/tape/types.ts";
+import { moveAbi } from "../../../keepers/src/training/dispute/abi.ts";
+import { type Move, packSums, type Round, rangesOf } from "../../../keepers/src/training/dispute/moves.ts";
+import { createArena, type PlayOptions } from "./game/arena.ts";
+import { oddJob, wideJob } from "./game/hand-made.ts";
+import { otherExponent, otherMantissa } from "./game/scenes.ts";
+import { nameStep, towards } from "./game/shams.ts";
+import { Story } from "./game/story.ts";
+import { openedNode } from "./game/told-run.ts";
+
+const arena = await createArena();
+let jobs = 9_000n;
+const step = 0;
+
+/** A lie in one tensor is challenged where it is. */
+async function dispute(honest: Story, place: number, tensor: Tensor, more: PlayOptions = {}) {
+  const liar = honest.withTensor(step, place, tensor);
+  const id = ++jobs;
+  await arena.open(liar, id);
+  const opened = await arena.challenge(liar, 0, id);
+  const played = await arena.playOut(opened.id, honest, liar, {
+    ...more,
+    async pick(round, stage) {
+      if (stage === "Step") return nameStep(liar, round, step);
+      if (stage === "Node") return towards(liar, round, place, false);
+      return await more.pick?.(round, stage);
+    },
+  });
+  return { ...played, challenge: opened.id, names: played.steps.map(({ name }) => name) };
+}
+
+/** Number of the first node of tape 0 with an opcode. */
+function placeOf({ job }: Story, opcode: string): number {
+  return job.program.tapes[0].findIndex((node) => node.opcode === opcode);
+}
+
+describe("players of disputes that no built-in model leads to", async () => {
+  const odd = new Story(oddJob(20));
+  const long = new Story(oddJob(4_096));
+
+  for (const opcode of ["MSE_GRAD", "SHIFT", "RELU", "INPUT", "STORE"]) {
+    it(`convict a wrong mantissa of ${opcode}`, async () => {
+      const place = placeOf(odd, opcode);
+      const { ending, names } = await dispute(odd, place, otherMantissa(odd.tensors(step)[place]!));
+      assert.equal(ending, "convicted");
+      assert.equal(names.at(-1), opcode === "INPUT" ? "ruleInput" : "ruleElement");
+    });
+  }
+
+  it("convict a wrong exponent of MSE_GRAD, SHIFT, RELU and INPUT, both ways", async () => {
+    for (const opcode of ["MSE_GRAD", "SHIFT", "RELU", "INPUT"]) {
+      for (const delta of [-1, 1]) {
+        const place = placeOf(odd, opcode);
+        const tensor = otherExponent(delta)(odd.tensors(step)[place]!);
+        const played = await dispute(odd, place, tensor);
+        const isTooLarge = opcode === "MSE_GRAD" && delta === 1;
+        // Nothing needs an exponent that is too large: the provider has no answer.
+        assert.equal(played.ending, isTooLarge ? "stuck" : "convicted", `${opcode} ${delta}`);
+        assert.equal(played.last, isTooLarge ? "Witness" : "Leaf");
+      }
+    }
+  });
+
+  it("convict a tensor with a leaf that no tensor has, as soon as it is posted", async () => {
+    const place = placeOf(odd, "MATMUL");
+    const right = odd.tensors(step)[place]!;
+    const mantissas = right.mantissas.slice();
+    mantissas[3] = -(2 ** 15);
+    const played = await dispute(odd, place, { ...right, mantissas });
+    assert.deepEqual([played.ending, played.names.at(-1)], ["convicted", "postLeaf"]);
+  });
+
+  it("narrow a sum that is too long to open, whether its total or one of its ranges is wrong", async () => {
+    const place = placeOf(long, "MATMUL");
+    const wrong = otherMantissa(long.tensors(step)[place]!);
+    const total = await dispute(long, place, wrong);
+    assert.deepEqual(total.names.slice(-3), ["askSums", "postSums", "ruleTotal"]);
+    const tilted = await dispute(long, place, wrong, { tilt: 1n });
+    assert.deepEqual(tilted.names.slice(-3), ["askSums", "postSums", "ruleSum"]);
+    assert.deepEqual([total.ending, tilted.ending], ["convicted", "convicted"]);
+  });
+
+  it("defend a long sum's exponent by its sums, and lose nothing by it", async () => {
+    const place = placeOf(long, "MATMUL");
+    const { descriptor } = await openedNode(long, step, place);
+    const sham: Move = { book: "descent", name: "claimTooLarge", args: [descriptor] };
+    const played = await dispute(long, place, long.tensors(step)[place]!, {
+      pick: (_, stage) => (stage === "Leaf" ? sham : undefined),
+    });
+    assert.equal(played.names.at(-1), "answerWitnessSums");
+    assert.deepEqual([played.ending, played.last], ["stuck", "Sum"]);
+  });
+
+  it("convict a long sum's exponent that no element needs, whatever sums are posted", async () => {
+    const place = placeOf(long, "MATMUL");
+    const right = long.tensors(step)[place]!;
+    const half = Int16Array.from(right.mantissas, (mantissa) => (mantissa + 1) >> 1);
+    const tensor: Tensor = { ...right, exponent: right.exponent + 1, mantissas: half };
+    const node = await openedNode(long, step, place);
+    const sums = rangesOf({ from: 0, to: 4_096 }).map((range) => node.sum(0, range));
+    for (const [delta, last] of [
+      [0n, "ruleTotal"],
+      [2n ** 40n, "ruleSum"],
+    ] as const) {
+      const posted = packSums([...sums.slice(0, -1), sums.at(-1)! + delta]);
+      const answer: Move = { book: "range", name: "answerWitnessSums", args: [node.descriptor, 0n, posted] };
+      const played = await dispute(long, place, tensor, {
+        pick: (_, stage) => (stage === "Witness" ? answer : undefined),
+      });
+      assert.deepEqual([played.ending, played.names.at(-1)], ["convicted", last]);
+    }
+  });
+
+  it("narrow the mean over 1,024 micro-batches twice", async () => {
+    const wide = new Story(wideJob());
+    const place = wide.job.placeOf(1, 0);
+    const node = await openedNode(wide, step, place);
+    assert.equal(node.products, 1_024);
+    const wrong = otherMantissa(wide.tensors(step)[place]!);
+    const total = await dispute(wide, place, wrong);
+    assert.deepEqual([total.ending, total.names.at(-1)], ["convicted", "ruleTotal"]);
+    // A sum that hides the lie, and in its range one that hides it again.
+    let posted = 0;
+    const out = 256;
+    const tilted = await dispute(wide, place, wrong, {
+      pick(round, stage) {
+        if (stage !== "Sums") return undefined;
+        const { from, to } = round.position;
+        const sums = rangesOf({ from: Number(from), to: Number(to) }).map((range) => node.sum(out, range));
+        sums[posted++ === 0 ? 7 : 3]! += 5n * 1_024n;
+        return { book: "range", name: "postSums", args: [packSums(sums)] };
+      },
+    });
+    assert.deepEqual(tilted.names.slice(-5), ["askSums", "postSums", "narrowSum", "postSums", "ruleSum"]);
+    assert.equal(tilted.ending, "convicted");
+  });
+});
