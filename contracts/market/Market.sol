@@ -4,7 +4,6 @@ pragma solidity ^0.8.28;
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
 import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
-import {IEscrow} from "../jobs/interfaces/IEscrow.sol";
 import {IJobRegistry} from "../jobs/interfaces/IJobRegistry.sol";
 import {Bid, Order} from "../jobs/interfaces/Orders.sol";
 import {Credits} from "../libraries/Credits.sol";
@@ -27,22 +26,26 @@ contract Market is SealedAuctions {
     uint256 public constant MAX_TRAINING = 8_192;
     uint256 public constant MAX_SIGNATURE = 4_096;
 
-    /// @param escrow_ what consumers approve
+    /// @notice What consumers approve: it pulls the deposits.
+    address public immutable escrow;
+
     /// @param leastWindow_ shortest window of an auction in seconds
     constructor(
         address authority,
         IERC20Metadata token_,
         IStaking staking_,
         IJobRegistry registry_,
-        IEscrow escrow_,
+        address escrow_,
         IDatasetRegistry datasets_,
         uint32 leastWindow_
     )
         AccessManaged(authority)
         Credits(token_)
         PriceFeeds(token_)
-        SealedAuctions(staking_, registry_, escrow_, datasets_, leastWindow_)
-    {}
+        SealedAuctions(staking_, registry_, datasets_, leastWindow_)
+    {
+        escrow = escrow_;
+    }
 
     /// @inheritdoc IMarket
     function post(
@@ -88,7 +91,7 @@ contract Market is SealedAuctions {
         // A permit that somebody else has already submitted has done its work; the transfer tells whether it has.
         // solhint-disable-next-line no-empty-blocks
         try
-            IERC20Permit(address(token)).permit(msg.sender, address(escrow), value, deadline, v, r, s)
+            IERC20Permit(address(token)).permit(msg.sender, escrow, value, deadline, v, r, s)
         {} catch {}
         return _match(order, order.hash(), training, bid, bidSignature);
     }

@@ -5,7 +5,6 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
-import {IEscrow} from "../jobs/interfaces/IEscrow.sol";
 import {IJobRegistry} from "../jobs/interfaces/IJobRegistry.sol";
 import {Bid, Order} from "../jobs/interfaces/Orders.sol";
 import {Credits} from "../libraries/Credits.sol";
@@ -53,7 +52,6 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
 
     IStaking public immutable staking;
     IJobRegistry public immutable registry;
-    IEscrow public immutable escrow;
     IDatasetRegistry public immutable datasets;
     /// @notice Shortest window of an auction in seconds.
     uint32 public immutable leastWindow;
@@ -67,14 +65,12 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
     constructor(
         IStaking staking_,
         IJobRegistry registry_,
-        IEscrow escrow_,
         IDatasetRegistry datasets_,
         uint32 leastWindow_
     ) {
         _requireBounds("leastWindow", leastWindow_, MIN_LEAST_WINDOW, MAX_LEAST_WINDOW);
         staking = staking_;
         registry = registry_;
-        escrow = escrow_;
         datasets = datasets_;
         leastWindow = leastWindow_;
     }
@@ -249,13 +245,10 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
 
     /// @dev Best bid that can be taken, plus 1, and its price in tokens. Each turn settles one of at most MAX_BIDS.
     function _nextBid(uint256 jobId) private returns (uint256 number, uint256 price) {
-        (uint256 held, ) = escrow.pursesOf(jobId);
         uint256 rate = _lots[jobId].rate;
         for (number = _bestBid(jobId); number != 0; number = _bestBid(jobId)) {
             SealedBid storage bid = _bids[jobId][number - 1];
             price = _toTokens(bid.price, rate);
-            // The other bids ask for no less.
-            if (price > held) return (0, 0);
             if (_canLock(bid.provider, price)) return (number, price);
             bid.isOut = true;
             _settleWalk(jobId, bid);

@@ -171,7 +171,7 @@ interface IMarket {
 
     /// @notice Gives the job to the best revealed bid; again, to the next one, when the winner did not lock in time.
     /// A bid whose provider could not lock the stake now is passed over and loses its bond like one that does not.
-    /// A bid above what is left of the deposit waits. Anyone.
+    /// Anyone.
     function award(uint256 jobId) external;
 
     /// @notice Ends an auction that nobody can win any more, or that its consumer takes back before any bid.

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
+import {IJobRegistry} from "../../../contracts/jobs/interfaces/IJobRegistry.sol";
+import {Bid, Order, Scheme} from "../../../contracts/jobs/interfaces/Orders.sol";
+import {Market} from "../../../contracts/market/Market.sol";
+import {AuctionTerms, IMarket} from "../../../contracts/market/interfaces/IMarket.sol";
+import {Staking} from "../../../contracts/staking/Staking.sol";
+import {IStaking} from "../../../contracts/staking/interfaces/IStaking.sol";
+import {IDatasetRegistry} from "../../../contracts/storage/interfaces/IDatasetRegistry.sol";
+import {MiniTest} from "../MiniTest.sol";
+import {PlainToken} from "../token/HostileTokens.sol";
+import {DatasetsDouble, EscrowDouble, RegistryDouble} from "./MarketDoubles.sol";
+
+/// @notice A market on a real staking contract, with a small registry and escrow, a consumer and three providers.
+abstract contract MarketFixture is MiniTest {
+    uint64 internal constant MODULE_ROLE = 1;
+    uint128 internal constant DEPOSIT = 1_000;
+    uint128 internal constant BOND = 101;
+    uint32 internal constant COMMIT = 1 hours;
+    uint32 internal constant REVEAL = 2 hours;
+    uint256 internal constant START = 1_800_000_000;
+    bytes32 internal constant DATASET = "dataset";
+    bytes internal constant TRAINING = hex"c0ffee";
+    bytes internal constant NOBODY = "";
+
+    AccessManager internal access;
+    PlainToken internal token;
+    Staking internal staking;
+    EscrowDouble internal escrow;
+    RegistryDouble internal registry;
+    DatasetsDouble internal datasets;
+    Market internal market;
+
+    address internal consumer = actor("consumer");
+    address internal one = actor("one");
+    address internal two = actor("two");
+    address internal three = actor("three");
+    address internal stranger = actor("stranger");
+
+    uint256 private _nonce;
+
+    function setUpMarket() internal {
+        vm.warp(START);
+        token = new PlainToken();
+        setUpMarketWith(token);
+        enlist(one, 10_000);
+        enlist(two, 10_000);
+        enlist(three, 10_000);
+        give(consumer, 100_000);
+    }
+
+    /// @dev As `setUpMarket`, with another token and without anyone in it.
+    function setUpMarketWith(IERC20 token_) internal {
+        access = new AccessManager(address(this));
+        staking = new Staking(address(access), token_, 7 days, 0);
+        escrow = new EscrowDouble(token_);
+        registry = new RegistryDouble(escrow, staking);
+        datasets = new DatasetsDouble();
+        market = new Market(
+            address(access),
+            IERC20Metadata(address(token_)),
+            staking,
+            IJobRegistry(address(registry)),
+            address(escrow),
+            IDatasetRegistry(address(datasets)),
+            10 minutes
+        );
+        registry.setMarket(address(market));
+        bytes4[] memory selectors = new bytes4[](2);
+        (selectors[0], selectors[1]) = (IStaking.lock.selector, IStaking.slash.selector);
+        access.setTargetFunctionRole(address(staking), selectors, MODULE_ROLE);
+        access.grantRole(MODULE_ROLE, address(registry), 0);
+        access.grantRole(MODULE_ROLE, address(this), 0);
+    }
+
+    /// @dev Makes `account` a provider with `stake`, and gives it tokens for bonds.
+    function enlist(address account, uint256 stake) internal {
+        token.mint(account, stake + 10_000);
+        vm.startPrank(account);
+        staking.register(uint8(1 << uint8(IStaking.Role.Provider)), hex"0024", "/dns4/example/tcp/1");
+        token.approve(address(staking), stake);
+        staking.stake(stake);
+        token.approve(address(market), type(uint256).max);
+        vm.stopPrank();
+    }
+
+    function give(address account, uint256 amount) internal {
+        token.mint(account, amount);
+        vm.prank(account);
+        token.approve(address(escrow), type(uint256).max);
+    }
+
+    function orderOf(address account) internal returns (Order memory order) {
+        order.consumer = account;
+        order.problem.datasetId = DATASET;
+        order.problem.trainingHash = keccak256(TRAINING);
+        order.problem.programRoot = "program";
+        order.problem.nodeCounts = [uint32(3), 2, 1];
+        order.problem.slots = 4;
+        order.problem.programDigest = "digest";
+        order.conditions.maximumPrice = 900;
+        order.conditions.deposit = DEPOSIT;
+        order.conditions.trainingTime = 1 days;
+        order.conditions.minimumCompute = 50;
+        order.conditions.regions = 0x6;
+        order.conditions.regulations = 0x5;
+        order.conditions.privacyTier = 2;
+        order.conditions.scheme = Scheme.Optimistic;
+        order.nonce = ++_nonce;
+        order.expiry = uint64(block.timestamp + 1 days);
+    }
+
+    /// @dev A bid that meets the order of `orderOf`.
+    function bidOf(address provider, Order memory order, uint128 price) internal returns (Bid memory bid) {
+        bid.provider = provider;
+        bid.order = market.hashOrder(order);
+        bid.price = price;
+        bid.compute = 50;
+        bid.region = 0x4;
+        bid.regulations = 0x7;
+        bid.privacyTier = 2;
+        bid.nonce = ++_nonce;
+        bid.expiry = order.expiry;
+    }
+
+    function signOrder(Order memory order) internal view returns (bytes memory) {
+        return signed(market.hashOrder(order), keyOf("consumer"));
+    }
+
+    function signBid(Bid memory bid, string memory name) internal view returns (bytes memory) {
+        return signed(market.hashBid(bid), keyOf(name));
+    }
+
+    function signed(bytes32 structHash, uint256 key) internal view returns (bytes memory) {
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, digestOf(structHash));
+        return abi.encodePacked(r, s, v);
+    }
+
+    function digestOf(bytes32 structHash) internal view returns (bytes32) {
+        return digestIn(block.chainid, address(market), "Assay Market", structHash);
+    }
+
+    function digestIn(
+        uint256 chainId,
+        address verifier,
+        string memory name,
+        bytes32 structHash
+    ) internal pure returns (bytes32) {
+        bytes32 domain = keccak256(
+            abi.encode(
+                keccak256(
+                    "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+                ),
+                keccak256(bytes(name)),
+                keccak256("1"),
+                chainId,
+                verifier
+            )
+        );
+        return keccak256(abi.encodePacked(hex"1901", domain, structHash));
+    }
+
+    function termsOf(uint128 bond) internal pure returns (AuctionTerms memory) {
+        return AuctionTerms(COMMIT, REVEAL, bond);
+    }
+
+    function openAuction(Order memory order) internal returns (uint256 jobId) {
+        vm.prank(order.consumer);
+        return market.openAuction(order, TRAINING, termsOf(BOND));
+    }
+
+    function sealOf(uint256 jobId, Bid memory bid, bytes32 salt) internal view returns (bytes32) {
+        bytes32 bidHash = market.hashBid(bid);
+        return keccak256(abi.encode(block.chainid, address(market), jobId, bid.provider, bidHash, salt));
+    }
+
+    function commitBid(uint256 jobId, Bid memory bid) internal {
+        bytes32 commitment = sealOf(jobId, bid, "salt");
+        vm.prank(bid.provider);
+        market.commitBid(jobId, commitment);
+    }
+
+    function revealBid(uint256 jobId, Bid memory bid) internal {
+        vm.prank(bid.provider);
+        market.revealBid(jobId, bid, "salt");
+    }
+
+    function lock(uint256 jobId, address provider) internal {
+        vm.prank(provider);
+        registry.lock(jobId);
+    }
+
+    function statusOf(uint256 jobId) internal view returns (IJobRegistry.Status) {
+        return registry.jobOf(jobId).status;
+    }
+
+    function requireStatus(uint256 jobId, IJobRegistry.Status status) internal view {
+        vm.assertEq(uint256(statusOf(jobId)), uint256(status), "status");
+    }
+
+    function expectUnmet(bytes32 condition) internal {
+        vm.expectRevert(abi.encodeWithSelector(IMarket.UnmetCondition.selector, condition));
+    }
+}
