@@ -29,7 +29,8 @@ library Conducts {
     /// @notice What the stake is multiplied by, in hundredths: 100, 150, 200, 300, 400, …
     function multiplierOf(Conduct storage conduct) internal view returns (uint256) {
         uint256 marks = marksOf(conduct);
-        return (marks % 2 == 0 ? 100 : 150) << (marks / 2);
+        uint256 whole = marks % 2 == 0 ? 100 : 150;
+        return whole << (marks / 2);
     }
 
     function marksOf(Conduct storage conduct) internal view returns (uint256) {

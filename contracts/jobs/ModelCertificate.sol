@@ -40,29 +40,39 @@ contract ModelCertificate is IModelCertificate, ERC721 {
     /// @notice Metadata as a data URI: nothing has to be hosted for it to be read.
     function tokenURI(uint256 tokenId) public view override returns (string memory) {
         Certificate memory c = certificateOf(tokenId);
-        string memory job = Strings.toString(c.jobId);
-        bytes memory json = abi.encodePacked(
+        string memory head = string.concat(
             '{"name":"Assay model ',
-            job,
-            '","description":"A trained model of which every step can be computed again, bit for bit.","attributes":[',
-            _plain("job", job),
-            _text("provider", Strings.toChecksumHexString(c.provider)),
-            _text("attested", c.isAttested ? "yes" : "no"),
-            _plain("finalised", Strings.toString(c.finalisedAt)),
-            _hashes(c),
-            "]}"
+            Strings.toString(tokenId),
+            '","description":"A trained model of which every step can be computed again, bit for bit.",'
         );
-        return string.concat("data:application/json;base64,", Base64.encode(json));
+        string memory json = string.concat(head, '"attributes":[', _facts(c), _origin(c), _result(c), "]}");
+        return string.concat("data:application/json;base64,", Base64.encode(bytes(json)));
     }
 
-    function _hashes(Certificate memory c) private pure returns (bytes memory) {
+    function _facts(Certificate memory c) private pure returns (string memory) {
         return
-            abi.encodePacked(
+            string.concat(
+                _plain("job", Strings.toString(c.jobId)),
+                _text("provider", Strings.toChecksumHexString(c.provider)),
+                _text("attested", c.isAttested ? "yes" : "no"),
+                _plain("finalised", Strings.toString(c.finalisedAt))
+            );
+    }
+
+    function _origin(Certificate memory c) private pure returns (string memory) {
+        return
+            string.concat(
                 _hash("order", c.orderHash),
                 _hash("dataset", c.datasetId),
-                _hash("program root", c.programRoot),
-                _hash("program file (SHA-256)", c.programDigest),
                 _hash("training order", c.trainingHash),
+                _hash("program root", c.programRoot),
+                _hash("program file (SHA-256)", c.programDigest)
+            );
+    }
+
+    function _result(Certificate memory c) private pure returns (string memory) {
+        return
+            string.concat(
                 _hash("trace root", c.traceRoot),
                 _hash("trace leaves (SHA-256)", c.leavesDigest),
                 _hash("state root", c.stateRoot),

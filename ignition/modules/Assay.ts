@@ -1,6 +1,7 @@
 import { buildModule } from "@nomicfoundation/hardhat-ignition/modules";
 import { artifacts } from "hardhat";
 import { CommitReveal, Drand, Vrf } from "./Beacon.ts";
+import { jobsModule } from "./Jobs.ts";
 import { roleFunctions, roles, selectorsOf } from "./roles.ts";
 import Staking, { StakingOnExistingToken } from "./Staking.ts";
 import { type BeaconModule, storageModule } from "./Storage.ts";
@@ -17,6 +18,8 @@ const contractNames = {
   bundles: "BundleRegistry",
   audit: "StorageAudit",
   retrieval: "RetrievalChallenges",
+  escrow: "Escrow",
+  jobs: "JobRegistry",
 } as const;
 
 // Selectors come from the compiled contracts: a role on a function that was renamed must not go unseen.
@@ -29,18 +32,20 @@ const abis = Object.fromEntries(
 );
 
 /**
- * The whole storage slice on one kind of beacon, with every role given to the contract that needs it. The deployer stays
+ * Storage and jobs on one kind of beacon, with every role given to the contract that needs it. The deployer stays
  * admin, guardian and registrar of keys until it hands them over (`AccessManager.grantRole`, `revokeRole`).
  */
 export function assayModule(beaconModule: BeaconModule, stakingModule: StakingModule = Staking) {
   const isCommitReveal = beaconModule === CommitReveal;
   return buildModule("Assay", (m) => {
-    const contracts = m.useModule(storageModule(beaconModule, stakingModule));
-    const { access, audit, beacon, bundles, fraud, retrieval } = contracts;
+    const storage = storageModule(beaconModule, stakingModule);
+    const contracts = { ...m.useModule(storage), ...m.useModule(jobsModule(storage)) };
+    const { access, audit, beacon, bundles, fraud, jobs, retrieval } = contracts;
     const deployer = m.getAccount(0);
     const members: Record<RoleName, readonly { id: string; account: unknown }[]> = {
       stakeModule: [
         { id: "bundles", account: bundles },
+        { id: "jobs", account: jobs },
         // Committers put stake at risk for their reveals.
         ...(isCommitReveal ? [{ id: "beacon", account: beacon }] : []),
       ],
@@ -54,6 +59,9 @@ export function assayModule(beaconModule: BeaconModule, stakingModule: StakingMo
       ],
       fraudModule: [{ id: "fraud", account: fraud }],
       holdingModule: [{ id: "bundles", account: bundles }],
+      marketModule: [],
+      jobModule: [{ id: "jobs", account: jobs }],
+      committeeModule: [],
     };
     const names = Object.keys(roles) as RoleName[];
     const grants = names.flatMap((role) =>

@@ -21,6 +21,12 @@ export const roles = {
   fraudModule: 7n,
   /** The contract that counts held bundles: `addHeld`, `removeHeld`. */
   holdingModule: 8n,
+  /** The contract that opens, matches and cancels jobs: `JobRegistry.open`, `matchJob`, `unmatch`, `cancel`. */
+  marketModule: 9n,
+  /** The contract that moves the price of a job: `Escrow.fund`, `payPrice`, `refundPrice`, `close`. */
+  jobModule: 10n,
+  /** The contract that pays the members of committees: `Escrow.payFee`. */
+  committeeModule: 11n,
 } as const;
 
 /** Which functions of which area each role opens, by name. */
@@ -37,6 +43,8 @@ export const roleFunctions = {
   bundles: { auditModule: ["settleRepair"], faultModule: ["vacate"], guardian: ["pause"] },
   audit: { guardian: ["pause"] },
   retrieval: { guardian: ["pause"] },
+  escrow: { jobModule: ["fund", "payPrice", "refundPrice", "close"], committeeModule: ["payFee"] },
+  jobs: { marketModule: ["open", "matchJob", "unmatch", "cancel"], guardian: ["pause"] },
 } as const satisfies Record<string, Partial<Record<keyof typeof roles, readonly string[]>>>;
 
 /**

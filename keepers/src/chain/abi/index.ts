@@ -3,8 +3,12 @@ import { assayTokenAbi } from "./assay-token.ts";
 import { bundleRegistryAbi } from "./bundle-registry.ts";
 import { commitRevealBeaconAbi } from "./commit-reveal-beacon.ts";
 import { datasetRegistryAbi } from "./dataset-registry.ts";
+import { disputeGameAbi } from "./dispute-game.ts";
 import { drandBeaconAbi } from "./drand-beacon.ts";
 import { encodingFraudAbi } from "./encoding-fraud.ts";
+import { escrowAbi } from "./escrow.ts";
+import { jobRegistryAbi } from "./job-registry.ts";
+import { modelCertificateAbi } from "./model-certificate.ts";
 import { randomnessBeaconAbi } from "./randomness-beacon.ts";
 import { retrievalChallengesAbi } from "./retrieval-challenges.ts";
 import { stakingAbi } from "./staking.ts";
@@ -21,6 +25,10 @@ export const abis = {
   StorageAudit: storageAuditAbi,
   RetrievalChallenges: retrievalChallengesAbi,
   EncodingFraud: encodingFraudAbi,
+  Escrow: escrowAbi,
+  JobRegistry: jobRegistryAbi,
+  DisputeGame: disputeGameAbi,
+  ModelCertificate: modelCertificateAbi,
   VerifierRegistry: verifierRegistryAbi,
   CommitRevealBeacon: commitRevealBeaconAbi,
   DrandBeacon: drandBeaconAbi,

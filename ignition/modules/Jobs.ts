@@ -1,0 +1,62 @@
+import { buildModule } from "@nomicfoundation/hardhat-ignition/modules";
+import Disputes from "./Disputes.ts";
+import type { storageModule } from "./Storage.ts";
+
+const minute = 60;
+const hour = 60 * minute;
+const day = 24 * hour;
+const tokens = 10n ** 18n;
+const nobody = "0x0000000000000000000000000000000000000000";
+
+/** Wei for a unit of gas: ten times a usual 0.1 gwei, so that refunds suffice in a bad hour. */
+const refundPrice = 10n ** 9n;
+/** Gas that contracts/disputes/Refunds.sol allows each side: MOST_PROVIDER and MOST_CHALLENGER. */
+const providerGas = 6_600_000n;
+const challengerGas = 4_050_000n;
+
+/**
+ * Escrow, registry, certificates and the dispute game, above the given storage module. Without a committee the registry
+ * takes optimistic orders alone.
+ */
+export const jobsModule = (storage: ReturnType<typeof storageModule>) =>
+  buildModule("Jobs", (m) => {
+    const { access, token, staking, datasets } = m.useModule(storage);
+    const rules = m.useModule(Disputes);
+    const escrow = m.contract("Escrow", [access, token]);
+    const jobRules = m.contract("JobRules", [datasets]);
+    const jobs = m.contract("JobRegistry", [
+      access,
+      staking,
+      jobRules,
+      escrow,
+      {
+        lockWindow: m.getParameter<number>("lockWindow", hour),
+        challengeWindow: m.getParameter<number>("challengeWindow", 3 * day),
+        stakePercent: m.getParameter<number>("stakePercent", 200),
+        minimumStake: m.getParameter<bigint>("minimumStake", 100n * tokens),
+        latePenalty: m.getParameter<number>("latePenalty", 1_000),
+        dispute: {
+          // Half of a lost bond refunds the other side's moves.
+          challengerBond: m.getParameter<bigint>("challengerBond", 2n * providerGas * refundPrice),
+          refundPrice: m.getParameter<bigint>("refundPrice", refundPrice),
+          window: m.getParameter<number>("window", 4 * hour),
+          extension: m.getParameter<number>("extension", 10 * minute),
+          grace: m.getParameter<number>("grace", hour),
+        },
+        // Twice the least, so that a conviction leaves a reward after the refunds.
+        providerBond: m.getParameter<bigint>("providerBond", 4n * challengerGas * refundPrice),
+      },
+    ]);
+    const game = m.contract("DisputeGame", [
+      jobs,
+      rules.descentRules,
+      rules.elementRules,
+      rules.sumRules,
+      rules.rangeRules,
+      rules.inputRules,
+      rules.voidRules,
+    ]);
+    const certificates = m.contract("ModelCertificate", [jobs]);
+    m.call(jobs, "setModules", [game, nobody, certificates]);
+    return { escrow, jobs, game, certificates, ...rules };
+  });
