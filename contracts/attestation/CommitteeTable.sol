@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {IRandomnessBeacon} from "../beacon/interfaces/IRandomnessBeacon.sol";
+import {Clock} from "../disputes/Clock.sol";
+import {JobStatus} from "../disputes/interfaces/IDisputeGame.sol";
+import {IEscrow} from "../jobs/interfaces/IEscrow.sol";
+import {AttestationMath} from "./AttestationMath.sol";
+import {IAttestation, CommitteeTerms, Phase} from "./interfaces/IAttestation.sol";
+import {IAttestedJobs} from "./interfaces/IAttestedJobs.sol";
+import {ICommittee, Verdict} from "./interfaces/ICommittee.sol";
+import {IConvictions} from "./interfaces/IConvictions.sol";
+import {IValidatorSet} from "./interfaces/IValidatorSet.sol";
+
+/// @title Jobs, draws and time of committees
+abstract contract CommitteeTable is IAttestation, AccessManaged {
+    struct Configuration {
+        /// The registry of jobs, which answers `IDisputedClaims`, too.
+        IAttestedJobs registry;
+        IConvictions game;
+        IEscrow escrow;
+        IRandomnessBeacon beacon;
+        IValidatorSet validators;
+        /// Intervals that each member checks.
+        uint8 checks;
+    }
+
+    /// @notice Members of a committee at most.
+    uint256 public constant MAX_SIZE = 64;
+    uint256 public constant MAX_CHECKS = 8;
+    /// @notice Draws for a job: the first, and two more.
+    uint256 public constant ATTEMPTS = 3;
+    uint256 private constant MAX_SLASH = 1e25;
+    uint256 private constant IDS_IN_WORD = 8;
+
+    IAttestedJobs public immutable registry;
+    IConvictions public immutable game;
+    IEscrow public immutable escrow;
+    IRandomnessBeacon public immutable beacon;
+    IValidatorSet public immutable validators;
+    /// @notice Intervals that each member checks, fewer when the trace has not as many. It can never change, because
+    /// the fees of a job are paid in when it is ordered.
+    uint256 public immutable checks;
+
+    CommitteeTerms[] private _terms;
+    mapping(uint256 jobId => Job) internal _jobs;
+    mapping(uint256 jobId => mapping(uint256 attempt => Draw)) internal _draws;
+    /// @dev Ids of 32 bits, eight to a word.
+    mapping(uint256 jobId => mapping(uint256 attempt => uint256[])) private _members;
+
+    constructor(
+        address authority,
+        Configuration memory configuration,
+        CommitteeTerms memory terms_
+    ) AccessManaged(authority) {
+        if (configuration.checks == 0 || configuration.checks > MAX_CHECKS) revert OutOfBounds("checks");
+        registry = configuration.registry;
+        game = configuration.game;
+        escrow = configuration.escrow;
+        beacon = configuration.beacon;
+        validators = configuration.validators;
+        checks = configuration.checks;
+        _setTerms(terms_);
+    }
+
+    /// @inheritdoc ICommittee
+    function open(
+        uint256 jobId,
+        address provider,
+        uint256 intervals,
+        uint8 size,
+        uint8 threshold,
+        uint128 feePerInterval
+    ) external override {
+        _requireRegistry();
+        Job storage job = _jobs[jobId];
+        if (job.phase != Phase.None) revert WrongPhase(jobId, job.phase);
+        bool isUnfit = size > MAX_SIZE || threshold == 0 || threshold > size;
+        if (isUnfit || intervals == 0 || intervals > type(uint32).max) {
+            revert UnfitCommittee(size, threshold, intervals);
+        }
+        (job.provider, job.intervals, job.size, job.threshold) = (
+            provider,
+            uint32(intervals),
+            size,
+            threshold
+        );
+        (job.terms, job.feePerInterval) = (uint16(_terms.length - 1), feePerInterval);
+        _ask(jobId, job, 1);
+    }
+
+    /// @inheritdoc ICommittee
+    function close(uint256 jobId) external override {
+        _requireRegistry();
+        Job storage job = _jobs[jobId];
+        // The registry need not know whether a committee was ever asked for.
+        if (job.phase == Phase.None || job.phase == Phase.Closed) return;
+        job.phase = Phase.Closed;
+        emit CommitteeClosed(jobId);
+    }
+
+    /// @inheritdoc IAttestation
+    function draw(uint256 jobId) external override {
+        Job storage job = _inPhase(jobId, Phase.Seeding);
+        (address provider, uint256 size, uint256 attempt) = (job.provider, job.size, job.attempt);
+        Draw storage d = _draws[jobId][attempt];
+        if (block.timestamp > d.drawUntil) revert TooLate(jobId, d.drawUntil);
+        (bytes32 seed, uint64 readyAt) = beacon.seedOf(d.requestId);
+        if (readyAt == 0) revert NoSeed(jobId);
+        uint256[] memory ids = validators.draw(seed, d.rotation, size, provider);
+        (d.seed, d.count) = (seed, uint8(ids.length));
+        _storeMembers(_members[jobId][attempt], ids);
+        _enter(job, Phase.Signing, _terms[job.terms].signingWindow);
+        emit CommitteeDrawn(jobId, attempt, seed, ids, job.deadline);
+        if (ids.length < job.threshold) _fail(jobId, job, 0);
+    }
+
+    /// @inheritdoc IAttestation
+    function renew(uint256 jobId) external override {
+        Job storage job = _inPhase(jobId, Phase.Seeding);
+        uint256 until = _draws[jobId][job.attempt].drawUntil;
+        if (block.timestamp <= until) revert TooEarly(jobId, until + 1);
+        _ask(jobId, job, job.attempt);
+    }
+
+    /// @inheritdoc IAttestation
+    function callTimeout(uint256 jobId) external override {
+        Job storage job = _timed(jobId);
+        if (job.graceEnds != 0) revert TimeoutAlreadyCalled(jobId);
+        if (!Clock.isLate(block.timestamp, job.deadline)) revert TooEarly(jobId, uint256(job.deadline) + 1);
+        job.graceEnds = uint48(block.timestamp + _terms[job.terms].grace);
+        emit TimeoutCalled(jobId, job.graceEnds);
+    }
+
+    /// @inheritdoc IAttestation
+    function executeTimeout(uint256 jobId) external override {
+        Job storage job = _timed(jobId);
+        if (Clock.mayMove(block.timestamp, job.graceEnds)) revert TooEarly(jobId, uint256(job.graceEnds) + 1);
+        Draw storage d = _draws[jobId][job.attempt];
+        if (job.phase == Phase.Opening) {
+            job.phase = Phase.Closed;
+            emit WitnessesWithheld(jobId, msg.sender);
+            registry.onWithheld(jobId, msg.sender);
+        } else if (job.phase == Phase.Revealing) {
+            _fail(jobId, job, d.signers);
+        } else {
+            uint256 all = (1 << uint256(d.count)) - 1;
+            _fail(jobId, job, all & ~uint256(d.appeared));
+        }
+    }
+
+    /// @inheritdoc IAttestation
+    function dismiss(uint256 jobId, uint256 attempt) external override {
+        Draw storage d = _draws[jobId][attempt];
+        Job storage job = _jobs[jobId];
+        bool isDrawn = d.seed != 0 && !d.isDismissed;
+        (JobStatus status, ) = _outcomeOf(jobId);
+        bool isOver = job.phase == Phase.Closed || (status != JobStatus.Open && status != JobStatus.Unknown);
+        if (!isDrawn || !isOver) revert NotOver(jobId);
+        d.isDismissed = true;
+        emit CommitteeDismissed(jobId, attempt);
+        validators.excuse(_membersOf(jobId, attempt));
+    }
+
+    /// @inheritdoc IAttestation
+    function setTerms(CommitteeTerms calldata terms_) external override restricted {
+        _setTerms(terms_);
+    }
+
+    /// @inheritdoc ICommittee
+    function verdictOf(uint256 jobId) external view override returns (Verdict) {
+        Phase phase = _jobs[jobId].phase;
+        if (phase == Phase.Attested) return Verdict.Attested;
+        return phase == Phase.Silent ? Verdict.Silent : Verdict.Pending;
+    }
+
+    /// @inheritdoc ICommittee
+    function feesFor(
+        uint256 intervals,
+        uint8 size,
+        uint128 feePerInterval
+    ) external view override returns (uint256) {
+        if (size > MAX_SIZE) revert UnfitCommittee(size, 0, intervals);
+        return _checksOf(intervals) * size * feePerInterval;
+    }
+
+    /// @inheritdoc IAttestation
+    function jobOf(uint256 jobId) external view override returns (Job memory) {
+        return _jobs[jobId];
+    }
+
+    /// @inheritdoc IAttestation
+    function drawOf(uint256 jobId, uint256 attempt) external view override returns (Draw memory) {
+        return _draws[jobId][attempt];
+    }
+
+    /// @inheritdoc IAttestation
+    function membersOf(uint256 jobId, uint256 attempt) external view override returns (uint256[] memory) {
+        return _membersOf(jobId, attempt);
+    }
+
+    /// @inheritdoc IAttestation
+    function intervalsOf(
+        uint256 jobId,
+        uint256 attempt,
+        uint256 position
+    ) external view override returns (uint256[] memory own) {
+        (bytes32 seed, uint256 intervals) = (_draws[jobId][attempt].seed, _jobs[jobId].intervals);
+        if (seed == 0) revert NoSeed(jobId);
+        own = new uint256[](_checksOf(intervals));
+        for (uint256 j = 0; j < own.length; ++j) {
+            own[j] = AttestationMath.intervalOf(seed, intervals, own.length, position, j);
+        }
+    }
+
+    /// @inheritdoc IAttestation
+    function termsOf(uint256 jobId) external view override returns (CommitteeTerms memory) {
+        return _terms[_jobs[jobId].terms];
+    }
+
+    /// @inheritdoc IAttestation
+    function terms() external view override returns (CommitteeTerms memory, uint256 index) {
+        index = _terms.length - 1;
+        return (_terms[index], index);
+    }
+
+    /// @dev Begins an attempt, or begins it anew.
+    function _ask(uint256 jobId, Job storage job, uint256 attempt) internal {
+        (job.phase, job.attempt, job.opened) = (Phase.Seeding, uint8(attempt), 0);
+        Draw storage d = _draws[jobId][attempt];
+        d.rotation = validators.rotation();
+        // A validator that leaves in this rotation is bound for longer than that.
+        d.drawUntil = uint48(block.timestamp + validators.exitDelay());
+        d.requestId = uint64(beacon.request());
+        emit CommitteeAsked(jobId, attempt, d.requestId, d.rotation, job.terms);
+    }
+
+    /// @dev Ends an attempt without an attestation.
+    function _fail(uint256 jobId, Job storage job, uint256 silent) internal {
+        uint256 attempt = job.attempt;
+        _draws[jobId][attempt].silent = uint64(silent);
+        emit AttemptFailed(jobId, attempt, silent);
+        if (attempt < ATTEMPTS) {
+            _ask(jobId, job, attempt + 1);
+        } else {
+            job.phase = Phase.Silent;
+            emit CommitteeSilent(jobId);
+        }
+    }
+
+    function _enter(Job storage job, Phase phase, uint256 window) internal {
+        (job.phase, job.graceEnds) = (phase, 0);
+        job.deadline = uint48(block.timestamp + window);
+    }
+
+    function _inPhase(uint256 jobId, Phase phase) internal view returns (Job storage job) {
+        job = _jobs[jobId];
+        if (job.phase != phase) revert WrongPhase(jobId, job.phase);
+    }
+
+    /// @dev A job in a phase whose time is not over.
+    function _inTime(uint256 jobId, Phase phase) internal view returns (Job storage job) {
+        job = _inPhase(jobId, phase);
+        if (!Clock.mayMove(block.timestamp, job.graceEnds)) revert TooLate(jobId, job.graceEnds);
+    }
+
+    function _termsOf(Job storage job) internal view returns (CommitteeTerms storage) {
+        return _terms[job.terms];
+    }
+
+    function _checksOf(uint256 intervals) internal view returns (uint256) {
+        return intervals < checks ? intervals : checks;
+    }
+
+    function _outcomeOf(uint256 jobId) internal view returns (JobStatus status, uint256 interval) {
+        (, status, , , , , , , interval, , ) = game.jobs(jobId);
+    }
+
+    function _membersOf(uint256 jobId, uint256 attempt) internal view returns (uint256[] memory ids) {
+        uint256 count = _draws[jobId][attempt].count;
+        ids = new uint256[](count);
+        uint256[] storage words = _members[jobId][attempt];
+        uint256 word = 0;
+        for (uint256 i = 0; i < count; ++i) {
+            word = i % IDS_IN_WORD == 0 ? words[i / IDS_IN_WORD] : word >> 32;
+            ids[i] = uint32(word);
+        }
+    }
+
+    function _storeMembers(uint256[] storage words, uint256[] memory ids) private {
+        for (uint256 i = 0; i < ids.length; i += IDS_IN_WORD) {
+            uint256 word = 0;
+            for (uint256 j = 0; j < IDS_IN_WORD && i + j < ids.length; ++j) word |= ids[i + j] << (32 * j);
+            words.push(word);
+        }
+    }
+
+    function _setTerms(CommitteeTerms memory t) private {
+        if (!_isWindow(t.signingWindow)) revert OutOfBounds("signingWindow");
+        if (!_isWindow(t.openingWindow)) revert OutOfBounds("openingWindow");
+        if (!_isWindow(t.revealWindow)) revert OutOfBounds("revealWindow");
+        if (!_isWindow(t.grace)) revert OutOfBounds("grace");
+        if (!_isWindow(t.disputeTime)) revert OutOfBounds("disputeTime");
+        if (t.silentSlash > t.lieSlash || t.lieSlash > MAX_SLASH) revert OutOfBounds("slash");
+        uint256 index = _terms.length;
+        if (index > type(uint16).max) revert OutOfBounds("index");
+        _terms.push(t);
+        emit TermsSet(index, t);
+    }
+
+    function _timed(uint256 jobId) private view returns (Job storage job) {
+        job = _jobs[jobId];
+        Phase phase = job.phase;
+        bool isTimed = phase == Phase.Signing || phase == Phase.Opening || phase == Phase.Revealing;
+        if (!isTimed) revert WrongPhase(jobId, phase);
+    }
+
+    function _requireRegistry() private view {
+        if (msg.sender != address(registry)) revert NotRegistry(msg.sender);
+    }
+
+    function _isWindow(uint256 window) private pure returns (bool) {
+        return window >= Clock.SHORTEST && window <= Clock.LONGEST;
+    }
+}
