@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { decodeFunctionData, decodeFunctionResult, type Hex, keccak256 } from "viem";
 import type { Tensor } from "../../../keepers/src/core/exact/tape/types.ts";
-import { moveAbi } from "../../../keepers/src/training/dispute/abi.ts";
-import { type Move, packSums, type Round, rangesOf } from "../../../keepers/src/training/dispute/moves.ts";
+import { type Move, packSums, rangesOf } from "../../../keepers/src/training/dispute/moves.ts";
 import { createArena, type PlayOptions } from "./game/arena.ts";
 import { oddJob, wideJob } from "./game/hand-made.ts";
 import { otherExponent, otherMantissa } from "./game/scenes.ts";

@@ -50,6 +50,8 @@ export type PlayOptions = {
   readonly hints?: Hints;
   /** Who challenged. */
   readonly account?: Account;
+  /** Encodes a move in another way than usual. */
+  readonly encode?: (round: Round, move: Move) => Hex;
 };
 
 export async function createArena() {
@@ -127,8 +129,14 @@ export async function createArena() {
   const asChallenger = { account: challenger!.account };
   const asProvider = { account: provider!.account };
 
-  async function play(id: bigint, round: Round, move: Move, account = accountOf(round)): Promise<Hex> {
-    return game.write.play([id, books[move.book], encodeMove(round, move)], { account });
+  async function play(
+    id: bigint,
+    round: Round,
+    move: Move,
+    account = accountOf(round),
+    encode = encodeMove,
+  ): Promise<Hex> {
+    return game.write.play([id, books[move.book], encode(round, move)], { account });
   }
 
   function accountOf(round: Round, from: Account = challenger!.account): Account {
@@ -180,7 +188,7 @@ export async function createArena() {
     id: bigint,
     own: OwnRun | (() => OwnRun),
     claimed: ClaimedRun | (() => ClaimedRun),
-    { pick, tilt, hints, account }: PlayOptions = {},
+    { pick, tilt, hints, account, encode }: PlayOptions = {},
   ): Promise<{ steps: Step[]; ending: Ending; last: StageName }> {
     const steps: Step[] = [];
     for (;;) {
@@ -194,7 +202,7 @@ export async function createArena() {
       if (move === undefined) return { steps, ending: "stuck", last };
       let hash: Hex;
       try {
-        hash = await play(id, round, move, accountOf(round, account));
+        hash = await play(id, round, move, accountOf(round, account), encode);
       } catch (error) {
         // A side whose best move shows nothing has none.
         if (!/NothingShown/.test(String(error))) throw error;

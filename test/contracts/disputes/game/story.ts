@@ -12,6 +12,7 @@ import { readerOf } from "../../../../keepers/src/core/exact/ops/tensor.ts";
 import type { OperationContext } from "../../../../keepers/src/core/exact/ops/types.ts";
 import { encodeOrder, samplesOf, type TrainingOrder } from "../../../../keepers/src/core/exact/order.ts";
 import { initialState } from "../../../../keepers/src/core/exact/random/initialize.ts";
+import type { SampleOrder } from "../../../../keepers/src/core/exact/random/order.ts";
 import { learningRateAt } from "../../../../keepers/src/core/exact/schedule.ts";
 import { encodeDescriptor, programTree } from "../../../../keepers/src/core/exact/tape/descriptor.ts";
 import type { Program, Tensor } from "../../../../keepers/src/core/exact/tape/types.ts";
@@ -33,6 +34,7 @@ export class Job {
   readonly objectTree: Tree;
   readonly secret = new Uint8Array(32).fill(9);
   readonly #descriptors = new Map<string, Hex>();
+  #samples: SampleOrder | undefined;
   readonly #programTree: ReturnType<typeof programTree>;
 
   constructor(
@@ -85,7 +87,8 @@ export class Job {
   }
 
   objectAt(step: number, microBatch: number, row: number): number {
-    return samplesOf(this.order).sample(step, microBatch, row);
+    this.#samples ??= samplesOf(this.order);
+    return this.#samples.sample(step, microBatch, row);
   }
 
   descriptor(tape: number, node: number): Hex {
