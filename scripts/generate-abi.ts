@@ -25,6 +25,13 @@ const contracts: readonly { name: string; fallback?: string }[] = [
   { name: "Escrow", fallback: "IEscrow" },
   { name: "JobRegistry", fallback: "IJobRegistry" },
   { name: "DisputeGame", fallback: "IDisputeGame" },
+  // The game asks these; keepers read their errors.
+  { name: "DescentRules" },
+  { name: "ElementRules" },
+  { name: "SumRules" },
+  { name: "RangeRules" },
+  { name: "InputRules" },
+  { name: "VoidRules" },
   { name: "ModelCertificate", fallback: "IModelCertificate" },
   { name: "VerifierRegistry", fallback: "IVerifierRegistry" },
   { name: "CommitRevealBeacon", fallback: "IRandomnessBeacon" },

@@ -3,17 +3,23 @@ import { assayTokenAbi } from "./assay-token.ts";
 import { bundleRegistryAbi } from "./bundle-registry.ts";
 import { commitRevealBeaconAbi } from "./commit-reveal-beacon.ts";
 import { datasetRegistryAbi } from "./dataset-registry.ts";
+import { descentRulesAbi } from "./descent-rules.ts";
 import { disputeGameAbi } from "./dispute-game.ts";
 import { drandBeaconAbi } from "./drand-beacon.ts";
+import { elementRulesAbi } from "./element-rules.ts";
 import { encodingFraudAbi } from "./encoding-fraud.ts";
 import { escrowAbi } from "./escrow.ts";
+import { inputRulesAbi } from "./input-rules.ts";
 import { jobRegistryAbi } from "./job-registry.ts";
 import { modelCertificateAbi } from "./model-certificate.ts";
 import { randomnessBeaconAbi } from "./randomness-beacon.ts";
+import { rangeRulesAbi } from "./range-rules.ts";
 import { retrievalChallengesAbi } from "./retrieval-challenges.ts";
 import { stakingAbi } from "./staking.ts";
 import { storageAuditAbi } from "./storage-audit.ts";
+import { sumRulesAbi } from "./sum-rules.ts";
 import { verifierRegistryAbi } from "./verifier-registry.ts";
+import { voidRulesAbi } from "./void-rules.ts";
 import { vrfBeaconAbi } from "./vrf-beacon.ts";
 
 /** ABI of every contract that keepers talk to, by the contract's name. */
@@ -28,6 +34,12 @@ export const abis = {
   Escrow: escrowAbi,
   JobRegistry: jobRegistryAbi,
   DisputeGame: disputeGameAbi,
+  DescentRules: descentRulesAbi,
+  ElementRules: elementRulesAbi,
+  SumRules: sumRulesAbi,
+  RangeRules: rangeRulesAbi,
+  InputRules: inputRulesAbi,
+  VoidRules: voidRulesAbi,
   ModelCertificate: modelCertificateAbi,
   VerifierRegistry: verifierRegistryAbi,
   CommitRevealBeacon: commitRevealBeaconAbi,

@@ -1,0 +1,21 @@
+// Generated from the compiled contracts by scripts/generate-abi.ts; `node scripts/generate-abi.ts` writes it anew.
+import { parseAbi } from "viem";
+
+export const inputRulesAbi = parseAbi([
+  "function ruleInput((uint8 stage, uint256 interval, (bytes32 stateBefore, bytes32 stateAfter, uint256 firstStep, uint256 steps, bytes32 witnesses, bytes32 tensors, uint256 place, bytes32 commitment, bytes32 descriptor, bytes32 node, uint256 level, uint256 index, uint256 leaves, int256 exponent, uint256 claim, uint256 out, uint256 from, uint256 to, int256 total, bytes32 sums) position, (address provider, uint64 challengeUntil, bytes32 traceRoot, bytes32 programRoot, bytes32 trainingHash, uint256 steps, uint256 interval, uint256 logMicroBatches, uint256[3] nodeCounts, uint256 witnessNode, uint256 slots) claim) round, (bytes descriptor, uint256 out, bytes leaf, bytes operands, bytes32[][] proofs, bytes store, bytes32[] storeProof, bytes order) evidence, (bytes raw, bytes[] chunks, bytes32[][] chunkProofs, bytes32[] objectProof) object) pure returns (uint8, (uint8 stage, uint256 interval, (bytes32 stateBefore, bytes32 stateAfter, uint256 firstStep, uint256 steps, bytes32 witnesses, bytes32 tensors, uint256 place, bytes32 commitment, bytes32 descriptor, bytes32 node, uint256 level, uint256 index, uint256 leaves, int256 exponent, uint256 claim, uint256 out, uint256 from, uint256 to, int256 total, bytes32 sums) position, (address provider, uint64 challengeUntil, bytes32 traceRoot, bytes32 programRoot, bytes32 trainingHash, uint256 steps, uint256 interval, uint256 logMicroBatches, uint256[3] nodeCounts, uint256 witnessNode, uint256 slots) claim))",
+  "error MalformedDescriptor()",
+  "error NoSteps(uint256 training, uint256 samplesOfStep)",
+  "error NoSuchElement(uint256 element, uint256 elements)",
+  "error NoSuchRow(uint256 microBatch, uint256 row)",
+  "error NotRequantized(uint256 opcode)",
+  "error NothingShown()",
+  "error OutsidePermutation(uint256 x, uint256 size)",
+  "error WrongDescriptor(uint256 tape, uint256 index)",
+  "error WrongLeaf(uint256 out)",
+  "error WrongNode(uint256 place)",
+  "error WrongObject(uint256 object)",
+  "error WrongOrder()",
+  "error WrongProofLength(uint256 length, uint256 depth)",
+  "error WrongRawLength(uint256 length, uint256 expected)",
+  "error WrongStage(uint8 stage)",
+]);
