@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {IJobRegistry} from "../../../contracts/jobs/interfaces/IJobRegistry.sol";
 import {Bid, Order, Scheme} from "../../../contracts/jobs/interfaces/Orders.sol";
 import {Market} from "../../../contracts/market/Market.sol";
@@ -17,6 +18,8 @@ import {DatasetsDouble, EscrowDouble, RegistryDouble} from "./MarketDoubles.sol"
 
 /// @notice A market on a real staking contract, with a small registry and escrow, a consumer and three providers.
 abstract contract MarketFixture is MiniTest {
+    using SafeERC20 for IERC20;
+
     uint64 internal constant MODULE_ROLE = 1;
     uint128 internal constant DEPOSIT = 1_000;
     uint128 internal constant BOND = 101;
@@ -82,16 +85,16 @@ abstract contract MarketFixture is MiniTest {
         token.mint(account, stake + 10_000);
         vm.startPrank(account);
         staking.register(uint8(1 << uint8(IStaking.Role.Provider)), hex"0024", "/dns4/example/tcp/1");
-        token.approve(address(staking), stake);
+        IERC20(token).forceApprove(address(staking), stake);
         staking.stake(stake);
-        token.approve(address(market), type(uint256).max);
+        IERC20(token).forceApprove(address(market), type(uint256).max);
         vm.stopPrank();
     }
 
     function give(address account, uint256 amount) internal {
         token.mint(account, amount);
         vm.prank(account);
-        token.approve(address(escrow), type(uint256).max);
+        IERC20(token).forceApprove(address(escrow), type(uint256).max);
     }
 
     function orderOf(address account) internal returns (Order memory order) {

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {IJobRegistry} from "../../../contracts/jobs/interfaces/IJobRegistry.sol";
+import {Bid, Order} from "../../../contracts/jobs/interfaces/Orders.sol";
+import {ExactTransfer} from "../../../contracts/libraries/ExactTransfer.sol";
+import {Market} from "../../../contracts/market/Market.sol";
+import {IMarket} from "../../../contracts/market/interfaces/IMarket.sol";
+import {IDatasetRegistry} from "../../../contracts/storage/interfaces/IDatasetRegistry.sol";
+import {BlacklistToken, FeeToken, HookToken, PlainToken, SilentToken} from "../token/HostileTokens.sol";
+import {MarketFixture} from "./MarketFixture.sol";
+
+/// @notice Returns nothing from transfers, and says how it is counted.
+contract SilentDecimalsToken is SilentToken {
+    uint8 public constant decimals = 6;
+}
+
+/// @notice Bonds in tokens that misbehave within what ERC-20 allows.
+contract MarketTokensTest is MarketFixture {
+    function test_tokenWithHooks_cannotReenterAnExit() public {
+        HookToken hook = _hooked();
+        // The token itself has a credit, so that only the guard stands in its way.
+        give(address(hook), 10_000);
+        _hiddenBidFor(address(hook));
+        _hiddenBidFor(consumer);
+        hook.arm(address(market), abi.encodeCall(IMarket.withdraw, (stranger)));
+        vm.prank(consumer);
+        vm.assertEq(market.withdraw(consumer), BOND / 2, "paid");
+        vm.assertFalse(hook.entered(), "not entered by withdraw");
+        hook.arm(address(market), abi.encodeCall(IMarket.withdraw, (stranger)));
+        market.flushBurn();
+        vm.assertFalse(hook.entered(), "not entered by flushBurn");
+        vm.assertEq(market.creditOf(address(hook)), BOND / 2, "still there");
+    }
+
+    function test_tokenWithHooks_cannotReenterABid_orAnOpening() public {
+        HookToken hook = _hooked();
+        uint256 jobId = openAuction(orderOf(consumer));
+        bytes[4] memory calls = [
+            abi.encodeCall(IMarket.commitBid, (jobId, "another")),
+            abi.encodeCall(IMarket.closeAuction, (jobId)),
+            abi.encodeCall(IMarket.settleBid, (jobId, one)),
+            abi.encodeCall(IMarket.award, (jobId))
+        ];
+        address[3] memory bidders = [one, two, three];
+        for (uint256 i = 0; i < 3; ++i) {
+            hook.arm(address(market), calls[i]);
+            vm.prank(bidders[i]);
+            market.commitBid(jobId, "seal");
+            vm.assertFalse(hook.entered(), "not entered");
+        }
+        hook.arm(address(market), calls[3]);
+        openAuction(orderOf(consumer));
+        vm.assertFalse(hook.entered(), "not entered by an opening");
+    }
+
+    function test_tokenThatReturnsNothing_isTaken() public {
+        token = PlainToken(address(new SilentDecimalsToken()));
+        _setUpActors();
+        _hiddenBidFor(consumer);
+        vm.prank(consumer);
+        vm.assertEq(market.withdraw(stranger), BOND / 2, "paid");
+        vm.assertEq(token.balanceOf(stranger), BOND / 2, "arrived");
+    }
+
+    function test_tokenThatTakesAFee_isRefusedAsABond() public {
+        setUpMarket();
+        FeeToken fee = new FeeToken();
+        Market other = new Market(
+            address(access),
+            fee,
+            staking,
+            IJobRegistry(address(registry)),
+            address(escrow),
+            IDatasetRegistry(address(datasets)),
+            10 minutes
+        );
+        registry.setMarket(address(other));
+        Order memory order = orderOf(consumer);
+        vm.prank(consumer);
+        uint256 jobId = other.openAuction(order, TRAINING, termsOf(BOND));
+        fee.mint(one, 1_000);
+        vm.startPrank(one);
+        fee.approve(address(other), 1_000);
+        vm.expectRevert(
+            abi.encodeWithSelector(ExactTransfer.InexactTransfer.selector, address(fee), BOND - 1, BOND)
+        );
+        other.commitBid(jobId, "seal");
+        vm.stopPrank();
+    }
+
+    function test_listedAccounts_blockNobodyElse() public {
+        BlacklistToken black = new BlacklistToken();
+        token = PlainToken(address(black));
+        _setUpActors();
+        Order memory order = orderOf(consumer);
+        uint256 jobId = openAuction(order);
+        Bid memory first = bidOf(one, order, 700);
+        Bid memory second = bidOf(two, order, 800);
+        commitBid(jobId, first);
+        commitBid(jobId, second);
+        vm.warp(START + COMMIT + 1);
+        revealBid(jobId, first);
+        revealBid(jobId, second);
+        black.list(one);
+        black.list(consumer);
+        vm.warp(START + COMMIT + REVEAL + 1);
+        market.award(jobId);
+        vm.warp(block.timestamp + 1 hours + 1);
+        market.award(jobId);
+        lock(jobId, two);
+        market.settleBid(jobId, two);
+        vm.prank(two);
+        vm.assertEq(market.withdraw(two), BOND, "paid");
+        // Who is listed can name another account.
+        vm.startPrank(consumer);
+        vm.expectRevert(abi.encodeWithSelector(BlacklistToken.Listed.selector, consumer));
+        market.withdraw(consumer);
+        vm.assertEq(market.withdraw(stranger), BOND / 2, "elsewhere");
+        vm.stopPrank();
+    }
+
+    function _hooked() private returns (HookToken hook) {
+        hook = new HookToken();
+        token = PlainToken(address(hook));
+        _setUpActors();
+    }
+
+    function _setUpActors() private {
+        vm.warp(START);
+        setUpMarketWith(IERC20(address(token)));
+        enlist(one, 10_000);
+        enlist(two, 10_000);
+        enlist(three, 10_000);
+        give(consumer, 10_000);
+    }
+
+    /// @dev Leaves half a bond to `account` and half to the burn sink.
+    function _hiddenBidFor(address account) private {
+        Order memory order = orderOf(account);
+        vm.prank(account);
+        uint256 jobId = market.openAuction(order, TRAINING, termsOf(BOND));
+        vm.prank(one);
+        market.commitBid(jobId, "seal");
+        vm.warp(market.auctionOf(jobId).revealUntil + 1);
+        market.settleBid(jobId, one);
+    }
+}
