@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { network } from "hardhat";
-import { keccak256 } from "viem";
+import { keccak256, zeroAddress } from "viem";
 import { AssayCommitReveal, AssayDrand, AssayDrandOnToken } from "../../../ignition/modules/Assay.ts";
 import { roleFunctions, type roles, selectorsOf } from "../../../ignition/modules/roles.ts";
 import { circuits } from "../../../ignition/modules/Verifier.ts";
@@ -21,8 +21,9 @@ describe("Ignition module Assay", async () => {
     const { ignition } = await network.create();
     const deployed = await ignition.deploy(AssayCommitReveal, { parameters });
     const { access, staking, beacon, datasets, bundles, audit, retrieval, fraud } = deployed;
+    const { jobs, escrow, game, certificates } = deployed;
     const expected: Record<keyof typeof roles, readonly `0x${string}`[]> = {
-      stakeModule: [bundles.address, beacon.address],
+      stakeModule: [bundles.address, beacon.address, jobs.address],
       beaconConsumer: [audit.address],
       keyRegistrar: [],
       guardian: [],
@@ -30,10 +31,14 @@ describe("Ignition module Assay", async () => {
       faultModule: [audit.address, retrieval.address],
       fraudModule: [fraud.address],
       holdingModule: [bundles.address],
+      marketModule: [],
+      jobModule: [jobs.address],
+      committeeModule: [],
     };
-    const callers = [staking, beacon, datasets, bundles, audit, retrieval, fraud].map(
-      ({ address }) => address,
-    );
+    const callers = [
+      ...[staking, beacon, datasets, bundles, audit, retrieval, fraud],
+      ...[jobs, escrow, game, certificates],
+    ].map(({ address }) => address);
     for (const area of Object.keys(roleFunctions) as (keyof typeof roleFunctions)[]) {
       const { abi, address } = deployed[area];
       for (const [role, names] of Object.entries<readonly string[]>(roleFunctions[area])) {
@@ -46,6 +51,23 @@ describe("Ignition module Assay", async () => {
         }
       }
     }
+  });
+
+  it("wires jobs, game and certificates once, and puts up bonds that the game takes", async () => {
+    const { ignition, viem } = await network.create();
+    const { jobs, game, certificates, escrow } = await ignition.deploy(AssayCommitReveal, { parameters });
+    const lower = (address: string) => address.toLowerCase();
+    assert.equal(lower(await jobs.read.game()), lower(game.address));
+    assert.equal(lower(await jobs.read.certificate()), lower(certificates.address));
+    assert.equal(lower(await jobs.read.escrow()), lower(escrow.address));
+    assert.equal(lower(await game.read.claims()), lower(jobs.address));
+    const [, stranger] = await viem.getWalletClients();
+    const modules = [game.address, zeroAddress, certificates.address] as const;
+    await assert.rejects(
+      jobs.write.setModules(modules, { account: stranger!.account }),
+      /AccessManagedUnauthorized/,
+    );
+    await assert.rejects(jobs.write.setModules(modules), /InvalidModules/);
   });
 
   it("attack 16: audits only with the keys that were named at deployment", async () => {

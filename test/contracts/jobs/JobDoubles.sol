@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {IAttestedJobs} from "../../../contracts/attestation/interfaces/IAttestedJobs.sol";
+import {ICommittee, Verdict} from "../../../contracts/attestation/interfaces/ICommittee.sol";
+import {TrainingClaim} from "../../../contracts/disputes/interfaces/IDisputedClaims.sol";
+import {IVoidRules} from "../../../contracts/disputes/interfaces/IDisputeRules.sol";
+import {IEscrow} from "../../../contracts/jobs/interfaces/IEscrow.sol";
+import {IDatasetRegistry} from "../../../contracts/storage/interfaces/IDatasetRegistry.sol";
+
+/// @notice Datasets that are whatever they are told to be.
+contract DatasetsDouble {
+    uint64 public immutable genesis = uint64(block.timestamp);
+    uint32 public constant epochLength = 1 days;
+    mapping(bytes32 id => IDatasetRegistry.Dataset) private _datasets;
+
+    function set(bytes32 id, IDatasetRegistry.Dataset calldata dataset) external {
+        _datasets[id] = dataset;
+    }
+
+    function datasetOf(bytes32 id) external view returns (IDatasetRegistry.Dataset memory) {
+        return _datasets[id];
+    }
+}
+
+/// @notice A committee that says what it is told, and notes what it is asked.
+contract CommitteeDouble is ICommittee {
+    struct Asked {
+        address provider;
+        uint256 intervals;
+        uint8 size;
+        uint8 threshold;
+        uint128 fee;
+        uint256 opened;
+        uint256 closed;
+    }
+
+    error Broken();
+
+    bool public isBroken;
+    mapping(uint256 jobId => Asked) public asked;
+    mapping(uint256 jobId => Verdict) public verdictOf;
+
+    function breakDown(bool isBroken_) external {
+        isBroken = isBroken_;
+    }
+
+    function decide(uint256 jobId, Verdict verdict) external {
+        verdictOf[jobId] = verdict;
+    }
+
+    function attest(IAttestedJobs jobs, uint256 jobId) external {
+        verdictOf[jobId] = Verdict.Attested;
+        jobs.onAttested(jobId);
+    }
+
+    function payAll(IEscrow escrow, uint256 jobId, address member) external {
+        (, uint256 fees) = escrow.pursesOf(jobId);
+        escrow.payFee(jobId, member, fees);
+    }
+
+    function withhold(IAttestedJobs jobs, uint256 jobId, address reporter) external {
+        jobs.onWithheld(jobId, reporter);
+    }
+
+    function open(
+        uint256 jobId,
+        address provider,
+        uint256 intervals,
+        uint8 size,
+        uint8 threshold,
+        uint128 fee
+    ) external {
+        uint256 opened = asked[jobId].opened + 1;
+        asked[jobId] = Asked(provider, intervals, size, threshold, fee, opened, 0);
+    }
+
+    function close(uint256 jobId) external {
+        if (isBroken) revert Broken();
+        ++asked[jobId].closed;
+    }
+
+    /// @dev Two intervals for each member.
+    function feesFor(uint256, uint8 size, uint128 fee) external pure returns (uint256) {
+        return 2 * uint256(size) * fee;
+    }
+}
+
+/// @notice Holds every program for void, or none.
+contract VoidDouble is IVoidRules {
+    function isVoid(
+        TrainingClaim calldata,
+        uint256,
+        uint256 index,
+        bytes calldata,
+        bytes32[] calldata
+    ) external pure returns (bool) {
+        return index == 1;
+    }
+}
+
+/// @notice A provider that takes neither tokens nor coins, and a consumer that takes no certificate.
+contract Deaf {
+    error Refused();
+
+    receive() external payable {
+        revert Refused();
+    }
+
+    function call(address target, bytes calldata data) external payable returns (bytes memory) {
+        (bool ok, bytes memory result) = target.call{value: msg.value}(data);
+        if (!ok) {
+            assembly ("memory-safe") {
+                revert(add(result, 32), mload(result))
+            }
+        }
+        return result;
+    }
+}
