@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import type { Tensor } from "../../../keepers/src/core/exact/tape/types.ts";
 import { type Move, packSums, rangesOf } from "../../../keepers/src/training/dispute/moves.ts";
 import { createArena, type PlayOptions } from "./game/arena.ts";
-import { oddJob, wideJob } from "./game/hand-made.ts";
+import { oddJob, tiesJob, wideJob } from "./game/hand-made.ts";
 import { otherExponent, otherMantissa } from "./game/scenes.ts";
 import { nameStep, towards } from "./game/shams.ts";
 import { Story } from "./game/story.ts";
@@ -79,6 +79,17 @@ describe("players of disputes that no built-in model leads to", async () => {
     const tilted = await dispute(long, place, wrong, { tilt: 1n });
     assert.deepEqual(tilted.names.slice(-3), ["askSums", "postSums", "ruleSum"]);
     assert.deepEqual([total.ending, tilted.ending], ["convicted", "convicted"]);
+  });
+
+  it("defend an exponent by the one element that needs it, among those that round to the same mantissa", async () => {
+    const ties = new Story(tiesJob());
+    const { descriptor, tensor } = await openedNode(ties, step, 1);
+    assert.deepEqual([...tensor.mantissas.slice(0, 2)], [16_384, 16_384]);
+    const sham: Move = { book: "descent", name: "claimTooLarge", args: [descriptor] };
+    const played = await dispute(ties, 1, tensor, {
+      pick: (_, stage) => (stage === "Leaf" ? sham : undefined),
+    });
+    assert.deepEqual([played.ending, played.names.at(-1)], ["lost", "answerWitness"]);
   });
 
   it("defend a long sum's exponent by its sums, and lose nothing by it", async () => {

@@ -101,3 +101,26 @@ export function wideJob(): Job {
   const size = { microBatches: 1_024, steps: 1, interval: 1 };
   return new Job(program(tape, layout, 0), objectsOf(2_048, 1_024), size);
 }
+
+/**
+ * Values of which two round to the same mantissa, and only the second needs the exponent: 65,534 and 65,535 are 16,384·2^2
+ * both, but only the second is too large for 16 bits at 2^1.
+ */
+export function tiesJob(): Job {
+  const layout = vector("I32", [microBatch, 2]);
+  const tape: TapeNode[] = [
+    {
+      opcode: "INPUT",
+      inputs: [],
+      output: layout,
+      attributes: { offset: 0, encoding: 3, multiply: 1, add: 0, exponent: -26, classes: 0 },
+    },
+    { opcode: "REQUANTIZE", inputs: [0], output: vector("I16", [microBatch, 2]), attributes: {} },
+    { opcode: "STORE", inputs: [0], output: layout, attributes: { space: 1, slot: 0 } },
+  ];
+  const object = new Uint8Array(8);
+  new DataView(object.buffer).setInt32(0, 65_534, true);
+  new DataView(object.buffer).setInt32(4, 65_535, true);
+  const size = { microBatches: 1, steps: 1, interval: 1 };
+  return new Job(program(tape, layout, 1), [object, object, object, object], size);
+}
