@@ -99,7 +99,7 @@ contract Committee is CommitteeFaults {
         _requireOpened(d.openings, witnessHashes, sample.ids.length * sample.own);
         (bytes32 root, uint256 differing) = _rootOf(sample, witnessHashes, differences);
         if (root != d.root) revert WrongReveal();
-        (d.differing, d.revealedAt) = (uint64(differing), uint48(block.timestamp));
+        (d.differing, d.revealedAt) = (uint64(differing), uint40(block.timestamp));
         emit DigestsRevealed(jobId, attempt, differing, differences);
         if (sample.ids.length - Bits.count(differing) < job.threshold) {
             _fail(jobId, job, 0);

@@ -229,9 +229,9 @@ abstract contract CommitteeTable is IAttestation, AccessManaged {
     function _ask(uint256 jobId, Job storage job, uint256 attempt) internal {
         (job.phase, job.attempt, job.opened) = (Phase.Seeding, uint8(attempt), 0);
         Draw storage d = _draws[jobId][attempt];
-        d.rotation = validators.rotation();
+        d.rotation = uint32(validators.rotation());
         // A validator that leaves in this rotation is bound for longer than that.
-        d.drawUntil = uint48(block.timestamp + validators.exitDelay());
+        d.drawUntil = uint40(block.timestamp + validators.exitDelay());
         d.requestId = uint64(beacon.request());
         emit CommitteeAsked(jobId, attempt, d.requestId, d.rotation, job.terms);
     }

@@ -97,11 +97,11 @@ contract ValidatorSet is IValidatorSet, AccessManaged, Pausable {
     }
 
     /// @inheritdoc IValidatorSet
-    function leave() external override {
+    function resign() external override {
         (uint256 id, Validator storage v) = _enrolled(msg.sender);
         v.exitAt = uint40((uint256(rotation()) + 1) * period + exitDelay);
         _setWeight(id, v, 0);
-        emit Left(id, v.exitAt);
+        emit Resigned(id, v.exitAt);
     }
 
     /// @inheritdoc IValidatorSet
@@ -211,8 +211,8 @@ contract ValidatorSet is IValidatorSet, AccessManaged, Pausable {
     }
 
     /// @inheritdoc IValidatorSet
-    function totalWeight(uint48 at) external view override returns (uint256 total) {
-        (, total) = _weights.load(at);
+    function totalWeight(uint48 from) external view override returns (uint256 total) {
+        (, total) = _weights.load(from);
     }
 
     /// @inheritdoc IValidatorSet

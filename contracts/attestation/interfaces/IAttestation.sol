@@ -103,12 +103,13 @@ interface IAttestation is ICommittee {
         uint32 intervals;
         uint8 size;
         uint8 threshold;
+        /// Index of its terms.
+        uint16 terms;
+        /// From here on in a slot of its own, which every step writes.
+        uint128 feePerInterval;
         /// Draw that is on, from 1.
         uint8 attempt;
         Phase phase;
-        /// Index of its terms.
-        uint16 terms;
-        uint128 feePerInterval;
         /// Last second of the phase.
         uint48 deadline;
         /// Last second of the grace, 0 as long as no timeout was called.
@@ -117,18 +118,18 @@ interface IAttestation is ICommittee {
         uint16 opened;
     }
 
+    /// @dev Masks are of positions.
     struct Draw {
         uint64 requestId;
-        uint48 rotation;
+        uint32 rotation;
         /// Last second in which the seed can be used.
-        uint48 drawUntil;
-        uint48 revealedAt;
+        uint40 drawUntil;
+        uint40 revealedAt;
         uint8 count;
         /// The members' duties have ended.
         bool isDismissed;
-        bytes32 seed;
-        /// Masks of positions.
         uint64 signers;
+        bytes32 seed;
         uint64 appeared;
         /// Still to be slashed for silence.
         uint64 silent;

@@ -49,7 +49,7 @@ interface IValidatorSet {
 
     event Enrolled(uint256 indexed id, address indexed operator, uint256 place, BlsKey key);
     event WeightSet(uint256 indexed id, uint256 weight, uint256 fromRotation);
-    event Left(uint256 indexed id, uint256 exitAt);
+    event Resigned(uint256 indexed id, uint256 exitAt);
     event Released(uint256 indexed id, address indexed operator, uint256 amount);
     event DutiesBegun(uint256[] ids);
     event DutiesEnded(uint256[] ids);
@@ -67,7 +67,7 @@ interface IValidatorSet {
     function raise(uint256 weight) external;
 
     /// @notice Takes the caller out of the draws from the next rotation on.
-    function leave() external;
+    function resign() external;
 
     /// @notice Unlocks the stake of a validator that has left, can no longer be drawn and has no duties. Anyone.
     function release(uint256 id) external;
@@ -115,7 +115,7 @@ interface IValidatorSet {
     function keyOf(uint256 id) external view returns (uint256[2] memory);
 
     /// @notice Sum of the weights in a rotation.
-    function totalWeight(uint48 rotation) external view returns (uint256);
+    function totalWeight(uint48 from) external view returns (uint256);
 
     /// @notice The rotation that is on.
     function rotation() external view returns (uint48);

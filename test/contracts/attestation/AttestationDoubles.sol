@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {IAttestedJobs} from "../../../contracts/attestation/interfaces/IAttestedJobs.sol";
+import {ICommittee} from "../../../contracts/attestation/interfaces/ICommittee.sol";
+import {IConvictions} from "../../../contracts/attestation/interfaces/IConvictions.sol";
+import {DisputeTerms, TrainingClaim} from "../../../contracts/disputes/interfaces/IDisputedClaims.sol";
+import {JobStatus} from "../../../contracts/disputes/interfaces/IDisputeGame.sol";
+import {IEscrow} from "../../../contracts/jobs/interfaces/IEscrow.sol";
+
+/// @notice A registry of jobs that knows a trace for each, and notes what the committee tells it.
+contract AttestedJobsDouble is IAttestedJobs {
+    struct Told {
+        bytes32 traceRoot;
+        uint256 leaves;
+        uint64 challengeUntil;
+        uint32 attested;
+        uint32 withheld;
+        address reporter;
+    }
+
+    error NotTheCommittee(address caller);
+
+    ICommittee public committee;
+    mapping(uint256 jobId => Told) public told;
+
+    function setCommittee(ICommittee committee_) external {
+        committee = committee_;
+    }
+
+    function commit(uint256 jobId, bytes32 traceRoot, uint256 leaves, uint64 challengeUntil) external {
+        (told[jobId].traceRoot, told[jobId].leaves) = (traceRoot, leaves);
+        told[jobId].challengeUntil = challengeUntil;
+    }
+
+    function open(
+        uint256 jobId,
+        address provider,
+        uint256 intervals,
+        uint8 size,
+        uint8 threshold,
+        uint128 fee
+    ) external {
+        committee.open(jobId, provider, intervals, size, threshold, fee);
+    }
+
+    function close(uint256 jobId) external {
+        committee.close(jobId);
+    }
+
+    function onAttested(uint256 jobId) external {
+        if (msg.sender != address(committee)) revert NotTheCommittee(msg.sender);
+        ++told[jobId].attested;
+    }
+
+    /// @dev As a registry does, it closes the committee of a job that has failed in the same call.
+    function onWithheld(uint256 jobId, address reporter) external {
+        if (msg.sender != address(committee)) revert NotTheCommittee(msg.sender);
+        ++told[jobId].withheld;
+        told[jobId].reporter = reporter;
+        committee.close(jobId);
+    }
+
+    function traceOf(uint256 jobId) external view returns (bytes32 traceRoot, uint256 leaves) {
+        return (told[jobId].traceRoot, told[jobId].leaves);
+    }
+
+    function claimOf(uint256 jobId) external view returns (TrainingClaim memory claim) {
+        claim.traceRoot = told[jobId].traceRoot;
+        claim.challengeUntil = told[jobId].challengeUntil;
+    }
+}
+
+/// @notice A game whose outcomes the test decides.
+contract ConvictionsDouble is IConvictions {
+    struct Outcome {
+        JobStatus status;
+        uint32 interval;
+    }
+
+    mapping(uint256 jobId => Outcome) private _outcomes;
+
+    function setOutcome(uint256 jobId, JobStatus status, uint32 interval) external {
+        _outcomes[jobId] = Outcome(status, interval);
+    }
+
+    function jobs(
+        uint256 jobId
+    )
+        external
+        view
+        returns (
+            address,
+            JobStatus,
+            uint48,
+            DisputeTerms memory,
+            uint96,
+            uint64,
+            uint32,
+            uint32,
+            uint32,
+            uint64,
+            uint96
+        )
+    {
+        DisputeTerms memory terms;
+        Outcome memory outcome = _outcomes[jobId];
+        return (address(0), outcome.status, 0, terms, 0, 0, 0, 0, outcome.interval, 0, 0);
+    }
+}
+
+/// @notice The committees' purse of an escrow.
+contract FeesDouble {
+    mapping(uint256 jobId => uint256) public purse;
+    mapping(uint256 jobId => mapping(address member => uint256)) public paid;
+
+    function fund(uint256 jobId, uint256 fees) external {
+        purse[jobId] += fees;
+    }
+
+    function payFee(uint256 jobId, address to, uint256 amount) external {
+        if (amount > purse[jobId]) revert IEscrow.InsufficientFunds(jobId, amount, purse[jobId]);
+        purse[jobId] -= amount;
+        paid[jobId][to] += amount;
+        emit IEscrow.FeePaid(jobId, to, amount);
+    }
+}

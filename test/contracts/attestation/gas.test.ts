@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { isProduction } from "../snapshots.ts";
+import { createWorld } from "./world.ts";
+
+describe("gas of an attestation", () => {
+  for (const [size, threshold] of [
+    [9, 5],
+    [64, 64],
+  ] as const) {
+    it(`${threshold} of ${size}`, async () => {
+      const world = await createWorld(size === 9 ? 12 : 70);
+      const { committee, gasOf } = world;
+      const gas: Record<string, number> = {};
+      await world.commit(1n, size, threshold);
+      await world.deliver(1n);
+      gas.draw = await gasOf(await committee.write.draw([1n]));
+      const drawn = await world.drawnOf(1n);
+      const leaves = world.leavesOf(
+        drawn,
+        Array.from({ length: threshold }, (_, i) => i),
+      );
+      gas.attest = await gasOf(await committee.write.attest([1n, world.statementOf(drawn, leaves)]));
+      const openings = world.openingsOf(leaves);
+      gas.openWitnesses = await gasOf(await committee.write.openWitnesses([1n, openings]));
+      gas.reveal = await gasOf(await committee.write.reveal([1n, world.hashesOf(leaves), []]));
+      console.log(`${threshold} of ${size}`, gas);
+      if (size === 9) assert.ok(gas.attest <= 300_000, `posting costs ${gas.attest}`);
+      assert.ok(isProduction || Object.values(gas).every((each) => each < 30_000_000));
+    });
+  }
+});
