@@ -38,10 +38,12 @@ export type TrainingOrder = {
 /** Limits of an order beside those of its program. */
 export const orderLimits = { interval: 1024, steps: 2 ** 32 } as const;
 
-const tag = keccak256(stringToBytes("assay/training/v1"));
+/** First word of an encoded order. */
+export const orderTag = keccak256(stringToBytes("assay/training/v1"));
 const none: Hex = `0x${"00".repeat(32)}`;
 
-const types = [
+/** What an order is encoded as. */
+export const orderTypes = [
   { name: "tag", type: "bytes32" },
   { name: "bits", type: "uint256" },
   { name: "programRoot", type: "bytes32" },
@@ -99,8 +101,8 @@ export function encodeOrder(order: TrainingOrder): Hex {
   table.forEach((rate, i) => {
     view.setUint16(2 * i, rate);
   });
-  return encodeAbiParameters(types, [
-    tag,
+  return encodeAbiParameters(orderTypes, [
+    orderTag,
     BigInt(order.bits),
     order.programRoot,
     order.initialRoot,

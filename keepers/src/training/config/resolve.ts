@@ -1,7 +1,7 @@
 import type { Field } from "../../core/dataset/format.ts";
 import type { CompileOptions, InputSpec, LabelSpec, ValueSpec } from "../compiler/options.ts";
 import type { ObjectSequence } from "../data/types.ts";
-import { buildModel } from "../models/built-in.ts";
+import { type BuiltInModelName, buildModel } from "../models/built-in.ts";
 import { elementCount, type OnnxModel } from "../onnx/types.ts";
 import { TrainingConfigError } from "./errors.ts";
 import { shareOf } from "./hyper-parameters.ts";
@@ -13,6 +13,15 @@ const defaultExponent = { u8: -8, i8: -7, i16: -15, i32: -31 } as const;
 type Encoding = keyof typeof encodingBytes;
 type Facts = Pick<ObjectSequence, "name" | "objectSize" | "records">;
 
+/** A model as others can name it: built in, with every option, or a file. */
+export type ModelChoice =
+  | { readonly kind: "built-in"; readonly name: BuiltInModelName; readonly options: ModelOptions }
+  | { readonly kind: "onnx" };
+export type ModelOptions = { readonly [name: string]: number | number[] };
+
+/** What the compiler needs, with the model as a choice. */
+export type Recipe = Omit<CompileOptions, "model"> & { readonly model: ModelChoice };
+
 /**
  * What the compiler needs, from the configuration and, where it is silent, from what the dataset says about its records.
  *
@@ -20,11 +29,21 @@ type Facts = Pick<ObjectSequence, "name" | "objectSize" | "records">;
  * @throws TrainingConfigError that names the key; BadInputError for a model that cannot be used
  */
 export function resolveCompilation(config: TrainingConfig, facts: Facts, onnx?: OnnxModel): CompileOptions {
+  const recipe = resolveRecipe(config, facts);
+  const { model } = recipe;
+  if (model.kind === "built-in") return { ...recipe, model: buildModel(model.name, model.options) };
+  if (onnx === undefined)
+    throw new TrainingConfigError("The model that the key model.path names was not read.");
+  return { ...recipe, model: onnx };
+}
+
+/** As {@link resolveCompilation}, without making the model. @throws TrainingConfigError that names the key */
+export function resolveRecipe(config: TrainingConfig, facts: Facts): Recipe {
   const input = inputSpec(config, facts);
   const target = targetSpec(config, facts);
   const classes = "classes" in target ? target.classes : undefined;
   return {
-    model: modelOf(config, input, classes, onnx),
+    model: chooseModel(config, input, classes),
     bits: config.profile === "E8" ? 8 : 16,
     microBatch: config.microBatch,
     input,
@@ -89,17 +108,13 @@ function targetSpec({ target = {} }: TrainingConfig, facts: Facts): LabelSpec | 
   return { offset, encoding, classes };
 }
 
-function modelOf(
+function chooseModel(
   { model, microBatch }: TrainingConfig,
   { shape, layout }: InputSpec,
   classes: number | undefined,
-  onnx: OnnxModel | undefined,
-): OnnxModel {
+): ModelChoice {
   const { kind } = model;
-  if (kind === "onnx") {
-    if (onnx === undefined) throw new TrainingConfigError(`The model ${model.path} was not read.`);
-    return onnx;
-  }
+  if (kind === "onnx") return { kind };
   if (classes === undefined) {
     throw new TrainingConfigError(
       `The key model is refused: ${kind} tells classes apart, but target.values is set.`,
@@ -110,16 +125,21 @@ function modelOf(
   }
   const batch = microBatch;
   const inputs = elementCount(shape);
-  if (kind === "mlp") return buildModel(kind, { inputs, hidden: model.hidden, classes, batch });
-  if (kind === "softmax-regression") return buildModel(kind, { inputs, classes, batch });
-  const [channels, height, width] = layout === "NHWC" ? [shape[2], shape[0], shape[1]] : shape;
-  if (kind === "residual-cnn") return buildModel(kind, { channels, height, width, classes, batch });
+  const choice = (options: ModelOptions): ModelChoice => ({ kind: "built-in", name: kind, options });
+  if (kind === "mlp") return choice({ inputs, hidden: model.hidden, classes, batch });
+  if (kind === "softmax-regression") return choice({ inputs, classes, batch });
+  const [channels, height, width] = (layout === "NHWC" ? [shape[2], shape[0], shape[1]] : shape) as [
+    number,
+    number,
+    number,
+  ];
+  if (kind === "residual-cnn") return choice({ channels, height, width, classes, batch });
   if (channels !== 1 || height !== 28 || width !== 28 || classes !== 10) {
     throw new TrainingConfigError(
       "The key model is refused: lenet5 takes images of 1 × 28 × 28 and 10 classes.",
     );
   }
-  return buildModel(kind, { batch });
+  return choice({ batch });
 }
 
 function fieldOf({ records }: Facts, role: Field["role"]): Field | undefined {

@@ -39,7 +39,8 @@ export async function newRun({ path, config, prepared, session }: NewRunParamete
   });
 }
 
-async function measureInterval(
+/** Steps between two leaves of the trace with which hashing costs little, as measured here. */
+export async function measureInterval(
   { compiled, order, source }: Prepared,
   session: TrainingSession,
 ): Promise<number> {
