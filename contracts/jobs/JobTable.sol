@@ -143,6 +143,11 @@ abstract contract JobTable is IJobRegistry, IJobTable, ICertifiedJobs, AccessMan
     }
 
     /// @inheritdoc IJobTable
+    function isOwed(uint256 jobId) external view returns (bool) {
+        return _records[jobId].isOwed;
+    }
+
+    /// @inheritdoc IJobTable
     function parameters() external view returns (Parameters memory) {
         return _parameterSets[_parameterSet];
     }

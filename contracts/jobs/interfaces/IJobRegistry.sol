@@ -28,7 +28,7 @@ import {Order} from "./Orders.sol";
 /// INV-1: every status that is not named in `from` of a row refuses its call
 /// INV-2: from every status on, some call that needs neither consumer nor provider leads to an end
 /// INV-3: terms and parameters of a job are those of when it was opened
-/// INV-4: Σ stake locked by this contract == Σ stake of jobs in Training, Committed or Attested
+/// INV-4: Σ stake locked by this contract == Σ stake of jobs in Training, Committed or Attested, or not settled yet
 interface IJobRegistry is IDisputedClaims, IAttestedJobs {
     enum Status {
         None,

@@ -40,6 +40,9 @@ interface IJobTable {
     /// committee reported, and the bond of a job that failed while challenges were open. Anyone.
     function settle(uint256 jobId) external;
 
+    /// @notice Whether a job is over, and its stake and purses are still as they were: `settle` is due.
+    function isOwed(uint256 jobId) external view returns (bool);
+
     /// @notice What new jobs take over.
     function parameters() external view returns (IJobRegistry.Parameters memory);
 

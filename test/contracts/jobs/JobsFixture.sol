@@ -45,6 +45,7 @@ abstract contract JobsFixture is MiniTest {
     uint256 internal constant PRICE = 80 ether;
     uint256 internal constant STAKE = 160 ether;
     uint32 internal constant TRAINING_TIME = 1 days;
+    bytes32 internal constant SALT = "salt";
     /// @dev Leaves of the trace: 5 steps, 2 in an interval.
     uint256 internal constant LEAVES = 4;
 
@@ -258,7 +259,9 @@ abstract contract JobsFixture is MiniTest {
 
     function stateAt(uint256 i) internal pure returns (bytes32 root, bytes32 witnessHash) {
         if (i == 0) return (INITIAL, bytes32(0));
-        return (keccak256(abi.encode("state", i)), keccak256(abi.encode("witness", i)));
+        bytes memory witnesses =
+            i == 2 ? bytes.concat(bytes32("step 2"), bytes32("step 3")) : bytes.concat(bytes32(i));
+        return (keccak256(abi.encode("state", i)), keccak256(bytes.concat(SALT, witnesses)));
     }
 
     function leafHash(uint256 i) internal pure returns (bytes32) {

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {Verdict} from "../../../contracts/attestation/interfaces/ICommittee.sol";
+import {IJobRegistry} from "../../../contracts/jobs/interfaces/IJobRegistry.sol";
+import {Scheme} from "../../../contracts/jobs/interfaces/Orders.sol";
+import {JobsFixture} from "./JobsFixture.sol";
+
+/// @notice Random walks over every call: by the market, the provider, a challenger, the committee, anyone. Calls that come
+/// at the wrong time are refused and change nothing; anyone may vanish at any step.
+contract JobWalk is JobsFixture {
+    /// @dev So many jobs that what they owe can be summed after every step.
+    uint256 private constant MOST_JOBS = 12;
+
+    address private immutable _checker;
+    uint256[] public challenges;
+    uint256 public paidIn;
+    uint256 public paidOut;
+
+    constructor() {
+        _checker = msg.sender;
+        setUpJobs();
+    }
+
+    function order(uint256 scheme) external {
+        if (jobs.jobCount() == MOST_JOBS) return;
+        uint256 before = token.balanceOf(address(escrow));
+        openJob(Scheme(scheme % 3));
+        paidIn += token.balanceOf(address(escrow)) - before;
+    }
+
+    function matchJob(uint256 which, uint256 price) external {
+        try jobs.matchJob(_job(which), provider, bound(price, 0, DEPOSIT)) {} catch {
+            return;
+        }
+    }
+
+    /// @dev What is due next when all goes well, so that walks come far.
+    function advance(uint256 which, uint256 price) external {
+        uint256 id = _job(which);
+        IJobRegistry.Status status = statusOf(id);
+        if (status == IJobRegistry.Status.Open) {
+            try jobs.matchJob(id, provider, bound(price, 0, DEPOSIT)) {} catch {
+                return;
+            }
+        } else if (status == IJobRegistry.Status.Matched) {
+            vm.prank(provider);
+            try jobs.lock{value: 1 ether}(id) {} catch {
+                return;
+            }
+        } else if (status == IJobRegistry.Status.Training) {
+            vm.prank(provider);
+            try jobs.commit(id, commitment()) {} catch {
+                return;
+            }
+        }
+    }
+
+    function unmatch(uint256 which) external {
+        try jobs.unmatch(_job(which)) {} catch {
+            return;
+        }
+    }
+
+    function cancel(uint256 which) external {
+        try jobs.cancel(_job(which)) {} catch {
+            return;
+        }
+    }
+
+    function lock(uint256 which) external {
+        uint256 id = _job(which);
+        vm.prank(provider);
+        try jobs.lock{value: 1 ether}(id) {} catch {
+            return;
+        }
+    }
+
+    function commit(uint256 which) external {
+        uint256 id = _job(which);
+        vm.prank(provider);
+        try jobs.commit(id, commitment()) {} catch {
+            return;
+        }
+    }
+
+    function dispute(uint256 which, uint256 interval) external {
+        uint256 id = _job(which);
+        bool isOpen = jobs.claimOf(id).challengeUntil >= block.timestamp;
+        if (isOpen) try this.challengeAs(id, interval % 3) {} catch {}
+    }
+
+    function challengeAs(uint256 id, uint256 interval) external {
+        if (msg.sender != address(this)) return;
+        challenges.push(challenge(id, interval));
+    }
+
+    function showVoid(uint256 which) external {
+        try game.showVoid(_job(which), 0, 1, "", new bytes32[](0)) {} catch {
+            return;
+        }
+    }
+
+    function attest(uint256 which) external {
+        try committee.attest(jobs, _job(which)) {} catch {
+            return;
+        }
+    }
+
+    function fallSilent(uint256 which) external {
+        uint256 id = _job(which);
+        if (committee.verdictOf(id) == Verdict.Pending) committee.decide(id, Verdict.Silent);
+    }
+
+    function withhold(uint256 which) external {
+        try committee.withhold(jobs, _job(which), stranger) {} catch {
+            return;
+        }
+    }
+
+    function payFees(uint256 which) external {
+        try committee.payAll(escrow, _job(which), stranger) {} catch {
+            return;
+        }
+    }
+
+    function setParameters(uint256 percent) external {
+        IJobRegistry.Parameters memory next = parameters();
+        next.stakePercent = uint16(bound(percent, 200, 1_000));
+        jobs.setParameters(next);
+    }
+
+    /// @dev Once in a while the registry cannot reach the stake.
+    function toggleRole(uint256 pick) external {
+        if (pick % 4 == 0) access.revokeRole(STAKE_MODULE, address(jobs));
+        else access.grantRole(STAKE_MODULE, address(jobs), 0);
+    }
+
+    function withdraw(uint256 who) external {
+        address account = [consumer, provider, stranger][who % 3];
+        if (escrow.creditOf(account) == 0) return;
+        vm.prank(account);
+        paidOut += escrow.withdraw(account);
+    }
+
+    function wait(uint256 time) external {
+        skip(bound(time, 1, 4 days));
+    }
+
+    /// @dev What anyone can do for all jobs; needs neither consumer nor provider, market nor committee.
+    function push() public {
+        for (uint256 i = 0; i < challenges.length; ++i) {
+            try game.callTimeout(challenges[i]) {} catch {}
+            try game.executeTimeout(challenges[i]) {} catch {}
+            try game.settle(challenges[i]) {} catch {}
+        }
+        for (uint256 id = 1; id <= jobs.jobCount(); ++id) {
+            try jobs.expire(id) {} catch {}
+            try jobs.settle(id) {} catch {}
+            try jobs.finalise(id) {} catch {}
+            try game.payReward(id) {} catch {}
+        }
+    }
+
+    /// @dev INV-4: what is locked is the stake of the jobs that need it.
+    function requireStakes() external view {
+        uint256 wanted = 0;
+        for (uint256 id = 1; id <= jobs.jobCount(); ++id) {
+            IJobRegistry.Job memory job = jobs.jobOf(id);
+            bool isLocked =
+                job.status == IJobRegistry.Status.Training ||
+                    job.status == IJobRegistry.Status.Committed ||
+                    job.status == IJobRegistry.Status.Attested;
+            if (isLocked || jobs.isOwed(id)) wanted += job.stake;
+        }
+        vm.assertEq(staking.lockedBy(provider, address(jobs)), wanted, "INV-4");
+    }
+
+    /// @dev INV-1 and INV-2 of the escrow.
+    function requireMoney() external view {
+        uint256 owed = 0;
+        for (uint256 id = 1; id <= jobs.jobCount(); ++id) {
+            (uint256 price, uint256 fees) = escrow.pursesOf(id);
+            owed += price + fees;
+        }
+        owed += escrow.creditOf(consumer) + escrow.creditOf(provider) + escrow.creditOf(stranger);
+        vm.assertEq(owed, token.balanceOf(address(escrow)), "INV-1");
+        vm.assertEq(owed + paidOut, paidIn, "INV-2");
+    }
+
+    /// @dev INV-2 of the registry: everybody has vanished, and strangers bring every job to an end.
+    function requireEnds() external {
+        if (msg.sender != _checker) return;
+        access.grantRole(STAKE_MODULE, address(jobs), 0);
+        // The longest way: an order's life, training, a committee that never decides; then disputes, twice.
+        skip(8 days);
+        push();
+        skip(2 days);
+        push();
+        skip(37 days);
+        for (uint256 round = 0; round < 6; ++round) {
+            push();
+            skip(8 days);
+        }
+        push();
+        for (uint256 id = 1; id <= jobs.jobCount(); ++id) {
+            IJobRegistry.Status status = statusOf(id);
+            // Nobody opens a matched job again but the market; it expires.
+            vm.assertTrue(uint256(status) > uint256(IJobRegistry.Status.Attested), "stuck");
+            (uint256 price, uint256 fees) = escrow.pursesOf(id);
+            vm.assertEq(price + fees, 0, "money stuck");
+        }
+        vm.assertEq(staking.lockedBy(provider, address(jobs)), 0, "stake stuck");
+        uint256 credits =
+            game.creditOf(provider) + game.creditOf(challenger) + game.creditOf(game.BURN_SINK());
+        vm.assertEq(address(game).balance, credits, "bonds stuck");
+    }
+
+    function _job(uint256 which) private view returns (uint256) {
+        uint256 count = jobs.jobCount();
+        return count == 0 ? 1 : 1 + (which % count);
+    }
+}
+
+contract JobInvariants is JobsFixture {
+    JobWalk private _walk;
+
+    function setUp() public {
+        _walk = new JobWalk();
+        targetContract(address(_walk));
+    }
+
+    function invariant_INV4_stakeLockedIsThatOfRunningJobs() public view {
+        _walk.requireStakes();
+    }
+
+    function invariant_escrowINV1_INV2_pursesAndCreditsAreTheBalance() public view {
+        _walk.requireMoney();
+    }
+
+    function invariant_attack25_INV2_strangersEndEveryJobAndNothingIsStuck() public {
+        uint256 state = vm.snapshotState();
+        _walk.requireEnds();
+        vm.revertToState(state);
+    }
+}
