@@ -24,6 +24,7 @@ export async function chainTime(client: ChainClient): Promise<bigint> {
 
 /**
  * Sends a contract call under a key that makes it happen once.
+ * @param value native coin that goes with it, wei
  * @throws TransactionFailedError when the chain refuses it
  */
 export function sendCall<N extends DeployedName, F extends WriteName<N>>(
@@ -32,8 +33,13 @@ export function sendCall<N extends DeployedName, F extends WriteName<N>>(
   contract: N,
   functionName: F,
   args: ContractFunctionArgs<(typeof abis)[N], "nonpayable" | "payable", F>,
+  value = 0n,
 ): Promise<TransactionReceipt> {
-  return queue.send({ key, description: key, ...encodeCall(deployment, contract, functionName, args) });
+  return queue.send({
+    key,
+    description: key,
+    ...encodeCall(deployment, contract, functionName, args, value),
+  });
 }
 
 /**
@@ -46,9 +52,10 @@ export async function tryCall<N extends DeployedName, F extends WriteName<N>>(
   contract: N,
   functionName: F,
   args: ContractFunctionArgs<(typeof abis)[N], "nonpayable" | "payable", F>,
+  value = 0n,
 ): Promise<boolean> {
   try {
-    await sendCall(context, key, contract, functionName, args);
+    await sendCall(context, key, contract, functionName, args, value);
     return true;
   } catch (error) {
     if (!(error instanceof TransactionFailedError)) throw error;

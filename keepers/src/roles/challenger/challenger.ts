@@ -1,0 +1,47 @@
+import { join } from "node:path";
+import type { Address } from "viem";
+import type { Executor } from "../../training/executors/types.ts";
+import { JobCashier } from "../jobs/cashier.ts";
+import { JobJanitor } from "../jobs/janitor.ts";
+import { JobKeeper, type KeeperOptions } from "../jobs/job-keeper.ts";
+import type { MachineLimits } from "../jobs/job-program.ts";
+import type { JobStorage } from "../jobs/job-storage.ts";
+import { Disputant } from "./disputant.ts";
+import { Inspector } from "./inspector.ts";
+import { WatchList, watchSchema } from "./watch-list.ts";
+
+export type ChallengerOptions = KeeperOptions & {
+  readonly storage: JobStorage;
+  readonly executor: Executor;
+  readonly limits: MachineLimits;
+  /** Micro-batches of the jobs that are executed again at a time; which ones is drawn by lot when not all fit. */
+  readonly budget: number;
+  /** Where rewards go; to the challenger's own account by default. */
+  readonly payTo?: Address;
+};
+
+/**
+ * The challenger role: executes committed jobs again, challenges the first wrong interval, plays the dispute to its end,
+ * collects bond and reward. It needs no stake; every challenge takes a bond in the chain's coin.
+ */
+export function openChallenger(options: ChallengerOptions): Promise<JobKeeper> {
+  const { dataDirectory, account, storage, executor, limits, budget, payTo } = options;
+  return JobKeeper.open(options, {
+    schemas: [watchSchema],
+    duties(context, state) {
+      const { ledger } = context;
+      const compute = { ...context, storage, executor, limits, folder: join(dataDirectory, "jobs") };
+      return [
+        // What has a deadline on chain comes before what takes long.
+        new Disputant(compute),
+        new Inspector({ ...compute, watched: new WatchList(state), budget }),
+        new JobJanitor({
+          ...context,
+          only: ({ jobId }) =>
+            ledger.challengesOf(jobId).some(({ challenger }) => challenger === account.address),
+        }),
+        new JobCashier({ ...context, payTo, jobs: () => ledger.jobsOfChallenger(account.address) }),
+      ];
+    },
+  });
+}

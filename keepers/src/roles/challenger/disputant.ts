@@ -1,0 +1,108 @@
+import { bytesToHex, type Hex } from "viem";
+import { StateHasher, traceLength } from "../../core/exact/commitment.ts";
+import type { Hints } from "../../training/dispute/challenger-player.ts";
+import { noInterval, stageOf } from "../../training/dispute/moves.ts";
+import { type ChallengeRecord, turnOf } from "../jobs/challenge-record.ts";
+import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
+import type { JobRecord } from "../jobs/job-record.ts";
+import { trainJob } from "../jobs/job-run.ts";
+import { makeMove } from "../jobs/mover.ts";
+import { type OpenRun, OpenRuns } from "../jobs/open-runs.ts";
+import { fetchResult } from "../jobs/result.ts";
+import { chainTime, tryCall } from "../storage-node/context.ts";
+
+/** Plays the challenges that it has opened, from what is on chain and from its own run. */
+export class Disputant implements Duty {
+  readonly name = "disputing";
+  readonly #parts: JobContext & ComputeParts;
+  readonly #runs: OpenRuns;
+
+  constructor(parts: JobContext & ComputeParts) {
+    this.#parts = parts;
+    this.#runs = new OpenRuns(parts);
+  }
+
+  async tick(signal: AbortSignal): Promise<void> {
+    const { ledger, operator } = this.#parts;
+    const open = new Map(ledger.openJobs().map((job) => [job.jobId, job]));
+    await this.#runs.closeAllBut(new Set(open.keys()));
+    for (const challenge of ledger.openChallenges()) {
+      const job = open.get(challenge.jobId);
+      if (job === undefined || challenge.challenger !== operator) continue;
+      if (turnOf(challenge) === "challenger") await this.#play(job, challenge, signal);
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#runs.closeAllBut(new Set());
+  }
+
+  async #play(job: JobRecord, challenge: ChallengeRecord, signal: AbortSignal): Promise<void> {
+    const { log } = this.#parts;
+    const run = await this.#runs.get(job, signal);
+    // Nothing is left to do where the run was trained to its end before.
+    await trainJob(this.#parts, run, { signal });
+    const player = {
+      role: "challenger" as const,
+      own: run.disputed,
+      answers: challenge.answers,
+      hints: this.#hints(job, run, signal),
+    };
+    if (await makeMove(this.#parts, challenge, player)) return;
+    const { jobId, challengeId } = challenge;
+    if (challenge.interval === noInterval) await this.#askOn(job, run);
+    else log.error({ jobId, challengeId }, "nothing that was posted in this challenge is wrong");
+  }
+
+  /** What other challenges of the job have brought to light, and the result that was stored. */
+  #hints(job: JobRecord, { job: opened, folder }: OpenRun, signal: AbortSignal): Hints {
+    const { ledger, storage } = this.#parts;
+    const { order, compiled } = opened;
+    const { program } = compiled;
+    const result = job.result!;
+    const leaves = new Map<number, Hex>([[traceLength(order.steps, order.interval) - 1, result.stateRoot]]);
+    for (const challenge of ledger.challengesOf(job.jobId)) {
+      for (const [leaf, root] of leavesOf(challenge)) leaves.set(leaf, root);
+    }
+    return {
+      leaves,
+      async slots(steps) {
+        if (steps !== order.steps) return undefined;
+        const { state } = await fetchResult({ storage, program, order, result, folder, signal }).catch(
+          () => ({ state: undefined }),
+        );
+        if (state === undefined) return undefined;
+        return new StateHasher(program).commitments(state).map((hash) => bytesToHex(hash));
+      },
+    };
+  }
+
+  /** The interval that came to light is none to win with: it says where to look next. */
+  async #askOn(job: JobRecord, { job: { order } }: OpenRun): Promise<void> {
+    const { ledger, operator, client, contracts } = this.#parts;
+    const { jobId, result } = job;
+    if ((await chainTime(client)) > result!.challengeUntil) return;
+    const own = ledger
+      .challengesOf(jobId)
+      .filter(({ challenger, interval }) => challenger === operator && interval === noInterval);
+    const isAsking = own.some(({ round }) => round !== undefined && stageOf(round).startsWith("Trace"));
+    // Each challenge halves what is left to look at.
+    const most = Math.ceil(Math.log2(traceLength(order.steps, order.interval))) + 1;
+    if (isAsking || own.length >= most) return;
+    const { dispute } = await contracts.JobRegistry.read.parametersOf([jobId]);
+    const key = `challenge-trace:${jobId}:${own.length}`;
+    await tryCall(this.#parts, key, "DisputeGame", "challengeTrace", [jobId], dispute.challengerBond);
+  }
+}
+
+/** State roots of the two leaves around the interval of a challenge, where they are known. */
+function leavesOf({ round, answers }: ChallengeRecord): [number, Hex][] {
+  const rounds = [...answers.map((answer) => answer.round), ...(round === undefined ? [] : [round])];
+  const opened = rounds.find((each) => stageOf(each) === "States");
+  if (opened === undefined) return [];
+  const { interval, position } = opened;
+  return [
+    [Number(interval), position.stateBefore],
+    [Number(interval) + 1, position.stateAfter],
+  ];
+}

@@ -1,0 +1,102 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { ContractFunctionReturnType } from "viem";
+import type { abis } from "../../chain/abi/index.ts";
+import { AssayError } from "../../core/errors.ts";
+import { samplesOf } from "../../core/exact/order.ts";
+import { type Evaluation, evaluateExact } from "../../training/evaluate/evaluate.ts";
+import { evaluateFloat } from "../../training/evaluate/evaluate-float.ts";
+import type { Executor } from "../../training/executors/types.ts";
+import { exportModel } from "../../training/export/export.ts";
+import { writeWhole } from "../../training/files.ts";
+import { writeOnnx } from "../../training/onnx/write.ts";
+import { WrongResultError } from "../jobs/errors.ts";
+import type { PostedOrder } from "../jobs/job-ledger.ts";
+import { compileJob, type MachineLimits, openJob } from "../jobs/job-program.ts";
+import type { JobRecord } from "../jobs/job-record.ts";
+import type { JobStorage } from "../jobs/job-storage.ts";
+import { fetchState } from "../jobs/result.ts";
+
+/** What the certificate of a job says. */
+export type Certificate = ContractFunctionReturnType<
+  (typeof abis)["ModelCertificate"],
+  "view",
+  "certificateOf"
+>;
+
+export type FetchModelParameters = {
+  readonly posted: PostedOrder;
+  readonly job: JobRecord;
+  /** Of a finalised job; without it the result is held against the commitment alone. */
+  readonly certificate?: Certificate;
+  readonly storage: JobStorage;
+  readonly executor: Executor;
+  readonly limits: MachineLimits;
+  /** Folder for downloads and the model. */
+  readonly folder: string;
+  readonly signal?: AbortSignal;
+};
+
+export type FetchedModel = {
+  /** Path of the ONNX file: the forward model with trained weights in float32. */
+  readonly path: string;
+  readonly state: Int32Array[];
+  readonly onnx: Uint8Array;
+};
+
+/** A fetched model's score on the samples that were kept apart from training. */
+export type ModelScore = { readonly exact: Evaluation; readonly float32: Evaluation };
+
+/**
+ * Fetches the model of a job: the stored state, checked against certificate and commitment, exported as ONNX.
+ *
+ * @throws WrongResultError when what is stored is not what was committed to; what storage throws
+ */
+export async function fetchModel(parameters: FetchModelParameters): Promise<FetchedModel> {
+  const { posted, job, certificate, storage, folder, signal } = parameters;
+  const result = requireResult(job);
+  if (certificate !== undefined && certificate.stateRoot !== result.stateRoot) {
+    throw new WrongResultError(result.resultId, "the certificate names another state");
+  }
+  await mkdir(folder, { recursive: true });
+  const { compiled, order } = await compileJob(posted, { storage, folder, signal });
+  const state = await fetchState({ storage, program: compiled.program, order, result, folder, signal });
+  const onnx = writeOnnx(exportModel(compiled, state));
+  const path = join(folder, "model.onnx");
+  await writeWhole(path, onnx);
+  return { path, state, onnx };
+}
+
+/**
+ * Scores a fetched model on the samples that the order kept apart, in the exact format and in float32.
+ *
+ * @returns undefined when the order keeps nothing apart
+ * @throws what storage throws
+ */
+export async function evaluateModel(
+  { posted, storage, executor, limits, folder, signal }: FetchModelParameters,
+  { state, onnx }: FetchedModel,
+): Promise<ModelScore | undefined> {
+  const compiled = await compileJob(posted, { storage, folder, signal });
+  const job = await openJob(compiled, { storage, folder, limits, signal });
+  try {
+    const samples = samplesOf(job.order);
+    if (samples.validationCount === 0) return undefined;
+    const { program } = job.compiled;
+    const { source, options } = job;
+    const kept = { source, count: samples.validationCount, index: (i: number) => samples.validation(i) };
+    return {
+      exact: await evaluateExact(executor, program, state, kept, options),
+      float32: await evaluateFloat(await import("onnxruntime-node"), onnx, program, kept),
+    };
+  } finally {
+    await job.close();
+  }
+}
+
+function requireResult({ jobId, result }: JobRecord) {
+  if (result !== undefined) return result;
+  throw new AssayError(`nothing was committed to in job ${jobId}`, {
+    next: "Wait until the provider has committed to a result.",
+  });
+}

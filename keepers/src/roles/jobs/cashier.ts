@@ -1,0 +1,49 @@
+import type { Address } from "viem";
+import { tryCall } from "../storage-node/context.ts";
+import type { Duty, JobContext } from "./duty.ts";
+import type { JobRecord } from "./job-record.ts";
+
+/** Contracts that owe people money. */
+const purses = ["Escrow", "Market", "DisputeGame"] as const;
+
+const over: readonly JobRecord["status"][] = ["Finalised", "Expired", "Cancelled", "Failed", "Void"];
+
+export type CashierParts = JobContext & {
+  /** Jobs that this keeper has, or had, a part in. */
+  jobs(): readonly JobRecord[];
+  /** Where the money goes; to the keeper's own account by default. */
+  readonly payTo?: Address;
+};
+
+/** Fetches what the contracts owe this keeper for jobs that are over. */
+export class JobCashier implements Duty {
+  readonly name = "earnings";
+  readonly #parts: CashierParts;
+  /** Jobs whose money was fetched, in this process. */
+  readonly #done = new Set<string>();
+
+  constructor(parts: CashierParts) {
+    this.#parts = parts;
+  }
+
+  async tick(): Promise<void> {
+    const { ledger } = this.#parts;
+    for (const job of this.#parts.jobs()) {
+      if (!over.includes(job.status)) continue;
+      // Whatever happens to a job later may bring more.
+      const look = `${job.jobId}:${ledger.eventsOf(job.jobId)}`;
+      if (this.#done.has(look)) continue;
+      for (const purse of purses) await this.#withdraw(purse, look);
+      this.#done.add(look);
+    }
+  }
+
+  async #withdraw(purse: (typeof purses)[number], look: string): Promise<void> {
+    const { contracts, operator, payTo = operator, log } = this.#parts;
+    const credit = await contracts[purse].read.creditOf([operator]);
+    if (credit === 0n) return;
+    if (await tryCall(this.#parts, `withdraw:${purse}:${look}`, purse, "withdraw", [payTo])) {
+      log.info({ purse, amount: String(credit) }, "paid out");
+    }
+  }
+}

@@ -1,0 +1,90 @@
+import type { Address } from "viem";
+import type { ContractEvent } from "../../chain/contracts.ts";
+import { ownerOf, type Role, type Round, type TrainingClaim } from "../../training/dispute/moves.ts";
+import type { Answer } from "../../training/dispute/posted.ts";
+
+/** An event of a challenge, as the ledger keeps it. */
+export type DisputeEvent =
+  ContractEvent<"DisputeGame"> extends infer E
+    ? E extends { eventName: infer F extends string; args: infer A }
+      ? { readonly name: `DisputeGame.${F}`; readonly args: A }
+      : never
+    : never;
+
+/** A challenge, from its events. */
+export type ChallengeRecord = {
+  readonly challengeId: bigint;
+  readonly jobId: bigint;
+  readonly challenger: Address;
+  readonly claim: TrainingClaim;
+  /** The interval that was challenged; the largest uint32 when it was the whole trace. */
+  readonly interval: bigint;
+  /** What is due, as the last event gave it. */
+  round: Round | undefined;
+  /** Moves made. */
+  moves: number;
+  /** What the provider posted, oldest first. */
+  readonly answers: Answer[];
+  /** Until when the late party may still move, once its timeout was called. */
+  graceEnds: bigint | undefined;
+  /** How it ended; a challenge of a job that is over is open until it is settled. */
+  outcome: "lost" | "convicted" | undefined;
+  isSettled: boolean;
+};
+
+/** Whose turn it is; undefined when nobody is to move. */
+export function turnOf({ round, outcome, isSettled }: ChallengeRecord): Role | undefined {
+  return outcome !== undefined || isSettled || round === undefined ? undefined : ownerOf(round);
+}
+
+/** What the events of one challenge come to, in their order; undefined without the one that opens it. */
+export function foldChallenge(events: readonly DisputeEvent[]): ChallengeRecord | undefined {
+  const opened = events.find((event) => event.name === "DisputeGame.Challenged");
+  if (opened === undefined) return undefined;
+  const { challengeId, jobId, challenger, claim, interval } = opened.args;
+  const challenge: ChallengeRecord = {
+    challengeId,
+    jobId,
+    challenger,
+    claim,
+    interval,
+    round: undefined,
+    moves: 0,
+    answers: [],
+    graceEnds: undefined,
+    outcome: undefined,
+    isSettled: false,
+  };
+  for (const event of events) apply(challenge, event);
+  return challenge;
+}
+
+function apply(challenge: ChallengeRecord, event: DisputeEvent): void {
+  switch (event.name) {
+    case "DisputeGame.Moved": {
+      const { stage, interval, position } = event.args;
+      challenge.round = { stage, interval, position, claim: challenge.claim };
+      challenge.moves++;
+      challenge.graceEnds = undefined;
+      return;
+    }
+    case "DisputeGame.Posted": {
+      // The contract takes a move for the round that the event before it gave, and emits the next one behind it.
+      const { selector, arguments: rest } = event.args;
+      challenge.answers.push({ round: challenge.round!, selector, arguments: rest });
+      return;
+    }
+    case "DisputeGame.TimeoutCalled":
+      challenge.graceEnds = event.args.graceEnds;
+      return;
+    case "DisputeGame.ChallengeLost":
+      challenge.outcome = "lost";
+      return;
+    case "DisputeGame.ProviderConvicted":
+      challenge.outcome = "convicted";
+      return;
+    case "DisputeGame.ChallengeSettled":
+      challenge.isSettled = true;
+      return;
+  }
+}

@@ -1,0 +1,28 @@
+import type { Executor } from "../../training/executors/types.ts";
+import type { DutyContext } from "../storage-node/context.ts";
+import type { JobLedger } from "./job-ledger.ts";
+import type { MachineLimits } from "./job-program.ts";
+import type { JobStorage } from "./job-storage.ts";
+
+/** What every duty around jobs works with. */
+export type JobContext = DutyContext & {
+  readonly ledger: JobLedger;
+};
+
+/** What duties that compute work with besides. */
+export type ComputeParts = {
+  readonly storage: JobStorage;
+  readonly executor: Executor;
+  readonly limits: MachineLimits;
+  /** Folder of everything that belongs to jobs: runs, results, downloads. */
+  readonly folder: string;
+};
+
+/** Work that a keeper does again and again. */
+export interface Duty {
+  readonly name: string;
+  /** Does what is due; the next call finds what is left. */
+  tick(signal: AbortSignal): Promise<void>;
+  /** Lets go of what was kept open. */
+  close?(): Promise<void>;
+}

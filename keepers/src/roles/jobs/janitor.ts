@@ -1,0 +1,106 @@
+import { chainTime, tryCall } from "../storage-node/context.ts";
+import { type ChallengeRecord, turnOf } from "./challenge-record.ts";
+import type { Duty, JobContext } from "./duty.ts";
+import type { JobRecord } from "./job-record.ts";
+
+export type JanitorParts = JobContext & {
+  /** Jobs that this keeper looks after; all by default. */
+  readonly only?: (job: JobRecord) => boolean;
+};
+
+/** Work that anybody may do so that nothing stays where it is when somebody has gone away. */
+export class JobJanitor implements Duty {
+  readonly name = "tidying";
+  readonly #parts: JanitorParts;
+
+  constructor(parts: JanitorParts) {
+    this.#parts = parts;
+  }
+
+  async tick(): Promise<void> {
+    const { ledger, client, only = () => true } = this.#parts;
+    const now = await chainTime(client);
+    const open = ledger.openJobs().filter(only);
+    for (const job of open) await this.#moveOn(job, now);
+    for (const challenge of ledger.openChallenges()) {
+      const job = ledger.job(challenge.jobId);
+      if (job !== undefined && only(job)) await this.#moveDispute(challenge, now);
+    }
+    for (const job of ledger.unsettledJobs().filter(only)) await this.#close(job, now);
+  }
+
+  async #moveOn(job: JobRecord, now: bigint): Promise<void> {
+    const { jobId, order, status, deadline } = job;
+    if (job.auction !== undefined && !job.auction.isOver && (await this.#auction(job, now))) return;
+    if (status === "Open" && now > order.expiry) await this.#call("expire", jobId);
+    if (status === "Matched" && now > deadline! && now > order.expiry) await this.#call("expire", jobId);
+    if (status === "Training" && now > deadline!) await this.#call("expire", jobId);
+    if (status === "Committed" || status === "Attested") await this.#finalise(job, now);
+    if (job.isOwed) await this.#call("settle", jobId);
+  }
+
+  /** Gives the job to the next best bid. Says whether there was one. */
+  async #auction(
+    { jobId, auction, status, deadline, matches, order }: JobRecord,
+    now: bigint,
+  ): Promise<boolean> {
+    const isWaiting = status === "Open" || (status === "Matched" && now > deadline!);
+    if (!isWaiting || now <= auction!.revealUntil || now > order.expiry) return false;
+    const isBid = [...auction!.bids.values()].some(
+      ({ price, isSettled }) => price !== undefined && !isSettled,
+    );
+    if (isBid && (await tryCall(this.#parts, `award:${jobId}:${matches}`, "Market", "award", [jobId])))
+      return true;
+    return await tryCall(this.#parts, `close-auction:${jobId}`, "Market", "closeAuction", [jobId]);
+  }
+
+  async #finalise({ jobId, result, order }: JobRecord, now: bigint): Promise<void> {
+    const { ledger } = this.#parts;
+    // With a committee the chain alone knows when: what is known here is a bound that it may fall below.
+    if (order.conditions.committeeSize === 0 && now <= result!.challengeUntil) return;
+    const isOpen = ledger
+      .challengesOf(jobId)
+      .some(({ isSettled, outcome }) => !isSettled && outcome !== "lost");
+    if (!isOpen) await this.#call("finalise", jobId);
+  }
+
+  async #call(functionName: "expire" | "finalise" | "settle", jobId: bigint): Promise<void> {
+    await tryCall(this.#parts, `${functionName}:${jobId}`, "JobRegistry", functionName, [jobId]);
+  }
+
+  async #moveDispute(challenge: ChallengeRecord, now: bigint): Promise<void> {
+    const { contracts, ledger, operator } = this.#parts;
+    const { challengeId, jobId, graceEnds, moves, challenger, claim } = challenge;
+    const status = ledger.job(jobId)!.status;
+    if (status !== "Committed" && status !== "Attested") {
+      await tryCall(this.#parts, `settle-challenge:${challengeId}`, "DisputeGame", "settle", [challengeId]);
+      return;
+    }
+    const turn = turnOf(challenge);
+    // Reporting oneself only costs.
+    if (turn === undefined || operator === (turn === "provider" ? claim.provider : challenger)) return;
+    if (graceEnds !== undefined) {
+      if (now <= graceEnds) return;
+      const key = `execute-timeout:${challengeId}:${moves}`;
+      await tryCall(this.#parts, key, "DisputeGame", "executeTimeout", [challengeId]);
+      return;
+    }
+    if (now <= (await contracts.DisputeGame.read.deadlineOf([challengeId]))) return;
+    const key = `call-timeout:${challengeId}:${moves}`;
+    await tryCall(this.#parts, key, "DisputeGame", "callTimeout", [challengeId]);
+  }
+
+  /** What is left to do once a job is over. */
+  async #close({ jobId, status, auction }: JobRecord, now: bigint): Promise<void> {
+    const { ledger, contracts } = this.#parts;
+    for (const { provider, isSettled } of auction?.bids.values() ?? []) {
+      if (isSettled) continue;
+      await tryCall(this.#parts, `settle-bid:${jobId}:${provider}`, "Market", "settleBid", [jobId, provider]);
+    }
+    if (status !== "Failed" || ledger.isRewarded(jobId)) return;
+    const convicted = ledger.challengesOf(jobId).some(({ outcome }) => outcome === "convicted");
+    if (!convicted) return;
+    const [, , rewardAfter] = await contracts.DisputeGame.read.jobs([jobId]);
+    if (now > rewardAfter) await tryCall(this.#parts, `reward:${jobId}`, "DisputeGame", "payReward", [jobId]);
+  }
+}

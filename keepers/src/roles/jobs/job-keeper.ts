@@ -1,0 +1,133 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Logger } from "pino";
+import type { LocalAccount } from "viem";
+import type { ChainClient } from "../../chain/client.ts";
+import { connectContracts } from "../../chain/contracts.ts";
+import type { Deployment } from "../../chain/deployment.ts";
+import { createFollower, type Follower } from "../../chain/follower/follower.ts";
+import { followerSchema } from "../../chain/follower/store.ts";
+import { createTransactionQueue } from "../../chain/transactions/queue.ts";
+import { transactionSchema } from "../../chain/transactions/store.ts";
+import type { Schema } from "../../storage/state/migrations.ts";
+import { openState, type State } from "../../storage/state/state.ts";
+import type { Duty, JobContext } from "./duty.ts";
+import { JobLedger, jobContracts, jobLedgerHandler, jobLedgerSchema } from "./job-ledger.ts";
+
+export type KeeperOptions = {
+  /** Folder of everything that this keeper keeps. */
+  readonly dataDirectory: string;
+  readonly account: LocalAccount;
+  readonly chain: ChainClient;
+  readonly deployment: Deployment;
+  readonly log: Logger;
+  /** Milliseconds between two looks at what is due; 2,000 by default. */
+  readonly interval?: number;
+};
+
+export type KeeperParts = {
+  /** Tables of the duties. */
+  readonly schemas?: readonly Schema[];
+  duties(context: JobContext, state: State): readonly Duty[];
+};
+
+/**
+ * A keeper of jobs: follows market, jobs and disputes, and does its duties again and again. Everything that matters is on
+ * disk or on chain: it may be killed at any point and started again.
+ */
+export class JobKeeper {
+  readonly ledger: JobLedger;
+  readonly #options: KeeperOptions;
+  readonly #state: State;
+  readonly #follower: Follower;
+  readonly #duties: readonly Duty[];
+  readonly #stopping = new AbortController();
+  #loops: Promise<void>[] = [];
+
+  private constructor(
+    options: KeeperOptions,
+    parts: { state: State; follower: Follower; ledger: JobLedger; duties: readonly Duty[] },
+  ) {
+    this.#options = options;
+    this.#state = parts.state;
+    this.#follower = parts.follower;
+    this.#duties = parts.duties;
+    this.ledger = parts.ledger;
+  }
+
+  /** Opens the keeper's state; duties begin with {@link run}. */
+  static async open(options: KeeperOptions, parts: KeeperParts): Promise<JobKeeper> {
+    const { dataDirectory, account, chain, deployment, log, interval = 2000 } = options;
+    await mkdir(dataDirectory, { recursive: true });
+    const state = openState({
+      path: join(dataDirectory, "state.sqlite"),
+      schemas: [followerSchema, transactionSchema, jobLedgerSchema, ...(parts.schemas ?? [])],
+    });
+    const ledger = new JobLedger(state);
+    const queue = createTransactionQueue({
+      client: chain,
+      state,
+      account,
+      pollInterval: interval,
+      // A move ends in whatever the game makes of it; what others do in the same block can double the work.
+      gasMargin: 100,
+    });
+    const context: JobContext = {
+      operator: account.address,
+      client: chain,
+      deployment,
+      contracts: connectContracts(chain.public, deployment),
+      queue,
+      log,
+      ledger,
+    };
+    const follower = createFollower({
+      client: chain,
+      state,
+      deployment,
+      contracts: jobContracts,
+      handler: jobLedgerHandler,
+      pollInterval: interval,
+      observer: { failed: (error) => log.warn({ reason: error.message }, "following the chain") },
+    });
+    return new JobKeeper(options, { state, follower, ledger, duties: parts.duties(context, state) });
+  }
+
+  /** Reads what is new on chain, then does each duty once, in their order. */
+  async tick(): Promise<void> {
+    await this.#follower.catchUp();
+    for (const duty of this.#duties) await duty.tick(this.#stopping.signal);
+  }
+
+  /** Takes up the duties; returns at once. */
+  run(): void {
+    this.#loops = [
+      this.#loop("following", () => this.#follower.catchUp()),
+      ...this.#duties.map((duty) => this.#loop(duty.name, () => duty.tick(this.#stopping.signal))),
+    ];
+  }
+
+  /** Ends the duties, waits for what is under way, and closes everything. */
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error("the keeper is stopping"));
+    await Promise.all(this.#loops);
+    for (const duty of this.#duties) await duty.close?.();
+    this.#state.close();
+  }
+
+  /** Runs a duty again and again. A failure is logged and tried again: nothing but a stop ends a duty. */
+  async #loop(name: string, work: () => Promise<void>): Promise<void> {
+    const { log, interval = 2000 } = this.#options;
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      try {
+        await work();
+      } catch (error) {
+        if (signal.aborted) return;
+        log.warn({ duty: name, reason: (error as Error).message }, "a duty failed and will be tried again");
+      }
+      await delay(interval, undefined, { signal, ref: true }).catch(() => undefined);
+    }
+  }
+}

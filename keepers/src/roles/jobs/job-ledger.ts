@@ -1,0 +1,268 @@
+import type { Address, Hex } from "viem";
+import type { AssayEvent } from "../../chain/contracts.ts";
+import type { EventHandler } from "../../chain/follower/follower.ts";
+import type { AuctionTerms, Order } from "../../core/market/types.ts";
+import type { Row, State } from "../../storage/state/state.ts";
+import { type ChallengeRecord, type DisputeEvent, foldChallenge } from "./challenge-record.ts";
+import { readArguments, writeArguments } from "./event-json.ts";
+import { foldJob, type JobEvent, type JobRecord } from "./job-record.ts";
+
+/**
+ * Every event of market, jobs and disputes, one row each, so that a reorganisation takes rows back. What jobs and challenges
+ * are follows from their rows alone.
+ */
+export const jobLedgerSchema = {
+  name: "jobs",
+  migrations: [
+    `CREATE TABLE job_events (
+       block_number INTEGER NOT NULL,
+       log_index INTEGER NOT NULL,
+       block_hash TEXT NOT NULL,
+       name TEXT NOT NULL,
+       job_id TEXT,
+       challenge_id TEXT,
+       order_hash TEXT,
+       account TEXT,
+       arguments TEXT NOT NULL,
+       PRIMARY KEY (block_hash, log_index)
+     ) STRICT;
+     CREATE INDEX job_events_by_job ON job_events (job_id, block_number, log_index);
+     CREATE INDEX job_events_by_challenge ON job_events (challenge_id, block_number, log_index);
+     CREATE INDEX job_events_by_account ON job_events (account, name);
+     CREATE INDEX job_events_by_order ON job_events (order_hash, name);
+     CREATE INDEX job_events_by_name ON job_events (name, job_id);`,
+  ],
+} as const;
+
+/** Contracts whose events the ledger takes over. */
+export const jobContracts = ["Market", "JobRegistry", "DisputeGame"] as const;
+
+type JobLedgerEvent = Extract<AssayEvent, { contract: (typeof jobContracts)[number] }>;
+
+/** What events have in common by name. */
+type EventFields = {
+  readonly jobId?: bigint;
+  readonly challengeId?: bigint;
+  readonly orderHash?: Hex;
+  readonly provider?: Address;
+  readonly challenger?: Address;
+  readonly consumer?: Address;
+};
+
+/** Takes the events of market, jobs and disputes over. */
+export const jobLedgerHandler: EventHandler = {
+  applied(event: AssayEvent, state: State): void {
+    if (!isFollowed(event)) return;
+    const { jobId, challengeId, orderHash, ...accounts } = event.args as EventFields;
+    state.run(
+      `INSERT OR REPLACE INTO job_events
+         (block_number, log_index, block_hash, name, job_id, challenge_id, order_hash, account, arguments)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      event.blockNumber,
+      event.logIndex,
+      event.blockHash,
+      nameOf(event),
+      jobId === undefined ? null : String(jobId),
+      challengeId === undefined ? null : String(challengeId),
+      orderHash ?? null,
+      accounts.provider ?? accounts.challenger ?? accounts.consumer ?? null,
+      writeArguments(event.args),
+    );
+  },
+  removed(event: AssayEvent, state: State): void {
+    if (!isFollowed(event)) return;
+    state.run(
+      "DELETE FROM job_events WHERE block_hash = ? AND log_index = ?",
+      event.blockHash,
+      event.logIndex,
+    );
+  },
+};
+
+/** An order as its consumer posted it; what it says of itself is not checked here. */
+export type PostedOrder = {
+  readonly orderHash: Hex;
+  readonly consumer: Address;
+  readonly order: Order;
+  /** Encoded training order. */
+  readonly training: Hex;
+  readonly package: Hex;
+  readonly signature: Hex;
+};
+
+export type AuctionOffer = {
+  readonly jobId: bigint;
+  readonly orderHash: Hex;
+  readonly terms: AuctionTerms;
+  readonly commitUntil: bigint;
+  readonly revealUntil: bigint;
+};
+
+/** Events that end a job. */
+const ends = [
+  "JobRegistry.JobFinalised",
+  "JobRegistry.JobExpired",
+  "JobRegistry.JobCancelled",
+  "JobRegistry.JobFailed",
+  "JobRegistry.JobVoided",
+]
+  .map((name) => `'${name}'`)
+  .join();
+const inOrder = "ORDER BY block_number, log_index";
+
+/** What the chain said about jobs, as far as the follower has come. */
+export class JobLedger {
+  readonly #state: State;
+
+  constructor(state: State) {
+    this.#state = state;
+  }
+
+  /** An order that was posted, or put up for auction. */
+  order(orderHash: Hex): PostedOrder | undefined {
+    const row = this.#state.get(
+      "SELECT arguments FROM job_events WHERE order_hash = ? AND name = 'Market.OrderPosted' LIMIT 1",
+      orderHash,
+    );
+    return row === undefined ? undefined : argumentsOf<PostedOrder>(row);
+  }
+
+  /** Orders that were posted and belong to no job yet, oldest first. */
+  postedOrders(): PostedOrder[] {
+    return this.#state
+      .all(
+        `SELECT arguments FROM job_events e WHERE name = 'Market.OrderPosted' AND NOT EXISTS (
+           SELECT 1 FROM job_events o WHERE o.order_hash = e.order_hash AND o.name = 'JobRegistry.JobOpened')
+         ${inOrder}`,
+      )
+      .map((row) => argumentsOf<PostedOrder>(row));
+  }
+
+  /** Jobs that have not ended, oldest first. */
+  openJobs(): JobRecord[] {
+    return this.#state
+      .all(
+        `SELECT job_id FROM job_events e WHERE name = 'JobRegistry.JobOpened' AND NOT EXISTS (
+           SELECT 1 FROM job_events o WHERE o.job_id = e.job_id AND o.name IN (${ends}))
+         ${inOrder}`,
+      )
+      .map(({ job_id }) => this.job(BigInt(job_id as string))!);
+  }
+
+  /**
+   * Jobs that have ended and of which something is left to do: bonds of bids that nobody has settled, the reward for a
+   * conviction.
+   */
+  unsettledJobs(): JobRecord[] {
+    return this.#state
+      .all(
+        `SELECT DISTINCT e.job_id FROM job_events e WHERE EXISTS (
+           SELECT 1 FROM job_events o WHERE o.job_id = e.job_id AND o.name IN (${ends}))
+         AND (
+           (e.name = 'Market.BidCommitted' AND NOT EXISTS (
+             SELECT 1 FROM job_events o WHERE o.job_id = e.job_id AND o.account = e.account
+               AND o.name IN ('Market.BondReturned', 'Market.BondLost')))
+           OR (e.name = 'DisputeGame.ProviderConvicted' AND NOT EXISTS (
+             SELECT 1 FROM job_events o WHERE o.job_id = e.job_id AND o.name = 'DisputeGame.RewardPaid')))`,
+      )
+      .map(({ job_id }) => this.job(BigInt(job_id as string))!);
+  }
+
+  /** Whether the reward for a job's conviction was paid. */
+  isRewarded(jobId: bigint): boolean {
+    return (
+      this.#state.get(
+        "SELECT 1 FROM job_events WHERE job_id = ? AND name = 'DisputeGame.RewardPaid'",
+        String(jobId),
+      ) !== undefined
+    );
+  }
+
+  /** Jobs that an account ever bid for, or was given, oldest first. */
+  jobsOfProvider(account: Address): JobRecord[] {
+    return this.#jobs("account = ? AND name IN ('Market.BidCommitted', 'JobRegistry.JobMatched')", account);
+  }
+
+  /** Jobs that an account ordered, oldest first. */
+  jobsOfConsumer(account: Address): JobRecord[] {
+    return this.#jobs("account = ? AND name = 'JobRegistry.JobOpened'", account);
+  }
+
+  /** Jobs in which an account has challenged, oldest first. */
+  jobsOfChallenger(account: Address): JobRecord[] {
+    return this.#jobs("account = ? AND name = 'DisputeGame.Challenged'", account);
+  }
+
+  /** A job with everything that happened to it; undefined when there is none. */
+  job(jobId: bigint): JobRecord | undefined {
+    const rows = this.#state.all(
+      `SELECT name, arguments FROM job_events WHERE job_id = ? ${inOrder}`,
+      String(jobId),
+    );
+    return foldJob(rows.map((row) => eventOf<JobEvent>(row)));
+  }
+
+  /** Events of a job and of its challenges so far. */
+  eventsOf(jobId: bigint): number {
+    const row = this.#state.get(
+      `SELECT COUNT(*) AS events FROM job_events WHERE job_id = ?1 OR challenge_id IN
+         (SELECT challenge_id FROM job_events WHERE job_id = ?1 AND name = 'DisputeGame.Challenged')`,
+      String(jobId),
+    );
+    return Number(row!.events);
+  }
+
+  /** Challenges of a job, oldest first. */
+  challengesOf(jobId: bigint): ChallengeRecord[] {
+    return this.#challenges(
+      "SELECT challenge_id FROM job_events WHERE job_id = ? AND name = 'DisputeGame.Challenged'",
+      String(jobId),
+    );
+  }
+
+  /** Challenges that are not settled, oldest first; some of them may be of jobs that have ended. */
+  openChallenges(): ChallengeRecord[] {
+    return this.#challenges(
+      `SELECT challenge_id FROM job_events e WHERE name = 'DisputeGame.Challenged' AND NOT EXISTS (
+         SELECT 1 FROM job_events o WHERE o.challenge_id = e.challenge_id
+           AND o.name IN ('DisputeGame.ChallengeLost', 'DisputeGame.ChallengeSettled'))`,
+    );
+  }
+
+  challenge(challengeId: bigint): ChallengeRecord | undefined {
+    const rows = this.#state.all(
+      `SELECT name, arguments FROM job_events WHERE challenge_id = ? ${inOrder}`,
+      String(challengeId),
+    );
+    return foldChallenge(rows.map((row) => eventOf<DisputeEvent>(row)));
+  }
+
+  #jobs(where: string, account: Address): JobRecord[] {
+    return this.#state
+      .all(`SELECT job_id FROM job_events WHERE ${where} GROUP BY job_id ORDER BY MIN(block_number)`, account)
+      .flatMap(({ job_id }) => this.job(BigInt(job_id as string)) ?? []);
+  }
+
+  #challenges(select: string, ...values: string[]): ChallengeRecord[] {
+    return this.#state
+      .all(`${select} ${inOrder}`, ...values)
+      .map(({ challenge_id }) => this.challenge(BigInt(challenge_id as string))!);
+  }
+}
+
+function isFollowed(event: AssayEvent): event is JobLedgerEvent {
+  return (jobContracts as readonly string[]).includes(event.contract);
+}
+
+/** Contracts share names of events: JobOpened is one of the registry's and one of the game's. */
+function nameOf({ contract, eventName }: JobLedgerEvent): string {
+  return `${contract}.${eventName}`;
+}
+
+function argumentsOf<T>(row: Row): T {
+  return readArguments<T>(row.arguments as string);
+}
+
+function eventOf<T extends { readonly name: string; readonly args: unknown }>(row: Row): T {
+  return { name: row.name, args: argumentsOf(row) } as unknown as T;
+}

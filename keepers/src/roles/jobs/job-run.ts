@@ -1,0 +1,79 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { addressOf } from "../../chain/contracts.ts";
+import type { TrainingSession } from "../../training/executors/types.ts";
+import { findResumption } from "../../training/trainer/progress.ts";
+import { createRun, isRunFolder, openRun, type RunFolder } from "../../training/trainer/run-folder.ts";
+import { type TrainResult, train } from "../../training/trainer/train.ts";
+import type { ComputeParts, JobContext } from "./duty.ts";
+import { OrderRefusedError } from "./errors.ts";
+import { compileJob, type OpenJob, openJob } from "./job-program.ts";
+import type { JobRecord } from "./job-record.ts";
+
+/** A job that is computed here, with the folder of its run. */
+export type JobRun = { readonly job: OpenJob; readonly run: RunFolder; readonly folder: string };
+
+/**
+ * Wraps the session of a run whose first step is `firstStep`: a demonstration can have it compute something else than what
+ * was ordered.
+ */
+export type SessionWrapper = (session: TrainingSession, firstStep: number) => TrainingSession;
+
+/** Checkpoints of a run: disputes begin at the one before the step in question. */
+const checkpoints = 16;
+
+/**
+ * Opens the run of a job in this keeper's folder, or goes on with the one that is there.
+ *
+ * @throws OrderRefusedError when what was published does not hold together; what storage throws
+ */
+export async function openJobRun(
+  { ledger, deployment, storage, limits, folder }: JobContext & ComputeParts,
+  { jobId, orderHash }: Pick<JobRecord, "jobId" | "orderHash">,
+  signal?: AbortSignal,
+): Promise<JobRun> {
+  const posted = ledger.order(orderHash);
+  if (posted === undefined) throw new OrderRefusedError("package", "it was never published");
+  const own = join(folder, String(jobId));
+  await mkdir(own, { recursive: true });
+  const program = await compileJob(posted, { storage, folder: own, signal });
+  const job = await openJob(program, { storage, folder: own, limits, signal });
+  try {
+    const path = join(own, "run");
+    const run = isRunFolder(path)
+      ? await openRun(path)
+      : await createRun({
+          path,
+          program: program.compiled.program,
+          order: program.order,
+          domain: { chainId: deployment.chainId, verifyingContract: addressOf(deployment, "JobRegistry") },
+          config: { package: program.package, jobId: String(jobId) },
+        });
+    return { job, run, folder: own };
+  } catch (error) {
+    await job.close();
+    throw error;
+  }
+}
+
+/** Trains a job to its last step, from where an earlier call stopped. */
+export async function trainJob(
+  { executor }: Pick<ComputeParts, "executor">,
+  { job, run }: JobRun,
+  { worker, signal }: { worker?: SessionWrapper; signal?: AbortSignal } = {},
+): Promise<TrainResult> {
+  const resumed = await findResumption(run);
+  const honest = await executor.open(run.program, job.options);
+  const session = worker?.(honest, resumed?.checkpoint.step ?? 0) ?? honest;
+  try {
+    return await train({
+      run,
+      session,
+      source: job.source,
+      checkpoint: { every: Math.ceil(run.order.steps / checkpoints) },
+      signal,
+    });
+  } finally {
+    await session.close();
+  }
+}

@@ -1,0 +1,112 @@
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Hex } from "viem";
+import type { StorageClient, StorageWriter } from "../../storage/client/client.ts";
+import { readAnchor } from "../../storage/client/dataset.ts";
+import { get } from "../../storage/client/get.ts";
+import { put } from "../../storage/client/put.ts";
+import type { CommitBundle } from "../../storage/client/stage.ts";
+import { readFolder } from "../../storage/readers/folder.ts";
+import type { ObjectSequence } from "../../training/data/types.ts";
+import { openStoredObjects } from "../stored-objects.ts";
+import { OrderRefusedError, ResultNotPlacedError } from "./errors.ts";
+
+/** What roles around jobs read from storage. */
+export interface JobStorage {
+  /** Objects of an anchored dataset, each checked against its anchored hash, to be trained on. */
+  objects(datasetId: Hex, directory: string, signal?: AbortSignal): Promise<ObjectSequence>;
+  /**
+   * Writes the files of a stored folder into a new folder.
+   *
+   * @param mostBytes refused before anything is downloaded when the dataset is larger: anybody may have anchored it
+   */
+  folder(parameters: FolderParameters): Promise<void>;
+}
+
+/** What a provider stores results with. */
+export interface ResultStorage extends JobStorage {
+  /**
+   * Stores the files of a folder as a dataset all of whose bundles are held. The same folder and name again goes on where it
+   * stopped, pays nothing twice, and gives the same id.
+   */
+  store(parameters: StoreParameters): Promise<Hex>;
+}
+
+export type FolderParameters = {
+  readonly datasetId: Hex;
+  /** Folder to make; it appears whole, at the end. */
+  readonly target: string;
+  /** Folder for what is on its way. */
+  readonly directory: string;
+  readonly mostBytes: number;
+  readonly signal?: AbortSignal;
+};
+
+export type StoreParameters = {
+  readonly folder: string;
+  readonly name: string;
+  /** Folder for what is on its way. */
+  readonly directory: string;
+  readonly signal?: AbortSignal;
+};
+
+/** How results are stored. */
+export type ResultTerms = {
+  /** Data and all bundles of a segment. */
+  readonly k: number;
+  readonly n: number;
+  /** Token base units for each bundle and answered audit. */
+  readonly feePerAudit: bigint;
+  /** Epochs paid in advance. */
+  readonly epochs: number;
+};
+
+/** What a dataset's objects may have more than its files: names, index, and the rest of the last object. */
+const packingBytes = 1 << 16;
+
+/** Reads from the storage nodes of the network. */
+export function createJobStorage(client: StorageClient): JobStorage {
+  return {
+    objects: (datasetId, directory, signal) => openStoredObjects(client, { datasetId, directory, signal }),
+    async folder({ datasetId, target, directory, mostBytes, signal }) {
+      const { anchor } = await readAnchor(client, datasetId);
+      const { objectCount, objectSize } = anchor.shape;
+      if (objectCount * BigInt(objectSize) > BigInt(mostBytes + packingBytes)) {
+        throw new OrderRefusedError("dataset", `${datasetId} is larger than ${mostBytes} bytes`);
+      }
+      await rm(target, { recursive: true, force: true });
+      await get(client, { datasetId, target, directory, signal });
+    },
+  };
+}
+
+/** Reads from the storage nodes, and stores results on them in the name of the client's account. */
+export function createResultStorage(
+  client: StorageWriter,
+  terms: ResultTerms,
+  commit: CommitBundle,
+): ResultStorage {
+  return {
+    ...createJobStorage(client),
+    async store({ folder, name, directory, signal }) {
+      const { datasetId, complete, notPlaced } = await put(client, {
+        source: readFolder(folder),
+        identity: name,
+        name,
+        directory,
+        commit,
+        signal,
+        ...terms,
+      });
+      if (!complete) throw new ResultNotPlacedError(datasetId, notPlaced.length);
+      return datasetId;
+    },
+  };
+}
+
+/** The only file of a stored folder, by its path. */
+export async function onlyFile(folder: string): Promise<string> {
+  const names = await readdir(folder);
+  if (names.length === 1) return join(folder, names[0]!);
+  throw new OrderRefusedError("model", `its dataset holds ${names.length} files, not one`);
+}

@@ -1,0 +1,29 @@
+import { books, encodeMove } from "../../training/dispute/moves.ts";
+import { nextMove, type Player } from "../../training/dispute/next-move.ts";
+import { tryCall } from "../storage-node/context.ts";
+import type { ChallengeRecord } from "./challenge-record.ts";
+import type { JobContext } from "./duty.ts";
+
+/**
+ * Makes a side's next move in a challenge, once for each round. Says whether there was one to make.
+ *
+ * @throws what computing the move throws
+ */
+export async function makeMove(
+  context: JobContext,
+  challenge: ChallengeRecord,
+  player: Player,
+): Promise<boolean> {
+  const { challengeId, round, moves } = challenge;
+  const move = await nextMove(player, round!);
+  if (move === undefined) return false;
+  // A move that was recorded stays the one of its round, whatever is computed later.
+  const key = `play:${challengeId}:${moves}`;
+  const isOurs = await tryCall(context, key, "DisputeGame", "play", [
+    challengeId,
+    books[move.book],
+    encodeMove(round!, move),
+  ]);
+  if (isOurs) context.log.info({ challengeId, move: move.name, role: player.role }, "moved");
+  return true;
+}

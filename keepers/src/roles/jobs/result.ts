@@ -1,0 +1,107 @@
+import { createHash } from "node:crypto";
+import { mkdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Hex } from "viem";
+import type { TrainingOrder } from "../../core/exact/order.ts";
+import {
+  decodeLeaves,
+  decodeState,
+  encodeLeaves,
+  encodeState,
+  leavesFileBytes,
+  type OpenedLeaf,
+  resultFiles,
+  stateFileBytes,
+} from "../../core/exact/result-files.ts";
+import type { Program } from "../../core/exact/tape/types.ts";
+import { writeWhole } from "../../training/files.ts";
+import { stateRootOf, traceRootOf } from "../../training/trace/commitments.ts";
+import { WrongResultError } from "./errors.ts";
+import type { CommittedResult } from "./job-record.ts";
+import type { JobStorage } from "./job-storage.ts";
+
+/** A result in a folder, ready to be stored. */
+export type WrittenResult = { readonly folder: string; readonly leavesDigest: Hex };
+
+/** Writes the folder that is stored as a job's result; the same run always gives the same bytes. */
+export async function writeResult(
+  folder: string,
+  state: readonly Int32Array[],
+  leaves: readonly OpenedLeaf[],
+): Promise<WrittenResult> {
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  const file = encodeLeaves(leaves);
+  await writeWhole(join(folder, resultFiles.state), encodeState(state));
+  await writeWhole(join(folder, resultFiles.leaves), file);
+  return { folder, leavesDigest: sha256(file) };
+}
+
+export type ReadResultParameters = {
+  readonly storage: JobStorage;
+  readonly program: Program;
+  readonly order: TrainingOrder;
+  readonly result: CommittedResult;
+  /** Folder to fetch into; what is in it goes away. */
+  readonly folder: string;
+  readonly signal?: AbortSignal;
+};
+
+/** A result as it was stored. Of what is not there, or not what was committed to, nothing is given. */
+export type FetchedResult = {
+  readonly state: Int32Array[] | undefined;
+  readonly leaves: readonly OpenedLeaf[] | undefined;
+};
+
+/**
+ * Fetches the result of a job and holds each file against the commitment.
+ *
+ * @throws what storage throws: then nobody can be blamed
+ */
+export async function fetchResult(parameters: ReadResultParameters): Promise<FetchedResult> {
+  const { storage, program, order, result, folder, signal } = parameters;
+  const target = join(folder, "result");
+  await storage.folder({
+    datasetId: result.resultId,
+    target,
+    directory: join(folder, "downloads"),
+    mostBytes: stateFileBytes(program) + leavesFileBytes(order.steps, order.interval),
+    signal,
+  });
+  return {
+    state: stateOf(await bytesOf(target, resultFiles.state), program, result),
+    leaves: leavesOf(await bytesOf(target, resultFiles.leaves), order, result),
+  };
+}
+
+/** The last state of a job. @throws WrongResultError when it is not stored, or has another root; what storage throws */
+export async function fetchState(parameters: ReadResultParameters): Promise<Int32Array[]> {
+  const { state } = await fetchResult(parameters);
+  if (state !== undefined) return state;
+  const { resultId, stateRoot } = parameters.result;
+  throw new WrongResultError(resultId, `it holds no state with the root ${stateRoot}`);
+}
+
+async function bytesOf(folder: string, name: string): Promise<Uint8Array | undefined> {
+  return await readFile(join(folder, name)).catch(() => undefined);
+}
+
+function stateOf(bytes: Uint8Array | undefined, program: Program, { stateRoot }: CommittedResult) {
+  if (bytes?.length !== stateFileBytes(program)) return undefined;
+  try {
+    const state = decodeState(program, bytes);
+    return stateRootOf(program, state) === stateRoot ? state : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function leavesOf(bytes: Uint8Array | undefined, order: TrainingOrder, result: CommittedResult) {
+  if (bytes?.length !== leavesFileBytes(order.steps, order.interval)) return undefined;
+  const leaves = decodeLeaves(bytes, order);
+  return traceRootOf(leaves, order) === result.traceRoot ? leaves : undefined;
+}
+
+function sha256(bytes: Uint8Array): Hex {
+  return `0x${createHash("sha256").update(bytes).digest("hex")}`;
+}

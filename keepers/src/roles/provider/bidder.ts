@@ -1,0 +1,133 @@
+import { addressOf } from "../../chain/contracts.ts";
+import { bidCommitment } from "../../core/market/typed-data.ts";
+import type { Bid } from "../../core/market/types.ts";
+import type { Duty, JobContext } from "../jobs/duty.ts";
+import type { JobLedger, PostedOrder } from "../jobs/job-ledger.ts";
+import type { JobRecord } from "../jobs/job-record.ts";
+import { chainTime, sendCall, tryCall } from "../storage-node/context.ts";
+import type { Appraiser } from "./appraiser.ts";
+import type { Decisions } from "./decisions.ts";
+
+export type BidderParts = JobContext & {
+  readonly appraiser: Appraiser;
+  readonly decisions: Decisions;
+  /** Jobs that may be under way at once. */
+  readonly mostJobs: number;
+  /** Whether orders that were posted without an auction are taken at the provider's own price. */
+  readonly takesOrders: boolean;
+};
+
+/** Statuses in which a provider is bound to a job. */
+const busy: readonly JobRecord["status"][] = ["Matched", "Training"];
+
+/** Bids for orders, reveals the bids, and locks stake for what it wins. */
+export class Bidder implements Duty {
+  readonly name = "bidding";
+  readonly #parts: BidderParts;
+
+  constructor(parts: BidderParts) {
+    this.#parts = parts;
+  }
+
+  async tick(signal: AbortSignal): Promise<void> {
+    const { ledger, operator } = this.#parts;
+    // What was promised comes first: it has deadlines.
+    for (const job of ledger.openJobs()) {
+      if (job.status === "Matched" && job.provider === operator) await this.#lock(job);
+      else if (job.status === "Open" && job.auction !== undefined) await this.#reveal(job);
+    }
+    for (const job of ledger.openJobs()) {
+      if (job.status === "Open" && job.auction !== undefined) await this.#seal(job, signal);
+    }
+    if (this.#parts.takesOrders) {
+      for (const posted of ledger.postedOrders()) await this.#take(posted, signal);
+    }
+  }
+
+  async #seal(job: JobRecord, signal: AbortSignal): Promise<void> {
+    const { ledger, operator, client, deployment } = this.#parts;
+    const { jobId, orderHash } = job;
+    const { commitUntil, bids, terms } = job.auction!;
+    if (bids.has(operator) || (await chainTime(client)) > commitUntil) return;
+    const posted = ledger.order(orderHash);
+    if (posted === undefined) return;
+    const bid = await this.#bidFor(posted, signal);
+    if (bid === undefined) return;
+    const { salt } = bid;
+    const commitment = bidCommitment({
+      chainId: deployment.chainId,
+      market: addressOf(deployment, "Market"),
+      jobId,
+      bid: bid.bid,
+      salt,
+    });
+    // The bond is pulled; what is approved for one bid is used up by it.
+    await sendCall(this.#parts, `approve-bid:${jobId}`, "AssayToken", "approve", [
+      addressOf(deployment, "Market"),
+      terms.bond,
+    ]);
+    await tryCall(this.#parts, `bid:${jobId}`, "Market", "commitBid", [jobId, commitment]);
+  }
+
+  async #reveal({ jobId, orderHash, auction }: JobRecord): Promise<void> {
+    const { operator, decisions, client } = this.#parts;
+    const own = auction!.bids.get(operator);
+    if (own === undefined || own.price !== undefined) return;
+    const now = await chainTime(client);
+    if (now <= auction!.commitUntil || now > auction!.revealUntil) return;
+    const decision = decisions.find(orderHash);
+    if (decision?.kind !== "bid") return;
+    await tryCall(this.#parts, `reveal:${jobId}`, "Market", "revealBid", [
+      jobId,
+      decision.bid,
+      decision.salt,
+    ]);
+  }
+
+  /** Takes an order that was posted: first come, first served. */
+  async #take(posted: PostedOrder, signal: AbortSignal): Promise<void> {
+    const { order, orderHash, training, signature } = posted;
+    if (signature === "0x" || (await chainTime(this.#parts.client)) > order.expiry) return;
+    const decision = await this.#bidFor(posted, signal);
+    if (decision === undefined) return;
+    const args = [order, training, signature, decision.bid, "0x"] as const;
+    await tryCall(this.#parts, `take:${orderHash}`, "Market", "accept", args);
+  }
+
+  /** The bid for an order; undefined when it is refused, or there is no capacity for it now. */
+  async #bidFor(
+    posted: PostedOrder,
+    signal: AbortSignal,
+  ): Promise<{ bid: Bid; salt: `0x${string}` } | undefined> {
+    const { appraiser, contracts, operator } = this.#parts;
+    if (!this.#hasRoom()) return undefined;
+    const decision = await appraiser.decide(posted, signal);
+    if (decision.kind === "refused") return undefined;
+    const { stake, locked } = await contracts.Staking.read.operatorOf([operator]);
+    const needed = await contracts.JobRegistry.read.stakeFor([operator, decision.bid.price]);
+    return stake - locked < needed ? undefined : decision;
+  }
+
+  #hasRoom(): boolean {
+    const { ledger, operator, mostJobs } = this.#parts;
+    return openJobsOf(ledger, operator).length < mostJobs;
+  }
+
+  async #lock({ jobId, deadline, matches }: JobRecord): Promise<void> {
+    const { contracts, client, log } = this.#parts;
+    if ((await chainTime(client)) > deadline!) return;
+    const { providerBond } = await contracts.JobRegistry.read.parametersOf([jobId]);
+    const key = `lock:${jobId}:${matches}`;
+    if (await tryCall(this.#parts, key, "JobRegistry", "lock", [jobId], providerBond)) {
+      log.info({ jobId }, "job locked: training begins");
+    }
+  }
+}
+
+/** Jobs that a provider is bound to, or may yet win. */
+function openJobsOf(ledger: JobLedger, operator: BidderParts["operator"]): JobRecord[] {
+  return ledger.openJobs().filter(({ status, provider, auction }) => {
+    if (provider === operator) return busy.includes(status);
+    return status === "Open" && auction?.bids.has(operator);
+  });
+}

@@ -1,0 +1,34 @@
+import { turnOf } from "../jobs/challenge-record.ts";
+import type { Duty } from "../jobs/duty.ts";
+import { makeMove } from "../jobs/mover.ts";
+import { OpenRuns, type OpenRunsParts } from "../jobs/open-runs.ts";
+
+/** Answers the challenges of its jobs, from the folders of their runs. */
+export class Defender implements Duty {
+  readonly name = "defending";
+  readonly #parts: OpenRunsParts;
+  readonly #runs: OpenRuns;
+
+  constructor(parts: OpenRunsParts) {
+    this.#parts = parts;
+    this.#runs = new OpenRuns(parts);
+  }
+
+  async tick(signal: AbortSignal): Promise<void> {
+    const { ledger, operator, log } = this.#parts;
+    const open = new Map(ledger.openJobs().map((job) => [job.jobId, job]));
+    await this.#runs.closeAllBut(new Set(open.keys()));
+    for (const challenge of ledger.openChallenges()) {
+      const { jobId, challengeId, claim } = challenge;
+      const job = open.get(jobId);
+      if (job === undefined || claim.provider !== operator || turnOf(challenge) !== "provider") continue;
+      const { disputed: run } = await this.#runs.get(job, signal);
+      if (await makeMove(this.#parts, challenge, { role: "provider", run })) continue;
+      log.error({ jobId, challengeId }, "nothing that was computed answers this challenge");
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#runs.closeAllBut(new Set());
+  }
+}

@@ -1,0 +1,62 @@
+import { join } from "node:path";
+import type { Address } from "viem";
+import type { CostModel } from "../../core/market/cost.ts";
+import type { Abilities } from "../../core/market/types.ts";
+import type { Executor } from "../../training/executors/types.ts";
+import { JobCashier } from "../jobs/cashier.ts";
+import { JobJanitor } from "../jobs/janitor.ts";
+import { JobKeeper, type KeeperOptions } from "../jobs/job-keeper.ts";
+import type { MachineLimits } from "../jobs/job-program.ts";
+import type { SessionWrapper } from "../jobs/job-run.ts";
+import type { ResultStorage } from "../jobs/job-storage.ts";
+import { Appraiser } from "./appraiser.ts";
+import { Bidder } from "./bidder.ts";
+import { Decisions, decisionSchema } from "./decisions.ts";
+import { Defender } from "./defender.ts";
+import { Trainer } from "./trainer.ts";
+
+export type ProviderOptions = KeeperOptions & {
+  readonly storage: ResultStorage;
+  readonly executor: Executor;
+  readonly limits: MachineLimits;
+  readonly abilities: Abilities;
+  readonly costs: CostModel;
+  /** Jobs that may be under way at once; 1 by default. */
+  readonly mostJobs?: number;
+  /** Whether orders that were posted without an auction are taken at the provider's own price; they are by default. */
+  readonly takesOrders?: boolean;
+  /** Where earnings go; to the provider's own account by default. */
+  readonly payTo?: Address;
+  /** Stands between the engine and what is committed to, so that a demonstration can cheat. */
+  readonly worker?: SessionWrapper;
+};
+
+/**
+ * The provider role: bids for orders, trains what it wins, stores and commits to the result, answers disputes, collects.
+ * The account must be an operator with the provider's role and enough free stake.
+ */
+export function openProvider(options: ProviderOptions): Promise<JobKeeper> {
+  const { dataDirectory, account, mostJobs = 1, takesOrders = true, payTo } = options;
+  const { storage, executor, limits, abilities, costs, worker } = options;
+  return JobKeeper.open(options, {
+    schemas: [decisionSchema],
+    duties(context, state) {
+      const { ledger } = context;
+      const compute = { ...context, storage, executor, limits, folder: join(dataDirectory, "jobs") };
+      const decisions = new Decisions(state);
+      const appraiser = new Appraiser({ ...compute, decisions, abilities, costs });
+      const isOwn = (provider: Address | undefined) => provider === account.address;
+      return [
+        // What has a deadline on chain comes before what takes long.
+        new Defender({ ...compute, worker }),
+        new Bidder({ ...context, appraiser, decisions, mostJobs, takesOrders }),
+        new Trainer({ ...compute, storage, worker }),
+        new JobJanitor({
+          ...context,
+          only: ({ provider, auction }) => isOwn(provider) || auction?.bids.has(account.address) === true,
+        }),
+        new JobCashier({ ...context, payTo, jobs: () => ledger.jobsOfProvider(account.address) }),
+      ];
+    },
+  });
+}

@@ -1,0 +1,77 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { openLeaf } from "../../training/dispute/leaves.ts";
+import { traceRootOf } from "../../training/trace/commitments.ts";
+import { readLogs } from "../../training/trainer/progress.ts";
+import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
+import type { JobRecord } from "../jobs/job-record.ts";
+import { type JobRun, openJobRun, type SessionWrapper, trainJob } from "../jobs/job-run.ts";
+import type { ResultStorage } from "../jobs/job-storage.ts";
+import { writeResult } from "../jobs/result.ts";
+import { chainTime, tryCall } from "../storage-node/context.ts";
+
+export type TrainerParts = JobContext &
+  Omit<ComputeParts, "storage"> & {
+    readonly storage: ResultStorage;
+    /** Stands between the engine and what is committed to; the engine itself by default. */
+    readonly worker?: SessionWrapper;
+  };
+
+/** Trains the jobs that are locked, stores their results, commits to them: one job after another. */
+export class Trainer implements Duty {
+  readonly name = "training";
+  readonly #parts: TrainerParts;
+
+  constructor(parts: TrainerParts) {
+    this.#parts = parts;
+  }
+
+  async tick(signal: AbortSignal): Promise<void> {
+    const { ledger, operator, client } = this.#parts;
+    for (const job of ledger.openJobs()) {
+      if (job.status !== "Training" || job.provider !== operator) continue;
+      if ((await chainTime(client)) > job.deadline!) continue;
+      await this.#train(job, signal);
+    }
+  }
+
+  async #train(job: JobRecord, signal: AbortSignal): Promise<void> {
+    const opened = await openJobRun(this.#parts, job, signal);
+    try {
+      const { worker, log } = this.#parts;
+      const result = await trainJob(this.#parts, opened, { worker, signal });
+      log.info({ jobId: job.jobId, stateRoot: result.stateRoot }, "trained");
+      await this.#commit(job, opened, result.state, signal);
+    } finally {
+      await opened.job.close();
+    }
+  }
+
+  async #commit(
+    { jobId }: JobRecord,
+    { run, folder }: JobRun,
+    state: readonly Int32Array[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { storage, log } = this.#parts;
+    const leaves = (await readLogs(run)).trace.map(({ stateRoot, h }) => ({ stateRoot, h }));
+    const written = await writeResult(join(folder, "result"), state, leaves);
+    const resultId = await storage.store({
+      folder: written.folder,
+      name: `job-${jobId}`,
+      directory: join(folder, "uploads"),
+      signal,
+    });
+    const commitment = {
+      traceRoot: traceRootOf(leaves, run.order),
+      first: openLeaf(leaves, 0),
+      last: openLeaf(leaves, leaves.length - 1),
+      leavesDigest: written.leavesDigest,
+      resultId,
+    };
+    if (await tryCall(this.#parts, `commit:${jobId}`, "JobRegistry", "commit", [jobId, commitment])) {
+      log.info({ jobId, resultId }, "result committed");
+      await rm(written.folder, { recursive: true, force: true });
+    }
+  }
+}

@@ -1,0 +1,200 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import hre from "hardhat";
+import {
+  type Abi,
+  type Account,
+  type Address,
+  createWalletClient,
+  type Hex,
+  http,
+  type LocalAccount,
+  zeroAddress,
+} from "viem";
+import { hardhat } from "viem/chains";
+import { roleFunctions, roles, selectorsOf } from "../../../../ignition/modules/roles.ts";
+import { type ChainClient, connectChain } from "../../../../keepers/src/chain/client.ts";
+import { type Contracts, connectContracts, encodeCall } from "../../../../keepers/src/chain/contracts.ts";
+import type { Deployment } from "../../../../keepers/src/chain/deployment.ts";
+import { type EmbeddedChain, startEmbeddedChain } from "../../../../keepers/src/roles/embedded/chain.ts";
+
+export const tokens = 10n ** 18n;
+
+/** Windows of the test's jobs, in chain seconds. */
+export const windows = { lock: 600, challenge: 3_600, dispute: 120, grace: 60 };
+const refundPrice = 10n ** 9n;
+/** Gas that `Refunds` allows each side. */
+const mostProvider = 6_600_000n;
+const mostChallenger = 4_050_000n;
+export const challengerBond = 2n * mostProvider * refundPrice;
+export const providerBond = 4n * mostChallenger * refundPrice;
+
+/** Jobs and their market on an embedded chain; datasets are anchored on the real registry, their bundles declared held. */
+export type JobNetwork = {
+  readonly folder: string;
+  readonly chain: EmbeddedChain;
+  readonly client: ChainClient;
+  readonly deployment: Deployment;
+  readonly contracts: Contracts;
+  /** Who deployed: holds all tokens, and may say that bundles are held. */
+  readonly admin: LocalAccount;
+  /** Runs a call at once. */
+  send(account: LocalAccount, call: { to: Address; data: Hex; value?: bigint }): Promise<void>;
+  /** Makes an account a provider with stake. */
+  stake(account: LocalAccount, amount: bigint): Promise<void>;
+  give(account: Address, amount: bigint): Promise<void>;
+  close(): Promise<void>;
+};
+
+export async function startJobNetwork(): Promise<JobNetwork> {
+  const folder = await mkdtemp(join(tmpdir(), "assay-jobs-"));
+  const chain = await startEmbeddedChain();
+  const client = await connectChain({
+    chainId: chain.chainId,
+    urls: [chain.rpcUrl],
+    requestsPerSecond: 10_000,
+  });
+  const admin = chain.account(0);
+  const wallet = (account: Account) =>
+    createWalletClient({ account, chain: hardhat, transport: http(chain.rpcUrl) });
+  const startBlock = await client.public.getBlockNumber();
+  const done = async (hash: Hex): Promise<Address | null | undefined> => {
+    const { status, contractAddress } = await client.public.waitForTransactionReceipt({
+      hash,
+      pollingInterval: 20,
+    });
+    if (status !== "success") throw new Error(`the transaction ${hash} failed`);
+    return contractAddress;
+  };
+  const abiOf = async (name: string) => (await hre.artifacts.readArtifact(name)).abi as Abi;
+  const deploy = async (name: string, args: readonly unknown[] = []): Promise<Address> => {
+    const { abi, bytecode } = await hre.artifacts.readArtifact(name);
+    const hash = await wallet(admin).deployContract({ abi: abi as Abi, bytecode: bytecode as Hex, args });
+    return (await done(hash))!;
+  };
+  const write = async (name: string, address: Address, functionName: string, args: readonly unknown[]) => {
+    await done(await wallet(admin).writeContract({ address, abi: await abiOf(name), functionName, args }));
+  };
+
+  const access = await deploy("AccessManager", [admin.address]);
+  const token = await deploy("AssayToken", [admin.address, 10n ** 9n * tokens]);
+  const staking = await deploy("Staking", [access, token, 14n * 86_400n, 3_000]);
+  const datasets = await deploy("DatasetRegistry", [
+    access,
+    token,
+    86_400,
+    10n * 86_400n,
+    {
+      bondPerBundle: tokens,
+      bundleStake: 100n * tokens,
+      missPenalty: 80n * tokens,
+      surrenderPenalty: 50n * tokens,
+      policy: zeroAddress,
+    },
+  ]);
+  const escrow = await deploy("Escrow", [access, token]);
+  const dispute = {
+    challengerBond,
+    refundPrice,
+    window: windows.dispute,
+    extension: 10,
+    grace: windows.grace,
+  };
+  const jobs = await deploy("JobRegistry", [
+    access,
+    staking,
+    await deploy("JobRules", [datasets]),
+    escrow,
+    {
+      lockWindow: windows.lock,
+      challengeWindow: windows.challenge,
+      stakePercent: 200,
+      minimumStake: 100n * tokens,
+      latePenalty: 1_000,
+      dispute,
+      providerBond,
+    },
+  ]);
+  const books = ["DescentRules", "ElementRules", "SumRules", "RangeRules", "InputRules", "VoidRules"];
+  const rules: Address[] = [];
+  for (const book of books) rules.push(await deploy(book));
+  const game = await deploy("DisputeGame", [jobs, ...rules]);
+  const certificates = await deploy("ModelCertificate", [jobs]);
+  const market = await deploy("Market", [access, token, staking, jobs, escrow, datasets, 10]);
+
+  await write("JobRegistry", jobs, "setModules", [game, zeroAddress, certificates]);
+  const grants: [bigint, Address][] = [
+    [roles.stakeModule, jobs],
+    [roles.holdingModule, admin.address],
+    [roles.marketModule, market],
+    [roles.jobModule, jobs],
+  ];
+  for (const [role, account] of grants) await write("AccessManager", access, "grantRole", [role, account, 0]);
+  const opened = [
+    ["Staking", staking, roles.stakeModule, roleFunctions.staking.stakeModule],
+    ["DatasetRegistry", datasets, roles.holdingModule, roleFunctions.datasets.holdingModule],
+    ["Escrow", escrow, roles.jobModule, roleFunctions.escrow.jobModule],
+    ["JobRegistry", jobs, roles.marketModule, roleFunctions.jobs.marketModule],
+  ] as const;
+  for (const [name, target, role, functions] of opened) {
+    const selectors = selectorsOf(await abiOf(name), functions);
+    await write("AccessManager", access, "setTargetFunctionRole", [target, selectors, role]);
+  }
+
+  const unused = zeroAddress;
+  const addresses: Record<string, Address> = {
+    AssayToken: token,
+    Staking: staking,
+    DatasetRegistry: datasets,
+    BundleRegistry: unused,
+    StorageAudit: unused,
+    RetrievalChallenges: unused,
+    EncodingFraud: unused,
+    VerifierRegistry: unused,
+    Escrow: escrow,
+    JobRegistry: jobs,
+    DisputeGame: game,
+    ModelCertificate: certificates,
+    Market: market,
+    DescentRules: rules[0]!,
+    ElementRules: rules[1]!,
+    SumRules: rules[2]!,
+    RangeRules: rules[3]!,
+    InputRules: rules[4]!,
+    VoidRules: rules[5]!,
+  };
+  const deployment: Deployment = {
+    chainId: chain.chainId,
+    startBlock,
+    beacon: "CommitRevealBeacon",
+    addresses: addresses as unknown as Deployment["addresses"],
+    keyHashes: { possession: "0x", covering: "0x", registration: "0x" },
+  };
+  const contracts = connectContracts(client.public, deployment);
+  const send: JobNetwork["send"] = async (account, call) => {
+    await done(await wallet(account).sendTransaction(call));
+  };
+  const give = async (account: Address, amount: bigint) =>
+    send(admin, encodeCall(deployment, "AssayToken", "transfer", [account, amount]));
+  return {
+    folder,
+    chain,
+    client,
+    deployment,
+    contracts,
+    admin,
+    send,
+    give,
+    async stake(account, amount) {
+      await give(account.address, amount);
+      await send(account, encodeCall(deployment, "AssayToken", "approve", [staking, amount]));
+      await send(account, encodeCall(deployment, "Staking", "register", [2, "0x01", "/ip4/127.0.0.1/tcp/1"]));
+      await send(account, encodeCall(deployment, "Staking", "stake", [amount]));
+    },
+    async close() {
+      await chain.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
