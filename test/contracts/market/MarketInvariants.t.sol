@@ -275,7 +275,7 @@ contract MarketInvariants is MiniTest {
     function testFuzz_randomWalk_leavesNothingStuck(uint256 seed) public {
         for (uint256 i = 0; i < 80; ++i) {
             seed = uint256(keccak256(abi.encode(seed)));
-            _step(seed % 24, seed >> 8);
+            _step(seed % 27, seed >> 8);
         }
         vm.assertEq(walk.liabilities(), walk.held(), "solvency");
         vm.assertEq(walk.nonceUsedTwice() + walk.badMatches(), 0, "rules");
@@ -285,19 +285,23 @@ contract MarketInvariants is MiniTest {
     /// @dev Steps that lead on are taken more often.
     function _step(uint256 which, uint256 seed) private {
         if (which < 2) walk.open(seed);
-        else if (which == 2) walk.accept(seed);
         else if (which < 8) walk.commit(seed);
         else if (which < 12) walk.reveal(seed);
         else if (which < 14) walk.award(seed);
-        else if (which == 14) walk.lock(seed);
-        else if (which == 15) walk.end(seed);
-        else if (which == 16) walk.close(seed);
-        else if (which == 17) walk.settle(seed);
-        else if (which == 18) walk.cancelNonce(seed);
-        else if (which == 19) walk.withdraw(seed);
-        else if (which == 20) walk.takeBack(seed);
-        else if (which == 21) walk.unbond(seed);
-        else if (which == 22) walk.expire(seed);
-        else walk.wait(seed);
+        else if (which < 16) walk.lock(seed);
+        else if (which < 18) walk.wait(seed);
+        else _sideStep(which, seed);
+    }
+
+    function _sideStep(uint256 which, uint256 seed) private {
+        if (which == 18) walk.accept(seed);
+        else if (which == 19) walk.end(seed);
+        else if (which == 20) walk.close(seed);
+        else if (which == 21) walk.settle(seed);
+        else if (which == 22) walk.cancelNonce(seed);
+        else if (which == 23) walk.withdraw(seed);
+        else if (which == 24) walk.takeBack(seed);
+        else if (which == 25) walk.unbond(seed);
+        else walk.expire(seed);
     }
 }

@@ -13,7 +13,9 @@ import {MarketFixture} from "./MarketFixture.sol";
 
 /// @notice Returns nothing from transfers, and says how it is counted.
 contract SilentDecimalsToken is SilentToken {
-    uint8 public constant decimals = 6;
+    function decimals() external pure returns (uint8) {
+        return 6;
+    }
 }
 
 /// @notice Bonds in tokens that misbehave within what ERC-20 allows.
