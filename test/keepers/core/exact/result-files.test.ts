@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Hex } from "viem";
+import { BadInputError } from "../../../../keepers/src/core/errors.ts";
+import {
+  decodeLeaves,
+  decodeState,
+  encodeLeaves,
+  encodeState,
+  leavesFileBytes,
+  stateFileBytes,
+} from "../../../../keepers/src/core/exact/result-files.ts";
+import { sampleProgram } from "./sample-program.ts";
+
+const sizes = sampleProgram.state.map(({ layout }) =>
+  layout.shape.reduce((product, side) => product * side, 1),
+);
+const state = sizes.map((size, slot) =>
+  Int32Array.from({ length: size }, (_, i) => (i - 7) * 1_000_003 + slot),
+);
+const hash = (byte: number): Hex => `0x${byte.toString(16).padStart(2, "0").repeat(32)}`;
+const trace = { steps: 25, interval: 8 };
+const leaves = Array.from({ length: 5 }, (_, i) => ({
+  stateRoot: hash(i + 1),
+  h: hash(i === 0 ? 0 : i + 100),
+}));
+
+describe("the file of a state", () => {
+  it("is every slot's mantissas in order, four bytes each, the lowest first", () => {
+    const bytes = encodeState(state);
+    assert.equal(bytes.length, stateFileBytes(sampleProgram));
+    const view = new DataView(bytes.buffer);
+    assert.equal(view.getInt32(0, true), state[0]![0]);
+    assert.equal(view.getInt32(4 * sizes[0]!, true), state[1]![0]);
+    assert.deepEqual(decodeState(sampleProgram, bytes), state);
+  });
+
+  it("is refused at another length, and with -2^31, which is no weight", () => {
+    const bytes = encodeState(state);
+    assert.throws(() => decodeState(sampleProgram, bytes.subarray(4)), BadInputError);
+    assert.throws(() => decodeState(sampleProgram, new Uint8Array([...bytes, 0])), BadInputError);
+    bytes.set([0, 0, 0, 0x80], 8);
+    assert.throws(() => decodeState(sampleProgram, bytes), /-2\^31/);
+  });
+});
+
+describe("the file of the leaves", () => {
+  it("is 64 bytes for each leaf of the trace", () => {
+    const bytes = encodeLeaves(leaves);
+    assert.equal(bytes.length, 5 * 64);
+    assert.equal(leavesFileBytes(trace.steps, trace.interval), bytes.length);
+    assert.deepEqual([...bytes.subarray(64, 66), ...bytes.subarray(96, 98)], [2, 2, 101, 101]);
+    assert.deepEqual(decodeLeaves(bytes, trace), leaves);
+  });
+
+  it("is refused when it is not as long as such a trace", () => {
+    const bytes = encodeLeaves(leaves);
+    assert.throws(() => decodeLeaves(bytes.subarray(64), trace), BadInputError);
+    assert.throws(() => decodeLeaves(bytes, { steps: 33, interval: 8 }), BadInputError);
+  });
+});
