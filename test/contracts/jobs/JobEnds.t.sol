@@ -54,7 +54,7 @@ contract JobEndsTest is JobsFixture {
 
     function test_late_losesTheLatePenaltyAlone() public {
         uint256 id = lockedJob(Scheme.Optimistic);
-        skip(TRAINING_TIME + 1);
+        pass(TRAINING_TIME + 1);
         vm.prank(stranger);
         jobs.expire(id);
         requireStatus(id, IJobRegistry.Status.Failed);
@@ -112,9 +112,9 @@ contract JobEndsTest is JobsFixture {
         vm.assertEq(staking.operatorOf(provider).stake, 10_000 ether - STAKE, "slashed");
         vm.expectRevert(abi.encodeWithSelector(IJobRegistry.ChallengesOpen.selector, id, 1));
         jobs.settle(id);
-        skip(4 hours + 1);
+        pass(4 hours + 1);
         game.callTimeout(open);
-        skip(1 hours + 1);
+        pass(1 hours + 1);
         game.executeTimeout(open);
         vm.assertEq(staking.operatorOf(provider).stake, 10_000 ether - STAKE, "not again");
         vm.assertEq(jobs.multiplierOf(provider), 200, "one fault");
@@ -151,9 +151,9 @@ contract JobEndsTest is JobsFixture {
         game.challenge{value: 1 ether}(id, 0, first, next);
         // The provider answers, and the challenger does not go on.
         answer(open, claim);
-        skip(4 hours + 1);
+        pass(4 hours + 1);
         game.callTimeout(open);
-        skip(1 hours + 1);
+        pass(1 hours + 1);
         game.executeTimeout(open);
         jobs.settle(id);
         vm.assertEq(game.creditOf(provider), 1 ether + 0.5 ether, "bond, and half of the challenger's");
@@ -226,7 +226,7 @@ contract JobEndsTest is JobsFixture {
         uint256 id = matchedJob(Scheme.Optimistic);
         deaf.call{value: 1 ether}(address(jobs), abi.encodeCall(IJobRegistry.lock, (id)));
         deaf.call(address(jobs), abi.encodeCall(IJobRegistry.commit, (id, commitment())));
-        skip(3 days + 1);
+        pass(3 days + 1);
         jobs.finalise(id);
         vm.assertEq(certificates.ownerOf(id), consumer, "certificate");
         vm.assertEq(game.creditOf(provider), 1 ether, "its own affair");
@@ -255,7 +255,7 @@ contract JobEndsTest is JobsFixture {
             beLate();
             vm.assertEq(jobs.multiplierOf(provider), wanted[i], "multiplier");
         }
-        uint256 last = block.timestamp;
+        uint256 last = time();
         vm.warp(last + 30 days - 1);
         vm.assertEq(jobs.multiplierOf(provider), 400, "not yet");
         vm.warp(last + 30 days);
@@ -263,17 +263,17 @@ contract JobEndsTest is JobsFixture {
         // A fault in between: the time begins anew, with what is left.
         beLate();
         vm.assertEq(jobs.multiplierOf(provider), 300, "once more");
-        skip(30 days - 1);
+        pass(30 days - 1);
         vm.assertEq(jobs.multiplierOf(provider), 300, "anew");
-        skip(1);
+        pass(1);
         vm.assertEq(jobs.multiplierOf(provider), 150, "halved");
-        skip(30 days);
+        pass(30 days);
         vm.assertEq(jobs.multiplierOf(provider), 100, "forgiven");
     }
 
     function beLate() private {
         uint256 id = lockedJob(Scheme.Optimistic);
-        skip(TRAINING_TIME + 1);
+        pass(TRAINING_TIME + 1);
         jobs.expire(id);
     }
 

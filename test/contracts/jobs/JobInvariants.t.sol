@@ -86,7 +86,7 @@ contract JobWalk is JobsFixture {
 
     function dispute(uint256 which, uint256 interval) external {
         uint256 id = _job(which);
-        bool isOpen = jobs.claimOf(id).challengeUntil >= block.timestamp;
+        bool isOpen = jobs.claimOf(id).challengeUntil >= time();
         if (isOpen) try this.challengeAs(id, interval % 3) {} catch {}
     }
 
@@ -143,8 +143,8 @@ contract JobWalk is JobsFixture {
         paidOut += escrow.withdraw(account);
     }
 
-    function wait(uint256 time) external {
-        skip(bound(time, 1, 4 days));
+    function wait(uint256 duration) external {
+        pass(bound(duration, 1, 4 days));
     }
 
     /// @dev What anyone can do for all jobs; needs neither consumer nor provider, market nor committee.
@@ -193,14 +193,14 @@ contract JobWalk is JobsFixture {
         if (msg.sender != _checker) return;
         access.grantRole(STAKE_MODULE, address(jobs), 0);
         // The longest way: an order's life, training, a committee that never decides; then disputes, twice.
-        skip(8 days);
+        pass(8 days);
         push();
-        skip(2 days);
+        pass(2 days);
         push();
-        skip(37 days);
+        pass(37 days);
         for (uint256 round = 0; round < 6; ++round) {
             push();
-            skip(8 days);
+            pass(8 days);
         }
         push();
         for (uint256 id = 1; id <= jobs.jobCount(); ++id) {

@@ -70,11 +70,11 @@ contract JobLifeCycleTest is JobsFixture {
         uint256 id = matchedJob(Scheme.Optimistic);
         (uint256 held, ) = escrow.pursesOf(id);
         vm.assertEq(held, DEPOSIT, "the next bid may be higher");
-        skip(1 hours + 1);
+        pass(1 hours + 1);
         jobs.unmatch(id);
         vm.assertEq(jobs.jobOf(id).provider, address(0), "provider");
         jobs.matchJob(id, provider, DEPOSIT);
-        skip(1 hours + 1);
+        pass(1 hours + 1);
         jobs.unmatch(id);
         jobs.matchJob(id, provider, PRICE);
         vm.prank(provider);
@@ -88,7 +88,7 @@ contract JobLifeCycleTest is JobsFixture {
 
     function test_finalise_paysAndCertifies() public {
         uint256 id = committedJob();
-        skip(3 days + 1);
+        pass(3 days + 1);
         vm.prank(stranger);
         vm.assertEq(jobs.finalise(id), id, "certificate");
         vm.assertEq(escrow.creditOf(provider), PRICE, "paid");
@@ -115,14 +115,12 @@ contract JobLifeCycleTest is JobsFixture {
             abi.encode(3, 9, 5, 1 ether, 1),
             "asked"
         );
-        skip(1 days);
+        pass(1 days);
         committee.attest(jobs, id);
         committee.payAll(escrow, id, stranger);
-        vm.expectRevert(
-            abi.encodeWithSelector(IJobRegistry.TooEarly.selector, id, block.timestamp + 2 days + 1)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IJobRegistry.TooEarly.selector, id, time() + 2 days + 1));
         jobs.finalise(id);
-        skip(2 days + 1);
+        pass(2 days + 1);
         jobs.finalise(id);
         vm.assertEq(escrow.creditOf(stranger), 18 ether, "members");
         requireCertificate(id, true);
@@ -130,18 +128,18 @@ contract JobLifeCycleTest is JobsFixture {
 
     function test_attestedLate_leavesTimeToDisputeTheLastReveal() public {
         uint256 id = committedJob(Scheme.Committee);
-        skip(5 days);
+        pass(5 days);
         committee.attest(jobs, id);
-        vm.assertEq(jobs.jobOf(id).challengeUntil, block.timestamp + 4 hours, "one move's time");
+        vm.assertEq(jobs.jobOf(id).challengeUntil, time() + 4 hours, "one move's time");
         challenge(id, 2);
-        skip(4 hours + 1);
+        pass(4 hours + 1);
         vm.expectRevert(abi.encodeWithSelector(IJobRegistry.ChallengesOpen.selector, id, 1));
         jobs.finalise(id);
     }
 
     function test_silentCommittee_twiceTheWindow() public {
         uint256 id = committedJob(Scheme.Both);
-        uint256 committed = block.timestamp;
+        uint256 committed = time();
         vm.warp(committed + 6 days + 1);
         vm.expectRevert(abi.encodeWithSelector(IJobRegistry.NotAttested.selector, id));
         jobs.finalise(id);
@@ -157,7 +155,7 @@ contract JobLifeCycleTest is JobsFixture {
 
     function test_attack25_committeeThatNeverDecidesHoldsNothingUpForEver() public {
         uint256 id = committedJob(Scheme.Both);
-        uint256 until = block.timestamp + 6 days + 30 days;
+        uint256 until = time() + 6 days + 30 days;
         vm.assertEq(jobs.jobOf(id).challengeUntil, until, "bound");
         vm.warp(until);
         challenge(id, 0);
@@ -167,7 +165,7 @@ contract JobLifeCycleTest is JobsFixture {
         vm.expectRevert(abi.encodeWithSelector(IJobRegistry.ChallengesOpen.selector, id, 1));
         jobs.finalise(id);
         id = committedJob(Scheme.Both);
-        skip(36 days + 1);
+        pass(36 days + 1);
         jobs.finalise(id);
         (, , , , , , uint256 closed) = committee.asked(id);
         vm.assertEq(closed, 1, "closed");
@@ -175,12 +173,12 @@ contract JobLifeCycleTest is JobsFixture {
 
     function test_attack2_edgesOfLockAndUnmatch() public {
         uint256 id = matchedJob(Scheme.Optimistic);
-        uint256 until = block.timestamp + 1 hours;
+        uint256 until = time() + 1 hours;
         vm.assertEq(jobs.jobOf(id).deadline, until, "deadline");
-        for (uint256 time = until - 1; time <= until + 1; ++time) {
-            vm.warp(time);
+        for (uint256 moment = until - 1; moment <= until + 1; ++moment) {
+            vm.warp(moment);
             uint256 state = vm.snapshotState();
-            if (time <= until) {
+            if (moment <= until) {
                 vm.expectRevert(abi.encodeWithSelector(IJobRegistry.TooEarly.selector, id, until + 1));
                 jobs.unmatch(id);
                 vm.prank(provider);
@@ -199,17 +197,17 @@ contract JobLifeCycleTest is JobsFixture {
 
     function test_attack2_edgesOfMatchAndExpiry() public {
         uint256 id = openJob();
-        uint256 until = block.timestamp + 7 days;
-        for (uint256 time = until - 1; time <= until + 1; ++time) {
-            vm.warp(time);
+        uint256 until = time() + 7 days;
+        for (uint256 moment = until - 1; moment <= until + 1; ++moment) {
+            vm.warp(moment);
             uint256 state = vm.snapshotState();
-            if (time <= until) {
+            if (moment <= until) {
                 vm.expectRevert(abi.encodeWithSelector(IJobRegistry.TooEarly.selector, id, until + 1));
                 jobs.expire(id);
                 jobs.matchJob(id, provider, PRICE);
                 // Until it may be unmatched, and until the expiry.
                 vm.expectRevert(
-                    abi.encodeWithSelector(IJobRegistry.TooEarly.selector, id, time + 1 hours + 1)
+                    abi.encodeWithSelector(IJobRegistry.TooEarly.selector, id, moment + 1 hours + 1)
                 );
                 jobs.expire(id);
             } else {
@@ -224,11 +222,11 @@ contract JobLifeCycleTest is JobsFixture {
 
     function test_attack2_edgesOfCommitAndLateness() public {
         uint256 id = lockedJob(Scheme.Optimistic);
-        uint256 until = block.timestamp + TRAINING_TIME;
-        for (uint256 time = until - 1; time <= until + 1; ++time) {
-            vm.warp(time);
+        uint256 until = time() + TRAINING_TIME;
+        for (uint256 moment = until - 1; moment <= until + 1; ++moment) {
+            vm.warp(moment);
             uint256 state = vm.snapshotState();
-            if (time <= until) {
+            if (moment <= until) {
                 vm.expectRevert(abi.encodeWithSelector(IJobRegistry.TooEarly.selector, id, until + 1));
                 jobs.expire(id);
                 vm.prank(provider);
@@ -245,11 +243,11 @@ contract JobLifeCycleTest is JobsFixture {
 
     function test_attack2_edgesOfChallengeAndFinalise() public {
         uint256 id = committedJob();
-        uint256 until = block.timestamp + 3 days;
-        for (uint256 time = until - 1; time <= until + 1; ++time) {
-            vm.warp(time);
+        uint256 until = time() + 3 days;
+        for (uint256 moment = until - 1; moment <= until + 1; ++moment) {
+            vm.warp(moment);
             uint256 state = vm.snapshotState();
-            if (time <= until) {
+            if (moment <= until) {
                 vm.expectRevert(abi.encodeWithSelector(IJobRegistry.TooEarly.selector, id, until + 1));
                 jobs.finalise(id);
                 challenge(id, 0);
@@ -269,7 +267,7 @@ contract JobLifeCycleTest is JobsFixture {
         if (status == IJobRegistry.Status.Expired || status == IJobRegistry.Status.Cancelled) {
             id = openJob(Scheme.Both);
             if (status == IJobRegistry.Status.Cancelled) jobs.cancel(id);
-            else skip(7 days + 1);
+            else pass(7 days + 1);
             if (status == IJobRegistry.Status.Expired) jobs.expire(id);
             return id;
         }
@@ -280,7 +278,7 @@ contract JobLifeCycleTest is JobsFixture {
         if (status != IJobRegistry.Status.Attested && status != IJobRegistry.Status.Finalised) return id;
         committee.attest(jobs, id);
         if (status == IJobRegistry.Status.Attested) return id;
-        skip(4 days);
+        pass(4 days);
         jobs.finalise(id);
     }
 
@@ -299,14 +297,14 @@ contract JobLifeCycleTest is JobsFixture {
             data = abi.encodeCall(IJobRegistry.lock, (id));
         } else if (call == 2) {
             from[0] = IJobRegistry.Status.Matched;
-            skip(1 hours + 1);
+            pass(1 hours + 1);
             data = abi.encodeCall(IJobRegistry.unmatch, (id));
         } else if (call == 3) {
             from[0] = IJobRegistry.Status.Open;
             data = abi.encodeCall(IJobRegistry.cancel, (id));
         } else if (call == 4) {
             from = [IJobRegistry.Status.Open, IJobRegistry.Status.Matched, IJobRegistry.Status.Training];
-            skip(30 days);
+            pass(30 days);
             data = abi.encodeCall(IJobRegistry.expire, (id));
         } else if (call == 5) {
             from[0] = IJobRegistry.Status.Training;
@@ -314,7 +312,7 @@ contract JobLifeCycleTest is JobsFixture {
             data = abi.encodeCall(IJobRegistry.commit, (id, commitment()));
         } else if (call == 6) {
             (from[0], from[1]) = (IJobRegistry.Status.Committed, IJobRegistry.Status.Attested);
-            skip(400 days);
+            pass(400 days);
             data = abi.encodeCall(IJobRegistry.finalise, (id));
         } else if (call == 7) {
             from[0] = IJobRegistry.Status.Committed;
@@ -349,7 +347,7 @@ contract JobLifeCycleTest is JobsFixture {
             programDigest: "file",
             leavesDigest: "leaves",
             isAttested: isAttested,
-            finalisedAt: uint64(block.timestamp)
+            finalisedAt: uint64(time())
         });
         vm.assertEq(abi.encode(certificates.certificateOf(id)), abi.encode(wanted), "certificate");
     }

@@ -28,7 +28,7 @@ contract JobTermsTest is JobsFixture {
         TrainingClaim memory claim = jobs.claimOf(id);
         TrainingClaim memory wanted = TrainingClaim({
             provider: provider,
-            challengeUntil: uint64(block.timestamp + 3 days),
+            challengeUntil: uint64(time() + 3 days),
             traceRoot: traceRoot(),
             programRoot: PROGRAM,
             trainingHash: keccak256(encode(trainingOrder())),
@@ -240,7 +240,7 @@ contract JobTermsTest is JobsFixture {
         order.conditions.trainingTime = 0;
         requireRefused(order, training, unfit("trainingTime"));
         order.conditions.trainingTime = 1;
-        order.expiry = uint64(block.timestamp) - 1;
+        order.expiry = uint64(time()) - 1;
         requireRefused(
             order,
             training,
@@ -254,7 +254,7 @@ contract JobTermsTest is JobsFixture {
         requireRefused(order, training, abi.encodeWithSelector(Pausable.EnforcedPause.selector));
         vm.prank(provider);
         jobs.commit(running, commitment());
-        skip(3 days + 1);
+        pass(3 days + 1);
         jobs.finalise(running);
         jobs.unpause();
         jobs.open(order, "order", training);
@@ -351,12 +351,12 @@ contract JobTermsTest is JobsFixture {
         vm.assertEq(jobs.stakeFor(provider, PRICE), 9_000 ether, "of the next");
         jobs.matchJob(id, provider, PRICE);
         vm.assertEq(jobs.jobOf(id).stake, STAKE, "stake");
-        vm.assertEq(jobs.jobOf(id).deadline, block.timestamp + 1 hours, "lock window");
+        vm.assertEq(jobs.jobOf(id).deadline, time() + 1 hours, "lock window");
         vm.prank(provider);
         jobs.lock{value: 1 ether}(id);
         vm.prank(provider);
         jobs.commit(id, commitment());
-        vm.assertEq(jobs.jobOf(id).challengeUntil, block.timestamp + 3 days, "challenge window");
+        vm.assertEq(jobs.jobOf(id).challengeUntil, time() + 3 days, "challenge window");
         challenge(id, 1);
         vm.assertEq(abi.encode(jobs.parametersOf(99)), abi.encode(noParameters()), "of no job");
     }

@@ -108,6 +108,20 @@ abstract contract JobsFixture is MiniTest {
         grant(address(escrow), IEscrow.payFee.selector, COMMITTEE_MODULE, address(committee));
     }
 
+    /// @dev The present time, read through a call: via-IR may move `block.timestamp` across a warp.
+    function time() internal view returns (uint256) {
+        return this.blockTime();
+    }
+
+    function blockTime() external view returns (uint256) {
+        return block.timestamp;
+    }
+
+    /// @dev Moves the clock forward.
+    function pass(uint256 duration) internal {
+        vm.warp(time() + duration);
+    }
+
     function grant(address target, bytes4 selector, uint64 role, address member) internal {
         bytes4[] memory selectors = new bytes4[](1);
         selectors[0] = selector;
@@ -191,7 +205,7 @@ abstract contract JobsFixture is MiniTest {
         (c.maximumPrice, c.deposit, c.trainingTime) = (DEPOSIT, DEPOSIT, TRAINING_TIME);
         (c.scheme, c.committeeSize, c.threshold) = (scheme, size, threshold);
         c.checkFee = size == 0 ? 0 : 1 ether;
-        order.expiry = uint64(block.timestamp + 7 days);
+        order.expiry = uint64(time() + 7 days);
     }
 
     function openJob(Scheme scheme) internal returns (uint256) {
@@ -228,9 +242,9 @@ abstract contract JobsFixture is MiniTest {
 
     function convict(uint256 id) internal returns (uint256 challengeId) {
         challengeId = challenge(id, 1);
-        skip(4 hours + 1);
+        pass(4 hours + 1);
         game.callTimeout(challengeId);
-        skip(1 hours + 1);
+        pass(1 hours + 1);
         game.executeTimeout(challengeId);
     }
 

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {JobRules} from "../../../contracts/jobs/JobRules.sol";
+import {IJobRegistry} from "../../../contracts/jobs/interfaces/IJobRegistry.sol";
+import {TrainingShape} from "../../../contracts/jobs/interfaces/IJobRules.sol";
+import {Problem} from "../../../contracts/jobs/interfaces/Orders.sol";
+import {IDatasetRegistry} from "../../../contracts/storage/interfaces/IDatasetRegistry.sol";
+import {StorageFixture} from "../storage/StorageFixture.sol";
+
+/// @notice What the registry of jobs asks of storage, on the real registries of datasets and bundles.
+contract JobStorageTest is StorageFixture {
+    JobRules private _rules;
+    Anchored private _made;
+
+    function setUp() public {
+        setUpStorage();
+        _rules = new JobRules(datasets);
+        _made = anchorSmall(3, 2);
+    }
+
+    function test_attack11_resultIsStoredOnlyWhenAllItsBundlesAreHeldAndPaid() public {
+        uint256 paidUntil = datasets.genesis() + 3 * uint256(EPOCH);
+        hold("first", 0);
+        hold("second", 1);
+        vm.assertFalse(_rules.isStored(_made.id, owner, time()), "one bundle is nobody's");
+        hold("third", 2);
+        vm.assertTrue(_rules.isStored(_made.id, owner, time()), "stored");
+        vm.assertFalse(_rules.isStored(_made.id, address(this), time()), "another's");
+        // Anchored in epoch 0, for epochs 1 and 2.
+        vm.assertTrue(_rules.isStored(_made.id, owner, paidUntil - 1), "last paid second");
+        vm.assertFalse(_rules.isStored(_made.id, owner, paidUntil), "not paid any more");
+        vm.assertFalse(_rules.isStored("nothing", owner, time()), "never anchored");
+        vm.prank(address(fraud));
+        datasets.markFraudulent(_made.id, address(this));
+        vm.assertFalse(_rules.isStored(_made.id, owner, time()), "fraudulent");
+    }
+
+    function test_trainingIsOpenedAgainstTheAnchoredDataset() public {
+        bytes memory training = encoded(4, 100);
+        TrainingShape memory shape = _rules.openTraining(problem(training), training);
+        vm.assertEq(shape.initialRoot, "initial", "root");
+        vm.assertEq(
+            abi.encode(shape.steps, shape.interval, shape.logMicroBatches),
+            abi.encode(7, 2, 1),
+            "shape"
+        );
+        training = encoded(5, 100);
+        vm.expectRevert(abi.encodeWithSelector(IJobRegistry.UnfitTraining.selector, bytes32("objects")));
+        _rules.openTraining(problem(training), training);
+        training = encoded(4, 99);
+        vm.expectRevert(abi.encodeWithSelector(IJobRegistry.UnfitTraining.selector, bytes32("objectBytes")));
+        _rules.openTraining(problem(training), training);
+        vm.prank(address(fraud));
+        datasets.markFraudulent(_made.id, address(this));
+        training = encoded(4, 100);
+        vm.expectRevert(abi.encodeWithSelector(IJobRegistry.UnfitTraining.selector, bytes32("dataset")));
+        _rules.openTraining(problem(training), training);
+    }
+
+    function hold(string memory name, uint256 index) private {
+        enlist(name, STAKE);
+        place(_made, index, name);
+    }
+
+    function problem(bytes memory training) private view returns (Problem memory) {
+        return Problem(_made.id, keccak256(training), "program", [uint32(3), 2, 1], 0, 1, 0);
+    }
+
+    /// @dev docs/exact-ops.md section 7, written out.
+    function encoded(uint256 objects, uint256 objectBytes) private view returns (bytes memory) {
+        bytes memory head = abi.encode(
+            keccak256("assay/training/v1"),
+            8,
+            bytes32("program"),
+            bytes32("initial"),
+            keccak256("objects"),
+            _made.id,
+            objects,
+            objectBytes
+        );
+        // All objects are training samples; batches of 2 × 2, 7 steps, 2 to an interval, one entry.
+        bytes memory rest = abi.encode(
+            objects,
+            bytes32(0),
+            bytes32("seed"),
+            1,
+            1,
+            7,
+            2,
+            1,
+            17 * 32,
+            2,
+            bytes2(hex"0001")
+        );
+        return bytes.concat(head, rest);
+    }
+}
