@@ -90,9 +90,7 @@ contract Market is SealedAuctions {
         if (order.consumer != msg.sender) revert WrongSignature(order.consumer);
         // A permit that somebody else has already submitted has done its work; the transfer tells whether it has.
         // solhint-disable-next-line no-empty-blocks
-        try
-            IERC20Permit(address(token)).permit(msg.sender, escrow, value, deadline, v, r, s)
-        {} catch {}
+        try IERC20Permit(address(token)).permit(msg.sender, escrow, value, deadline, v, r, s) {} catch {}
         return _match(order, order.hash(), training, bid, bidSignature);
     }
 

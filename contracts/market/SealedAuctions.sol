@@ -62,12 +62,7 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
     /// @dev Index of a provider's bid, plus 1.
     mapping(uint256 jobId => mapping(address provider => uint256)) private _bidOf;
 
-    constructor(
-        IStaking staking_,
-        IJobRegistry registry_,
-        IDatasetRegistry datasets_,
-        uint32 leastWindow_
-    ) {
+    constructor(IStaking staking_, IJobRegistry registry_, IDatasetRegistry datasets_, uint32 leastWindow_) {
         _requireBounds("leastWindow", leastWindow_, MIN_LEAST_WINDOW, MAX_LEAST_WINDOW);
         staking = staking_;
         registry = registry_;
@@ -208,6 +203,11 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
     /// @inheritdoc IMarket
     function bidsOf(uint256 jobId) external view override returns (SealedBid[] memory) {
         return _bids[jobId];
+    }
+
+    /// @inheritdoc IMarket
+    function rateOf(uint256 jobId) external view override returns (uint256) {
+        return _lots[jobId].rate;
     }
 
     function _isAuctioned(uint256 jobId) internal view returns (bool) {

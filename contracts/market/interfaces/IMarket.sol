@@ -210,6 +210,10 @@ interface IMarket {
 
     function bidsOf(uint256 jobId) external view returns (SealedBid[] memory);
 
+    /// @notice Price of one whole token, in units of the order's feed, at which an auction's bids become tokens.
+    /// 0: bids are in tokens.
+    function rateOf(uint256 jobId) external view returns (uint256);
+
     function isNonceUsed(address author, uint256 nonce) external view returns (bool);
 
     function feedOf(address feed) external view returns (FeedBounds memory);

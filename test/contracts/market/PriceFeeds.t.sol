@@ -107,6 +107,7 @@ contract PriceFeedsTest is MarketFixture {
         Bid memory second = bidOf(two, order, 10e8);
         commitBid(jobId, first);
         commitBid(jobId, second);
+        vm.assertEq(market.rateOf(jobId), uint256(ANSWER), "on record");
         feed.updateAnswer(-1);
         market.setFeed(address(feed), FeedBounds(0, 0, 0));
         vm.warp(START + COMMIT + 1);
