@@ -9,13 +9,13 @@ import {
   type OpeningMove,
   openingMove,
 } from "../../../keepers/src/training/dispute/find-interval.ts";
-import type { DisputeHistory } from "../../../keepers/src/training/dispute/history.ts";
 import { encodeMove, ownerOf } from "../../../keepers/src/training/dispute/moves.ts";
 import { nextMove } from "../../../keepers/src/training/dispute/next-move.ts";
 import type { OwnRun } from "../../../keepers/src/training/dispute/own-run.ts";
 import { readAnswer } from "../../../keepers/src/training/dispute/posted.ts";
 import { wasmExecutor } from "../../../keepers/src/training/executors/wasm.ts";
 import { createArena, type PlayOptions } from "./game/arena.ts";
+import type { DisputeHistory } from "./game/history.ts";
 import { cnnJob, mlpJob } from "./game/scenes.ts";
 import { trainedRun } from "./game/trained-runs.ts";
 

@@ -5,11 +5,6 @@ import { trainingHash } from "../../../../keepers/src/core/exact/order.ts";
 import type { Hints } from "../../../../keepers/src/training/dispute/challenger-player.ts";
 import type { ClaimedRun } from "../../../../keepers/src/training/dispute/claimed-run.ts";
 import { challengeOf, type OpeningMove } from "../../../../keepers/src/training/dispute/find-interval.ts";
-import {
-  type DisputeEvent,
-  type DisputeHistory,
-  historyOf,
-} from "../../../../keepers/src/training/dispute/history.ts";
 import { traceTreeOf } from "../../../../keepers/src/training/dispute/leaves.ts";
 import {
   books,
@@ -25,6 +20,7 @@ import {
 import { nextMove } from "../../../../keepers/src/training/dispute/next-move.ts";
 import type { OwnRun } from "../../../../keepers/src/training/dispute/own-run.ts";
 import { claimsAbi } from "./claims-abi.ts";
+import { type DisputeEvent, type DisputeHistory, historyOf } from "./history.ts";
 import type { Job, Story } from "./story.ts";
 import { runOf } from "./told-run.ts";
 

@@ -1,7 +1,6 @@
 import type { Hex } from "viem";
-import { DisputeHistoryError } from "./errors.ts";
-import type { Position, Round, TrainingClaim } from "./moves.ts";
-import type { Answer } from "./posted.ts";
+import type { Position, Round, TrainingClaim } from "../../../../keepers/src/training/dispute/moves.ts";
+import type { Answer } from "../../../../keepers/src/training/dispute/posted.ts";
 
 /** Events of one challenge, decoded (`IDisputeGame`). */
 export type DisputeEvent =
@@ -17,11 +16,7 @@ export type DisputeEvent =
 /** How a challenge stands, and what the provider answered so far. */
 export type DisputeHistory = { readonly round: Round; readonly answers: readonly Answer[] };
 
-/**
- * Puts together what the players need from the events of one challenge, in the order of the chain.
- *
- * @throws DisputeHistoryError when they do not begin with the challenge, or a round is missing
- */
+/** Puts together what the players need from the events of one challenge, in the order of the chain. */
 export function historyOf(events: readonly DisputeEvent[]): DisputeHistory {
   let claim: TrainingClaim | undefined;
   let round: Round | undefined;
@@ -30,14 +25,14 @@ export function historyOf(events: readonly DisputeEvent[]): DisputeHistory {
     if (event.name === "Challenged") {
       claim = event.claim;
     } else if (event.name === "Moved") {
-      if (claim === undefined) throw new DisputeHistoryError("The challenge does not begin with its claim.");
+      if (claim === undefined) throw new TypeError("The challenge does not begin with its claim.");
       const { stage, interval, position } = event;
       round = { stage, interval, position, claim };
     } else {
-      if (round === undefined) throw new DisputeHistoryError("An answer comes before its round.");
+      if (round === undefined) throw new TypeError("An answer comes before its round.");
       answers.push({ round, selector: event.selector, arguments: event.arguments });
     }
   }
-  if (round === undefined) throw new DisputeHistoryError("The challenge has no round.");
+  if (round === undefined) throw new TypeError("The challenge has no round.");
   return { round, answers };
 }
