@@ -15,6 +15,7 @@ export const jobRegistryAbi = parseAbi([
   "function finalise(uint256 jobId) returns (uint256 certificateId)",
   "function game() view returns (address)",
   "function isConsumingScheduledOp() view returns (bytes4)",
+  "function isOwed(uint256 jobId) view returns (bool)",
   "function jobCount() view returns (uint256)",
   "function jobOf(uint256 jobId) view returns ((address consumer, uint8 status, uint48 deadline, address provider, uint48 challengeUntil, uint48 expiry, uint128 price, uint128 stake, bytes32 orderHash, bytes32 traceRoot, bytes32 stateRoot, bytes32 resultId))",
   "function lock(uint256 jobId) payable",
