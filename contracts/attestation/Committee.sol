@@ -129,7 +129,7 @@ contract Committee is CommitteeFaults {
         uint256 signers = d.signers;
         uint256[] memory positions = new uint256[](d.count);
         for (uint256 i = 0; i < positions.length; ++i) positions[i] = i;
-        (sample.jobId, sample.seed, sample.intervals) = (jobId, d.seed, job.intervals);
+        (sample.jobId, sample.seed, sample.intervals) = (jobId, _seedOf(d), job.intervals);
         sample.own = _checksOf(sample.intervals);
         sample.ids = _select(_membersOf(jobId, attempt), signers);
         sample.positions = _select(positions, signers);

@@ -146,7 +146,7 @@ abstract contract CommitteeFaults is CommitteeTable {
         uint256 intervals = _jobs[jobId].intervals;
         own.count = _checksOf(intervals);
         if (position >= _draws[jobId][attempt].count || number >= own.count) revert NoFault(position);
-        bytes32 seed = _draws[jobId][attempt].seed;
+        bytes32 seed = _seedOf(_draws[jobId][attempt]);
         (own.position, own.number) = (position, number);
         own.member = _memberAt(jobId, attempt, position);
         own.interval = AttestationMath.intervalOf(seed, intervals, own.count, position, number);

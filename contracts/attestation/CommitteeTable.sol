@@ -43,11 +43,12 @@ abstract contract CommitteeTable is IAttestation, AccessManaged {
     /// the fees of a job are paid in when it is ordered.
     uint256 public immutable checks;
 
-    CommitteeTerms[] private _terms;
+    uint256 private _termsCount;
+    mapping(uint256 index => CommitteeTerms) private _terms;
     mapping(uint256 jobId => Job) internal _jobs;
     mapping(uint256 jobId => mapping(uint256 attempt => Draw)) internal _draws;
     /// @dev Ids of 32 bits, eight to a word.
-    mapping(uint256 jobId => mapping(uint256 attempt => uint256[])) private _members;
+    mapping(uint256 jobId => mapping(uint256 attempt => mapping(uint256 word => uint256))) private _members;
 
     constructor(
         address authority,
@@ -77,7 +78,8 @@ abstract contract CommitteeTable is IAttestation, AccessManaged {
         Job storage job = _jobs[jobId];
         if (job.phase != Phase.None) revert WrongPhase(jobId, job.phase);
         bool isUnfit = size > MAX_SIZE || threshold == 0 || threshold > size;
-        if (isUnfit || intervals == 0 || intervals > type(uint32).max) {
+        bool isLarge = intervals > type(uint32).max || feePerInterval > type(uint112).max;
+        if (isUnfit || isLarge || intervals == 0) {
             revert UnfitCommittee(size, threshold, intervals);
         }
         (job.provider, job.intervals, job.size, job.threshold) = (
@@ -86,7 +88,7 @@ abstract contract CommitteeTable is IAttestation, AccessManaged {
             size,
             threshold
         );
-        (job.terms, job.feePerInterval) = (uint16(_terms.length - 1), feePerInterval);
+        (job.terms, job.feePerInterval) = (uint16(_termsCount - 1), uint112(feePerInterval));
         _ask(jobId, job, 1);
     }
 
@@ -109,7 +111,7 @@ abstract contract CommitteeTable is IAttestation, AccessManaged {
         (bytes32 seed, uint64 readyAt) = beacon.seedOf(d.requestId);
         if (readyAt == 0) revert NoSeed(jobId);
         uint256[] memory ids = validators.draw(seed, d.rotation, size, provider);
-        (d.seed, d.count) = (seed, uint8(ids.length));
+        (d.root, d.count) = (seed, uint8(ids.length));
         _storeMembers(_members[jobId][attempt], ids);
         _enter(job, Phase.Signing, _terms[job.terms].signingWindow);
         emit CommitteeDrawn(jobId, attempt, seed, ids, job.deadline);
@@ -129,7 +131,7 @@ abstract contract CommitteeTable is IAttestation, AccessManaged {
         Job storage job = _timed(jobId);
         if (job.graceEnds != 0) revert TimeoutAlreadyCalled(jobId);
         if (!Clock.isLate(block.timestamp, job.deadline)) revert TooEarly(jobId, uint256(job.deadline) + 1);
-        job.graceEnds = uint48(block.timestamp + _terms[job.terms].grace);
+        job.graceEnds = uint40(block.timestamp + _terms[job.terms].grace);
         emit TimeoutCalled(jobId, job.graceEnds);
     }
 
@@ -154,7 +156,7 @@ abstract contract CommitteeTable is IAttestation, AccessManaged {
     function dismiss(uint256 jobId, uint256 attempt) external override {
         Draw storage d = _draws[jobId][attempt];
         Job storage job = _jobs[jobId];
-        bool isDrawn = d.seed != 0 && !d.isDismissed;
+        bool isDrawn = d.count != 0 && !d.isDismissed;
         (JobStatus status, ) = _outcomeOf(jobId);
         bool isOver = job.phase == Phase.Closed || (status != JobStatus.Open && status != JobStatus.Unknown);
         if (!isDrawn || !isOver) revert NotOver(jobId);
@@ -170,9 +172,9 @@ abstract contract CommitteeTable is IAttestation, AccessManaged {
 
     /// @inheritdoc ICommittee
     function verdictOf(uint256 jobId) external view override returns (Verdict) {
-        Phase phase = _jobs[jobId].phase;
-        if (phase == Phase.Attested) return Verdict.Attested;
-        return phase == Phase.Silent ? Verdict.Silent : Verdict.Pending;
+        Job storage job = _jobs[jobId];
+        if (job.phase == Phase.Attested) return Verdict.Attested;
+        return job.phase == Phase.Silent && block.timestamp > job.deadline ? Verdict.Silent : Verdict.Pending;
     }
 
     /// @inheritdoc ICommittee
@@ -181,7 +183,8 @@ abstract contract CommitteeTable is IAttestation, AccessManaged {
         uint8 size,
         uint128 feePerInterval
     ) external view override returns (uint256) {
-        if (size > MAX_SIZE) revert UnfitCommittee(size, 0, intervals);
+        bool isLarge = size > MAX_SIZE || feePerInterval > type(uint112).max;
+        if (isLarge) revert UnfitCommittee(size, 0, intervals);
         return _checksOf(intervals) * size * feePerInterval;
     }
 
@@ -206,8 +209,9 @@ abstract contract CommitteeTable is IAttestation, AccessManaged {
         uint256 attempt,
         uint256 position
     ) external view override returns (uint256[] memory own) {
-        (bytes32 seed, uint256 intervals) = (_draws[jobId][attempt].seed, _jobs[jobId].intervals);
-        if (seed == 0) revert NoSeed(jobId);
+        Draw storage d = _draws[jobId][attempt];
+        if (d.count == 0) revert NoSeed(jobId);
+        (bytes32 seed, uint256 intervals) = (_seedOf(d), _jobs[jobId].intervals);
         own = new uint256[](_checksOf(intervals));
         for (uint256 j = 0; j < own.length; ++j) {
             own[j] = AttestationMath.intervalOf(seed, intervals, own.length, position, j);
@@ -221,7 +225,7 @@ abstract contract CommitteeTable is IAttestation, AccessManaged {
 
     /// @inheritdoc IAttestation
     function terms() external view override returns (CommitteeTerms memory, uint256 index) {
-        index = _terms.length - 1;
+        index = _termsCount - 1;
         return (_terms[index], index);
     }
 
@@ -244,14 +248,14 @@ abstract contract CommitteeTable is IAttestation, AccessManaged {
         if (attempt < ATTEMPTS) {
             _ask(jobId, job, attempt + 1);
         } else {
-            job.phase = Phase.Silent;
-            emit CommitteeSilent(jobId);
+            (job.phase, job.deadline) = (Phase.Silent, uint40(_disputableUntil(jobId, job)));
+            emit CommitteeSilent(jobId, job.deadline);
         }
     }
 
     function _enter(Job storage job, Phase phase, uint256 window) internal {
         (job.phase, job.graceEnds) = (phase, 0);
-        job.deadline = uint48(block.timestamp + window);
+        job.deadline = uint40(block.timestamp + window);
     }
 
     function _inPhase(uint256 jobId, Phase phase) internal view returns (Job storage job) {
@@ -269,6 +273,11 @@ abstract contract CommitteeTable is IAttestation, AccessManaged {
         return _terms[job.terms];
     }
 
+    /// @dev Of a draw that was made: what a beacon has said it never takes back.
+    function _seedOf(Draw storage d) internal view returns (bytes32 seed) {
+        (seed, ) = beacon.seedOf(d.requestId);
+    }
+
     function _checksOf(uint256 intervals) internal view returns (uint256) {
         return intervals < checks ? intervals : checks;
     }
@@ -280,7 +289,7 @@ abstract contract CommitteeTable is IAttestation, AccessManaged {
     function _membersOf(uint256 jobId, uint256 attempt) internal view returns (uint256[] memory ids) {
         uint256 count = _draws[jobId][attempt].count;
         ids = new uint256[](count);
-        uint256[] storage words = _members[jobId][attempt];
+        mapping(uint256 => uint256) storage words = _members[jobId][attempt];
         uint256 word = 0;
         for (uint256 i = 0; i < count; ++i) {
             word = i % IDS_IN_WORD == 0 ? words[i / IDS_IN_WORD] : word >> 32;
@@ -288,11 +297,19 @@ abstract contract CommitteeTable is IAttestation, AccessManaged {
         }
     }
 
-    function _storeMembers(uint256[] storage words, uint256[] memory ids) private {
+    function _storeMembers(mapping(uint256 => uint256) storage words, uint256[] memory ids) private {
         for (uint256 i = 0; i < ids.length; i += IDS_IN_WORD) {
             uint256 word = 0;
             for (uint256 j = 0; j < IDS_IN_WORD && i + j < ids.length; ++j) word |= ids[i + j] << (32 * j);
-            words.push(word);
+            words[i / IDS_IN_WORD] = word;
+        }
+    }
+
+    /// @dev Last second that must be left to dispute what the reveals of all attempts showed.
+    function _disputableUntil(uint256 jobId, Job storage job) private view returns (uint256 until) {
+        for (uint256 attempt = 1; attempt <= ATTEMPTS; ++attempt) {
+            uint256 revealedAt = _draws[jobId][attempt].revealedAt;
+            if (revealedAt != 0) until = revealedAt + _terms[job.terms].disputeTime;
         }
     }
 
@@ -303,9 +320,9 @@ abstract contract CommitteeTable is IAttestation, AccessManaged {
         if (!_isWindow(t.grace)) revert OutOfBounds("grace");
         if (!_isWindow(t.disputeTime)) revert OutOfBounds("disputeTime");
         if (t.silentSlash > t.lieSlash || t.lieSlash > MAX_SLASH) revert OutOfBounds("slash");
-        uint256 index = _terms.length;
+        uint256 index = _termsCount++;
         if (index > type(uint16).max) revert OutOfBounds("index");
-        _terms.push(t);
+        _terms[index] = t;
         emit TermsSet(index, t);
     }
 

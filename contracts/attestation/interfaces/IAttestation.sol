@@ -102,18 +102,18 @@ interface IAttestation is ICommittee {
         address provider;
         uint32 intervals;
         uint8 size;
+        /// From here on in a slot of its own, which every step writes.
+        uint112 feePerInterval;
         uint8 threshold;
         /// Index of its terms.
         uint16 terms;
-        /// From here on in a slot of its own, which every step writes.
-        uint128 feePerInterval;
         /// Draw that is on, from 1.
         uint8 attempt;
         Phase phase;
         /// Last second of the phase.
-        uint48 deadline;
+        uint40 deadline;
         /// Last second of the grace, 0 as long as no timeout was called.
-        uint48 graceEnds;
+        uint40 graceEnds;
         /// Leaves whose witnesses are open.
         uint16 opened;
     }
@@ -125,11 +125,11 @@ interface IAttestation is ICommittee {
         /// Last second in which the seed can be used.
         uint40 drawUntil;
         uint40 revealedAt;
+        /// Members drawn.
         uint8 count;
         /// The members' duties have ended.
         bool isDismissed;
         uint64 signers;
-        bytes32 seed;
         uint64 appeared;
         /// Still to be slashed for silence.
         uint64 silent;
@@ -137,6 +137,7 @@ interface IAttestation is ICommittee {
         uint64 differing;
         /// Slashed for a lie.
         uint64 liars;
+        /// What was signed; before that the seed, which the beacon keeps, so that signing writes no fresh slot.
         bytes32 root;
         /// Hash chain over what was opened.
         bytes32 openings;
@@ -146,7 +147,8 @@ interface IAttestation is ICommittee {
     error NotRegistry(address caller);
     /// @notice Thrown when a job is not in the phase that a call needs.
     error WrongPhase(uint256 jobId, Phase phase);
-    /// @notice Thrown when a size, a threshold or a number of intervals is none that a committee can have.
+    /// @notice Thrown when a size, a threshold, a number of intervals or a fee (below 2^112) is none that a committee
+    /// can have.
     error UnfitCommittee(uint256 size, uint256 threshold, uint256 intervals);
     /// @notice Thrown when the seed is not there.
     error NoSeed(uint256 jobId);
@@ -219,7 +221,8 @@ interface IAttestation is ICommittee {
     );
     event CommitteeAttested(uint256 indexed jobId, uint256 indexed attempt, uint256 feePerMember);
     event AttemptFailed(uint256 indexed jobId, uint256 indexed attempt, uint256 silent);
-    event CommitteeSilent(uint256 indexed jobId);
+    /// @param until last second in which the verdict is still pending, so that differing digests can be disputed
+    event CommitteeSilent(uint256 indexed jobId, uint256 until);
     event CommitteeClosed(uint256 indexed jobId);
     event TimeoutCalled(uint256 indexed jobId, uint256 graceEnds);
     event WitnessesWithheld(uint256 indexed jobId, address indexed reporter);

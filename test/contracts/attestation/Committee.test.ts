@@ -34,7 +34,7 @@ describe("Committee", async () => {
   let jobs = 0n;
   const next = () => ++jobs;
 
-  it("draws, attests, opens, reveals, pays each member and tells the registry", async () => {
+  it("INV-5: draws, attests, opens, reveals, pays each member and tells the registry", async () => {
     const jobId = next();
     await world.commit(jobId);
     const drawn = await world.draw(jobId);
@@ -88,7 +88,7 @@ describe("Committee", async () => {
     }
   });
 
-  it("attack 26: refuses 4 of 9, a signer twice, strangers, and keys that are not the signers'", async () => {
+  it("attack 26, INV-1: refuses 4 of 9, a signer twice, strangers, and keys that are not the signers'", async () => {
     const jobId = next();
     await world.commit(jobId);
     const drawn = await world.draw(jobId);
@@ -208,7 +208,7 @@ describe("Committee", async () => {
     }
     assert.equal(await committee.read.verdictOf([jobId]), 2);
     await revertWithCustomError(committee.write.draw([jobId]), committee, "WrongPhase");
-    const { members } = { members: await committee.read.membersOf([jobId, 3n]) };
+    const members = await committee.read.membersOf([jobId, 3n]);
     const before = await world.lockOf(members[0]!);
     await committee.write.slashSilent([jobId, 3n, 0n], { account: stranger.account });
     assert.equal(before - (await world.lockOf(members[0]!)), terms.silentSlash);
@@ -349,7 +349,7 @@ describe("Committee", async () => {
     await committee.write.reveal([jobId, hashes, []]);
   });
 
-  it("attack 10: terms that change while a job is open do not alter it", async () => {
+  it("attack 10, INV-4: terms that change while a job is open do not alter it", async () => {
     const jobId = next();
     await world.commit(jobId);
     const changed = { ...terms, signingWindow: 2 * hour, grace: 2 * hour, lieSlash: 600n * 10n ** 18n };
@@ -414,7 +414,12 @@ describe("Committee", async () => {
         "UnfitCommittee",
       );
     }
-    await revertWithCustomError(committee.read.feesFor([9n, 65, 1n]), committee, "UnfitCommittee");
+    for (const [size, each] of [
+      [65, 1n],
+      [9, 2n ** 112n],
+    ] as const) {
+      await revertWithCustomError(committee.read.feesFor([9n, size, each]), committee, "UnfitCommittee");
+    }
     assert.equal(await committee.read.feesFor([1n, 9, 7n]), 63n, "a trace of one interval");
     await registry.write.close([jobId]);
     await world.commit(jobId);
@@ -441,7 +446,7 @@ describe("Committee", async () => {
     assert.equal((await world.draw(other)).members.length, 12, "smaller than asked for, but enough");
   });
 
-  it("attack 26: a rotation inside a window changes no draw, and who resigns stays bound", async () => {
+  it("attack 26, INV-2 of validators: a rotation inside a window changes no draw, and who resigns stays bound", async () => {
     const fresh = await createWorld(9);
     const { committee: its, validators: set } = fresh;
     await fresh.commit(1n, 9, 5);

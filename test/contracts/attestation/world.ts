@@ -183,7 +183,8 @@ export async function createWorld(count = 12, tellNothing = false) {
   };
   const drawnOf = async (jobId: bigint): Promise<DrawnCommittee> => {
     const attempt = BigInt((await committee.read.jobOf([jobId])).attempt);
-    const { seed } = await committee.read.drawOf([jobId, attempt]);
+    const { requestId } = await committee.read.drawOf([jobId, attempt]);
+    const [seed] = await beacon.read.seedOf([requestId]);
     const members = await committee.read.membersOf([jobId, attempt]);
     const place = { chainId, contract: committee.address };
     return { ...place, jobId, attempt, seed, traceRoot: trace.root, intervals, checks, members };
