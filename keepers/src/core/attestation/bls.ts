@@ -85,13 +85,12 @@ export function verifyBoth(
   signature: G1Words,
 ): boolean {
   try {
+    const [sigma, key1, key2] = [pointOfG1(signature), pointOfG1(key.g1), pointOfG2(key.g2)];
     const gamma = gammaOf(message, signature, key);
+    const hashed = hashToPoint(domain, message).add(bn254.G1.Point.BASE.multiply(gamma));
     const pairs = [
-      {
-        g1: pointOfG1(signature).add(pointOfG1(key.g1).multiply(gamma)),
-        g2: bn254.G2.Point.BASE.negate(),
-      },
-      { g1: hashToPoint(domain, message).add(bn254.G1.Point.BASE.multiply(gamma)), g2: pointOfG2(key.g2) },
+      { g1: sigma.add(key1.multiply(gamma)), g2: bn254.G2.Point.BASE.negate() },
+      { g1: hashed, g2: key2 },
     ];
     return Fp12.eql(bn254.pairingBatch(pairs), Fp12.ONE);
   } catch (error) {
