@@ -6,6 +6,7 @@ import type { ObjectSource } from "../data/types.ts";
 import type { StepInput, TrainingSession } from "../executors/types.ts";
 import { RunHasher } from "../trace/commitments.ts";
 import { BatchReader, stepsAtATime } from "../trainer/batches.ts";
+import { RunEvidenceError } from "./errors.ts";
 
 /** The state after so many steps. */
 export type StateAt = { readonly step: number; readonly state: readonly Int32Array[] };
@@ -32,7 +33,11 @@ const otherStatesKept = 1;
 /** Hashes that are kept: two of the longest intervals. */
 const hashesKept = 2_048;
 
-/** Executes a run again from states that are known, and keeps little of it. Calls must wait for each other. */
+/**
+ * Executes a run again from states that are known, and keeps little of it. Calls must wait for each other.
+ *
+ * Every call throws RunEvidenceError where no state before the one asked for is known, and what engine and source throw.
+ */
 export class Replayer {
   readonly #parameters: ReplayerParameters;
   readonly #reader: BatchReader;
@@ -109,6 +114,11 @@ export class Replayer {
   /** Brings the session to just before a step. */
   async #seek(step: number): Promise<void> {
     const known = [await this.#parameters.nearest(step), ...this.#kept].filter((each) => each.step <= step);
+    if (known.length === 0) {
+      throw new RunEvidenceError(
+        `The state after ${step} steps cannot be computed: none before it is known.`,
+      );
+    }
     const start = known.reduce((best, each) => (each.step > best.step ? each : best));
     const at = this.#under?.step;
     if (at === undefined || at > step || at < start.step) {

@@ -10,7 +10,7 @@ import { cheatingWorker } from "../../../../keepers/src/roles/embedded/cheating-
 import { FolderRun } from "../../../../keepers/src/training/dispute/claimed-run.ts";
 import { findWrongInterval } from "../../../../keepers/src/training/dispute/find-interval.ts";
 import { ExecutedRun } from "../../../../keepers/src/training/dispute/own-run.ts";
-import type { OpenSession } from "../../../../keepers/src/training/dispute/replayer.ts";
+import type { OpenSession, StateAt } from "../../../../keepers/src/training/dispute/replayer.ts";
 import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
 import { readSteps } from "../../../../keepers/src/training/trainer/batches.ts";
 import { readLogs } from "../../../../keepers/src/training/trainer/progress.ts";
@@ -35,8 +35,8 @@ const run = await trained(await newRun({ steps: 43 }), honestSession);
 const { order } = run;
 const logs = await readLogs(run);
 
-function executed(): ExecutedRun {
-  const nearest = async () => ({ step: 0, state: initialState(program, order.seed) });
+function executed(start: StateAt = { step: 0, state: initialState(program, order.seed) }): ExecutedRun {
+  const nearest = async () => start;
   const own = new ExecutedRun({ program, order, source, executor: nativeExecutor, options, nearest });
   closers.push(() => own.close());
   return own;
@@ -91,6 +91,18 @@ describe("an own run", () => {
       list.commitments,
       tensors.map((tensor) => bytesToHex(commitTensor(tensor, { min: -(2 ** 53), max: 2 ** 53 }))),
     );
+  });
+
+  it("goes on from the state of any leaf, and says so where it would have to go back", async () => {
+    const own = executed({ step: 24, state: await executed().state(24) });
+    const leaves = await folder(run).leaves();
+    assert.equal(await findWrongInterval(own, leaves, { first: 3 }), undefined);
+    const wrong = leaves.map((leaf, i) => (i === 5 ? { ...leaf, stateRoot: leaves[0]!.stateRoot } : leaf));
+    assert.deepEqual(await findWrongInterval(own, wrong, { first: 3 }), { interval: 4, differs: "state" });
+    assert.deepEqual(await own.witnesses(3), logs.witnesses[3]);
+    await assert.rejects(own.stateRoots([23]), { name: "RunEvidenceError" });
+    await assert.rejects(own.witnesses(2), { name: "RunEvidenceError" });
+    assert.deepEqual(await own.stateRoots([40]), [logs.trace[5]!.stateRoot]);
   });
 
   it("names no interval of a run that it bears out, its witnesses included where the salts are known", async () => {
