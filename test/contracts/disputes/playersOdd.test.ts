@@ -81,6 +81,18 @@ describe("players of disputes that no built-in model leads to", async () => {
     assert.deepEqual([total.ending, tilted.ending], ["convicted", "convicted"]);
   });
 
+  it("convict a long sum's exponent that is too small, by the sums of the element that needs more", async () => {
+    const place = placeOf(long, "MATMUL");
+    const right = long.tensors(step)[place]!;
+    const doubled = Int16Array.from(right.mantissas, (mantissa) =>
+      Math.max(-32_767, Math.min(32_767, 2 * mantissa)),
+    );
+    const tensor: Tensor = { ...right, exponent: right.exponent - 1, mantissas: doubled };
+    const played = await dispute(long, place, tensor);
+    assert.deepEqual(played.names.slice(-4), ["postHashes", "askSums", "postSums", "ruleTotal"]);
+    assert.equal(played.ending, "convicted");
+  });
+
   it("defend an exponent by the one element that needs it, among those that round to the same mantissa", async () => {
     const ties = new Story(tiesJob());
     const { descriptor, tensor } = await openedNode(ties, step, 1);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Tensor } from "../../../keepers/src/core/exact/tape/types.ts";
 import { openingMove } from "../../../keepers/src/training/dispute/find-interval.ts";
+import { ownerOf, type Round } from "../../../keepers/src/training/dispute/moves.ts";
 import { Random } from "../../keepers/core/exact/cases-random.ts";
 import { createArena } from "./game/arena.ts";
 import { mlpJob } from "./game/scenes.ts";
@@ -33,7 +34,7 @@ function anyLie(random: Random, job: Job): Lie {
   return { step, place, change };
 }
 
-describe("attack 1: for a random step, node and element", async () => {
+describe("attacks 1, 2 and 11: for a random step, node and element", async () => {
   const arena = await createArena();
   let jobs = 20_000n;
 
@@ -60,7 +61,25 @@ describe("attack 1: for a random step, node and element", async () => {
       await arena.open(liar, id);
       const opened = await arena.openWith(opening, id);
       const hints = { slots: async (done: number) => slotsOf(liar, done) };
-      const played = await arena.playOut(opened.id, honest, liar, { hints });
+      // One in four goes silent at some move, or moves in the last second of the grace.
+      const [silentAt, lateAt] = [random.int(0, 31), random.int(0, 31)];
+      let moves = 0;
+      const pick = async (round: Round) => {
+        if (ownerOf(round) !== "provider") return undefined;
+        if (moves === silentAt) throw new Error("silent");
+        if (moves++ === lateAt) await arena.lastSecond(opened.id);
+        return undefined;
+      };
+      const played = await arena.playOut(opened.id, honest, liar, { hints, pick }).catch((error) => {
+        if (!/silent/.test(String(error))) throw error;
+        return undefined;
+      });
+      if (played === undefined) {
+        await arena.timeOut(opened.id);
+        assert.equal((await arena.claims.read.convictions([id]))[3], 1, `run ${run}: silent`);
+        endings.set("silent", (endings.get("silent") ?? 0) + 1);
+        continue;
+      }
       const { name } = played.steps.at(-1)!;
       if (played.ending === "stuck") {
         assert.ok(["Witness", "Link"].includes(played.last), `run ${run}: stuck at ${played.last}`);
@@ -76,6 +95,6 @@ describe("attack 1: for a random step, node and element", async () => {
     }
     const convicted = [...endings.values()].reduce((sum, count) => sum + count, 0);
     assert.ok(convicted > runs / 2, `${convicted} of ${runs} committed to something wrong`);
-    assert.ok(endings.size >= 3, [...endings].join(" "));
+    assert.ok(endings.size >= 4, [...endings].join(" "));
   });
 });
