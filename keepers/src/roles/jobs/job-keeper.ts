@@ -108,8 +108,9 @@ export class JobKeeper {
     ];
   }
 
-  /** Ends the duties, waits for what is under way, and closes everything. */
+  /** Ends the duties, waits for what is under way, and closes everything; once. */
   async stop(): Promise<void> {
+    if (this.#stopping.signal.aborted) return;
     this.#stopping.abort(new Error("the keeper is stopping"));
     await Promise.all(this.#loops);
     for (const duty of this.#duties) await duty.close?.();

@@ -1,138 +1,43 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { pino } from "pino";
-import type { Hex, LocalAccount } from "viem";
-import { openChallenger } from "../../../../keepers/src/roles/challenger/challenger.ts";
-import { Consumer } from "../../../../keepers/src/roles/consumer/consumer.ts";
-import { type DescribedOrder, describeOrder } from "../../../../keepers/src/roles/consumer/describe-order.ts";
 import { evaluateModel, fetchModel } from "../../../../keepers/src/roles/consumer/fetch-model.ts";
-import { cheatingWorker, type Flip } from "../../../../keepers/src/roles/embedded/cheating-worker.ts";
 import type { JobKeeper } from "../../../../keepers/src/roles/jobs/job-keeper.ts";
-import type { SessionWrapper } from "../../../../keepers/src/roles/jobs/job-run.ts";
-import { openProvider } from "../../../../keepers/src/roles/provider/provider.ts";
-import { readDigits } from "../../../../keepers/src/storage/readers/digits.ts";
-import type { LoadedConfig } from "../../../../keepers/src/training/config/load-config.ts";
-import { checkConfig } from "../../../../keepers/src/training/config/parse.ts";
 import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
-import { type JobNetwork, startJobNetwork, tokens, windows } from "./network.ts";
-import { StorageDouble } from "./storage-double.ts";
-
-const config = checkConfig(
-  {
-    dataset: { source: "digits", split: { seed: 1, train: "4/5" } },
-    input: { exponent: -4 },
-    model: { kind: "mlp", hidden: [16] },
-    microBatch: 32,
-    steps: 40,
-    interval: 5,
-    learningRate: 0.1,
-    seed: 7,
-  },
-  "the test's configuration",
-) as LoadedConfig;
-const limits = { threads: 1, memoryBytes: 2 ** 30 };
-const log = pino({ level: process.env.LOG_LEVEL ?? "silent" });
+import { tokens, windows } from "./network.ts";
+import { cheat, floor, limits, maximumPrice, Scene } from "./scene.ts";
 
 describe("a job on a chain", () => {
-  let network: JobNetwork;
-  let storage: StorageDouble;
-  let datasetId: Hex;
-  let consumer: Consumer;
-  let owner: LocalAccount;
-  let next = 2;
+  let scene: Scene;
 
   before(async () => {
-    network = await startJobNetwork();
-    storage = new StorageDouble(network);
-    owner = network.chain.account(1);
-    await network.give(owner.address, 10_000n * tokens);
-    datasetId = await storage.putObjects(owner, await readDigits());
-    consumer = await Consumer.open({ ...keeperOf(owner), dataDirectory: join(network.folder, "consumer") });
+    scene = await Scene.start();
   });
 
   after(async () => {
-    await consumer?.stop();
-    await network?.close();
+    await scene?.close();
   });
-
-  const keeperOf = (account: LocalAccount) => ({
-    dataDirectory: join(network.folder, account.address),
-    account,
-    chain: network.client,
-    deployment: network.deployment,
-    log: log.child({ account: account.address.slice(0, 6) }),
-    interval: 20,
-  });
-
-  const order = async (): Promise<DescribedOrder> =>
-    describeOrder({
-      consumer: owner.address,
-      config,
-      dataset: await storage.of(owner).objects(datasetId, ""),
-      folder: network.folder,
-      executor: nativeExecutor,
-      conditions: { maximumPrice: 100n * tokens, trainingTime: 3_600 },
-      expiry: BigInt(await network.chain.now()) + 7_200n,
-    });
-
-  const provider = async (
-    perHour: bigint,
-    worker?: SessionWrapper,
-    takesOrders = true,
-  ): Promise<JobKeeper> => {
-    const account = network.chain.account(next++);
-    await network.stake(account, 1_000n * tokens);
-    await network.give(account.address, 100n * tokens);
-    return openProvider({
-      ...keeperOf(account),
-      storage: storage.of(account),
-      executor: nativeExecutor,
-      limits,
-      abilities: { compute: 1, region: 1n, regulations: 0n, privacyTier: 0 },
-      costs: { perHour, floor: 10n * tokens },
-      takesOrders,
-      worker,
-    });
-  };
-
-  const challenger = (account: LocalAccount): Promise<JobKeeper> =>
-    openChallenger({
-      ...keeperOf(account),
-      storage: storage.of(account),
-      executor: nativeExecutor,
-      limits,
-      budget: 1_000,
-    });
-
-  /** Ticks keepers in turn until something holds. */
-  const until = async (what: string, keepers: readonly { tick(): Promise<void> }[], holds: () => boolean) => {
-    for (let round = 0; round < 60; round++) {
-      for (const keeper of keepers) await keeper.tick();
-      if (holds()) return;
-    }
-    assert.fail(`waited in vain for ${what}`);
-  };
 
   it("is posted, taken, trained, committed to, finalised, paid and certified", async () => {
-    const described = await order();
-    const honest = await provider(tokens);
+    const { network, consumer, storage, owner } = scene;
+    const described = await scene.order();
+    const provider = await scene.provider();
     await consumer.post(described);
-    const job = () => consumer.jobOf(described.orderHash);
-    await until("the commitment", [honest, consumer], () => job()?.status === "Committed");
+    await scene.until(described, "Committed", [provider]);
     await network.chain.advance(windows.challenge + 1);
-    await until("the end", [honest, consumer], () => job()?.status === "Finalised");
-    await until("the pay", [honest], () => true);
+    const job = await scene.until(described, "Finalised", [provider]);
+    await scene.settle([provider]);
+    assert.equal(job.price, floor);
+    const { AssayToken, Escrow, ModelCertificate, Staking } = network.contracts;
+    assert.equal(await AssayToken.read.balanceOf([job.provider!]), 100n * tokens + floor);
+    assert.equal(await AssayToken.read.balanceOf([Escrow.address]), 0n);
+    assert.equal((await Staking.read.operatorOf([job.provider!])).locked, 0n);
 
-    const finished = job()!;
-    assert.equal(finished.price, 10n * tokens);
-    const certificate = await network.contracts.ModelCertificate.read.certificateOf([
-      finished.certificateId!,
-    ]);
-    assert.equal(certificate.stateRoot, finished.result!.stateRoot);
+    const certificate = await ModelCertificate.read.certificateOf([job.certificateId!]);
+    assert.equal(certificate.stateRoot, job.result!.stateRoot);
     const parameters = {
       posted: consumer.ledger.order(described.orderHash)!,
-      job: finished,
+      job,
       certificate,
       storage: storage.of(owner),
       executor: nativeExecutor,
@@ -143,34 +48,60 @@ describe("a job on a chain", () => {
     const score = await evaluateModel(parameters, model);
     assert.ok(score!.exact.accuracy! > 0.5, `accuracy ${score!.exact.accuracy}`);
     assert.equal(score!.float32.samples, score!.exact.samples);
-    await honest.stop();
+    await provider.stop();
+  });
+
+  it("goes to the lowest of three sealed bids; the other two get their bonds back", async () => {
+    const { network, consumer } = scene;
+    const described = await scene.order();
+    const providers: JobKeeper[] = [];
+    for (const each of [14n, 11n, 12n]) {
+      providers.push(await scene.provider({ costs: { perHour: tokens, floor: each * tokens } }));
+    }
+    const bond = maximumPrice / 10n;
+    const jobId = await consumer.openAuction(described, { commitWindow: 600, revealWindow: 600, bond });
+    await scene.settle(providers);
+    assert.equal(scene.job(described)!.auction!.bids.size, 3);
+    for (const { price } of scene.job(described)!.auction!.bids.values()) assert.equal(price, undefined);
+    await network.chain.advance(601);
+    await scene.settle(providers);
+    await network.chain.advance(601);
+    const job = await scene.until(described, "Committed", providers);
+    assert.equal(job.jobId, jobId);
+    assert.equal(job.price, 11n * tokens);
+    await network.chain.advance(windows.challenge + 1);
+    await scene.until(described, "Finalised", providers);
+    await scene.settle(providers);
+    const { AssayToken, Market } = network.contracts;
+    const bids = [...scene.job(described)!.auction!.bids.values()];
+    assert.ok(bids.every(({ isSettled }) => isSettled));
+    assert.equal(await AssayToken.read.balanceOf([Market.address]), 0n);
+    for (const { provider, price } of bids) {
+      const earned = price === 11n * tokens ? 100n * tokens + price : 100n * tokens;
+      assert.equal(await AssayToken.read.balanceOf([provider]), earned);
+    }
   });
 
   it("is challenged, disputed and refunded when the provider flips one bit of one weight", async () => {
-    const flip: Flip = { step: 23, slot: 0, element: 101, bit: 13 };
-    const cheat: SessionWrapper = (session, firstStep) =>
-      cheatingWorker(session, { ...flip, step: flip.step - firstStep });
-    const described = await order();
-    const cheater = await provider(tokens, cheat);
-    const account = network.chain.account(next++);
-    const watcher = await challenger(account);
-    const before = await network.chain.balanceOf(account.address);
+    const { network, consumer } = scene;
+    const described = await scene.order();
+    const cheater = await scene.provider({ worker: cheat });
+    const account = scene.account();
+    const watcher = await scene.challenger(account);
+    const coins = await network.chain.balanceOf(account.address);
     await consumer.post(described);
-    const job = () => consumer.jobOf(described.orderHash);
-    await until("the conviction", [cheater, watcher, consumer], () => job()?.status === "Failed");
-    await watcher.tick();
-    const [challenge] = watcher.ledger.challengesOf(job()!.jobId);
+    const job = await scene.until(described, "Failed", [cheater, watcher]);
+    await scene.settle([watcher]);
+    const [challenge] = watcher.ledger.challengesOf(job.jobId);
     assert.equal(challenge?.interval, 4n);
     assert.equal(challenge?.outcome, "convicted");
-    const { stake } = await network.contracts.Staking.read.operatorOf([
-      cheater.ledger.job(job()!.jobId)!.provider!,
-    ]);
-    assert.equal(stake, 900n * tokens);
+    const { AssayToken, Escrow, Staking } = network.contracts;
+    const { stake, locked } = await Staking.read.operatorOf([job.provider!]);
+    assert.deepEqual([stake, locked], [900n * tokens, 0n]);
     await network.chain.advance(windows.dispute + 1);
-    await until("the reward", [watcher, consumer], () => watcher.ledger.isRewarded(job()!.jobId));
-    await until("the payment", [watcher, consumer], () => true);
-    assert.ok((await network.chain.balanceOf(account.address)) > before, "the challenger gains");
-    await cheater.stop();
-    await watcher.stop();
+    await scene.untilHolds("the reward", [watcher], () => watcher.ledger.isRewarded(job.jobId));
+    await scene.settle([watcher, cheater]);
+    assert.ok((await network.chain.balanceOf(account.address)) > coins, "the challenger gains");
+    assert.equal(await AssayToken.read.balanceOf([Escrow.address]), 0n);
   });
 });

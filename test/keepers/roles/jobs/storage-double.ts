@@ -10,7 +10,7 @@ import type { ResultStorage } from "../../../../keepers/src/roles/jobs/job-stora
 import { NotEnoughBundlesError } from "../../../../keepers/src/storage/client/errors.ts";
 import type { DatasetSource } from "../../../../keepers/src/storage/readers/source.ts";
 import type { ObjectSequence } from "../../../../keepers/src/training/data/types.ts";
-import { type JobNetwork, tokens } from "./network.ts";
+import type { JobNetwork } from "./network.ts";
 
 /** Bundles of a dataset of one segment. */
 const bundles = 3;
@@ -101,7 +101,7 @@ export class StorageDouble {
     objects: readonly Uint8Array[],
     objectSize: number,
   ): Promise<Hex> {
-    const { deployment, client, send, give, admin } = this.#network;
+    const { deployment, client, contracts, send, give, admin } = this.#network;
     const hashes = new Uint8Array(32 * objects.length);
     for (const [i, object] of objects.entries()) hashes.set(objectHash(object), 32 * i);
     const roots = Array.from({ length: bundles }, () => zeroHash);
@@ -121,10 +121,12 @@ export class StorageDouble {
       feePerAudit: 0n,
       epochs: 1_000,
     };
-    await give(owner.address, 10n * tokens);
+    // The bond is not what these tests are about.
+    const [bond] = await contracts.DatasetRegistry.read.quote([parameters.shape, 0n, parameters.epochs]);
+    await give(owner.address, bond);
     await send(
       owner,
-      encodeCall(deployment, "AssayToken", "approve", [deployment.addresses.DatasetRegistry, 10n * tokens]),
+      encodeCall(deployment, "AssayToken", "approve", [deployment.addresses.DatasetRegistry, bond]),
     );
     await send(owner, encodeCall(deployment, "DatasetRegistry", "anchor", [parameters, roots, roots]));
     const logs = await client.public.getLogs({

@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { encodeCall } from "../../../../keepers/src/chain/contracts.ts";
+import { decodeLeaves, resultFiles } from "../../../../keepers/src/core/exact/result-files.ts";
+import { fetchModel } from "../../../../keepers/src/roles/consumer/fetch-model.ts";
+import { openLeaf } from "../../../../keepers/src/training/dispute/leaves.ts";
+import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
+import { challengerBond, tokens, windows } from "./network.ts";
+import { cheat, limits, Scene } from "./scene.ts";
+
+describe("a dispute between keepers", () => {
+  let scene: Scene;
+
+  before(async () => {
+    scene = await Scene.start();
+  });
+
+  after(async () => {
+    await scene?.close();
+  });
+
+  it("finds a lie behind leaves that are withheld: the trace is asked for on chain", async () => {
+    const { storage, consumer } = scene;
+    const described = await scene.order();
+    const cheater = await scene.provider({ worker: cheat });
+    await consumer.post(described);
+    const { result } = await scene.until(described, "Committed", [cheater]);
+    await rm(join(storage.folderOf(result!.resultId), resultFiles.leaves));
+    const watcher = await scene.challenger();
+    const job = await scene.until(described, "Failed", [cheater, watcher]);
+    await scene.settle([watcher]);
+    const challenges = watcher.ledger.challengesOf(job.jobId);
+    assert.ok(challenges.every(({ interval }) => interval === 2n ** 32n - 1n));
+    assert.ok(challenges.some(({ outcome }) => outcome === "convicted"));
+  });
+
+  it("convicts by timeout a provider that withholds everything and answers nothing", async () => {
+    const { network, storage, consumer } = scene;
+    const described = await scene.order();
+    const cheater = await scene.provider({ worker: cheat });
+    await consumer.post(described);
+    const { result } = await scene.until(described, "Committed", [cheater]);
+    storage.withheld.add(result!.resultId);
+    await cheater.stop();
+    const watcher = await scene.challenger();
+    await scene.untilHolds("the challenge", [watcher], () => watcher.ledger.openChallenges().length > 0);
+    await network.chain.advance(windows.dispute + 1);
+    await scene.settle([watcher]);
+    await network.chain.advance(windows.grace + 1);
+    const job = await scene.until(described, "Failed", [watcher]);
+    assert.equal(job.failure, `0x${Buffer.from("convicted").toString("hex").padEnd(64, "0")}`);
+  });
+
+  it("leaves an honest provider alone whose leaves cannot be fetched, once its result is found right", async () => {
+    const { storage, consumer } = scene;
+    const described = await scene.order();
+    const provider = await scene.provider();
+    await consumer.post(described);
+    const { result, jobId } = await scene.until(described, "Committed", [provider]);
+    storage.withheld.add(result!.resultId);
+    const watcher = await scene.challenger();
+    await scene.settle([watcher, provider]);
+    assert.deepEqual(watcher.ledger.challengesOf(jobId), []);
+    await scene.network.chain.advance(windows.challenge + 1);
+    await scene.until(described, "Finalised", [provider]);
+  });
+
+  it("is won by an honest provider against a sham challenge, whose bond it gets half of", async () => {
+    const { network, storage, consumer } = scene;
+    const described = await scene.order();
+    const provider = await scene.provider();
+    await consumer.post(described);
+    const { result, jobId, provider: account } = await scene.until(described, "Committed", [provider]);
+    const file = await readFile(join(storage.folderOf(result!.resultId), resultFiles.leaves));
+    const leaves = decodeLeaves(file, described.trainingOrder);
+    const liar = scene.account();
+    const args = [jobId, 3n, openLeaf(leaves, 3), openLeaf(leaves, 4)] as const;
+    await network.send(liar, {
+      ...encodeCall(network.deployment, "DisputeGame", "challenge", args, challengerBond),
+    });
+    // The honest side answers; the liar has nothing to name, and time runs out for it.
+    await scene.settle([provider]);
+    await network.chain.advance(windows.dispute + 1);
+    await scene.settle([provider]);
+    await network.chain.advance(windows.grace + 1);
+    await scene.settle([provider]);
+    const [challenge] = provider.ledger.challengesOf(jobId);
+    assert.equal(challenge?.outcome, "lost");
+    await network.chain.advance(windows.challenge + 1);
+    const coins = await network.chain.balanceOf(account!);
+    await scene.until(described, "Finalised", [provider]);
+    await scene.settle([provider]);
+    assert.ok((await network.chain.balanceOf(account!)) > coins + challengerBond / 2n - 10n ** 16n);
+    const { stake, locked } = await network.contracts.Staking.read.operatorOf([account!]);
+    assert.deepEqual([stake, locked], [1_000n * tokens, 0n]);
+  });
+
+  it("finds a stored state that is another one than was committed to", async () => {
+    const { storage, consumer, owner, network } = scene;
+    const described = await scene.order();
+    const provider = await scene.provider();
+    await consumer.post(described);
+    const job = await scene.until(described, "Committed", [provider]);
+    const path = join(storage.folderOf(job.result!.resultId), resultFiles.state);
+    const bytes = await readFile(path);
+    bytes[40] = bytes[40]! ^ 1;
+    await writeFile(path, bytes);
+    const parameters = {
+      posted: consumer.ledger.order(described.orderHash)!,
+      job,
+      storage: storage.of(owner),
+      executor: nativeExecutor,
+      limits,
+      folder: join(network.folder, "wrong-model"),
+    };
+    await assert.rejects(fetchModel(parameters), /not the one that was committed to/);
+  });
+});
