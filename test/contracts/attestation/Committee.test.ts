@@ -92,12 +92,8 @@ describe("Committee", async () => {
     const jobId = next();
     await world.commit(jobId);
     const drawn = await world.draw(jobId);
-    const refused = (statement: object, error: string) =>
-      revertWithCustomError(
-        committee.write.attest([jobId, { ...good, ...statement }]),
-        error === "WrongSigners" || error === "WrongSignature" ? committee : validators,
-        error,
-      );
+    const refused = (change: object, error: "WrongSigners" | "WrongSignature") =>
+      revertWithCustomError(committee.write.attest([jobId, { ...good, ...change }]), committee, error);
     const leaves = world.leavesOf(drawn, five);
     const good = world.statementOf(drawn, leaves);
     const four = world.leavesOf(drawn, five.slice(0, 4));
