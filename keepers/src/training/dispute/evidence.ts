@@ -94,21 +94,23 @@ export class OpenNode {
     return elementOf(this.step.context, this.node, this.#inputs().map(readerOf), out);
   }
 
-  /** All that opens an element, or `undefined` where it does not open at once. */
+  /** All that opens an element; `undefined` where its sum must be narrowed first. */
   whole(out: number): Evidence | undefined {
     if (this.isNarrowed && this.products > productsAtOnce) return undefined;
+    if (this.node.opcode === "ACCUMULATE") return this.range(out, { from: 0, to: this.products });
     const inputs = this.#inputs().map((tensor) => new NotingReader(tensor));
-    if (this.node.opcode === "ACCUMULATE") {
-      return this.#openSum(out, { from: 0, to: this.products });
-    }
     // The bytes of an INPUT are not committed to by tensors.
     if (this.node.opcode !== "INPUT") elementOf(this.step.context, this.node, inputs, out);
     return this.#atOnce(this.#open(out, inputs));
   }
 
-  /** What opens a range of the products behind an element, or `undefined` where it does not open at once. */
+  /** What opens a range of the products behind an element; `undefined` where the range must be narrowed. */
   range(out: number, range: ProductRange): Evidence | undefined {
-    return this.#openSum(out, range);
+    if (range.to - range.from > productsAtOnce) return undefined;
+    if (this.node.opcode === "ACCUMULATE") return this.#atOnce(this.#openGradients(out, range));
+    const inputs = this.#inputs().map((tensor) => new NotingReader(tensor));
+    partialSum(this.step.context, this.node, inputs, out, 0, range.from, range.to);
+    return this.#atOnce(this.#open(out, inputs));
   }
 
   /** What an element is made of besides its sum: bias and gate. */
@@ -154,14 +156,6 @@ export class OpenNode {
     return this.step.operands(this.number).map((input) => this.step.tensors[input]!);
   }
 
-  #openSum(out: number, range: ProductRange): Evidence | undefined {
-    if (range.to - range.from > productsAtOnce) return undefined;
-    if (this.node.opcode === "ACCUMULATE") return this.#atOnce(this.#openGradients(out, range));
-    const inputs = this.#inputs().map((tensor) => new NotingReader(tensor));
-    partialSum(this.step.context, this.node, inputs, out, 0, range.from, range.to);
-    return this.#atOnce(this.#open(out, inputs));
-  }
-
   /** A maximum of sums, and what is no sum, opens at once: the checker of tapes sees to that. */
   #atOnce(evidence: Evidence): Evidence | undefined {
     return this.isNarrowed && size(evidence.operands) > openedAtOnce ? undefined : evidence;
@@ -169,7 +163,7 @@ export class OpenNode {
 
   #open(out: number, inputs: readonly NotingReader[]): Evidence {
     const { step, node } = this;
-    const operands = node.opcode === "LOAD" ? [] : step.operands(this.number);
+    const operands = step.operands(this.number);
     const opened = inputs.map(({ elements, exponent }, i) =>
       openTensor(step.tree(operands[i]!), exponent, elements),
     );
