@@ -4,6 +4,7 @@ import type { Hints } from "../../training/dispute/challenger-player.ts";
 import { noInterval, stageOf } from "../../training/dispute/moves.ts";
 import { type ChallengeRecord, turnOf } from "../jobs/challenge-record.ts";
 import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
+import { forEach } from "../jobs/each.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
 import { trainJob } from "../jobs/job-run.ts";
 import { makeMove } from "../jobs/mover.ts";
@@ -26,11 +27,11 @@ export class Disputant implements Duty {
     const { ledger, operator } = this.#parts;
     const open = new Map(ledger.openJobs().map((job) => [job.jobId, job]));
     await this.#runs.closeAllBut(new Set(open.keys()));
-    for (const challenge of ledger.openChallenges()) {
+    await forEach(ledger.openChallenges(), async (challenge) => {
       const job = open.get(challenge.jobId);
-      if (job === undefined || challenge.challenger !== operator) continue;
+      if (job === undefined || challenge.challenger !== operator) return;
       if (turnOf(challenge) === "challenger") await this.#play(job, challenge, signal);
-    }
+    });
   }
 
   close(): Promise<void> {

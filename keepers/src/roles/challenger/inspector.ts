@@ -5,6 +5,7 @@ import { NotEnoughBundlesError } from "../../storage/client/errors.ts";
 import { FolderRun } from "../../training/dispute/claimed-run.ts";
 import { openingMove } from "../../training/dispute/find-interval.ts";
 import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
+import { forEach } from "../jobs/each.ts";
 import { OrderRefusedError } from "../jobs/errors.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
 import { type JobRun, openJobRun, trainJob } from "../jobs/job-run.ts";
@@ -41,9 +42,9 @@ export class Inspector implements Duty {
       committed.flatMap((job) => costOf(job) ?? []),
       budget,
     );
-    for (const job of committed) {
+    await forEach(committed, async (job) => {
       if (watched.verdict(job.jobId) === "open") await this.#inspect(job, signal);
-    }
+    });
   }
 
   async #inspect(job: JobRecord, signal: AbortSignal): Promise<void> {

@@ -1,6 +1,7 @@
 import { chainTime, tryCall } from "../storage-node/context.ts";
 import { type ChallengeRecord, turnOf } from "./challenge-record.ts";
 import type { Duty, JobContext } from "./duty.ts";
+import { forEach } from "./each.ts";
 import type { JobRecord } from "./job-record.ts";
 
 export type JanitorParts = JobContext & {
@@ -21,12 +22,12 @@ export class JobJanitor implements Duty {
     const { ledger, client, only = () => true } = this.#parts;
     const now = await chainTime(client);
     const open = ledger.openJobs().filter(only);
-    for (const job of open) await this.#moveOn(job, now);
-    for (const challenge of ledger.openChallenges()) {
+    await forEach(open, (job) => this.#moveOn(job, now));
+    await forEach(ledger.openChallenges(), async (challenge) => {
       const job = ledger.job(challenge.jobId);
       if (job !== undefined && only(job)) await this.#moveDispute(challenge, now);
-    }
-    for (const job of ledger.unsettledJobs().filter(only)) await this.#close(job, now);
+    });
+    await forEach(ledger.unsettledJobs().filter(only), (job) => this.#close(job, now));
   }
 
   async #moveOn(job: JobRecord, now: bigint): Promise<void> {

@@ -19,11 +19,9 @@ export async function makeMove(
   if (move === undefined) return false;
   // A move that was recorded stays the one of its round, whatever is computed later.
   const key = `play:${challengeId}:${moves}`;
-  const isOurs = await tryCall(context, key, "DisputeGame", "play", [
-    challengeId,
-    books[move.book],
-    encodeMove(round!, move),
-  ]);
-  if (isOurs) context.log.info({ challengeId, move: move.name, role: player.role }, "moved");
+  const facts = { challengeId, move: move.name, role: player.role };
+  const args = [challengeId, books[move.book], encodeMove(round!, move)] as const;
+  if (await tryCall(context, key, "DisputeGame", "play", args)) context.log.info(facts, "moved");
+  else context.log.warn(facts, "the game refused a move: the challenge may have ended in the meantime");
   return true;
 }

@@ -1,7 +1,8 @@
 import { addressOf } from "../../chain/contracts.ts";
 import { bidCommitment } from "../../core/market/typed-data.ts";
-import type { Bid } from "../../core/market/types.ts";
+import type { Bid, Order } from "../../core/market/types.ts";
 import type { Duty, JobContext } from "../jobs/duty.ts";
+import { forEach } from "../jobs/each.ts";
 import type { JobLedger, PostedOrder } from "../jobs/job-ledger.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
 import { chainTime, sendCall, tryCall } from "../storage-node/context.ts";
@@ -30,18 +31,16 @@ export class Bidder implements Duty {
   }
 
   async tick(signal: AbortSignal): Promise<void> {
-    const { ledger, operator } = this.#parts;
+    const { ledger, operator, takesOrders } = this.#parts;
     // What was promised comes first: it has deadlines.
-    for (const job of ledger.openJobs()) {
+    await forEach(ledger.openJobs(), async (job) => {
       if (job.status === "Matched" && job.provider === operator) await this.#lock(job);
       else if (job.status === "Open" && job.auction !== undefined) await this.#reveal(job);
-    }
-    for (const job of ledger.openJobs()) {
+    });
+    await forEach(ledger.openJobs(), async (job) => {
       if (job.status === "Open" && job.auction !== undefined) await this.#seal(job, signal);
-    }
-    if (this.#parts.takesOrders) {
-      for (const posted of ledger.postedOrders()) await this.#take(posted, signal);
-    }
+    });
+    if (takesOrders) await forEach(ledger.postedOrders(), (posted) => this.#take(posted, signal));
   }
 
   async #seal(job: JobRecord, signal: AbortSignal): Promise<void> {
@@ -88,10 +87,23 @@ export class Bidder implements Duty {
   async #take(posted: PostedOrder, signal: AbortSignal): Promise<void> {
     const { order, orderHash, training, signature } = posted;
     if (signature === "0x" || (await chainTime(this.#parts.client)) > order.expiry) return;
+    if (!(await this.#isGood(order))) return;
     const decision = await this.#bidFor(posted, signal);
     if (decision === undefined) return;
     const args = [order, training, signature, decision.bid, "0x"] as const;
     await tryCall(this.#parts, `take:${orderHash}`, "Market", "accept", args);
+  }
+
+  /** Whether an order can still be matched, and be paid: to look closer at it takes work. */
+  async #isGood({ consumer, nonce, conditions }: Order): Promise<boolean> {
+    const { contracts, deployment } = this.#parts;
+    const escrow = addressOf(deployment, "Escrow");
+    const [isUsed, balance, allowance] = await Promise.all([
+      contracts.Market.read.isNonceUsed([consumer, nonce]),
+      contracts.AssayToken.read.balanceOf([consumer]),
+      contracts.AssayToken.read.allowance([consumer, escrow]),
+    ]);
+    return !isUsed && balance >= conditions.deposit && allowance >= conditions.deposit;
   }
 
   /** The bid for an order; undefined when it is refused, or there is no capacity for it now. */

@@ -1,5 +1,6 @@
 import { turnOf } from "../jobs/challenge-record.ts";
 import type { Duty } from "../jobs/duty.ts";
+import { forEach } from "../jobs/each.ts";
 import { makeMove } from "../jobs/mover.ts";
 import { OpenRuns, type OpenRunsParts } from "../jobs/open-runs.ts";
 
@@ -18,14 +19,14 @@ export class Defender implements Duty {
     const { ledger, operator, log } = this.#parts;
     const open = new Map(ledger.openJobs().map((job) => [job.jobId, job]));
     await this.#runs.closeAllBut(new Set(open.keys()));
-    for (const challenge of ledger.openChallenges()) {
+    await forEach(ledger.openChallenges(), async (challenge) => {
       const { jobId, challengeId, claim } = challenge;
       const job = open.get(jobId);
-      if (job === undefined || claim.provider !== operator || turnOf(challenge) !== "provider") continue;
+      if (job === undefined || claim.provider !== operator || turnOf(challenge) !== "provider") return;
       const { disputed: run } = await this.#runs.get(job, signal);
-      if (await makeMove(this.#parts, challenge, { role: "provider", run })) continue;
+      if (await makeMove(this.#parts, challenge, { role: "provider", run })) return;
       log.error({ jobId, challengeId }, "nothing that was computed answers this challenge");
-    }
+    });
   }
 
   close(): Promise<void> {

@@ -4,6 +4,7 @@ import { openLeaf } from "../../training/dispute/leaves.ts";
 import { traceRootOf } from "../../training/trace/commitments.ts";
 import { readLogs } from "../../training/trainer/progress.ts";
 import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
+import { forEach } from "../jobs/each.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
 import { type JobRun, openJobRun, type SessionWrapper, trainJob } from "../jobs/job-run.ts";
 import type { ResultStorage } from "../jobs/job-storage.ts";
@@ -28,11 +29,11 @@ export class Trainer implements Duty {
 
   async tick(signal: AbortSignal): Promise<void> {
     const { ledger, operator, client } = this.#parts;
-    for (const job of ledger.openJobs()) {
-      if (job.status !== "Training" || job.provider !== operator) continue;
-      if ((await chainTime(client)) > job.deadline!) continue;
+    await forEach(ledger.openJobs(), async (job) => {
+      if (job.status !== "Training" || job.provider !== operator) return;
+      if ((await chainTime(client)) > job.deadline!) return;
       await this.#train(job, signal);
-    }
+    });
   }
 
   async #train(job: JobRecord, signal: AbortSignal): Promise<void> {

@@ -12,33 +12,55 @@ export type RegisterParameters = {
   stake: bigint;
 };
 
-/** Bit of the storage role in an operator's role mask. */
-const storageRole = 1;
+/** Bits of an operator's role mask. */
+export const operatorRoles = { storage: 1, provider: 2, validator: 4, challenger: 8 } as const;
 
 /** Whoever needs more attempts than that shares its account with another keeper that undoes them. */
 const mostAttempts = 1000;
+
+/** What of a storage client registering takes. */
+export type RegisteringClient = Pick<
+  StorageWriter,
+  "account" | "contracts" | "chain" | "deployment" | "queue"
+>;
 
 /**
  * Brings an operator to the state that a storage node needs: registered with this identity and with at least this much
  * stake. What is so already is left alone.
  */
-export async function registerStorageOperator(
-  client: StorageWriter,
-  { peerId, endpoint, stake }: RegisterParameters,
+export function registerStorageOperator(
+  client: RegisteringClient,
+  parameters: RegisterParameters,
 ): Promise<void> {
-  await announce(client, bytesToHex(peerId), endpoint);
+  return registerOperator(client, { ...parameters, role: operatorRoles.storage });
+}
+
+/** As {@link registerStorageOperator}, for any role; roles that the operator has already stay. */
+export async function registerOperator(
+  client: RegisteringClient,
+  { peerId, endpoint, stake, role }: RegisterParameters & { readonly role: number },
+): Promise<void> {
+  await announce(client, bytesToHex(peerId), endpoint, role);
   await fillStake(client, stake);
 }
 
 type ReadAt = { blockNumber?: bigint };
 
 /** A place to read from that has a transaction behind it: an endpoint that lags would have it done twice. */
-async function stateAfter({ chain }: StorageWriter, { blockNumber }: TransactionReceipt): Promise<ReadAt> {
+async function stateAfter(
+  { chain }: RegisteringClient,
+  { blockNumber }: TransactionReceipt,
+): Promise<ReadAt> {
   const head = await chain.public.getBlockNumber();
   return { blockNumber: head > blockNumber ? head : blockNumber };
 }
 
-async function announce(client: StorageWriter, peerId: Hex, endpoint: string): Promise<void> {
+async function announce(
+  client: RegisteringClient,
+  peerId: Hex,
+  endpoint: string,
+  role: number,
+): Promise<void> {
   const { account, contracts, deployment, queue } = client;
   let at: ReadAt = {};
   const name = `${peerId}:${endpoint}`;
@@ -47,17 +69,11 @@ async function announce(client: StorageWriter, peerId: Hex, endpoint: string): P
   for (let attempt = 0; attempt < mostAttempts; attempt++) {
     const { active, roles } = await contracts.Staking.read.operatorOf([account.address], at);
     const [knownPeer, knownEndpoint] = await contracts.Staking.read.identityOf([account.address], at);
-    const isKnown = knownPeer === peerId && knownEndpoint === endpoint && (roles & storageRole) !== 0;
+    const isKnown = knownPeer === peerId && knownEndpoint === endpoint && (roles & role) !== 0;
     if (active && isKnown) return;
     const [what, call] = active
-      ? ([
-          "updating",
-          encodeCall(deployment, "Staking", "update", [roles | storageRole, peerId, endpoint]),
-        ] as const)
-      : ([
-          "registering",
-          encodeCall(deployment, "Staking", "register", [storageRole, peerId, endpoint]),
-        ] as const);
+      ? (["updating", encodeCall(deployment, "Staking", "update", [roles | role, peerId, endpoint])] as const)
+      : (["registering", encodeCall(deployment, "Staking", "register", [role, peerId, endpoint])] as const);
     const key = `${what}:${name}:${roles}:${attempt}`;
     at = await stateAfter(client, await queue.send({ ...call, key, description: `${what} the operator` }));
   }
@@ -66,7 +82,7 @@ async function announce(client: StorageWriter, peerId: Hex, endpoint: string): P
   });
 }
 
-async function fillStake(client: StorageWriter, stake: bigint): Promise<void> {
+async function fillStake(client: RegisteringClient, stake: bigint): Promise<void> {
   const { account, contracts, deployment, queue } = client;
   let at: ReadAt = {};
   const staking = addressOf(deployment, "Staking");
