@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { encodeAbiParameters, type Hex, hexToBytes, keccak256, zeroHash } from "viem";
+import hre from "hardhat";
+import { type Abi, encodeAbiParameters, type Hex, hexToBytes, keccak256, zeroHash } from "viem";
 import {
   addSignatures,
   type G1Words,
@@ -467,5 +468,17 @@ describe("Committee", async () => {
     assert.equal(await fresh.lockOf(1n), 0n);
     assert.equal((await fresh.staking.read.operatorOf([first.address])).stake, stakePerOperator);
     assert.equal(trace.leaves, intervals + 1);
+  });
+});
+
+describe("what a committee reads of the game", () => {
+  it("is the game's own record of a job", async () => {
+    const outputsOf = async (contract: "IConvictions" | "DisputeGame") => {
+      const { abi } = await hre.artifacts.readArtifact(contract);
+      const [entry] = (abi as Abi).filter((each) => each.type === "function" && each.name === "jobs");
+      assert.ok(entry?.type === "function");
+      return entry.outputs.map(({ name, type }) => `${type} ${name}`);
+    };
+    assert.deepEqual(await outputsOf("IConvictions"), await outputsOf("DisputeGame"));
   });
 });
