@@ -77,11 +77,8 @@ abstract contract CommitteeTable is IAttestation, AccessManaged {
         _requireRegistry();
         Job storage job = _jobs[jobId];
         if (job.phase != Phase.None) revert WrongPhase(jobId, job.phase);
-        bool isUnfit = size > MAX_SIZE || threshold == 0 || threshold > size;
-        bool isLarge = intervals > type(uint32).max || feePerInterval > type(uint112).max;
-        if (isUnfit || isLarge || intervals == 0) {
-            revert UnfitCommittee(size, threshold, intervals);
-        }
+        bool isFit = _isFit(intervals, size, feePerInterval) && threshold != 0 && threshold <= size;
+        if (!isFit) revert UnfitCommittee(size, threshold, intervals);
         (job.provider, job.intervals, job.size, job.threshold) = (
             provider,
             uint32(intervals),
@@ -183,8 +180,8 @@ abstract contract CommitteeTable is IAttestation, AccessManaged {
         uint8 size,
         uint128 feePerInterval
     ) external view override returns (uint256) {
-        bool isLarge = size > MAX_SIZE || feePerInterval > type(uint112).max;
-        if (isLarge) revert UnfitCommittee(size, 0, intervals);
+        // Else an order could be taken whose commitment would revert.
+        if (!_isFit(intervals, size, feePerInterval)) revert UnfitCommittee(size, 0, intervals);
         return _checksOf(intervals) * size * feePerInterval;
     }
 
@@ -335,6 +332,11 @@ abstract contract CommitteeTable is IAttestation, AccessManaged {
 
     function _requireRegistry() private view {
         if (msg.sender != address(registry)) revert NotRegistry(msg.sender);
+    }
+
+    function _isFit(uint256 intervals, uint256 size, uint256 fee) private pure returns (bool) {
+        bool isTrace = intervals != 0 && intervals <= type(uint32).max;
+        return isTrace && size <= MAX_SIZE && fee <= type(uint112).max;
     }
 
     function _isWindow(uint256 window) private pure returns (bool) {

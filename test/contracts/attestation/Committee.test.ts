@@ -411,11 +411,13 @@ describe("Committee", async () => {
         "UnfitCommittee",
       );
     }
-    for (const [size, each] of [
-      [65, 1n],
-      [9, 2n ** 112n],
+    for (const [count, size, each] of [
+      [9n, 65, 1n],
+      [9n, 9, 2n ** 112n],
+      [0n, 9, 1n],
+      [2n ** 32n, 9, 1n],
     ] as const) {
-      await revertWithCustomError(committee.read.feesFor([9n, size, each]), committee, "UnfitCommittee");
+      await revertWithCustomError(committee.read.feesFor([count, size, each]), committee, "UnfitCommittee");
     }
     assert.equal(await committee.read.feesFor([1n, 9, 7n]), 63n, "a trace of one interval");
     await registry.write.close([jobId]);

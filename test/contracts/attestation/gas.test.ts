@@ -12,6 +12,7 @@ describe("gas of an attestation", () => {
       const world = await createWorld(size === 9 ? 12 : 70);
       const { committee, gasOf } = world;
       const gas: Record<string, number> = {};
+      gas.enrol = await gasOf(await world.enrol(await world.enlist(900)));
       await world.commit(1n, size, threshold);
       await world.deliver(1n);
       gas.draw = await gasOf(await committee.write.draw([1n]));
