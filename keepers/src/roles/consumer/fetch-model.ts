@@ -53,13 +53,13 @@ export type ModelScore = { readonly exact: Evaluation; readonly float32: Evaluat
  * @throws WrongResultError when what is stored is not what was committed to; what storage throws
  */
 export async function fetchModel(parameters: FetchModelParameters): Promise<FetchedModel> {
-  const { posted, job, certificate, storage, folder, signal } = parameters;
+  const { posted, job, certificate, storage, limits, folder, signal } = parameters;
   const result = requireResult(job);
   if (certificate !== undefined && certificate.stateRoot !== result.stateRoot) {
     throw new WrongResultError(result.resultId, "the certificate names another state");
   }
   await mkdir(folder, { recursive: true });
-  const { compiled, order } = await compileJob(posted, { storage, folder, signal });
+  const { compiled, order } = await compileJob(posted, { storage, folder, limits, signal });
   const state = await fetchState({ storage, program: compiled.program, order, result, folder, signal });
   const onnx = writeOnnx(exportModel(compiled, state));
   const path = join(folder, "model.onnx");
@@ -77,7 +77,7 @@ export async function evaluateModel(
   { posted, storage, executor, limits, folder, signal }: FetchModelParameters,
   { state, onnx }: FetchedModel,
 ): Promise<ModelScore | undefined> {
-  const compiled = await compileJob(posted, { storage, folder, signal });
+  const compiled = await compileJob(posted, { storage, folder, limits, signal });
   const job = await openJob(compiled, { storage, folder, limits, signal });
   try {
     const samples = samplesOf(job.order);

@@ -34,12 +34,12 @@ export type JobProgram = {
   readonly package: JobPackage;
   readonly compiled: CompiledModel;
   readonly order: TrainingOrder;
+  readonly options: ExecutorOptions;
 };
 
 /** A job that can be computed here: program, and the dataset, checked against its root. */
 export type OpenJob = JobProgram & {
   readonly source: ObjectSource;
-  readonly options: ExecutorOptions;
   /** Closes the source. */
   close(): Promise<void>;
 };
@@ -50,6 +50,14 @@ export type MachineLimits = {
   readonly memoryBytes: number;
 };
 
+export type JobParameters = {
+  readonly storage: JobStorage;
+  /** For downloads, and for objects that memory does not hold. */
+  readonly folder: string;
+  readonly limits: MachineLimits;
+  readonly signal?: AbortSignal;
+};
+
 /** Largest ONNX file of an order, in bytes. */
 const mostModelBytes = 2 ** 30;
 /** Part of the memory in which objects are kept; the rest is the engine's. */
@@ -58,13 +66,10 @@ const objectShare = 4;
 /**
  * Compiles the program of an order from what was published, and holds it against what the order commits to.
  *
- * @param folder for a model that is fetched
- * @throws OrderRefusedError that names what does not hold; what storage throws
+ * @throws OrderRefusedError that names what does not hold; ModelTooLargeError, what storage throws
  */
-export async function compileJob(
-  published: PublishedOrder,
-  { storage, folder, signal }: { storage: JobStorage; folder: string; signal?: AbortSignal },
-): Promise<JobProgram> {
+export async function compileJob(published: PublishedOrder, parameters: JobParameters): Promise<JobProgram> {
+  const { limits } = parameters;
   const { problem } = published.order;
   const bytes = hexToBytes(published.package);
   if (packageDigest(bytes) !== problem.programDigest) {
@@ -75,32 +80,30 @@ export async function compileJob(
   }
   const opened = refusing("package", () => decodePackage(bytes));
   const order = refusing("training", () => decodeOrder(published.training));
-  const onnx = await modelOf(opened, { storage, folder, signal });
+  const onnx = await modelOf(opened, parameters);
   const compiled = refusing("package", () => compileModel({ ...opened, model: onnx }));
-  requireProblem(problem, compiled.program, order);
-  return { package: opened, compiled, order };
-}
-
-/**
- * Fetches the dataset of a compiled job and checks every object against the order's root.
- *
- * @param folder for what memory does not hold, and for downloads
- * @throws OrderRefusedError; ModelTooLargeError, what storage throws
- */
-export async function openJob(
-  job: JobProgram,
-  parameters: { storage: JobStorage; folder: string; limits: MachineLimits; signal?: AbortSignal },
-): Promise<OpenJob> {
-  const { storage, folder, limits, signal } = parameters;
-  const { order, compiled } = job;
-  const { program } = compiled;
   const options: ExecutorOptions = {
     objectBytes: order.objectBytes,
     microBatches: order.microBatches,
     threads: limits.threads,
     memoryLimit: limits.memoryBytes,
   };
-  checkMemory(program, options);
+  // Before anything of the program's size is allocated, its first state too.
+  checkMemory(compiled.program, options);
+  requireProblem(problem, compiled.program, order);
+  return { package: opened, compiled, order, options };
+}
+
+/**
+ * Fetches the dataset of a compiled job and checks every object against the order's root.
+ *
+ * @throws OrderRefusedError; what storage throws
+ */
+export async function openJob(
+  job: JobProgram,
+  { storage, folder, limits, signal }: JobParameters,
+): Promise<OpenJob> {
+  const { order, compiled } = job;
   const sequence = await storage.objects(order.datasetId!, join(folder, "downloads"), signal);
   if (sequence.objectSize !== order.objectBytes) {
     throw new OrderRefusedError(
@@ -111,14 +114,14 @@ export async function openJob(
   const { source, objectRoot } = await gatherObjects(sequence, {
     spool: join(folder, "objects.spool"),
     memoryBytes: limits.memoryBytes / objectShare,
-    label: labelField(program),
+    label: labelField(compiled.program),
     signal,
   });
   if (objectRoot !== order.objectRoot || source.count !== order.objects) {
     await source.close();
     throw new OrderRefusedError("training", "its objects are not those of the dataset");
   }
-  return { ...job, source, options, close: () => source.close() };
+  return { ...job, source, close: () => source.close() };
 }
 
 /** What an order says about its program. */
@@ -133,7 +136,7 @@ export function problemOf(program: Program): Pick<Problem, "nodeCounts" | "witne
 
 async function modelOf(
   { model }: JobPackage,
-  { storage, folder, signal }: { storage: JobStorage; folder: string; signal?: AbortSignal },
+  { storage, folder, signal }: JobParameters,
 ): Promise<OnnxModel> {
   if (model.kind === "built-in") return refusing("package", () => buildModel(model.name, model.options));
   const target = join(folder, "model");

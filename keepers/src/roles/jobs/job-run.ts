@@ -36,7 +36,7 @@ export async function openJobRun(
   if (posted === undefined) throw new OrderRefusedError("package", "it was never published");
   const own = join(folder, String(jobId));
   await mkdir(own, { recursive: true });
-  const program = await compileJob(posted, { storage, folder: own, signal });
+  const program = await compileJob(posted, { storage, folder: own, limits, signal });
   const job = await openJob(program, { storage, folder: own, limits, signal });
   try {
     const path = join(own, "run");

@@ -79,7 +79,7 @@ export class Appraiser {
 
   async #open(posted: PostedOrder, folder: string, signal: AbortSignal): Promise<OpenJob> {
     const { storage, limits } = this.#parts;
-    const program = await compileJob(posted, { storage, folder, signal });
+    const program = await compileJob(posted, { storage, folder, limits, signal });
     return await openJob(program, { storage, folder, limits, signal });
   }
 

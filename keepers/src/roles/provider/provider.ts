@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Address } from "viem";
+import type { TransactionQueue } from "../../chain/transactions/queue.ts";
 import type { CostModel } from "../../core/market/cost.ts";
 import type { Abilities } from "../../core/market/types.ts";
 import type { Executor } from "../../training/executors/types.ts";
@@ -16,7 +17,8 @@ import { Defender } from "./defender.ts";
 import { Trainer } from "./trainer.ts";
 
 export type ProviderOptions = KeeperOptions & {
-  readonly storage: ResultStorage;
+  /** Storage that results are stored with; what it pays for must go through the provider's own queue of transactions. */
+  storage(queue: TransactionQueue): ResultStorage;
   readonly executor: Executor;
   readonly limits: MachineLimits;
   readonly abilities: Abilities;
@@ -37,11 +39,12 @@ export type ProviderOptions = KeeperOptions & {
  */
 export function openProvider(options: ProviderOptions): Promise<JobKeeper> {
   const { dataDirectory, account, mostJobs = 1, takesOrders = true, payTo } = options;
-  const { storage, executor, limits, abilities, costs, worker } = options;
+  const { executor, limits, abilities, costs, worker } = options;
   return JobKeeper.open(options, {
     schemas: [decisionSchema],
     duties(context, state) {
       const { ledger } = context;
+      const storage = options.storage(context.queue);
       const compute = { ...context, storage, executor, limits, folder: join(dataDirectory, "jobs") };
       const decisions = new Decisions(state);
       const appraiser = new Appraiser({ ...compute, decisions, abilities, costs });

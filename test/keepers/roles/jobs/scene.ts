@@ -130,7 +130,7 @@ export class Scene {
       deployment: this.network.deployment,
       log: this.#log.child({ who: `provider ${account.address.slice(0, 6)}` }),
       interval: 20,
-      storage: this.storage.of(account),
+      storage: () => this.storage.of(account),
       executor: nativeExecutor,
       limits,
       abilities: { compute: 1, region: 1n, regulations: 0n, privacyTier: 0 },
