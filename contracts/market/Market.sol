@@ -22,10 +22,6 @@ contract Market is SealedAuctions {
     using OrderHashing for Order;
     using Requirements for Required;
 
-    /// @notice Most bytes of a training order, as the registry takes it, and of a signature that is published.
-    uint256 public constant MAX_TRAINING = 8_192;
-    uint256 public constant MAX_SIGNATURE = 4_096;
-
     /// @notice What consumers approve: it pulls the deposits.
     address public immutable escrow;
 
@@ -51,15 +47,14 @@ contract Market is SealedAuctions {
     function post(
         Order calldata order,
         bytes calldata training,
+        bytes calldata package,
         bytes calldata signature
     ) external override whenNotPaused returns (bytes32 orderHash) {
-        if (training.length > MAX_TRAINING) revert TooLong(training.length, MAX_TRAINING);
-        if (signature.length > MAX_SIGNATURE) revert TooLong(signature.length, MAX_SIGNATURE);
         orderHash = order.hash();
+        _publish(order, orderHash, training, package, signature);
         _requireAuthor(order.consumer, orderHash, signature);
         _requireLive(order.expiry);
         _requireUnused(order.consumer, order.nonce);
-        emit OrderPosted(orderHash, order.consumer, order, training, signature);
     }
 
     /// @inheritdoc IMarket

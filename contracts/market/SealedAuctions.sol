@@ -74,6 +74,7 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
     function openAuction(
         Order calldata order,
         bytes calldata training,
+        bytes calldata package,
         AuctionTerms calldata terms
     ) external override nonReentrant whenNotPaused returns (uint256 jobId) {
         if (order.consumer != msg.sender) revert WrongSignature(order.consumer);
@@ -82,6 +83,7 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
         _useNonce(msg.sender, order.nonce);
         uint128 rate = _rateOf(order.conditions.priceFeed);
         bytes32 orderHash = order.hash();
+        _publish(order, orderHash, training, package, msg.data[0:0]);
 
         jobId = registry.open(order, orderHash, training);
         Lot storage lot = _lots[jobId];

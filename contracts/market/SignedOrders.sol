@@ -16,6 +16,12 @@ abstract contract SignedOrders is IMarket, EIP712 {
     using OrderHashing for Bid;
     using OrderHashing for Order;
 
+    /// @notice Most bytes of a training order, as the registry takes it, of a package, and of a signature that is
+    /// published.
+    uint256 public constant MAX_TRAINING = 8_192;
+    uint256 public constant MAX_PACKAGE = 16_384;
+    uint256 public constant MAX_SIGNATURE = 4_096;
+
     mapping(address author => BitMaps.BitMap) private _nonces;
 
     constructor() EIP712("Assay Market", "1") {}
@@ -56,6 +62,23 @@ abstract contract SignedOrders is IMarket, EIP712 {
         if (!SignatureChecker.isValidSignatureNowCalldata(author, digest, signature)) {
             revert WrongSignature(author);
         }
+    }
+
+    /// @dev Shows an order to everyone.
+    function _publish(
+        Order calldata order,
+        bytes32 orderHash,
+        bytes calldata training,
+        bytes calldata package,
+        bytes calldata signature
+    ) internal {
+        if (training.length > MAX_TRAINING) revert TooLong(training.length, MAX_TRAINING);
+        if (package.length > MAX_PACKAGE) revert TooLong(package.length, MAX_PACKAGE);
+        if (signature.length > MAX_SIGNATURE) revert TooLong(signature.length, MAX_SIGNATURE);
+        bytes32 digest = sha256(package);
+        bytes32 expected = order.problem.programDigest;
+        if (digest != expected) revert WrongPackage(digest, expected);
+        emit OrderPosted(orderHash, order.consumer, order, training, package, signature);
     }
 
     function _requireLive(uint256 expiry) internal view {

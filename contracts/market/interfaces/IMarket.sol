@@ -81,17 +81,21 @@ interface IMarket {
     error NothingToSettle(uint256 jobId, address provider);
     /// @notice Thrown when someone else than the consumer cancels.
     error NotConsumer(uint256 jobId, address caller);
+    /// @notice Thrown when a package is not the one whose digest the order names.
+    error WrongPackage(bytes32 digest, bytes32 expected);
     /// @notice Thrown when bytes to be published are longer than allowed.
     error TooLong(uint256 length, uint256 limit);
     /// @notice Thrown when a parameter is outside its hard bounds.
     error OutOfBounds(bytes32 parameter, uint256 value, uint256 low, uint256 high);
 
-    /// @notice An order for everyone to see; nothing is owed yet.
+    /// @notice An order for everyone to see, with all that a provider needs to compile its program. Nothing is owed
+    /// yet.
     event OrderPosted(
         bytes32 indexed orderHash,
         address indexed consumer,
         Order order,
         bytes training,
+        bytes package,
         bytes signature
     );
     event NonceCancelled(address indexed author, uint256 nonce);
@@ -120,10 +124,12 @@ interface IMarket {
 
     /// @notice Shows an order to all providers. Its signature is checked; funds move when it is matched.
     /// @param training at most 8 KiB
+    /// @param package what any provider compiles the program from, at most 16 KiB, with the order's `programDigest`
     /// @param signature at most 4 KiB; empty when the consumer calls
     function post(
         Order calldata order,
         bytes calldata training,
+        bytes calldata package,
         bytes calldata signature
     ) external returns (bytes32 orderHash);
 
@@ -155,9 +161,11 @@ interface IMarket {
 
     /// @notice Opens an auction for an order; funds are pulled now. An order signed off chain must be sent by its
     /// consumer, because it does not say the terms. It must not expire before the bids are revealed.
+    /// @param package as for `post`
     function openAuction(
         Order calldata order,
         bytes calldata training,
+        bytes calldata package,
         AuctionTerms calldata terms
     ) external returns (uint256 jobId);
 

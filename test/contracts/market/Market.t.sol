@@ -5,7 +5,7 @@ import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessMana
 import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
 import {IJobRegistry} from "../../../contracts/jobs/interfaces/IJobRegistry.sol";
 import {Bid, Order} from "../../../contracts/jobs/interfaces/Orders.sol";
-import {IMarket} from "../../../contracts/market/interfaces/IMarket.sol";
+import {AuctionTerms, IMarket} from "../../../contracts/market/interfaces/IMarket.sol";
 import {Required} from "../../../contracts/market/Requirements.sol";
 import {MarketFixture} from "./MarketFixture.sol";
 
@@ -233,37 +233,59 @@ contract MarketTest is MarketFixture {
         bytes memory signature = signOrder(order);
         bytes32 orderHash = market.hashOrder(order);
         vm.expectEmit(address(market));
-        emit IMarket.OrderPosted(orderHash, consumer, order, TRAINING, signature);
-        vm.assertEq(market.post(order, TRAINING, signature), orderHash, "hash");
+        emit IMarket.OrderPosted(orderHash, consumer, order, TRAINING, PACKAGE, signature);
+        vm.assertEq(market.post(order, TRAINING, PACKAGE, signature), orderHash, "hash");
         vm.assertEq(token.balanceOf(consumer), 100_000, "nothing moves");
         vm.assertFalse(market.isNonceUsed(consumer, order.nonce), "still of use");
         vm.prank(consumer);
-        market.post(order, TRAINING, NOBODY);
+        market.post(order, TRAINING, PACKAGE, NOBODY);
     }
 
     function test_post_ofWhatNobodySaid_orOfWhatIsOver_reverts() public {
         Order memory order = orderOf(consumer);
         bytes memory signature = signOrder(order);
         vm.expectRevert(abi.encodeWithSelector(IMarket.WrongSignature.selector, consumer));
-        market.post(order, TRAINING, NOBODY);
+        market.post(order, TRAINING, PACKAGE, NOBODY);
         vm.warp(order.expiry + 1);
         vm.expectRevert(abi.encodeWithSelector(IMarket.Expired.selector, order.expiry));
-        market.post(order, TRAINING, signature);
+        market.post(order, TRAINING, PACKAGE, signature);
         vm.warp(order.expiry);
         vm.prank(consumer);
         market.cancelNonce(order.nonce);
         vm.expectRevert(abi.encodeWithSelector(IMarket.NonceUsed.selector, consumer, order.nonce));
-        market.post(order, TRAINING, signature);
+        market.post(order, TRAINING, PACKAGE, signature);
     }
 
     function test_post_boundsWhatItPublishes() public {
         Order memory order = orderOf(consumer);
         bytes memory signature = signOrder(order);
-        market.post(order, new bytes(8_192), signature);
+        market.post(order, new bytes(8_192), PACKAGE, signature);
         vm.expectRevert(abi.encodeWithSelector(IMarket.TooLong.selector, 8_193, 8_192));
-        market.post(order, new bytes(8_193), signature);
+        market.post(order, new bytes(8_193), PACKAGE, signature);
         vm.expectRevert(abi.encodeWithSelector(IMarket.TooLong.selector, 4_097, 4_096));
-        market.post(order, TRAINING, new bytes(4_097));
+        market.post(order, TRAINING, PACKAGE, new bytes(4_097));
+        bytes memory package = new bytes(16_385);
+        order.problem.programDigest = sha256(package);
+        signature = signOrder(order);
+        vm.expectRevert(abi.encodeWithSelector(IMarket.TooLong.selector, 16_385, 16_384));
+        market.post(order, TRAINING, package, signature);
+    }
+
+    function test_post_ofAnotherPackageThanTheOrderNames_reverts() public {
+        Order memory order = orderOf(consumer);
+        bytes memory signature = signOrder(order);
+        bytes memory other = "{ }";
+        bytes memory wrong = abi.encodeWithSelector(
+            IMarket.WrongPackage.selector,
+            sha256(other),
+            sha256(PACKAGE)
+        );
+        vm.expectRevert(wrong);
+        market.post(order, TRAINING, other, signature);
+        AuctionTerms memory terms = termsOf(BOND);
+        vm.expectRevert(wrong);
+        vm.prank(consumer);
+        market.openAuction(order, TRAINING, other, terms);
     }
 
     // A provider that does not lock
@@ -320,12 +342,12 @@ contract MarketTest is MarketFixture {
         vm.expectRevert(Pausable.EnforcedPause.selector);
         market.accept(order, TRAINING, orderSignature, bid, bidSignature);
         vm.expectRevert(Pausable.EnforcedPause.selector);
-        market.post(order, TRAINING, orderSignature);
+        market.post(order, TRAINING, PACKAGE, orderSignature);
         vm.startPrank(consumer);
         vm.expectRevert(Pausable.EnforcedPause.selector);
         market.acceptWithPermit(order, TRAINING, bid, bidSignature, 0, 0, 0, 0, 0);
         vm.expectRevert(Pausable.EnforcedPause.selector);
-        market.openAuction(order, TRAINING, termsOf(BOND));
+        market.openAuction(order, TRAINING, PACKAGE, termsOf(BOND));
         vm.expectRevert(Pausable.EnforcedPause.selector);
         market.commitBid(jobId, 0);
         market.closeAuction(jobId);

@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 import { network } from "hardhat";
-import { type Address, type Hex, hashStruct, hashTypedData, keccak256, toHex, zeroAddress } from "viem";
+import {
+  type Address,
+  type Hex,
+  hashStruct,
+  hashTypedData,
+  keccak256,
+  sha256,
+  toHex,
+  zeroAddress,
+} from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 
 const types = {
@@ -48,6 +57,8 @@ const types = {
   ],
 } as const;
 
+const packed = toHex("{}");
+
 /** Every field differs from every other, so that two that are swapped show. */
 const orderOf = (consumer: Address) => ({
   consumer,
@@ -58,7 +69,7 @@ const orderOf = (consumer: Address) => ({
     nodeCounts: [11, 12, 13] as const,
     witnessNode: 14,
     slots: 15,
-    programDigest: keccak256("0x04"),
+    programDigest: sha256(packed),
   },
   conditions: {
     maximumPrice: 21n,
@@ -140,12 +151,12 @@ describe("what consumers and providers sign", async () => {
     const typed = { domain: await domain(), types, primaryType: "Order", message: order } as const;
     const signature = await account.signTypedData(typed);
     assert.equal(await account.sign({ hash: hashTypedData(typed) }), signature);
-    const post = await market.write.post([order, toHex("training"), signature]);
+    const post = await market.write.post([order, toHex("training"), packed, signature]);
     const { status } = await publicClient.getTransactionReceipt({ hash: post });
     assert.equal(status, "success");
     const elsewhere = { ...typed, domain: { ...typed.domain, chainId: 1 } };
     await viem.assertions.revertWithCustomErrorWithArgs(
-      market.write.post([order, "0x", await account.signTypedData(elsewhere)]),
+      market.write.post([order, "0x", packed, await account.signTypedData(elsewhere)]),
       market,
       "WrongSignature",
       [account.address],

@@ -28,6 +28,7 @@ abstract contract MarketFixture is MiniTest {
     uint256 internal constant START = 1_800_000_000;
     bytes32 internal constant DATASET = "dataset";
     bytes internal constant TRAINING = hex"c0ffee";
+    bytes internal constant PACKAGE = "{}";
     bytes internal constant NOBODY = "";
 
     AccessManager internal access;
@@ -104,7 +105,7 @@ abstract contract MarketFixture is MiniTest {
         order.problem.programRoot = "program";
         order.problem.nodeCounts = [uint32(3), 2, 1];
         order.problem.slots = 4;
-        order.problem.programDigest = "digest";
+        order.problem.programDigest = sha256(PACKAGE);
         order.conditions.maximumPrice = 900;
         order.conditions.deposit = DEPOSIT;
         order.conditions.trainingTime = 1 days;
@@ -173,7 +174,7 @@ abstract contract MarketFixture is MiniTest {
 
     function openAuction(Order memory order) internal returns (uint256 jobId) {
         vm.prank(order.consumer);
-        return market.openAuction(order, TRAINING, termsOf(BOND));
+        return market.openAuction(order, TRAINING, PACKAGE, termsOf(BOND));
     }
 
     function sealOf(uint256 jobId, Bid memory bid, bytes32 salt) internal view returns (bytes32) {

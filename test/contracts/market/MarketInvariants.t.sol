@@ -29,7 +29,7 @@ contract MarketWalk is MarketFixture {
     function open(uint256 seed) external {
         Order memory order = _order(seed);
         vm.prank(consumer);
-        try market.openAuction(order, TRAINING, termsOf(BOND)) {
+        try market.openAuction(order, TRAINING, PACKAGE, termsOf(BOND)) {
             _orders.push(order);
             _use(consumer, order.nonce);
         } catch {}

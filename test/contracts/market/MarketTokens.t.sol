@@ -77,7 +77,7 @@ contract MarketTokensTest is MarketFixture {
         registry.setMarket(address(other));
         Order memory order = orderOf(consumer);
         vm.prank(consumer);
-        uint256 jobId = other.openAuction(order, TRAINING, termsOf(BOND));
+        uint256 jobId = other.openAuction(order, TRAINING, PACKAGE, termsOf(BOND));
         fee.mint(one, 1_000);
         vm.startPrank(one);
         fee.approve(address(other), 1_000);
@@ -138,7 +138,7 @@ contract MarketTokensTest is MarketFixture {
     function _hiddenBidFor(address account) private {
         Order memory order = orderOf(account);
         vm.prank(account);
-        uint256 jobId = market.openAuction(order, TRAINING, termsOf(BOND));
+        uint256 jobId = market.openAuction(order, TRAINING, PACKAGE, termsOf(BOND));
         vm.prank(one);
         market.commitBid(jobId, "seal");
         vm.warp(market.auctionOf(jobId).revealUntil + 1);

@@ -102,7 +102,7 @@ contract PriceFeedsTest is MarketFixture {
         Order memory order = _order();
         uint128 bond = 1e18;
         vm.prank(consumer);
-        uint256 jobId = market.openAuction(order, TRAINING, termsOf(bond));
+        uint256 jobId = market.openAuction(order, TRAINING, PACKAGE, termsOf(bond));
         Bid memory first = bidOf(one, order, 15e8);
         Bid memory second = bidOf(two, order, 10e8);
         commitBid(jobId, first);
@@ -125,7 +125,7 @@ contract PriceFeedsTest is MarketFixture {
         feed.updateAnswer(0);
         vm.prank(consumer);
         vm.expectRevert(abi.encodeWithSelector(IMarket.BadFeed.selector, address(feed), 0, block.timestamp));
-        market.openAuction(order, TRAINING, termsOf(1e18));
+        market.openAuction(order, TRAINING, PACKAGE, termsOf(1e18));
     }
 
     function test_setFeed_isRestricted_andBounded() public {

@@ -33,7 +33,7 @@ contract SealedAuctionsTest is MarketFixture {
     function test_open_byAnyoneButTheConsumer_reverts() public {
         Order memory order = orderOf(consumer);
         vm.expectRevert(abi.encodeWithSelector(IMarket.WrongSignature.selector, consumer));
-        market.openAuction(order, TRAINING, termsOf(BOND));
+        market.openAuction(order, TRAINING, PACKAGE, termsOf(BOND));
     }
 
     function test_open_withTermsOutOfBounds_reverts() public {
@@ -51,11 +51,11 @@ contract SealedAuctionsTest is MarketFixture {
         _expectUnfit(order, AuctionTerms(COMMIT, REVEAL, 101));
         order.expiry += 1;
         vm.startPrank(consumer);
-        market.openAuction(order, TRAINING, AuctionTerms(COMMIT, REVEAL, 101));
+        market.openAuction(order, TRAINING, PACKAGE, AuctionTerms(COMMIT, REVEAL, 101));
         order.nonce += 1_000;
         order.expiry = uint64(block.timestamp - 1);
         vm.expectRevert(abi.encodeWithSelector(IMarket.Expired.selector, order.expiry));
-        market.openAuction(order, TRAINING, AuctionTerms(COMMIT, REVEAL, 101));
+        market.openAuction(order, TRAINING, PACKAGE, AuctionTerms(COMMIT, REVEAL, 101));
         vm.stopPrank();
     }
 
@@ -431,7 +431,7 @@ contract SealedAuctionsTest is MarketFixture {
     function _expectUnfit(Order memory order, AuctionTerms memory terms) private {
         vm.prank(consumer);
         vm.expectRevert(IMarket.UnfitAuction.selector);
-        market.openAuction(order, TRAINING, terms);
+        market.openAuction(order, TRAINING, PACKAGE, terms);
     }
 
     function _unmet(bytes32 condition) private pure returns (bytes memory) {

@@ -24,17 +24,17 @@ contract SignaturesTest is MarketFixture {
         for (uint256 i = 0; i < digests.length; ++i) {
             (uint8 v, bytes32 r, bytes32 s) = vm.sign(keyOf("consumer"), digests[i]);
             vm.expectRevert(abi.encodeWithSelector(IMarket.WrongSignature.selector, consumer));
-            market.post(order, TRAINING, abi.encodePacked(r, s, v));
+            market.post(order, TRAINING, PACKAGE, abi.encodePacked(r, s, v));
         }
     }
 
     function test_aSignatureDoesNotOutliveAForkOfTheChain() public {
         Order memory order = orderOf(consumer);
         bytes memory signature = signOrder(order);
-        market.post(order, TRAINING, signature);
+        market.post(order, TRAINING, PACKAGE, signature);
         vm.chainId(block.chainid + 1);
         vm.expectRevert(abi.encodeWithSelector(IMarket.WrongSignature.selector, consumer));
-        market.post(order, TRAINING, signature);
+        market.post(order, TRAINING, PACKAGE, signature);
     }
 
     function test_malformedAndMalleableSignatures_areRefused() public {
@@ -49,16 +49,16 @@ contract SignaturesTest is MarketFixture {
         ];
         for (uint256 i = 0; i < wrong.length; ++i) {
             vm.expectRevert(abi.encodeWithSelector(IMarket.WrongSignature.selector, consumer));
-            market.post(order, TRAINING, wrong[i]);
+            market.post(order, TRAINING, PACKAGE, wrong[i]);
         }
     }
 
     function test_anOrderOfNobody_isRefused() public {
         Order memory order = orderOf(address(0));
         vm.expectRevert(abi.encodeWithSelector(IMarket.WrongSignature.selector, address(0)));
-        market.post(order, TRAINING, abi.encodePacked(bytes32(0), bytes32(0), uint8(27)));
+        market.post(order, TRAINING, PACKAGE, abi.encodePacked(bytes32(0), bytes32(0), uint8(27)));
         vm.expectRevert(abi.encodeWithSelector(IMarket.WrongSignature.selector, address(0)));
-        market.post(order, TRAINING, NOBODY);
+        market.post(order, TRAINING, PACKAGE, NOBODY);
     }
 
     function test_walletsThatAreContracts_onBothSides() public {
