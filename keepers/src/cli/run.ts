@@ -4,7 +4,10 @@ import { accountCommands } from "./commands/account.ts";
 import { dataCommands } from "./commands/data.ts";
 import { deployCommand } from "./commands/deploy.ts";
 import { devCommand } from "./commands/dev.ts";
+import { jobCommands } from "./commands/job.ts";
+import { jobKeeperCommands } from "./commands/job-keepers.ts";
 import { keeperCommand } from "./commands/keeper.ts";
+import { orderCommands } from "./commands/order.ts";
 import { replayCommand } from "./commands/replay.ts";
 import { stakeCommands } from "./commands/stake.ts";
 import { trainCommand } from "./commands/train.ts";
@@ -78,6 +81,9 @@ function createProgram(environment: Environment, finish: (code: number) => void)
   dataCommands(program, register);
   trainCommand(program, register);
   replayCommand(program, register);
+  orderCommands(program, register);
+  jobCommands(program, register);
+  jobKeeperCommands(program, register);
   return program;
 }
 

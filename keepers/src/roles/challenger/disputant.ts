@@ -1,5 +1,5 @@
-import { bytesToHex, type Hex } from "viem";
-import { StateHasher, traceLength } from "../../core/exact/commitment.ts";
+import type { Hex } from "viem";
+import { traceLength } from "../../core/exact/commitment.ts";
 import type { Hints } from "../../training/dispute/challenger-player.ts";
 import { noInterval, stageOf } from "../../training/dispute/moves.ts";
 import { type ChallengeRecord, turnOf } from "../jobs/challenge-record.ts";
@@ -9,7 +9,6 @@ import type { JobRecord } from "../jobs/job-record.ts";
 import { trainJob } from "../jobs/job-run.ts";
 import { makeMove } from "../jobs/mover.ts";
 import { type OpenRun, OpenRuns } from "../jobs/open-runs.ts";
-import { fetchResult } from "../jobs/result.ts";
 import { chainTime, tryCall } from "../storage-node/context.ts";
 
 /** Plays the challenges that it has opened, from what is on chain and from its own run. */
@@ -47,7 +46,7 @@ export class Disputant implements Duty {
       role: "challenger" as const,
       own: run.disputed,
       answers: challenge.answers,
-      hints: this.#hints(job, run, signal),
+      hints: this.#hints(job, run),
     };
     if (await makeMove(this.#parts, challenge, player)) return;
     const { jobId, challengeId } = challenge;
@@ -56,26 +55,14 @@ export class Disputant implements Duty {
   }
 
   /** What other challenges of the job have brought to light, and the result that was stored. */
-  #hints(job: JobRecord, { job: opened, folder }: OpenRun, signal: AbortSignal): Hints {
-    const { ledger, storage } = this.#parts;
-    const { order, compiled } = opened;
-    const { program } = compiled;
+  #hints(job: JobRecord, { job: { order } }: OpenRun): Hints {
+    const { ledger } = this.#parts;
     const result = job.result!;
     const leaves = new Map<number, Hex>([[traceLength(order.steps, order.interval) - 1, result.stateRoot]]);
     for (const challenge of ledger.challengesOf(job.jobId)) {
       for (const [leaf, root] of leavesOf(challenge)) leaves.set(leaf, root);
     }
-    return {
-      leaves,
-      async slots(steps) {
-        if (steps !== order.steps) return undefined;
-        const { state } = await fetchResult({ storage, program, order, result, folder, signal }).catch(
-          () => ({ state: undefined }),
-        );
-        if (state === undefined) return undefined;
-        return new StateHasher(program).commitments(state).map((hash) => bytesToHex(hash));
-      },
-    };
+    return { leaves };
   }
 
   /** The interval that came to light is none to win with: it says where to look next. */

@@ -64,6 +64,11 @@ export class Consumer {
     return this.#keeper.ledger;
   }
 
+  /** Reads what is new on chain, and does nothing. */
+  catchUp(): Promise<void> {
+    return this.#keeper.catchUp();
+  }
+
   /** Reads what is new on chain and does what is due, once. */
   tick(): Promise<void> {
     return this.#keeper.tick();
@@ -137,9 +142,9 @@ export class Consumer {
     return jobIdOf(await sendCall(this.#context, `accept:${orderHash}`, "Market", "acceptWithPermit", args));
   }
 
-  /** Makes an order that nobody has taken unusable. */
-  async cancel({ order }: Pick<DescribedOrder, "order">): Promise<void> {
-    await sendCall(this.#context, `cancel:${order.nonce}`, "Market", "cancelNonce", [order.nonce]);
+  /** Makes the order with a nonce unusable, as long as nobody has taken it. @throws TransactionFailedError */
+  async cancel(nonce: bigint): Promise<void> {
+    await sendCall(this.#context, `cancel:${nonce}`, "Market", "cancelNonce", [nonce]);
   }
 
   /** The job of an order, once somebody has taken it. */

@@ -94,16 +94,21 @@ export class JobKeeper {
     return new JobKeeper(options, { state, follower, ledger, duties: parts.duties(context, state) });
   }
 
+  /** Reads what is new on chain. */
+  catchUp(): Promise<void> {
+    return this.#follower.catchUp();
+  }
+
   /** Reads what is new on chain, then does each duty once, in their order. */
   async tick(): Promise<void> {
-    await this.#follower.catchUp();
+    await this.catchUp();
     for (const duty of this.#duties) await duty.tick(this.#stopping.signal);
   }
 
   /** Takes up the duties; returns at once. */
   run(): void {
     this.#loops = [
-      this.#loop("following", () => this.#follower.catchUp()),
+      this.#loop("following", () => this.catchUp()),
       ...this.#duties.map((duty) => this.#loop(duty.name, () => duty.tick(this.#stopping.signal))),
     ];
   }

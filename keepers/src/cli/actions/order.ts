@@ -1,0 +1,117 @@
+import { randomUUID } from "node:crypto";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { formatUnits, type Hex } from "viem";
+import { schemes } from "../../core/market/types.ts";
+import { type DescribedOrder, describeOrder } from "../../roles/consumer/describe-order.ts";
+import { openStoredObjects } from "../../roles/stored-objects.ts";
+import { parseDatasetId } from "../../storage/client/dataset.ts";
+import { readingSecret } from "../../storage/client/dataset-key.ts";
+import { loadConfig } from "../../training/config/load-config.ts";
+import type { CommandContext } from "../context.ts";
+import { UsageError } from "../errors.ts";
+import { openConsumer } from "../jobs.ts";
+import { engineOf } from "../training/engines.ts";
+
+export type OrderOptions = {
+  dataset?: string;
+  model?: string;
+  price: bigint;
+  trainingTime: number;
+  expiry: number;
+  auction?: boolean;
+  commitWindow: number;
+  revealWindow: number;
+  committee?: number;
+  threshold?: number;
+  checkFee: bigint;
+};
+
+/** `assay order create` */
+export async function createOrder(
+  context: CommandContext,
+  configPath: string,
+  options: OrderOptions,
+): Promise<void> {
+  const { output } = context;
+  const consumer = await openConsumer(context);
+  const described = await describe(context, configPath, options);
+  const { order, orderHash, trainingOrder } = described;
+  const facts = [
+    `order      ${orderHash}`,
+    `training   ${order.problem.trainingHash}`,
+    `program    ${order.problem.programRoot}, package of ${(described.package.length - 2) / 2} bytes`,
+    `steps      ${trainingOrder.steps}, a state root every ${trainingOrder.interval}`,
+    `deposit    ${formatUnits(order.conditions.deposit, 18)} tokens`,
+  ];
+  const document = { orderHash, problem: order.problem, conditions: order.conditions, nonce: order.nonce };
+  if (options.auction !== true) {
+    await consumer.post(described);
+    output.result({ ...document, jobId: null }, [...facts, "posted     providers may take it now"]);
+    return;
+  }
+  const { commitWindow, revealWindow } = options;
+  // The least that the market takes: a tenth of the deposit, rounded up.
+  const bond = (order.conditions.deposit + 9n) / 10n;
+  const jobId = await consumer.openAuction(described, { commitWindow, revealWindow, bond });
+  output.result({ ...document, jobId }, [...facts, `job        ${jobId}, up for auction`]);
+}
+
+/** `assay order cancel` */
+export async function cancelOrder(context: CommandContext, nonce: bigint): Promise<void> {
+  const consumer = await openConsumer(context);
+  await consumer.cancel(nonce);
+  context.output.result({ nonce }, "The order cannot be matched any more.");
+}
+
+async function describe(
+  context: CommandContext,
+  configPath: string,
+  options: OrderOptions,
+): Promise<DescribedOrder> {
+  const { output, signal } = context;
+  const account = await context.account();
+  const { chain } = await context.network();
+  const config = await loadConfig(context.path(configPath), options.dataset);
+  const datasetId = storedDataset(config.dataset.source);
+  const stateFolder = await context.stateFolder();
+  const dataset = await openStoredObjects(await context.storageClient(), {
+    datasetId,
+    directory: join(stateFolder, "downloads"),
+    secret: await readingSecret(account),
+    signal,
+    onProgress: (progress) => output.progress(progress),
+  });
+  const { timestamp } = await chain.public.getBlock({ blockTag: "latest" });
+  const { committee = 0, threshold = Math.floor(committee / 2) + (committee > 0 ? 1 : 0) } = options;
+  const folder = join(stateFolder, "orders", randomUUID());
+  try {
+    return await describeOrder({
+      consumer: account.address,
+      config,
+      dataset,
+      modelId: options.model === undefined ? undefined : parseDatasetId(options.model),
+      folder,
+      executor: await engineOf(config.engine),
+      conditions: {
+        maximumPrice: options.price,
+        trainingTime: options.trainingTime,
+        scheme: committee === 0 ? schemes.optimistic : schemes.both,
+        committeeSize: committee,
+        threshold,
+        checkFee: committee === 0 ? 0n : options.checkFee,
+      },
+      expiry: timestamp + BigInt(options.expiry),
+      signal,
+    });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function storedDataset(source: string): Hex {
+  if (/^0x[0-9a-fA-F]{64}$/.test(source)) return parseDatasetId(source);
+  throw new UsageError("an order is about a stored dataset", {
+    next: "Store the data with `assay data put`, then name its id with --dataset.",
+  });
+}

@@ -1,0 +1,69 @@
+import { type Command, Option } from "commander";
+import type { ChallengerCommandOptions, ProviderCommandOptions } from "../actions/job-keepers.ts";
+import type { Register } from "../register.ts";
+import { natural, oneOf, tokens } from "./options.ts";
+
+const actions = () => import("../actions/job-keepers.ts");
+const amount = (flags: string, text: string, value: bigint, shown: string) =>
+  new Option(flags, text).argParser(tokens).default(value, shown);
+
+/** `assay provider` and `assay challenger` */
+export function jobKeeperCommands(program: Command, register: Register): void {
+  const provider = program.command("provider").description("train for others");
+  common(provider.command("run"))
+    .option("--stake <tokens>", "register the account as a provider and bring its stake to this much", tokens)
+    .addOption(amount("--per-hour <tokens>", "price of an hour of training", 10n ** 18n, "1"))
+    .addOption(amount("--floor <tokens>", "least price of a job", 10n ** 18n, "1"))
+    .option("--jobs <count>", "jobs that may be under way at once", natural(1, 64), 1)
+    .option("--auctions-only", "do not take orders that were posted without an auction")
+    .option("--compute <score>", "compute score that bids declare", natural(0, 2 ** 32 - 1), 1)
+    .option("--region <number>", "region that bids declare", natural(0, 63))
+    .option("-k, --data-shards <count>", "bundles that are enough to restore a result", natural(1, 36), 8)
+    .option("-n, --shards <count>", "bundles of a result", natural(2, 255), 11)
+    .addOption(amount("--fee <tokens>", "fee per bundle of a result and answered audit", 10n ** 15n, "0.001"))
+    .option("--epochs <count>", "epochs for which results are paid", natural(1, 16_384), 30)
+    .description("bid, train, store, commit, answer disputes, collect; Ctrl-C ends it")
+    .addHelpText(
+      "after",
+      `
+A provider may be killed at any time and started again.
+
+Example:
+  $ assay provider run --stake 1000 --per-hour 2`,
+    )
+    .action(
+      register.action(async (context, options: ProviderCommandOptions) =>
+        (await actions()).runProvider(context, options),
+      ),
+    );
+
+  const challenger = program.command("challenger").description("check what others have trained");
+  common(challenger.command("run"))
+    .option(
+      "--budget <micro-batches>",
+      "micro-batches of the jobs that are executed again at a time; which jobs is drawn by lot when not all fit",
+      natural(1, 2 ** 50),
+      1_000_000,
+    )
+    .description("execute committed jobs again, dispute what is wrong, collect rewards; Ctrl-C ends it")
+    .addHelpText(
+      "after",
+      `
+It needs no stake; each challenge takes a bond in the chain's coin, which comes back with a reward when it is won.
+
+Example:
+  $ assay challenger run`,
+    )
+    .action(
+      register.action(async (context, options: ChallengerCommandOptions) =>
+        (await actions()).runChallenger(context, options),
+      ),
+    );
+}
+
+function common(command: Command): Command {
+  return command
+    .option("--data <folder>", "the keeper's data; by default a folder in --home")
+    .option("--engine <name>", "native, wasm or reference", oneOf("native", "wasm", "reference"), "native")
+    .option("--threads <n>", "threads of the engine; all cores but one by default", natural(1, 1024));
+}

@@ -1,0 +1,46 @@
+import { availableParallelism, totalmem } from "node:os";
+import { join } from "node:path";
+import { Consumer } from "../roles/consumer/consumer.ts";
+import type { KeeperOptions } from "../roles/jobs/job-keeper.ts";
+import type { MachineLimits } from "../roles/jobs/job-program.ts";
+import { createTelemetry } from "../roles/telemetry.ts";
+import type { CommandContext } from "./context.ts";
+import { UsageError } from "./errors.ts";
+
+/** What a training may take of this machine: all cores but one, half of the memory. */
+export function machineLimits(): MachineLimits {
+  return { threads: Math.max(1, availableParallelism() - 1), memoryBytes: Math.floor(totalmem() / 2) };
+}
+
+/** The job that a user names. @throws UsageError */
+export function parseJobId(text: string): bigint {
+  if (/^[1-9]\d{0,18}$/.test(text)) return BigInt(text);
+  throw new UsageError(`${JSON.stringify(text.slice(0, 80))} is not a job's number`, {
+    next: "Jobs are numbered from 1; `assay job list` shows yours.",
+  });
+}
+
+/** Milliseconds between two looks at a development chain, and at any other. */
+const intervals = { dev: 250, other: 2_000 } as const;
+
+/** Folder, account and chain of a keeper of jobs that a command runs. */
+export async function keeperOptions(context: CommandContext, folder: string): Promise<KeeperOptions> {
+  const { chain, deployment } = await context.network();
+  const account = await context.account();
+  const { log } = createTelemetry({
+    level: context.output.verbose ? "debug" : "info",
+    base: { account: account.address },
+  });
+  const interval = context.dev() === undefined ? intervals.other : intervals.dev;
+  return { dataDirectory: folder, account, chain, deployment, log, interval };
+}
+
+/** The account as a consumer: what it has ordered, as the chain says it now. */
+export async function openConsumer(context: CommandContext): Promise<Consumer> {
+  const options = await keeperOptions(context, join(await context.stateFolder(), "consumer"));
+  options.log.level = context.output.verbose ? "debug" : "silent";
+  const consumer = await Consumer.open(options);
+  context.onClose(() => consumer.stop());
+  await consumer.catchUp();
+  return consumer;
+}
