@@ -7,6 +7,7 @@ import {TrainingClaim} from "./interfaces/IDisputedClaims.sol";
 import {
     IDescentRules,
     LinkAnswer,
+    NamedSlot,
     NamedStep,
     NamedTensor,
     Outcome,
@@ -127,6 +128,7 @@ contract DescentRules is IDescentRules {
         if (r.stage == Stage.TensorNodes) return _next(r, Stage.Node);
         if (r.stage == Stage.HashNodes) return _next(r, Stage.Leaf);
         if (r.stage == Stage.TraceNodes) return _next(r, Stage.TraceName);
+        if (r.stage == Stage.StateNodes) return _next(r, Stage.StateName);
         revert WrongStage(r.stage);
     }
 
@@ -141,9 +143,9 @@ contract DescentRules is IDescentRules {
         Position memory p = r.position;
         _descend(p, number, child, siblings);
         if (r.stage == Stage.Leaf) return _next(r, p.level == 0 ? Stage.OpenLeaf : Stage.HashNodes);
-        if (r.stage == Stage.Node) {
+        if (r.stage == Stage.Node || r.stage == Stage.StateName) {
             if (p.level == 0) revert WrongNode(p.index);
-            return _next(r, Stage.TensorNodes);
+            return _next(r, r.stage == Stage.Node ? Stage.TensorNodes : Stage.StateNodes);
         }
         if (r.stage != Stage.TraceName) revert WrongStage(r.stage);
         // The first leaf is the order's.
@@ -170,13 +172,8 @@ contract DescentRules is IDescentRules {
         _requirePlace(round.claim, node, place);
         (p.place, p.commitment, p.descriptor) = (place, named.commitment, keccak256(named.descriptor));
         (p.node, p.index, p.leaves) = (bytes32(0), 0, TensorGeometry.geometryOf(node.output).leaves);
-        bool isLoad = node.opcode == Opcodes.LOAD;
-        if (named.isLink) {
-            if (!isLoad && (node.opcode != Opcodes.STORE || node.tape != 2)) revert WrongNode(place);
-            return _next(r, Stage.Link);
-        }
         // What a LOAD yields is no element's business.
-        if (isLoad) revert WrongNode(place);
+        if (node.opcode == Opcodes.LOAD) return _next(r, Stage.Link);
         (p.stateBefore, p.stateAfter) = (bytes32(0), bytes32(0));
         return _next(r, Stage.Hashes);
     }
@@ -189,6 +186,33 @@ contract DescentRules is IDescentRules {
         r = _begin(round, Stage.Link);
         _requireLink(round, answer);
         return (Outcome.ChallengeLost, r);
+    }
+
+    /// @inheritdoc IDescentRules
+    function nameState(Round calldata round) external pure returns (Outcome, Round memory r) {
+        r = _begin(round, Stage.Node);
+        Position memory p = r.position;
+        (p.node, p.index, p.leaves) = (p.stateAfter, 0, round.claim.slots);
+        p.level = MerkleProofs.depthOf(p.leaves);
+        return _next(r, Stage.StateNodes);
+    }
+
+    /// @inheritdoc IDescentRules
+    function ruleSlot(
+        Round calldata round,
+        NamedSlot calldata named
+    ) external pure returns (Outcome, Round memory r) {
+        r = _begin(round, Stage.StateName);
+        Position memory p = r.position;
+        _descend(p, named.number, named.leaf, named.siblings);
+        if (p.level != 0) revert WrongNode(p.index);
+        TrainingClaim calldata claim = round.claim;
+        Node memory store = _storeOf(claim, named.store, named.storeSiblings, 2, 0, int256(p.index));
+        uint256 place = (claim.nodeCounts[0] << claim.logMicroBatches) + claim.nodeCounts[1] + store.index;
+        _requireListed(round, named.commitment, place, named.listSiblings);
+        bytes32 stored = keccak256(abi.encodePacked(bytes1(0), named.commitment));
+        if (named.leaf == stored) revert NothingShown();
+        return (Outcome.ProviderConvicted, r);
     }
 
     /// @inheritdoc IDescentRules
@@ -253,30 +277,45 @@ contract DescentRules is IDescentRules {
         Position calldata p = round.position;
         TrainingClaim calldata claim = round.claim;
         Node memory node = RoundRules.nodeOf(round, answer.descriptor);
-        bytes32 root;
         if (node.attributes[0] == 0) {
             bytes32 leaf = keccak256(abi.encodePacked(bytes1(0), p.commitment));
             uint256 depth = MerkleProofs.depthOf(claim.slots);
-            root = MerkleProofs.rootOf(leaf, uint256(node.attributes[1]), answer.siblings, depth);
-            if (root != (node.opcode == Opcodes.LOAD ? p.stateBefore : p.stateAfter)) revert NothingShown();
+            uint256 slot = uint256(node.attributes[1]);
+            if (MerkleProofs.rootOf(leaf, slot, answer.siblings, depth) != p.stateBefore)
+                revert NothingShown();
         } else {
             // A gradient of the step: what tape 1 stored.
-            Node memory from = NodeDescriptor.verify(
-                answer.store,
-                answer.storeSiblings,
-                claim.programRoot,
-                claim.nodeCounts
-            );
-            bool isStore =
-                from.tape == 1 &&
-                    from.opcode == Opcodes.STORE &&
-                    from.attributes[0] == node.attributes[0] &&
-                    from.attributes[1] == node.attributes[1];
-            if (!isStore) revert NothingShown();
+            (int256 space, int256 slot) = (node.attributes[0], node.attributes[1]);
+            Node memory from = _storeOf(claim, answer.store, answer.storeSiblings, 1, space, slot);
             uint256 place = (claim.nodeCounts[0] << claim.logMicroBatches) + from.index;
-            uint256 depth = MerkleProofs.depthOf(RoundRules.tensorsOf(claim));
-            root = MerkleProofs.rootOf(p.commitment, place, answer.siblings, depth);
-            if (root != p.tensors) revert NothingShown();
+            _requireListed(round, p.commitment, place, answer.siblings);
+        }
+    }
+
+    /// @dev The node of a tape that stores a slot.
+    function _storeOf(
+        TrainingClaim calldata claim,
+        bytes calldata descriptor,
+        bytes32[] calldata siblings,
+        uint256 tape,
+        int256 space,
+        int256 slot
+    ) private pure returns (Node memory node) {
+        node = NodeDescriptor.verify(descriptor, siblings, claim.programRoot, claim.nodeCounts);
+        bool isStore = node.tape == tape && node.opcode == Opcodes.STORE;
+        if (!isStore || node.attributes[0] != space || node.attributes[1] != slot) revert NothingShown();
+    }
+
+    /// @dev The list of the step has this commitment at this place.
+    function _requireListed(
+        Round calldata round,
+        bytes32 commitment,
+        uint256 place,
+        bytes32[] calldata siblings
+    ) private pure {
+        uint256 depth = MerkleProofs.depthOf(RoundRules.tensorsOf(round.claim));
+        if (MerkleProofs.rootOf(commitment, place, siblings, depth) != round.position.tensors) {
+            revert NothingShown();
         }
     }
 

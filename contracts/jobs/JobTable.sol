@@ -157,6 +157,11 @@ abstract contract JobTable is IJobRegistry, IJobTable, ICertifiedJobs, AccessMan
         return _stakeFor(_parameterSets[_parameterSet], provider, price);
     }
 
+    /// @inheritdoc IJobRegistry
+    function stakeForJob(uint256 jobId, address provider, uint256 price) external view returns (uint256) {
+        return _stakeFor(_parameterSets[_records[jobId].parameterSet], provider, price);
+    }
+
     /// @inheritdoc IJobTable
     function multiplierOf(address provider) external view returns (uint256) {
         return _conducts[provider].multiplierOf();

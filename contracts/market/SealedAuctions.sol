@@ -219,7 +219,7 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
     /// @dev The account must be able to lock, now, what a job at this price locks.
     function _requireProvider(address provider, uint256 price) internal view {
         if (!staking.isEligible(provider, IStaking.Role.Provider, 0)) revert UnmetCondition("role");
-        if (!_canLock(provider, price)) revert UnmetCondition("stake");
+        if (!_canLock(provider, registry.stakeFor(provider, price))) revert UnmetCondition("stake");
     }
 
     /// @dev Makes sure that nobody can win any more; the job is open afterwards.
@@ -251,7 +251,8 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
         for (number = _bestBid(jobId); number != 0; number = _bestBid(jobId)) {
             SealedBid storage bid = _bids[jobId][number - 1];
             price = _toTokens(bid.price, rate);
-            if (_canLock(bid.provider, price)) return (number, price);
+            if (_canLock(bid.provider, registry.stakeForJob(jobId, bid.provider, price)))
+                return (number, price);
             bid.isOut = true;
             _settleWalk(jobId, bid);
         }
@@ -298,8 +299,8 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
         if (auction.revealUntil == 0 || auction.isOver) revert WrongPhase(jobId);
     }
 
-    function _canLock(address provider, uint256 price) private view returns (bool) {
-        return staking.isEligible(provider, IStaking.Role.Provider, registry.stakeFor(provider, price));
+    function _canLock(address provider, uint256 stake) private view returns (bool) {
+        return staking.isEligible(provider, IStaking.Role.Provider, stake);
     }
 
     function _requireFit(Order calldata order, AuctionTerms calldata terms) private view {

@@ -1,7 +1,8 @@
 import { buildModule } from "@nomicfoundation/hardhat-ignition/modules";
 import { artifacts } from "hardhat";
+import { attestationModule } from "./Attestation.ts";
 import { CommitReveal, Drand, Vrf } from "./Beacon.ts";
-import { jobsModule } from "./Jobs.ts";
+import { marketModule } from "./Market.ts";
 import { roleFunctions, roles, selectorsOf } from "./roles.ts";
 import Staking, { StakingOnExistingToken } from "./Staking.ts";
 import { type BeaconModule, storageModule } from "./Storage.ts";
@@ -20,6 +21,8 @@ const contractNames = {
   retrieval: "RetrievalChallenges",
   escrow: "Escrow",
   jobs: "JobRegistry",
+  market: "Market",
+  validators: "ValidatorSet",
 } as const;
 
 // Selectors come from the compiled contracts: a role on a function that was renamed must not go unseen.
@@ -32,24 +35,32 @@ const abis = Object.fromEntries(
 );
 
 /**
- * Storage and jobs on one kind of beacon, with every role given to the contract that needs it. The deployer stays
+ * Storage, jobs, market and committees on one kind of beacon, with every role given to the contract that needs it. The deployer stays
  * admin, guardian and registrar of keys until it hands them over (`AccessManager.grantRole`, `revokeRole`).
  */
 export function assayModule(beaconModule: BeaconModule, stakingModule: StakingModule = Staking) {
   const isCommitReveal = beaconModule === CommitReveal;
   return buildModule("Assay", (m) => {
     const storage = storageModule(beaconModule, stakingModule);
-    const contracts = { ...m.useModule(storage), ...m.useModule(jobsModule(storage)) };
-    const { access, audit, beacon, bundles, fraud, jobs, retrieval } = contracts;
+    const contracts = {
+      ...m.useModule(storage),
+      ...m.useModule(attestationModule(storage)),
+      ...m.useModule(marketModule(storage)),
+    };
+    const { access, audit, beacon, bundles, committee, fraud, jobs, market, retrieval, validators } = contracts;
     const deployer = m.getAccount(0);
     const members: Record<RoleName, readonly { id: string; account: unknown }[]> = {
       stakeModule: [
         { id: "bundles", account: bundles },
         { id: "jobs", account: jobs },
+        { id: "validators", account: validators },
         // Committers put stake at risk for their reveals.
         ...(isCommitReveal ? [{ id: "beacon", account: beacon }] : []),
       ],
-      beaconConsumer: [{ id: "audit", account: audit }],
+      beaconConsumer: [
+        { id: "audit", account: audit },
+        { id: "committee", account: committee },
+      ],
       keyRegistrar: [{ id: "deployer", account: deployer }],
       guardian: [{ id: "deployer", account: deployer }],
       auditModule: [{ id: "audit", account: audit }],
@@ -59,9 +70,9 @@ export function assayModule(beaconModule: BeaconModule, stakingModule: StakingMo
       ],
       fraudModule: [{ id: "fraud", account: fraud }],
       holdingModule: [{ id: "bundles", account: bundles }],
-      marketModule: [],
+      marketModule: [{ id: "market", account: market }],
       jobModule: [{ id: "jobs", account: jobs }],
-      committeeModule: [],
+      committeeModule: [{ id: "committee", account: committee }],
     };
     const names = Object.keys(roles) as RoleName[];
     const grants = names.flatMap((role) =>

@@ -6,7 +6,6 @@ const minute = 60;
 const hour = 60 * minute;
 const day = 24 * hour;
 const tokens = 10n ** 18n;
-const nobody = "0x0000000000000000000000000000000000000000";
 
 /** Wei for a unit of gas: ten times a usual 0.1 gwei, so that refunds suffice in a bad hour. */
 const refundPrice = 10n ** 9n;
@@ -15,8 +14,8 @@ const providerGas = 6_600_000n;
 const challengerGas = 4_050_000n;
 
 /**
- * Escrow, registry, certificates and the dispute game, above the given storage module. Without a committee the registry
- * takes optimistic orders alone.
+ * Escrow, registry, certificates and the dispute game, above the given storage module. `attestationModule` tells the registry
+ * where they are.
  */
 export const jobsModule = (storage: ReturnType<typeof storageModule>) =>
   buildModule("Jobs", (m) => {
@@ -57,6 +56,6 @@ export const jobsModule = (storage: ReturnType<typeof storageModule>) =>
       rules.voidRules,
     ]);
     const certificates = m.contract("ModelCertificate", [jobs]);
-    m.call(jobs, "setModules", [game, nobody, certificates]);
-    return { escrow, jobs, game, certificates, ...rules };
+    const rewards = m.contract("WorkerRewards", [token]);
+    return { escrow, jobs, game, certificates, rewards, ...rules };
   });

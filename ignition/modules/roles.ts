@@ -25,7 +25,7 @@ export const roles = {
   marketModule: 9n,
   /** The contract that moves the price of a job: `Escrow.fund`, `payPrice`, `refundPrice`, `close`. */
   jobModule: 10n,
-  /** The contract that pays the members of committees: `Escrow.payFee`. */
+  /** The contract that draws committees and pays their members: `Escrow.payFee`, `ValidatorSet.draw`, `excuse`, `punish`. */
   committeeModule: 11n,
 } as const;
 
@@ -45,6 +45,8 @@ export const roleFunctions = {
   retrieval: { guardian: ["pause"] },
   escrow: { jobModule: ["fund", "payPrice", "refundPrice", "close"], committeeModule: ["payFee"] },
   jobs: { marketModule: ["open", "matchJob", "unmatch", "cancel"], guardian: ["pause"] },
+  market: { guardian: ["pause"] },
+  validators: { committeeModule: ["draw", "excuse", "punish"], guardian: ["pause"] },
 } as const satisfies Record<string, Partial<Record<keyof typeof roles, readonly string[]>>>;
 
 /**

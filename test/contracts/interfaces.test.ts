@@ -7,6 +7,7 @@ const names = [
   "AssayToken",
   "BundleRegistry",
   "CommitRevealBeacon",
+  "Committee",
   "DatasetRegistry",
   "DescentRules",
   "DisputeGame",
@@ -17,15 +18,18 @@ const names = [
   "InputRules",
   "JobRegistry",
   "JobRules",
+  "Market",
   "ModelCertificate",
   "RangeRules",
   "RetrievalChallenges",
   "Staking",
   "StorageAudit",
   "SumRules",
+  "ValidatorSet",
   "VerifierRegistry",
   "VoidRules",
   "VrfBeacon",
+  "WorkerRewards",
 ] as const;
 
 /** EIP-170 */

@@ -31,13 +31,14 @@ enum RuleBook {
 /// | stage due | who | moves | leads to |
 /// |---|---|---|---|
 /// | – | challenger | `challenge` / `challengeTrace` of the game | States / TraceNodes |
-/// | TraceNodes, TensorNodes, HashNodes | provider | `postNodes` | TraceName, Node, Leaf |
+/// | TraceNodes, TensorNodes, HashNodes, StateNodes | provider | `postNodes` | TraceName, Node, Leaf, StateName |
 /// | TraceName | challenger | `nameChild` | TraceNodes or TraceLeaves |
 /// | TraceLeaves | provider | `openLeaves` | States |
 /// | States | provider | `postStates` | Step |
 /// | Step | challenger | `nameStep` | States or Tensors |
 /// | Tensors | provider | `postTensors` | Node |
-/// | Node | challenger | `nameChild` / `nameTensor` | TensorNodes / Hashes, Link |
+/// | Node | challenger | `nameChild` / `nameTensor` / `nameState` | TensorNodes / Hashes, Link / StateNodes |
+/// | StateName | challenger | `nameChild` / `ruleSlot` | StateNodes / conviction |
 /// | Link | provider | `answerLink` | the provider wins |
 /// | Hashes | provider | `postHashes` | Leaf |
 /// | Leaf | challenger | `nameChild` | HashNodes, OpenLeaf |

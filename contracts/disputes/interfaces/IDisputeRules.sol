@@ -33,7 +33,7 @@ enum Stage {
     Sum,
     /// Provider: an element that needs the exponent.
     Witness,
-    /// Provider: the state that a LOAD or STORE stands for.
+    /// Provider: the slot that a LOAD stands for.
     Link,
     /// Provider: nodes of the trace, whose leaves were not published.
     TraceNodes,
@@ -41,6 +41,10 @@ enum Stage {
     TraceName,
     /// Provider: the two leaves around the named interval.
     TraceLeaves,
+    /// Provider: nodes of the state after the step.
+    StateNodes,
+    /// Challenger: the slot that is not what was stored, or the way to it.
+    StateName,
     Closed
 }
 
@@ -97,7 +101,7 @@ struct PostedTensors {
     bytes32[] listSiblings;
 }
 
-/// @notice What shows that the tensor of a LOAD or STORE is that of its slot.
+/// @notice What shows that the tensor of a LOAD is that of its slot.
 struct LinkAnswer {
     bytes descriptor;
     /// Of the slot in the state; of the STORE's tensor in the list where the slot is a gradient of the step.
@@ -115,8 +119,20 @@ struct NamedTensor {
     bytes32[] siblings;
     bytes descriptor;
     bytes32[] descriptorSiblings;
-    /// Whether the tensor of a LOAD or STORE is claimed not to be that of its slot.
-    bool isLink;
+}
+
+/// @notice A slot of the state after a step, and the tensor that was stored into it.
+struct NamedSlot {
+    /// Among the nodes that were posted last.
+    uint256 number;
+    bytes32 leaf;
+    bytes32[] siblings;
+    /// Descriptor of the STORE.
+    bytes store;
+    bytes32[] storeSiblings;
+    /// Of its tensor, in the list.
+    bytes32 commitment;
+    bytes32[] listSiblings;
 }
 
 /// @notice What opens an element. Fields that are not needed are empty.
@@ -208,6 +224,13 @@ interface IDescentRules {
     function answerLink(
         Round calldata round,
         LinkAnswer calldata answer
+    ) external pure returns (Outcome, Round memory);
+    /// @notice Claims that the state after the step is not what was stored.
+    function nameState(Round calldata round) external pure returns (Outcome, Round memory);
+    /// @notice Shows that a slot does not hold what was stored into it.
+    function ruleSlot(
+        Round calldata round,
+        NamedSlot calldata named
     ) external pure returns (Outcome, Round memory);
     function postHashes(
         Round calldata round,

@@ -208,4 +208,7 @@ interface IJobRegistry is IDisputedClaims, IAttestedJobs {
     /// @notice Stake that a job at this price would lock of this provider: it grows with every conviction and
     /// shrinks again with time, so that capacity follows conduct.
     function stakeFor(address provider, uint256 price) external view returns (uint256);
+
+    /// @notice As `stakeFor`, for a job that is open: by the parameters that were in force then.
+    function stakeForJob(uint256 jobId, address provider, uint256 price) external view returns (uint256);
 }

@@ -7,7 +7,7 @@ import { createArena, type Step } from "./game/arena.ts";
 import { cnnJob, mlpJob, otherExponent, otherMantissa } from "./game/scenes.ts";
 import { nameStep, towards } from "./game/shams.ts";
 import { type Job, type Lie, Story } from "./game/story.ts";
-import { openedNode, slotsOf } from "./game/told-run.ts";
+import { openedNode } from "./game/told-run.ts";
 
 const arena = await createArena();
 let jobs = 0n;
@@ -31,9 +31,7 @@ async function dispute(
     const out = mantissas.findIndex((m, i) => m !== honest.tensors(lie.step)[lie.place]!.mantissas[i]);
     return { book: "range", name: "askSums", args: [descriptor, BigInt(out)] };
   };
-  // The state is published: a challenger could not see in which slot it is wrong otherwise.
-  const hints = { slots: async (done: number) => slotsOf(liar, done) };
-  const played = await arena.playOut(opened.id, honest, liar, { pick, tilt: more.tilt, hints });
+  const played = await arena.playOut(opened.id, honest, liar, { pick, tilt: more.tilt });
   const steps = [opened.step, ...played.steps];
   if (played.ending === "stuck") steps.push(...(await arena.timeOut(opened.id)));
   const [, , , count] = await arena.claims.read.convictions([id]);
@@ -106,7 +104,7 @@ describe("a lie is convicted", async () => {
           state: (state) =>
             state.map((values, i) => (i === slot ? values.map((v, j) => (j === 0 ? v ^ 1 : v)) : values)),
         });
-        assert.equal(last, "Link");
+        assert.equal(last, "StateName");
       }
     });
   }

@@ -1,17 +1,27 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { Hex } from "viem";
+import { spaces } from "../../../keepers/src/core/exact/tape/types.ts";
+import { challengerMove } from "../../../keepers/src/training/dispute/challenger-player.ts";
 import { withLeaf } from "../../../keepers/src/training/dispute/evidence.ts";
 import { openLeaf } from "../../../keepers/src/training/dispute/leaves.ts";
-import type { Move, Round, StageName } from "../../../keepers/src/training/dispute/moves.ts";
+import {
+  descent,
+  type Move,
+  type Round,
+  type StageName,
+} from "../../../keepers/src/training/dispute/moves.ts";
 import { levelsDown } from "../../../keepers/src/training/dispute/nodes.ts";
 import { rawPlace } from "../../../keepers/src/training/dispute/objects.ts";
 import { providerMove } from "../../../keepers/src/training/dispute/provider-player.ts";
+import { storeNode } from "../../../keepers/src/training/trace/trace-step.ts";
 import { Random } from "../../keepers/core/exact/cases-random.ts";
 import { createArena, providerBond, terms } from "./game/arena.ts";
 import { mlpJob, otherMantissa } from "./game/scenes.ts";
 import { nameStep, towards } from "./game/shams.ts";
 import { leafOf, Story } from "./game/story.ts";
 import { openedNode, runOf, slotsOf } from "./game/told-run.ts";
+import { Tree } from "./game/tree.ts";
 
 const job = mlpJob();
 const honest = new Story(job);
@@ -36,15 +46,8 @@ function anything(random: Random, story: Story) {
     const step = Number(p.firstStep);
     if (stage === "Step") return nameStep(story, round, random.int(0, Number(p.steps) - 1));
     if (stage === "Node") {
-      const place = random.int(0, job.places.length - 1);
-      const { tape, node } = job.places[place]!;
-      const { opcode } = job.program.tapes[tape][node]!;
-      return towards(
-        story,
-        round,
-        place,
-        opcode === "LOAD" || (opcode === "STORE" && tape === 2 && random.int(0, 1) === 0),
-      );
+      if (random.int(0, 9) === 0) return descent("nameState");
+      return towards(story, round, random.int(0, job.places.length - 1));
     }
     if (stage === "Leaf") {
       const number = Number(p.place);
@@ -122,7 +125,7 @@ describe("a provider whose every interval is right", async () => {
       assert.equal(await game.read.openChallenges([id]), 0n);
       await arena.claims.write.release([id]);
     }
-    assert.deepEqual([...reached].sort(), ["Element", "Link", "Sum", "Witness"]);
+    assert.deepEqual([...reached].sort(), ["Element", "Link", "StateName", "Sum", "Witness"]);
     const burnt = await game.read.creditOf([await game.read.BURN_SINK()]);
     const provider = await game.read.creditOf([arena.accounts.provider.account.address]);
     assert.equal(await arena.publicClient.getBalance({ address: game.address }), burnt + provider);
@@ -373,16 +376,68 @@ describe("moves", async () => {
       value: terms.challengerBond,
     });
     const challenge = await game.read.challengeCount();
-    // The state is published: which slot is wrong shows nowhere else.
-    const hints = { slots: async (done: number) => slotsOf(late, done) };
-    const played = await arena.playOut(challenge, honest, late, { hints });
+    const played = await arena.playOut(challenge, honest, late);
     assert.deepEqual(
       played.steps.map(({ name }) => name),
-      ["postNodes", "nameChild", "openLeaves", "postStates", "nameStep", "postTensors", "nameTensor"],
+      [
+        "postNodes",
+        "nameChild",
+        "openLeaves",
+        "postStates",
+        "nameStep",
+        "postTensors",
+        "nameState",
+        "postNodes",
+        "ruleSlot",
+      ],
     );
-    await arena.timeOut(challenge);
     const [interval, , , count] = await arena.claims.read.convictions([id]);
     assert.deepEqual([interval, count], [1, 1]);
+  });
+
+  it("hold a slot of the state against its own STORE, as it stands in the list, and against nothing else", async () => {
+    const id = ++jobs;
+    const late = new Story(
+      job,
+      { step: 2, state: (state) => state.map((v, i) => (i === 1 ? v.map((m) => m ^ 4) : v)) },
+      honest,
+    );
+    await arena.open(late, id);
+    const opened = await arena.challenge(late, 1, id);
+    const played = await arena
+      .playOut(opened.id, honest, late, {
+        pick: (_, stage) => {
+          if (stage === "StateName") throw new Error("stop");
+          return undefined;
+        },
+      })
+      .catch(() => undefined);
+    assert.equal(played, undefined);
+    const { round, answers } = await arena.disputeOf(opened.id);
+    const move = (await challengerMove(runOf(honest), answers, round))!;
+    assert.equal(move.name, "ruleSlot");
+    const named = move.args[0] as { number: bigint; siblings: Hex[]; commitment: Hex; listSiblings: Hex[] };
+    const changed = (changes: object) =>
+      arena.play(opened.id, round, descent("ruleSlot", { ...named, ...changes }));
+    const stores = job.program.state.map((_, slot) => storeNode(job.program.tapes[2], spaces.state, slot));
+    const slots = new Tree(slotsOf(late, 3).map(leafOf));
+    const other = stores[0]!;
+    const place = job.placeOf(2, other);
+    const list = honest.list(2);
+    const listed = { commitment: list.commitments[place], listSiblings: list.tree.proof(place) };
+    const store = { store: job.descriptor(2, other), storeSiblings: job.descriptorProof(2, other) };
+    const [input] = job.program.tapes[2][other]!.inputs;
+    const noStore = { store: job.descriptor(2, input!), storeSiblings: job.descriptorProof(2, input!) };
+    assert.equal(named.number, 1n);
+    await assert.rejects(changed({ ...store, ...listed }), /NothingShown/);
+    await assert.rejects(changed(noStore), /NothingShown/);
+    await assert.rejects(changed(listed), /NothingShown/);
+    await assert.rejects(changed({ number: 0n }), /WrongChild/);
+    await assert.rejects(changed({ number: BigInt(slots.leaves.length) }), /WrongChild/);
+    // A slot that holds what was stored shows nothing.
+    const right = { number: 0n, leaf: slots.node(0, 0), siblings: slots.proof(0), ...store, ...listed };
+    await assert.rejects(changed(right), /NothingShown/);
+    assert.equal(await arena.endingOf(await arena.play(opened.id, round, move)), "convicted");
   });
 
   it("end a job whose program is void, and nobody loses", async () => {

@@ -56,7 +56,7 @@ describe("a dispute over LeNet-5, batches of 64", async () => {
         const played = await arena.playOut(opened.id, honest, liar, {
           pick(round, stage) {
             if (stage === "Step") return nameStep(liar, round, step % 32);
-            return stage === "Node" ? towards(liar, round, place, false) : undefined;
+            return stage === "Node" ? towards(liar, round, place) : undefined;
           },
         });
         const all = [opened.step, ...played.steps];

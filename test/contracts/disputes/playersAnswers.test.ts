@@ -127,7 +127,7 @@ describe("answers of a provider", () => {
       const played = await arena.playOut(opened.id, honest, liar, {
         pick(round, stage) {
           if (stage === "Step") return nameStep(liar, round, 0);
-          return stage === "Node" ? towards(liar, round, place, false) : undefined;
+          return stage === "Node" ? towards(liar, round, place) : undefined;
         },
         tilt: delta,
         encode: hardToRead,

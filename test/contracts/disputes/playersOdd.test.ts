@@ -23,7 +23,7 @@ async function dispute(honest: Story, place: number, tensor: Tensor, more: PlayO
     ...more,
     async pick(round, stage) {
       if (stage === "Step") return nameStep(liar, round, step);
-      if (stage === "Node") return towards(liar, round, place, false);
+      if (stage === "Node") return towards(liar, round, place);
       return await more.pick?.(round, stage);
     },
   });

@@ -7,7 +7,7 @@ import { Random } from "../../keepers/core/exact/cases-random.ts";
 import { createArena } from "./game/arena.ts";
 import { mlpJob } from "./game/scenes.ts";
 import { type Job, type Lie, Story } from "./game/story.ts";
-import { runOf, slotsOf } from "./game/told-run.ts";
+import { runOf } from "./game/told-run.ts";
 
 const runs = 120;
 
@@ -60,7 +60,6 @@ describe("attacks 1, 2 and 11: for a random step, node and element", async () =>
       }
       await arena.open(liar, id);
       const opened = await arena.openWith(opening, id);
-      const hints = { slots: async (done: number) => slotsOf(liar, done) };
       // One in four goes silent at some move, or moves in the last second of the grace.
       const [silentAt, lateAt] = [random.int(0, 31), random.int(0, 31)];
       let moves = 0;
@@ -70,7 +69,7 @@ describe("attacks 1, 2 and 11: for a random step, node and element", async () =>
         if (moves++ === lateAt) await arena.lastSecond(opened.id);
         return undefined;
       };
-      const played = await arena.playOut(opened.id, honest, liar, { hints, pick }).catch((error) => {
+      const played = await arena.playOut(opened.id, honest, liar, { pick }).catch((error) => {
         if (!/silent/.test(String(error))) throw error;
         return undefined;
       });

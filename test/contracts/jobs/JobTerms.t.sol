@@ -349,6 +349,7 @@ contract JobTermsTest is JobsFixture {
         vm.assertEq(abi.encode(jobs.parametersOf(id)), abi.encode(parameters()), "the job's");
         vm.assertEq(abi.encode(jobs.parameters()), abi.encode(next), "those of the next");
         vm.assertEq(jobs.stakeFor(provider, PRICE), 9_000 ether, "of the next");
+        vm.assertEq(jobs.stakeForJob(id, provider, PRICE), STAKE, "of the job");
         jobs.matchJob(id, provider, PRICE);
         vm.assertEq(jobs.jobOf(id).stake, STAKE, "stake");
         vm.assertEq(jobs.jobOf(id).deadline, time() + 1 hours, "lock window");

@@ -144,6 +144,10 @@ contract RegistryDouble {
         return stake < MINIMUM_STAKE ? MINIMUM_STAKE : stake;
     }
 
+    function stakeForJob(uint256, address provider, uint256 price) external view returns (uint256) {
+        return stakeFor(provider, price);
+    }
+
     function _end(uint256 jobId, IJobRegistry.Job storage job, IJobRegistry.Status status) private {
         job.status = status;
         _escrow.refund(job.consumer, depositOf[jobId]);

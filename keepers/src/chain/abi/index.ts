@@ -2,6 +2,7 @@
 import { assayTokenAbi } from "./assay-token.ts";
 import { bundleRegistryAbi } from "./bundle-registry.ts";
 import { commitRevealBeaconAbi } from "./commit-reveal-beacon.ts";
+import { committeeAbi } from "./committee.ts";
 import { datasetRegistryAbi } from "./dataset-registry.ts";
 import { descentRulesAbi } from "./descent-rules.ts";
 import { disputeGameAbi } from "./dispute-game.ts";
@@ -11,6 +12,7 @@ import { encodingFraudAbi } from "./encoding-fraud.ts";
 import { escrowAbi } from "./escrow.ts";
 import { inputRulesAbi } from "./input-rules.ts";
 import { jobRegistryAbi } from "./job-registry.ts";
+import { marketAbi } from "./market.ts";
 import { modelCertificateAbi } from "./model-certificate.ts";
 import { randomnessBeaconAbi } from "./randomness-beacon.ts";
 import { rangeRulesAbi } from "./range-rules.ts";
@@ -18,9 +20,11 @@ import { retrievalChallengesAbi } from "./retrieval-challenges.ts";
 import { stakingAbi } from "./staking.ts";
 import { storageAuditAbi } from "./storage-audit.ts";
 import { sumRulesAbi } from "./sum-rules.ts";
+import { validatorSetAbi } from "./validator-set.ts";
 import { verifierRegistryAbi } from "./verifier-registry.ts";
 import { voidRulesAbi } from "./void-rules.ts";
 import { vrfBeaconAbi } from "./vrf-beacon.ts";
+import { workerRewardsAbi } from "./worker-rewards.ts";
 
 /** ABI of every contract that keepers talk to, by the contract's name. */
 export const abis = {
@@ -41,6 +45,10 @@ export const abis = {
   InputRules: inputRulesAbi,
   VoidRules: voidRulesAbi,
   ModelCertificate: modelCertificateAbi,
+  Market: marketAbi,
+  ValidatorSet: validatorSetAbi,
+  Committee: committeeAbi,
+  WorkerRewards: workerRewardsAbi,
   VerifierRegistry: verifierRegistryAbi,
   CommitRevealBeacon: commitRevealBeaconAbi,
   DrandBeacon: drandBeaconAbi,

@@ -36,6 +36,7 @@ export const jobRegistryAbi = parseAbi([
   "function setParameters((uint32 lockWindow, uint32 challengeWindow, uint16 stakePercent, uint128 minimumStake, uint16 latePenalty, (uint96 challengerBond, uint64 refundPrice, uint32 window, uint32 extension, uint32 grace) dispute, uint96 providerBond) parameters_)",
   "function settle(uint256 jobId)",
   "function stakeFor(address provider, uint256 price) view returns (uint256)",
+  "function stakeForJob(uint256 jobId, address provider, uint256 price) view returns (uint256)",
   "function staking() view returns (address)",
   "function traceOf(uint256 jobId) view returns (bytes32 traceRoot, uint256 leaves)",
   "function unmatch(uint256 jobId)",

@@ -16,6 +16,8 @@ export class Disputant implements Duty {
   readonly name = "disputing";
   readonly #parts: JobContext & ComputeParts;
   readonly #runs: OpenRuns;
+  /** Runs that are known to have come to their end. */
+  readonly #trained = new WeakSet<OpenRun>();
 
   constructor(parts: JobContext & ComputeParts) {
     this.#parts = parts;
@@ -40,8 +42,10 @@ export class Disputant implements Duty {
   async #play(job: JobRecord, challenge: ChallengeRecord, signal: AbortSignal): Promise<void> {
     const { log } = this.#parts;
     const run = await this.#runs.get(job, signal);
-    // Nothing is left to do where the run was trained to its end before.
-    await trainJob(this.#parts, run, { signal });
+    if (!this.#trained.has(run)) {
+      await trainJob(this.#parts, run, { signal });
+      this.#trained.add(run);
+    }
     const player = {
       role: "challenger" as const,
       own: run.disputed,
@@ -54,7 +58,7 @@ export class Disputant implements Duty {
     else log.error({ jobId, challengeId }, "nothing that was posted in this challenge is wrong");
   }
 
-  /** What other challenges of the job have brought to light, and the result that was stored. */
+  /** What the commitment and other challenges of the job have brought to light. */
   #hints(job: JobRecord, { job: { order } }: OpenRun): Hints {
     const { ledger } = this.#parts;
     const result = job.result!;

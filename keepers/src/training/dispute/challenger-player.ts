@@ -4,7 +4,6 @@ import { unpackLeaf } from "../../core/exact/packing.ts";
 import { spaces } from "../../core/exact/tape/types.ts";
 import { storeNode } from "../trace/trace-step.ts";
 import { claimedList, Naming, type ReadAnswer } from "./claimed-tree.ts";
-import type { ComputedStep } from "./computed-step.ts";
 import { DisputeHistoryError } from "./errors.ts";
 import { type Evidence, OpenNode, withLeaf } from "./evidence.ts";
 import { pickLeaf } from "./find-interval.ts";
@@ -18,7 +17,7 @@ import {
   stageOf,
   unpackSums,
 } from "./moves.ts";
-import { siblingsOf, treeOf } from "./nodes.ts";
+import { siblingsOf, stateTreeOf, treeOf } from "./nodes.ts";
 import { rawPlace } from "./objects.ts";
 import type { OwnRun } from "./own-run.ts";
 import { type Answer, type Posted, readAnswer } from "./posted.ts";
@@ -28,10 +27,6 @@ import { openNode } from "./program-nodes.ts";
 export type Hints = {
   /** State roots of leaves of the trace: the result, and what other challenges opened. */
   readonly leaves?: ReadonlyMap<number, Hex>;
-  /** Commitments of the slots of the claimed state after so many steps, where that state was published. */
-  readonly slots?: (steps: number) => Promise<readonly Hex[] | undefined>;
-  /** The slot to name when a state alone is wrong and nothing says in which; 0 by default. */
-  readonly suspect?: number;
 };
 
 const anyRange = { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY };
@@ -56,7 +51,9 @@ export async function challengerMove(
     case "Step":
       return await nameStep(own, read, round);
     case "Node":
-      return await nameTensor(own, read, round, hints);
+      return await nameTensor(own, read, round);
+    case "StateName":
+      return await nameSlot(own, read, round);
     case "Leaf":
       return await nameLeaf(own, read, round);
     case "Element":
@@ -132,42 +129,50 @@ async function nameTensor(
   own: OwnRun,
   answers: readonly ReadAnswer[],
   round: Round,
-  hints: Hints,
 ): Promise<Move | undefined> {
   const step = await own.step(Number(round.position.firstStep));
   const naming = new Naming(round, newest(answers, "postTensors", "postNodes").nodes);
-  const wrong = naming.firstDifference(step.list.tree);
-  const isTensor = naming.lower === 0;
-  // With all tensors right it is the state after the step that is not what was stored.
-  const number = wrong ?? naming.numberAbove((await wrongStore(own, step, round, hints)) ?? -1);
-  if (number === undefined) return undefined;
-  if (!isTensor) return descent("nameChild", ...naming.child(number));
-  const place = naming.first + number;
-  const { descriptor, siblings } = openNode(own.program, step.places[place]!);
+  const number = naming.firstDifference(step.list.tree);
+  if (number === undefined) {
+    // With all tensors right it is the state after the step that is not what was stored.
+    const [after] = await own.stateRoots([step.step + 1]);
+    return after === round.position.stateAfter ? undefined : descent("nameState");
+  }
+  if (naming.lower > 0) return descent("nameChild", ...naming.child(number));
+  const { descriptor, siblings } = openNode(own.program, step.places[naming.first + number]!);
   return descent("nameTensor", {
     number: BigInt(number),
     commitment: naming.nodes[number],
     siblings: naming.siblings(number),
     descriptor,
     descriptorSiblings: siblings,
-    isLink: wrong === undefined || step.node(place).opcode === "LOAD",
   });
 }
 
-/** The STORE whose tensor is not in the state after the step; undefined where that state is right. */
-async function wrongStore(
+/** The first slot of the state after the step that does not hold what was stored; the list was found to be right. */
+async function nameSlot(
   own: OwnRun,
-  step: ComputedStep,
-  { position: p }: Round,
-  { slots, suspect = 0 }: Hints,
-): Promise<number | undefined> {
-  const after = step.step + 1;
-  const [root] = await own.stateRoots([after]);
-  if (root === p.stateAfter) return undefined;
-  const [mine, claimed] = await Promise.all([own.slots(after), slots?.(after)]);
-  const found = claimed?.findIndex((slot, i) => slot !== mine[i]) ?? -1;
-  const slot = found < 0 ? suspect % mine.length : found;
-  return step.numberOf(2, storeNode(own.program.tapes[2], spaces.state, slot));
+  answers: readonly ReadAnswer[],
+  round: Round,
+): Promise<Move | undefined> {
+  const step = await own.step(Number(round.position.firstStep));
+  const naming = new Naming(round, newest(answers, "postNodes").nodes);
+  const number = naming.firstDifference(stateTreeOf(await own.slots(step.step + 1)));
+  if (number === undefined) return undefined;
+  if (naming.lower > 0) return descent("nameChild", ...naming.child(number));
+  const node = storeNode(own.program.tapes[2], spaces.state, naming.first + number);
+  const place = step.numberOf(2, node);
+  const { commitments, tree } = step.list;
+  const { descriptor, siblings } = openNode(own.program, { tape: 2, node });
+  return descent("ruleSlot", {
+    number: BigInt(number),
+    leaf: naming.nodes[number],
+    siblings: naming.siblings(number),
+    store: descriptor,
+    storeSiblings: siblings,
+    commitment: commitments[place],
+    listSiblings: siblingsOf(tree, place),
+  });
 }
 
 /** The own node that a round is about; operands are proved in the list that the provider posted. */

@@ -21,6 +21,8 @@ export const stages = [
   "TraceNodes",
   "TraceName",
   "TraceLeaves",
+  "StateNodes",
+  "StateName",
   "Closed",
 ] as const;
 export type StageName = (typeof stages)[number];
@@ -37,8 +39,10 @@ const owners: { readonly [S in StageName]?: Role } = {
   Link: "provider",
   TraceNodes: "provider",
   TraceLeaves: "provider",
+  StateNodes: "provider",
   TraceName: "challenger",
   Step: "challenger",
+  StateName: "challenger",
   Node: "challenger",
   Leaf: "challenger",
   Element: "challenger",

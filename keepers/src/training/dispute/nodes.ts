@@ -28,6 +28,11 @@ export function leafOf(bytes: Hex): Hex {
   return bytesToHex(leafHash(hexToBytes(bytes)));
 }
 
+/** Tree of a state, over the commitments of its slots. */
+export function stateTreeOf(slots: readonly Hex[]): BinaryTree {
+  return treeOf(slots.map(leafOf));
+}
+
 export function nodeOf(tree: BinaryTree, level: number, index: number): Hex {
   return bytesToHex(tree.node(level, index));
 }

@@ -7,7 +7,7 @@ import type { ComputedStep } from "./computed-step.ts";
 import { OpenNode } from "./evidence.ts";
 import { type LeafOpening, openLeaf, traceTreeOf } from "./leaves.ts";
 import { checkpointSteps, descent, type Move, packSums, type Round, rangesOf, stageOf } from "./moves.ts";
-import { leafOf, nodeOf, nodesBelow, siblingsOf, treeOf } from "./nodes.ts";
+import { nodeOf, nodesBelow, siblingsOf, stateTreeOf, treeOf } from "./nodes.ts";
 import { openNode } from "./program-nodes.ts";
 
 const none: Hex = `0x${"00".repeat(32)}`;
@@ -36,6 +36,8 @@ export async function providerMove(run: ClaimedRun, round: Round): Promise<Move 
       return await tensors(run, round);
     case "TensorNodes":
       return descent("postNodes", nodesBelow((await run.step(step)).list.tree, level, index));
+    case "StateNodes":
+      return descent("postNodes", nodesBelow(stateTreeOf(await run.slots(step + 1)), level, index));
     case "Hashes": {
       const computed = await run.step(step);
       const tree = computed.data(number);
@@ -96,19 +98,19 @@ async function tensors(run: ClaimedRun, { interval, position: p }: Round): Promi
   });
 }
 
-/** Shows that a LOAD or STORE is what its slot holds; there is nothing to show where it is not. */
+/** Shows that a LOAD is what its slot holds; there is nothing to show where it is not. */
 async function link(run: ClaimedRun, step: ComputedStep, number: number): Promise<Move | undefined> {
   const { program } = run;
   const node = step.node(number);
-  if (node.opcode !== "LOAD" && node.opcode !== "STORE") return undefined;
+  if (node.opcode !== "LOAD") return undefined;
   const { space, slot } = node.attributes;
   const { commitments, tree } = step.list;
   const { descriptor } = openNode(program, step.places[number]!);
   const commitment = commitments[number]!;
   if (space === spaces.state) {
-    const slots = await run.slots(node.opcode === "LOAD" ? step.step : step.step + 1);
+    const slots = await run.slots(step.step);
     if (slots[slot] !== commitment) return undefined;
-    const siblings = siblingsOf(treeOf(slots.map(leafOf)), slot);
+    const siblings = siblingsOf(stateTreeOf(slots), slot);
     return descent("answerLink", { descriptor, siblings, store: "0x", storeSiblings: [] });
   }
   const store = storeNode(program.tapes[1], space, slot);
