@@ -22,19 +22,39 @@ export type SessionWrapper = (session: TrainingSession, firstStep: number) => Tr
 /** Checkpoints of a run: disputes begin at the one before the step in question. */
 const checkpoints = 16;
 
+/** Folders in which a run is being opened: two duties of one keeper would fetch and unpack the same into each other. */
+const opening = new Map<string, Promise<unknown>>();
+
 /**
  * Opens the run of a job in this keeper's folder, or goes on with the one that is there.
  *
  * @throws OrderRefusedError when what was published does not hold together; what storage throws
  */
 export async function openJobRun(
-  { ledger, deployment, storage, limits, folder }: JobContext & ComputeParts,
-  { jobId, orderHash }: Pick<JobRecord, "jobId" | "orderHash">,
+  parts: JobContext & ComputeParts,
+  job: Pick<JobRecord, "jobId" | "orderHash">,
   signal?: AbortSignal,
+): Promise<JobRun> {
+  const own = join(parts.folder, String(job.jobId));
+  const before = opening.get(own);
+  const opened = (before ?? Promise.resolve()).then(() => open(parts, job, own, signal));
+  const done = opened.catch(() => undefined);
+  opening.set(own, done);
+  try {
+    return await opened;
+  } finally {
+    if (opening.get(own) === done) opening.delete(own);
+  }
+}
+
+async function open(
+  { ledger, deployment, storage, limits }: JobContext & ComputeParts,
+  { jobId, orderHash }: Pick<JobRecord, "jobId" | "orderHash">,
+  own: string,
+  signal: AbortSignal | undefined,
 ): Promise<JobRun> {
   const posted = ledger.order(orderHash);
   if (posted === undefined) throw new OrderRefusedError("package", "it was never published");
-  const own = join(folder, String(jobId));
   await mkdir(own, { recursive: true });
   const program = await compileJob(posted, { storage, folder: own, limits, signal });
   const job = await openJob(program, { storage, folder: own, limits, signal });

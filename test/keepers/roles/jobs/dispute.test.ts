@@ -2,9 +2,13 @@ import assert from "node:assert/strict";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import type { LocalAccount } from "viem";
 import { encodeCall } from "../../../../keepers/src/chain/contracts.ts";
 import { decodeLeaves, resultFiles } from "../../../../keepers/src/core/exact/result-files.ts";
+import type { DescribedOrder } from "../../../../keepers/src/roles/consumer/describe-order.ts";
 import { fetchModel } from "../../../../keepers/src/roles/consumer/fetch-model.ts";
+import type { ChallengeRecord } from "../../../../keepers/src/roles/jobs/challenge-record.ts";
+import type { JobRecord } from "../../../../keepers/src/roles/jobs/job-record.ts";
 import { openLeaf } from "../../../../keepers/src/training/dispute/leaves.ts";
 import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
 import { challengerBond, tokens, windows } from "./network.ts";
@@ -67,34 +71,89 @@ describe("a dispute between keepers", () => {
     await scene.until(described, "Finalised", [provider]);
   });
 
+  /** Challenges an interval that is right, as anybody may who has the bond. */
+  const sue = async (liar: LocalAccount, { jobId, result }: JobRecord, described: DescribedOrder) => {
+    const file = await readFile(join(scene.storage.folderOf(result!.resultId), resultFiles.leaves));
+    const leaves = decodeLeaves(file, described.trainingOrder);
+    const args = [jobId, 3n, openLeaf(leaves, 3), openLeaf(leaves, 4)] as const;
+    const { deployment, send } = scene.network;
+    await send(liar, encodeCall(deployment, "DisputeGame", "challenge", args, challengerBond));
+  };
+
   it("is won by an honest provider against a sham challenge, whose bond it gets half of", async () => {
-    const { network, storage, consumer } = scene;
+    const { network, consumer } = scene;
     const described = await scene.order();
     const provider = await scene.provider();
     await consumer.post(described);
-    const { result, jobId, provider: account } = await scene.until(described, "Committed", [provider]);
-    const file = await readFile(join(storage.folderOf(result!.resultId), resultFiles.leaves));
-    const leaves = decodeLeaves(file, described.trainingOrder);
-    const liar = scene.account();
-    const args = [jobId, 3n, openLeaf(leaves, 3), openLeaf(leaves, 4)] as const;
-    await network.send(liar, {
-      ...encodeCall(network.deployment, "DisputeGame", "challenge", args, challengerBond),
-    });
+    const job = await scene.until(described, "Committed", [provider]);
+    await sue(scene.account(), job, described);
     // The honest side answers; the liar has nothing to name, and time runs out for it.
     await scene.settle([provider]);
     await network.chain.advance(windows.dispute + 1);
     await scene.settle([provider]);
     await network.chain.advance(windows.grace + 1);
     await scene.settle([provider]);
-    const [challenge] = provider.ledger.challengesOf(jobId);
+    const [challenge] = provider.ledger.challengesOf(job.jobId);
     assert.equal(challenge?.outcome, "lost");
     await network.chain.advance(windows.challenge + 1);
-    const coins = await network.chain.balanceOf(account!);
+    const coins = await network.chain.balanceOf(job.provider!);
     await scene.until(described, "Finalised", [provider]);
     await scene.settle([provider]);
-    assert.ok((await network.chain.balanceOf(account!)) > coins + challengerBond / 2n - 10n ** 16n);
-    const { stake, locked } = await network.contracts.Staking.read.operatorOf([account!]);
+    assert.ok((await network.chain.balanceOf(job.provider!)) > coins + challengerBond / 2n - 10n ** 16n);
+    const { stake, locked } = await network.contracts.Staking.read.operatorOf([job.provider!]);
     assert.deepEqual([stake, locked], [1_000n * tokens, 0n]);
+  });
+
+  it("convicts no honest provider that was offline until its timeout was called, and is back within the grace", async () => {
+    const { network, consumer } = scene;
+    const account = scene.account();
+    await scene.stake(account);
+    const described = await scene.order();
+    const first = await scene.openProvider(account);
+    await consumer.post(described);
+    const job = await scene.until(described, "Committed", [first]);
+    await first.stop();
+    const liar = scene.account();
+    await sue(liar, job, described);
+    await network.chain.advance(windows.dispute + 1);
+    const [{ challengeId }] = await untilChallenged(job.jobId);
+    await network.send(liar, encodeCall(network.deployment, "DisputeGame", "callTimeout", [challengeId]));
+    const second = await scene.openProvider(account);
+    await scene.settle([second]);
+    const challenge = second.ledger.challenge(challengeId)!;
+    assert.deepEqual([challenge.answers.length, challenge.graceEnds], [1, undefined]);
+    await network.chain.advance(windows.dispute + 1);
+    await scene.settle([second]);
+    await network.chain.advance(windows.grace + 1);
+    await scene.settle([second]);
+    assert.equal(second.ledger.challenge(challengeId)!.outcome, "lost");
+    await second.stop();
+  });
+
+  const untilChallenged = async (jobId: bigint) => {
+    await scene.consumer.catchUp();
+    return scene.consumer.ledger.challengesOf(jobId) as [ChallengeRecord];
+  };
+
+  it("ends by anybody's hand when both sides have gone away", async () => {
+    const { network, consumer } = scene;
+    const described = await scene.order();
+    const provider = await scene.provider();
+    await consumer.post(described);
+    const job = await scene.until(described, "Committed", [provider]);
+    await sue(scene.account(), job, described);
+    await provider.tick();
+    await provider.stop();
+    const janitor = await scene.janitor();
+    await network.chain.advance(windows.dispute + 1);
+    await janitor.tick();
+    await network.chain.advance(windows.grace + 1);
+    await janitor.tick();
+    await network.chain.advance(windows.challenge + 1);
+    await janitor.tick();
+    await janitor.tick();
+    assert.equal(janitor.ledger.job(job.jobId)!.status, "Finalised");
+    assert.deepEqual(janitor.ledger.openChallenges(), []);
   });
 
   it("finds a stored state that is another one than was committed to", async () => {

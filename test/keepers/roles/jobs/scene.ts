@@ -10,6 +10,7 @@ import { cheatingWorker, type Flip } from "../../../../keepers/src/roles/embedde
 import type { JobKeeper } from "../../../../keepers/src/roles/jobs/job-keeper.ts";
 import type { JobRecord, JobStatus } from "../../../../keepers/src/roles/jobs/job-record.ts";
 import type { SessionWrapper } from "../../../../keepers/src/roles/jobs/job-run.ts";
+import { openJanitor } from "../../../../keepers/src/roles/jobs/open-janitor.ts";
 import { openProvider, type ProviderOptions } from "../../../../keepers/src/roles/provider/provider.ts";
 import { readDigits } from "../../../../keepers/src/storage/readers/digits.ts";
 import type { LoadedConfig } from "../../../../keepers/src/training/config/load-config.ts";
@@ -166,6 +167,21 @@ export class Scene {
   /** A new challenger, stopped at the end. */
   async challenger(account: LocalAccount = this.account()): Promise<JobKeeper> {
     const keeper = await this.openChallenger(account);
+    this.#keepers.push(keeper);
+    return keeper;
+  }
+
+  /** A new keeper that tidies up for everybody, stopped at the end. */
+  async janitor(): Promise<JobKeeper> {
+    const account = this.account();
+    const keeper = await openJanitor({
+      dataDirectory: join(this.network.folder, account.address),
+      account,
+      chain: this.network.client,
+      deployment: this.network.deployment,
+      log: this.#log.child({ who: "janitor" }),
+      interval: 20,
+    });
     this.#keepers.push(keeper);
     return keeper;
   }
