@@ -28,6 +28,7 @@ import {
   traceTree,
   witnessHash,
 } from "../../../keepers/src/core/exact/commitment.ts";
+import { deployDouble } from "./doubles.ts";
 
 export const tokens = 10n ** 18n;
 export const unit = 100n * tokens;
@@ -100,16 +101,16 @@ export async function createWorld(count = 12, tellNothing = false) {
   const publicClient = await viem.getPublicClient();
   const chainId = BigInt(await publicClient.getChainId());
   const access = await viem.deployContract("AccessManager", [owner!.account.address]);
-  const token = await viem.deployContract("PlainToken");
+  const token = await deployDouble(viem, "PlainToken");
   const staking = await viem.deployContract("Staking", [access.address, token.address, 7n * 86_400n, 3_000]);
   const validators = await viem.deployContract("ValidatorSet", [
     access.address,
     { staking: staking.address, unit, period, exitDelay },
   ]);
-  const registry = await viem.deployContract("AttestedJobsDouble");
-  const game = await viem.deployContract("ConvictionsDouble");
-  const fees = await viem.deployContract("FeesDouble");
-  const beacon = await viem.deployContract("BeaconDouble");
+  const registry = await deployDouble(viem, "AttestedJobsDouble");
+  const game = await deployDouble(viem, "ConvictionsDouble");
+  const fees = await deployDouble(viem, "FeesDouble");
+  const beacon = await deployDouble(viem, "BeaconDouble");
   const committee = await viem.deployContract("Committee", [
     access.address,
     {
