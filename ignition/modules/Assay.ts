@@ -47,7 +47,8 @@ export function assayModule(beaconModule: BeaconModule, stakingModule: StakingMo
       ...m.useModule(attestationModule(storage)),
       ...m.useModule(marketModule(storage)),
     };
-    const { access, audit, beacon, bundles, committee, fraud, jobs, market, retrieval, validators } = contracts;
+    const { access, audit, beacon, bundles, committee, fraud, jobs, market, retrieval, validators } =
+      contracts;
     const deployer = m.getAccount(0);
     const members: Record<RoleName, readonly { id: string; account: unknown }[]> = {
       stakeModule: [

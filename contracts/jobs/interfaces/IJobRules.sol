@@ -25,7 +25,7 @@ interface IJobRules {
         bytes calldata training
     ) external view returns (TrainingShape memory);
 
-    /// @notice Whether a result is stored: its dataset is active and the provider's, operators hold all its bundles, and
-    /// its first epoch that is not paid (at genesis + endEpoch · epochLength) begins after `until`.
+    /// @notice Whether a result is stored: its dataset is active and the provider's, operators hold all its bundles,
+    /// and its first epoch that is not paid (at genesis + endEpoch · epochLength) begins after `until`.
     function isStored(bytes32 resultId, address provider, uint256 until) external view returns (bool);
 }
