@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { type Address, type Hex, parseAbi, parseEventLogs, type TransactionReceipt } from "viem";
+import { type Address, type Hex, parseEventLogs, type TransactionReceipt } from "viem";
 import { abis } from "../../chain/abi/index.ts";
 import { addressOf } from "../../chain/contracts.ts";
 import { AssayError } from "../../core/errors.ts";
@@ -23,11 +23,6 @@ export type ConsumerOptions = KeeperOptions & {
 
 /** Statuses in which nothing more happens to a job. */
 const final: readonly JobStatus[] = ["Finalised", "Expired", "Cancelled", "Failed", "Void"];
-
-/** The committee's answer, whichever contract it is: zero address while there is none. */
-const committeeAbi = parseAbi([
-  "function feesFor(uint256 intervals, uint8 size, uint128 feePerInterval) view returns (uint256)",
-]);
 
 /**
  * The consumer role: posts orders, opens auctions, takes bids, follows its jobs, and keeps them going when others have gone
@@ -86,14 +81,9 @@ export class Consumer {
   async costOf({ order, trainingOrder }: DescribedOrder): Promise<bigint> {
     const { deposit, committeeSize, checkFee } = order.conditions;
     if (committeeSize === 0) return deposit;
-    const { client, contracts } = this.#context;
-    const fees = await client.public.readContract({
-      address: await contracts.JobRegistry.read.committee(),
-      abi: committeeAbi,
-      functionName: "feesFor",
-      args: [BigInt(traceLength(trainingOrder.steps, trainingOrder.interval) - 1), committeeSize, checkFee],
-    });
-    return deposit + fees;
+    const intervals = BigInt(traceLength(trainingOrder.steps, trainingOrder.interval) - 1);
+    const { Committee } = this.#context.contracts;
+    return deposit + (await Committee.read.feesFor([intervals, committeeSize, checkFee]));
   }
 
   /**

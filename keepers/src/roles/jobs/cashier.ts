@@ -21,6 +21,8 @@ export class JobCashier implements Duty {
   readonly #parts: CashierParts;
   /** Jobs whose money was fetched, in this process. */
   readonly #done = new Set<string>();
+  /** Version of the ledger of which nothing is left to do. */
+  #seen: bigint | undefined;
 
   constructor(parts: CashierParts) {
     this.#parts = parts;
@@ -28,22 +30,27 @@ export class JobCashier implements Duty {
 
   async tick(): Promise<void> {
     const { ledger } = this.#parts;
+    const { version } = ledger;
+    if (version === this.#seen) return;
+    let isDone = true;
     for (const job of this.#parts.jobs()) {
       if (!over.includes(job.status)) continue;
       // Whatever happens to a job later may bring more.
       const look = `${job.jobId}:${ledger.eventsOf(job.jobId)}`;
       if (this.#done.has(look)) continue;
-      for (const purse of purses) await this.#withdraw(purse, look);
-      this.#done.add(look);
+      for (const purse of purses) isDone = (await this.#withdraw(purse, look)) && isDone;
+      if (isDone) this.#done.add(look);
     }
+    if (isDone) this.#seen = version;
   }
 
-  async #withdraw(purse: (typeof purses)[number], look: string): Promise<void> {
+  /** Says whether nothing is left in a purse. */
+  async #withdraw(purse: (typeof purses)[number], look: string): Promise<boolean> {
     const { contracts, operator, payTo = operator, log } = this.#parts;
     const credit = await contracts[purse].read.creditOf([operator]);
-    if (credit === 0n) return;
-    if (await tryCall(this.#parts, `withdraw:${purse}:${look}`, purse, "withdraw", [payTo])) {
-      log.info({ purse, amount: String(credit) }, "paid out");
-    }
+    if (credit === 0n) return true;
+    const isPaid = await tryCall(this.#parts, `withdraw:${purse}:${look}`, purse, "withdraw", [payTo]);
+    if (isPaid) log.info({ purse, amount: String(credit) }, "paid out");
+    return isPaid;
   }
 }

@@ -9,10 +9,15 @@ export type JanitorParts = JobContext & {
   readonly only?: (job: JobRecord) => boolean;
 };
 
+/** Seconds for which a committee that has not decided holds a job up: `JobRegistry.MAX_PENDING`. */
+const mostPending = 30n * 86_400n;
+
 /** Work that anybody may do so that nothing stays where it is when somebody has gone away. */
 export class JobJanitor implements Duty {
   readonly name = "tidying";
   readonly #parts: JanitorParts;
+  /** Ends of challenges of attested jobs, seconds since 1970. */
+  readonly #attested = new Map<bigint, bigint>();
 
   constructor(parts: JanitorParts) {
     this.#parts = parts;
@@ -55,14 +60,27 @@ export class JobJanitor implements Duty {
     return await tryCall(this.#parts, `close-auction:${jobId}`, "Market", "closeAuction", [jobId]);
   }
 
-  async #finalise({ jobId, result, order }: JobRecord, now: bigint): Promise<void> {
+  async #finalise(job: JobRecord, now: bigint): Promise<void> {
     const { ledger } = this.#parts;
-    // With a committee the chain alone knows when: what is known here is a bound that it may fall below.
-    if (order.conditions.committeeSize === 0 && now <= result!.challengeUntil) return;
+    const { jobId } = job;
+    if (now <= (await this.#finalFrom(job))) return;
     const isOpen = ledger
       .challengesOf(jobId)
       .some(({ isSettled, outcome }) => !isSettled && outcome !== "lost");
     if (!isOpen) await this.#call("finalise", jobId);
+  }
+
+  /** Last second in which a job cannot be finalised, as far as that is known. */
+  async #finalFrom({ jobId, status, result, order }: JobRecord): Promise<bigint> {
+    const { challengeUntil } = result!;
+    if (order.conditions.committeeSize === 0) return challengeUntil;
+    // The word of a committee brings the end nearer, and its silence too: only the chain says which it was.
+    if (status === "Committed") return challengeUntil - mostPending;
+    const known = this.#attested.get(jobId);
+    if (known !== undefined) return known;
+    const job = await this.#parts.contracts.JobRegistry.read.jobOf([jobId]);
+    this.#attested.set(jobId, BigInt(job.challengeUntil));
+    return BigInt(job.challengeUntil);
   }
 
   async #call(functionName: "expire" | "finalise" | "settle", jobId: bigint): Promise<void> {

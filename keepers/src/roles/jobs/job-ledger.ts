@@ -30,7 +30,9 @@ export const jobLedgerSchema = {
      CREATE INDEX job_events_by_challenge ON job_events (challenge_id, block_number, log_index);
      CREATE INDEX job_events_by_account ON job_events (account, name);
      CREATE INDEX job_events_by_order ON job_events (order_hash, name);
-     CREATE INDEX job_events_by_name ON job_events (name, job_id);`,
+     CREATE INDEX job_events_by_name ON job_events (name, job_id);
+     CREATE TABLE job_events_version (version INTEGER NOT NULL) STRICT;
+     INSERT INTO job_events_version (version) VALUES (0);`,
   ],
 } as const;
 
@@ -53,6 +55,7 @@ type EventFields = {
 export const jobLedgerHandler: EventHandler = {
   applied(event: AssayEvent, state: State): void {
     if (!isFollowed(event)) return;
+    state.run("UPDATE job_events_version SET version = version + 1");
     const { jobId, challengeId, orderHash, ...accounts } = event.args as EventFields;
     state.run(
       `INSERT OR REPLACE INTO job_events
@@ -71,6 +74,7 @@ export const jobLedgerHandler: EventHandler = {
   },
   removed(event: AssayEvent, state: State): void {
     if (!isFollowed(event)) return;
+    state.run("UPDATE job_events_version SET version = version + 1");
     state.run(
       "DELETE FROM job_events WHERE block_hash = ? AND log_index = ?",
       event.blockHash,
@@ -110,12 +114,24 @@ const ends = [
   .join();
 const inOrder = "ORDER BY block_number, log_index";
 
+/** A job, and the events that it was folded from. */
+type Folded = { readonly from: string; readonly job: JobRecord };
+
 /** What the chain said about jobs, as far as the follower has come. */
 export class JobLedger {
   readonly #state: State;
+  /** Open jobs as of some version: every duty asks for them at every look. */
+  #open: { readonly version: bigint; readonly jobs: readonly JobRecord[] } | undefined;
+  /** Open jobs by their id, with what they were folded from. */
+  #folded: ReadonlyMap<string, Folded> = new Map();
 
   constructor(state: State) {
     this.#state = state;
+  }
+
+  /** Grows with every event that comes or goes. */
+  get version(): bigint {
+    return this.#state.get("SELECT version FROM job_events_version")!.version as bigint;
   }
 
   /** An order that was posted, or put up for auction. */
@@ -139,14 +155,29 @@ export class JobLedger {
   }
 
   /** Jobs that have not ended, oldest first. */
-  openJobs(): JobRecord[] {
-    return this.#state
-      .all(
-        `SELECT job_id FROM job_events e WHERE name = 'JobRegistry.JobOpened' AND NOT EXISTS (
-           SELECT 1 FROM job_events o WHERE o.job_id = e.job_id AND o.name IN (${ends}))
-         ${inOrder}`,
-      )
-      .map(({ job_id }) => this.job(BigInt(job_id as string))!);
+  openJobs(): readonly JobRecord[] {
+    const { version } = this;
+    if (this.#open?.version !== version) this.#open = { version, jobs: this.#readOpen() };
+    return this.#open.jobs;
+  }
+
+  /** Folds again only the jobs of which something has changed. */
+  #readOpen(): readonly JobRecord[] {
+    const rows = this.#state.all(
+      `SELECT job_id, COUNT(*) AS events, MAX(rowid) AS newest FROM job_events WHERE job_id IN (
+         SELECT job_id FROM job_events e WHERE name = 'JobRegistry.JobOpened' AND NOT EXISTS (
+           SELECT 1 FROM job_events o WHERE o.job_id = e.job_id AND o.name IN (${ends})))
+       GROUP BY job_id ORDER BY CAST(job_id AS INTEGER)`,
+    );
+    const folded = new Map<string, Folded>();
+    for (const { job_id, events, newest } of rows) {
+      const id = job_id as string;
+      const from = `${events}:${newest}`;
+      const known = this.#folded.get(id);
+      folded.set(id, known?.from === from ? known : { from, job: this.job(BigInt(id))! });
+    }
+    this.#folded = folded;
+    return [...folded.values()].map(({ job }) => job);
   }
 
   /**

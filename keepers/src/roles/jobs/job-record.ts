@@ -30,17 +30,17 @@ export type AuctionBid = {
   readonly provider: Address;
   readonly commitment: Hex;
   /** Revealed. */
-  price: bigint | undefined;
+  readonly price: bigint | undefined;
   /** Its bond was returned, or lost. */
-  isSettled: boolean;
+  readonly isSettled: boolean;
 };
 
 export type AuctionRecord = {
   readonly terms: AuctionTerms;
   readonly commitUntil: bigint;
   readonly revealUntil: bigint;
-  readonly bids: Map<Address, AuctionBid>;
-  isOver: boolean;
+  readonly bids: ReadonlyMap<Address, AuctionBid>;
+  readonly isOver: boolean;
 };
 
 export type CommittedResult = {
@@ -60,21 +60,21 @@ export type JobRecord = {
   readonly consumer: Address;
   readonly order: Order;
   readonly training: Hex;
-  status: JobStatus;
-  provider: Address | undefined;
-  price: bigint | undefined;
-  stake: bigint | undefined;
+  readonly status: JobStatus;
+  readonly provider: Address | undefined;
+  readonly price: bigint | undefined;
+  readonly stake: bigint | undefined;
   /** When the provider is to lock by (Matched), or to commit by (Training). */
-  deadline: bigint | undefined;
+  readonly deadline: bigint | undefined;
   /** How often it was given to somebody. */
-  matches: number;
-  result: CommittedResult | undefined;
-  auction: AuctionRecord | undefined;
-  certificateId: bigint | undefined;
+  readonly matches: number;
+  readonly result: CommittedResult | undefined;
+  readonly auction: AuctionRecord | undefined;
+  readonly certificateId: bigint | undefined;
   /** A job has ended, but its money has still to be moved. */
-  isOwed: boolean;
+  readonly isOwed: boolean;
   /** Of a job that failed: "late", "convicted" or "withheld" in 32 bytes. */
-  failure: Hex | undefined;
+  readonly failure: Hex | undefined;
 };
 
 /** What the events of one job come to, in their order; undefined without the one that opens it. */
@@ -82,7 +82,7 @@ export function foldJob(events: readonly JobEvent[]): JobRecord | undefined {
   const opened = events.find((event) => event.name === "JobRegistry.JobOpened");
   if (opened === undefined) return undefined;
   const { jobId, orderHash, consumer, order, training } = opened.args;
-  const job: JobRecord = {
+  let job: JobRecord = {
     jobId,
     orderHash,
     consumer,
@@ -100,85 +100,70 @@ export function foldJob(events: readonly JobEvent[]): JobRecord | undefined {
     isOwed: false,
     failure: undefined,
   };
-  for (const event of events) apply(job, event);
+  for (const event of events) job = { ...job, ...changeOf(job, event) };
   return job;
 }
 
-function apply(job: JobRecord, event: JobEvent): void {
+/** What an event changes in a job. */
+function changeOf(job: JobRecord, event: JobEvent): Partial<JobRecord> {
   switch (event.name) {
     case "JobRegistry.JobMatched": {
       const { provider, price, stake, lockUntil } = event.args;
-      Object.assign(job, { status: "Matched", provider, price, stake, deadline: lockUntil });
-      job.matches++;
-      return;
+      return { status: "Matched", provider, price, stake, deadline: lockUntil, matches: job.matches + 1 };
     }
     case "JobRegistry.JobUnmatched":
-      job.status = "Open";
-      job.provider = undefined;
-      return;
+      return { status: "Open", provider: undefined };
     case "JobRegistry.JobLocked":
-      job.status = "Training";
-      job.deadline = event.args.commitUntil;
-      return;
+      return { status: "Training", deadline: event.args.commitUntil };
     case "JobRegistry.JobCommitted": {
       const { traceRoot, stateRoot, leavesDigest, resultId, challengeUntil } = event.args;
-      job.status = "Committed";
-      job.result = { traceRoot, stateRoot, leavesDigest, resultId, challengeUntil };
-      return;
+      const result = { traceRoot, stateRoot, leavesDigest, resultId, challengeUntil };
+      return { status: "Committed", result };
     }
     case "JobRegistry.JobAttested":
-      job.status = "Attested";
-      return;
+      return { status: "Attested" };
     case "JobRegistry.JobFinalised":
-      job.status = "Finalised";
-      job.certificateId = event.args.certificateId;
-      return;
+      return { status: "Finalised", certificateId: event.args.certificateId };
     case "JobRegistry.JobExpired":
-      job.status = "Expired";
-      return;
+      return { status: "Expired" };
     case "JobRegistry.JobCancelled":
-      job.status = "Cancelled";
-      return;
+      return { status: "Cancelled" };
     case "JobRegistry.JobFailed":
-      job.status = "Failed";
-      job.isOwed = false;
-      job.failure = event.args.reason;
-      return;
+      return { status: "Failed", isOwed: false, failure: event.args.reason };
     case "JobRegistry.JobVoided":
-      job.status = "Void";
-      job.isOwed = false;
-      return;
+      return { status: "Void", isOwed: false };
     case "JobRegistry.SettlementPending":
-      job.isOwed = true;
-      return;
+      return { isOwed: true };
+    case "Market.AuctionOpened": {
+      const { terms, commitUntil, revealUntil } = event.args;
+      return { auction: { terms, commitUntil, revealUntil, bids: new Map(), isOver: false } };
+    }
     default:
-      applyMarket(job, event);
+      return job.auction === undefined
+        ? {}
+        : { auction: { ...job.auction, ...auctionChange(job.auction, event) } };
   }
 }
 
-function applyMarket(job: JobRecord, event: JobEvent): void {
-  if (event.name === "Market.AuctionOpened") {
-    const { terms, commitUntil, revealUntil } = event.args;
-    job.auction = { terms, commitUntil, revealUntil, bids: new Map(), isOver: false };
-    return;
-  }
-  const { auction } = job;
-  if (auction === undefined) return;
+function auctionChange({ bids }: AuctionRecord, event: JobEvent): Partial<AuctionRecord> {
+  const withBid = (provider: Address, change: Partial<AuctionBid>): Partial<AuctionRecord> => {
+    const bid = bids.get(provider);
+    return bid === undefined ? {} : { bids: new Map([...bids, [provider, { ...bid, ...change }]]) };
+  };
   switch (event.name) {
     case "Market.BidCommitted": {
       const { provider, commitment } = event.args;
-      auction.bids.set(provider, { provider, commitment, price: undefined, isSettled: false });
-      return;
+      const bid = { provider, commitment, price: undefined, isSettled: false };
+      return { bids: new Map([...bids, [provider, bid]]) };
     }
     case "Market.BidRevealed":
-      auction.bids.get(event.args.provider)!.price = event.args.bid.price;
-      return;
+      return withBid(event.args.provider, { price: event.args.bid.price });
     case "Market.BondReturned":
     case "Market.BondLost":
-      auction.bids.get(event.args.provider)!.isSettled = true;
-      return;
+      return withBid(event.args.provider, { isSettled: true });
     case "Market.AuctionClosed":
-      auction.isOver = true;
-      return;
+      return { isOver: true };
+    default:
+      return {};
   }
 }
