@@ -126,7 +126,9 @@ describe("commands of the guides", { timeout: 900_000 }, () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const guides = ["dataset-owner", "storage-node", "training", "jobs"].map((name) => `docs/guides/${name}.md`);
+  const guides = ["dataset-owner", "storage-node", "training", "jobs"].map(
+    (name) => `docs/guides/${name}.md`,
+  );
   for (const document of guides) {
     it(`${document}: every command does what it says`, async () => {
       for (const { info, lines } of blocksOf(read(document))) {
