@@ -23,6 +23,22 @@ export const tokens = 10n ** 18n;
 
 /** Windows of the test's jobs, in chain seconds. */
 export const windows = { lock: 600, challenge: 3_600, dispute: 120, grace: 60 };
+/** Committees of the test's jobs: stake of a validator, seconds of a rotation, intervals of each member. */
+export const committee = {
+  unit: 100n * tokens,
+  period: 600,
+  exitDelay: 86_400,
+  checks: 2,
+  terms: {
+    signingWindow: 1_200,
+    openingWindow: 600,
+    revealWindow: 600,
+    grace: 60,
+    disputeTime: 120,
+    silentSlash: tokens,
+    lieSlash: 50n * tokens,
+  },
+};
 const refundPrice = 10n ** 9n;
 /** Gas that `Refunds` allows each side. */
 const mostProvider = 6_600_000n;
@@ -123,19 +139,32 @@ export async function startJobNetwork(): Promise<JobNetwork> {
   const certificates = await deploy("ModelCertificate", [jobs]);
   const market = await deploy("Market", [access, token, staking, jobs, escrow, datasets, 10]);
 
-  await write("JobRegistry", jobs, "setModules", [game, zeroAddress, certificates]);
+  const beacon = await deploy("BeaconDouble");
+  const { unit, period, exitDelay, checks, terms } = committee;
+  const validators = await deploy("ValidatorSet", [access, { staking, unit, period, exitDelay }]);
+  const committees = await deploy("Committee", [
+    access,
+    { registry: jobs, game, escrow, beacon, validators, checks },
+    terms,
+  ]);
+
+  await write("JobRegistry", jobs, "setModules", [game, committees, certificates]);
   const grants: [bigint, Address][] = [
     [roles.stakeModule, jobs],
     [roles.holdingModule, admin.address],
     [roles.marketModule, market],
     [roles.jobModule, jobs],
+    [roles.stakeModule, validators],
+    [roles.committeeModule, committees],
   ];
   for (const [role, account] of grants) await write("AccessManager", access, "grantRole", [role, account, 0]);
   const opened = [
     ["Staking", staking, roles.stakeModule, roleFunctions.staking.stakeModule],
     ["DatasetRegistry", datasets, roles.holdingModule, roleFunctions.datasets.holdingModule],
     ["Escrow", escrow, roles.jobModule, roleFunctions.escrow.jobModule],
+    ["Escrow", escrow, roles.committeeModule, roleFunctions.escrow.committeeModule],
     ["JobRegistry", jobs, roles.marketModule, roleFunctions.jobs.marketModule],
+    ["ValidatorSet", validators, roles.committeeModule, roleFunctions.validators.committeeModule],
   ] as const;
   for (const [name, target, role, functions] of opened) {
     const selectors = selectorsOf(await abiOf(name), functions);
@@ -152,6 +181,10 @@ export async function startJobNetwork(): Promise<JobNetwork> {
     RetrievalChallenges: unused,
     EncodingFraud: unused,
     VerifierRegistry: unused,
+    ValidatorSet: validators,
+    Committee: committees,
+    WorkerRewards: unused,
+    CommitRevealBeacon: beacon,
     Escrow: escrow,
     JobRegistry: jobs,
     DisputeGame: game,
