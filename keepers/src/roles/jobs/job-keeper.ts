@@ -5,8 +5,8 @@ import type { Logger } from "pino";
 import type { LocalAccount } from "viem";
 import type { ChainClient } from "../../chain/client.ts";
 import { connectContracts } from "../../chain/contracts.ts";
-import type { Deployment } from "../../chain/deployment.ts";
-import { createFollower, type Follower } from "../../chain/follower/follower.ts";
+import type { DeployedName, Deployment } from "../../chain/deployment.ts";
+import { createFollower, type EventHandler, type Follower } from "../../chain/follower/follower.ts";
 import { followerSchema } from "../../chain/follower/store.ts";
 import { createTransactionQueue } from "../../chain/transactions/queue.ts";
 import { transactionSchema } from "../../chain/transactions/store.ts";
@@ -29,6 +29,8 @@ export type KeeperOptions = {
 export type KeeperParts = {
   /** Tables of the duties. */
   readonly schemas?: readonly Schema[];
+  /** Contracts that are followed besides those of jobs, and what takes their events over. */
+  readonly follows?: { readonly contracts: readonly DeployedName[]; readonly handler: EventHandler };
   duties(context: JobContext, state: State): readonly Duty[];
 };
 
@@ -86,8 +88,8 @@ export class JobKeeper {
       client: chain,
       state,
       deployment,
-      contracts: jobContracts,
-      handler: jobLedgerHandler,
+      contracts: [...jobContracts, ...(parts.follows?.contracts ?? [])],
+      handler: both(jobLedgerHandler, parts.follows?.handler),
       pollInterval: interval,
       observer: { failed: (error) => log.warn({ reason: error.message }, "following the chain") },
     });
@@ -136,4 +138,18 @@ export class JobKeeper {
       await delay(interval, undefined, { signal, ref: true }).catch(() => undefined);
     }
   }
+}
+
+function both(first: EventHandler, second: EventHandler | undefined): EventHandler {
+  if (second === undefined) return first;
+  return {
+    applied(event, state) {
+      first.applied(event, state);
+      second.applied(event, state);
+    },
+    removed(event, state) {
+      second.removed(event, state);
+      first.removed(event, state);
+    },
+  };
 }

@@ -15,6 +15,7 @@ import { Bidder } from "./bidder.ts";
 import { Decisions, decisionSchema } from "./decisions.ts";
 import { Defender } from "./defender.ts";
 import { Trainer } from "./trainer.ts";
+import { WitnessOpener } from "./witness-opener.ts";
 
 export type ProviderOptions = KeeperOptions & {
   /** Storage that results are stored with; what it pays for must go through the provider's own queue of transactions. */
@@ -52,6 +53,7 @@ export function openProvider(options: ProviderOptions): Promise<JobKeeper> {
       return [
         // What has a deadline on chain comes before what takes long.
         new Defender({ ...compute, worker }),
+        new WitnessOpener({ ...compute, worker }),
         new Bidder({ ...context, appraiser, decisions, mostJobs, takesOrders }),
         new Trainer({ ...compute, storage, worker }),
         new JobJanitor({

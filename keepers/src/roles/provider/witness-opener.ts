@@ -1,0 +1,117 @@
+import type { Hex } from "viem";
+import { addressOf } from "../../chain/contracts.ts";
+import { type DrawnCommittee, intervalsOf } from "../../core/attestation/statement.ts";
+import { traceLength } from "../../core/exact/commitment.ts";
+import type { FolderRun } from "../../training/dispute/claimed-run.ts";
+import { openLeaf } from "../../training/dispute/leaves.ts";
+import type { Duty } from "../jobs/duty.ts";
+import { forEach } from "../jobs/each.ts";
+import type { JobRecord } from "../jobs/job-record.ts";
+import { OpenRuns, type OpenRunsParts } from "../jobs/open-runs.ts";
+import { tryCall } from "../storage-node/context.ts";
+
+/** What stands behind a leaf of the trace (`Opening`). */
+type Opening = {
+  readonly stateRoot: Hex;
+  readonly salt: Hex;
+  readonly witnesses: readonly Hex[];
+  readonly siblings: readonly Hex[];
+};
+
+/** `Phase.Opening` of `IAttestation`. */
+const openingPhase = 3;
+/** Bytes of a call, so that nodes pass it on and its gas stays far from a block's. */
+const mostBytes = 60_000;
+const wordBytes = 32;
+/** Words of an opening beside its two lists: its offset, two fields, two offsets, two lengths. */
+const fixedWords = 7;
+
+/** Opens the witnesses of the intervals that members of a committee have checked. */
+export class WitnessOpener implements Duty {
+  readonly name = "opening";
+  readonly #parts: OpenRunsParts;
+  readonly #runs: OpenRuns;
+
+  constructor(parts: OpenRunsParts) {
+    this.#parts = parts;
+    this.#runs = new OpenRuns(parts);
+  }
+
+  async tick(signal: AbortSignal): Promise<void> {
+    const { ledger, operator } = this.#parts;
+    const own = ledger.openJobs().filter(({ provider, status, order }) => {
+      return provider === operator && status === "Committed" && order.conditions.committeeSize !== 0;
+    });
+    await this.#runs.closeAllBut(new Set(own.map(({ jobId }) => jobId)));
+    await forEach(own, (job) => this.#open(job, signal));
+  }
+
+  close(): Promise<void> {
+    return this.#runs.closeAllBut(new Set());
+  }
+
+  async #open(job: JobRecord, signal: AbortSignal): Promise<void> {
+    const { contracts, log } = this.#parts;
+    const { jobId } = job;
+    const { phase, attempt, opened } = await contracts.Committee.read.jobOf([jobId]);
+    if (phase !== openingPhase) return;
+    const { disputed: run } = await this.#runs.get(job, signal);
+    const intervals = await this.#drawn(job, BigInt(attempt), run);
+    let first = opened;
+    for (const openings of calls(await openingsOf(run, intervals.slice(first)))) {
+      const key = `open-witnesses:${jobId}:${attempt}:${first}`;
+      if (!(await tryCall(this.#parts, key, "Committee", "openWitnesses", [jobId, openings]))) return;
+      first += openings.length;
+    }
+    log.info({ jobId, attempt, intervals: intervals.length }, "opened what the committee has checked");
+  }
+
+  /** The intervals behind the leaves of the signed root, in their order. */
+  async #drawn({ jobId, result }: JobRecord, attempt: bigint, run: FolderRun): Promise<number[]> {
+    const { contracts, deployment } = this.#parts;
+    const { Committee, RandomnessBeacon } = contracts;
+    const { signers, requestId } = await Committee.read.drawOf([jobId, attempt]);
+    const [seed] = await RandomnessBeacon.read.seedOf([requestId]);
+    const draw: DrawnCommittee = {
+      chainId: BigInt(deployment.chainId),
+      contract: addressOf(deployment, "Committee"),
+      jobId,
+      attempt,
+      seed,
+      traceRoot: result!.traceRoot,
+      intervals: traceLength(run.order.steps, run.order.interval) - 1,
+      checks: Number(await Committee.read.checks()),
+      members: await Committee.read.membersOf([jobId, attempt]),
+    };
+    return draw.members.flatMap((_, position) =>
+      ((signers >> BigInt(position)) & 1n) === 1n ? intervalsOf(draw, position) : [],
+    );
+  }
+}
+
+async function openingsOf(run: FolderRun, intervals: readonly number[]): Promise<Opening[]> {
+  const leaves = await run.leaves();
+  const openings: Opening[] = [];
+  for (const interval of intervals) {
+    const { stateRoot, siblings } = openLeaf(leaves, interval + 1);
+    const witnesses = await run.witnesses(interval);
+    openings.push({ stateRoot, salt: run.salt(interval), witnesses, siblings });
+  }
+  return openings;
+}
+
+/** Openings in calls that are not too long; one that is too long by itself goes alone. */
+function calls(openings: readonly Opening[]): Opening[][] {
+  const lists: Opening[][] = [];
+  let bytes = mostBytes;
+  for (const opening of openings) {
+    const own = wordBytes * (fixedWords + opening.witnesses.length + opening.siblings.length);
+    if (bytes + own > mostBytes) {
+      lists.push([]);
+      bytes = 0;
+    }
+    lists.at(-1)!.push(opening);
+    bytes += own;
+  }
+  return lists;
+}

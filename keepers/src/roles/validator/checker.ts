@@ -1,0 +1,127 @@
+import type { Hex } from "viem";
+import {
+  type DrawnCommittee,
+  digestOf,
+  intervalsOf,
+  witnessesHash,
+} from "../../core/attestation/statement.ts";
+import { BadInputError } from "../../core/errors.ts";
+import { initialState } from "../../core/exact/random/initialize.ts";
+import type { OpenedLeaf } from "../../core/exact/result-files.ts";
+import { NotEnoughBundlesError } from "../../storage/client/errors.ts";
+import { ExecutedRun } from "../../training/dispute/own-run.ts";
+import type { ComputeParts, JobContext } from "../jobs/duty.ts";
+import { OrderRefusedError } from "../jobs/errors.ts";
+import type { JobRecord } from "../jobs/job-record.ts";
+import { type JobRun, openJobRun } from "../jobs/job-run.ts";
+import { fetchResult } from "../jobs/result.ts";
+import type { Check, CheckBook } from "./check-book.ts";
+
+export type CheckerParts = JobContext & ComputeParts & { readonly book: CheckBook };
+
+/**
+ * Executes a member's intervals again. Providers publish the leaves of a trace, not the states behind them, so the run is
+ * executed from its first state up to the end of the last interval: what is found right is right from the beginning.
+ */
+export class Checker {
+  readonly #parts: CheckerParts;
+
+  constructor(parts: CheckerParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * What this member's intervals come to; computed once for each draw. Undefined while the leaves cannot be had: nothing
+   * is said of a trace that nobody can see.
+   *
+   * @throws what storage and engine throw; then it can be tried again
+   */
+  async check(
+    job: JobRecord,
+    draw: DrawnCommittee,
+    position: number,
+    signal: AbortSignal,
+  ): Promise<Check | undefined> {
+    const { book, log } = this.#parts;
+    const known = book.check(draw);
+    if (known !== undefined) return known;
+    const { jobId } = job;
+    let opened: JobRun;
+    try {
+      opened = await openJobRun(this.#parts, job, signal);
+    } catch (error) {
+      if (!(error instanceof OrderRefusedError || error instanceof BadInputError)) throw error;
+      log.warn({ jobId, reason: error.message }, "this job cannot be checked");
+      return this.#decide(draw, { verdict: "unreadable", digests: [] });
+    }
+    try {
+      const leaves = await this.#leaves(job, opened, signal);
+      if (leaves === undefined) return undefined;
+      return this.#decide(draw, await this.#execute(opened, leaves, draw, position, signal));
+    } finally {
+      await opened.job.close();
+    }
+  }
+
+  /** Digests of a draw that was found right; none otherwise. */
+  found(draw: DrawnCommittee): readonly Hex[] {
+    return this.#parts.book.check(draw)?.digests ?? [];
+  }
+
+  #decide(draw: DrawnCommittee, check: Check): Check {
+    this.#parts.book.write(draw, check);
+    return check;
+  }
+
+  async #execute(
+    { run: { program, order }, job: { source, options } }: JobRun,
+    leaves: readonly OpenedLeaf[],
+    draw: DrawnCommittee,
+    position: number,
+    signal: AbortSignal,
+  ): Promise<Check> {
+    const { executor, log } = this.#parts;
+    const first = { step: 0, state: initialState(program, order.seed) };
+    const nearest = async () => first;
+    const own = new ExecutedRun({ program, order, source, executor, options, nearest, signal });
+    try {
+      const digests: Hex[] = [];
+      for (const interval of intervalsOf(draw, position)) {
+        const ends = [interval, interval + 1].map((leaf) => Math.min(leaf * order.interval, order.steps));
+        const witnesses = await own.witnesses(interval);
+        const roots = await own.stateRoots(ends);
+        if (roots.some((root, i) => root !== leaves[interval + i]?.stateRoot)) {
+          log.error({ jobId: draw.jobId, interval }, "the trace is wrong at or before this interval");
+          return { verdict: "wrong", digests: [] };
+        }
+        const member = draw.members[position]!;
+        digests.push(digestOf(draw, draw.jobId, member, interval, witnessesHash(witnesses)));
+      }
+      log.info({ jobId: draw.jobId, digests: digests.length }, "this member's intervals are right");
+      return { verdict: "right", digests };
+    } finally {
+      await own.close();
+    }
+  }
+
+  /** The leaves that were published, under the committed root; undefined when they are withheld. */
+  async #leaves(
+    { jobId, result }: JobRecord,
+    { job: { order, compiled }, folder }: JobRun,
+    signal: AbortSignal,
+  ): Promise<readonly OpenedLeaf[] | undefined> {
+    const { storage, log } = this.#parts;
+    const parameters = { storage, program: compiled.program, order, result: result!, folder, signal };
+    try {
+      const { leaves } = await fetchResult(parameters);
+      if (leaves === undefined) log.warn({ jobId }, "what is stored holds no leaves of this job");
+      return leaves;
+    } catch (error) {
+      signal.throwIfAborted();
+      const isWithheld = error instanceof NotEnoughBundlesError || error instanceof BadInputError;
+      if (!isWithheld && !(error instanceof OrderRefusedError)) throw error;
+      log.warn({ jobId, reason: error.message }, "the leaves of this job cannot be had");
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,144 @@
+import { bytesToHex, hexToBytes } from "viem";
+import {
+  addKeys,
+  addSignatures,
+  type BlsKey,
+  type G1Words,
+  signatureDomain,
+  verify,
+} from "../../core/attestation/bls.ts";
+import { type DrawnCommittee, maskOf, messageOf, statementTree } from "../../core/attestation/statement.ts";
+import type { JobContext } from "../jobs/duty.ts";
+import { tryCall } from "../storage-node/context.ts";
+import type { CommitteeLedger } from "./committee-ledger.ts";
+import type { Committees } from "./committees.ts";
+import { type Desk, leavesOf } from "./desk.ts";
+import type { Exchange, MemberDigests } from "./exchange.ts";
+
+/** Milliseconds that a member may take to answer. */
+const patience = 20_000;
+/** Times that those who do not sign are left out, before the next tick begins anew. */
+const rounds = 3;
+
+export type CollectorParts = JobContext & {
+  readonly all: Committees;
+  readonly committees: CommitteeLedger;
+  readonly exchange: Exchange;
+  readonly desk: Desk;
+};
+
+type Signed = { readonly member: MemberDigests; readonly signature: G1Words; readonly key: BlsKey };
+
+/** Collects digests and signatures of the members of a draw, and posts what they sign. */
+export class Collector {
+  readonly #parts: CollectorParts;
+
+  constructor(parts: CollectorParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Posts a root that at least `least` members sign.
+   *
+   * @param least members below which nothing is posted: all of them, as long as there is time
+   */
+  async collect(draw: DrawnCommittee, own: number, least: number, signal: AbortSignal): Promise<boolean> {
+    let members = await this.#digests(draw, own, signal);
+    for (let round = 0; round < rounds && members.length >= least; round++) {
+      const signed = await this.#signatures(draw, own, members, signal);
+      if (signed.length === members.length) return this.#post(draw, signed);
+      // A root over other members has another message: whoever is left signs again.
+      members = signed.map(({ member }) => member);
+    }
+    return false;
+  }
+
+  /** Digests of all who answer, by position. */
+  async #digests(draw: DrawnCommittee, own: number, signal: AbortSignal): Promise<MemberDigests[]> {
+    const { exchange, desk, all } = this.#parts;
+    const asked = all.operators(draw).map(async (operator, position) => {
+      const digests =
+        position === own
+          ? await desk.digests(draw)
+          : await exchange.digests(operator, draw, AbortSignal.any([signal, AbortSignal.timeout(patience)]));
+      const member = { position, digests };
+      leavesOf(draw, [member]);
+      return member;
+    });
+    return this.#answered(asked, signal);
+  }
+
+  async #signatures(
+    draw: DrawnCommittee,
+    own: number,
+    members: readonly MemberDigests[],
+    signal: AbortSignal,
+  ): Promise<Signed[]> {
+    const { exchange, desk, all, committees } = this.#parts;
+    const operators = all.operators(draw);
+    const { jobId, attempt } = draw;
+    const asked = members.map(async (member): Promise<Signed> => {
+      const { position } = member;
+      const signature =
+        position === own
+          ? desk.signFor(draw, own, members, bytesToHex(exchange.identity.peerId))
+          : await exchange.sign(
+              operators[position]!,
+              { jobId, attempt, members },
+              AbortSignal.any([signal, AbortSignal.timeout(patience)]),
+            );
+      return { member, signature, key: committees.keyOf(draw.members[position]!)! };
+    });
+    const signed = await this.#answered(asked, signal);
+    if (signed.length !== members.length) return signed;
+    const message = hexToBytes(messageOf(draw, maskOf(positionsOf(members)), rootOf(draw, members)));
+    // One look at the sum; only when it does not hold is it asked whose is wrong.
+    if (isSigned(signed, message)) return signed;
+    return signed.filter(({ key, signature }) => verify(key.g2, signatureDomain, message, signature));
+  }
+
+  async #post(draw: DrawnCommittee, signed: readonly Signed[]): Promise<boolean> {
+    const { jobId, attempt } = draw;
+    const members = signed.map(({ member }) => member);
+    const mask = maskOf(positionsOf(members));
+    const statement = {
+      members: mask,
+      root: rootOf(draw, members),
+      signers: mask,
+      signature: addSignatures(signed.map(({ signature }) => signature)),
+      key: addKeys(signed.map(({ key }) => key)).g2,
+    };
+    const key = `attest:${jobId}:${attempt}`;
+    const isPosted = await tryCall(this.#parts, key, "Committee", "attest", [jobId, statement]);
+    if (isPosted) this.#parts.log.info({ jobId, attempt, signers: members.length }, "attested");
+    return isPosted;
+  }
+
+  async #answered<T>(asked: readonly Promise<T>[], signal: AbortSignal): Promise<T[]> {
+    const results = await Promise.allSettled(asked);
+    signal.throwIfAborted();
+    return results.flatMap((result) => {
+      if (result.status === "fulfilled") return [result.value];
+      this.#parts.log.debug({ reason: (result.reason as Error).message }, "a member did not answer");
+      return [];
+    });
+  }
+}
+
+function positionsOf(members: readonly MemberDigests[]): number[] {
+  return members.map(({ position }) => position);
+}
+
+function rootOf(draw: DrawnCommittee, members: readonly MemberDigests[]) {
+  return bytesToHex(statementTree(draw, leavesOf(draw, members)).root);
+}
+
+/** A sum at infinity, or of bad points, is nobody's signature. */
+function isSigned(signed: readonly Signed[], message: Uint8Array): boolean {
+  try {
+    const key = addKeys(signed.map((each) => each.key)).g2;
+    return verify(key, signatureDomain, message, addSignatures(signed.map((each) => each.signature)));
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,134 @@
+import type { Hex } from "viem";
+import type { AssayEvent, ContractEvent } from "../../chain/contracts.ts";
+import type { EventHandler } from "../../chain/follower/follower.ts";
+import type { BlsKey } from "../../core/attestation/bls.ts";
+import type { Row, State } from "../../storage/state/state.ts";
+import { readArguments, writeArguments } from "../jobs/event-json.ts";
+
+/** Every event of committees and validators, one row each, so that a reorganisation takes rows back. */
+export const committeeSchema = {
+  name: "committees",
+  migrations: [
+    `CREATE TABLE committee_events (
+       block_number INTEGER NOT NULL,
+       log_index INTEGER NOT NULL,
+       block_hash TEXT NOT NULL,
+       name TEXT NOT NULL,
+       job_id TEXT,
+       attempt TEXT,
+       validator TEXT,
+       arguments TEXT NOT NULL,
+       PRIMARY KEY (block_hash, log_index)
+     ) STRICT;
+     CREATE INDEX committee_events_by_job ON committee_events (job_id, attempt, name);
+     CREATE INDEX committee_events_by_validator ON committee_events (validator, name);
+     CREATE INDEX committee_events_by_name ON committee_events (name);`,
+  ],
+} as const;
+
+/** Contracts whose events the ledger takes over. */
+export const committeeContracts = ["Committee", "ValidatorSet"] as const;
+
+type CommitteeEvent = Extract<AssayEvent, { contract: (typeof committeeContracts)[number] }>;
+type EventFields = { readonly jobId?: bigint; readonly attempt?: bigint; readonly id?: bigint };
+type Arguments<E extends CommitteeEvent["eventName"]> = Extract<
+  ContractEvent<"Committee"> | ContractEvent<"ValidatorSet">,
+  { eventName: E }
+>["args"];
+
+/** Takes the events of committees and validators over. */
+export const committeeHandler: EventHandler = {
+  applied(event: AssayEvent, state: State): void {
+    if (!isFollowed(event)) return;
+    const { jobId, attempt, id } = event.args as EventFields;
+    state.run(
+      `INSERT OR REPLACE INTO committee_events
+         (block_number, log_index, block_hash, name, job_id, attempt, validator, arguments)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      event.blockNumber,
+      event.logIndex,
+      event.blockHash,
+      event.eventName,
+      textOf(jobId),
+      textOf(attempt),
+      textOf(id),
+      writeArguments(event.args),
+    );
+  },
+  removed(event: AssayEvent, state: State): void {
+    if (!isFollowed(event)) return;
+    state.run(
+      "DELETE FROM committee_events WHERE block_hash = ? AND log_index = ?",
+      event.blockHash,
+      event.logIndex,
+    );
+  },
+};
+
+/** Who was drawn for a job, in which order, by which seed. */
+export type DrawEvent = Arguments<"CommitteeDrawn">;
+
+const inOrder = "ORDER BY block_number, log_index";
+
+/** What the chain said about committees and validators, as far as the follower has come. */
+export class CommitteeLedger {
+  readonly #state: State;
+
+  constructor(state: State) {
+    this.#state = state;
+  }
+
+  /** The validators that ever enrolled, by id. */
+  enrolled(): Arguments<"Enrolled">[] {
+    return this.#read<"Enrolled">("name = 'Enrolled'");
+  }
+
+  /** Both halves of a validator's key. */
+  keyOf(id: bigint): BlsKey | undefined {
+    return this.#read<"Enrolled">("name = 'Enrolled' AND validator = ?", String(id))[0]?.key;
+  }
+
+  drawOf(jobId: bigint, attempt: bigint): DrawEvent | undefined {
+    return this.#ofDraw<"CommitteeDrawn">("CommitteeDrawn", jobId, attempt)[0];
+  }
+
+  /** All draws in which a validator was a member, oldest first. */
+  drawsWith(id: bigint): DrawEvent[] {
+    return this.#read<"CommitteeDrawn">("name = 'CommitteeDrawn'").filter(({ members }) =>
+      members.includes(id),
+    );
+  }
+
+  /** Draws whose members are still on duty, oldest first. */
+  undismissed(): DrawEvent[] {
+    return this.#read<"CommitteeDrawn">(
+      `name = 'CommitteeDrawn' AND NOT EXISTS (
+         SELECT 1 FROM committee_events o WHERE o.name = 'CommitteeDismissed'
+           AND o.job_id = committee_events.job_id AND o.attempt = committee_events.attempt)`,
+    );
+  }
+
+  /** Hashes of the witnesses that were opened, in the order of the leaves under the signed root. */
+  openedHashes(jobId: bigint, attempt: bigint): Hex[] {
+    const events = this.#ofDraw<"WitnessesOpened">("WitnessesOpened", jobId, attempt);
+    return events.flatMap(({ witnessHashes }) => witnessHashes);
+  }
+
+  #ofDraw<E extends CommitteeEvent["eventName"]>(name: E, jobId: bigint, attempt: bigint): Arguments<E>[] {
+    return this.#read<E>("name = ? AND job_id = ? AND attempt = ?", name, String(jobId), String(attempt));
+  }
+
+  #read<E extends CommitteeEvent["eventName"]>(where: string, ...values: string[]): Arguments<E>[] {
+    return this.#state
+      .all(`SELECT arguments FROM committee_events WHERE ${where} ${inOrder}`, ...values)
+      .map((row: Row) => readArguments<Arguments<E>>(row.arguments as string));
+  }
+}
+
+function isFollowed(event: AssayEvent): event is CommitteeEvent {
+  return (committeeContracts as readonly string[]).includes(event.contract);
+}
+
+function textOf(value: bigint | undefined): string | null {
+  return value === undefined ? null : String(value);
+}

@@ -1,0 +1,123 @@
+import { type Address, type Hex, keccak256, toHex } from "viem";
+import { addressOf } from "../../chain/contracts.ts";
+import { type DrawnCommittee, maskOf } from "../../core/attestation/statement.ts";
+import { traceLength } from "../../core/exact/commitment.ts";
+import { decodeOrder } from "../../core/exact/decode-order.ts";
+import type { JobContext } from "../jobs/duty.ts";
+import type { JobRecord } from "../jobs/job-record.ts";
+import type { CommitteeLedger } from "./committee-ledger.ts";
+
+/** Phases of `IAttestation`, by their codes. */
+const phases = [
+  "None",
+  "Seeding",
+  "Signing",
+  "Opening",
+  "Revealing",
+  "Attested",
+  "Silent",
+  "Closed",
+] as const;
+export type Phase = (typeof phases)[number];
+
+/** Where the committee of a job stands, as the newest block has it. Times are seconds since 1970. */
+export type Committee = {
+  readonly phase: Phase;
+  readonly attempt: bigint;
+  readonly threshold: number;
+  readonly deadline: bigint;
+  /** 0 as long as no timeout was called. */
+  readonly graceEnds: bigint;
+  /** Leaves whose witnesses are open. */
+  readonly opened: number;
+};
+
+export type CommitteesParts = JobContext & { readonly committees: CommitteeLedger };
+
+/** What is known of committees: phases from the newest block, draws from their events. */
+export class Committees {
+  readonly #parts: CommitteesParts;
+  #checks: Promise<number> | undefined;
+
+  constructor(parts: CommitteesParts) {
+    this.#parts = parts;
+  }
+
+  async read(jobId: bigint): Promise<Committee> {
+    const job = await this.#parts.contracts.Committee.read.jobOf([jobId]);
+    return {
+      phase: phases[job.phase]!,
+      attempt: BigInt(job.attempt),
+      threshold: job.threshold,
+      deadline: BigInt(job.deadline),
+      graceEnds: BigInt(job.graceEnds),
+      opened: job.opened,
+    };
+  }
+
+  /** A draw of a job; undefined before its event was seen. */
+  async draw(job: JobRecord, attempt: bigint): Promise<DrawnCommittee | undefined> {
+    const { committees, deployment } = this.#parts;
+    const drawn = committees.drawOf(job.jobId, attempt);
+    if (drawn === undefined || job.result === undefined) return undefined;
+    const { steps, interval } = decodeOrder(job.training);
+    return {
+      chainId: BigInt(deployment.chainId),
+      contract: addressOf(deployment, "Committee"),
+      jobId: job.jobId,
+      attempt,
+      seed: drawn.seed,
+      traceRoot: job.result.traceRoot,
+      intervals: traceLength(steps, interval) - 1,
+      checks: await this.#checksOfEach(),
+      members: drawn.members,
+    };
+  }
+
+  /** Operators of the members, position by position: the same validator never changes its operator. */
+  operators(draw: DrawnCommittee): readonly Address[] {
+    const known = new Map(this.#parts.committees.enrolled().map(({ id, operator }) => [id, operator]));
+    return draw.members.map((id) => known.get(id)!);
+  }
+
+  /** This operator's position in a draw; undefined when it is no member. */
+  position(draw: DrawnCommittee): number | undefined {
+    const position = this.operators(draw).indexOf(this.#parts.operator);
+    return position === -1 ? undefined : position;
+  }
+
+  /**
+   * How many validators come before this one in the order in which they take up a piece of work: everybody computes the
+   * same from its name. When the first is away, the next follows.
+   */
+  turn(work: string, operators: readonly Address[] = this.#validators()): number {
+    const own = rank(work, this.#parts.operator);
+    return operators.filter((other) => rank(work, other) < own).length;
+  }
+
+  #validators(): Address[] {
+    return [...new Set(this.#parts.committees.enrolled().map(({ operator }) => operator))];
+  }
+
+  /** The contract never changes it. */
+  #checksOfEach(): Promise<number> {
+    this.#checks ??= this.#parts.contracts.Committee.read.checks().then(Number);
+    this.#checks.catch(() => {
+      this.#checks = undefined;
+    });
+    return this.#checks;
+  }
+}
+
+/** Positions in a mask, ascending. */
+export function positionsIn(mask: bigint): number[] {
+  const positions: number[] = [];
+  for (let position = 0; maskOf([position]) <= mask; position++) {
+    if ((mask & maskOf([position])) !== 0n) positions.push(position);
+  }
+  return positions;
+}
+
+function rank(work: string, operator: Hex): bigint {
+  return BigInt(keccak256(toHex(`${work}:${operator.toLowerCase()}`)));
+}

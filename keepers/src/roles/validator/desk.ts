@@ -1,0 +1,106 @@
+import { type Address, type Hex, isAddressEqual } from "viem";
+import type { G1Words } from "../../core/attestation/bls.ts";
+import {
+  type DrawnCommittee,
+  intervalsOf,
+  type SignedLeaf,
+  signStatement,
+  UnsoundStatementError,
+} from "../../core/attestation/statement.ts";
+import type { JobContext } from "../jobs/duty.ts";
+import type { CheckBook } from "./check-book.ts";
+import type { Committees } from "./committees.ts";
+import {
+  type DrawName,
+  type MemberDesk,
+  type MemberDigests,
+  NotReadyError,
+  type StatementRequest,
+} from "./exchange.ts";
+
+/** Statements of one draw that a member is signed for: it may try again when others come late. */
+const mostStatements = 16;
+
+export type DeskParts = JobContext & {
+  readonly all: Committees;
+  readonly book: CheckBook;
+  readonly secret: bigint;
+};
+
+/** What this validator tells the other members of its committees. It gives out nothing that it has not checked. */
+export class Desk implements MemberDesk {
+  readonly #parts: DeskParts;
+
+  constructor(parts: DeskParts) {
+    this.#parts = parts;
+  }
+
+  async digests(name: DrawName): Promise<readonly Hex[]> {
+    return this.#digestsOf((await this.#place(name)).draw);
+  }
+
+  async sign(statement: StatementRequest, asker: Hex): Promise<G1Words> {
+    const { draw, position } = await this.#place(statement);
+    await this.#requireMember(draw, asker);
+    return this.signFor(draw, position, statement.members, asker);
+  }
+
+  /** As {@link sign}, without asking who asks. */
+  signFor(draw: DrawnCommittee, position: number, members: readonly MemberDigests[], asker: Hex): G1Words {
+    const { book, secret } = this.#parts;
+    const own = this.#digestsOf(draw);
+    const leaves = leavesOf(draw, members);
+    const { root, signature } = signStatement(secret, draw, position, own, leaves);
+    if (book.leaves(draw, root) === undefined) {
+      if (book.signedFor(draw, asker) >= mostStatements) {
+        throw new NotReadyError(`Too many statements were signed for ${asker}.`);
+      }
+      // Before the signature leaves: whoever signs a root can reveal it.
+      book.keep(draw, root, asker, leaves);
+    }
+    return signature;
+  }
+
+  #digestsOf(draw: DrawnCommittee): readonly Hex[] {
+    const check = this.#parts.book.check(draw);
+    if (check?.verdict === "right") return check.digests;
+    throw new NotReadyError(`Job ${draw.jobId} is not found right here.`);
+  }
+
+  async #place({ jobId, attempt }: DrawName): Promise<{ draw: DrawnCommittee; position: number }> {
+    const { ledger, all } = this.#parts;
+    const job = ledger.job(jobId);
+    const draw = job && (await all.draw(job, attempt));
+    const position = draw && all.position(draw);
+    if (draw !== undefined && position !== undefined) return { draw, position };
+    throw new NotReadyError(`This validator knows of no draw ${attempt} of job ${jobId} with itself in it.`);
+  }
+
+  async #requireMember(draw: DrawnCommittee, asker: Hex): Promise<void> {
+    const { all, operator } = this.#parts;
+    for (const member of all.operators(draw)) {
+      if (isAddressEqual(member, operator)) continue;
+      if ((await this.#peerOf(member)) === asker) return;
+    }
+    throw new NotReadyError("Only members of the draw are signed for.");
+  }
+
+  async #peerOf(operator: Address): Promise<Hex> {
+    const [peerId] = await this.#parts.contracts.Staking.read.identityOf([operator]);
+    return peerId;
+  }
+}
+
+/**
+ * The leaves of some members, as they stand under a root.
+ * @throws UnsoundStatementError when these are not as many digests as the draw asks of a member
+ */
+export function leavesOf(draw: DrawnCommittee, members: readonly MemberDigests[]): SignedLeaf[] {
+  return members.flatMap(({ position, digests }) => {
+    const intervals = intervalsOf(draw, position);
+    if (intervals.length !== digests.length) {
+      throw new UnsoundStatementError(`Position ${position} has ${intervals.length} intervals in this draw.`);
+    }
+    return intervals.map((interval, i) => ({ position, interval, digest: digests[i]! }));
+  });
+}

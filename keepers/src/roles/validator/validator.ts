@@ -1,0 +1,81 @@
+import { join } from "node:path";
+import type { Address } from "viem";
+import type { Executor } from "../../training/executors/types.ts";
+import { JobCashier } from "../jobs/cashier.ts";
+import { JobJanitor } from "../jobs/janitor.ts";
+import { JobKeeper, type KeeperOptions } from "../jobs/job-keeper.ts";
+import type { MachineLimits } from "../jobs/job-program.ts";
+import type { JobStorage } from "../jobs/job-storage.ts";
+import { loadOrCreateBlsSecret } from "./bls-secret.ts";
+import { CheckBook, checkSchema } from "./check-book.ts";
+import { Checker } from "./checker.ts";
+import {
+  CommitteeLedger,
+  committeeContracts,
+  committeeHandler,
+  committeeSchema,
+} from "./committee-ledger.ts";
+import { Committees } from "./committees.ts";
+import { Desk } from "./desk.ts";
+import { Enroller } from "./enroller.ts";
+import type { Exchange } from "./exchange.ts";
+import { Member } from "./member.ts";
+import { Steward } from "./steward.ts";
+
+export type ValidatorOptions = KeeperOptions & {
+  readonly storage: JobStorage;
+  readonly executor: Executor;
+  readonly limits: MachineLimits;
+  /** How the members of a committee reach each other; it is closed with the keeper. */
+  readonly exchange: Exchange;
+  /** Units of stake that count in draws; 1 by default. */
+  readonly weight?: number;
+  /** Tokens that the operator should have staked in all, in base units; what the weight needs by default. */
+  readonly stake?: bigint;
+  /** Chain seconds after which the next validator takes up what the one before it should have done; 60 by default. */
+  readonly turnSeconds?: number;
+  /** Where fees go; to the validator's own account by default. */
+  readonly payTo?: Address;
+};
+
+/**
+ * The validator role: enrols, sits on committees, executes the intervals that are drawn for it again, attests to what it
+ * finds right, reveals, collects its fees. The account needs coins for gas, and tokens for its stake.
+ */
+export async function openValidator(options: ValidatorOptions): Promise<JobKeeper> {
+  const { dataDirectory, account, storage, executor, limits, exchange, payTo } = options;
+  const { weight = 1, stake, turnSeconds = 60 } = options;
+  const secret = await loadOrCreateBlsSecret(dataDirectory);
+  let desk: Desk | undefined;
+  const keeper = await JobKeeper.open(options, {
+    schemas: [committeeSchema, checkSchema],
+    follows: { contracts: committeeContracts, handler: committeeHandler },
+    duties(context, state) {
+      const { ledger } = context;
+      const committees = new CommitteeLedger(state);
+      const book = new CheckBook(state);
+      const all = new Committees({ ...context, committees });
+      const checker = new Checker({
+        ...{ ...context, book, storage, executor, limits },
+        folder: join(dataDirectory, "jobs"),
+      });
+      desk = new Desk({ ...context, all, book, secret });
+      const own = () => committees.enrolled().filter(({ operator }) => operator === account.address);
+      const jobs = () => {
+        const drawn = own().flatMap(({ id }) => committees.drawsWith(id).map(({ jobId }) => jobId));
+        return [...new Set(drawn)].flatMap((jobId) => ledger.job(jobId) ?? []);
+      };
+      return [
+        new Enroller({ ...context, account, exchange, secret, weight, stake }),
+        // What has a deadline on chain comes before what takes long.
+        new Steward({ ...context, all, committees, book, turnSeconds }),
+        new Member({ ...context, all, committees, exchange, desk, checker, turnSeconds }),
+        new JobJanitor({ ...context, only: ({ jobId }) => jobs().some((job) => job.jobId === jobId) }),
+        new JobCashier({ ...context, payTo, jobs }),
+        { name: "exchanging", tick: async () => undefined, close: () => exchange.close() },
+      ];
+    },
+  });
+  await exchange.serve(desk!);
+  return keeper;
+}

@@ -1,0 +1,122 @@
+import { join } from "node:path";
+import { type Logger, pino } from "pino";
+import {
+  type Address,
+  encodeFunctionData,
+  type Hex,
+  keccak256,
+  type LocalAccount,
+  parseAbi,
+  toHex,
+} from "viem";
+import { addressOf } from "../../../../keepers/src/chain/contracts.ts";
+import { schemes } from "../../../../keepers/src/core/market/types.ts";
+import { type DescribedOrder, describeOrder } from "../../../../keepers/src/roles/consumer/describe-order.ts";
+import type { JobKeeper } from "../../../../keepers/src/roles/jobs/job-keeper.ts";
+import { openValidator } from "../../../../keepers/src/roles/validator/validator.ts";
+import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
+import { committee, tokens } from "../jobs/network.ts";
+import { digitsConfig, limits, maximumPrice, Scene } from "../jobs/scene.ts";
+import { LocalMembers } from "./local-exchange.ts";
+
+const beaconAbi = parseAbi(["function deliver(uint256 requestId, bytes32 value)"]);
+
+/** What every validator of the scene has staked. */
+export const stake = 2n * committee.unit;
+export const checkFee = tokens;
+/** Chain seconds of a turn. */
+export const turnSeconds = 5;
+
+export type Seat = { readonly account: LocalAccount; readonly keeper: JobKeeper };
+
+/** A scene with validators that reach each other within this process. */
+export class CommitteeScene {
+  readonly scene: Scene;
+  readonly members = new LocalMembers();
+  readonly seats: Seat[] = [];
+  readonly #log: Logger;
+
+  private constructor(scene: Scene) {
+    this.scene = scene;
+    this.#log = pino({ level: process.env.LOG_LEVEL ?? "silent" });
+  }
+
+  /** Starts with so many validators, all of whom can be drawn. */
+  static async start(validators: number): Promise<CommitteeScene> {
+    const scene = await Scene.start();
+    const self = new CommitteeScene(scene);
+    for (let i = 0; i < validators; i++) {
+      const account = scene.account();
+      await scene.network.give(account.address, stake);
+      self.seats.push({ account, keeper: await self.open(account) });
+    }
+    for (const { keeper } of self.seats) await keeper.tick();
+    await scene.network.chain.advance(committee.period);
+    return self;
+  }
+
+  open(account: LocalAccount): Promise<JobKeeper> {
+    const { network, storage } = this.scene;
+    return openValidator({
+      dataDirectory: join(network.folder, account.address),
+      account,
+      chain: network.client,
+      deployment: network.deployment,
+      log: this.#log.child({ who: `validator ${account.address.slice(0, 6)}` }),
+      interval: 20,
+      storage: storage.of(account),
+      executor: nativeExecutor,
+      limits,
+      exchange: this.members.exchangeOf(account.address),
+      stake,
+      turnSeconds,
+    });
+  }
+
+  async order(committeeSize: number, threshold: number): Promise<DescribedOrder> {
+    const { owner, storage, datasetId, network } = this.scene;
+    return describeOrder({
+      consumer: owner.address,
+      config: digitsConfig,
+      dataset: await storage.of(owner).objects(datasetId, ""),
+      folder: network.folder,
+      executor: nativeExecutor,
+      conditions: {
+        maximumPrice,
+        trainingTime: 3_600,
+        scheme: schemes.both,
+        committeeSize,
+        threshold,
+        checkFee,
+      },
+      expiry: BigInt(await network.chain.now()) + 7_200n,
+    });
+  }
+
+  /** Gives the newest request of a job's committee its seed. */
+  async seed(jobId: bigint): Promise<Hex> {
+    const { network } = this.scene;
+    const { Committee } = network.contracts;
+    const { attempt } = await Committee.read.jobOf([jobId]);
+    const { requestId } = await Committee.read.drawOf([jobId, BigInt(attempt)]);
+    const value = keccak256(toHex(`seed ${requestId}`));
+    await network.send(network.admin, {
+      to: addressOf(network.deployment, "RandomnessBeacon"),
+      data: encodeFunctionData({ abi: beaconAbi, functionName: "deliver", args: [requestId, value] }),
+    });
+    return value;
+  }
+
+  get keepers(): JobKeeper[] {
+    return this.seats.map(({ keeper }) => keeper);
+  }
+
+  stakeOf(account: Address) {
+    return this.scene.network.contracts.Staking.read.operatorOf([account]);
+  }
+
+  async close(): Promise<void> {
+    for (const { keeper } of this.seats) await keeper.stop();
+    await this.scene.close();
+  }
+}
