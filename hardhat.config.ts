@@ -50,7 +50,13 @@ export default defineConfig({
   },
   test: { solidity: { fuzz: { runs: 256 }, invariant: { runs: 32, depth: 48, failOnRevert: false } } },
   networks: {
-    embedded: { type: "edr-simulated", chainType: "l1", hardfork: "prague", chainId: 31337 },
+    embedded: {
+      type: "edr-simulated",
+      chainType: "l1",
+      hardfork: "prague",
+      chainId: 31337,
+      accounts: { count: 32 },
+    },
     localhost: { type: "http", chainType: "l1", url: "http://127.0.0.1:8545" },
     lineaSepolia: {
       type: "http",

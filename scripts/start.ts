@@ -2,7 +2,9 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { destination, pino } from "pino";
+import { runJobs } from "../keepers/src/roles/embedded/job-run.ts";
 import { EmbeddedNetwork } from "../keepers/src/roles/embedded/network.ts";
+import type { SentTransaction } from "../keepers/src/roles/embedded/sent-transactions.ts";
 import { runStorage, type StorageRunOptions } from "../keepers/src/roles/embedded/storage-run.ts";
 import { runTraining } from "../keepers/src/roles/embedded/training-run.ts";
 import { root, setUp } from "./setup.ts";
@@ -13,7 +15,8 @@ const help = `npm start -- [--once] [--json] [--port <number>]
 Sets everything up, starts an embedded network (chain, contracts, 13 storage nodes) and takes the built-in dataset
 through its life: encode, place, anchor, audit, lose two nodes, slash, repair, fetch. Then trains a model on
 it in exact integers, replays the run with another engine to the same bits, and catches a worker that flips one bit of one
-weight.
+weight. Then orders a training from three providers by sealed bids, has it trained, paid and certified, and has the same order
+done by a provider that cheats: it is challenged, convicted by the contracts, slashed, and the price is refunded.
   --once    end after the run: exit code 0, or 1 if any stage failed
   --json    end with one JSON document on standard output
   --port    port of the chain's JSON-RPC endpoint (a free one by default)
@@ -43,6 +46,17 @@ function printTable(stages: Stages): void {
   say(`  ${"all".padEnd(width)}  ${total.toFixed(1).padStart(7)}  ${stages.ok ? "ok" : "failed"}\n`);
 }
 
+function printTransactions(transactions: readonly SentTransaction[]): void {
+  const line = (from: string, call: string, gas: string) =>
+    say(`  ${from.padEnd(17)}  ${call.padEnd(34)}  ${gas.padStart(9)}`);
+  say("\n  The job of the provider that cheated, transaction by transaction:\n");
+  line("from", "call", "gas");
+  line("─".repeat(17), "─".repeat(34), "─".repeat(9));
+  for (const { from, call, gas, reverted } of transactions) {
+    line(from, `${call}${reverted ? " (reverted)" : ""}`, gas.toLocaleString("en"));
+  }
+}
+
 function untilInterrupted(): Promise<void> {
   return new Promise((done) => {
     process.once("SIGINT", () => done());
@@ -68,8 +82,8 @@ async function main(): Promise<number> {
   try {
     say("assay: setting up (about 2 minutes the first time, seconds afterwards)");
     await stages.run("set up contracts, circuits and development keys", setUp);
+    const log = pino({ level: "debug" }, destination(logFile));
     await stages.run(`start a chain and ${shape.nodes} storage nodes`, async () => {
-      const log = pino({ level: "debug" }, destination(logFile));
       network = await EmbeddedNetwork.start({
         folder,
         nodes: shape.nodes,
@@ -87,6 +101,8 @@ async function main(): Promise<number> {
     };
     const { datasetId } = await runStorage({ ...shared, ...shape });
     await runTraining({ ...shared, datasetId });
+    const { dispute } = await runJobs({ ...shared, datasetId, log });
+    printTransactions(dispute);
   } catch (error) {
     if (stages.ok) say(`assay: ${messageOf(error)}`);
     if (process.env.ASSAY_DEBUG !== undefined) console.error(error);
@@ -100,7 +116,7 @@ async function main(): Promise<number> {
   }
   await network?.close();
   if (stages.ok) await rm(folder, { recursive: true, force: true });
-  else say(`What the nodes did is in ${logFile}.`);
+  else say(`What nodes and keepers did is in ${logFile}.`);
   if (values.json === true) process.stdout.write(`${JSON.stringify(stages)}\n`);
   return stages.ok ? 0 : 1;
 }

@@ -6,8 +6,8 @@ import { hardhat } from "viem/chains";
 /** Hardhat's published development mnemonic: its keys are known to everyone and hold value on no network. */
 const developmentMnemonic = "test test test test test test test test test test test junk";
 
-/** The embedded chain funds this many accounts of the development mnemonic. */
-export const developmentAccounts = 20;
+/** The embedded chain funds this many accounts of the development mnemonic: `embedded` of hardhat.config.ts says so too. */
+export const developmentAccounts = 32;
 
 export type EmbeddedChain = {
   rpcUrl: string;

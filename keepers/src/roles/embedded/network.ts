@@ -2,11 +2,10 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { type Logger, pino } from "pino";
-import { type Address, encodeFunctionData, type LocalAccount } from "viem";
+import type { Address, LocalAccount } from "viem";
 import { setupCircuits } from "../../../../circuits/setup/setup.ts";
-import { abis } from "../../chain/abi/index.ts";
 import { type ChainClient, connectChain } from "../../chain/client.ts";
-import { addressOf } from "../../chain/contracts.ts";
+import { encodeCall } from "../../chain/contracts.ts";
 import { deployContracts } from "../../chain/deploy.ts";
 import { type Circuit, circuits, type Deployment, writeDeployment } from "../../chain/deployment.ts";
 import { createTransactionQueue } from "../../chain/transactions/queue.ts";
@@ -34,9 +33,13 @@ export type EmbeddedNetworkOptions = {
   onProgress?: (line: string) => void;
 };
 
-/** Account of the development mnemonic that deploys; nodes take those behind it, the client the last one. */
+/** Accounts of the development mnemonic: who deploys, with the nodes behind it; the client; and whoever else comes. */
 const deployer = 0;
-const clientAccount = developmentAccounts - 1;
+const clientAccount = 19;
+const firstGuest = clientAccount + 1;
+const mostNodes = clientAccount - deployer - 1;
+/** How many accounts {@link EmbeddedNetwork.guest} has. */
+export const guestAccounts = developmentAccounts - firstGuest;
 
 /** Tokens each embedded operator stakes: enough for a few bundles and the beacon's bond. */
 const operatorStake = 10_000n * 10n ** 18n;
@@ -83,7 +86,7 @@ export class EmbeddedNetwork {
 
   static async start(options: EmbeddedNetworkOptions): Promise<EmbeddedNetwork> {
     const { folder, onProgress = () => {}, nodes } = options;
-    if (nodes > developmentAccounts - 2) throw new RangeError(`at most ${developmentAccounts - 2} nodes fit`);
+    if (nodes > mostNodes) throw new RangeError(`at most ${mostNodes} nodes fit`);
     await mkdir(folder, { recursive: true });
     onProgress("starting the chain");
     const chain = await startEmbeddedChain({ port: options.port });
@@ -134,6 +137,12 @@ export class EmbeddedNetwork {
     return this.chain.account(deployer + 1 + index);
   }
 
+  /** Account `index` of those that neither nodes nor the client use; it has coins and no tokens. */
+  guest(index: number): LocalAccount {
+    if (index >= guestAccounts) throw new RangeError(`at most ${guestAccounts} guests fit`);
+    return this.chain.account(firstGuest + index);
+  }
+
   /** Starts node `index`, for the first time or again from its folder. */
   async startNode(index: number): Promise<StorageNode> {
     const node = await StorageNode.start({
@@ -175,29 +184,24 @@ export class EmbeddedNetwork {
     await this.chain.close();
   }
 
+  /** Gives tokens (base units) to each of some accounts. */
+  async give(recipients: readonly Address[], amount: bigint): Promise<void> {
+    const state = openState({ path: ":memory:", schemas: [transactionSchema] });
+    const account = this.chain.account(deployer);
+    const queue = createTransactionQueue({ client: this.client, state, account, pollInterval: 50 });
+    for (const recipient of recipients) {
+      const call = encodeCall(this.deployment, "AssayToken", "transfer", [recipient, amount]);
+      await queue.send({ ...call, key: `give:${recipient}` });
+    }
+    state.close();
+  }
+
   /** Gives tokens to operators and to the client. */
   async #fund(nodes: number): Promise<void> {
-    const state = openState({ path: ":memory:", schemas: [transactionSchema] });
-    const queue = createTransactionQueue({
-      client: this.client,
-      state,
-      account: this.chain.account(deployer),
-      pollInterval: 50,
-    });
-    const to = addressOf(this.deployment, "AssayToken");
-    const transfer = async (recipient: Address, amount: bigint): Promise<void> => {
-      const data = encodeFunctionData({
-        abi: abis.AssayToken,
-        functionName: "transfer",
-        args: [recipient, amount],
-      });
-      await queue.send({ key: `fund:${recipient}`, to, data, value: 0n });
-    };
+    const operators = Array.from({ length: nodes }, (_, index) => this.operator(index).address);
     // As much again to replace what is slashed.
-    for (let index = 0; index < nodes; index++)
-      await transfer(this.operator(index).address, 2n * operatorStake);
-    await transfer(this.owner.address, clientTokens);
-    state.close();
+    await this.give(operators, 2n * operatorStake);
+    await this.give([this.owner.address], clientTokens);
   }
 
   /** Writes what the command line needs to find this network. */

@@ -19,6 +19,9 @@ const defaultTiming: EmbeddedTiming = {
   revealWindow: 30,
 };
 
+/** Chain seconds of each window in the life of a job: together they end within one epoch of storage. */
+const jobWindow = 600;
+
 /** Module parameters with which windows are short next to those of public networks, yet no busy machine misses one. */
 export function embeddedParameters(timing: Partial<EmbeddedTiming> = {}): DeployParameters {
   const { epochLength, auditWindow, timeoutWindow, grace, commitWindow, revealWindow } = {
@@ -26,6 +29,14 @@ export function embeddedParameters(timing: Partial<EmbeddedTiming> = {}): Deploy
     ...timing,
   };
   return {
+    Jobs: {
+      lockWindow: jobWindow,
+      challengeWindow: jobWindow,
+      window: jobWindow,
+      extension: jobWindow / 10,
+      grace: jobWindow / 10,
+    },
+    Market: { leastWindow: jobWindow / 10 },
     Storage: { epochLength, auditWindow, timeoutWindow, grace, seedDelay: epochLength },
     CommitRevealBeacon: {
       minCommitters: 3,
