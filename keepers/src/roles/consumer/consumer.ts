@@ -6,7 +6,6 @@ import { AssayError } from "../../core/errors.ts";
 import { traceLength } from "../../core/exact/commitment.ts";
 import { orderTypedData } from "../../core/market/typed-data.ts";
 import type { AuctionTerms, Bid } from "../../core/market/types.ts";
-import { signPermit } from "../../storage/client/permit.ts";
 import { JobCashier } from "../jobs/cashier.ts";
 import type { JobContext } from "../jobs/duty.ts";
 import { JobJanitor } from "../jobs/janitor.ts";
@@ -115,21 +114,19 @@ export class Consumer {
   }
 
   /**
-   * Takes a bid that its provider has signed; the escrow pulls what the order costs with a permit. Others can check the
-   * job only if the order was posted.
+   * Takes a bid that its provider has signed; the escrow pulls what the order costs. The order is shown to everybody first, without a signature that others could take it with: provider and challengers compile from it.
    *
    * @returns the job's id
    * @throws TransactionFailedError
    */
   async accept(described: DescribedOrder, bid: Bid, bidSignature: Hex): Promise<bigint> {
     const { order, training, orderHash } = described;
-    const cost = await this.costOf(described);
-    const { account, chain, deployment } = this.#options;
-    const { contracts } = this.#context;
-    const escrow = addressOf(deployment, "Escrow");
-    const { deadline, v, r, s } = await signPermit({ account, chain, deployment, contracts }, escrow, cost);
-    const args = [order, training, bid, bidSignature, cost, deadline, v, r, s] as const;
-    return jobIdOf(await sendCall(this.#context, `accept:${orderHash}`, "Market", "acceptWithPermit", args));
+    const shown = [order, training, described.package, "0x"] as const;
+    await sendCall(this.#context, `show:${orderHash}`, "Market", "post", shown);
+    // A permit would be another one each time: only the same call can be sent once.
+    await this.#approve(`approve-order:${orderHash}`, await this.costOf(described));
+    const args = [order, training, "0x", bid, bidSignature] as const;
+    return jobIdOf(await sendCall(this.#context, `accept:${orderHash}`, "Market", "accept", args));
   }
 
   /** Makes the order with a nonce unusable, as long as nobody has taken it. @throws TransactionFailedError */

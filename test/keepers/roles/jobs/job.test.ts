@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { bidTypedData } from "../../../../keepers/src/core/market/typed-data.ts";
+import type { Bid } from "../../../../keepers/src/core/market/types.ts";
 import { evaluateModel, fetchModel } from "../../../../keepers/src/roles/consumer/fetch-model.ts";
 import type { JobKeeper } from "../../../../keepers/src/roles/jobs/job-keeper.ts";
 import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
@@ -80,6 +82,37 @@ describe("a job on a chain", () => {
       const earned = price === 11n * tokens ? 100n * tokens + price : 100n * tokens;
       assert.equal(await AssayToken.read.balanceOf([provider]), earned);
     }
+  });
+
+  it("is given to a bid that its provider has signed, and to nobody else who saw the order", async () => {
+    const { network, consumer } = scene;
+    const described = await scene.order();
+    const account = scene.account();
+    await scene.stake(account);
+    const bid: Bid = {
+      provider: account.address,
+      order: described.orderHash,
+      price: 33n * tokens,
+      compute: 0,
+      region: 0n,
+      regulations: 0n,
+      privacyTier: 0,
+      nonce: 5n,
+      expiry: described.order.expiry,
+    };
+    const { chainId, addresses } = network.deployment;
+    const signature = await account.signTypedData(bidTypedData(bid, { chainId, market: addresses.Market }));
+    const bystander = await scene.provider();
+    const provider = await scene.openProvider(account, { takesOrders: false });
+    const jobId = await consumer.accept(described, bid, signature);
+    assert.equal(await consumer.accept(described, bid, signature), jobId);
+    const job = await scene.until(described, "Committed", [bystander, provider]);
+    assert.deepEqual([job.jobId, job.provider, job.price], [jobId, account.address, bid.price]);
+    await network.chain.advance(windows.challenge + 1);
+    await scene.until(described, "Finalised", [provider]);
+    await scene.settle([provider]);
+    await provider.stop();
+    await bystander.stop();
   });
 
   it("is challenged, disputed and refunded when the provider flips one bit of one weight", async () => {
