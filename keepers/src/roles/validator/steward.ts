@@ -20,6 +20,8 @@ export type StewardParts = CommitteesParts & {
 export class Steward implements Duty {
   readonly name = "stewarding";
   readonly #parts: StewardParts;
+  /** When a draw was first seen to be over, in this process. */
+  readonly #overSince = new Map<string, bigint>();
 
   constructor(parts: StewardParts) {
     this.#parts = parts;
@@ -32,7 +34,7 @@ export class Steward implements Duty {
       if (job.result === undefined || job.order.conditions.committeeSize === 0) return;
       await this.#moveOn(job, now);
     });
-    await forEach(committees.undismissed(), ({ jobId, attempt }) => this.#close(jobId, attempt));
+    await forEach(committees.undismissed(), ({ jobId, attempt }) => this.#close(jobId, attempt, now));
   }
 
   async #moveOn(job: JobRecord, now: bigint): Promise<void> {
@@ -110,10 +112,9 @@ export class Steward implements Duty {
   }
 
   /** What is due to the members of a draw once it has failed, or its job is over. */
-  async #close(jobId: bigint, attempt: bigint): Promise<void> {
-    const { contracts, ledger, client } = this.#parts;
+  async #close(jobId: bigint, attempt: bigint, now: bigint): Promise<void> {
+    const { contracts, ledger } = this.#parts;
     const { silent, differing, liars } = await contracts.Committee.read.drawOf([jobId, attempt]);
-    const now = await chainTime(client);
     const slash = async (call: "slashSilent" | "slashDiffering", position: number) => {
       const name = `${call}:${jobId}:${attempt}:${position}`;
       await tryCall(this.#parts, name, "Committee", call, [jobId, attempt, BigInt(position)]);
@@ -127,7 +128,9 @@ export class Steward implements Duty {
       for (const position of positionsIn(differing & ~liars)) await slash("slashDiffering", position);
     }
     const name = `dismiss:${jobId}:${attempt}`;
-    if (!this.#isTurn(name, 0n, now)) return;
+    const since = this.#overSince.get(name) ?? now;
+    this.#overSince.set(name, since);
+    if (!this.#isTurn(name, since, now)) return;
     await tryCall(this.#parts, name, "Committee", "dismiss", [jobId, attempt]);
   }
 

@@ -1,15 +1,8 @@
 import { join } from "node:path";
 import { type Logger, pino } from "pino";
-import {
-  type Address,
-  encodeFunctionData,
-  type Hex,
-  keccak256,
-  type LocalAccount,
-  parseAbi,
-  toHex,
-} from "viem";
+import { encodeFunctionData, type Hex, keccak256, type LocalAccount, parseAbi, toHex } from "viem";
 import { addressOf } from "../../../../keepers/src/chain/contracts.ts";
+import type { DrawnCommittee } from "../../../../keepers/src/core/attestation/statement.ts";
 import { schemes } from "../../../../keepers/src/core/market/types.ts";
 import { type DescribedOrder, describeOrder } from "../../../../keepers/src/roles/consumer/describe-order.ts";
 import type { JobKeeper } from "../../../../keepers/src/roles/jobs/job-keeper.ts";
@@ -26,6 +19,8 @@ export const stake = 2n * committee.unit;
 export const checkFee = tokens;
 /** Chain seconds of a turn. */
 export const turnSeconds = 5;
+/** Codes of `Phase`. */
+export const phase = { seeding: 1, signing: 2, opening: 3, revealing: 4, closed: 7 };
 
 export type Seat = { readonly account: LocalAccount; readonly keeper: JobKeeper };
 
@@ -107,12 +102,50 @@ export class CommitteeScene {
     return value;
   }
 
+  /** The draw of a job's committee that is on. */
+  async drawOf(jobId: bigint): Promise<DrawnCommittee> {
+    const { contracts, deployment } = this.scene.network;
+    const { attempt, intervals } = await contracts.Committee.read.jobOf([jobId]);
+    const { requestId } = await contracts.Committee.read.drawOf([jobId, BigInt(attempt)]);
+    const [traceRoot] = await contracts.JobRegistry.read.traceOf([jobId]);
+    const [seed] = await contracts.RandomnessBeacon.read.seedOf([requestId]);
+    return {
+      chainId: BigInt(deployment.chainId),
+      contract: addressOf(deployment, "Committee"),
+      jobId,
+      attempt: BigInt(attempt),
+      seed,
+      traceRoot,
+      intervals,
+      checks: committee.checks,
+      members: await contracts.Committee.read.membersOf([jobId, BigInt(attempt)]),
+    };
+  }
+
+  /** Position of a validator in a draw. */
+  async positionOf({ account }: Seat, { members }: DrawnCommittee): Promise<number> {
+    const id = await this.scene.network.contracts.ValidatorSet.read.idOf([account.address]);
+    return members.indexOf(id);
+  }
+
   get keepers(): JobKeeper[] {
     return this.seats.map(({ keeper }) => keeper);
   }
 
-  stakeOf(account: Address) {
-    return this.scene.network.contracts.Staking.read.operatorOf([account]);
+  /** Stake of each validator, and what it has been paid. */
+  async purses(): Promise<{ stake: bigint; paid: bigint }[]> {
+    const { AssayToken, Staking } = this.scene.network.contracts;
+    return Promise.all(
+      this.seats.map(async ({ account: { address } }) => ({
+        stake: (await Staking.read.operatorOf([address])).stake,
+        paid: await AssayToken.read.balanceOf([address]),
+      })),
+    );
+  }
+
+  /** Which of the phases of `IAttestation` a job's committee is in. */
+  async phaseOf(jobId: bigint): Promise<number> {
+    return (await this.scene.network.contracts.Committee.read.jobOf([jobId])).phase;
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { type Address, bytesToHex, type Hex, keccak256, toHex } from "viem";
+import { UnsoundStatementError } from "../../../../keepers/src/core/attestation/statement.ts";
+import {
+  type MemberDesk,
+  NotReadyError,
+  type StatementRequest,
+} from "../../../../keepers/src/roles/validator/exchange.ts";
+import {
+  committeeProtocol,
+  Libp2pExchange,
+  type Libp2pExchangeParameters,
+} from "../../../../keepers/src/roles/validator/libp2p-exchange.ts";
+import { RefusalError, WrongPeerError } from "../../../../keepers/src/storage/transport/errors.ts";
+import { createHost, type Host } from "../../../../keepers/src/storage/transport/host.ts";
+import { RpcClient } from "../../../../keepers/src/storage/transport/rpc-client.ts";
+
+const server: Address = "0x00000000000000000000000000000000000000a1";
+const impostor: Address = "0x00000000000000000000000000000000000000a2";
+const digests = [keccak256("0x01"), keccak256("0x02")];
+const signature = [2n ** 253n + 1n, 3n] as const;
+const draw = { jobId: 2n ** 60n, attempt: 2n };
+
+describe("the exchange between members over libp2p", () => {
+  const hosts: Host[] = [];
+  const identities = new Map<Address, readonly [Hex, string]>();
+  const contracts = {
+    Staking: { read: { identityOf: async ([operator]: [Address]) => identities.get(operator)! } },
+  } as unknown as Libp2pExchangeParameters["contracts"];
+  const asked: { statement: StatementRequest; asker: Hex }[] = [];
+  let caller: Libp2pExchange;
+  let exchange: Libp2pExchange;
+
+  const node = async () => {
+    const host = await createHost({ listen: ["/ip4/127.0.0.1/tcp/0"] });
+    hosts.push(host);
+    const endpoint = host.getMultiaddrs()[0]!.toString();
+    return { host, endpoint, exchange: new Libp2pExchange({ host, endpoint, contracts }) };
+  };
+
+  before(async () => {
+    const desk: MemberDesk = {
+      async digests({ jobId }) {
+        if (jobId !== draw.jobId) throw new NotReadyError("not this one");
+        return digests;
+      },
+      async sign(statement, asker) {
+        asked.push({ statement, asker });
+        if (statement.members.length > 1) throw new UnsoundStatementError("not what was computed");
+        return signature;
+      },
+    };
+    const serving = await node();
+    exchange = serving.exchange;
+    await exchange.serve(desk);
+    identities.set(server, [bytesToHex(exchange.identity.peerId), serving.endpoint]);
+    caller = (await node()).exchange;
+    const third = await node();
+    const address = serving.endpoint.replace(/\/p2p\/.*$/, "");
+    identities.set(impostor, [bytesToHex(third.exchange.identity.peerId), address]);
+  });
+
+  after(async () => {
+    await exchange?.close();
+    for (const host of hosts) await host.stop();
+  });
+
+  it("carries digests and signatures whole, and tells who asks", async () => {
+    assert.deepEqual(await caller.digests(server, draw), digests);
+    const members = [{ position: 63, digests }];
+    assert.deepEqual(await caller.sign(server, { ...draw, members }), [...signature]);
+    assert.deepEqual(asked.at(-1), {
+      statement: { ...draw, members },
+      asker: bytesToHex(caller.identity.peerId),
+    });
+  });
+
+  it("carries the largest committee's statement", async () => {
+    const members = Array.from({ length: 64 }, (_, position) => ({
+      position,
+      digests: Array.from({ length: 8 }, (_, i) => keccak256(toHex(`${position}/${i}`))),
+    }));
+    await assert.rejects(caller.sign(server, { ...draw, members }), RefusalError);
+    assert.deepEqual(asked.at(-1)!.statement.members, members);
+  });
+
+  it("says no in words", async () => {
+    await assert.rejects(caller.digests(server, { ...draw, jobId: 1n }), /not this one/);
+    await assert.rejects(
+      caller.sign(server, { ...draw, members: [0, 1].map((position) => ({ position, digests })) }),
+      /not what was computed/,
+    );
+  });
+
+  it("attack: does not ask another peer than the operator registered", async () => {
+    await assert.rejects(caller.digests(impostor, draw), WrongPeerError);
+  });
+
+  it("attack: takes no message beyond its bounds", async () => {
+    const before = asked.length;
+    const [, endpoint] = identities.get(server)!;
+    const many = Array.from({ length: 9 }, () => digests[0]!);
+    const bad = [
+      { jobId: "1", attempt: "1", members: [{ position: 64, digests }] },
+      { jobId: "1", attempt: "1", members: [{ position: 0, digests: many }] },
+      { jobId: "-1", attempt: "1", members: [{ position: 0, digests }] },
+      { jobId: "1", attempt: "1", members: [] },
+      { jobId: "1", attempt: "1", members: [{ position: 0, digests: ["0x12" as Hex] }] },
+    ];
+    for (const request of bad) {
+      const host = await createHost({});
+      hosts.push(host);
+      const client = await RpcClient.connect(host, committeeProtocol, endpoint);
+      await assert.rejects(client.call("sign", request));
+      await client.close();
+    }
+    assert.equal(asked.length, before);
+  });
+});
