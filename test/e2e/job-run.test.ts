@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { type Hex, parseUnits } from "viem";
+import { runJobs } from "../../keepers/src/roles/embedded/job-run.ts";
+import { EmbeddedNetwork } from "../../keepers/src/roles/embedded/network.ts";
+import type { SentTransaction } from "../../keepers/src/roles/embedded/sent-transactions.ts";
+import { put } from "../../keepers/src/storage/client/put.ts";
+import { openSource } from "../../keepers/src/storage/readers/open-source.ts";
+import { loadConfig } from "../../keepers/src/training/config/load-config.ts";
+import type { ObjectSequence } from "../../keepers/src/training/data/types.ts";
+import { wasmExecutor } from "../../keepers/src/training/executors/wasm.ts";
+import { newRun } from "../../keepers/src/training/trainer/new-run.ts";
+import { prepare } from "../../keepers/src/training/trainer/prepare.ts";
+import { train } from "../../keepers/src/training/trainer/train.ts";
+import { type OwnerClient, openOwner } from "./support/client.ts";
+
+const configPath = join(import.meta.dirname, "../../docs/guides/training/job.yaml");
+const tokens = (text: string) => parseUnits(text, 18);
+
+/** Codes of `IJobRegistry.Status`. */
+const finalised = 6;
+const failed = 9;
+
+describe("jobs on a network of five storage nodes", () => {
+  let folder: string;
+  let network: EmbeddedNetwork;
+  let owner: OwnerClient;
+  const found: Record<string, unknown>[] = [];
+  let dispute: readonly SentTransaction[];
+  let consumerTokens: bigint;
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "assay-job-run-"));
+    network = await EmbeddedNetwork.start({ folder: join(folder, "network"), nodes: 5 });
+    owner = await openOwner(network, folder);
+    const { datasetId } = await put(owner, {
+      source: await openSource("digits"),
+      identity: "digits",
+      directory: join(folder, "uploads"),
+      commit: (bytes) => network.commitPool.commit(bytes),
+      k: 2,
+      n: 3,
+      feePerAudit: 0n,
+      epochs: 30,
+    });
+    consumerTokens = await balanceOf(network.owner.address);
+    const stage = async <Details>(_: string, work: () => Promise<Details>) => {
+      const details = await work();
+      found.push(details as Record<string, unknown>);
+      return details;
+    };
+    ({ dispute } = await runJobs({ network, folder, datasetId, stage }));
+  });
+
+  after(async () => {
+    await owner?.close();
+    await network?.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const balanceOf = (account: Hex) => owner.contracts.AssayToken.read.balanceOf([account]);
+  /** Providers come in the order in which they were called in, the challenger last. */
+  const [first, second, third, cheater, challenger] = [0, 1, 2, 3, 4];
+  const guest = (index: number) => network.guest(index).address;
+
+  it("give the order to the lowest of three sealed bids, and pay it that price", async () => {
+    const { JobRegistry, Staking } = owner.contracts;
+    const job = await JobRegistry.read.jobOf([1n]);
+    assert.equal(job.status, finalised);
+    assert.equal(job.provider, guest(second));
+    assert.equal(job.price, tokens("11"));
+    assert.deepEqual(found[0]!.bids, {
+      "first provider": "14",
+      "second provider": "11",
+      "third provider": "12",
+    });
+    for (const loser of [first, third]) assert.equal(await balanceOf(guest(loser)), tokens("1000"));
+    const { stake, locked } = await Staking.read.operatorOf([guest(second)]);
+    assert.deepEqual([stake, locked], [tokens("1000"), 0n]);
+    assert.equal(await balanceOf(network.owner.address), consumerTokens - tokens("11"));
+  });
+
+  const builtInDigits = async () => {
+    const data = await openSource("digits", { csv: { label: "last" } });
+    const format = data.format();
+    return { ...data, records: format.kind === "records" ? format : undefined } as ObjectSequence;
+  };
+
+  it("certify the model that another engine makes of the built-in digits", async () => {
+    const config = await loadConfig(configPath);
+    const own = join(folder, "again");
+    const prepared = await prepare({ config, folder: own, open: builtInDigits });
+    const session = await wasmExecutor.open(prepared.compiled.program, prepared.options);
+    try {
+      const run = await newRun({ path: own, config, prepared, session });
+      const { source } = prepared;
+      const { stateRoot } = await train({ run, session, source, checkpoint: { every: 264 } });
+      const certificate = await owner.contracts.ModelCertificate.read.certificateOf([1n]);
+      assert.equal(certificate.stateRoot, stateRoot);
+      assert.equal(found[3]!.stateRoot, stateRoot);
+    } finally {
+      await session.close();
+      await prepared.close();
+    }
+    assert.equal(await owner.contracts.ModelCertificate.read.ownerOf([1n]), network.owner.address);
+    assert.equal(found[3]!.accuracy, "95.83 %");
+  });
+
+  it("convict, slash and refund when a provider flips one bit of one weight", async () => {
+    const { JobRegistry, DisputeGame, Staking, Escrow, Market } = owner.contracts;
+    const job = await JobRegistry.read.jobOf([2n]);
+    assert.deepEqual([job.status, job.provider], [failed, guest(cheater)]);
+    assert.equal(found[4]!.interval, 12, "step 137, eleven steps in an interval");
+    const { stake, locked } = await Staking.read.operatorOf([guest(cheater)]);
+    assert.deepEqual([stake, locked], [tokens("900"), 0n]);
+    for (const { address } of [Escrow, Market]) assert.equal(await balanceOf(address), 0n);
+    assert.equal(await DisputeGame.read.openChallenges([2n]), 0n);
+    assert.ok(
+      (await network.chain.balanceOf(guest(challenger))) > 10_000n * 10n ** 18n,
+      "more than at first",
+    );
+  });
+
+  it("list every transaction of the dispute with the gas that it took", async () => {
+    const game = dispute.filter(({ call }) => call.startsWith("DisputeGame."));
+    assert.deepEqual([game[0]!.from, game[0]!.call], ["challenger", "DisputeGame.challenge"]);
+    assert.equal(game.filter(({ call }) => call === "DisputeGame.play ruleElement").length, 1);
+    assert.ok(game.every(({ gas }) => gas > 21_000 && gas < 500_000));
+    const nonce = await network.client.public.getTransactionCount({ address: guest(challenger) });
+    assert.equal(dispute.filter(({ from }) => from === "challenger").length, nonce);
+  });
+});
