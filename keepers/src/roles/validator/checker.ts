@@ -87,9 +87,13 @@ export class Checker {
     try {
       const digests: Hex[] = [];
       for (const interval of intervalsOf(draw, position)) {
-        const ends = [interval, interval + 1].map((leaf) => Math.min(leaf * order.interval, order.steps));
+        const [start, end] = [interval, interval + 1].map((leaf) =>
+          Math.min(leaf * order.interval, order.steps),
+        );
+        // Forward only: going back would execute steps twice.
+        const before = await own.stateRoots([start!]);
         const witnesses = await own.witnesses(interval);
-        const roots = await own.stateRoots(ends);
+        const roots = [...before, ...(await own.stateRoots([end!]))];
         if (roots.some((root, i) => root !== leaves[interval + i]?.stateRoot)) {
           log.error({ jobId: draw.jobId, interval }, "the trace is wrong at or before this interval");
           return { verdict: "wrong", digests: [] };

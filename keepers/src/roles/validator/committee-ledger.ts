@@ -17,6 +17,7 @@ export const committeeSchema = {
        job_id TEXT,
        attempt TEXT,
        validator TEXT,
+       transaction_hash TEXT NOT NULL,
        arguments TEXT NOT NULL,
        PRIMARY KEY (block_hash, log_index)
      ) STRICT;
@@ -43,8 +44,8 @@ export const committeeHandler: EventHandler = {
     const { jobId, attempt, id } = event.args as EventFields;
     state.run(
       `INSERT OR REPLACE INTO committee_events
-         (block_number, log_index, block_hash, name, job_id, attempt, validator, arguments)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+         (block_number, log_index, block_hash, name, job_id, attempt, validator, transaction_hash, arguments)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       event.blockNumber,
       event.logIndex,
       event.blockHash,
@@ -52,6 +53,7 @@ export const committeeHandler: EventHandler = {
       textOf(jobId),
       textOf(attempt),
       textOf(id),
+      event.transactionHash,
       writeArguments(event.args),
     );
   },
@@ -112,6 +114,27 @@ export class CommitteeLedger {
   openedHashes(jobId: bigint, attempt: bigint): Hex[] {
     const events = this.#ofDraw<"WitnessesOpened">("WitnessesOpened", jobId, attempt);
     return events.flatMap(({ witnessHashes }) => witnessHashes);
+  }
+
+  /** Transactions in which witnesses were opened, with the first leaf that each opened. */
+  openings(jobId: bigint, attempt: bigint): { transaction: Hex; first: bigint; count: number }[] {
+    return this.#state
+      .all(
+        `SELECT transaction_hash, arguments FROM committee_events
+         WHERE name = 'WitnessesOpened' AND job_id = ? AND attempt = ? ${inOrder}`,
+        String(jobId),
+        String(attempt),
+      )
+      .map((row) => {
+        const opened = readArguments<Arguments<"WitnessesOpened">>(row.arguments as string);
+        const transaction = row.transaction_hash as Hex;
+        return { transaction, first: opened.first, count: opened.witnessHashes.length };
+      });
+  }
+
+  /** Digests that were revealed to differ from what was opened; undefined before the reveal. */
+  differences(jobId: bigint, attempt: bigint): Arguments<"DigestsRevealed">["differences"] | undefined {
+    return this.#ofDraw<"DigestsRevealed">("DigestsRevealed", jobId, attempt)[0]?.differences;
   }
 
   #ofDraw<E extends CommitteeEvent["eventName"]>(name: E, jobId: bigint, attempt: bigint): Arguments<E>[] {

@@ -5,6 +5,7 @@ import type { Duty } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
 import { chainTime, tryCall } from "../storage-node/context.ts";
+import type { Accuser } from "./accuser.ts";
 import type { CheckBook } from "./check-book.ts";
 import type { CommitteeLedger } from "./committee-ledger.ts";
 import { type Committee, type Committees, type CommitteesParts, positionsIn } from "./committees.ts";
@@ -13,6 +14,7 @@ export type StewardParts = CommitteesParts & {
   readonly all: Committees;
   readonly committees: CommitteeLedger;
   readonly book: CheckBook;
+  readonly accuser: Accuser;
   readonly turnSeconds: number;
 };
 
@@ -113,7 +115,7 @@ export class Steward implements Duty {
 
   /** What is due to the members of a draw once it has failed, or its job is over. */
   async #close(jobId: bigint, attempt: bigint, now: bigint): Promise<void> {
-    const { contracts, ledger } = this.#parts;
+    const { contracts, ledger, accuser } = this.#parts;
     const { silent, differing, liars } = await contracts.Committee.read.drawOf([jobId, attempt]);
     const slash = async (call: "slashSilent" | "slashDiffering", position: number) => {
       const name = `${call}:${jobId}:${attempt}:${position}`;
@@ -127,6 +129,7 @@ export class Steward implements Duty {
     if (status === "Finalised") {
       for (const position of positionsIn(differing & ~liars)) await slash("slashDiffering", position);
     }
+    if (status === "Failed") await accuser.accuse(ledger.job(jobId)!, attempt);
     const name = `dismiss:${jobId}:${attempt}`;
     const since = this.#overSince.get(name) ?? now;
     this.#overSince.set(name, since);

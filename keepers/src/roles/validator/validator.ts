@@ -6,6 +6,7 @@ import { JobJanitor } from "../jobs/janitor.ts";
 import { JobKeeper, type KeeperOptions } from "../jobs/job-keeper.ts";
 import type { MachineLimits } from "../jobs/job-program.ts";
 import type { JobStorage } from "../jobs/job-storage.ts";
+import { Accuser } from "./accuser.ts";
 import { loadOrCreateBlsSecret } from "./bls-secret.ts";
 import { CheckBook, checkSchema } from "./check-book.ts";
 import { Checker } from "./checker.ts";
@@ -55,6 +56,7 @@ export async function openValidator(options: ValidatorOptions): Promise<JobKeepe
       const committees = new CommitteeLedger(state);
       const book = new CheckBook(state);
       const all = new Committees({ ...context, committees });
+      const accuser = new Accuser({ ...context, all, committees, book });
       const checker = new Checker({
         ...{ ...context, book, storage, executor, limits },
         folder: join(dataDirectory, "jobs"),
@@ -68,7 +70,7 @@ export async function openValidator(options: ValidatorOptions): Promise<JobKeepe
       return [
         new Enroller({ ...context, account, exchange, secret, weight, stake }),
         // What has a deadline on chain comes before what takes long.
-        new Steward({ ...context, all, committees, book, turnSeconds }),
+        new Steward({ ...context, all, committees, book, accuser, turnSeconds }),
         new Member({ ...context, all, committees, exchange, desk, checker, turnSeconds }),
         new JobJanitor({ ...context, only: ({ jobId }) => jobs().some((job) => job.jobId === jobId) }),
         new JobCashier({ ...context, payTo, jobs }),

@@ -8,6 +8,7 @@ import { type DescribedOrder, describeOrder } from "../../../../keepers/src/role
 import type { JobKeeper } from "../../../../keepers/src/roles/jobs/job-keeper.ts";
 import { openValidator } from "../../../../keepers/src/roles/validator/validator.ts";
 import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
+import type { Executor } from "../../../../keepers/src/training/executors/types.ts";
 import { committee, tokens } from "../jobs/network.ts";
 import { digitsConfig, limits, maximumPrice, Scene } from "../jobs/scene.ts";
 import { LocalMembers } from "./local-exchange.ts";
@@ -29,17 +30,20 @@ export class CommitteeScene {
   readonly scene: Scene;
   readonly members = new LocalMembers();
   readonly seats: Seat[] = [];
+  /** What the validators compute with. */
+  readonly #executor: Executor;
   readonly #log: Logger;
 
-  private constructor(scene: Scene) {
+  private constructor(scene: Scene, executor: Executor) {
     this.scene = scene;
+    this.#executor = executor;
     this.#log = pino({ level: process.env.LOG_LEVEL ?? "silent" });
   }
 
   /** Starts with so many validators, all of whom can be drawn. */
-  static async start(validators: number): Promise<CommitteeScene> {
-    const scene = await Scene.start();
-    const self = new CommitteeScene(scene);
+  static async start(validators: number, executor: Executor = nativeExecutor): Promise<CommitteeScene> {
+    const self = new CommitteeScene(await Scene.start(), executor);
+    const { scene } = self;
     for (let i = 0; i < validators; i++) {
       const account = scene.account();
       await scene.network.give(account.address, stake);
@@ -60,7 +64,7 @@ export class CommitteeScene {
       log: this.#log.child({ who: `validator ${account.address.slice(0, 6)}` }),
       interval: 20,
       storage: storage.of(account),
-      executor: nativeExecutor,
+      executor: this.#executor,
       limits,
       exchange: this.members.exchangeOf(account.address),
       stake,
@@ -89,17 +93,16 @@ export class CommitteeScene {
   }
 
   /** Gives the newest request of a job's committee its seed. */
-  async seed(jobId: bigint): Promise<Hex> {
+  async seed(jobId: bigint, given?: Hex): Promise<void> {
     const { network } = this.scene;
     const { Committee } = network.contracts;
     const { attempt } = await Committee.read.jobOf([jobId]);
     const { requestId } = await Committee.read.drawOf([jobId, BigInt(attempt)]);
-    const value = keccak256(toHex(`seed ${requestId}`));
+    const value = given ?? keccak256(toHex(`seed ${requestId}`));
     await network.send(network.admin, {
       to: addressOf(network.deployment, "RandomnessBeacon"),
       data: encodeFunctionData({ abi: beaconAbi, functionName: "deliver", args: [requestId, value] }),
     });
-    return value;
   }
 
   /** The draw of a job's committee that is on. */
