@@ -229,18 +229,22 @@ class JobsRun {
     const reason = hexToString(failed.failure!, { size: 32 });
     if (reason !== "convicted") throw new AssayError(`the job failed for another reason: ${reason}`);
     const slash = await this.#slash(cheater, fromBlock);
-    const { DisputeGame, Escrow } = this.#contracts;
+    const { DisputeGame, Escrow, Staking } = this.#contracts;
     const [, , rewardAfter] = await DisputeGame.read.jobs([jobId]);
     await this.#advancePast(BigInt(rewardAfter));
     await this.#until("the challenger's reward", () => consumer.ledger.isRewarded(jobId));
     await this.#until("refund and reward to be paid out", async () => {
-      const credit = await DisputeGame.read.creditOf([challenger.account.address]);
-      return credit === 0n && (await this.#tokensOf(Escrow.address)) === 0n;
+      const { address } = challenger.account;
+      const credits = [DisputeGame, Staking].map((contract) => contract.read.creditOf([address]));
+      const left = await Promise.all([...credits, this.#tokensOf(Escrow.address)]);
+      return left.every((each) => each === 0n);
     });
     const lost = paidBefore - (await this.#tokensOf(owner.address));
     if (lost !== 0n) throw new AssayError(`the consumer lost ${lost} by a job that failed`);
     const gained = (await this.#coinsOf(challenger)) - coins;
     if (gained <= 0n) throw new AssayError(`the challenger lost ${-gained} wei by being right`);
+    const share = await this.#tokensOf(challenger.account.address);
+    if (amount(share) !== slash.toChallenger) throw new AssayError(`the challenger was paid ${share}`);
     const challenge = consumer.ledger.challengesOf(jobId).find(({ outcome }) => outcome === "convicted");
     const { interval } = this.#described.trainingOrder;
     const wrong = Number(challenge?.interval);

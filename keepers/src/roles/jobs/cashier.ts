@@ -3,8 +3,8 @@ import { tryCall } from "../storage-node/context.ts";
 import type { Duty, JobContext } from "./duty.ts";
 import type { JobRecord } from "./job-record.ts";
 
-/** Contracts that owe people money. */
-const purses = ["Escrow", "Market", "DisputeGame"] as const;
+/** Contracts that owe people money; staking owes a challenger its share of what was slashed. */
+const purses = ["Escrow", "Market", "DisputeGame", "Staking"] as const;
 
 const over: readonly JobRecord["status"][] = ["Finalised", "Expired", "Cancelled", "Failed", "Void"];
 
@@ -49,7 +49,11 @@ export class JobCashier implements Duty {
     const { contracts, operator, payTo = operator, log } = this.#parts;
     const credit = await contracts[purse].read.creditOf([operator]);
     if (credit === 0n) return true;
-    const isPaid = await tryCall(this.#parts, `withdraw:${purse}:${look}`, purse, "withdraw", [payTo]);
+    const key = `withdraw:${purse}:${look}`;
+    const isPaid =
+      purse === "Staking"
+        ? await tryCall(this.#parts, key, purse, "withdrawCredit", [payTo])
+        : await tryCall(this.#parts, key, purse, "withdraw", [payTo]);
     if (isPaid) log.info({ purse, amount: String(credit) }, "paid out");
     return isPaid;
   }
