@@ -1,50 +1,43 @@
 import type { Hex } from "viem";
-import {
-  type DrawnCommittee,
-  digestOf,
-  intervalsOf,
-  witnessesHash,
-} from "../../core/attestation/statement.ts";
+import { digestOf, intervalsOf, witnessesHash } from "../../core/attestation/statement.ts";
 import { BadInputError } from "../../core/errors.ts";
 import { initialState } from "../../core/exact/random/initialize.ts";
 import type { OpenedLeaf } from "../../core/exact/result-files.ts";
 import { NotEnoughBundlesError } from "../../storage/client/errors.ts";
 import { ExecutedRun } from "../../training/dispute/own-run.ts";
-import type { ComputeParts, JobContext } from "../jobs/duty.ts";
+import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
+import { forEach } from "../jobs/each.ts";
 import { OrderRefusedError } from "../jobs/errors.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
 import { type JobRun, openJobRun } from "../jobs/job-run.ts";
 import { fetchResult } from "../jobs/result.ts";
 import type { Check, CheckBook } from "./check-book.ts";
+import type { Committees, Seat } from "./committees.ts";
 
-export type CheckerParts = JobContext & ComputeParts & { readonly book: CheckBook };
+export type CheckerParts = JobContext & ComputeParts & { readonly all: Committees; readonly book: CheckBook };
 
 /**
- * Executes a member's intervals again. Providers publish the leaves of a trace, not the states behind them, so the run is
+ * Executes the intervals again that were drawn for this member, once for each draw. Providers publish the leaves of a trace, not the states behind them, so the run is
  * executed from its first state up to the end of the last interval: what is found right is right from the beginning.
  */
-export class Checker {
+export class Checker implements Duty {
+  readonly name = "checking";
   readonly #parts: CheckerParts;
 
   constructor(parts: CheckerParts) {
     this.#parts = parts;
   }
 
-  /**
-   * What this member's intervals come to; computed once for each draw. Undefined while the leaves cannot be had: nothing
-   * is said of a trace that nobody can see.
-   *
-   * @throws what storage and engine throw; then it can be tried again
-   */
-  async check(
-    job: JobRecord,
-    draw: DrawnCommittee,
-    position: number,
-    signal: AbortSignal,
-  ): Promise<Check | undefined> {
+  async tick(signal: AbortSignal): Promise<void> {
+    const { all, book } = this.#parts;
+    await forEach(await all.seats(), async (seat) => {
+      if (book.check(seat.draw) === undefined) await this.#check(seat, signal);
+    });
+  }
+
+  /** Writes down what a member's intervals come to. Nothing is said of a trace whose leaves cannot be had. */
+  async #check({ job, draw, position }: Seat, signal: AbortSignal): Promise<void> {
     const { book, log } = this.#parts;
-    const known = book.check(draw);
-    if (known !== undefined) return known;
     const { jobId } = job;
     let opened: JobRun;
     try {
@@ -52,32 +45,23 @@ export class Checker {
     } catch (error) {
       if (!(error instanceof OrderRefusedError || error instanceof BadInputError)) throw error;
       log.warn({ jobId, reason: error.message }, "this job cannot be checked");
-      return this.#decide(draw, { verdict: "unreadable", digests: [] });
+      book.write(draw, { verdict: "unreadable", digests: [] });
+      return;
     }
     try {
       const leaves = await this.#leaves(job, opened, signal);
-      if (leaves === undefined) return undefined;
-      return this.#decide(draw, await this.#execute(opened, leaves, draw, position, signal));
+      if (leaves !== undefined) {
+        book.write(draw, await this.#execute(opened, leaves, { draw, position }, signal));
+      }
     } finally {
       await opened.job.close();
     }
   }
 
-  /** Digests of a draw that was found right; none otherwise. */
-  found(draw: DrawnCommittee): readonly Hex[] {
-    return this.#parts.book.check(draw)?.digests ?? [];
-  }
-
-  #decide(draw: DrawnCommittee, check: Check): Check {
-    this.#parts.book.write(draw, check);
-    return check;
-  }
-
   async #execute(
     { run: { program, order }, job: { source, options } }: JobRun,
     leaves: readonly OpenedLeaf[],
-    draw: DrawnCommittee,
-    position: number,
+    { draw, position }: Pick<Seat, "draw" | "position">,
     signal: AbortSignal,
   ): Promise<Check> {
     const { executor, log } = this.#parts;

@@ -32,6 +32,14 @@ export type Committee = {
   readonly opened: number;
 };
 
+/** A place in a draw whose members are to sign. */
+export type Seat = {
+  readonly job: JobRecord;
+  readonly committee: Committee;
+  readonly draw: DrawnCommittee;
+  readonly position: number;
+};
+
 export type CommitteesParts = JobContext & { readonly committees: CommitteeLedger };
 
 /** What is known of committees: phases from the newest block, draws from their events. */
@@ -53,6 +61,20 @@ export class Committees {
       graceEnds: BigInt(job.graceEnds),
       opened: job.opened,
     };
+  }
+
+  /** The places that this operator has in committees whose members are to sign, oldest job first. */
+  async seats(): Promise<Seat[]> {
+    const seats: Seat[] = [];
+    for (const job of this.#parts.ledger.openJobs()) {
+      if (job.status !== "Committed" || job.order.conditions.committeeSize === 0) continue;
+      const committee = await this.read(job.jobId);
+      if (committee.phase !== "Signing") continue;
+      const draw = await this.draw(job, committee.attempt);
+      const position = draw && this.position(draw);
+      if (draw !== undefined && position !== undefined) seats.push({ job, committee, draw, position });
+    }
+    return seats;
   }
 
   /** A draw of a job; undefined before its event was seen. */

@@ -58,7 +58,7 @@ export async function openValidator(options: ValidatorOptions): Promise<JobKeepe
       const all = new Committees({ ...context, committees });
       const accuser = new Accuser({ ...context, all, committees, book });
       const checker = new Checker({
-        ...{ ...context, book, storage, executor, limits },
+        ...{ ...context, all, book, storage, executor, limits },
         folder: join(dataDirectory, "jobs"),
       });
       desk = new Desk({ ...context, all, book, secret });
@@ -71,7 +71,8 @@ export async function openValidator(options: ValidatorOptions): Promise<JobKeepe
         new Enroller({ ...context, account, exchange, secret, weight, stake }),
         // What has a deadline on chain comes before what takes long.
         new Steward({ ...context, all, committees, book, accuser, turnSeconds }),
-        new Member({ ...context, all, committees, exchange, desk, checker, turnSeconds }),
+        new Member({ ...context, all, committees, exchange, desk, book, turnSeconds }),
+        checker,
         new JobJanitor({ ...context, only: ({ jobId }) => jobs().some((job) => job.jobId === jobId) }),
         new JobCashier({ ...context, payTo, jobs }),
         { name: "exchanging", tick: async () => undefined, close: () => exchange.close() },
