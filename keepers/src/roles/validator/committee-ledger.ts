@@ -94,6 +94,11 @@ export class CommitteeLedger {
     return this.#ofDraw<"CommitteeDrawn">("CommitteeDrawn", jobId, attempt)[0];
   }
 
+  /** All draws of a job, oldest first. */
+  drawsOf(jobId: bigint): DrawEvent[] {
+    return this.#read<"CommitteeDrawn">("name = 'CommitteeDrawn' AND job_id = ?", String(jobId));
+  }
+
   /** All draws in which a validator was a member, oldest first. */
   drawsWith(id: bigint): DrawEvent[] {
     return this.#read<"CommitteeDrawn">("name = 'CommitteeDrawn'").filter(({ members }) =>

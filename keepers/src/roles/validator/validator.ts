@@ -5,6 +5,7 @@ import { JobCashier } from "../jobs/cashier.ts";
 import { JobJanitor } from "../jobs/janitor.ts";
 import { JobKeeper, type KeeperOptions } from "../jobs/job-keeper.ts";
 import type { MachineLimits } from "../jobs/job-program.ts";
+import type { JobRecord } from "../jobs/job-record.ts";
 import type { JobStorage } from "../jobs/job-storage.ts";
 import { Accuser } from "./accuser.ts";
 import { loadOrCreateBlsSecret } from "./bls-secret.ts";
@@ -62,10 +63,15 @@ export async function openValidator(options: ValidatorOptions): Promise<JobKeepe
         folder: join(dataDirectory, "jobs"),
       });
       desk = new Desk({ ...context, all, book, secret });
-      const own = () => committees.enrolled().filter(({ operator }) => operator === account.address);
+      const own = () =>
+        committees.enrolled().flatMap(({ id, operator }) => (operator === account.address ? [id] : []));
       const jobs = () => {
-        const drawn = own().flatMap(({ id }) => committees.drawsWith(id).map(({ jobId }) => jobId));
+        const drawn = own().flatMap((id) => committees.drawsWith(id).map(({ jobId }) => jobId));
         return [...new Set(drawn)].flatMap((jobId) => ledger.job(jobId) ?? []);
+      };
+      const sitsOn = ({ jobId }: JobRecord) => {
+        const draws = committees.drawsOf(jobId);
+        return draws.length > 0 && own().some((id) => draws.some(({ members }) => members.includes(id)));
       };
       return [
         new Enroller({ ...context, account, exchange, secret, weight, stake }),
@@ -73,7 +79,7 @@ export async function openValidator(options: ValidatorOptions): Promise<JobKeepe
         new Steward({ ...context, all, committees, book, accuser, turnSeconds }),
         new Member({ ...context, all, committees, exchange, desk, book, turnSeconds }),
         checker,
-        new JobJanitor({ ...context, only: ({ jobId }) => jobs().some((job) => job.jobId === jobId) }),
+        new JobJanitor({ ...context, only: sitsOn }),
         new JobCashier({ ...context, payTo, jobs }),
         { name: "exchanging", tick: async () => undefined, close: () => exchange.close() },
       ];

@@ -23,7 +23,7 @@ describe("a committee that lies with its provider", () => {
   let stage: CommitteeScene;
 
   before(async () => {
-    stage = await CommitteeScene.start(size, corrupt);
+    stage = await CommitteeScene.start(size, { executor: corrupt });
   });
 
   after(async () => {

@@ -6,10 +6,11 @@ import type { DrawnCommittee } from "../../../../keepers/src/core/attestation/st
 import { schemes } from "../../../../keepers/src/core/market/types.ts";
 import { type DescribedOrder, describeOrder } from "../../../../keepers/src/roles/consumer/describe-order.ts";
 import type { JobKeeper } from "../../../../keepers/src/roles/jobs/job-keeper.ts";
+import type { Exchange } from "../../../../keepers/src/roles/validator/exchange.ts";
 import { openValidator } from "../../../../keepers/src/roles/validator/validator.ts";
 import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
 import type { Executor } from "../../../../keepers/src/training/executors/types.ts";
-import { committee, tokens } from "../jobs/network.ts";
+import { committee, type JobNetwork, tokens } from "../jobs/network.ts";
 import { digitsConfig, limits, maximumPrice, Scene } from "../jobs/scene.ts";
 import { LocalMembers } from "./local-exchange.ts";
 
@@ -25,24 +26,34 @@ export const phase = { seeding: 1, signing: 2, opening: 3, revealing: 4, closed:
 
 export type Seat = { readonly account: LocalAccount; readonly keeper: JobKeeper };
 
+type Parts = {
+  /** What the validators compute with. */
+  readonly executor: Executor;
+  /** How they reach each other; within this process by default. */
+  readonly exchange: (account: LocalAccount, network: JobNetwork) => Promise<Exchange>;
+};
+
 /** A scene with validators that reach each other within this process. */
 export class CommitteeScene {
   readonly scene: Scene;
   readonly members = new LocalMembers();
   readonly seats: Seat[] = [];
-  /** What the validators compute with. */
-  readonly #executor: Executor;
+  readonly #parts: Parts;
   readonly #log: Logger;
 
-  private constructor(scene: Scene, executor: Executor) {
+  private constructor(scene: Scene, parts: Partial<Parts>) {
     this.scene = scene;
-    this.#executor = executor;
+    this.#parts = {
+      executor: nativeExecutor,
+      exchange: async ({ address }) => this.members.exchangeOf(address),
+      ...parts,
+    };
     this.#log = pino({ level: process.env.LOG_LEVEL ?? "silent" });
   }
 
   /** Starts with so many validators, all of whom can be drawn. */
-  static async start(validators: number, executor: Executor = nativeExecutor): Promise<CommitteeScene> {
-    const self = new CommitteeScene(await Scene.start(), executor);
+  static async start(validators: number, parts: Partial<Parts> = {}): Promise<CommitteeScene> {
+    const self = new CommitteeScene(await Scene.start(), parts);
     const { scene } = self;
     for (let i = 0; i < validators; i++) {
       const account = scene.account();
@@ -54,7 +65,7 @@ export class CommitteeScene {
     return self;
   }
 
-  open(account: LocalAccount): Promise<JobKeeper> {
+  async open(account: LocalAccount): Promise<JobKeeper> {
     const { network, storage } = this.scene;
     return openValidator({
       dataDirectory: join(network.folder, account.address),
@@ -64,9 +75,9 @@ export class CommitteeScene {
       log: this.#log.child({ who: `validator ${account.address.slice(0, 6)}` }),
       interval: 20,
       storage: storage.of(account),
-      executor: this.#executor,
+      executor: this.#parts.executor,
       limits,
-      exchange: this.members.exchangeOf(account.address),
+      exchange: await this.#parts.exchange(account, network),
       stake,
       turnSeconds,
     });
