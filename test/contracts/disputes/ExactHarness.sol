@@ -1,21 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {ElementVerdict, ExactFinish} from "../../../contracts/disputes/ExactFinish.sol";
-import {ExactInput} from "../../../contracts/disputes/ExactInput.sol";
+import {ElementVerdict} from "../../../contracts/disputes/ExactFinish.sol";
 import {ExactOps, StepContext} from "../../../contracts/disputes/ExactOps.sol";
 import {Node, NodeDescriptor} from "../../../contracts/disputes/NodeDescriptor.sol";
 import {Tensor} from "../../../contracts/disputes/TensorLeaves.sol";
-
-/// @notice Elements of one node, and what a party claims they are.
-struct Batch {
-    uint256[] outs;
-    int256[] mantissas;
-    int256 exponent;
-}
+import {Batch, BatchJudge} from "./BatchJudge.sol";
 
 /// @notice Calls the dispute libraries as a dispute does, and shows what they return.
-contract ExactHarness {
+contract ExactHarness is BatchJudge {
     /// @notice Accumulators and exponents of many elements, and the verdicts on mantissas of a tensor.
     function elements(
         bytes calldata descriptor,
@@ -29,21 +22,6 @@ contract ExactHarness {
         accumulators = new int256[](batch.outs.length);
         for (uint256 i = 0; i < accumulators.length; ++i) {
             (accumulators[i], from) = ExactOps.element(node, tensors, batch.outs[i], context);
-        }
-        verdicts = _judge(node, accumulators, from, batch);
-    }
-
-    /// @notice As `elements`, of an INPUT node.
-    function inputs(
-        bytes calldata descriptor,
-        bytes[] calldata objects,
-        Batch calldata batch
-    ) external pure returns (int256[] memory accumulators, int256 from, ElementVerdict[] memory verdicts) {
-        Node memory node = NodeDescriptor.decode(descriptor);
-        accumulators = new int256[](batch.outs.length);
-        for (uint256 i = 0; i < accumulators.length; ++i) {
-            (uint256 row, uint256 offset, uint256 width) = ExactInput.placeOf(node, batch.outs[i]);
-            (accumulators[i], from) = ExactInput.element(node, objects[row][offset:offset + width]);
         }
         verdicts = _judge(node, accumulators, from, batch);
     }
@@ -82,17 +60,5 @@ contract ExactHarness {
     ) external pure returns (uint256, uint256) {
         Node memory node = NodeDescriptor.decode(descriptor);
         return (ExactOps.products(node, logMicroBatches), ExactOps.candidates(node));
-    }
-
-    function _judge(
-        Node memory node,
-        int256[] memory accumulators,
-        int256 from,
-        Batch calldata batch
-    ) private pure returns (ElementVerdict[] memory verdicts) {
-        verdicts = new ElementVerdict[](accumulators.length);
-        for (uint256 i = 0; i < accumulators.length; ++i) {
-            verdicts[i] = ExactFinish.judge(node, accumulators[i], from, batch.mantissas[i], batch.exponent);
-        }
     }
 }

@@ -73,6 +73,7 @@ const elementsOfCase = 12;
 
 describe("ExactOps", async () => {
   const { contract: harness } = await deployHarness("ExactHarness");
+  const { contract: inputHarness } = await deployHarness("InputHarness");
   const committed = Map.groupBy(committedCases(), ({ node }) => node.opcode);
   const casesOf = (opcode: Opcode, seed: number): EvaluatedCase[] => [
     ...(committed.get(opcode) ?? []),
@@ -113,7 +114,11 @@ describe("ExactOps", async () => {
           exponent: BigInt(expected.exponent),
         };
         const [accumulators, exponent, found] = objects
-          ? await harness.read.inputs([descriptorOf(each), objects.map((object) => toHex(object)), batch])
+          ? await inputHarness.read.inputs([
+              descriptorOf(each),
+              objects.map((object) => toHex(object)),
+              batch,
+            ])
           : await harness.read.elements([
               descriptorOf(each),
               recorder.open(),

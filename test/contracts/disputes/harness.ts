@@ -10,7 +10,6 @@ const exact = parseAbi([
   context,
   batch,
   `function elements(bytes descriptor, bytes operands, uint256 gradients, StepContext context, Batch batch) pure returns ${elements}`,
-  `function inputs(bytes descriptor, bytes[] objects, Batch batch) pure returns ${elements}`,
   "function partialSum(bytes descriptor, bytes operands, uint256 gradients, uint256 out, uint256 candidate, uint256 k0, uint256 k1) pure returns (int256)",
   "function complete(bytes descriptor, bytes operands, uint256 gradients, uint256 out, int256[] sums, StepContext context) pure returns (int256, int256)",
   "function products(bytes descriptor, uint256 logMicroBatches) pure returns (uint256, uint256)",
@@ -19,6 +18,11 @@ const exact = parseAbi([
   "error NoSuchProducts(uint256 from, uint256 to, uint256 products)",
   "error WrongSumCount(uint256 count, uint256 expected)",
   "error WrongOperands(uint256 length, uint256 expected)",
+]);
+
+const input = parseAbi([
+  batch,
+  `function inputs(bytes descriptor, bytes[] objects, Batch batch) pure returns ${elements}`,
 ]);
 
 const dispute = parseAbi([
@@ -62,6 +66,7 @@ const random = parseAbi([
 
 const abis = {
   ExactHarness: exact,
+  InputHarness: input,
   DisputeHarness: dispute,
   OpeningHarness: opening,
   RandomHarness: random,

@@ -11,7 +11,7 @@ import { OpenRuns, type OpenRunsParts } from "../jobs/open-runs.ts";
 import { tryCall } from "../storage-node/context.ts";
 
 /** What stands behind a leaf of the trace (`Opening`). */
-type Opening = {
+export type Opening = {
   readonly stateRoot: Hex;
   readonly salt: Hex;
   readonly witnesses: readonly Hex[];
@@ -25,6 +25,8 @@ const mostBytes = 60_000;
 const wordBytes = 32;
 /** Words of an opening beside its two lists: its offset, two fields, two offsets, two lengths. */
 const fixedWords = 7;
+/** The call itself: selector, job, offset and length of the list. */
+const callBytes = 4 + 3 * wordBytes;
 
 /** Opens the witnesses of the intervals that members of a committee have checked. */
 export class WitnessOpener implements Duty {
@@ -58,7 +60,7 @@ export class WitnessOpener implements Duty {
     const { disputed: run } = await this.#runs.get(job, signal);
     const intervals = await this.#drawn(job, BigInt(attempt), run);
     let first = opened;
-    for (const openings of calls(await openingsOf(run, intervals.slice(first)))) {
+    for (const openings of callsOf(await openingsOf(run, intervals.slice(first)))) {
       const key = `open-witnesses:${jobId}:${attempt}:${first}`;
       if (!(await tryCall(this.#parts, key, "Committee", "openWitnesses", [jobId, openings]))) return;
       first += openings.length;
@@ -101,14 +103,14 @@ async function openingsOf(run: FolderRun, intervals: readonly number[]): Promise
 }
 
 /** Openings in calls that are not too long; one that is too long by itself goes alone. */
-function calls(openings: readonly Opening[]): Opening[][] {
+export function callsOf(openings: readonly Opening[]): Opening[][] {
   const lists: Opening[][] = [];
   let bytes = mostBytes;
   for (const opening of openings) {
     const own = wordBytes * (fixedWords + opening.witnesses.length + opening.siblings.length);
     if (bytes + own > mostBytes) {
       lists.push([]);
-      bytes = 0;
+      bytes = callBytes;
     }
     lists.at(-1)!.push(opening);
     bytes += own;
