@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {IDisputedClaims} from "../disputes/interfaces/IDisputedClaims.sol";
 import {JobStatus} from "../disputes/interfaces/IDisputeGame.sol";
 import {Bits} from "../libraries/Bits.sol";
 import {MerkleProofs} from "../libraries/MerkleProofs.sol";
@@ -44,7 +43,7 @@ abstract contract CommitteeFaults is CommitteeTable {
         (JobStatus status, ) = _outcomeOf(jobId);
         // A job that failed or was void says nothing about who was right.
         if (job.phase == Phase.Closed || status != JobStatus.Released) revert NoFault(position);
-        uint256 until = IDisputedClaims(address(registry)).claimOf(jobId).challengeUntil;
+        uint256 until = registry.challengeUntilOf(jobId);
         if (until < uint256(d.revealedAt) + _termsOf(job).disputeTime) revert NoFault(position);
         _punishLie(jobId, attempt, position, DIFFERING);
     }

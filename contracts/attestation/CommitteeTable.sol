@@ -16,7 +16,7 @@ import {IValidatorSet} from "./interfaces/IValidatorSet.sol";
 /// @title Jobs, draws and time of committees
 abstract contract CommitteeTable is IAttestation, AccessManaged {
     struct Configuration {
-        /// The registry of jobs, which answers `IDisputedClaims`, too.
+        /// The registry of jobs.
         IAttestedJobs registry;
         IConvictions game;
         IEscrow escrow;

@@ -174,6 +174,11 @@ abstract contract JobTable is IJobRegistry, IJobTable, ICertifiedJobs, AccessMan
         if (record.steps != 0) leaves = _leavesOf(record);
     }
 
+    /// @inheritdoc IAttestedJobs
+    function challengeUntilOf(uint256 jobId) external view returns (uint256) {
+        return _records[jobId].job.challengeUntil;
+    }
+
     /// @inheritdoc IDisputedClaims
     /// @dev A job that is over takes no challenges, also where the game has not heard of its end.
     function claimOf(uint256 jobId) external view returns (TrainingClaim memory claim) {

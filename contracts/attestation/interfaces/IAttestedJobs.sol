@@ -11,4 +11,7 @@ interface IAttestedJobs {
 
     /// @notice What a committee attests to: the trace, and how many leaves it has.
     function traceOf(uint256 jobId) external view returns (bytes32 traceRoot, uint256 leaves);
+
+    /// @notice Last second in which a challenge of a committed job was, or is, taken; also when the job is over.
+    function challengeUntilOf(uint256 jobId) external view returns (uint256);
 }

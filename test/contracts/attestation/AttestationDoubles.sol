@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import {IAttestedJobs} from "../../../contracts/attestation/interfaces/IAttestedJobs.sol";
 import {ICommittee} from "../../../contracts/attestation/interfaces/ICommittee.sol";
 import {IConvictions} from "../../../contracts/attestation/interfaces/IConvictions.sol";
-import {DisputeTerms, TrainingClaim} from "../../../contracts/disputes/interfaces/IDisputedClaims.sol";
+import {DisputeTerms} from "../../../contracts/disputes/interfaces/IDisputedClaims.sol";
 import {JobStatus} from "../../../contracts/disputes/interfaces/IDisputeGame.sol";
 import {IEscrow} from "../../../contracts/jobs/interfaces/IEscrow.sol";
 
@@ -65,9 +65,8 @@ contract AttestedJobsDouble is IAttestedJobs {
         return (told[jobId].traceRoot, told[jobId].leaves);
     }
 
-    function claimOf(uint256 jobId) external view returns (TrainingClaim memory claim) {
-        claim.traceRoot = told[jobId].traceRoot;
-        claim.challengeUntil = told[jobId].challengeUntil;
+    function challengeUntilOf(uint256 jobId) external view returns (uint256) {
+        return told[jobId].challengeUntil;
     }
 }
 

@@ -7,6 +7,7 @@ export const jobRegistryAbi = parseAbi([
   "function cancel(uint256 jobId)",
   "function certificate() view returns (address)",
   "function certificateOf(uint256 jobId) view returns ((uint256 jobId, address provider, bytes32 orderHash, bytes32 datasetId, bytes32 programRoot, bytes32 trainingHash, bytes32 traceRoot, bytes32 stateRoot, bytes32 resultId, bytes32 programDigest, bytes32 leavesDigest, bool isAttested, uint64 finalisedAt) c)",
+  "function challengeUntilOf(uint256 jobId) view returns (uint256)",
   "function claimOf(uint256 jobId) view returns ((address provider, uint64 challengeUntil, bytes32 traceRoot, bytes32 programRoot, bytes32 trainingHash, uint256 steps, uint256 interval, uint256 logMicroBatches, uint256[3] nodeCounts, uint256 witnessNode, uint256 slots) claim)",
   "function commit(uint256 jobId, (bytes32 traceRoot, (bytes32 stateRoot, bytes32 witnessHash, bytes32[] siblings) first, (bytes32 stateRoot, bytes32 witnessHash, bytes32[] siblings) last, bytes32 leavesDigest, bytes32 resultId) commitment)",
   "function committee() view returns (address)",

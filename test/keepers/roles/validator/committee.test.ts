@@ -191,11 +191,16 @@ describe("a committee of keepers", () => {
     const { differing, signers } = await scene.network.contracts.Committee.read.drawOf([job.jobId, 1n]);
     assert.equal(differing, maskOf([await stage.positionOf(liar, draw)]));
     assert.equal(signers, maskOf(Array.from({ length: size }, (_, i) => i)));
-    const paid = (await stage.purses()).map((purse, i) => purse.paid - before[i]!.paid);
-    assert.deepEqual(
-      paid,
-      seats.map((_, i) => (i === 0 ? 0n : fees)),
-    );
+    // Whoever ends the committee's duties names the liar first.
+    await scene.settle(honest, 2);
+    const after = await stage.purses();
+    assert.equal(after[0]!.stake, before[0]!.stake - terms.lieSlash);
+    const [, share] = await scene.network.contracts.Staking.read.parameters();
+    const bounty = (terms.lieSlash * BigInt(share)) / 10_000n;
+    const paid = after.map((purse, i) => purse.paid - before[i]!.paid);
+    assert.equal(paid[0], 0n);
+    // Whoever named the liar has its share of the slash on top.
+    assert.deepEqual(paid.slice(1).sort(), [...seats.slice(2).map(() => fees), fees + bounty].sort());
   });
 
   it("attack: a silent majority is slashed, its honest rest is not, and the next draw attests", async () => {
