@@ -66,7 +66,9 @@ describe("a job whose provider vanishes", () => {
     const job = await scene.until(described, "Failed", []);
     await scene.settle([]);
     assert.equal(job.failure, `0x${Buffer.from("late").toString("hex").padEnd(64, "0")}`);
-    assert.equal(await consumerTokens(), before);
+    const [, share] = await network.contracts.Staking.read.parameters();
+    // The consumer reported it: part of what was slashed is its reward.
+    assert.equal(await consumerTokens(), before + (10n * tokens * BigInt(share)) / 10_000n);
     const { stake, locked } = await network.contracts.Staking.read.operatorOf([account.address]);
     // A tenth of the 100 tokens that the job had locked.
     assert.deepEqual([stake, locked], [990n * tokens, 0n]);
