@@ -68,7 +68,7 @@ contract AuctionBondsTest is MarketFixture {
         vm.prank(two);
         market.settleBid(jobId, two);
         vm.assertEq(market.creditOf(two), BOND, "back");
-        vm.warp(block.timestamp + 1 hours + 1);
+        vm.warp(time() + 1 hours + 1);
         vm.expectRevert(abi.encodeWithSelector(IMarket.NoBid.selector, jobId));
         market.award(jobId);
         market.closeAuction(jobId);
@@ -117,7 +117,7 @@ contract AuctionBondsTest is MarketFixture {
     function test_walkFromADatasetThatIsOver_costsNothing() public {
         _award();
         datasets.end(DATASET);
-        vm.warp(block.timestamp + 1 hours + 1);
+        vm.warp(time() + 1 hours + 1);
         market.award(jobId);
         vm.assertEq(market.creditOf(one), BOND, "back");
         vm.warp(order.expiry + 2 hours);
@@ -168,7 +168,7 @@ contract AuctionBondsTest is MarketFixture {
         vm.expectRevert(abi.encodeWithSelector(IMarket.WrongPhase.selector, jobId));
         market.closeAuction(jobId);
         market.award(jobId);
-        vm.warp(block.timestamp + 1 hours + 1);
+        vm.warp(time() + 1 hours + 1);
         // The next one can.
         _expectWrongPhase();
         vm.assertEq(market.auctionOf(jobId).winner, 1, "rolled back");

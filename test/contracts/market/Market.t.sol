@@ -108,7 +108,7 @@ contract MarketTest is MarketFixture {
 
     function test_accept_expiredBid_reverts() public {
         (Order memory order, Bid memory bid) = _pair();
-        bid.expiry = uint64(block.timestamp);
+        bid.expiry = uint64(time());
         vm.warp(bid.expiry + 1);
         _expectRelay(order, bid, abi.encodeWithSelector(IMarket.Expired.selector, bid.expiry));
         vm.warp(bid.expiry);
@@ -313,7 +313,7 @@ contract MarketTest is MarketFixture {
         (Order memory order, Bid memory bid) = _pair();
         uint256 jobId = _relay(order, bid);
         lock(jobId, one);
-        vm.warp(block.timestamp + 2 hours);
+        vm.warp(time() + 2 hours);
         vm.prank(consumer);
         vm.expectRevert(
             abi.encodeWithSelector(IJobRegistry.WrongStatus.selector, jobId, IJobRegistry.Status.Training)

@@ -115,7 +115,16 @@ abstract contract MarketFixture is MiniTest {
         order.conditions.privacyTier = 2;
         order.conditions.scheme = Scheme.Optimistic;
         order.nonce = ++_nonce;
-        order.expiry = uint64(block.timestamp + 1 days);
+        order.expiry = uint64(time() + 1 days);
+    }
+
+    /// @dev The present time, read through a call: via-IR may move `block.timestamp` across a warp.
+    function time() internal view returns (uint256) {
+        return this.blockTime();
+    }
+
+    function blockTime() external view returns (uint256) {
+        return block.timestamp;
     }
 
     /// @dev A bid that meets the order of `orderOf`.

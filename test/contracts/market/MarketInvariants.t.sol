@@ -217,8 +217,8 @@ contract MarketWalk is MarketFixture {
                 bid.region & order.conditions.regions != 0 &&
                 bid.regulations | order.conditions.regulations == bid.regulations &&
                 bid.privacyTier >= order.conditions.privacyTier &&
-                block.timestamp <= order.expiry &&
-                block.timestamp <= bid.expiry &&
+                time() <= order.expiry &&
+                time() <= bid.expiry &&
                 bid.order == job.orderHash;
         if (!fits) ++unfitMatches;
     }
@@ -227,7 +227,7 @@ contract MarketWalk is MarketFixture {
         order = orderOf(consumer);
         order.nonce = (seed >> 32) % 24;
         order.conditions.maximumPrice = uint128(bound(seed >> 96, 600, 1_100));
-        order.expiry = uint64(block.timestamp + bound(seed >> 128, 1 hours, 8 hours));
+        order.expiry = uint64(time() + bound(seed >> 128, 1 hours, 8 hours));
     }
 
     function _bid(address provider, Order memory order, uint256 seed) private returns (Bid memory bid) {

@@ -105,7 +105,7 @@ contract MarketTokensTest is MarketFixture {
         black.list(consumer);
         vm.warp(START + COMMIT + REVEAL + 1);
         market.award(jobId);
-        vm.warp(block.timestamp + 1 hours + 1);
+        vm.warp(time() + 1 hours + 1);
         market.award(jobId);
         lock(jobId, two);
         market.settleBid(jobId, two);

@@ -62,7 +62,7 @@ contract PriceFeedsTest is MarketFixture {
     function test_staleAnswer_atTheLastSecondAndAfter() public {
         Order memory order = _order();
         Bid memory bid = bidOf(one, order, 10e8);
-        uint256 updatedAt = block.timestamp;
+        uint256 updatedAt = time();
         vm.warp(updatedAt + AGE + 1);
         _expectBad(order, bid, ANSWER, updatedAt);
         vm.warp(updatedAt + AGE);
@@ -72,14 +72,14 @@ contract PriceFeedsTest is MarketFixture {
     function test_answersFromTheFuture_zeroNegativeOrOutOfBounds_areRefused() public {
         Order memory order = _order();
         Bid memory bid = bidOf(one, order, 10e8);
-        feed.updateRoundData(2, ANSWER, block.timestamp + 1, block.timestamp);
-        _expectBad(order, bid, ANSWER, block.timestamp + 1);
+        feed.updateRoundData(2, ANSWER, time() + 1, time());
+        _expectBad(order, bid, ANSWER, time() + 1);
         feed.updateRoundData(3, ANSWER, 0, 0);
         _expectBad(order, bid, ANSWER, 0);
         int256[5] memory answers = [int256(0), -1, 1e8 - 1, 10e8 + 1, type(int256).min];
         for (uint256 i = 0; i < 5; ++i) {
             feed.updateAnswer(answers[i]);
-            _expectBad(order, bid, answers[i], block.timestamp);
+            _expectBad(order, bid, answers[i], time());
         }
     }
 

@@ -38,7 +38,7 @@ contract SealedAuctionsTest is MarketFixture {
 
     function test_open_withTermsOutOfBounds_reverts() public {
         Order memory order = orderOf(consumer);
-        order.expiry = uint64(block.timestamp + 20 days);
+        order.expiry = uint64(time() + 20 days);
         _expectUnfit(order, AuctionTerms(10 minutes - 1, REVEAL, BOND));
         _expectUnfit(order, AuctionTerms(COMMIT, 10 minutes - 1, BOND));
         _expectUnfit(order, AuctionTerms(7 days + 1, REVEAL, BOND));
@@ -47,13 +47,13 @@ contract SealedAuctionsTest is MarketFixture {
         order.conditions.deposit = 1_001;
         _expectUnfit(order, AuctionTerms(COMMIT, REVEAL, 100));
         // Somebody must be able to win.
-        order.expiry = uint64(block.timestamp + COMMIT + REVEAL);
+        order.expiry = uint64(time() + COMMIT + REVEAL);
         _expectUnfit(order, AuctionTerms(COMMIT, REVEAL, 101));
         order.expiry += 1;
         vm.startPrank(consumer);
         market.openAuction(order, TRAINING, PACKAGE, AuctionTerms(COMMIT, REVEAL, 101));
         order.nonce += 1_000;
-        order.expiry = uint64(block.timestamp - 1);
+        order.expiry = uint64(time() - 1);
         vm.expectRevert(abi.encodeWithSelector(IMarket.Expired.selector, order.expiry));
         market.openAuction(order, TRAINING, PACKAGE, AuctionTerms(COMMIT, REVEAL, 101));
         vm.stopPrank();
@@ -261,7 +261,7 @@ contract SealedAuctionsTest is MarketFixture {
     function test_award_ranksByPrice_thenStakeAtTheOpening_thenCommitment() public {
         address rich = actor("rich");
         enlist(rich, 30_000);
-        vm.warp(block.timestamp + 1);
+        vm.warp(time() + 1);
         Order memory order = orderOf(consumer);
         uint256 jobId = openAuction(order);
         Bid[4] memory bids = [
@@ -271,7 +271,7 @@ contract SealedAuctionsTest is MarketFixture {
             bidOf(rich, order, 800)
         ];
         for (uint256 i = 0; i < 4; ++i) commitBid(jobId, bids[i]);
-        vm.warp(block.timestamp + 1);
+        vm.warp(time() + 1);
         // Stake that comes after the opening ranks nobody higher.
         token.mint(two, 90_000);
         vm.startPrank(two);
@@ -285,7 +285,7 @@ contract SealedAuctionsTest is MarketFixture {
         for (uint256 i = 0; i < 4; ++i) {
             market.award(jobId);
             vm.assertEq(registry.jobOf(jobId).provider, expected[i], "rank");
-            vm.warp(block.timestamp + 1 hours + 1);
+            vm.warp(time() + 1 hours + 1);
         }
         vm.expectRevert(abi.encodeWithSelector(IMarket.NoBid.selector, jobId));
         market.award(jobId);
@@ -301,7 +301,7 @@ contract SealedAuctionsTest is MarketFixture {
             stakes[i] = bound(stakes[i], 50, 60) * 100;
             enlist(providers[i], stakes[i]);
         }
-        vm.warp(block.timestamp + 1);
+        vm.warp(time() + 1);
         Order memory order = orderOf(consumer);
         uint256 jobId = openAuction(order);
         Bid[6] memory bids;
