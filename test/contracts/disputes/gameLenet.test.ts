@@ -73,6 +73,6 @@ describe("a dispute over LeNet-5, batches of 64", async () => {
   }
 
   it("costs what is on record", { skip: !isProduction && "only with --build-profile production" }, () => {
-    matchTable("disputeLenet.json", gas, 0.01);
+    matchTable("disputeLenet.json", gas, 0.02);
   });
 });
