@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { finishOf } from "../../../keepers/src/core/exact/ops/evaluate.ts";
 import type { Move, Round, StageName } from "../../../keepers/src/training/dispute/moves.ts";
-import { isProduction, matchTable } from "../snapshots.ts";
+import { isProduction, matchSnapshot, tableOf } from "../snapshots.ts";
 import { createArena, type Step } from "./game/arena.ts";
 import { cnnJob, mlpJob, otherExponent, otherMantissa } from "./game/scenes.ts";
 import { nameStep, towards } from "./game/shams.ts";
@@ -110,6 +110,6 @@ describe("a lie is convicted", async () => {
   }
 
   it("at a cost that is on record", { skip: !isProduction && "only with --build-profile production" }, () => {
-    matchTable("disputeMoves.json", gas, 0.02);
+    matchSnapshot("disputeMoves.json", tableOf(gas));
   });
 });

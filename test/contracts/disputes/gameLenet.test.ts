@@ -5,7 +5,7 @@ import { learningRateAt } from "../../../keepers/src/core/exact/schedule.ts";
 import { spaces } from "../../../keepers/src/core/exact/tape/types.ts";
 import { nativeExecutor } from "../../../keepers/src/training/executors/native.ts";
 import { storeNode, traceStep } from "../../../keepers/src/training/trace/trace-step.ts";
-import { isProduction, matchTable } from "../snapshots.ts";
+import { isProduction, matchSnapshot, tableOf } from "../snapshots.ts";
 import { createArena } from "./game/arena.ts";
 import { lenetJob, otherMantissa } from "./game/scenes.ts";
 import { nameStep, towards } from "./game/shams.ts";
@@ -73,6 +73,6 @@ describe("a dispute over LeNet-5, batches of 64", async () => {
   }
 
   it("costs what is on record", { skip: !isProduction && "only with --build-profile production" }, () => {
-    matchTable("disputeLenet.json", gas, 0.02);
+    matchSnapshot("disputeLenet.json", tableOf(gas));
   });
 });

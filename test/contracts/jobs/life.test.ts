@@ -4,7 +4,7 @@ import { keccak256, parseEther, toHex, zeroHash } from "viem";
 import { encodeOrder } from "../../../keepers/src/core/exact/order.ts";
 import { challengeOf } from "../../../keepers/src/training/dispute/find-interval.ts";
 import { openLeaf, traceTreeOf } from "../../../keepers/src/training/dispute/leaves.ts";
-import { isProduction, matchTable } from "../snapshots.ts";
+import { isProduction, matchSnapshot, tableOf } from "../snapshots.ts";
 import { createWorld, day } from "../storage/deployment.ts";
 import { buildDataset } from "../storage/reference.ts";
 
@@ -151,6 +151,6 @@ describe("a job on the whole deployment", async () => {
   });
 
   it("costs the gas that is on record", { skip: !isProduction }, () => {
-    matchTable("jobGas.json", gas, 0.02);
+    matchSnapshot("jobGas.json", tableOf(gas));
   });
 });
