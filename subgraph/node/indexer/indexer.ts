@@ -1,0 +1,228 @@
+import { type Address, BaseError, decodeEventLog, type Hex } from "viem";
+import { type Clock, systemClock } from "../../../keepers/src/chain/clock.ts";
+import { ReorgTooDeepError } from "../../../keepers/src/chain/follower/errors.ts";
+import { InconsistentAnswerError, RpcUnavailableError } from "../../../keepers/src/chain/rpc/errors.ts";
+import { MappingError } from "../errors.ts";
+import type { DataSourceEntry, EventHandlerEntry, Subgraph } from "../manifest.ts";
+import type { EntityStore, IndexedBlock } from "../store/entity-store.ts";
+import { Mapping } from "../wasm/mapping.ts";
+import type { BlockWork, ChainSource } from "./chain-source.ts";
+
+export type IndexerObserver = {
+  indexed?(head: bigint, block: IndexedBlock, events: number): void;
+  reorganised?(depth: bigint): void;
+  logged?(source: string, level: number, message: string): void;
+  /** An answer that will be asked for again. */
+  retried?(error: Error): void;
+  /** A mapping stopped: nothing more is indexed. */
+  failed?(error: MappingError): void;
+};
+
+export type IndexerOptions = {
+  readonly subgraph: Subgraph;
+  readonly store: EntityStore;
+  readonly source: ChainSource;
+  /** Blocks below the head that may still change; deeper ones are read in bulk. */
+  readonly history?: bigint;
+  /** Most blocks in one step of a bulk read. */
+  readonly maximumRange?: bigint;
+  /** Milliseconds between two looks at a head that does not move. */
+  readonly pollInterval?: number;
+  readonly clock?: Clock;
+  readonly observer?: IndexerObserver;
+};
+
+export type IndexerStep =
+  | { readonly kind: "idle" | "failed" }
+  | { readonly kind: "advanced"; readonly to: bigint; readonly events: number }
+  | { readonly kind: "rolledBack"; readonly to: bigint };
+
+type Source = {
+  readonly startBlock: bigint;
+  readonly mapping: Mapping;
+  readonly handlers: ReadonlyMap<string, EventHandlerEntry>;
+};
+
+/** Blocks near the head that are read, with all their headers, in one step. */
+const nearRange = 32n;
+const lower = (a: bigint, b: bigint): bigint => (a < b ? a : b);
+
+/**
+ * Runs the mappings of a subgraph over the blocks of a chain, each once and in order. What a block changes is stored in one
+ * transaction with its place in the chain; a block that leaves the chain is taken back.
+ */
+export class Indexer {
+  readonly #options: IndexerOptions;
+  readonly #sources = new Map<string, Source[]>();
+  readonly #start: bigint;
+  readonly #history: bigint;
+
+  constructor(options: IndexerOptions) {
+    this.#options = options;
+    this.#history = options.history ?? 256n;
+    const { dataSources } = options.subgraph;
+    this.#start = dataSources.reduce(
+      (least, { startBlock }) => lower(least, startBlock),
+      dataSources[0]?.startBlock ?? 0n,
+    );
+    for (const entry of dataSources) this.#add(entry);
+  }
+
+  /** Whether a mapping stopped; the block it stopped at is not part of the data. */
+  get hasFailed(): boolean {
+    return this.#options.store.database.meta("failed") !== undefined;
+  }
+
+  /** One look at the chain, and at most one step forward or back. */
+  async step(): Promise<IndexerStep> {
+    if (this.hasFailed) return { kind: "failed" };
+    const { source, store, maximumRange = 2_000n } = this.#options;
+    const head = await source.head();
+    const last = store.head();
+    const ancestor = last === undefined ? undefined : await this.#ancestor(last, head);
+    if (ancestor !== undefined) {
+      store.rollBack(ancestor);
+      this.#options.observer?.reorganised?.(last!.number - ancestor);
+      return { kind: "rolledBack", to: ancestor };
+    }
+    const from = last === undefined ? this.#start : last.number + 1n;
+    if (from > head) return { kind: "idle" };
+    const settled = head - this.#history;
+    const isSparse = from <= settled;
+    const to = isSparse ? lower(settled, from + maximumRange - 1n) : lower(head, from + nearRange - 1n);
+    return this.#advance(await source.blocks(from, to, isSparse), last, isSparse, head);
+  }
+
+  async catchUp(): Promise<void> {
+    for (;;) {
+      const { kind } = await this.step();
+      if (kind === "idle" || kind === "failed") return;
+    }
+  }
+
+  /** Follows until aborted, or until a mapping fails; waits and goes on when endpoints fail. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock = systemClock, pollInterval = 500, observer } = this.#options;
+    let failures = 0;
+    while (!signal.aborted) {
+      try {
+        const { kind } = await this.step();
+        failures = 0;
+        if (kind === "failed") return;
+        if (kind === "idle") await clock.sleep(pollInterval, signal);
+      } catch (error) {
+        const isTransient =
+          error instanceof BaseError ||
+          error instanceof RpcUnavailableError ||
+          error instanceof InconsistentAnswerError;
+        if (!isTransient) throw error;
+        observer?.retried?.(error);
+        await clock.sleep(Math.min(pollInterval * 2 ** failures++, 60_000), signal);
+      }
+    }
+  }
+
+  #add(entry: DataSourceEntry): void {
+    const { store, observer } = this.#options;
+    const mapping = new Mapping(entry.bytecode, {
+      store,
+      source: { address: entry.address, network: entry.network },
+      log: (level, message) => observer?.logged?.(entry.name, level, message),
+    });
+    const address = entry.address.toLowerCase();
+    const handlers = new Map(entry.handlers.map((handler) => [handler.topic, handler]));
+    this.#sources.set(address, [
+      ...(this.#sources.get(address) ?? []),
+      { startBlock: entry.startBlock, mapping, handlers },
+    ]);
+  }
+
+  /** The newest indexed block that is still in the chain, when the last one is not. */
+  async #ancestor(last: IndexedBlock, head: bigint): Promise<bigint | undefined> {
+    const { source, store } = this.#options;
+    // A head below the last block is an endpoint that lags, unless it names another block than the one that was indexed.
+    const [top] = store.blocksDownFrom(lower(last.number, head), 1);
+    if (top === undefined || (await source.header(top.number)).hash === top.hash) return undefined;
+    for (const block of store.blocksDownFrom(top.number - 1n, Number(this.#history)))
+      if ((await source.header(block.number)).hash === block.hash) return block.number;
+    throw new ReorgTooDeepError("subgraph", last.number, Number(this.#history));
+  }
+
+  #advance(
+    works: readonly BlockWork[],
+    last: IndexedBlock | undefined,
+    isSparse: boolean,
+    head: bigint,
+  ): IndexerStep {
+    const { store, observer } = this.#options;
+    let parent: { number: bigint; hash: Hex } | undefined = last;
+    for (const { block } of works) {
+      const isNext = parent !== undefined && block.number === parent.number + 1n;
+      if (isNext && block.parentHash !== parent!.hash)
+        throw new InconsistentAnswerError(`block ${block.number} does not follow the block before it`);
+      if (!isSparse) parent = block;
+      else parent = undefined;
+    }
+    let events = 0;
+    let indexed: IndexedBlock | undefined;
+    const failure = store.database.transaction(() => {
+      for (const work of works) {
+        try {
+          events += this.#handle(work);
+        } catch (error) {
+          store.discard();
+          if (!(error instanceof MappingError)) throw error;
+          store.database.setMeta("failed", `block ${work.block.number}: ${error.message}`);
+          return error;
+        }
+        indexed = store.commit(work.block);
+      }
+      return undefined;
+    });
+    if (indexed !== undefined) observer?.indexed?.(head, indexed, events);
+    if (failure !== undefined) {
+      observer?.failed?.(failure);
+      return { kind: "failed" };
+    }
+    return { kind: "advanced", to: indexed!.number, events };
+  }
+
+  /** Runs the handlers of one block's events in the order of the chain; gives how many there were. */
+  #handle({ block, logs, transactions }: BlockWork): number {
+    let events = 0;
+    for (const log of logs) {
+      for (const { startBlock, mapping, handlers } of this.#sources.get(log.address.toLowerCase()) ?? []) {
+        const entry = handlers.get(log.topics[0] ?? "");
+        if (entry === undefined || log.blockNumber < startBlock) continue;
+        const values = decode(entry, log);
+        if (values === undefined) continue;
+        mapping.handle(
+          entry.handler,
+          { address: log.address as Address, logIndex: log.logIndex, inputs: entry.event.inputs, values },
+          block,
+          transactions.get(log.transactionHash)!,
+        );
+        events++;
+      }
+    }
+    return events;
+  }
+}
+
+/** The values of an event in the order of its inputs; undefined for a log that only looks like it. */
+function decode(
+  { event }: EventHandlerEntry,
+  log: BlockWork["logs"][number],
+): readonly unknown[] | undefined {
+  // Inputs without names are decoded by position, with names by name.
+  const named = {
+    ...event,
+    inputs: event.inputs.map((input, i) => ({ ...input, name: input.name || `param${i}` })),
+  };
+  try {
+    const { args } = decodeEventLog({ abi: [named], topics: log.topics as [Hex], data: log.data });
+    return named.inputs.map(({ name }) => (args as Record<string, unknown>)[name]);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,158 @@
+import { mkdirSync, renameSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { AssayError } from "../../../keepers/src/core/errors.ts";
+import type { EntitySchema, EntityType } from "../schema/entity-schema.ts";
+import type { Cell } from "./columns.ts";
+import { columnType } from "./columns.ts";
+
+export type Row = Record<string, Cell>;
+
+/** Names in SQL; those with a `$` are this node's own, which no field of GraphQL can have. */
+export const quote = (name: string): string => `"${name}"`;
+export const blockFrom = quote("block$from");
+export const blockTo = quote("block$to");
+
+/** Raised when the file of the database is damaged or belongs to something else; a new one can be filled from the chain. */
+export class UnusableDatabaseError extends AssayError {
+  override readonly name = "UnusableDatabaseError";
+}
+
+function* entityTable({ name, stored }: EntityType): Generator<string> {
+  const columns = stored.map((field) => {
+    const required = field.isRequired ? " NOT NULL" : "";
+    return `${quote(field.name)} ${columnType(field)}${required}`;
+  });
+  const index = (suffix: string) => quote(`${name}$${suffix}`);
+  yield `CREATE TABLE ${quote(name)} (
+    "vid$" INTEGER PRIMARY KEY, ${blockFrom} INTEGER NOT NULL, ${blockTo} INTEGER, ${columns.join(", ")}) STRICT`;
+  yield `CREATE UNIQUE INDEX ${index("current")} ON ${quote(name)} (id) WHERE ${blockTo} IS NULL`;
+  yield `CREATE INDEX ${index("versions")} ON ${quote(name)} (id, ${blockFrom})`;
+  yield `CREATE INDEX ${index("from")} ON ${quote(name)} (${blockFrom})`;
+  yield `CREATE INDEX ${index("to")} ON ${quote(name)} (${blockTo}) WHERE ${blockTo} IS NOT NULL`;
+  for (const field of stored)
+    if (field.name !== "id" && !field.isList)
+      yield `CREATE INDEX ${index(`by_${field.name}`)} ON ${quote(name)} (${quote(field.name)}, id)
+        WHERE ${blockTo} IS NULL`;
+}
+
+const ownTables = [
+  `CREATE TABLE "blocks$" (
+     number INTEGER PRIMARY KEY, hash TEXT NOT NULL, parent TEXT NOT NULL, timestamp INTEGER NOT NULL,
+     proof BLOB NOT NULL) STRICT`,
+  `CREATE TABLE "meta$" (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID`,
+];
+
+/** SQLite with prepared statements kept by their text. Integers come as `bigint`. */
+export class Database {
+  readonly #database: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+
+  private constructor(database: DatabaseSync) {
+    this.#database = database;
+  }
+
+  /**
+   * Opens the file, or makes it when there is none. `identity` says what is indexed; a file of anything else, or one that is
+   * damaged, throws `UnusableDatabaseError`.
+   */
+  static open(path: string, schema: EntitySchema, identity: string): Database {
+    if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
+    const handle = new DatabaseSync(path, { readBigInts: true });
+    try {
+      // A power cut may take the last blocks back, which are read from the chain again; it never leaves half of one.
+      for (const pragma of ["journal_mode = WAL", "synchronous = NORMAL", "cache_size = -65536"])
+        handle.exec(`PRAGMA ${pragma}`);
+      if (handle.prepare("PRAGMA quick_check(1)").get()?.quick_check !== "ok")
+        throw new Error("it is malformed");
+      const database = new Database(handle);
+      const isNew = handle.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.n === 0n;
+      if (isNew) database.#create(schema, identity);
+      else if (database.meta("identity") !== identity) throw new Error("it holds another subgraph or chain");
+      return database;
+    } catch (cause) {
+      handle.close();
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new UnusableDatabaseError(`the database ${path} cannot be used: ${reason}`, { cause });
+    }
+  }
+
+  /** As `open`; an unusable file is moved aside (its new name is returned) and a fresh one begun. */
+  static openOrRebuild(
+    path: string,
+    schema: EntitySchema,
+    identity: string,
+  ): { database: Database; movedTo?: string } {
+    try {
+      return { database: Database.open(path, schema, identity) };
+    } catch (error) {
+      if (!(error instanceof UnusableDatabaseError) || path === ":memory:") throw error;
+      const movedTo = `${path}.unusable`;
+      renameSync(path, movedTo);
+      for (const part of ["-wal", "-shm"]) rmSync(path + part, { force: true });
+      return { database: Database.open(path, schema, identity), movedTo };
+    }
+  }
+
+  get(sql: string, ...cells: Cell[]): Row | undefined {
+    return this.#prepare(sql).get(...cells) as Row | undefined;
+  }
+
+  all(sql: string, ...cells: Cell[]): Row[] {
+    return this.#prepare(sql).all(...cells) as Row[];
+  }
+
+  run(sql: string, ...cells: Cell[]): number {
+    return Number(this.#prepare(sql).run(...cells).changes);
+  }
+
+  meta(key: string): string | undefined {
+    return this.get(`SELECT value FROM "meta$" WHERE key = ?`, key)?.value as string | undefined;
+  }
+
+  setMeta(key: string, value: string): void {
+    this.run(`INSERT OR REPLACE INTO "meta$" (key, value) VALUES (?, ?)`, key, value);
+  }
+
+  /** A function for use in SQL; it must depend on its arguments alone. */
+  define(name: string, compute: (...cells: Cell[]) => Cell): void {
+    this.#database.function(name, { deterministic: true, varargs: true }, compute);
+  }
+
+  /** All of `work` happens, or none of it. `work` must be synchronous. */
+  transaction<T>(work: () => T): T {
+    this.#database.exec("BEGIN IMMEDIATE");
+    try {
+      const result = work();
+      this.#database.exec("COMMIT");
+      return result;
+    } catch (error) {
+      this.#database.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  #create(schema: EntitySchema, identity: string): void {
+    this.transaction(() => {
+      for (const sql of ownTables) this.#database.exec(sql);
+      for (const type of schema.entities.values())
+        for (const sql of entityTable(type)) this.#database.exec(sql);
+      this.setMeta("identity", identity);
+    });
+  }
+
+  #prepare(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      // Queries of clients have no bound number of shapes.
+      if (this.#statements.size >= 1_000) this.#statements.clear();
+      statement = this.#database.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+}

@@ -1,0 +1,111 @@
+import type { EntitySchema, EntityType, FieldType } from "../schema/entity-schema.ts";
+import type { Entity, Value } from "../values/value.ts";
+import { encodeCell } from "./columns.ts";
+import type { Database } from "./database.ts";
+import { quote } from "./database.ts";
+import { entityOf } from "./entity-store.ts";
+import { belongs, type Filter, type Fragment, filterToSql, type Visibility, visible } from "./filters.ts";
+import { like } from "./like.ts";
+
+export type Order = {
+  readonly field: FieldType;
+  /** Field of the entity that `field` refers to. */
+  readonly of?: FieldType;
+  readonly direction: "asc" | "desc";
+};
+
+export type Selection = {
+  readonly filter?: Filter | undefined;
+  /** By id, ascending, when left out. */
+  readonly order?: Order | undefined;
+  readonly first: number;
+  readonly skip: number;
+};
+
+/** Reads entities as of a block. */
+export class EntityReader {
+  readonly #database: Database;
+  readonly #schema: EntitySchema;
+
+  constructor(database: Database, schema: EntitySchema) {
+    this.#database = database;
+    this.#schema = schema;
+    database.define("pg_like", (text, pattern) => like(text ?? null, pattern ?? null, false));
+    database.define("pg_ilike", (text, pattern) => like(text ?? null, pattern ?? null, true));
+  }
+
+  one(type: EntityType, id: Value, visibility: Visibility): Entity | undefined {
+    const seen = visible(visibility, "e");
+    const row = this.#database.get(
+      `SELECT e.* FROM ${quote(type.name)} AS e WHERE e.id = ? AND ${seen.sql}`,
+      encodeCell(type.fields.get("id")!, id),
+      ...seen.cells,
+    );
+    return row === undefined ? undefined : entityOf(type, row);
+  }
+
+  many(type: EntityType, selection: Selection, visibility: Visibility): Entity[] {
+    return this.#select(type, selection, visibility, { sql: "TRUE", cells: [] });
+  }
+
+  /** What a derived field of `parent` holds. */
+  derived(field: FieldType, parent: Entity, selection: Selection, visibility: Visibility): Entity[] {
+    const child = this.#schema.entities.get(field.entity!)!;
+    const reference = child.fields.get(field.derivedFrom!)!;
+    const id = encodeCell({ ...reference, isList: false }, parent.get("id"));
+    const column = `e.${quote(reference.name)}`;
+    const link: Fragment = reference.isList
+      ? {
+          sql: `EXISTS (SELECT 1 FROM json_each(${column}) AS j WHERE j.value = ?)`,
+          cells: [id instanceof Uint8Array ? `0x${Buffer.from(id).toString("hex")}` : String(id)],
+        }
+      : { sql: `${column} = ?`, cells: [id] };
+    return this.#select(child, selection, visibility, link);
+  }
+
+  #select(type: EntityType, selection: Selection, visibility: Visibility, link: Fragment): Entity[] {
+    const seen = visible(visibility, "e");
+    const where =
+      selection.filter === undefined
+        ? { sql: "TRUE", cells: [] }
+        : filterToSql(this.#schema, type, selection.filter, visibility, "e");
+    const order = this.#order(selection.order, visibility);
+    const rows = this.#database.all(
+      `SELECT e.* FROM ${quote(type.name)} AS e ${order.join.sql}
+       WHERE ${seen.sql} AND ${link.sql} AND ${where.sql} ORDER BY ${order.sql} LIMIT ? OFFSET ?`,
+      ...order.join.cells,
+      ...seen.cells,
+      ...link.cells,
+      ...where.cells,
+      selection.first,
+      selection.skip,
+    );
+    return rows.map((row) => entityOf(type, row));
+  }
+
+  /** Ties go by id, in the same direction. Nulls come last upwards and first downwards, as in PostgreSQL. */
+  #order(order: Order | undefined, visibility: Visibility): { sql: string; join: Fragment } {
+    const none = { sql: "", cells: [] };
+    if (order === undefined) return { sql: "e.id ASC", join: none };
+    const direction = order.direction === "asc" ? "ASC" : "DESC";
+    const nulls = direction === "ASC" ? "NULLS LAST" : "NULLS FIRST";
+    if (order.of === undefined) {
+      const { name, isRequired } = order.field;
+      if (name === "id") return { sql: `e.id ${direction}`, join: none };
+      return {
+        sql: `e.${quote(name)} ${direction} ${isRequired ? "" : nulls}, e.id ${direction}`,
+        join: none,
+      };
+    }
+    const child = this.#schema.entities.get(order.field.entity!)!;
+    const seen = visible(visibility, "o");
+    return {
+      sql: `o.${quote(order.of.name)} ${direction} ${nulls}, e.id ${direction}`,
+      join: {
+        sql: `LEFT JOIN ${quote(child.name)} AS o
+          ON ${belongs(this.#schema, order.field, "e", "o")} AND ${seen.sql}`,
+        cells: seen.cells,
+      },
+    };
+  }
+}
