@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setupCircuits } from "../circuits/setup/setup.ts";
 import { say, showProgress } from "./stages.ts";
@@ -60,9 +60,35 @@ export async function setupContracts(
   return { cached: false };
 }
 
-/** Everything that must exist before the network can start: contracts, circuits, development keys. */
+/** What decides the bytecode of the subgraph. */
+function subgraphDigest(): string {
+  const hash = createHash("sha256");
+  for (const file of ["package-lock.json", "subgraph/schema.graphql", "subgraph/subgraph.yaml"])
+    hash.update(readFileSync(join(root, file)));
+  for (const path of filesBelow(join(root, "subgraph", "src"), ".ts")) hash.update(path).update(readFileSync(path));
+  for (const path of filesBelow(join(root, "subgraph", "abis"), ".json")) hash.update(readFileSync(path));
+  return hash.digest("hex");
+}
+
+/** Builds the subgraph with The Graph's own compiler unless nothing has changed since the last time. */
+export async function setupSubgraph(): Promise<{ cached: boolean }> {
+  const stamp = join(root, ".assay", "subgraph");
+  const manifest = join(root, "subgraph", "build", "subgraph.yaml");
+  const digest = subgraphDigest();
+  if (existsSync(stamp) && existsSync(manifest) && readFileSync(stamp, "utf8") === digest) return { cached: true };
+  say("  compiling the subgraph (about half a minute)");
+  rmSync(stamp, { force: true });
+  await runCommand("graph", ["codegen", "subgraph/subgraph.yaml", "-o", "subgraph/generated"]);
+  await runCommand("graph", ["build", "subgraph/subgraph.yaml", "-o", "subgraph/build"]);
+  mkdirSync(join(root, ".assay"), { recursive: true });
+  writeFileSync(stamp, digest);
+  return { cached: false };
+}
+
+/** Everything that must exist before the network can start: contracts, circuits, development keys, subgraph. */
 export async function setUp(): Promise<Record<string, unknown>> {
   const contracts = await setupContracts();
   const circuits = await setupCircuits({ onProgress: (line) => showProgress(line) });
-  return { contracts, circuits: circuits.map(({ name }) => name) };
+  const subgraph = await setupSubgraph();
+  return { contracts, circuits: circuits.map(({ name }) => name), subgraph };
 }

@@ -74,7 +74,10 @@ export function generatedFiles(): Map<string, string> {
 }
 
 function addNetwork(network: string, deploymentFile: string): void {
-  const { addresses, startBlock } = parseDeployment(JSON.parse(readFileSync(deploymentFile, "utf8")), deploymentFile);
+  const { addresses, startBlock } = parseDeployment(
+    JSON.parse(readFileSync(deploymentFile, "utf8")),
+    deploymentFile,
+  );
   const path = join(folder, "networks.json");
   const networks = JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
   networks[network] = Object.fromEntries(

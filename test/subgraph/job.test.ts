@@ -5,8 +5,8 @@ import { graphqlSync } from "graphql";
 import type { Address } from "viem";
 import type { DeployedName } from "../../keepers/src/chain/deployment.ts";
 import { openSubgraph, type SubgraphNode } from "../../subgraph/node/node.ts";
-import { Scene } from "../keepers/roles/jobs/scene.ts";
 import { windows } from "../keepers/roles/jobs/network.ts";
+import { Scene } from "../keepers/roles/jobs/scene.ts";
 
 const manifest = resolve(import.meta.dirname, "../../subgraph/build/subgraph.yaml");
 
@@ -35,7 +35,12 @@ describe("a job in the subgraph, by the bytecode that is deployed", () => {
     await provider.stop();
     jobId = String(job.jobId);
     const { client, deployment } = scene.network;
-    node = openSubgraph({ manifest, client, deployment, path: join(scene.network.folder, "subgraph.sqlite") });
+    node = openSubgraph({
+      manifest,
+      client,
+      deployment,
+      path: join(scene.network.folder, "subgraph.sqlite"),
+    });
     await node.indexer.catchUp();
   });
 
@@ -52,7 +57,9 @@ describe("a job in the subgraph, by the bytecode that is deployed", () => {
       fromBlock: deployment.startBlock,
       toBlock: node.store.head()!.number,
     });
-    const { events } = query("{ events(first: 1000, orderBy: block) { id contract name parameters } }") as unknown as {
+    const { events } = query(
+      "{ events(first: 1000, orderBy: block) { id contract name parameters } }",
+    ) as unknown as {
       events: { contract: string; parameters: string }[];
     };
     assert.ok(logs.length > 30);
@@ -104,7 +111,14 @@ describe("a job in the subgraph, by the bytecode that is deployed", () => {
 
   it("has the same entities and proof of indexing when it starts anew, in other steps", async () => {
     const { client, deployment } = scene.network;
-    const other = openSubgraph({ manifest, client, deployment, path: ":memory:", history: 4n, maximumRange: 7n });
+    const other = openSubgraph({
+      manifest,
+      client,
+      deployment,
+      path: ":memory:",
+      history: 4n,
+      maximumRange: 7n,
+    });
     await other.indexer.catchUp();
     const common = node.store.head()!.number;
     const [mine] = node.store.blocksDownFrom(common, 1);
