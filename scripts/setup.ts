@@ -65,7 +65,8 @@ function subgraphDigest(): string {
   const hash = createHash("sha256");
   for (const file of ["package-lock.json", "subgraph/schema.graphql", "subgraph/subgraph.yaml"])
     hash.update(readFileSync(join(root, file)));
-  for (const path of filesBelow(join(root, "subgraph", "src"), ".ts")) hash.update(path).update(readFileSync(path));
+  for (const path of filesBelow(join(root, "subgraph", "src"), ".ts"))
+    hash.update(path).update(readFileSync(path));
   for (const path of filesBelow(join(root, "subgraph", "abis"), ".json")) hash.update(readFileSync(path));
   return hash.digest("hex");
 }
@@ -75,7 +76,8 @@ export async function setupSubgraph(): Promise<{ cached: boolean }> {
   const stamp = join(root, ".assay", "subgraph");
   const manifest = join(root, "subgraph", "build", "subgraph.yaml");
   const digest = subgraphDigest();
-  if (existsSync(stamp) && existsSync(manifest) && readFileSync(stamp, "utf8") === digest) return { cached: true };
+  if (existsSync(stamp) && existsSync(manifest) && readFileSync(stamp, "utf8") === digest)
+    return { cached: true };
   say("  compiling the subgraph (about half a minute)");
   rmSync(stamp, { force: true });
   await runCommand("graph", ["codegen", "subgraph/subgraph.yaml", "-o", "subgraph/generated"]);

@@ -7,6 +7,7 @@ import { EmbeddedNetwork } from "../keepers/src/roles/embedded/network.ts";
 import type { SentTransaction } from "../keepers/src/roles/embedded/sent-transactions.ts";
 import { runStorage, type StorageRunOptions } from "../keepers/src/roles/embedded/storage-run.ts";
 import { runTraining } from "../keepers/src/roles/embedded/training-run.ts";
+import { AuditTrail } from "./audit-trail.ts";
 import { root, setUp } from "./setup.ts";
 import { messageOf, Stages, say, showProgress } from "./stages.ts";
 
@@ -16,7 +17,8 @@ Sets everything up, starts an embedded network (chain, contracts, 13 storage nod
 through its life: encode, place, anchor, audit, lose two nodes, slash, repair, fetch. Then trains a model on
 it in exact integers, replays the run with another engine to the same bits, and catches a worker that flips one bit of one
 weight. Then orders a training from three providers by sealed bids, has it trained, paid and certified, and has the same order
-done by a provider that cheats: it is challenged, convicted by the contracts, slashed, and the price is refunded.
+done by a provider that cheats: it is challenged, convicted by the contracts, slashed, and the price is refunded. A subgraph
+indexes all of it and answers GraphQL.
   --once    end after the run: exit code 0, or 1 if any stage failed
   --json    end with one JSON document on standard output
   --port    port of the chain's JSON-RPC endpoint (a free one by default)
@@ -57,6 +59,27 @@ function printTransactions(transactions: readonly SentTransaction[]): void {
   }
 }
 
+/** What the subgraph tells must be what the stages before it did. */
+async function checkTrail(audit: AuditTrail): Promise<Record<string, unknown>> {
+  const { trail, lagSeconds } = await audit.ask();
+  const { network: totals, jobs, challenges, slashes } = trail;
+  const statuses = jobs.map(({ status }) => status);
+  if (trail._meta.hasIndexingErrors || !statuses.includes("Finalised") || !statuses.includes("Failed"))
+    throw new Error(
+      `the subgraph tells of jobs ${statuses.join(", ")}, not of one that was paid and one that failed`,
+    );
+  if (!challenges.some(({ status }) => status === "Convicted") || slashes.length === 0)
+    throw new Error("the subgraph does not tell of the conviction");
+  return {
+    url: audit.url,
+    block: trail._meta.block.number,
+    lagSeconds,
+    ...totals,
+    jobs,
+    challenges: challenges.length,
+  };
+}
+
 function untilInterrupted(): Promise<void> {
   return new Promise((done) => {
     process.once("SIGINT", () => done());
@@ -79,9 +102,10 @@ async function main(): Promise<number> {
   const folder = await mkdtemp(join(root, ".assay", "run-"));
   const logFile = join(folder, "nodes.log");
   let network: EmbeddedNetwork | undefined;
+  let trail: AuditTrail | undefined;
   try {
     say("assay: setting up (about 2 minutes the first time, seconds afterwards)");
-    await stages.run("set up contracts, circuits and development keys", setUp);
+    await stages.run("set up contracts, circuits, development keys and subgraph", setUp);
     const log = pino({ level: "debug" }, destination(logFile));
     await stages.run(`start a chain and ${shape.nodes} storage nodes`, async () => {
       network = await EmbeddedNetwork.start({
@@ -93,6 +117,7 @@ async function main(): Promise<number> {
       });
       return { rpcUrl: network.chain.rpcUrl, nodes: network.nodes.size };
     });
+    trail = await AuditTrail.start(network!, folder);
     const shared: Pick<StorageRunOptions, "network" | "folder" | "stage" | "onProgress"> = {
       network: network!,
       folder,
@@ -102,6 +127,7 @@ async function main(): Promise<number> {
     const { datasetId } = await runStorage({ ...shared, ...shape });
     await runTraining({ ...shared, datasetId });
     const { dispute } = await runJobs({ ...shared, datasetId, log });
+    await stages.run("ask the subgraph by GraphQL what happened", () => checkTrail(trail!));
     printTransactions(dispute);
   } catch (error) {
     if (stages.ok) say(`assay: ${messageOf(error)}`);
@@ -110,10 +136,11 @@ async function main(): Promise<number> {
   printTable(stages);
   if (values.once !== true && stages.ok) {
     say(
-      `The network stays up: JSON-RPC at ${network!.chain.rpcUrl}, chain id ${network!.chain.chainId}. Ctrl-C ends it.`,
+      `The network stays up: JSON-RPC at ${network!.chain.rpcUrl}, chain id ${network!.chain.chainId}; GraphQL at ${trail!.url}. Ctrl-C ends it.`,
     );
     await untilInterrupted();
   }
+  await trail?.close();
   await network?.close();
   if (stages.ok) await rm(folder, { recursive: true, force: true });
   else say(`What nodes and keepers did is in ${logFile}.`);
