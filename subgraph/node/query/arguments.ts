@@ -70,13 +70,9 @@ function filterOf(
 ): Filter {
   const entries = Object.entries(where).filter(([, value]) => value !== undefined);
   const named = entries.filter(([name]) => name !== "and" && name !== "or");
-  if (entries.some(([name]) => name === "or") && entries.length > 1)
-    throw new QueryError(
-      `Filter must by an object: "or" stands beside ${entries
-        .map(([name]) => name)
-        .filter((name) => name !== "or")
-        .join(", ")}; ` + "put those into each of its parts",
-    );
+  const beside = entries.map(([name]) => name).filter((name) => name !== "or");
+  if (beside.length < entries.length && beside.length > 0)
+    throw new QueryError(`"or" stands beside ${beside.join(", ")}: put those into each of its parts`);
   const filters = named.map(([name, value]) => conditionOf(schema, type, name, value, budget));
   for (const kind of ["and", "or"] as const) {
     const parts = where[kind] as readonly (Record<string, unknown> | null)[] | null | undefined;
@@ -106,7 +102,7 @@ function conditionOf(
     };
   }
   const [field, operator] = fieldAndOperator(type, name);
-  return { kind: "compare", field, operator, value: valueOf(field, value) };
+  return { kind: "compare", field, operator, value: inputValue(field, value) };
 }
 
 /** A field may itself end like a suffix: the whole name goes first. */
@@ -123,12 +119,12 @@ function fieldAndOperator(type: EntityType, name: string): [FieldType, Operator]
 }
 
 /** Scalars are parsed by GraphQL already; ids of other entities come as text whatever they are stored as. */
-function valueOf(field: FieldType, value: unknown): Value {
+function inputValue(field: FieldType, value: unknown): Value {
   if (value == null) return null;
   if (Array.isArray(value)) {
     if (value.length > maximumInList)
       throw new QueryError(`${field.name}: more than ${maximumInList} values`);
-    return value.map((element) => valueOf(field, element));
+    return value.map((element) => inputValue(field, element));
   }
   if (field.scalar === "Bytes" && typeof value === "string") {
     const bytes = parseBytes(value);

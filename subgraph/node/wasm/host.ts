@@ -30,7 +30,8 @@ export type HostParts = {
   readonly log: (level: number, message: string) => void;
 };
 
-type HostFunction = (...args: number[]) => number | undefined | void;
+/** Pointers and numbers in, a pointer, a number or nothing out. */
+type HostFunction = (...args: number[]) => unknown;
 
 const truncate = (numerator: bigint, denominator: bigint): bigint => {
   if (denominator === 0n) throw new MappingError("a mapping divided a BigInt by zero");
