@@ -2,6 +2,7 @@ import { type Command, Option } from "commander";
 import type { ChallengerCommandOptions, ProviderCommandOptions } from "../actions/job-keepers.ts";
 import type { Register } from "../register.ts";
 import { natural, oneOf, tokens } from "./options.ts";
+import { bidCommand } from "./provider-bid.ts";
 
 const actions = () => import("../actions/job-keepers.ts");
 const amount = (flags: string, text: string, value: bigint, shown: string) =>
@@ -42,6 +43,8 @@ Example:
         (await actions()).runProvider(context, options),
       ),
     );
+
+  bidCommand(provider, register);
 
   const challenger = program.command("challenger").description("check what others have trained");
   common(challenger.command("run"))

@@ -46,6 +46,7 @@ export class JobKeeper {
   readonly #duties: readonly Duty[];
   readonly #stopping = new AbortController();
   #loops: Promise<void>[] = [];
+  #following: Promise<void> = Promise.resolve();
 
   private constructor(
     options: KeeperOptions,
@@ -96,15 +97,19 @@ export class JobKeeper {
     return new JobKeeper(options, { state, follower, ledger, duties: parts.duties(context, state) });
   }
 
-  /** Reads what is new on chain. */
+  /** Reads what is new on chain; one reading at a time, whoever asks. */
   catchUp(): Promise<void> {
-    return this.#follower.catchUp();
+    const done = this.#following.then(() => this.#follower.catchUp());
+    this.#following = done.catch(() => undefined);
+    return done;
   }
 
   /** Reads what is new on chain, then does each duty once, in their order. */
-  async tick(): Promise<void> {
+  async tick(signal?: AbortSignal): Promise<void> {
+    const stopping = this.#stopping.signal;
+    const either = signal === undefined ? stopping : AbortSignal.any([stopping, signal]);
     await this.catchUp();
-    for (const duty of this.#duties) await duty.tick(this.#stopping.signal);
+    for (const duty of this.#duties) await duty.tick(either);
   }
 
   /** Takes up the duties; returns at once. */
