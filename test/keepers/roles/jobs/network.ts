@@ -117,10 +117,11 @@ export async function startJobNetwork(): Promise<JobNetwork> {
     extension: 10,
     grace: windows.grace,
   };
+  const jobRules = await deploy("JobRules", [datasets]);
   const jobs = await deploy("JobRegistry", [
     access,
     staking,
-    await deploy("JobRules", [datasets]),
+    jobRules,
     escrow,
     {
       lockWindow: windows.lock,
@@ -148,7 +149,8 @@ export async function startJobNetwork(): Promise<JobNetwork> {
     terms,
   ]);
 
-  await write("JobRegistry", jobs, "setModules", [game, committees, certificates]);
+  const instalments = await deploy("Instalments", [jobs, jobRules]);
+  await write("JobRegistry", jobs, "setModules", [game, committees, certificates, instalments]);
   const grants: [bigint, Address][] = [
     [roles.stakeModule, jobs],
     [roles.holdingModule, admin.address],
@@ -184,6 +186,7 @@ export async function startJobNetwork(): Promise<JobNetwork> {
     ValidatorSet: validators,
     Committee: committees,
     WorkerRewards: unused,
+    Instalments: instalments,
     CommitRevealBeacon: beacon,
     Escrow: escrow,
     JobRegistry: jobs,
