@@ -34,6 +34,7 @@ export type OrderOptions = {
   committee?: number;
   threshold?: number;
   checkFee: bigint;
+  instalments: number;
 };
 
 export type CreateOptions = OrderOptions & {
@@ -128,6 +129,7 @@ async function describe(
         committeeSize: committee,
         threshold,
         checkFee: committee === 0 ? 0n : options.checkFee,
+        instalments: options.instalments,
       },
       expiry: timestamp + BigInt(options.expiry),
       signal,

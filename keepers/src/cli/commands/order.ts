@@ -103,6 +103,12 @@ function described(command: Command): Command {
       new Option("--check-fee <tokens>", "for each interval that a member checks")
         .argParser(tokens)
         .default(10n ** 16n, "0.01"),
+    )
+    .option(
+      "--instalments <parts>",
+      "equal parts in which the price is paid, all but the last for checkpoints that nobody has shown wrong",
+      natural(1, 16),
+      1,
     );
 }
 

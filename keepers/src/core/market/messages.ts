@@ -81,6 +81,7 @@ const orderSchema = z.strictObject({
       committeeSize: small(8),
       threshold: small(8),
       checkFee: unsigned(128),
+      instalments: small(8),
     }),
     nonce: unsigned(256),
     expiry: unsigned(64),

@@ -49,6 +49,7 @@ const order: SignedOrder = {
       committeeSize: 9,
       threshold: 5,
       checkFee: 11n,
+      instalments: 3,
     },
     nonce: 2n ** 256n - 1n,
     expiry: 1_000n,

@@ -128,10 +128,11 @@ export async function startJobNetwork({ permits = true }: JobNetworkOptions = {}
     extension: 10,
     grace: windows.grace,
   };
+  const jobRules = await deploy("JobRules", [datasets]);
   const jobs = await deploy("JobRegistry", [
     access,
     staking,
-    await deploy("JobRules", [datasets]),
+    jobRules,
     escrow,
     {
       lockWindow: windows.lock,
@@ -159,7 +160,8 @@ export async function startJobNetwork({ permits = true }: JobNetworkOptions = {}
     terms,
   ]);
 
-  await write("JobRegistry", jobs, "setModules", [game, committees, certificates]);
+  const instalments = await deploy("Instalments", [jobs, jobRules]);
+  await write("JobRegistry", jobs, "setModules", [game, committees, certificates, instalments]);
   const grants: [bigint, Address][] = [
     [roles.stakeModule, jobs],
     [roles.holdingModule, admin.address],
@@ -195,6 +197,7 @@ export async function startJobNetwork({ permits = true }: JobNetworkOptions = {}
     ValidatorSet: validators,
     Committee: committees,
     WorkerRewards: unused,
+    Instalments: instalments,
     CommitRevealBeacon: beacon,
     Escrow: escrow,
     JobRegistry: jobs,
