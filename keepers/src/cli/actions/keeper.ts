@@ -33,6 +33,7 @@ export async function keeper(context: CommandContext, options: KeeperOptions): P
     level: output.verbose ? "debug" : "info",
     base: { operator: account.address },
   });
+  for (const secret of output.hidden) telemetry.protect(secret);
   const prover = new ProcessProver({ circuits });
   context.onClose(() => prover.close());
   const pool = new CommitPool();
