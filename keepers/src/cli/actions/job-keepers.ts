@@ -15,6 +15,7 @@ export type ProviderCommandOptions = ComputingOptions & {
   stake?: bigint;
   perHour: bigint;
   floor: bigint;
+  feedMargin: number;
   jobs: number;
   auctionsOnly?: boolean;
   compute: number;
@@ -60,6 +61,7 @@ export async function runProvider(context: CommandContext, options: ProviderComm
       privacyTier: 0,
     },
     costs: { perHour, floor },
+    feedMargin: options.feedMargin,
     mostJobs: options.jobs,
     takesOrders: options.auctionsOnly !== true,
   });
