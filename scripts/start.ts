@@ -14,7 +14,7 @@ import { messageOf, Stages, say, showProgress } from "./stages.ts";
 const help = `npm start -- [--once] [--json] [--port <number>]
 
 Sets everything up, starts an embedded network (chain, contracts, 13 storage nodes) and takes the built-in dataset
-through its life: encode, place, anchor, audit, lose two nodes, slash, repair, fetch. Then trains a model on
+through its life: encode, place, anchor, lose two nodes, audit, slash, repair, fetch. Then trains a model on
 it in exact integers, replays the run with another engine to the same bits, and catches a worker that flips one bit of one
 weight. Then orders a training from three providers by sealed bids, has it trained, attested by a committee of nine of whom five
 must agree, paid and certified, and has the same order done by a provider that cheats: it is challenged, convicted by the

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { Command } from "commander";
 import { natural, tokens } from "../../../keepers/src/cli/commands/options.ts";
+import { validatorCommands } from "../../../keepers/src/cli/commands/validator.ts";
 import { applyConfigFile, withConfigFile } from "../../../keepers/src/cli/config-file.ts";
 import { assay } from "./terminal.ts";
 
@@ -67,6 +68,27 @@ describe("configuration files of keepers", () => {
       [`engine: ${"x".repeat(70_000)}`, /too long/],
     ];
     for (const [text, reason] of refused) await assert.rejects(parse(text), reason, text.slice(0, 40));
+  });
+
+  it("of the guide are taken by the command that it names", async () => {
+    const guide = await readFile(join(import.meta.dirname, "../../../docs/guides/validator.md"), "utf8");
+    const path = join(cwd, "guide.yaml");
+    await writeFile(path, /```yaml config\n([\s\S]*?)```/.exec(guide)![1]!);
+    const program = new Command();
+    validatorCommands(program, { action: () => async () => {} });
+    await program.parseAsync(["validator", "run", "--config", path], { from: "user" });
+    const run = program.commands[0]!.commands.find((command) => command.name() === "run")!;
+    applyConfigFile(run, (name) => name);
+    assert.deepEqual(run.opts(), {
+      config: path,
+      engine: "native",
+      turn: 60,
+      weight: 2,
+      listen: ["/ip4/0.0.0.0/tcp/4702"],
+      announce: ["/dns4/validator.example.org/tcp/4702"],
+      metricsPort: 9465,
+      threads: 2,
+    });
   });
 
   it("are named when they cannot be used, with an exit code of their own", async () => {

@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { zeroHash } from "viem";
 import { writeDeployment } from "../../../keepers/src/chain/deployment.ts";
 import { committee, type JobNetwork, startJobNetwork, tokens } from "../roles/jobs/network.ts";
-import { assay, type Ran } from "./terminal.ts";
+import { assay, freePort, type Ran } from "./terminal.ts";
 
 const index = 5;
 const weight = 2n;
@@ -138,11 +137,3 @@ describe("assay validator", () => {
     assert.match((await done).out, /"role":"janitor"[\s\S]*"stopped"/);
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((ready) => server.once("listening", ready));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((closed) => server.close(closed));
-  return port;
-}

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { formatUnits } from "viem";
+import { checkChain } from "../../roles/chain-metrics.ts";
 import { registerStorageOperator } from "../../roles/storage-node/register.ts";
 import { StorageNode } from "../../roles/storage-node/storage-node.ts";
 import { createTelemetry } from "../../roles/telemetry.ts";
@@ -49,6 +50,7 @@ export async function keeper(context: CommandContext, options: KeeperOptions): P
     prover,
     commit: (bytes) => pool.commit(bytes),
     log: telemetry.log,
+    metrics: telemetry.metrics,
     drandRelays: options.drandRelay,
     coverFrom: options.coverFrom,
     ...(options.storage === undefined ? {} : readStorage(context.path(options.storage), process.env)),
@@ -62,6 +64,7 @@ export async function keeper(context: CommandContext, options: KeeperOptions): P
     });
   }
   if (options.metricsPort !== undefined) {
+    telemetry.addHealthCheck("chain", checkChain(chain));
     telemetry.addHealthCheck("bundles", () => ({ ok: true, bundles: node.bundles().length }));
     const server = await telemetry.serve({ port: options.metricsPort });
     context.onClose(() => server.close());

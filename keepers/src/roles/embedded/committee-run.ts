@@ -2,6 +2,7 @@ import { type Address, formatUnits } from "viem";
 import { type Contracts, connectContracts } from "../../chain/contracts.ts";
 import { positionsIn } from "../validator/committees.ts";
 import type { Exchange } from "../validator/exchange.ts";
+import { hurrySeed } from "./hurry-seed.ts";
 import type { EmbeddedNetwork } from "./network.ts";
 import { committeeWindows } from "./parameters.ts";
 
@@ -37,12 +38,7 @@ export async function awaitVerdict(parameters: VerdictParameters): Promise<void>
   const name = { jobId, attempt: BigInt(attempt) };
   const { requestId } = await Committee.read.drawOf([jobId, name.attempt]);
   const session = await CommitRevealBeacon.read.sessionOf([requestId]);
-  const { commitEnds } = await CommitRevealBeacon.read.session([session]);
-  await until("the storage nodes to commit to a seed", async () => {
-    const { committed, round } = await CommitRevealBeacon.read.session([session]);
-    return committed >= network.nodes.size || round > 0 || (await network.chain.now()) > commitEnds;
-  });
-  await advancePast(commitEnds);
+  await hurrySeed({ network, session, until });
   await until("the draw", async () => (await Committee.read.jobOf([jobId])).phase === signing);
   const waiting = new Set(members);
   await until("the members to check their intervals", async () => {
