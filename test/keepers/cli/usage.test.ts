@@ -47,6 +47,7 @@ describe("assay", () => {
       "data verify",
       "deploy",
       "dev",
+      "janitor run",
       "job evaluate",
       "job fetch",
       "job list",
@@ -67,6 +68,10 @@ describe("assay", () => {
       "stake unbond",
       "stake withdraw",
       "train",
+      "validator enrol",
+      "validator leave",
+      "validator run",
+      "validator status",
     ]);
     for (const path of all) {
       const { code, out, err } = await assay([...path, "--help"], at());
