@@ -89,6 +89,15 @@ abstract contract MiniTest {
         return span == type(uint256).max ? value : low + (value % (span + 1));
     }
 
+    /// @dev Requires that `emitter` is on record with events of these selectors, in this order, and with no others.
+    function requireEvents(Vm.Log[] memory logs, address emitter, bytes memory selectors) internal pure {
+        bytes memory found;
+        for (uint256 i = 0; i < logs.length; ++i) {
+            if (logs[i].emitter == emitter) found = bytes.concat(found, logs[i].topics[0]);
+        }
+        vm.assertEq(found, selectors, "events");
+    }
+
     /// @dev Moves the clock forward by `duration` seconds.
     function skip(uint256 duration) internal {
         vm.warp(block.timestamp + duration);
