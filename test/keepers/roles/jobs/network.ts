@@ -60,6 +60,9 @@ export type JobNetwork = {
   /** Makes an account a provider with stake. */
   stake(account: LocalAccount, amount: bigint): Promise<void>;
   give(account: Address, amount: bigint): Promise<void>;
+  /** Deploys a contract by the name of its artifact, and calls functions of it, as the admin. */
+  deploy(name: string, args?: readonly unknown[]): Promise<Address>;
+  write(name: string, address: Address, functionName: string, args: readonly unknown[]): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -219,6 +222,8 @@ export async function startJobNetwork(): Promise<JobNetwork> {
     admin,
     send,
     give,
+    deploy,
+    write,
     async stake(account, amount) {
       await give(account.address, amount);
       await send(account, encodeCall(deployment, "AssayToken", "approve", [staking, amount]));
