@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 /// @title The cheatcodes that the Solidity tests use
 /// @dev Only what is called somewhere; signatures are those of Foundry, which Hardhat's test runner implements.
+// solhint-disable-next-line interface-starts-with-i
 interface Vm {
     struct Log {
         bytes32[] topics;
@@ -58,6 +59,7 @@ interface Vm {
 /// @notice A test contract's `test…` functions run one by one after `setUp`, `testFuzz_…` ones with random arguments,
 /// `invariant_…` ones after random walks over the functions of the targeted contracts.
 abstract contract MiniTest {
+    // solhint-disable-next-line const-name-snakecase
     Vm internal constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
 
     address[] private _targets;

@@ -6,7 +6,6 @@ import {IJobRegistry} from "../../../contracts/jobs/interfaces/IJobRegistry.sol"
 import {Bid, Order} from "../../../contracts/jobs/interfaces/Orders.sol";
 import {Credits} from "../../../contracts/libraries/Credits.sol";
 import {FeedBounds, IMarket} from "../../../contracts/market/interfaces/IMarket.sol";
-import {Vm} from "../MiniTest.sol";
 import {MarketFixture} from "./MarketFixture.sol";
 
 /// @notice What keepers read of orders and auctions: every event, in order, and no others.

@@ -2,7 +2,6 @@
 pragma solidity ^0.8.28;
 
 import {IStaking} from "../../../contracts/staking/interfaces/IStaking.sol";
-import {Credits} from "../../../contracts/libraries/Credits.sol";
 import {StakingFixture} from "./StakingFixture.sol";
 
 /// @notice An operator from its registration to its last coin: every event, in order, and no others.
