@@ -120,10 +120,11 @@ export async function startJobNetwork(): Promise<JobNetwork> {
     extension: 10,
     grace: windows.grace,
   };
+  const jobRules = await deploy("JobRules", [datasets]);
   const jobs = await deploy("JobRegistry", [
     access,
     staking,
-    await deploy("JobRules", [datasets]),
+    jobRules,
     escrow,
     {
       lockWindow: windows.lock,
@@ -151,7 +152,8 @@ export async function startJobNetwork(): Promise<JobNetwork> {
     terms,
   ]);
 
-  await write("JobRegistry", jobs, "setModules", [game, committees, certificates]);
+  const instalments = await deploy("Instalments", [jobs, jobRules]);
+  await write("JobRegistry", jobs, "setModules", [game, committees, certificates, instalments]);
   const grants: [bigint, Address][] = [
     [roles.stakeModule, jobs],
     [roles.holdingModule, admin.address],
@@ -187,6 +189,7 @@ export async function startJobNetwork(): Promise<JobNetwork> {
     ValidatorSet: validators,
     Committee: committees,
     WorkerRewards: unused,
+    Instalments: instalments,
     CommitRevealBeacon: beacon,
     Escrow: escrow,
     JobRegistry: jobs,
