@@ -38,7 +38,10 @@ function unexecutedLines(): Map<string, Set<number>> {
   const lines = new Map<string, Set<number>>();
   let source = "";
   for (const row of readFileSync(join(root, "coverage", "lcov.info"), "utf8").split("\n")) {
-    if (row.startsWith("SF:")) lines.set((source = row.slice(3)), new Set());
+    if (row.startsWith("SF:")) {
+      source = row.slice(3);
+      lines.set(source, new Set());
+    }
     const match = row.match(/^DA:(\d+),0$/);
     if (match !== null) lines.get(source)?.add(Number(match[1]));
   }
