@@ -3,6 +3,8 @@ pragma solidity ^0.8.28;
 
 import {IDisputeGame} from "../../../contracts/disputes/interfaces/IDisputeGame.sol";
 import {Bonds} from "../../../contracts/disputes/Bonds.sol";
+import {TraceLeaf} from "../../../contracts/disputes/interfaces/IDisputeRules.sol";
+import {Scheme} from "../../../contracts/jobs/interfaces/Orders.sol";
 import {JobsFixture} from "../jobs/JobsFixture.sol";
 
 /// @notice What both sides read of a dispute that ends without a move: every event, in order, and no others.
@@ -58,5 +60,24 @@ contract DisputeEventsTest is JobsFixture {
             address(game),
             bytes.concat(IDisputeGame.JobReleased.selector, IDisputeGame.JobVoid.selector)
         );
+    }
+
+    function test_challenge_ofNothingThatIsClaimed_isRefused() public {
+        uint256 id = lockedJob(Scheme.Optimistic);
+        vm.expectRevert(abi.encodeWithSelector(IDisputeGame.NotChallengeable.selector, id));
+        this.challengeAt(id, 1);
+        vm.expectRevert(abi.encodeWithSelector(IDisputeGame.NotChallengeable.selector, id));
+        this.challengeAt(id, type(uint32).max);
+        id = committedJob();
+        pass(3 days + 1);
+        vm.expectRevert(abi.encodeWithSelector(IDisputeGame.NotChallengeable.selector, id));
+        this.challengeAt(id, 1);
+    }
+
+    function challengeAt(uint256 id, uint256 interval) external {
+        TraceLeaf memory before = leaf(1);
+        TraceLeaf memory next = leaf(2);
+        vm.deal(address(this), 1 ether);
+        game.challenge{value: 1 ether}(id, interval, before, next);
     }
 }

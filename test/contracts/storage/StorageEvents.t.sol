@@ -70,6 +70,16 @@ contract StorageEventsTest is CoverFixture {
         requireEvents(logs, address(retrieval), bytes.concat(IRetrievalChallenges.ParametersSet.selector));
     }
 
+    function test_payFee_beyondWhatTheDatasetHas_isRefused() public {
+        Anchored memory made = anchorSmall(3, 2);
+        uint256 balance = datasets.datasetOf(made.id).feeBalance;
+        vm.expectRevert(
+            abi.encodeWithSelector(IDatasetRegistry.InsufficientFees.selector, made.id, balance + 1, balance)
+        );
+        vm.prank(address(audit));
+        datasets.payFee(made.id, actor("a"), balance + 1);
+    }
+
     function test_events_ofACover() public {
         bytes32[] memory ids = placeInAll(anchorSegments(2, 9), "a");
         vm.getRecordedLogs();
