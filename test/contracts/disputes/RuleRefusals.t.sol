@@ -10,7 +10,9 @@ import {InputRules} from "../../../contracts/disputes/InputRules.sol";
 import {Narrowing} from "../../../contracts/disputes/Narrowing.sol";
 import {Node} from "../../../contracts/disputes/NodeDescriptor.sol";
 import {Opcodes} from "../../../contracts/disputes/Opcodes.sol";
+import {Claims, Position} from "../../../contracts/disputes/Position.sol";
 import {RangeRules} from "../../../contracts/disputes/RangeRules.sol";
+import {RoundRules} from "../../../contracts/disputes/RoundRules.sol";
 import {SampleOrder} from "../../../contracts/disputes/SampleOrder.sol";
 import {SumRules} from "../../../contracts/disputes/SumRules.sol";
 import {Tensor} from "../../../contracts/disputes/TensorLeaves.sol";
@@ -96,6 +98,17 @@ contract RuleRefusalsTest is MiniTest {
         sum.ruleElement(round, evidence);
     }
 
+    function test_ruleElement_withOtherProofsOrAnotherLeaf_isRefused() public {
+        Evidence memory evidence;
+        evidence.descriptor = _descriptor(Opcodes.INPUT, "", hex"0100000000");
+        evidence.proofs = new bytes32[][](1);
+        Round memory round = _roundOf(Stage.Element, evidence.descriptor);
+        vm.expectRevert(abi.encodeWithSelector(IElementRules.WrongProofCount.selector, 1, 0));
+        element.ruleElement(round, evidence);
+        vm.expectRevert(abi.encodeWithSelector(IElementRules.WrongLeaf.selector, 5));
+        this.mantissaOf(round.position, evidence, _inputNode());
+    }
+
     function test_ruleInput_ofAnotherNodeOrOrder_isRefused() public {
         Evidence memory evidence;
         ObjectEvidence memory object;
@@ -155,6 +168,14 @@ contract RuleRefusalsTest is MiniTest {
 
     function inputElement(Node memory node, bytes calldata raw) external pure {
         ExactInput.element(node, raw);
+    }
+
+    function mantissaOf(
+        Position calldata position,
+        Evidence calldata evidence,
+        Node memory node
+    ) external pure returns (int256) {
+        return RoundRules.mantissaOf(position, Claims.MANTISSA, evidence, node, 5);
     }
 
     function objectAt(
