@@ -28,11 +28,14 @@ export class TaintedRunError extends AssayError {
   readonly step: number;
 
   constructor(worker: string, step: number) {
-    super(`a result of the worker ${worker} was wrong; from step ${step} on results of it were taken unchecked`, {
-      kept: "The checkpoints up to that step.",
-      next: "The run goes on from there without that worker.",
-      exitCode: exitCode.partial,
-    });
+    super(
+      `a result of the worker ${worker} was wrong; from step ${step} on results of it were taken unchecked`,
+      {
+        kept: "The checkpoints up to that step.",
+        next: "The run goes on from there without that worker.",
+        exitCode: exitCode.partial,
+      },
+    );
     this.worker = worker;
     this.step = step;
   }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { dtypeRange } from "../../core/exact/tape/ranges.ts";
 import { allocateMantissas, elementsOf } from "../../core/exact/packing.ts";
+import { dtypeRange } from "../../core/exact/tape/ranges.ts";
 import { type Program, spaces } from "../../core/exact/tape/types.ts";
 import type { PartialSums } from "../executors/parts.ts";
 import { BadPartError } from "./errors.ts";

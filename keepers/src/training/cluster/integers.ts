@@ -18,12 +18,7 @@ export function leastWidth(values: ArrayLike<number>): number {
 }
 
 /** Writes the values from `at` on; `width` must hold them. Returns where the next one would stand. */
-export function packIntegers(
-  values: ArrayLike<number>,
-  width: number,
-  into: Uint8Array,
-  at: number,
-): number {
+export function packIntegers(values: ArrayLike<number>, width: number, into: Uint8Array, at: number): number {
   let offset = at;
   for (let i = 0; i < values.length; i++) {
     const value = values[i]!;

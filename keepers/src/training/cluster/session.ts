@@ -50,7 +50,12 @@ export type Verdict = "accepted" | "late" | "wrong";
 
 const defaultPatience = 2_000;
 
-type Taken = { readonly step: number; readonly chunk: number; readonly worker: string; readonly bytes: Uint8Array };
+type Taken = {
+  readonly step: number;
+  readonly chunk: number;
+  readonly worker: string;
+  readonly bytes: Uint8Array;
+};
 
 /**
  * A training session whose micro-batches strangers compute. The gradient of a step is a plain sum of integers, so who
@@ -173,7 +178,11 @@ export class ClusterSession implements TrainingSession {
       const objects = this.#objects;
       const chunk = objects === undefined ? undefined : this.#board.take(worker);
       if (chunk !== undefined) {
-        return { chunk: chunk.id, ...this.#snapshots.since(holds), objects: this.#part(objects!, chunk.index) };
+        return {
+          chunk: chunk.id,
+          ...this.#snapshots.since(holds),
+          objects: this.#part(objects!, chunk.index),
+        };
       }
       await this.#wait(signal);
     }
@@ -328,7 +337,9 @@ export class ClusterSession implements TrainingSession {
   async #pause(): Promise<void> {
     const done = new AbortController();
     const signals = [done.signal, this.#options.signal].filter((signal) => signal !== undefined);
-    const timer = delay(this.#board.pause, undefined, { signal: AbortSignal.any(signals) }).catch(() => undefined);
+    const timer = delay(this.#board.pause, undefined, { signal: AbortSignal.any(signals) }).catch(
+      () => undefined,
+    );
     const moved = new Promise<void>((resolve) => {
       this.#progress = resolve;
     });

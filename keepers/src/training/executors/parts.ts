@@ -82,7 +82,9 @@ export async function openUpdate(
   return {
     async next(state, sums, learningRate) {
       checkState(program, state);
-      const feeds: Feeds = { [openNames.learningRate]: new Tensor("float64", Float64Array.of(learningRate), []) };
+      const feeds: Feeds = {
+        [openNames.learningRate]: new Tensor("float64", Float64Array.of(learningRate), []),
+      };
       for (const [slot, tensor] of stateFeeds(graph.runtime, program, state).entries()) {
         feeds[openNames.state(slot)] = tensor;
       }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { setTimeout as delay } from "node:timers/promises";
 import { describe, it } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { TaintedRunError } from "../../../../keepers/src/training/cluster/errors.ts";
 import { MemoryRecords } from "../../../../keepers/src/training/cluster/records.ts";
 import { type ClusterOptions, ClusterSession } from "../../../../keepers/src/training/cluster/session.ts";
@@ -17,7 +17,10 @@ async function alone({ program, objectBytes, state, steps }: Fixture) {
   const session = await nativeExecutor.open(program, { objectBytes, microBatches });
   await session.setState(state);
   const outputs = await session.run(steps(stepCount, microBatches));
-  const result = { state: hash(await session.getState()), witnesses: outputs.map(({ witness }) => plain(witness)) };
+  const result = {
+    state: hash(await session.getState()),
+    witnesses: outputs.map(({ witness }) => plain(witness)),
+  };
   await session.close();
   return result;
 }
@@ -39,7 +42,10 @@ async function together(
     patience: 200,
     ...changes,
   });
-  const worker = await nativeExecutor.openSums(program, { objectBytes, microBatches: changes.chunkSize ?? 1 });
+  const worker = await nativeExecutor.openSums(program, {
+    objectBytes,
+    microBatches: changes.chunkSize ?? 1,
+  });
   const stop = new AbortController();
   const crew = conducts.map((conduct, i) => work(session, worker, `worker${i}`, stop.signal, conduct));
   try {
@@ -49,7 +55,10 @@ async function together(
     for (const steps of calls) {
       outputs.push(...(await session.run(inputs.slice(outputs.length, outputs.length + steps))));
     }
-    const result = { state: hash(await session.getState()), witnesses: outputs.map(({ witness }) => plain(witness)) };
+    const result = {
+      state: hash(await session.getState()),
+      witnesses: outputs.map(({ witness }) => plain(witness)),
+    };
     return { result, records };
   } finally {
     stop.abort();
@@ -65,7 +74,10 @@ const expected = await alone(mlp);
 describe("a cluster", () => {
   for (const count of [1, 2, 4, 8]) {
     it(`of ${count} honest workers gives the state and the witnesses of a lone run`, async () => {
-      const { result, records } = await together(mlp, Array.from({ length: count }, () => honest));
+      const { result, records } = await together(
+        mlp,
+        Array.from({ length: count }, () => honest),
+      );
       assert.deepEqual(result, expected);
       const taken = [...records.taken.values()].reduce((sum, results) => sum + results, 0);
       assert.equal(taken, stepCount * microBatches, "each chunk was paid once");
@@ -102,14 +114,19 @@ describe("a cluster", () => {
     const { program, objectBytes, state, steps } = mlp;
     const records = new MemoryRecords();
     records.accepted("liar", 2, false);
-    const session = await ClusterSession.open(nativeExecutor, program, { objectBytes, microBatches }, {
-      chunkSize: 2,
-      checkShare: 1,
-      secret: new Uint8Array(32),
-      records,
-      firstStep: 3,
-      patience: 200,
-    });
+    const session = await ClusterSession.open(
+      nativeExecutor,
+      program,
+      { objectBytes, microBatches },
+      {
+        chunkSize: 2,
+        checkShare: 1,
+        secret: new Uint8Array(32),
+        records,
+        firstStep: 3,
+        patience: 200,
+      },
+    );
     await session.setState(state);
     const worker = await nativeExecutor.openSums(program, { objectBytes, microBatches: 2 });
     const stop = new AbortController();

@@ -1,9 +1,12 @@
+import { StateForm } from "../../../../keepers/src/training/cluster/forms.ts";
 import type { ClusterSession } from "../../../../keepers/src/training/cluster/session.ts";
 import type { PartialSums, SumsSession } from "../../../../keepers/src/training/executors/parts.ts";
-import { StateForm } from "../../../../keepers/src/training/cluster/forms.ts";
 
 /** What a worker does with an honest result; undefined: it says nothing and goes away. */
-export type Conduct = (part: PartialSums, chunk: number) => Promise<PartialSums | undefined> | PartialSums | undefined;
+export type Conduct = (
+  part: PartialSums,
+  chunk: number,
+) => Promise<PartialSums | undefined> | PartialSums | undefined;
 
 export const honest: Conduct = (part) => part;
 

@@ -7,7 +7,12 @@ import { wasmExecutor } from "../../../../keepers/src/training/executors/wasm.ts
 import { type Fixture, fixture, hash, plain } from "./support.ts";
 
 /** A step put together from chunks of `size` micro-batches, next to the definition. */
-async function compare(engine: typeof nativeExecutor, { program, objectBytes, state, steps }: Fixture, of: number, size: number) {
+async function compare(
+  engine: typeof nativeExecutor,
+  { program, objectBytes, state, steps }: Fixture,
+  of: number,
+  size: number,
+) {
   const [{ objects, learningRate }] = steps(1, of) as [ReturnType<Fixture["steps"]>[number]];
   const sessions = await engine.openSums(program, { objectBytes, microBatches: size });
   const update = await engine.openUpdate(program, { objectBytes, microBatches: of });
@@ -28,9 +33,15 @@ async function compare(engine: typeof nativeExecutor, { program, objectBytes, st
   assert.equal(hash(next), hash(expected.state));
   assert.deepEqual(witness, plain(expected.microBatches.at(-1)![program.witness]!));
   for (const [slot, sum] of sums!.entries()) {
-    const stored = Array.from({ length: of }, (_, j) => runMicroBatch(parameters, j).stored.get(slot)!.mantissas);
+    const stored = Array.from(
+      { length: of },
+      (_, j) => runMicroBatch(parameters, j).stored.get(slot)!.mantissas,
+    );
     for (const [element, value] of sum.entries()) {
-      assert.equal(BigInt(value), stored.reduce((total, values) => total + BigInt(values[element]!), 0n));
+      assert.equal(
+        BigInt(value),
+        stored.reduce((total, values) => total + BigInt(values[element]!), 0n),
+      );
     }
   }
 }
