@@ -1,7 +1,5 @@
-import type { Hex } from "viem";
-import { traceLength } from "../../core/exact/commitment.ts";
 import type { Hints } from "../../training/dispute/challenger-player.ts";
-import { noInterval, stageOf } from "../../training/dispute/moves.ts";
+import { noInterval } from "../../training/dispute/moves.ts";
 import { type ChallengeRecord, turnOf } from "../jobs/challenge-record.ts";
 import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
@@ -10,6 +8,7 @@ import { trainJob } from "../jobs/job-run.ts";
 import { makeMove } from "../jobs/mover.ts";
 import { type OpenRun, OpenRuns } from "../jobs/open-runs.ts";
 import { chainTime, tryCall } from "../storage-node/context.ts";
+import { knownLeaves, searchesOn } from "./trace-search.ts";
 
 /** Plays the challenges that it has opened, from what is on chain and from its own run. */
 export class Disputant implements Duty {
@@ -59,14 +58,8 @@ export class Disputant implements Duty {
   }
 
   /** What the commitment and other challenges of the job have brought to light. */
-  #hints(job: JobRecord, { job: { order } }: OpenRun): Hints {
-    const { ledger } = this.#parts;
-    const result = job.result!;
-    const leaves = new Map<number, Hex>([[traceLength(order.steps, order.interval) - 1, result.stateRoot]]);
-    for (const challenge of ledger.challengesOf(job.jobId)) {
-      for (const [leaf, root] of leavesOf(challenge)) leaves.set(leaf, root);
-    }
-    return { leaves };
+  #hints({ jobId, result }: JobRecord, { job: { order } }: OpenRun): Hints {
+    return { leaves: knownLeaves(order, result!.stateRoot, this.#parts.ledger.challengesOf(jobId)) };
   }
 
   /** The interval that came to light is none to win with: it says where to look next. */
@@ -74,27 +67,11 @@ export class Disputant implements Duty {
     const { ledger, operator, client, contracts } = this.#parts;
     const { jobId, result } = job;
     if ((await chainTime(client)) > result!.challengeUntil) return;
-    const own = ledger
-      .challengesOf(jobId)
-      .filter(({ challenger, interval }) => challenger === operator && interval === noInterval);
-    const isAsking = own.some(({ round }) => round !== undefined && stageOf(round).startsWith("Trace"));
-    // Each challenge halves what is left to look at.
-    const most = Math.ceil(Math.log2(traceLength(order.steps, order.interval))) + 1;
-    if (isAsking || own.length >= most) return;
+    const own = ledger.challengesOf(jobId).filter(({ challenger }) => challenger === operator);
+    const { isDue, begun } = searchesOn(order, own);
+    if (!isDue) return;
     const { dispute } = await contracts.JobRegistry.read.parametersOf([jobId]);
-    const key = `challenge-trace:${jobId}:${own.length}`;
+    const key = `challenge-trace:${jobId}:${begun}`;
     await tryCall(this.#parts, key, "DisputeGame", "challengeTrace", [jobId], dispute.challengerBond);
   }
-}
-
-/** State roots of the two leaves around the interval of a challenge, where they are known. */
-function leavesOf({ round, answers }: ChallengeRecord): [number, Hex][] {
-  const rounds = [...answers.map((answer) => answer.round), ...(round === undefined ? [] : [round])];
-  const opened = rounds.find((each) => stageOf(each) === "States");
-  if (opened === undefined) return [];
-  const { interval, position } = opened;
-  return [
-    [Number(interval), position.stateBefore],
-    [Number(interval) + 1, position.stateAfter],
-  ];
 }

@@ -1,5 +1,6 @@
 import { chainTime, tryCall } from "../storage-node/context.ts";
-import { type ChallengeRecord, turnOf } from "./challenge-record.ts";
+import type { ChallengeRecord } from "./challenge-record.ts";
+import { dueInDispute } from "./dispute-duty.ts";
 import type { Duty, JobContext } from "./duty.ts";
 import { forEach } from "./each.ts";
 import type { JobRecord } from "./job-record.ts";
@@ -8,6 +9,9 @@ export type JanitorParts = JobContext & {
   /** Jobs that this keeper looks after; all by default. */
   readonly only?: (job: JobRecord) => boolean;
 };
+
+/** Names of transactions. */
+const keys = { callTimeout: "call-timeout", executeTimeout: "execute-timeout", settle: "settle-challenge" } as const;
 
 /** Seconds for which a committee that has not decided holds a job up: `JobRegistry.MAX_PENDING`. */
 const mostPending = 30n * 86_400n;
@@ -88,30 +92,23 @@ export class JobJanitor implements Duty {
   }
 
   async #moveDispute(challenge: ChallengeRecord, now: bigint): Promise<void> {
-    const { contracts, ledger, operator } = this.#parts;
-    const { challengeId, jobId, graceEnds, moves, challenger, claim } = challenge;
-    const status = ledger.job(jobId)!.status;
-    if (status !== "Committed" && status !== "Attested") {
-      await tryCall(this.#parts, `settle-challenge:${challengeId}`, "DisputeGame", "settle", [challengeId]);
-      return;
-    }
-    const turn = turnOf(challenge);
-    // Reporting oneself only costs.
-    if (turn === undefined || operator === (turn === "provider" ? claim.provider : challenger)) return;
-    if (graceEnds !== undefined) {
-      if (now <= graceEnds) return;
-      const key = `execute-timeout:${challengeId}:${moves}`;
-      await tryCall(this.#parts, key, "DisputeGame", "executeTimeout", [challengeId]);
-      return;
-    }
-    if (now <= (await contracts.DisputeGame.read.deadlineOf([challengeId]))) return;
-    const key = `call-timeout:${challengeId}:${moves}`;
-    await tryCall(this.#parts, key, "DisputeGame", "callTimeout", [challengeId]);
+    const { contracts, ledger, operator, only } = this.#parts;
+    const { challengeId, jobId, moves } = challenge;
+    const due = await dueInDispute(challenge, {
+      status: ledger.job(jobId)!.status,
+      account: operator,
+      isForAll: only === undefined,
+      deadline: () => contracts.DisputeGame.read.deadlineOf([challengeId]),
+    });
+    if (due === undefined || now < due.from) return;
+    const turn = due.call === "settle" ? "" : `:${moves}`;
+    const key = `${keys[due.call]}:${challengeId}${turn}`;
+    await tryCall(this.#parts, key, "DisputeGame", due.call, [challengeId]);
   }
 
   /** What is left to do once a job is over. */
   async #close({ jobId, status, auction }: JobRecord, now: bigint): Promise<void> {
-    const { ledger, contracts } = this.#parts;
+    const { ledger, contracts, operator, only } = this.#parts;
     for (const { provider, isSettled } of auction?.bids.values() ?? []) {
       if (isSettled) continue;
       await tryCall(this.#parts, `settle-bid:${jobId}:${provider}`, "Market", "settleBid", [jobId, provider]);
@@ -119,7 +116,8 @@ export class JobJanitor implements Duty {
     if (status !== "Failed" || ledger.isRewarded(jobId)) return;
     const convicted = ledger.challengesOf(jobId).some(({ outcome }) => outcome === "convicted");
     if (!convicted) return;
-    const [, , rewardAfter] = await contracts.DisputeGame.read.jobs([jobId]);
+    const [, , rewardAfter, , , , , , , , winner] = await contracts.DisputeGame.read.jobs([jobId]);
+    if (only !== undefined && ledger.challenge(winner)?.challenger !== operator) return;
     if (now > rewardAfter) await tryCall(this.#parts, `reward:${jobId}`, "DisputeGame", "payReward", [jobId]);
   }
 }
