@@ -53,6 +53,7 @@ describe("assay", () => {
       "order create",
       "provider run",
       "replay",
+      "simulate",
       "stake add",
       "stake register",
       "stake status",

@@ -1,5 +1,3 @@
-import type { Hints } from "../../training/dispute/challenger-player.ts";
-import { noInterval } from "../../training/dispute/moves.ts";
 import { type ChallengeRecord, turnOf } from "../jobs/challenge-record.ts";
 import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
@@ -7,8 +5,6 @@ import type { JobRecord } from "../jobs/job-record.ts";
 import { trainJob } from "../jobs/job-run.ts";
 import { makeMove } from "../jobs/mover.ts";
 import { type OpenRun, OpenRuns } from "../jobs/open-runs.ts";
-import { chainTime, tryCall } from "../storage-node/context.ts";
-import { knownLeaves, searchesOn } from "./trace-search.ts";
 
 /** Plays the challenges that it has opened, from what is on chain and from its own run. */
 export class Disputant implements Duty {
@@ -49,29 +45,9 @@ export class Disputant implements Duty {
       role: "challenger" as const,
       own: run.disputed,
       answers: challenge.answers,
-      hints: this.#hints(job, run),
     };
     if (await makeMove(this.#parts, challenge, player)) return;
     const { jobId, challengeId } = challenge;
-    if (challenge.interval === noInterval) await this.#askOn(job, run);
-    else log.error({ jobId, challengeId }, "nothing that was posted in this challenge is wrong");
-  }
-
-  /** What the commitment and other challenges of the job have brought to light. */
-  #hints({ jobId, result }: JobRecord, { job: { order } }: OpenRun): Hints {
-    return { leaves: knownLeaves(order, result!.stateRoot, this.#parts.ledger.challengesOf(jobId)) };
-  }
-
-  /** The interval that came to light is none to win with: it says where to look next. */
-  async #askOn(job: JobRecord, { job: { order } }: OpenRun): Promise<void> {
-    const { ledger, operator, client, contracts } = this.#parts;
-    const { jobId, result } = job;
-    if ((await chainTime(client)) > result!.challengeUntil) return;
-    const own = ledger.challengesOf(jobId).filter(({ challenger }) => challenger === operator);
-    const { isDue, begun } = searchesOn(order, own);
-    if (!isDue) return;
-    const { dispute } = await contracts.JobRegistry.read.parametersOf([jobId]);
-    const key = `challenge-trace:${jobId}:${begun}`;
-    await tryCall(this.#parts, key, "DisputeGame", "challengeTrace", [jobId], dispute.challengerBond);
+    log.error({ jobId, challengeId }, "nothing that was posted in this challenge is wrong");
   }
 }

@@ -11,7 +11,11 @@ export type JanitorParts = JobContext & {
 };
 
 /** Names of transactions. */
-const keys = { callTimeout: "call-timeout", executeTimeout: "execute-timeout", settle: "settle-challenge" } as const;
+const keys = {
+  callTimeout: "call-timeout",
+  executeTimeout: "execute-timeout",
+  settle: "settle-challenge",
+} as const;
 
 /** Seconds for which a committee that has not decided holds a job up: `JobRegistry.MAX_PENDING`. */
 const mostPending = 30n * 86_400n;

@@ -182,7 +182,13 @@ export class FalseChallenger implements Agent {
     let call = encodeCall(deployment, "DisputeGame", "challengeTrace", [open.jobId], bond);
     if (interval !== undefined) {
       const { before, next } = challengeOf(claimed.publishedLeaves, interval);
-      call = encodeCall(deployment, "DisputeGame", "challenge", [open.jobId, BigInt(interval), before, next], bond);
+      call = encodeCall(
+        deployment,
+        "DisputeGame",
+        "challenge",
+        [open.jobId, BigInt(interval), before, next],
+        bond,
+      );
     }
     const key = `open:${name}`;
     if (typeof opens === "number") return [{ at: this.#committedAt + opens, key, from: this.account, call }];

@@ -122,7 +122,9 @@ export class SimulatedChain {
     };
     const isRight = hexToNumber(receipt.status) === 1;
     const gas = hexToNumber(receipt.gasUsed);
-    this.#note(concatHex([timestampWord(this.#now), from, to, numberToHex(gas, { size: 8 }), keccak256(data)]));
+    this.#note(
+      concatHex([timestampWord(this.#now), from, to, numberToHex(gas, { size: 8 }), keccak256(data)]),
+    );
     return { isRight, gas, logs: receipt.logs, at: this.#now };
   }
 

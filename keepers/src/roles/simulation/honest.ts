@@ -2,9 +2,7 @@ import { type Address, isAddressEqual } from "viem";
 import { encodeCall } from "../../chain/contracts.ts";
 import type { LeafClaim } from "../../training/dispute/claimed-run.ts";
 import { openingMove } from "../../training/dispute/find-interval.ts";
-import { noInterval } from "../../training/dispute/moves.ts";
 import { nextMove } from "../../training/dispute/next-move.ts";
-import { knownLeaves, searchesOn } from "../challenger/trace-search.ts";
 import { turnOf } from "../jobs/challenge-record.ts";
 import { type Agent, moveOffer, type Offer, type Scene, type Timing, tidyOffers, timeOf } from "./agent.ts";
 import type { ToldRun } from "./told-run.ts";
@@ -74,13 +72,9 @@ export class HonestChallenger implements Agent {
       if (turnOf(challenge) !== "challenger") continue;
       const at = await timeOf(this.#scene, challenge, this.#options.timing);
       const { right } = this.#scene.open;
-      const result = this.#options.claimed.publishedLeaves.at(-1)!.stateRoot;
-      const hints = { leaves: knownLeaves(right.order, result, table.challenges) };
-      const player = { role: "challenger", own: right, answers: challenge.answers, hints } as const;
+      const player = { role: "challenger", own: right, answers: challenge.answers } as const;
       const move = await nextMove(player, challenge.round!);
-      if (move === undefined) {
-        if (challenge.interval === noInterval) offers.push(...(await this.#searchOn()));
-      } else if (at !== undefined) {
+      if (move !== undefined && at !== undefined) {
         offers.push(moveOffer(this.#scene, this.account, challenge, at, move));
       }
     }
@@ -111,16 +105,6 @@ export class HonestChallenger implements Agent {
           );
     const at = isLate ? challengeUntil : world.chain.now + 600;
     return [{ at, key: `open:${table.jobId}`, from: this.account, call }];
-  }
-
-  async #searchOn(): Promise<Offer[]> {
-    const { world, table, open, challengeUntil } = this.#scene;
-    if (world.chain.now > challengeUntil) return [];
-    const own = table.challenges.filter(({ challenger }) => isAddressEqual(challenger, this.account));
-    const { isDue, begun } = searchesOn(open.right.order, own);
-    if (!isDue) return [];
-    const call = encodeCall(world.deployment, "DisputeGame", "challengeTrace", [open.jobId], await this.#bond());
-    return [{ at: world.chain.now, key: `search:${begun}`, from: this.account, call }];
   }
 
   async #bond(): Promise<bigint> {

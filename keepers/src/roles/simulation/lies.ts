@@ -90,7 +90,8 @@ export function togetherOf(lies: readonly Lie[]): { departure: Departure; first:
   return {
     first,
     departure: {
-      tensor: (step, place, right) => departures.reduce((now, d) => d.tensor?.(step, place, now) ?? now, right),
+      tensor: (step, place, right) =>
+        departures.reduce((now, d) => d.tensor?.(step, place, now) ?? now, right),
       node: (step, place, node) => departures.reduce((now, d) => d.node?.(step, place, now) ?? now, node),
       rate: (step, rate) => departures.reduce((now, d) => d.rate?.(step, now) ?? now, rate),
       object: (step, index) => departures.reduce((now, d) => d.object?.(step, now) ?? now, index),
@@ -127,7 +128,8 @@ function withNoise(dice: Dice): (right: Tensor) => Tensor {
   return (right) => {
     const mantissas = right.mantissas.slice();
     for (let i = 0; i < mantissas.length; i++) {
-      mantissas[i] = right.layout.dtype === "U8" || right.layout.dtype === "U32" ? own.int(0, 9) : own.int(-9, 9);
+      mantissas[i] =
+        right.layout.dtype === "U8" || right.layout.dtype === "U32" ? own.int(0, 9) : own.int(-9, 9);
     }
     return { ...right, mantissas };
   };

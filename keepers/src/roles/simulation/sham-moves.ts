@@ -1,7 +1,6 @@
 import type { BinaryTree } from "../../core/merkle/binary-tree.ts";
 import type { ClaimedRun } from "../../training/dispute/claimed-run.ts";
 import { OpenNode, withLeaf } from "../../training/dispute/evidence.ts";
-import { traceTreeOf } from "../../training/dispute/leaves.ts";
 import {
   checkpointSteps,
   descent,
@@ -11,7 +10,14 @@ import {
   rangesOf,
   stageOf,
 } from "../../training/dispute/moves.ts";
-import { levelsDown, nodeOf, nodesBelow, siblingsOf, stateTreeOf, treeOf } from "../../training/dispute/nodes.ts";
+import {
+  levelsDown,
+  nodeOf,
+  nodesBelow,
+  siblingsOf,
+  stateTreeOf,
+  treeOf,
+} from "../../training/dispute/nodes.ts";
 import { rawPlace } from "../../training/dispute/objects.ts";
 import { openNode } from "../../training/dispute/program-nodes.ts";
 import type { Dice } from "./dice.ts";
@@ -26,7 +32,7 @@ export async function shamMove(claimed: ClaimedRun, round: Round, dice: Dice): P
   const step = Number(p.firstStep);
   switch (stageOf(round)) {
     case "TraceName":
-      return childOf(traceTreeOf(await claimed.leaves()), round, dice, 1);
+      return dice.chance(30) ? descent("takeInterval") : descent("nameHalf", dice.chance(50));
     case "Step":
       return await anyStep(claimed, round, dice);
     case "Node":
@@ -124,12 +130,11 @@ async function nodeOfRound(claimed: ClaimedRun, { position: p }: Round): Promise
 }
 
 /** Names any node below the one that the round is about. */
-function childOf(tree: BinaryTree, { position: p }: Round, dice: Dice, least = 0): Move {
+function childOf(tree: BinaryTree, { position: p }: Round, dice: Dice): Move {
   const [level, index] = [Number(p.level), Number(p.index)];
   const count = nodesBelow(tree, level, index).length;
   const lower = level - levelsDown(level, tree.leaves);
-  const isFirst = lower === 0 && index === 0;
-  const number = dice.int(isFirst ? Math.min(least, count - 1) : 0, count - 1);
+  const number = dice.int(0, count - 1);
   const at = index * 2 ** (level - lower) + number;
   return descent("nameChild", BigInt(number), nodeOf(tree, lower, at), siblingsOf(tree, at, lower, level));
 }

@@ -1,5 +1,6 @@
-import type { Timing } from "./agent.ts";
+import { BadInputError } from "../../core/errors.ts";
 import type { Conduct } from "./adversaries.ts";
+import type { Timing } from "./agent.ts";
 import { Dice } from "./dice.ts";
 import { type TinyJobName, tinyJobNames } from "./tiny-programs.ts";
 
@@ -57,8 +58,19 @@ export function strategyOf(seed: string, index: number, only?: Family): Strategy
   return strategyFrom(own, only ?? familyNames[index % familyNames.length]!);
 }
 
+/** The strategy that a failure names, by its seed and its place: "7:19". */
+export function strategyAt(seed: string, family?: Family): Strategy {
+  const index = Number(seed.slice(seed.lastIndexOf(":") + 1));
+  if (!Number.isInteger(index) || index < 0) {
+    throw new BadInputError(`${seed} is no seed of a strategy.`, {
+      next: 'It is a seed and a number, such as "1:19".',
+    });
+  }
+  return strategyFrom(seed, family ?? familyNames[index % familyNames.length]!);
+}
+
 /** The strategy of a family that one seed stands for. */
-export function strategyFrom(seed: string, family: Family): Strategy {
+function strategyFrom(seed: string, family: Family): Strategy {
   const dice = new Dice(seed, "strategy");
   const job = dice.chance(70) ? "mlp" : dice.pick(tinyJobNames);
   const base: Strategy = {
@@ -80,9 +92,17 @@ export function strategyFrom(seed: string, family: Family): Strategy {
     case "withheld":
       return { ...base, leaves: dice.pick(["withheld", "others"] as const) };
     case "accused":
-      return honestly(base, several(dice, 1, 3, (d) => anyRival(d)), dice);
+      return honestly(
+        base,
+        several(dice, 1, 3, (d) => anyRival(d)),
+        dice,
+      );
     case "sybils":
-      return honestly(base, several(dice, 4, 20, (d) => anyRival(d)), dice);
+      return honestly(
+        base,
+        several(dice, 4, 20, (d) => anyRival(d)),
+        dice,
+      );
     case "race":
       return { ...base, rivals: several(dice, 1, 3, (d) => friend(d, "right")) };
     case "copycat":
@@ -94,7 +114,13 @@ export function strategyFrom(seed: string, family: Family): Strategy {
     case "offline": {
       const isHonest = dice.chance(50);
       const late: Strategy = { ...base, honest: "grace", isLate: true };
-      return isHonest ? honestly(late, several(dice, 1, 6, (d) => anyRival(d)), dice) : late;
+      return isHonest
+        ? honestly(
+            late,
+            several(dice, 1, 6, (d) => anyRival(d)),
+            dice,
+          )
+        : late;
     }
   }
 }

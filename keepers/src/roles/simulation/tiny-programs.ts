@@ -128,10 +128,7 @@ function withOptimizer(batchTape: TapeNode[], layout: Layout, witness: number): 
     gradients: [layout],
     tapes: [
       batchTape,
-      [
-        { opcode: "ACCUMULATE", inputs: [], output: layout, attributes: { slot: 0 } },
-        store(0, 2, 0),
-      ],
+      [{ opcode: "ACCUMULATE", inputs: [], output: layout, attributes: { slot: 0 } }, store(0, 2, 0)],
       [
         load(0, 0),
         load(0, 1),

@@ -1,10 +1,5 @@
 import { bytesToHex, type Hex } from "viem";
-import {
-  commitTensor,
-  intervalSalt,
-  StateHasher,
-  witnessHash,
-} from "../../core/exact/commitment.ts";
+import { commitTensor, intervalSalt, StateHasher, witnessHash } from "../../core/exact/commitment.ts";
 import { evaluateNode } from "../../core/exact/ops/evaluate.ts";
 import { stateTensors } from "../../core/exact/ops/step.ts";
 import { readerOf } from "../../core/exact/ops/tensor.ts";
@@ -182,7 +177,9 @@ export class ToldRun implements ClaimedRun {
     }
     const stored = program.state.map((_, slot) => {
       const node = storeNode(program.tapes[2], spaces.state, slot);
-      return Int32Array.from(tensors[this.#number({ tape: 2, node, microBatch: 0 })]!.mantissas);
+      const { mantissas } = tensors[this.#number({ tape: 2, node, microBatch: 0 })]!;
+      // A state holds no lower number, whatever was stored.
+      return Int32Array.from(mantissas, (mantissa) => Math.max(mantissa, -(2 ** 31 - 1)));
     });
     const computed = new ComputedStep({ program, order, step, tensors });
     return { computed, after: otherState?.(step, stored, state) ?? stored };
@@ -205,12 +202,7 @@ export class ToldRun implements ClaimedRun {
     }
   }
 
-  #context(
-    step: number,
-    { microBatch }: Place,
-    tensors: readonly Tensor[],
-    state: State,
-  ): OperationContext {
+  #context(step: number, { microBatch }: Place, tensors: readonly Tensor[], state: State): OperationContext {
     const { job, program, order } = this;
     const { object: otherObject, rate: otherRate } = this.#departure;
     const rate = learningRateAt(order.schedule, step);
@@ -236,4 +228,3 @@ export class ToldRun implements ClaimedRun {
     };
   }
 }
-

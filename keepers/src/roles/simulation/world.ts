@@ -3,8 +3,8 @@ import {
   type Address,
   bytesToHex,
   type ContractFunctionArgs,
-  type Hex,
   type HDAccount,
+  type Hex,
   keccak256,
   parseEventLogs,
   stringToHex,
@@ -13,12 +13,18 @@ import {
 } from "viem";
 import { setupCircuits } from "../../../../circuits/setup/setup.ts";
 import { abis, type ContractName } from "../../chain/abi/index.ts";
-import { addressOf, type Contracts, connectContracts, encodeCall, type WriteName } from "../../chain/contracts.ts";
+import {
+  addressOf,
+  type Contracts,
+  connectContracts,
+  encodeCall,
+  type WriteName,
+} from "../../chain/contracts.ts";
 import { deployOn } from "../../chain/deploy.ts";
 import { type Circuit, circuits, type Deployment } from "../../chain/deployment.ts";
 import { AssayError } from "../../core/errors.ts";
 import { encodeOrder } from "../../core/exact/order.ts";
-import { orderHash, bidTypedData } from "../../core/market/typed-data.ts";
+import { bidTypedData, orderHash } from "../../core/market/typed-data.ts";
 import { type Bid, type Order, schemes } from "../../core/market/types.ts";
 import { bundlesTree } from "../../core/merkle/bundles-root.ts";
 import { problemOf } from "../jobs/job-program.ts";
@@ -41,7 +47,15 @@ const epochs = 200;
 const bundles = 3;
 
 /** Accounts of the development mnemonic, by part. */
-const parts = { deployer: 0, consumer: 1, provider: 2, challenger: 3, bystander: 4, nodes: 5, others: 8 } as const;
+const parts = {
+  deployer: 0,
+  consumer: 1,
+  provider: 2,
+  challenger: 3,
+  bystander: 4,
+  nodes: 5,
+  others: 8,
+} as const;
 /** Accounts that no honest party has. */
 export const otherAccounts = 24;
 
@@ -65,7 +79,12 @@ export class World {
   readonly jobs: ReadonlyMap<TinyJobName, OpenJob>;
   #kept: Snapshot;
 
-  private constructor(builder: Builder, resultId: Hex, jobs: ReadonlyMap<TinyJobName, OpenJob>, kept: Snapshot) {
+  private constructor(
+    builder: Builder,
+    resultId: Hex,
+    jobs: ReadonlyMap<TinyJobName, OpenJob>,
+    kept: Snapshot,
+  ) {
     this.chain = builder.chain;
     this.deployment = builder.deployment;
     this.contracts = builder.contracts;
@@ -174,7 +193,10 @@ class Builder {
     args: ContractFunctionArgs<(typeof abis)[N], "nonpayable" | "payable", F>,
     value = 0n,
   ): Promise<Sent> {
-    const sent = await this.chain.send(from.address, encodeCall(this.deployment, name, functionName, args, value));
+    const sent = await this.chain.send(
+      from.address,
+      encodeCall(this.deployment, name, functionName, args, value),
+    );
     if (!sent.isRight) throw new AssayError(`setting up the world, ${name}.${functionName} failed`);
     return sent;
   }
@@ -194,7 +216,12 @@ class Builder {
   }
 
   /** Anchors a dataset of objects with these roots. */
-  async #anchor(owner: HDAccount, name: string, objectRoot: Hex, size: { count: number; bytes: number }): Promise<Hex> {
+  async #anchor(
+    owner: HDAccount,
+    name: string,
+    objectRoot: Hex,
+    size: { count: number; bytes: number },
+  ): Promise<Hex> {
     await this.#approve(owner, addressOf(this.deployment, "DatasetRegistry"));
     const shape = {
       objectCount: BigInt(size.count),
@@ -215,7 +242,11 @@ class Builder {
       epochs,
     };
     const { logs } = await this.#call(owner, "DatasetRegistry", "anchor", [anchored, roots, roots]);
-    const [event] = parseEventLogs({ abi: abis.DatasetRegistry, eventName: "DatasetAnchored", logs: [...logs] });
+    const [event] = parseEventLogs({
+      abi: abis.DatasetRegistry,
+      eventName: "DatasetAnchored",
+      logs: [...logs],
+    });
     return event!.args.datasetId;
   }
 
@@ -244,7 +275,10 @@ class Builder {
 
   async #open(tiny: TinyJob, consumer: HDAccount, provider: HDAccount): Promise<OpenJob> {
     const { objectRoot, objects, objectBytes } = tiny.order;
-    const datasetId = await this.#anchor(consumer, tiny.name, objectRoot, { count: objects, bytes: objectBytes });
+    const datasetId = await this.#anchor(consumer, tiny.name, objectRoot, {
+      count: objects,
+      bytes: objectBytes,
+    });
     const job = onDataset(tiny, datasetId);
     const training = encodeOrder(job.order);
     const order = this.#orderOf(job, datasetId, keccak256(training), consumer.address);
