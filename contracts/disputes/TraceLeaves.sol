@@ -12,8 +12,8 @@ library TraceLeaves {
     /// @notice Interval of a challenge that still looks for one.
     uint256 internal constant NO_INTERVAL = type(uint32).max;
 
-    /// @notice The leaf that is opened next, with the one before it, in a search between a leaf that is right and a later
-    /// one that is wrong.
+    /// @notice The leaf that is opened next, with the one before it, in a search between a leaf that is right and a
+    /// later one that is wrong.
     function middleOf(uint256 right, uint256 wrong) internal pure returns (uint256) {
         return (right + wrong + 1) / 2;
     }

@@ -184,8 +184,8 @@ interface IDescentRules {
     error WrongPostedLeaf();
     /// @notice Thrown when a move shows nothing.
     error NothingShown();
-    /// @notice In a search for the wrong interval of a trace whose leaves were not published: it stands after the opened
-    /// one, or before it. The next to be opened is in the middle of what is left.
+    /// @notice In a search for the wrong interval of a trace whose leaves were not published: it stands after the
+    /// opened one, or before it. The next to be opened is in the middle of what is left.
     function nameHalf(Round calldata round, bool isLater) external pure returns (Outcome, Round memory);
     /// @notice The interval that was opened in a search is the wrong one.
     function takeInterval(Round calldata round) external pure returns (Outcome, Round memory);

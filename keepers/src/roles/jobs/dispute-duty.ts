@@ -1,13 +1,12 @@
 import type { Address } from "viem";
 import { type ChallengeRecord, turnOf } from "./challenge-record.ts";
-import type { JobStatus } from "./job-record.ts";
 
 /** What somebody may do about a challenge besides moving in it: calls of the game that take the challenge alone. */
 export type DisputeCall = "callTimeout" | "executeTimeout" | "settle";
 
 export type DisputeDutyParameters = {
-  /** Of the challenge's job. */
-  readonly status: JobStatus;
+  /** Whether what is challenged cannot be convicted any more, or has been. */
+  readonly isOver: boolean;
   readonly account: Address;
   /** Whether the account tidies up for everybody, at its own expense. */
   readonly isForAll: boolean;
@@ -21,10 +20,9 @@ export type DisputeDutyParameters = {
  */
 export async function dueInDispute(
   challenge: ChallengeRecord,
-  { status, account, isForAll, deadline }: DisputeDutyParameters,
+  { isOver, account, isForAll, deadline }: DisputeDutyParameters,
 ): Promise<{ readonly call: DisputeCall; readonly from: bigint } | undefined> {
   const { claim, challenger, graceEnds, isSettled } = challenge;
-  const isOver = status !== "Committed" && status !== "Attested";
   if (isOver) {
     const isOwed = !isSettled && challenge.outcome !== "lost";
     return isOwed && (isForAll || account === challenger) ? { call: "settle", from: 0n } : undefined;

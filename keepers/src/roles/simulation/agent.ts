@@ -100,7 +100,7 @@ export async function tidyOffers(
   for (const challenge of table.challenges) {
     const { challengeId, moves } = challenge;
     const due = await dueInDispute(challenge, {
-      status: table.status,
+      isOver: table.isOver,
       account,
       isForAll,
       deadline: () => table.deadlineOf(challengeId),
