@@ -8,7 +8,6 @@ import {
   keccak256,
   parseEventLogs,
   stringToHex,
-  zeroAddress,
   zeroHash,
 } from "viem";
 import { setupCircuits } from "../../../../circuits/setup/setup.ts";
@@ -25,8 +24,9 @@ import { type Circuit, circuits, type Deployment } from "../../chain/deployment.
 import { AssayError } from "../../core/errors.ts";
 import { encodeOrder } from "../../core/exact/order.ts";
 import { bidTypedData, orderHash } from "../../core/market/typed-data.ts";
-import { type Bid, type Order, schemes } from "../../core/market/types.ts";
+import type { Bid, Order } from "../../core/market/types.ts";
 import { bundlesTree } from "../../core/merkle/bundles-root.ts";
+import { defaultConditions } from "../consumer/describe-order.ts";
 import { problemOf } from "../jobs/job-program.ts";
 import { operatorRoles } from "../storage-node/register.ts";
 import { type Sent, SimulatedChain, type Snapshot } from "./chain.ts";
@@ -314,20 +314,7 @@ class Builder {
         ...problemOf(program),
         programDigest: zeroHash,
       },
-      conditions: {
-        maximumPrice: price,
-        deposit: price,
-        priceFeed: zeroAddress,
-        trainingTime,
-        minimumCompute: 0,
-        regions: 0n,
-        regulations: 0n,
-        privacyTier: 0,
-        scheme: schemes.optimistic,
-        committeeSize: 0,
-        threshold: 0,
-        checkFee: 0n,
-      },
+      conditions: { ...defaultConditions, maximumPrice: price, deposit: price, trainingTime },
       nonce: BigInt(keccak256(stringToHex(`order ${name}`))),
       expiry: BigInt(this.chain.now + day),
     };
