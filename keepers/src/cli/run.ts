@@ -12,6 +12,8 @@ import { replayCommand } from "./commands/replay.ts";
 import { simulateCommand } from "./commands/simulate.ts";
 import { stakeCommands } from "./commands/stake.ts";
 import { trainCommand } from "./commands/train.ts";
+import { validatorCommands } from "./commands/validator.ts";
+import { applyConfigFile } from "./config-file.ts";
 import { CommandContext, type Environment } from "./context.ts";
 import { UsageError } from "./errors.ts";
 import { describe, Output } from "./output.ts";
@@ -61,7 +63,8 @@ function createProgram(environment: Environment, finish: (code: number) => void)
       async (...args) => {
         const context = new CommandContext(environment, withEnvironment(program.opts(), environment.env));
         try {
-          // commander adds the command itself as the last argument.
+          // commander adds the command itself as the last argument; the options before it are the ones that it holds.
+          applyConfigFile(args.at(-1) as Command, (text) => context.path(text));
           const code = await work(context, ...(args.slice(0, -1) as never));
           // Commands that run until they are told to stop have done all they should when a supervisor stops them.
           const byHand = describe(environment.signal.reason).exitCode === exitCode.interrupted;
@@ -86,6 +89,7 @@ function createProgram(environment: Environment, finish: (code: number) => void)
   orderCommands(program, register);
   jobCommands(program, register);
   jobKeeperCommands(program, register);
+  validatorCommands(program, register);
   return program;
 }
 

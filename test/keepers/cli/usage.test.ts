@@ -44,6 +44,7 @@ describe("assay", () => {
       "data verify",
       "deploy",
       "dev",
+      "janitor run",
       "job fetch",
       "job list",
       "job show",
@@ -60,6 +61,10 @@ describe("assay", () => {
       "stake unbond",
       "stake withdraw",
       "train",
+      "validator enrol",
+      "validator leave",
+      "validator run",
+      "validator status",
     ]);
     for (const path of all) {
       const { code, out, err } = await assay([...path, "--help"], at());
