@@ -11,6 +11,7 @@ import { jobKeeperCommands } from "./commands/job-keepers.ts";
 import { keeperCommand } from "./commands/keeper.ts";
 import { orderCommands } from "./commands/order.ts";
 import { replayCommand } from "./commands/replay.ts";
+import { simulateCommand } from "./commands/simulate.ts";
 import { stakeCommands } from "./commands/stake.ts";
 import { trainCommand } from "./commands/train.ts";
 import { validatorCommands } from "./commands/validator.ts";
@@ -86,6 +87,7 @@ function createProgram(environment: Environment, finish: (code: number) => void)
   dataCommands(program, register);
   trainCommand(program, register);
   replayCommand(program, register);
+  simulateCommand(program, register);
   orderCommands(program, register);
   jobCommands(program, register);
   jobKeeperCommands(program, register);

@@ -62,6 +62,7 @@ describe("assay", () => {
       "provider bid",
       "provider run",
       "replay",
+      "simulate",
       "stake add",
       "stake register",
       "stake status",
