@@ -6,7 +6,7 @@ import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
 import {ICommittee} from "../../../contracts/attestation/interfaces/ICommittee.sol";
 import {TrainingClaim} from "../../../contracts/disputes/interfaces/IDisputedClaims.sol";
 import {IDisputeGame} from "../../../contracts/disputes/interfaces/IDisputeGame.sol";
-import {IElementRules, TraceLeaf} from "../../../contracts/disputes/interfaces/IDisputeRules.sol";
+import {IElementRules} from "../../../contracts/disputes/interfaces/IDisputeRules.sol";
 import {TrainingOrder} from "../../../contracts/disputes/TrainingOrders.sol";
 import {JobRegistry} from "../../../contracts/jobs/JobRegistry.sol";
 import {IJobRegistry} from "../../../contracts/jobs/interfaces/IJobRegistry.sol";
@@ -216,7 +216,7 @@ contract JobTermsTest is JobsFixture {
 
     function test_open_withoutACommitteeTakesOptimisticOrdersAlone() public {
         JobRegistry lone = new JobRegistry(address(access), staking, rules, escrow, parameters());
-        lone.setModules(game, ICommittee(address(0)), certificates);
+        lone.setModules(game, ICommittee(address(0)), certificates, instalments);
         grant(address(lone), IJobRegistry.open.selector, MARKET, address(this));
         bytes memory training = encode(trainingOrder());
         Order memory order = orderOf(training, Scheme.Both, 9, 5);
@@ -385,37 +385,38 @@ contract JobTermsTest is JobsFixture {
             if (i == 5) p.dispute.window = 59;
             if (i == 6) p.dispute.grace = 7 days + 1;
             if (i == 7) p.dispute.refundPrice = 0;
-            // 22 posts of 300,000 gas, twice; 22 names of 150,000, a challenge and a ruling, twice.
-            if (i == 8) p.dispute.challengerBond = 13_200_000 gwei - 1;
-            if (i == 9) p.providerBond = 8_100_000 gwei - 1;
+            // Posts of 17 × 300,000 + 30 × 150,000 gas, twice; names of 17 × 150,000 + 30 × 100,000, a
+            // challenge and a ruling, twice.
+            if (i == 8) p.dispute.challengerBond = 19_200_000 gwei - 1;
+            if (i == 9) p.providerBond = 12_600_000 gwei - 1;
             vm.expectRevert(abi.encodeWithSelector(IJobRegistry.OutOfBounds.selector, names[i]));
             jobs.setParameters(p);
         }
         IJobRegistry.Parameters memory least = parameters();
-        (least.dispute.challengerBond, least.providerBond) = (13_200_000 gwei, 8_100_000 gwei);
+        (least.dispute.challengerBond, least.providerBond) = (19_200_000 gwei, 12_600_000 gwei);
         (least.dispute.window, least.dispute.grace) = (60, 60);
         jobs.setParameters(least);
         uint256 id = matchedJob(Scheme.Optimistic);
         // The game takes what the registry takes.
         vm.prank(provider);
-        jobs.lock{value: 8_100_000 gwei}(id);
+        jobs.lock{value: 12_600_000 gwei}(id);
     }
 
     function test_modulesAreNamedOnce_andStrangersMayNothing() public {
         vm.expectRevert(abi.encodeWithSelector(IJobTable.InvalidModules.selector));
-        jobs.setModules(game, committee, certificates);
+        jobs.setModules(game, committee, certificates, instalments);
         JobRegistry fresh = new JobRegistry(address(access), staking, rules, escrow, parameters());
         vm.expectRevert(abi.encodeWithSelector(IJobTable.InvalidModules.selector));
-        fresh.setModules(IDisputeGame(address(0)), committee, certificates);
+        fresh.setModules(IDisputeGame(address(0)), committee, certificates, instalments);
         vm.expectRevert(abi.encodeWithSelector(IJobTable.InvalidModules.selector));
-        fresh.setModules(game, committee, IModelCertificate(address(0)));
+        fresh.setModules(game, committee, IModelCertificate(address(0)), instalments);
         vm.startPrank(stranger);
         bytes memory refusal = abi.encodeWithSelector(
             IAccessManaged.AccessManagedUnauthorized.selector,
             stranger
         );
         vm.expectRevert(refusal);
-        fresh.setModules(game, committee, certificates);
+        fresh.setModules(game, committee, certificates, instalments);
         vm.expectRevert(refusal);
         jobs.setParameters(parameters());
         vm.expectRevert(refusal);

@@ -41,8 +41,8 @@ export const committee = {
 };
 const refundPrice = 10n ** 9n;
 /** Gas that `Refunds` allows each side. */
-const mostProvider = 6_600_000n;
-const mostChallenger = 4_050_000n;
+const mostProvider = 9_600_000n;
+const mostChallenger = 6_300_000n;
 export const challengerBond = 2n * mostProvider * refundPrice;
 export const providerBond = 4n * mostChallenger * refundPrice;
 
@@ -60,10 +60,18 @@ export type JobNetwork = {
   /** Makes an account a provider with stake. */
   stake(account: LocalAccount, amount: bigint): Promise<void>;
   give(account: Address, amount: bigint): Promise<void>;
+  /** Deploys a contract by the name of its artifact, and calls functions of it, as the admin. */
+  deploy(name: string, args?: readonly unknown[]): Promise<Address>;
+  write(name: string, address: Address, functionName: string, args: readonly unknown[]): Promise<void>;
   close(): Promise<void>;
 };
 
-export async function startJobNetwork(): Promise<JobNetwork> {
+export type JobNetworkOptions = {
+  /** Whether the token takes ERC-2612 permits; it does by default. */
+  readonly permits?: boolean;
+};
+
+export async function startJobNetwork({ permits = true }: JobNetworkOptions = {}): Promise<JobNetwork> {
   const folder = await mkdtemp(join(tmpdir(), "assay-jobs-"));
   const chain = await startEmbeddedChain();
   const client = await connectChain({
@@ -94,7 +102,10 @@ export async function startJobNetwork(): Promise<JobNetwork> {
   };
 
   const access = await deploy("AccessManager", [admin.address]);
-  const token = await deploy("AssayToken", [admin.address, 10n ** 9n * tokens]);
+  const token = permits
+    ? await deploy("AssayToken", [admin.address, 10n ** 9n * tokens])
+    : await deploy("PlainToken");
+  if (!permits) await write("PlainToken", token, "mint", [admin.address, 10n ** 9n * tokens]);
   const staking = await deploy("Staking", [access, token, 14n * 86_400n, 3_000]);
   const datasets = await deploy("DatasetRegistry", [
     access,
@@ -117,10 +128,11 @@ export async function startJobNetwork(): Promise<JobNetwork> {
     extension: 10,
     grace: windows.grace,
   };
+  const jobRules = await deploy("JobRules", [datasets]);
   const jobs = await deploy("JobRegistry", [
     access,
     staking,
-    await deploy("JobRules", [datasets]),
+    jobRules,
     escrow,
     {
       lockWindow: windows.lock,
@@ -148,7 +160,8 @@ export async function startJobNetwork(): Promise<JobNetwork> {
     terms,
   ]);
 
-  await write("JobRegistry", jobs, "setModules", [game, committees, certificates]);
+  const instalments = await deploy("Instalments", [jobs, jobRules]);
+  await write("JobRegistry", jobs, "setModules", [game, committees, certificates, instalments]);
   const grants: [bigint, Address][] = [
     [roles.stakeModule, jobs],
     [roles.holdingModule, admin.address],
@@ -184,6 +197,7 @@ export async function startJobNetwork(): Promise<JobNetwork> {
     ValidatorSet: validators,
     Committee: committees,
     WorkerRewards: unused,
+    Instalments: instalments,
     CommitRevealBeacon: beacon,
     Escrow: escrow,
     JobRegistry: jobs,
@@ -219,6 +233,8 @@ export async function startJobNetwork(): Promise<JobNetwork> {
     admin,
     send,
     give,
+    deploy,
+    write,
     async stake(account, amount) {
       await give(account.address, amount);
       await send(account, encodeCall(deployment, "AssayToken", "approve", [staking, amount]));

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type Logger, pino } from "pino";
 import type { Hex, LocalAccount } from "viem";
 import type { ChainClient } from "../../../../keepers/src/chain/client.ts";
+import type { Conditions } from "../../../../keepers/src/core/market/types.ts";
 import { openChallenger } from "../../../../keepers/src/roles/challenger/challenger.ts";
 import { Consumer } from "../../../../keepers/src/roles/consumer/consumer.ts";
 import { type DescribedOrder, describeOrder } from "../../../../keepers/src/roles/consumer/describe-order.ts";
@@ -16,7 +17,7 @@ import { readDigits } from "../../../../keepers/src/storage/readers/digits.ts";
 import type { LoadedConfig } from "../../../../keepers/src/training/config/load-config.ts";
 import { checkConfig } from "../../../../keepers/src/training/config/parse.ts";
 import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
-import { type JobNetwork, startJobNetwork, tokens } from "./network.ts";
+import { type JobNetwork, type JobNetworkOptions, startJobNetwork, tokens } from "./network.ts";
 import { StorageDouble } from "./storage-double.ts";
 
 /** What is trained: a small network on the built-in digits, 40 steps, 8 intervals. */
@@ -72,9 +73,9 @@ export class Scene {
     this.#log = parts.log;
   }
 
-  static async start(): Promise<Scene> {
+  static async start(options: JobNetworkOptions = {}): Promise<Scene> {
     const log = pino({ level: process.env.LOG_LEVEL ?? "silent" });
-    const network = await startJobNetwork();
+    const network = await startJobNetwork(options);
     const storage = new StorageDouble(network);
     const owner = network.chain.account(1);
     await network.give(owner.address, 10_000n * tokens);
@@ -101,14 +102,17 @@ export class Scene {
     return this.network.chain.account(this.#next++);
   }
 
-  async order(config: LoadedConfig = digitsConfig): Promise<DescribedOrder> {
+  async order(
+    config: LoadedConfig = digitsConfig,
+    conditions: Partial<Conditions> = {},
+  ): Promise<DescribedOrder> {
     return describeOrder({
       consumer: this.owner.address,
       config,
       dataset: await this.storage.of(this.owner).objects(this.datasetId, ""),
       folder: this.network.folder,
       executor: nativeExecutor,
-      conditions: { maximumPrice, trainingTime: 3_600 },
+      conditions: { maximumPrice, trainingTime: 3_600, ...conditions },
       expiry: BigInt(await this.network.chain.now()) + 7_200n,
     });
   }
