@@ -76,15 +76,22 @@ async function open(
   }
 }
 
+export type TrainJobOptions = {
+  /** Opens the session whose first step is this one; the executor's own by default. */
+  readonly open?: (firstStep: number) => Promise<TrainingSession>;
+  readonly worker?: SessionWrapper;
+  readonly signal?: AbortSignal;
+};
+
 /** Trains a job to its last step, from where an earlier call stopped. */
 export async function trainJob(
   { executor }: Pick<ComputeParts, "executor">,
   { job, run }: JobRun,
-  { worker, signal }: { worker?: SessionWrapper; signal?: AbortSignal } = {},
+  { open, worker, signal }: TrainJobOptions = {},
 ): Promise<TrainResult> {
-  const resumed = await findResumption(run);
-  const honest = await executor.open(run.program, job.options);
-  const session = worker?.(honest, resumed?.checkpoint.step ?? 0) ?? honest;
+  const firstStep = (await findResumption(run))?.checkpoint.step ?? 0;
+  const honest = await (open?.(firstStep) ?? executor.open(run.program, job.options));
+  const session = worker?.(honest, firstStep) ?? honest;
   try {
     return await train({
       run,
