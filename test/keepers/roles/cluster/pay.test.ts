@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import hre from "hardhat";
+import { Registry } from "prom-client";
 import { type Abi, type Address, createWalletClient, type Hex, http, type LocalAccount } from "viem";
 import { hardhat } from "viem/chains";
 import { connectContracts } from "../../../../keepers/src/chain/contracts.ts";
@@ -9,6 +10,7 @@ import { createTransactionQueue } from "../../../../keepers/src/chain/transactio
 import { transactionSchema } from "../../../../keepers/src/chain/transactions/store.ts";
 import { runningTotalTypedData } from "../../../../keepers/src/core/market/contributions.ts";
 import { JobLedger, jobLedgerSchema } from "../../../../keepers/src/roles/jobs/job-ledger.ts";
+import { JobMetrics } from "../../../../keepers/src/roles/jobs/job-metrics.ts";
 import { Crew } from "../../../../keepers/src/roles/provider/crew.ts";
 import { Paymaster } from "../../../../keepers/src/roles/provider/paymaster.ts";
 import { Payroll, payrollSchema } from "../../../../keepers/src/roles/provider/payroll.ts";
@@ -53,18 +55,19 @@ describe("pay of workers, on the real contract", { timeout: 240_000 }, () => {
       queue: createTransactionQueue({ client, state, account, pollInterval: 20 }),
       log,
       ledger: new JobLedger(state),
+      metrics: new JobMetrics(new Registry()),
     };
   }
 
   it("claims, answers, includes and forces out of the surety: everybody has what was countersigned", async () => {
     const { chain } = network;
     const provider = chain.account(1);
-    const [paid, short, shunned, leftOut] = [2, 3, 4, 5].map((index) => chain.account(index)) as [
-      LocalAccount,
-      LocalAccount,
-      LocalAccount,
-      LocalAccount,
-    ];
+    const [paid, short, shunned, leftOut] = [
+      chain.account(2),
+      chain.account(3),
+      chain.account(4),
+      chain.account(5),
+    ] as const;
     await network.give(provider.address, 10_000n);
     const own = context(provider);
     const payroll = new Payroll(own.state);
