@@ -1,11 +1,14 @@
 import type { Hex } from "viem";
 import { traceLength } from "../../core/exact/commitment.ts";
+import { claimIdOf } from "../../core/market/instalments.ts";
 import type { Hints } from "../../training/dispute/challenger-player.ts";
 import { noInterval, stageOf } from "../../training/dispute/moves.ts";
+import type { OwnRun } from "../../training/dispute/own-run.ts";
+import { claimedPart } from "../../training/dispute/prefix-run.ts";
 import { type ChallengeRecord, turnOf } from "../jobs/challenge-record.ts";
 import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
-import type { JobRecord } from "../jobs/job-record.ts";
+import { commitmentOf, type JobRecord } from "../jobs/job-record.ts";
 import { trainJob } from "../jobs/job-run.ts";
 import { makeMove } from "../jobs/mover.ts";
 import { type OpenRun, OpenRuns } from "../jobs/open-runs.ts";
@@ -16,8 +19,8 @@ export class Disputant implements Duty {
   readonly name = "disputing";
   readonly #parts: JobContext & ComputeParts;
   readonly #runs: OpenRuns;
-  /** Runs that are known to have come to their end. */
-  readonly #trained = new WeakSet<OpenRun>();
+  /** How many steps of runs are known to be done. */
+  readonly #trained = new WeakMap<OpenRun, number>();
 
   constructor(parts: JobContext & ComputeParts) {
     this.#parts = parts;
@@ -27,10 +30,14 @@ export class Disputant implements Duty {
   async tick(signal: AbortSignal): Promise<void> {
     const { ledger, operator } = this.#parts;
     const open = new Map(ledger.openJobs().map((job) => [job.jobId, job]));
-    await this.#runs.closeAllBut(new Set(open.keys()));
-    await forEach(ledger.openChallenges(), async (challenge) => {
-      const job = open.get(challenge.jobId);
-      if (job === undefined || challenge.challenger !== operator) return;
+    const own = ledger
+      .openChallenges()
+      .filter((challenge) => challenge.challenger === operator && ledger.isBound(challenge));
+    await this.#runs.closeAllBut(new Set([...open.keys(), ...own.map(({ jobId }) => jobId)]));
+    await forEach(own, async (challenge) => {
+      // Of a job that has failed elsewhere, the bonds of other challenges are still at stake.
+      const job = open.get(challenge.jobId) ?? ledger.job(challenge.jobId);
+      if (job === undefined) return;
       if (turnOf(challenge) === "challenger") await this.#play(job, challenge, signal);
     });
   }
@@ -42,48 +49,53 @@ export class Disputant implements Duty {
   async #play(job: JobRecord, challenge: ChallengeRecord, signal: AbortSignal): Promise<void> {
     const { log } = this.#parts;
     const run = await this.#runs.get(job, signal);
-    if (!this.#trained.has(run)) {
-      await trainJob(this.#parts, run, { signal });
-      this.#trained.add(run);
+    const until = Number(challenge.claim.steps);
+    if ((this.#trained.get(run) ?? 0) < until) {
+      await trainJob(this.#parts, run, { until, signal });
+      this.#trained.set(run, until);
     }
+    const own = claimedPart(run.disputed, challenge.claim);
     const player = {
       role: "challenger" as const,
-      own: run.disputed,
+      own,
       answers: challenge.answers,
-      hints: this.#hints(job, run),
+      hints: this.#hints(job, challenge, own),
     };
     if (await makeMove(this.#parts, challenge, player)) return;
     const { jobId, challengeId } = challenge;
-    if (challenge.interval === noInterval) await this.#askOn(job, run);
+    if (challenge.interval === noInterval) await this.#askOn(job, challenge, own);
     else log.error({ jobId, challengeId }, "nothing that was posted in this challenge is wrong");
   }
 
-  /** What the commitment and other challenges of the job have brought to light. */
-  #hints(job: JobRecord, { job: { order } }: OpenRun): Hints {
+  /** What the commitment and other challenges of it have brought to light. */
+  #hints(job: JobRecord, { checkpoint }: ChallengeRecord, { order }: OwnRun): Hints {
     const { ledger } = this.#parts;
-    const result = job.result!;
+    const result = commitmentOf(job, checkpoint)!;
     const leaves = new Map<number, Hex>([[traceLength(order.steps, order.interval) - 1, result.stateRoot]]);
     for (const challenge of ledger.challengesOf(job.jobId)) {
+      if (challenge.checkpoint !== checkpoint) continue;
       for (const [leaf, root] of leavesOf(challenge)) leaves.set(leaf, root);
     }
     return { leaves };
   }
 
   /** The interval that came to light is none to win with: it says where to look next. */
-  async #askOn(job: JobRecord, { job: { order } }: OpenRun): Promise<void> {
+  async #askOn(job: JobRecord, { checkpoint }: ChallengeRecord, { order }: OwnRun): Promise<void> {
     const { ledger, operator, client, contracts } = this.#parts;
-    const { jobId, result } = job;
-    if ((await chainTime(client)) > result!.challengeUntil) return;
+    const { jobId } = job;
+    if ((await chainTime(client)) > commitmentOf(job, checkpoint)!.challengeUntil) return;
     const own = ledger
       .challengesOf(jobId)
-      .filter(({ challenger, interval }) => challenger === operator && interval === noInterval);
+      .filter((each) => each.challenger === operator && each.interval === noInterval)
+      .filter((each) => each.checkpoint === checkpoint);
     const isAsking = own.some(({ round }) => round !== undefined && stageOf(round).startsWith("Trace"));
     // Each challenge halves what is left to look at.
     const most = Math.ceil(Math.log2(traceLength(order.steps, order.interval))) + 1;
     if (isAsking || own.length >= most) return;
     const { dispute } = await contracts.JobRegistry.read.parametersOf([jobId]);
-    const key = `challenge-trace:${jobId}:${own.length}`;
-    await tryCall(this.#parts, key, "DisputeGame", "challengeTrace", [jobId], dispute.challengerBond);
+    const claimId = claimIdOf({ jobId, checkpoint });
+    const key = `challenge-trace:${claimId}:${own.length}`;
+    await tryCall(this.#parts, key, "DisputeGame", "challengeTrace", [claimId], dispute.challengerBond);
   }
 }
 
