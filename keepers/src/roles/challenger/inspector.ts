@@ -1,4 +1,5 @@
 import { type AssayError, BadInputError } from "../../core/errors.ts";
+import { traceLength } from "../../core/exact/commitment.ts";
 import { decodeOrder } from "../../core/exact/decode-order.ts";
 import type { TrainingOrder } from "../../core/exact/order.ts";
 import type { OpenedLeaf } from "../../core/exact/result-files.ts";
@@ -30,6 +31,7 @@ type Commitment = {
   readonly claimId: bigint;
   /** Steps that it is about. */
   readonly steps: number;
+  readonly interval: number;
   readonly microBatches: number;
   readonly result: CommittedResult;
 };
@@ -64,15 +66,15 @@ export class Inspector implements Duty {
   }
 
   async #inspect(commitment: Commitment, signal: AbortSignal): Promise<void> {
-    const { watched, log } = this.#parts;
-    const { job, claimId, steps } = commitment;
+    const { log } = this.#parts;
+    const { job, steps } = commitment;
     const { jobId } = job;
     let opened: JobRun;
     try {
       opened = await openJobRun(this.#parts, job, signal);
     } catch (error) {
       if (!(error instanceof OrderRefusedError || error instanceof BadInputError)) throw error;
-      watched.decide(claimId, "unreadable");
+      this.#decide(commitment, "unreadable");
       log.warn({ jobId, reason: error.message }, "this job cannot be checked");
       return;
     }
@@ -82,6 +84,12 @@ export class Inspector implements Duty {
     } finally {
       await opened.job.close();
     }
+  }
+
+  #decide({ claimId, steps, interval }: Commitment, verdict: "right" | "wrong" | "unreadable"): void {
+    const { watched, metrics } = this.#parts;
+    watched.decide(claimId, verdict);
+    metrics.checked(verdict, traceLength(steps, interval) - 1);
   }
 
   /** The leaves that were published; undefined when they are withheld. */
@@ -107,24 +115,26 @@ export class Inspector implements Duty {
   }
 
   async #compare(
-    { job: { jobId }, claimId, steps, result }: Commitment,
+    commitment: Commitment,
     { job: { source, options }, run }: JobRun,
     leaves: readonly OpenedLeaf[] | undefined,
     signal: AbortSignal,
   ): Promise<void> {
-    const { contracts, executor, watched, log } = this.#parts;
+    const { contracts, executor, log } = this.#parts;
+    const { claimId, steps, result } = commitment;
+    const { jobId } = commitment.job;
     const whole = new FolderRun({ run, source, executor, options, signal });
     const own = claimedPart(whole, { steps: BigInt(steps) });
     try {
       const [stateRoot] = await own.stateRoots([steps]);
       if (leaves === undefined && stateRoot === result.stateRoot) {
         log.info({ jobId }, "the result is right; its leaves are withheld");
-        watched.decide(claimId, "right");
+        this.#decide(commitment, "right");
         return;
       }
       const move = await openingMove(own, result, leaves);
       if (move === undefined) {
-        watched.decide(claimId, "right");
+        this.#decide(commitment, "right");
         log.info({ jobId }, "every interval of this job is right");
         return;
       }
@@ -139,7 +149,7 @@ export class Inspector implements Duty {
         const key = `challenge:${claimId}:${interval}`;
         await sendCall(this.#parts, key, "DisputeGame", "challenge", args, bond);
       }
-      watched.decide(claimId, "wrong");
+      this.#decide(commitment, "wrong");
       log.warn({ jobId, interval: "interval" in move ? move.interval : undefined }, "challenged");
     } finally {
       await whole.close();
@@ -150,15 +160,17 @@ export class Inspector implements Duty {
 /** Commitments of a job, checkpoints first; none of an order that cannot be read. */
 function commitmentsOf(job: JobRecord): Commitment[] {
   const { jobId, training, checkpoints, result } = job;
-  let order: Pick<TrainingOrder, "steps" | "microBatches">;
+  let order: Pick<TrainingOrder, "steps" | "interval" | "microBatches">;
   try {
     order = decodeOrder(training);
   } catch (error) {
     if (error instanceof BadInputError) return [];
     throw error;
   }
-  const { microBatches } = order;
-  const name = (checkpoint: number) => ({ job, claimId: claimIdOf({ jobId, checkpoint }), microBatches });
+  const { interval, microBatches } = order;
+  const name = (checkpoint: number) => {
+    return { job, claimId: claimIdOf({ jobId, checkpoint }), interval, microBatches };
+  };
   const partial = checkpoints.map((posted) => ({
     ...name(posted.number),
     steps: posted.steps,
