@@ -7,25 +7,32 @@ import { trainJob } from "../jobs/job-run.ts";
 import { makeMove } from "../jobs/mover.ts";
 import { type OpenRun, OpenRuns } from "../jobs/open-runs.ts";
 
+export type DisputantParts = JobContext &
+  ComputeParts & {
+    /** Whether it plays in a job. */
+    readonly isMeant: (jobId: bigint) => boolean;
+  };
+
 /** Plays the challenges that it has opened, from what is on chain and from its own run. */
 export class Disputant implements Duty {
   readonly name = "disputing";
-  readonly #parts: JobContext & ComputeParts;
+  readonly #parts: DisputantParts;
   readonly #runs: OpenRuns;
   /** How many steps of runs are known to be done. */
   readonly #trained = new WeakMap<OpenRun, number>();
 
-  constructor(parts: JobContext & ComputeParts) {
+  constructor(parts: DisputantParts) {
     this.#parts = parts;
     this.#runs = new OpenRuns(parts);
   }
 
   async tick(signal: AbortSignal): Promise<void> {
-    const { ledger, operator } = this.#parts;
+    const { ledger, operator, isMeant } = this.#parts;
     const open = new Map(ledger.openJobs().map((job) => [job.jobId, job]));
     const own = ledger
       .openChallenges()
-      .filter((challenge) => challenge.challenger === operator && ledger.isBound(challenge));
+      .filter(({ challenger, jobId }) => challenger === operator && isMeant(jobId))
+      .filter((challenge) => ledger.isBound(challenge));
     await this.#runs.closeAllBut(new Set([...open.keys(), ...own.map(({ jobId }) => jobId)]));
     await forEach(own, async (challenge) => {
       // Of a job that has failed elsewhere, the bonds of other challenges are still at stake.

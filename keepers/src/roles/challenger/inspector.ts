@@ -22,6 +22,8 @@ export type InspectorParts = JobContext &
     readonly watched: WatchList;
     /** Micro-batches of the jobs that are looked at together, at most. */
     readonly budget: number;
+    /** Whether it looks at a job. */
+    readonly isMeant: (jobId: bigint) => boolean;
   };
 
 /** A commitment of a job that is to be looked at, with the order of what it is about. */
@@ -49,11 +51,11 @@ export class Inspector implements Duty {
   }
 
   async tick(signal: AbortSignal): Promise<void> {
-    const { ledger, operator, client, watched, budget } = this.#parts;
+    const { ledger, operator, client, watched, budget, isMeant } = this.#parts;
     const now = await chainTime(client);
     const committed = ledger
       .openJobs()
-      .filter((job) => isRunning(job) && job.provider !== operator)
+      .filter((job) => isMeant(job.jobId) && isRunning(job) && job.provider !== operator)
       .flatMap((job) => commitmentsOf(job))
       .filter(({ result }) => now <= result.challengeUntil);
     watched.add(
