@@ -30,6 +30,11 @@ export type ValidatorOptions = KeeperOptions & {
   readonly storage: JobStorage;
   readonly executor: Executor;
   readonly limits: MachineLimits;
+  /**
+   * Micro-batches that are executed from the first state on for one seat; for longer ones the checkpoints that are stored
+   * with results save the rest. Any number by default.
+   */
+  readonly budget?: number;
   /** How the members of a committee reach each other; it is closed with the keeper. */
   readonly exchange: Exchange;
   /** Units of stake that count in draws; 1 by default. */
@@ -50,7 +55,7 @@ export type ValidatorOptions = KeeperOptions & {
  */
 export async function openValidator(options: ValidatorOptions): Promise<JobKeeper> {
   const { dataDirectory, account, storage, executor, limits, exchange, payTo } = options;
-  const { weight = 1, stake, turnSeconds = 60 } = options;
+  const { weight = 1, stake, turnSeconds = 60, budget } = options;
   const secret = await loadOrCreateBlsSecret(dataDirectory);
   let desk: Desk | undefined;
   const keeper = await JobKeeper.open(options, {
@@ -67,7 +72,7 @@ export async function openValidator(options: ValidatorOptions): Promise<JobKeepe
       const all = new Committees({ ...context, committees });
       const accuser = new Accuser({ ...context, all, committees, book });
       const checking = {
-        ...{ ...context, all, book, storage, executor, limits },
+        ...{ ...context, all, book, storage, executor, limits, budget },
         folder: join(dataDirectory, "jobs"),
       };
       desk = new Desk({ ...context, all, book, secret });
