@@ -36,7 +36,7 @@ export function embeddedParameters(timing: Partial<EmbeddedTiming> = {}): Deploy
       extension: jobWindow / 10,
       grace: jobWindow / 10,
     },
-    Market: { leastWindow: jobWindow / 10 },
+    Market: { leastWindow: jobWindow / 10, grace: jobWindow / 10 },
     Storage: { epochLength, auditWindow, timeoutWindow, grace, seedDelay: epochLength },
     CommitRevealBeacon: {
       minCommitters: 3,

@@ -73,7 +73,8 @@ export class Bidder implements Duty {
     const own = auction!.bids.get(operator);
     if (own === undefined || own.price !== undefined) return;
     const now = await chainTime(client);
-    if (now <= auction!.commitUntil || now > auction!.revealUntil) return;
+    const { commitUntil, graceEnds } = auction!;
+    if (now <= commitUntil || (graceEnds !== undefined && now > graceEnds)) return;
     const decision = decisions.find(orderHash);
     if (decision?.kind !== "bid") return;
     await tryCall(this.#parts, `reveal:${jobId}`, "Market", "revealBid", [

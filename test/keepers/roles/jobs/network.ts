@@ -137,7 +137,10 @@ export async function startJobNetwork(): Promise<JobNetwork> {
   for (const book of books) rules.push(await deploy(book));
   const game = await deploy("DisputeGame", [jobs, ...rules]);
   const certificates = await deploy("ModelCertificate", [jobs]);
-  const market = await deploy("Market", [access, token, staking, jobs, escrow, datasets, 10]);
+  const market = await deploy("Market", [
+    ...[access, token, staking, jobs, escrow, datasets, await deploy("RetrievalsDouble")],
+    { leastWindow: 10, grace: windows.grace },
+  ]);
 
   const beacon = await deploy("BeaconDouble");
   const { unit, period, exitDelay, checks, terms } = committee;
