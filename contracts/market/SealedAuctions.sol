@@ -136,7 +136,8 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
     /// @inheritdoc IMarket
     function revealBid(uint256 jobId, Bid calldata bid, bytes32 salt) external override {
         Auction storage auction = _openAuction(jobId);
-        bool isTime = block.timestamp > auction.commitUntil && Clock.mayMove(block.timestamp, auction.graceEnds);
+        bool isTime =
+            block.timestamp > auction.commitUntil && Clock.mayMove(block.timestamp, auction.graceEnds);
         if (!isTime) revert WrongPhase(jobId);
         if (bid.provider != msg.sender) revert WrongSignature(bid.provider);
         uint256 number = _bidOf[jobId][msg.sender];

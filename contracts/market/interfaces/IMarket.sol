@@ -59,7 +59,7 @@ interface IMarket {
         bool isRevealed;
         /// The bond was returned or lost.
         bool isSettled;
-        /// It has won and did not lock, or could not: it cannot win again. Its bond is live as long as its plea is open.
+        /// It has won and did not lock, or could not: it cannot win again. Its bond is live while its plea is open.
         bool isOut;
         bytes32 commitment;
         uint128 price;
@@ -180,8 +180,8 @@ interface IMarket {
     ) external returns (uint256 jobId);
 
     /// @notice Opens an auction for an order; funds are pulled now. An order signed off chain must be sent by its
-    /// consumer, because it does not say the terms. It must not expire before the bids are revealed; should it expire in the
-    /// grace of a bid that stays hidden, nobody wins.
+    /// consumer, because it does not say the terms. It must not expire before the bids are revealed; should it expire
+    /// in the grace of a bid that stays hidden, nobody wins.
     /// @param package as for `post`
     function openAuction(
         Order calldata order,
@@ -194,7 +194,7 @@ interface IMarket {
     /// the bond. The caller must be a provider with the least stake that any job locks.
     function commitBid(uint256 jobId, bytes32 commitment) external;
 
-    /// @notice Opens the caller's bid, when bids are no longer taken and until the grace after a called timeout is over;
+    /// @notice Opens the caller's bid, when bids are no longer taken, until the grace after a called timeout is over;
     /// it must meet every condition, and not expire before the order. Role and stake are looked at when it is to be
     /// awarded, since both can change until then.
     function revealBid(uint256 jobId, Bid calldata bid, bytes32 salt) external;

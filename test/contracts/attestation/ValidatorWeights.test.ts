@@ -5,8 +5,18 @@ import { createWorld, exitDelay, period, unit } from "./world.ts";
 
 describe("weights of validators", async () => {
   const world = await createWorld(9);
-  const { viem, validators, staking, networkHelpers, operators, stranger, owner, access, registry, committee } =
-    world;
+  const {
+    viem,
+    validators,
+    staking,
+    networkHelpers,
+    operators,
+    stranger,
+    owner,
+    access,
+    registry,
+    committee,
+  } = world;
   const { revertWithCustomError } = viem.assertions;
   await access.write.grantRole([2n, owner.account.address, 0]);
   const locked = (i: number) => staking.read.lockedBy([operators[i]!.address, validators.address]);
@@ -20,8 +30,7 @@ describe("weights of validators", async () => {
     const next = ((await validators.read.rotation()) + 1) * period;
     await networkHelpers.time.increaseTo(next);
   };
-  const passExit = async (i: number) =>
-    networkHelpers.time.increaseTo((await validatorOf(i)).exitAt + 1);
+  const passExit = async (i: number) => networkHelpers.time.increaseTo((await validatorOf(i)).exitAt + 1);
 
   it("INV-1: a lower weight counts from the next rotation on; its stake is free when no draw sees the old one", async () => {
     const now = await validators.read.rotation();

@@ -196,6 +196,7 @@ contract Wallet is IERC1271 {
     }
 
     function act(address target, bytes calldata data) external {
+        // solhint-disable-next-line avoid-low-level-calls
         (bool ok, bytes memory reason) = target.call(data);
         if (!ok) revert CallFailed(reason);
     }

@@ -140,7 +140,9 @@ function changeOf(job: JobRecord, event: JobEvent): Partial<JobRecord> {
       return { isOwed: true };
     case "Market.AuctionOpened": {
       const { terms, commitUntil, revealUntil } = event.args;
-      return { auction: { terms, commitUntil, revealUntil, graceEnds: undefined, bids: new Map(), isOver: false } };
+      return {
+        auction: { terms, commitUntil, revealUntil, graceEnds: undefined, bids: new Map(), isOver: false },
+      };
     }
     default:
       return job.auction === undefined
