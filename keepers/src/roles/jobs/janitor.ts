@@ -47,11 +47,18 @@ export class JobJanitor implements Duty {
     const { jobId, order, status, deadline } = job;
     if (job.auction !== undefined && !job.auction.isOver && (await this.#auction(job, now))) return;
     if (status === "Open" && now > order.expiry) await this.#call("expire", jobId);
-    if (status === "Matched" && now > deadline! && now > order.expiry) await this.#call("expire", jobId);
+    if (status === "Matched" && now > deadline!) await this.#unmatched(job, now);
     const isPending = await this.#closeCheckpoints(job, now);
     if (status === "Training" && now > deadline! && !isPending) await this.#call("expire", jobId);
     if ((status === "Committed" || status === "Attested") && !isPending) await this.#finalise(job, now);
     if (job.isOwed) await this.#call("settle", jobId);
+  }
+
+  /** Ends a job whose provider did not lock. Its consumer need not wait for the order to expire. */
+  async #unmatched({ jobId, consumer, order, auction }: JobRecord, now: bigint): Promise<void> {
+    if (auction === undefined && consumer === this.#parts.operator) {
+      await tryCall(this.#parts, `take-back:${jobId}`, "Market", "takeBack", [jobId]);
+    } else if (now > order.expiry) await this.#call("expire", jobId);
   }
 
   /** Gives the job to the next best bid, once all are revealed. Says whether the auction goes on, or ends by this. */

@@ -55,6 +55,8 @@ export type JobNetwork = {
   readonly contracts: Contracts;
   /** Who deployed: holds all tokens, and may say that bundles are held. */
   readonly admin: LocalAccount;
+  /** The manager of roles. */
+  readonly access: Address;
   /** Runs a call at once. */
   send(account: LocalAccount, call: { to: Address; data: Hex; value?: bigint }): Promise<void>;
   /** Makes an account a provider with stake. */
@@ -226,6 +228,7 @@ export async function startJobNetwork(): Promise<JobNetwork> {
     deployment,
     contracts,
     admin,
+    access,
     send,
     give,
     deploy,
