@@ -48,14 +48,14 @@ export default defineConfig({
       production: { ...solc, isolated: false, settings: { evmVersion: "cancun", viaIR: true, optimizer } },
     },
   },
-  test: { solidity: { fuzz: { runs: 256 }, invariant: { runs: 32, depth: 48, failOnRevert: false } } },
+  test: { solidity: { fuzz: { runs: 256 }, invariant: { runs: 32, depth: 48, failOnRevert: true } } },
   networks: {
     embedded: {
       type: "edr-simulated",
       chainType: "l1",
       hardfork: "prague",
       chainId: 31337,
-      accounts: { count: 32 },
+      accounts: { count: 64 },
     },
     localhost: { type: "http", chainType: "l1", url: "http://127.0.0.1:8545" },
     lineaSepolia: {
