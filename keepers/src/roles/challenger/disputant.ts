@@ -6,26 +6,32 @@ import { trainJob } from "../jobs/job-run.ts";
 import { makeMove } from "../jobs/mover.ts";
 import { type OpenRun, OpenRuns } from "../jobs/open-runs.ts";
 
+export type DisputantParts = JobContext &
+  ComputeParts & {
+    /** Whether it plays in a job. */
+    readonly isMeant: (jobId: bigint) => boolean;
+  };
+
 /** Plays the challenges that it has opened, from what is on chain and from its own run. */
 export class Disputant implements Duty {
   readonly name = "disputing";
-  readonly #parts: JobContext & ComputeParts;
+  readonly #parts: DisputantParts;
   readonly #runs: OpenRuns;
   /** Runs that are known to have come to their end. */
   readonly #trained = new WeakSet<OpenRun>();
 
-  constructor(parts: JobContext & ComputeParts) {
+  constructor(parts: DisputantParts) {
     this.#parts = parts;
     this.#runs = new OpenRuns(parts);
   }
 
   async tick(signal: AbortSignal): Promise<void> {
-    const { ledger, operator } = this.#parts;
+    const { ledger, operator, isMeant } = this.#parts;
     const open = new Map(ledger.openJobs().map((job) => [job.jobId, job]));
     await this.#runs.closeAllBut(new Set(open.keys()));
     await forEach(ledger.openChallenges(), async (challenge) => {
       const job = open.get(challenge.jobId);
-      if (job === undefined || challenge.challenger !== operator) return;
+      if (job === undefined || challenge.challenger !== operator || !isMeant(job.jobId)) return;
       if (turnOf(challenge) === "challenger") await this.#play(job, challenge, signal);
     });
   }

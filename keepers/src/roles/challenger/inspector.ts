@@ -20,6 +20,8 @@ export type InspectorParts = JobContext &
     readonly watched: WatchList;
     /** Micro-batches of the jobs that are looked at together, at most. */
     readonly budget: number;
+    /** Whether it looks at a job. */
+    readonly isMeant: (jobId: bigint) => boolean;
   };
 
 /** Executes committed jobs again, and challenges the first interval that comes out differently. */
@@ -32,13 +34,13 @@ export class Inspector implements Duty {
   }
 
   async tick(signal: AbortSignal): Promise<void> {
-    const { ledger, operator, client, watched, budget } = this.#parts;
+    const { ledger, operator, client, watched, budget, isMeant } = this.#parts;
     const now = await chainTime(client);
     const committed = ledger
       .openJobs()
       .filter(
-        ({ result, provider }) =>
-          result !== undefined && provider !== operator && now <= result.challengeUntil,
+        ({ jobId, result, provider }) =>
+          isMeant(jobId) && result !== undefined && provider !== operator && now <= result.challengeUntil,
       );
     watched.add(
       committed.flatMap((job) => costOf(job) ?? []),

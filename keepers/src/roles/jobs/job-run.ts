@@ -19,6 +19,9 @@ export type JobRun = { readonly job: OpenJob; readonly run: RunFolder; readonly 
  */
 export type SessionWrapper = (session: TrainingSession, firstStep: number) => TrainingSession;
 
+/** What opening a run takes. */
+export type JobRunParts = Pick<JobContext, "ledger" | "deployment"> & Omit<ComputeParts, "executor">;
+
 /** Checkpoints of a run: disputes begin at the one before the step in question. */
 const checkpoints = 16;
 
@@ -31,7 +34,7 @@ const opening = new Map<string, Promise<unknown>>();
  * @throws OrderRefusedError when what was published does not hold together; what storage throws
  */
 export async function openJobRun(
-  parts: JobContext & ComputeParts,
+  parts: JobRunParts,
   job: Pick<JobRecord, "jobId" | "orderHash">,
   signal?: AbortSignal,
 ): Promise<JobRun> {
@@ -48,7 +51,7 @@ export async function openJobRun(
 }
 
 async function open(
-  { ledger, deployment, storage, limits }: JobContext & ComputeParts,
+  { ledger, deployment, storage, limits }: JobRunParts,
   { jobId, orderHash }: Pick<JobRecord, "jobId" | "orderHash">,
   own: string,
   signal: AbortSignal | undefined,

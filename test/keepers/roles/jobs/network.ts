@@ -68,7 +68,12 @@ export type JobNetwork = {
   close(): Promise<void>;
 };
 
-export async function startJobNetwork(): Promise<JobNetwork> {
+export type JobNetworkOptions = {
+  /** Whether the token takes ERC-2612 permits; it does by default. */
+  readonly permits?: boolean;
+};
+
+export async function startJobNetwork({ permits = true }: JobNetworkOptions = {}): Promise<JobNetwork> {
   const folder = await mkdtemp(join(tmpdir(), "assay-jobs-"));
   const chain = await startEmbeddedChain();
   const client = await connectChain({
@@ -99,7 +104,10 @@ export async function startJobNetwork(): Promise<JobNetwork> {
   };
 
   const access = await deploy("AccessManager", [admin.address]);
-  const token = await deploy("AssayToken", [admin.address, 10n ** 9n * tokens]);
+  const token = permits
+    ? await deploy("AssayToken", [admin.address, 10n ** 9n * tokens])
+    : await deploy("PlainToken");
+  if (!permits) await write("PlainToken", token, "mint", [admin.address, 10n ** 9n * tokens]);
   const staking = await deploy("Staking", [access, token, 14n * 86_400n, 3_000]);
   const datasets = await deploy("DatasetRegistry", [
     access,

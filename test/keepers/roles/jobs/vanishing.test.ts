@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { encodeCall } from "../../../../keepers/src/chain/contracts.ts";
 import { orderHash } from "../../../../keepers/src/core/market/typed-data.ts";
 import { tokens, windows } from "./network.ts";
 import { maximumPrice, Scene } from "./scene.ts";
@@ -123,13 +124,16 @@ describe("a job whose provider vanishes", () => {
   });
 
   it("is not taken once its order was cancelled, or its consumer has spent the deposit", async () => {
-    const { consumer } = scene;
+    const { consumer, network, owner } = scene;
     const provider = await scene.provider();
     const cancelled = await scene.order();
     await consumer.post(cancelled);
     await consumer.cancel(cancelled.order.nonce);
     const unpaid = await scene.order();
-    await consumer.post(unpaid, 0n);
+    await consumer.post(unpaid);
+    const { addresses } = network.deployment;
+    const taken = encodeCall(network.deployment, "AssayToken", "approve", [addresses.Escrow, 0n]);
+    await network.send(owner, taken);
     await scene.settle([provider]);
     assert.equal(scene.job(cancelled), undefined);
     assert.equal(scene.job(unpaid), undefined);
