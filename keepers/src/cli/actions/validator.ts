@@ -105,7 +105,7 @@ export async function validatorStatus(
   ]);
   const { weight, duties, exitAt } = validator;
   const nextRotation = (rotation + 1) * period;
-  const hasLeft = exitAt !== 0;
+  const hasLeft = exitAt !== 0 && weight === 0;
   context.output.result(
     {
       ...{ operator, enrolled: true, id, weight, unit, totalWeight: total, duties, locked },
@@ -135,7 +135,7 @@ export async function leave(context: CommandContext): Promise<void> {
   }
   const transactions: Hex[] = [];
   const before = await ValidatorSet.read.validatorOf([id]);
-  if (before.exitAt === 0) {
+  if (before.exitAt === 0 || before.weight !== 0) {
     const call = encodeCall(deployment, "ValidatorSet", "resign", []);
     transactions.push(await sendOnce(context, `validator resign ${id}`, () => call));
   }

@@ -14,7 +14,8 @@ import { OrderRefusedError } from "../jobs/errors.ts";
 import { type CommittedResult, isRunning, type JobRecord } from "../jobs/job-record.ts";
 import { type JobRun, openJobRun, trainJob } from "../jobs/job-run.ts";
 import { fetchResult } from "../jobs/result.ts";
-import { chainTime, sendCall } from "../storage-node/context.ts";
+import { chainTime, sendCall, tryCall } from "../storage-node/context.ts";
+import { voidEvidence } from "./void-evidence.ts";
 import type { WatchList } from "./watch-list.ts";
 
 export type InspectorParts = JobContext &
@@ -76,6 +77,7 @@ export class Inspector implements Duty {
       opened = await openJobRun(this.#parts, job, signal);
     } catch (error) {
       if (!(error instanceof OrderRefusedError || error instanceof BadInputError)) throw error;
+      await this.#showVoid(job, error);
       this.#decide(commitment, "unreadable");
       log.warn({ jobId, reason: error.message }, "this job cannot be checked");
       return;
@@ -85,6 +87,17 @@ export class Inspector implements Duty {
       await this.#compare(commitment, opened, await this.#leaves(commitment, opened, signal), signal);
     } finally {
       await opened.job.close();
+    }
+  }
+
+  /** A program that breaks the rules of the tape ends its job, whatever was computed. */
+  async #showVoid({ jobId, order }: JobRecord, error: unknown): Promise<void> {
+    const evidence = voidEvidence(error, order.problem.programRoot);
+    if (evidence === undefined) return;
+    const { tape, index, descriptor, siblings } = evidence;
+    const args = [jobId, tape, index, descriptor, siblings] as const;
+    if (await tryCall(this.#parts, `show-void:${jobId}`, "DisputeGame", "showVoid", args)) {
+      this.#parts.log.warn({ jobId, tape, index }, "showed that the program is void");
     }
   }
 
