@@ -16,6 +16,7 @@ import { Bidder } from "./bidder.ts";
 import { Crew, type CrewTerms } from "./crew.ts";
 import { Decisions, decisionSchema } from "./decisions.ts";
 import { Defender } from "./defender.ts";
+import { InstalmentClaims } from "./instalments.ts";
 import { Paymaster } from "./paymaster.ts";
 import { Payroll, payrollSchema } from "./payroll.ts";
 import { Prices } from "./prices.ts";
@@ -72,13 +73,14 @@ export function openProvider(options: ProviderOptions): Promise<JobKeeper> {
         new Defender({ ...compute, worker }),
         new WitnessOpener({ ...compute, worker }),
         new Bidder({ ...context, appraiser, decisions, prices, mostJobs, takesOrders }),
-        new Trainer({ ...compute, storage, worker, crew }),
+        new InstalmentClaims({ ...compute, storage }),
         ...(workers === undefined ? [] : [new Paymaster({ ...context, payroll, desk: workers.desk })]),
         new JobJanitor({
           ...context,
           only: ({ provider, auction }) => isOwn(provider) || auction?.bids.has(account.address) === true,
         }),
         new JobCashier({ ...context, payTo, jobs: () => ledger.jobsOfProvider(account.address) }),
+        new Trainer({ ...compute, storage, worker, crew }),
       ];
     },
   });
