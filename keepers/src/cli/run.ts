@@ -1,6 +1,8 @@
 import { Command, CommanderError } from "commander";
 import { exitCode } from "../core/errors.ts";
 import { accountCommands } from "./commands/account.ts";
+import { certificateCommands } from "./commands/certificate.ts";
+import { challengeCommand } from "./commands/challenge.ts";
 import { dataCommands } from "./commands/data.ts";
 import { deployCommand } from "./commands/deploy.ts";
 import { devCommand } from "./commands/dev.ts";
@@ -89,6 +91,8 @@ function createProgram(environment: Environment, finish: (code: number) => void)
   orderCommands(program, register);
   jobCommands(program, register);
   jobKeeperCommands(program, register);
+  challengeCommand(program, register);
+  certificateCommands(program, register);
   validatorCommands(program, register);
   return program;
 }

@@ -3,6 +3,7 @@ import type { ChallengerCommandOptions, ProviderCommandOptions } from "../action
 import type { Register } from "../register.ts";
 import type { RunOptions } from "../run-keeper.ts";
 import { natural, tokens } from "./options.ts";
+import { bidCommand } from "./provider-bid.ts";
 import { computing, running } from "./run-options.ts";
 
 const actions = () => import("../actions/job-keepers.ts");
@@ -44,6 +45,8 @@ Example:
         (await actions()).runProvider(context, options),
       ),
     );
+
+  bidCommand(provider, register);
 
   const challenger = program.command("challenger").description("check what others have trained");
   computing(challenger.command("run"))

@@ -14,6 +14,7 @@ import { Appraiser } from "./appraiser.ts";
 import { Bidder } from "./bidder.ts";
 import { Decisions, decisionSchema } from "./decisions.ts";
 import { Defender } from "./defender.ts";
+import { InstalmentClaims } from "./instalments.ts";
 import { Prices } from "./prices.ts";
 import { Trainer } from "./trainer.ts";
 import { WitnessOpener } from "./witness-opener.ts";
@@ -62,12 +63,13 @@ export function openProvider(options: ProviderOptions): Promise<JobKeeper> {
         new Defender({ ...compute, worker }),
         new WitnessOpener({ ...compute, worker }),
         new Bidder({ ...context, appraiser, decisions, prices, mostJobs, takesOrders }),
-        new Trainer({ ...compute, storage, worker }),
+        new InstalmentClaims({ ...compute, storage }),
         new JobJanitor({
           ...context,
           only: ({ provider, auction }) => isOwn(provider) || auction?.bids.has(account.address) === true,
         }),
         new JobCashier({ ...context, payTo, jobs: () => ledger.jobsOfProvider(account.address) }),
+        new Trainer({ ...compute, storage, worker }),
       ];
     },
   });
