@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { addressOf } from "../../chain/contracts.ts";
+import { checkpointLeaves } from "../../core/exact/result-files.ts";
 import { checkpointSteps } from "../../core/market/instalments.ts";
 import type { TrainingSession } from "../../training/executors/types.ts";
 import { findResumption } from "../../training/trainer/progress.ts";
@@ -97,6 +98,7 @@ export async function trainJob(
   { worker, until, signal }: { worker?: SessionWrapper; until?: number; signal?: AbortSignal } = {},
 ): Promise<TrainResult> {
   const resumed = await findResumption(run);
+  const stored = checkpointLeaves(run.order).map((leaf) => leaf * run.order.interval);
   const honest = await executor.open(run.program, job.options);
   const session = worker?.(honest, resumed?.checkpoint.step ?? 0) ?? honest;
   try {
@@ -104,7 +106,7 @@ export async function trainJob(
       run,
       session,
       source: job.source,
-      checkpoint: { every: Math.ceil(run.order.steps / checkpoints), at: paidSteps },
+      checkpoint: { every: Math.ceil(run.order.steps / checkpoints), at: [...paidSteps, ...stored] },
       until,
       signal,
     });

@@ -1,7 +1,9 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { checkpointLeaves } from "../../core/exact/result-files.ts";
 import { openLeaf } from "../../training/dispute/leaves.ts";
 import { traceRootOf } from "../../training/trace/commitments.ts";
+import { checkpointAt } from "../../training/trace/nearest-state.ts";
 import { readLogs } from "../../training/trainer/progress.ts";
 import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
@@ -56,7 +58,12 @@ export class Trainer implements Duty {
   ): Promise<void> {
     const { storage, log } = this.#parts;
     const leaves = (await readLogs(run)).trace.map(({ stateRoot, h }) => ({ stateRoot, h }));
-    const written = await writeResult(join(folder, "result"), state, leaves);
+    const checkpoints = new Map<number, readonly Int32Array[]>();
+    for (const leaf of checkpointLeaves(run.order)) {
+      const checkpoint = await checkpointAt(run, leaf * run.order.interval);
+      if (checkpoint !== undefined) checkpoints.set(leaf, checkpoint.state);
+    }
+    const written = await writeResult(join(folder, "result"), state, leaves, checkpoints);
     const resultId = await storage.store({
       folder: written.folder,
       name: `job-${jobId}`,

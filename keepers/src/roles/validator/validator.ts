@@ -33,6 +33,11 @@ export type ValidatorOptions = KeeperOptions & {
   readonly storage: JobStorage;
   readonly executor: Executor;
   readonly limits: MachineLimits;
+  /**
+   * Micro-batches that are executed from the first state on for one seat; for longer ones the checkpoints that are stored
+   * with results save the rest. Any number by default.
+   */
+  readonly budget?: number;
   /** How the members of a committee reach each other; it is closed with the keeper. */
   readonly exchange: Exchange;
   /** Units of stake that count in draws; 1 by default. */
@@ -57,7 +62,7 @@ export type ValidatorOptions = KeeperOptions & {
  */
 export async function openValidator(options: ValidatorOptions): Promise<JobKeeper> {
   const { dataDirectory, account, storage, executor, limits, exchange, payTo } = options;
-  const { weight = 1, stake, topUp = 0n, lowers = false, turnSeconds = 60 } = options;
+  const { weight = 1, stake, topUp = 0n, lowers = false, turnSeconds = 60, budget } = options;
   const secret = await loadOrCreateBlsSecret(dataDirectory);
   let desk: Desk | undefined;
   const keeper = await JobKeeper.open(options, {
@@ -76,7 +81,7 @@ export async function openValidator(options: ValidatorOptions): Promise<JobKeepe
       const sworn = new SwornBook(state);
       const prosecutor = new Prosecutor({ ...context, all, committees, book, sworn });
       const checking = {
-        ...{ ...context, all, book, storage, executor, limits },
+        ...{ ...context, all, book, storage, executor, limits, budget },
         folder: join(dataDirectory, "jobs"),
       };
       desk = new Desk({ ...context, all, book, secret });
