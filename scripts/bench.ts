@@ -26,6 +26,7 @@ const benches = [
   { file: "proofs", title: "Possession proofs" },
   { file: "chain", title: "On chain" },
   { file: "transport", title: "Shard transport" },
+  { file: "keeper", title: "One keeper, many jobs" },
   { file: "reliability", title: "Reliability" },
   { file: "train", title: "Exact training: speed" },
   { file: "trace", title: "Exact training: commitments and memory" },

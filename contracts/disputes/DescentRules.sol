@@ -14,8 +14,7 @@ import {
     PostedStates,
     PostedTensors,
     Round,
-    Stage,
-    TraceLeaf
+    Stage
 } from "./interfaces/IDisputeRules.sol";
 import {Narrowing} from "./Narrowing.sol";
 import {Node, NodeDescriptor} from "./NodeDescriptor.sol";
@@ -24,35 +23,14 @@ import {Claims, Position} from "./Position.sol";
 import {RoundRules} from "./RoundRules.sol";
 import {TensorLeaves} from "./TensorLeaves.sol";
 import {Geometry, TensorGeometry} from "./TensorGeometry.sol";
-import {TraceLeaves} from "./TraceLeaves.sol";
+import {TraceMoves} from "./TraceMoves.sol";
 
 /// @title Moves from an interval down to a leaf of one tensor
-contract DescentRules is IDescentRules {
+contract DescentRules is TraceMoves {
     using TensorGeometry for Geometry;
 
     /// @dev State roots that are posted at once.
     uint256 private constant STATES = 32;
-
-    /// @inheritdoc IDescentRules
-    function openLeaves(
-        Round calldata round,
-        TraceLeaf calldata before,
-        TraceLeaf calldata next
-    ) external pure returns (Outcome, Round memory r) {
-        r = _begin(round, Stage.TraceLeaves);
-        uint256 interval = round.position.index - 1;
-        TrainingClaim calldata claim = round.claim;
-        if (interval + 1 >= _leavesOf(claim)) revert WrongTraceLeaf(interval + 1);
-        _requireLeaf(claim, interval, before);
-        _requireLeaf(claim, interval + 1, next);
-        delete r.position;
-        Position memory p = r.position;
-        (p.stateBefore, p.stateAfter, p.witnesses) = (before.stateRoot, next.stateRoot, next.witnessHash);
-        p.firstStep = interval * claim.interval;
-        p.steps = _stepsOf(claim, interval);
-        r.interval = interval;
-        return _next(r, Stage.States);
-    }
 
     /// @inheritdoc IDescentRules
     function postStates(
@@ -127,7 +105,6 @@ contract DescentRules is IDescentRules {
         Narrowing.requireBelow(nodes, p.node, p.level, p.index, p.leaves);
         if (r.stage == Stage.TensorNodes) return _next(r, Stage.Node);
         if (r.stage == Stage.HashNodes) return _next(r, Stage.Leaf);
-        if (r.stage == Stage.TraceNodes) return _next(r, Stage.TraceName);
         if (r.stage == Stage.StateNodes) return _next(r, Stage.StateName);
         revert WrongStage(r.stage);
     }
@@ -143,14 +120,9 @@ contract DescentRules is IDescentRules {
         Position memory p = r.position;
         _descend(p, number, child, siblings);
         if (r.stage == Stage.Leaf) return _next(r, p.level == 0 ? Stage.OpenLeaf : Stage.HashNodes);
-        if (r.stage == Stage.Node || r.stage == Stage.StateName) {
-            if (p.level == 0) revert WrongNode(p.index);
-            return _next(r, r.stage == Stage.Node ? Stage.TensorNodes : Stage.StateNodes);
-        }
-        if (r.stage != Stage.TraceName) revert WrongStage(r.stage);
-        // The first leaf is the order's.
-        if (p.level == 0 && p.index == 0) revert WrongTraceLeaf(0);
-        return _next(r, p.level == 0 ? Stage.TraceLeaves : Stage.TraceNodes);
+        if (r.stage != Stage.Node && r.stage != Stage.StateName) revert WrongStage(r.stage);
+        if (p.level == 0) revert WrongNode(p.index);
+        return _next(r, r.stage == Stage.Node ? Stage.TensorNodes : Stage.StateNodes);
     }
 
     /// @inheritdoc IDescentRules
@@ -262,16 +234,6 @@ contract DescentRules is IDescentRules {
         return _next(r, Stage.Witness);
     }
 
-    function _begin(Round calldata round, Stage stage) private pure returns (Round memory) {
-        if (round.stage != stage) revert WrongStage(round.stage);
-        return round;
-    }
-
-    function _next(Round memory round, Stage stage) private pure returns (Outcome, Round memory) {
-        round.stage = stage;
-        return (Outcome.Continued, round);
-    }
-
     /// @dev The tensor of the position is what its slot holds.
     function _requireLink(Round calldata round, LinkAnswer calldata answer) private pure {
         Position calldata p = round.position;
@@ -335,16 +297,6 @@ contract DescentRules is IDescentRules {
         if (root != p.tensors) revert WrongWitnesses();
     }
 
-    function _requireLeaf(
-        TrainingClaim calldata claim,
-        uint256 index,
-        TraceLeaf calldata opened
-    ) private pure {
-        if (!TraceLeaves.isUnder(opened, index, _leavesOf(claim), claim.traceRoot)) {
-            revert WrongTraceLeaf(index);
-        }
-    }
-
     /// @dev One round down from the position's node.
     function _descend(
         Position memory q,
@@ -379,15 +331,6 @@ contract DescentRules is IDescentRules {
             isThere = node.tape == 2 && place - first - claim.nodeCounts[1] == node.index;
         }
         if (!isThere) revert WrongNode(place);
-    }
-
-    function _leavesOf(TrainingClaim calldata claim) private pure returns (uint256) {
-        return TraceLeaves.countOf(claim.steps, claim.interval);
-    }
-
-    function _stepsOf(TrainingClaim calldata claim, uint256 interval) private pure returns (uint256) {
-        uint256 rest = claim.steps - interval * claim.interval;
-        return rest < claim.interval ? rest : claim.interval;
     }
 
     /// @dev How many state roots stand for so many steps, and how many steps apart.

@@ -7,6 +7,7 @@ import {IDisputedClaims, DisputeTerms, TrainingClaim} from "./interfaces/IDisput
 import {IDisputeGame, JobStatus} from "./interfaces/IDisputeGame.sol";
 import {Round, Stage} from "./interfaces/IDisputeRules.sol";
 import {Refunds} from "./Refunds.sol";
+import {TraceLeaves} from "./TraceLeaves.sol";
 
 /// @title Jobs, challenges, turns and money of the dispute game
 /// @notice Everything but the moves themselves.
@@ -48,7 +49,7 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
     }
 
     /// @dev Interval of a challenge that has none yet.
-    uint32 internal constant NO_INTERVAL = type(uint32).max;
+    uint32 internal constant NO_INTERVAL = uint32(TraceLeaves.NO_INTERVAL);
 
     IDisputedClaims public immutable claims;
     /// @notice Number of challenges so far; they count from 1.
@@ -249,7 +250,6 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
                 (1 << uint256(Stage.Sums)) |
                 (1 << uint256(Stage.Witness)) |
                 (1 << uint256(Stage.Link)) |
-                (1 << uint256(Stage.TraceNodes)) |
                 (1 << uint256(Stage.TraceLeaves)) |
                 (1 << uint256(Stage.StateNodes));
         return (providers >> uint256(stage)) & 1 == 1;

@@ -1,6 +1,8 @@
 import { Command, CommanderError } from "commander";
 import { exitCode } from "../core/errors.ts";
 import { accountCommands } from "./commands/account.ts";
+import { certificateCommands } from "./commands/certificate.ts";
+import { challengeCommand } from "./commands/challenge.ts";
 import { dataCommands } from "./commands/data.ts";
 import { deployCommand } from "./commands/deploy.ts";
 import { devCommand } from "./commands/dev.ts";
@@ -9,9 +11,11 @@ import { jobKeeperCommands } from "./commands/job-keepers.ts";
 import { keeperCommand } from "./commands/keeper.ts";
 import { orderCommands } from "./commands/order.ts";
 import { replayCommand } from "./commands/replay.ts";
+import { simulateCommand } from "./commands/simulate.ts";
 import { stakeCommands } from "./commands/stake.ts";
 import { trainCommand } from "./commands/train.ts";
 import { validatorCommands } from "./commands/validator.ts";
+import { workerCommand } from "./commands/worker.ts";
 import { applyConfigFile } from "./config-file.ts";
 import { CommandContext, type Environment } from "./context.ts";
 import { UsageError } from "./errors.ts";
@@ -84,9 +88,13 @@ function createProgram(environment: Environment, finish: (code: number) => void)
   dataCommands(program, register);
   trainCommand(program, register);
   replayCommand(program, register);
+  simulateCommand(program, register);
   orderCommands(program, register);
   jobCommands(program, register);
   jobKeeperCommands(program, register);
+  workerCommand(program, register);
+  challengeCommand(program, register);
+  certificateCommands(program, register);
   validatorCommands(program, register);
   return program;
 }

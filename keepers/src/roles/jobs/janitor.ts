@@ -1,14 +1,22 @@
 import { claimIdOf } from "../../core/market/instalments.ts";
 import { chainTime, tryCall } from "../storage-node/context.ts";
-import { type ChallengeRecord, turnOf } from "./challenge-record.ts";
+import type { ChallengeRecord } from "./challenge-record.ts";
+import { dueInDispute } from "./dispute-duty.ts";
 import type { Duty, JobContext } from "./duty.ts";
 import { forEach } from "./each.ts";
-import type { JobRecord } from "./job-record.ts";
+import type { AuctionRecord, JobRecord } from "./job-record.ts";
 
 export type JanitorParts = JobContext & {
   /** Jobs that this keeper looks after; all by default. */
   readonly only?: (job: JobRecord) => boolean;
 };
+
+/** Names of transactions. */
+const keys = {
+  callTimeout: "call-timeout",
+  executeTimeout: "execute-timeout",
+  settle: "settle-challenge",
+} as const;
 
 /** Whether a challenge of a commitment is neither lost nor settled. */
 function isDisputed(challenges: readonly ChallengeRecord[], checkpoint: number): boolean {
@@ -47,26 +55,47 @@ export class JobJanitor implements Duty {
     const { jobId, order, status, deadline } = job;
     if (job.auction !== undefined && !job.auction.isOver && (await this.#auction(job, now))) return;
     if (status === "Open" && now > order.expiry) await this.#call("expire", jobId);
-    if (status === "Matched" && now > deadline! && now > order.expiry) await this.#call("expire", jobId);
+    if (status === "Matched" && now > deadline!) await this.#unmatched(job, now);
     const isPending = await this.#closeCheckpoints(job, now);
     if (status === "Training" && now > deadline! && !isPending) await this.#call("expire", jobId);
     if ((status === "Committed" || status === "Attested") && !isPending) await this.#finalise(job, now);
     if (job.isOwed) await this.#call("settle", jobId);
   }
 
-  /** Gives the job to the next best bid. Says whether there was one. */
+  /** Ends a job whose provider did not lock. Its consumer need not wait for the order to expire. */
+  async #unmatched({ jobId, consumer, order, auction }: JobRecord, now: bigint): Promise<void> {
+    if (auction === undefined && consumer === this.#parts.operator) {
+      await tryCall(this.#parts, `take-back:${jobId}`, "Market", "takeBack", [jobId]);
+    } else if (now > order.expiry) await this.#call("expire", jobId);
+  }
+
+  /** Gives the job to the next best bid, once all are revealed. Says whether the auction goes on, or ends by this. */
   async #auction(
     { jobId, auction, status, deadline, matches, order }: JobRecord,
     now: bigint,
   ): Promise<boolean> {
     const isWaiting = status === "Open" || (status === "Matched" && now > deadline!);
     if (!isWaiting || now <= auction!.revealUntil || now > order.expiry) return false;
+    if (!(await this.#isRevealed(jobId, auction!, now))) return true;
     const isBid = [...auction!.bids.values()].some(
       ({ price, isSettled }) => price !== undefined && !isSettled,
     );
     if (isBid && (await tryCall(this.#parts, `award:${jobId}:${matches}`, "Market", "award", [jobId])))
       return true;
     return await tryCall(this.#parts, `close-auction:${jobId}`, "Market", "closeAuction", [jobId]);
+  }
+
+  /** Whether no bid can be revealed any more. When the time for it is over, hidden ones are given their grace. */
+  async #isRevealed(jobId: bigint, auction: AuctionRecord, now: bigint): Promise<boolean> {
+    const { bids, revealUntil, graceEnds } = auction;
+    if (now <= revealUntil) return false;
+    const hidden = [...bids.values()].filter(({ price }) => price === undefined);
+    if (hidden.length === 0) return true;
+    if (graceEnds !== undefined) return now > graceEnds;
+    // Reporting oneself only costs.
+    const isOthers = hidden.some(({ provider }) => provider !== this.#parts.operator);
+    if (isOthers) await tryCall(this.#parts, `call-reveals:${jobId}`, "Market", "callTimeout", [jobId]);
+    return false;
   }
 
   /** Has checkpoints paid that nobody has shown wrong in time, in their order. Says whether any is left. */
@@ -110,31 +139,28 @@ export class JobJanitor implements Duty {
   }
 
   async #moveDispute(challenge: ChallengeRecord, now: bigint): Promise<void> {
-    const { contracts, ledger, operator } = this.#parts;
-    const { challengeId, graceEnds, moves, challenger, claim } = challenge;
-    if (!ledger.isBound(challenge)) {
-      await tryCall(this.#parts, `settle-challenge:${challengeId}`, "DisputeGame", "settle", [challengeId]);
-      return;
-    }
-    const turn = turnOf(challenge);
-    // Reporting oneself only costs.
-    if (turn === undefined || operator === (turn === "provider" ? claim.provider : challenger)) return;
-    if (graceEnds !== undefined) {
-      if (now <= graceEnds) return;
-      const key = `execute-timeout:${challengeId}:${moves}`;
-      await tryCall(this.#parts, key, "DisputeGame", "executeTimeout", [challengeId]);
-      return;
-    }
-    if (now <= (await contracts.DisputeGame.read.deadlineOf([challengeId]))) return;
-    const key = `call-timeout:${challengeId}:${moves}`;
-    await tryCall(this.#parts, key, "DisputeGame", "callTimeout", [challengeId]);
+    const { contracts, ledger, operator, only } = this.#parts;
+    const { challengeId, moves } = challenge;
+    const due = await dueInDispute(challenge, {
+      isOver: !ledger.isBound(challenge),
+      account: operator,
+      isForAll: only === undefined,
+      deadline: () => contracts.DisputeGame.read.deadlineOf([challengeId]),
+    });
+    if (due === undefined || now < due.from) return;
+    const turn = due.call === "settle" ? "" : `:${moves}`;
+    const key = `${keys[due.call]}:${challengeId}${turn}`;
+    await tryCall(this.#parts, key, "DisputeGame", due.call, [challengeId]);
   }
 
   /** What is left to do once a job is over. */
   async #close({ jobId, auction }: JobRecord, now: bigint): Promise<void> {
-    const { ledger, contracts } = this.#parts;
-    for (const { provider, isSettled } of auction?.bids.values() ?? []) {
-      if (isSettled) continue;
+    const { ledger, contracts, operator, only } = this.#parts;
+    const isRevealed = auction === undefined || (await this.#isRevealed(jobId, auction, now));
+    for (const { provider, price, plea, isSettled } of auction?.bids.values() ?? []) {
+      if (isSettled || (price === undefined && !isRevealed)) continue;
+      // What a retrieval challenge will come to is waited for.
+      if (plea !== undefined && (await contracts.RetrievalChallenges.read.isOpen([plea]))) continue;
       await tryCall(this.#parts, `settle-bid:${jobId}:${provider}`, "Market", "settleBid", [jobId, provider]);
     }
     const challenges = ledger.challengesOf(jobId);
@@ -145,8 +171,10 @@ export class JobJanitor implements Duty {
     }
     for (const claim of ledger.unrewardedClaims(jobId)) {
       const claimId = claimIdOf(claim);
-      const [, , rewardAfter] = await contracts.DisputeGame.read.jobs([claimId]);
-      if (now <= rewardAfter) continue;
+      const [, , rewardAfter, , , , , , , , winner] = await contracts.DisputeGame.read.jobs([claimId]);
+      // Whoever is to have it may fetch it.
+      const isOwn = only === undefined || ledger.challenge(winner)?.challenger === operator;
+      if (now <= rewardAfter || !isOwn) continue;
       await tryCall(this.#parts, `reward:${claimId}`, "DisputeGame", "payReward", [claimId]);
     }
   }
