@@ -30,6 +30,7 @@ const benches = [
   { file: "reliability", title: "Reliability" },
   { file: "train", title: "Exact training: speed" },
   { file: "trace", title: "Exact training: commitments and memory" },
+  { file: "workers", title: "Workers" },
   { file: "accuracy", title: "Exact training: accuracy" },
   { file: "freivalds", title: "Checking without recomputing" },
 ];

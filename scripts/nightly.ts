@@ -10,6 +10,10 @@ const parts = [
     name: "long walks",
     command: ["hardhat", "--config", "scripts/hardhat/nightly.config.ts", "test", "solidity"],
   },
+  {
+    name: "strategies",
+    command: [process.execPath, "keepers/src/cli/main.ts", "simulate", "--strategies", "1000", "--json"],
+  },
   { name: "coverage", command: [process.execPath, "scripts/coverage.ts"] },
 ] as const;
 
@@ -18,6 +22,7 @@ const help = `npm run nightly [-- part …]
 Runs what is too long for the gate, for an hour or more (all of it, or those named):
   "long walks"   all Solidity suites with 10,000 runs of every fuzz test and 1,000 walks of 64 calls for every invariant;
                  a walk's own call that reverts fails it
+  strategies     1,000 seeded dishonest strategies (assay simulate)
   coverage       npm run coverage
 `;
 

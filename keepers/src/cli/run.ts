@@ -15,6 +15,7 @@ import { simulateCommand } from "./commands/simulate.ts";
 import { stakeCommands } from "./commands/stake.ts";
 import { trainCommand } from "./commands/train.ts";
 import { validatorCommands } from "./commands/validator.ts";
+import { workerCommand } from "./commands/worker.ts";
 import { applyConfigFile } from "./config-file.ts";
 import { CommandContext, type Environment } from "./context.ts";
 import { UsageError } from "./errors.ts";
@@ -91,6 +92,7 @@ function createProgram(environment: Environment, finish: (code: number) => void)
   orderCommands(program, register);
   jobCommands(program, register);
   jobKeeperCommands(program, register);
+  workerCommand(program, register);
   challengeCommand(program, register);
   certificateCommands(program, register);
   validatorCommands(program, register);

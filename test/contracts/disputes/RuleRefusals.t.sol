@@ -5,6 +5,7 @@ import {DescentRules} from "../../../contracts/disputes/DescentRules.sol";
 import {ElementRules} from "../../../contracts/disputes/ElementRules.sol";
 import {ExactFinish} from "../../../contracts/disputes/ExactFinish.sol";
 import {ExactInput} from "../../../contracts/disputes/ExactInput.sol";
+import {ExactLoss} from "../../../contracts/disputes/ExactLoss.sol";
 import {ExactOps, StepContext} from "../../../contracts/disputes/ExactOps.sol";
 import {InputRules} from "../../../contracts/disputes/InputRules.sol";
 import {Narrowing} from "../../../contracts/disputes/Narrowing.sol";
@@ -16,10 +17,12 @@ import {RoundRules} from "../../../contracts/disputes/RoundRules.sol";
 import {SampleOrder} from "../../../contracts/disputes/SampleOrder.sol";
 import {SumRules} from "../../../contracts/disputes/SumRules.sol";
 import {Tensor} from "../../../contracts/disputes/TensorLeaves.sol";
+import {TrainingOrder} from "../../../contracts/disputes/TrainingOrders.sol";
 import {
     Evidence,
     IDescentRules,
     IElementRules,
+    IInputRules,
     IRangeRules,
     NamedStep,
     ObjectEvidence,
@@ -109,6 +112,56 @@ contract RuleRefusalsTest is MiniTest {
         this.mantissaOf(round.position, evidence, _inputNode());
     }
 
+    function test_ruleElement_ofASumOverWhatIsNoStore_isRefused() public {
+        Evidence memory evidence;
+        evidence.descriptor = _descriptor(Opcodes.ACCUMULATE, "", hex"0100000000");
+        // One gradient of which no leaf is opened: exponent, count, root.
+        evidence.operands = new bytes(37);
+        evidence.proofs = new bytes32[][](1);
+        evidence.store = _unary(Opcodes.RELU);
+        evidence.storeProof = new bytes32[](2);
+        Round memory round = _roundOf(Stage.Element, evidence.descriptor);
+        // The last of four nodes, beside three absent ones.
+        bytes32 leaf = keccak256(bytes.concat(hex"00", evidence.store));
+        bytes32 above = keccak256(bytes.concat(hex"01", bytes32(0), leaf));
+        round.claim.programRoot = keccak256(bytes.concat(hex"01", bytes32(0), above));
+        round.claim.nodeCounts = [uint256(4), 0, 0];
+        vm.expectRevert(IElementRules.WrongStore.selector);
+        sum.ruleElement(round, evidence);
+    }
+
+    function test_ruleInput_ofAnotherObject_isRefused() public {
+        TrainingOrder memory order;
+        order.tag = keccak256("assay/training/v1");
+        (order.objects, order.training, order.objectBytes) = (4, 4, 8);
+        bytes memory whole = abi.encode(order);
+        Evidence memory evidence;
+        // A list of values is encoded as a struct without the offset in front.
+        evidence.order = new bytes(whole.length - 32);
+        for (uint256 i = 32; i < whole.length; ++i) evidence.order[i - 32] = whole[i];
+        evidence.descriptor = _descriptor(Opcodes.INPUT, "", hex"020000000000000000");
+        Round memory round = _roundOf(Stage.Element, evidence.descriptor);
+        round.claim.trainingHash = keccak256(evidence.order);
+        ObjectEvidence memory object;
+        vm.expectPartialRevert(IInputRules.WrongObject.selector);
+        input.ruleInput(round, evidence, object);
+    }
+
+    function test_softmaxGradient_overASumThatNoExponentialsHave_isRefused() public {
+        Node memory node;
+        node.output.shape = [uint256(1), 8, 1, 1];
+        node.attributes = new int256[](2);
+        Tensor[] memory tensors = new Tensor[](3);
+        // Bytes behind the end of calldata read as zero.
+        for (uint256 i = 0; i < 3; ++i) {
+            Tensor memory t = tensors[i];
+            (t.dtype, t.width, t.elements, t.rowLength, t.rowBytes) = (Opcodes.I16, 2, 8, 8, 16);
+            (t.to, t.origin) = (16, 1e6);
+        }
+        vm.expectRevert(abi.encodeWithSelector(ExactLoss.NoSum.selector, 0));
+        this.softmaxGradient(node, tensors);
+    }
+
     function test_ruleInput_ofAnotherNodeOrOrder_isRefused() public {
         Evidence memory evidence;
         ObjectEvidence memory object;
@@ -160,6 +213,10 @@ contract RuleRefusalsTest is MiniTest {
     function complete(Node memory node, Tensor[] memory tensors) external pure {
         StepContext memory context;
         ExactOps.complete(node, tensors, 0, new int256[](0), context);
+    }
+
+    function softmaxGradient(Node memory node, Tensor[] memory tensors) external pure {
+        ExactLoss.softmaxGradient(node, tensors, 0);
     }
 
     function isWitness(Node memory node) external pure {

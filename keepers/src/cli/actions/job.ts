@@ -42,9 +42,11 @@ export async function watchJob(context: CommandContext, id: string): Promise<voi
 
 function documentOf({ ledger }: Consumer, job: JobRecord): Record<string, unknown> {
   const { jobId, orderHash, status, consumer, provider, price, deadline, result, certificateId } = job;
-  const challenges = ledger.challengesOf(jobId).map(({ challengeId, challenger, outcome, isSettled }) => {
-    return { challengeId, challenger, outcome: outcome ?? null, isSettled };
+  const challenges = ledger.challengesOf(jobId).map((challenge) => {
+    const { challengeId, checkpoint, challenger, outcome, isSettled } = challenge;
+    return { challengeId, checkpoint, challenger, outcome: outcome ?? null, isSettled };
   });
+  const checkpoints = job.checkpoints.map((each) => ({ ...each, paid: each.paid ?? null }));
   return {
     jobId,
     orderHash,
@@ -53,6 +55,8 @@ function documentOf({ ledger }: Consumer, job: JobRecord): Record<string, unknow
     provider: provider ?? null,
     price: price ?? null,
     deadline: deadline ?? null,
+    instalments: job.order.conditions.instalments,
+    checkpoints,
     result: result ?? null,
     certificateId: certificateId ?? null,
     bids: job.auction?.bids.size ?? null,
@@ -69,13 +73,26 @@ function linesOf({ ledger }: Consumer, job: JobRecord): string[] {
     `status     ${status}`,
     ...(auction === undefined ? [] : [`bids       ${auction.bids.size}`]),
     ...(provider === undefined ? [] : [`provider   ${provider}, ${formatUnits(price!, 18)} tokens`]),
+    ...job.checkpoints.map(
+      ({ number, steps, resultId, paid, challengeUntil }) =>
+        `checkpoint ${number} of ${job.order.conditions.instalments - 1}, after ${steps} steps: ${resultId}, ${
+          paid === undefined
+            ? `challenges are taken until ${timeOf(challengeUntil)}`
+            : `${formatUnits(paid, 18)} tokens paid`
+        }`,
+    ),
     ...(result === undefined
       ? []
       : [
           `state      ${result.stateRoot}`,
           `result     ${result.resultId}`,
-          `disputes   ${challenges.length}, challenges are taken until ${new Date(Number(result.challengeUntil) * 1000).toISOString()}`,
+          `disputes   ${challenges.length}, challenges are taken until ${timeOf(result.challengeUntil)}`,
         ]),
     ...(certificateId === undefined ? [] : [`certificate ${certificateId}`]),
   ];
+}
+
+/** @param seconds since 1970 */
+function timeOf(seconds: bigint): string {
+  return new Date(Number(seconds) * 1000).toISOString();
 }

@@ -34,12 +34,16 @@ export type AuctionBid = {
   readonly revealed: Bid | undefined;
   /** Its bond was returned, or lost. */
   readonly isSettled: boolean;
+  /** Retrieval challenge with which it says that the data cannot be had. */
+  readonly plea: bigint | undefined;
 };
 
 export type AuctionRecord = {
   readonly terms: AuctionTerms;
   readonly commitUntil: bigint;
   readonly revealUntil: bigint;
+  /** Last second of the grace for bids that are still hidden, once a timeout was called. */
+  readonly graceEnds: bigint | undefined;
   readonly bids: ReadonlyMap<Address, AuctionBid>;
   readonly isOver: boolean;
 };
@@ -174,7 +178,9 @@ function changeOf(job: JobRecord, event: JobEvent): Partial<JobRecord> {
       return { isOwed: true };
     case "Market.AuctionOpened": {
       const { terms, commitUntil, revealUntil } = event.args;
-      return { auction: { terms, commitUntil, revealUntil, bids: new Map(), isOver: false } };
+      return {
+        auction: { terms, commitUntil, revealUntil, graceEnds: undefined, bids: new Map(), isOver: false },
+      };
     }
     default:
       return job.auction === undefined
@@ -191,7 +197,14 @@ function auctionChange({ bids }: AuctionRecord, event: JobEvent): Partial<Auctio
   switch (event.name) {
     case "Market.BidCommitted": {
       const { provider, commitment } = event.args;
-      const bid = { provider, commitment, price: undefined, revealed: undefined, isSettled: false };
+      const bid = {
+        provider,
+        commitment,
+        price: undefined,
+        revealed: undefined,
+        isSettled: false,
+        plea: undefined,
+      };
       return { bids: new Map([...bids, [provider, bid]]) };
     }
     case "Market.BidRevealed":
@@ -199,6 +212,10 @@ function auctionChange({ bids }: AuctionRecord, event: JobEvent): Partial<Auctio
     case "Market.BondReturned":
     case "Market.BondLost":
       return withBid(event.args.provider, { isSettled: true });
+    case "Market.WalkPleaded":
+      return withBid(event.args.provider, { plea: event.args.retrieval });
+    case "Market.RevealTimeoutCalled":
+      return { graceEnds: event.args.graceEnds };
     case "Market.AuctionClosed":
       return { isOver: true };
     default:

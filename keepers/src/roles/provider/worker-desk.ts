@@ -52,11 +52,12 @@ export type WorkerDeskOptions = {
   readonly log: Logger;
   /** Workers at a time. */
   readonly mostWorkers?: number;
-  /** Where a worker stands under the root of a job that was settled. */
-  readonly share?: (jobId: bigint, account: Address) => ReturnType<Contributions["find"]>;
   /** Limits on each peer. */
   readonly limits?: ServerOptions;
 };
+
+/** Where a worker stands under the root of a job that was settled. */
+export type ShareFinder = (jobId: bigint, account: Address) => ReturnType<Contributions["find"]>;
 
 type Member = { readonly account: Address; readonly key: string };
 type Offer = OfferedJob & { readonly id: string; readonly program: Uint8Array };
@@ -68,6 +69,7 @@ export class WorkerDesk {
   readonly #ended = new AbortController();
   readonly #leave: (event: CustomEvent<PeerId>) => void;
   #server: RpcServer<ClusterMethods> | undefined;
+  #shares: ShareFinder | undefined;
   #offer: Offer | undefined;
   #over = new AbortController();
 
@@ -87,7 +89,7 @@ export class WorkerDesk {
         take: (request, context) => desk.#take(request, context),
         deliver: (request, context) => desk.#deliver(request, context),
         share: async ({ jobId, account }) => {
-          const found = options.share?.(BigInt(jobId), accountOf(account));
+          const found = desk.#shares?.(BigInt(jobId), accountOf(account));
           if (found === undefined) throw new RefusalError("not-found", "no share of that job is settled");
           const { total, index, proof } = found;
           return { result: { total: String(total), index, proof: [...proof] } };
@@ -108,6 +110,11 @@ export class WorkerDesk {
   /** Workers known at the moment. */
   get members(): number {
     return this.#members.size;
+  }
+
+  /** Says from now on where workers stand under roots. */
+  tellShares(find: ShareFinder): void {
+    this.#shares = find;
   }
 
   /** Lets workers join a job until `withdraw`. */

@@ -55,6 +55,8 @@ export type JobNetwork = {
   readonly contracts: Contracts;
   /** Who deployed: holds all tokens, and may say that bundles are held. */
   readonly admin: LocalAccount;
+  /** The manager of roles. */
+  readonly access: Address;
   /** Runs a call at once. */
   send(account: LocalAccount, call: { to: Address; data: Hex; value?: bigint }): Promise<void>;
   /** Makes an account a provider with stake. */
@@ -149,7 +151,10 @@ export async function startJobNetwork({ permits = true }: JobNetworkOptions = {}
   for (const book of books) rules.push(await deploy(book));
   const game = await deploy("DisputeGame", [jobs, ...rules]);
   const certificates = await deploy("ModelCertificate", [jobs]);
-  const market = await deploy("Market", [access, token, staking, jobs, escrow, datasets, 10]);
+  const market = await deploy("Market", [
+    ...[access, token, staking, jobs, escrow, datasets, await deploy("RetrievalsDouble")],
+    { leastWindow: 10, grace: windows.grace },
+  ]);
 
   const beacon = await deploy("BeaconDouble");
   const { unit, period, exitDelay, checks, terms } = committee;
@@ -231,6 +236,7 @@ export async function startJobNetwork({ permits = true }: JobNetworkOptions = {}
     deployment,
     contracts,
     admin,
+    access,
     send,
     give,
     deploy,
