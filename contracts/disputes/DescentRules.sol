@@ -18,6 +18,7 @@ import {
     TraceLeaf
 } from "./interfaces/IDisputeRules.sol";
 import {Narrowing} from "./Narrowing.sol";
+import {NextRound} from "./NextRound.sol";
 import {Node, NodeDescriptor} from "./NodeDescriptor.sol";
 import {Opcodes} from "./Opcodes.sol";
 import {Claims, Position} from "./Position.sol";
@@ -38,29 +39,28 @@ contract DescentRules is IDescentRules {
         Round calldata round,
         TraceLeaf calldata before,
         TraceLeaf calldata next
-    ) external pure returns (Outcome, Round memory r) {
-        r = _begin(round, Stage.TraceLeaves);
+    ) external pure {
+        _requireStage(round, Stage.TraceLeaves);
         uint256 interval = round.position.index - 1;
         TrainingClaim calldata claim = round.claim;
         if (interval + 1 >= _leavesOf(claim)) revert WrongTraceLeaf(interval + 1);
         _requireLeaf(claim, interval, before);
         _requireLeaf(claim, interval + 1, next);
-        delete r.position;
-        Position memory p = r.position;
+        Position memory p = NextRound.copy(round);
+        (p.index, p.level, p.leaves, p.node) = (0, 0, 0, bytes32(0));
         (p.stateBefore, p.stateAfter, p.witnesses) = (before.stateRoot, next.stateRoot, next.witnessHash);
         p.firstStep = interval * claim.interval;
         p.steps = _stepsOf(claim, interval);
-        r.interval = interval;
-        return _next(r, Stage.States);
+        NextRound.setInterval(p, interval);
+        NextRound.goOn(p, Stage.States);
     }
 
     /// @inheritdoc IDescentRules
     function postStates(
         Round calldata round,
         PostedStates calldata posted
-    ) external pure returns (Outcome, Round memory r) {
-        r = _begin(round, Stage.States);
-        Position memory p = r.position;
+    ) external pure {
+        Position memory p = _begin(round, Stage.States);
         bytes32[] calldata witnesses = posted.witnesses;
         if (p.steps == _stepsOf(round.claim, round.interval)) {
             bool isWhole = witnesses.length == p.steps;
@@ -75,16 +75,15 @@ contract DescentRules is IDescentRules {
         if (roots.length != count || roots[count - 1] != p.stateAfter)
             revert WrongStates(roots.length, count);
         p.node = Narrowing.fold(roots, 0, MerkleProofs.depthOf(count));
-        return _next(r, Stage.Step);
+        NextRound.goOn(p, Stage.Step);
     }
 
     /// @inheritdoc IDescentRules
     function nameStep(
         Round calldata round,
         NamedStep calldata named
-    ) external pure returns (Outcome, Round memory r) {
-        r = _begin(round, Stage.Step);
-        Position memory p = r.position;
+    ) external pure {
+        Position memory p = _begin(round, Stage.Step);
         uint256 number = named.number;
         (uint256 count, uint256 width) = _checkpointsOf(p.steps);
         uint256 depth = MerkleProofs.depthOf(count);
@@ -98,38 +97,36 @@ contract DescentRules is IDescentRules {
         p.firstStep += number * width;
         uint256 rest = p.steps - number * width;
         p.steps = rest < width ? rest : width;
-        return _next(r, p.steps == 1 ? Stage.Tensors : Stage.States);
+        NextRound.goOn(p, p.steps == 1 ? Stage.Tensors : Stage.States);
     }
 
     /// @inheritdoc IDescentRules
     function postTensors(
         Round calldata round,
         PostedTensors calldata posted
-    ) external pure returns (Outcome, Round memory r) {
-        r = _begin(round, Stage.Tensors);
-        Position memory p = r.position;
+    ) external pure {
+        Position memory p = _begin(round, Stage.Tensors);
         p.leaves = RoundRules.tensorsOf(round.claim);
         p.level = MerkleProofs.depthOf(p.leaves);
         p.tensors = _rootOf(posted.nodes, p);
         p.node = p.tensors;
         _requireWitness(round, p, posted);
         p.witnesses = bytes32(0);
-        return _next(r, Stage.Node);
+        NextRound.goOn(p, Stage.Node);
     }
 
     /// @inheritdoc IDescentRules
     function postNodes(
         Round calldata round,
         bytes32[] calldata nodes
-    ) external pure returns (Outcome, Round memory r) {
-        r = round;
-        Position memory p = r.position;
+    ) external pure {
+        Position memory p = NextRound.copy(round);
         Narrowing.requireBelow(nodes, p.node, p.level, p.index, p.leaves);
-        if (r.stage == Stage.TensorNodes) return _next(r, Stage.Node);
-        if (r.stage == Stage.HashNodes) return _next(r, Stage.Leaf);
-        if (r.stage == Stage.TraceNodes) return _next(r, Stage.TraceName);
-        if (r.stage == Stage.StateNodes) return _next(r, Stage.StateName);
-        revert WrongStage(r.stage);
+        if (round.stage == Stage.TensorNodes) NextRound.goOn(p, Stage.Node);
+        if (round.stage == Stage.HashNodes) NextRound.goOn(p, Stage.Leaf);
+        if (round.stage == Stage.TraceNodes) NextRound.goOn(p, Stage.TraceName);
+        if (round.stage == Stage.StateNodes) NextRound.goOn(p, Stage.StateName);
+        revert WrongStage(round.stage);
     }
 
     /// @inheritdoc IDescentRules
@@ -138,28 +135,26 @@ contract DescentRules is IDescentRules {
         uint256 number,
         bytes32 child,
         bytes32[] calldata siblings
-    ) external pure returns (Outcome, Round memory r) {
-        r = round;
-        Position memory p = r.position;
+    ) external pure {
+        Position memory p = NextRound.copy(round);
         _descend(p, number, child, siblings);
-        if (r.stage == Stage.Leaf) return _next(r, p.level == 0 ? Stage.OpenLeaf : Stage.HashNodes);
-        if (r.stage == Stage.Node || r.stage == Stage.StateName) {
+        if (round.stage == Stage.Leaf) NextRound.goOn(p, p.level == 0 ? Stage.OpenLeaf : Stage.HashNodes);
+        if (round.stage == Stage.Node || round.stage == Stage.StateName) {
             if (p.level == 0) revert WrongNode(p.index);
-            return _next(r, r.stage == Stage.Node ? Stage.TensorNodes : Stage.StateNodes);
+            NextRound.goOn(p, round.stage == Stage.Node ? Stage.TensorNodes : Stage.StateNodes);
         }
-        if (r.stage != Stage.TraceName) revert WrongStage(r.stage);
+        if (round.stage != Stage.TraceName) revert WrongStage(round.stage);
         // The first leaf is the order's.
         if (p.level == 0 && p.index == 0) revert WrongTraceLeaf(0);
-        return _next(r, p.level == 0 ? Stage.TraceLeaves : Stage.TraceNodes);
+        NextRound.goOn(p, p.level == 0 ? Stage.TraceLeaves : Stage.TraceNodes);
     }
 
     /// @inheritdoc IDescentRules
     function nameTensor(
         Round calldata round,
         NamedTensor calldata named
-    ) external pure returns (Outcome, Round memory r) {
-        r = _begin(round, Stage.Node);
-        Position memory p = r.position;
+    ) external pure {
+        Position memory p = _begin(round, Stage.Node);
         _descend(p, named.number, named.commitment, named.siblings);
         uint256 place = p.index;
         if (p.level != 0) revert WrongNode(place);
@@ -173,37 +168,35 @@ contract DescentRules is IDescentRules {
         (p.place, p.commitment, p.descriptor) = (place, named.commitment, keccak256(named.descriptor));
         (p.node, p.index, p.leaves) = (bytes32(0), 0, TensorGeometry.geometryOf(node.output).leaves);
         // What a LOAD yields is no element's business.
-        if (node.opcode == Opcodes.LOAD) return _next(r, Stage.Link);
+        if (node.opcode == Opcodes.LOAD) NextRound.goOn(p, Stage.Link);
         (p.stateBefore, p.stateAfter) = (bytes32(0), bytes32(0));
-        return _next(r, Stage.Hashes);
+        NextRound.goOn(p, Stage.Hashes);
     }
 
     /// @inheritdoc IDescentRules
     function answerLink(
         Round calldata round,
         LinkAnswer calldata answer
-    ) external pure returns (Outcome, Round memory r) {
-        r = _begin(round, Stage.Link);
+    ) external pure {
+        _requireStage(round, Stage.Link);
         _requireLink(round, answer);
-        return (Outcome.ChallengeLost, r);
+        NextRound.decide(round, Outcome.ChallengeLost);
     }
 
     /// @inheritdoc IDescentRules
-    function nameState(Round calldata round) external pure returns (Outcome, Round memory r) {
-        r = _begin(round, Stage.Node);
-        Position memory p = r.position;
+    function nameState(Round calldata round) external pure {
+        Position memory p = _begin(round, Stage.Node);
         (p.node, p.index, p.leaves) = (p.stateAfter, 0, round.claim.slots);
         p.level = MerkleProofs.depthOf(p.leaves);
-        return _next(r, Stage.StateNodes);
+        NextRound.goOn(p, Stage.StateNodes);
     }
 
     /// @inheritdoc IDescentRules
     function ruleSlot(
         Round calldata round,
         NamedSlot calldata named
-    ) external pure returns (Outcome, Round memory r) {
-        r = _begin(round, Stage.StateName);
-        Position memory p = r.position;
+    ) external pure {
+        Position memory p = _begin(round, Stage.StateName);
         _descend(p, named.number, named.leaf, named.siblings);
         if (p.level != 0) revert WrongNode(p.index);
         TrainingClaim calldata claim = round.claim;
@@ -212,7 +205,7 @@ contract DescentRules is IDescentRules {
         _requireListed(round, named.commitment, place, named.listSiblings);
         bytes32 stored = keccak256(abi.encodePacked(bytes1(0), named.commitment));
         if (named.leaf == stored) revert NothingShown();
-        return (Outcome.ProviderConvicted, r);
+        NextRound.decide(round, Outcome.ProviderConvicted);
     }
 
     /// @inheritdoc IDescentRules
@@ -220,15 +213,14 @@ contract DescentRules is IDescentRules {
         Round calldata round,
         int256 exponent,
         bytes32[] calldata nodes
-    ) external pure returns (Outcome, Round memory r) {
-        r = _begin(round, Stage.Hashes);
-        Position memory p = r.position;
+    ) external pure {
+        Position memory p = _begin(round, Stage.Hashes);
         p.level = MerkleProofs.depthOf(p.leaves);
         p.node = _rootOf(nodes, p);
         p.exponent = exponent;
         bool isExponent = exponent == int256(int32(exponent));
         if (!isExponent || TensorLeaves.commitmentOf(p.node, exponent) != p.commitment) revert WrongTensor();
-        return _next(r, Stage.Leaf);
+        NextRound.goOn(p, Stage.Leaf);
     }
 
     /// @inheritdoc IDescentRules
@@ -236,8 +228,8 @@ contract DescentRules is IDescentRules {
         Round calldata round,
         bytes calldata descriptor,
         bytes calldata leaf
-    ) external pure returns (Outcome, Round memory r) {
-        r = _begin(round, Stage.OpenLeaf);
+    ) external pure {
+        Position memory p = _begin(round, Stage.OpenLeaf);
         Node memory node = RoundRules.nodeOf(round, descriptor);
         if (MerkleProofs.leafOf(leaf) != round.position.node) revert WrongPostedLeaf();
         Geometry memory g = TensorGeometry.geometryOf(node.output);
@@ -245,31 +237,30 @@ contract DescentRules is IDescentRules {
         bool isCanonical =
             leaf.length == g.startOf(round.position.index + 1) - start &&
                 TensorLeaves.isCanonical(g, node.output.dtype, ExactFinish.lowestOf(node), start, leaf);
-        if (!isCanonical) return (Outcome.ProviderConvicted, r);
-        return _next(r, Stage.Element);
+        if (!isCanonical) NextRound.decide(round, Outcome.ProviderConvicted);
+        NextRound.goOn(p, Stage.Element);
     }
 
     /// @inheritdoc IDescentRules
     function claimTooLarge(
         Round calldata round,
         bytes calldata descriptor
-    ) external pure returns (Outcome, Round memory r) {
-        r = _begin(round, Stage.Leaf);
+    ) external pure {
+        Position memory p = _begin(round, Stage.Leaf);
         (ExactFinish.Kind kind, ) = ExactFinish.kindOf(RoundRules.nodeOf(round, descriptor));
         // Other exponents are right or wrong by any element.
         if (kind != ExactFinish.Kind.Requantized) revert NothingShown();
-        r.position.claim = Claims.WITNESS;
-        return _next(r, Stage.Witness);
+        p.claim = Claims.WITNESS;
+        NextRound.goOn(p, Stage.Witness);
     }
 
-    function _begin(Round calldata round, Stage stage) private pure returns (Round memory) {
+    function _begin(Round calldata round, Stage stage) private pure returns (Position memory) {
+        _requireStage(round, stage);
+        return NextRound.copy(round);
+    }
+
+    function _requireStage(Round calldata round, Stage stage) private pure {
         if (round.stage != stage) revert WrongStage(round.stage);
-        return round;
-    }
-
-    function _next(Round memory round, Stage stage) private pure returns (Outcome, Round memory) {
-        round.stage = stage;
-        return (Outcome.Continued, round);
     }
 
     /// @dev The tensor of the position is what its slot holds.

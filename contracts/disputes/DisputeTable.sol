@@ -5,30 +5,33 @@ import {Bonds} from "./Bonds.sol";
 import {Clock} from "./Clock.sol";
 import {IDisputedClaims, DisputeTerms, TrainingClaim} from "./interfaces/IDisputedClaims.sol";
 import {IDisputeGame, JobStatus} from "./interfaces/IDisputeGame.sol";
-import {Round, Stage} from "./interfaces/IDisputeRules.sol";
+import {Stage} from "./interfaces/IDisputeRules.sol";
+import {NextRound} from "./NextRound.sol";
+import {Position} from "./Position.sol";
 import {Refunds} from "./Refunds.sol";
 
 /// @title Jobs, challenges, turns and money of the dispute game
 /// @notice Everything but the moves themselves.
 abstract contract DisputeTable is IDisputeGame, Bonds {
+    /// @dev Three words; most moves read the first alone.
     struct Job {
         address provider;
         JobStatus status;
-        /// After a conviction: last second in which earlier challenges may take the winner's place.
-        uint48 rewardAfter;
+        /// Gas units of all moves that open challenges made.
+        uint48 unitsDue;
+        /// Challenges that are over.
+        uint40 closed;
+        /// After a conviction the price is what refunds are paid at.
         DisputeTerms terms;
         /// The provider's, after a conviction the reward.
         uint96 bond;
-        /// Gas units of all moves that open challenges made.
-        uint64 unitsDue;
-        /// Challenges that are open, and that ever were.
-        uint32 open;
+        /// Challenges that ever were.
         uint32 opened;
         uint32 convictedInterval;
-        /// Wei that a unit is refunded with after a conviction.
-        uint64 paidPrice;
+        /// After a conviction: last second in which earlier challenges may take the winner's place.
+        uint48 rewardAfter;
         /// The earliest challenge of the convicted interval that is known.
-        uint96 winner;
+        uint48 winner;
     }
 
     struct Challenge {
@@ -53,9 +56,8 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
     IDisputedClaims public immutable claims;
     /// @notice Number of challenges so far; they count from 1.
     uint256 public challengeCount;
-    mapping(uint256 jobId => Job) public jobs;
+    mapping(uint256 jobId => Job) private _jobs;
     mapping(uint256 challengeId => Challenge) public challenges;
-    mapping(bytes32 key => bool) private _isChallenged;
 
     constructor(IDisputedClaims claims_) {
         claims = claims_;
@@ -64,7 +66,7 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
     /// @inheritdoc IDisputeGame
     function openJob(uint256 jobId, address provider, DisputeTerms calldata terms) external payable {
         _requireClaims();
-        Job storage job = jobs[jobId];
+        Job storage job = _jobs[jobId];
         if (job.status != JobStatus.Unknown) revert WrongStatus(jobId, job.status);
         bool isTimed = terms.window >= Clock.SHORTEST && terms.window <= Clock.LONGEST;
         bool isGraced = terms.grace >= Clock.SHORTEST && terms.grace <= Clock.LONGEST;
@@ -85,7 +87,8 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
     function releaseJob(uint256 jobId) external {
         _requireClaims();
         Job storage job = _openJob(jobId);
-        if (job.open != 0) revert StillOpen(jobId, job.open);
+        uint256 open = _openOf(job);
+        if (open != 0) revert StillOpen(jobId, open);
         job.status = JobStatus.Released;
         _returnBond(job);
         emit JobReleased(jobId);
@@ -113,19 +116,19 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
     /// @inheritdoc IDisputeGame
     function settle(uint256 challengeId) external nonReentrant {
         Challenge storage c = challenges[challengeId];
-        Job storage job = jobs[c.jobId];
+        Job storage job = _jobs[c.jobId];
         if (c.stage == Stage.None || c.stage == Stage.Closed) revert NotOpen(challengeId);
         if (job.status == JobStatus.Open) revert WrongStatus(c.jobId, job.status);
         bool isEarlier = challengeId < job.winner && c.interval == job.convictedInterval;
         if (job.status == JobStatus.Convicted && isEarlier && block.timestamp <= job.rewardAfter) {
-            job.winner = uint96(challengeId);
+            job.winner = uint48(challengeId);
         }
         _payBack(challengeId, c, job);
     }
 
     /// @inheritdoc IDisputeGame
     function payReward(uint256 jobId) external nonReentrant {
-        Job storage job = jobs[jobId];
+        Job storage job = _jobs[jobId];
         bool isDue = job.status == JobStatus.Convicted && block.timestamp > job.rewardAfter;
         if (!isDue || job.winner == 0) revert NoReward(jobId);
         (uint256 winner, uint256 reward) = (job.winner, job.bond);
@@ -137,13 +140,53 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
 
     /// @inheritdoc IDisputeGame
     function openChallenges(uint256 jobId) external view returns (uint256) {
-        return jobs[jobId].open;
+        return _openOf(_jobs[jobId]);
+    }
+
+    /// @notice How a job stands in the game.
+    /// @return provider whose bond it is
+    /// @return status how the job stands
+    /// @return rewardAfter after a conviction: last second in which earlier challenges may take the winner's place
+    /// @return terms as they were when the job opened
+    /// @return bond the provider's, after a conviction the reward
+    /// @return unitsDue gas units of all moves that open challenges made
+    /// @return open challenges that are open
+    /// @return opened challenges that ever were
+    /// @return convictedInterval the interval that was found to be wrong
+    /// @return paidPrice wei that a unit is refunded with after a conviction
+    /// @return winner the earliest challenge of the convicted interval that is known
+    function jobs(
+        uint256 jobId
+    )
+        external
+        view
+        returns (
+            address provider,
+            JobStatus status,
+            uint48 rewardAfter,
+            DisputeTerms memory terms,
+            uint96 bond,
+            uint64 unitsDue,
+            uint32 open,
+            uint32 opened,
+            uint32 convictedInterval,
+            uint64 paidPrice,
+            uint96 winner
+        )
+    {
+        Job storage job = _jobs[jobId];
+        (provider, status, rewardAfter, terms) = (job.provider, job.status, job.rewardAfter, job.terms);
+        (bond, unitsDue, open, opened) = (job.bond, job.unitsDue, uint32(_openOf(job)), job.opened);
+        if (status == JobStatus.Convicted) {
+            (convictedInterval, paidPrice) = (job.convictedInterval, terms.refundPrice);
+            winner = job.winner;
+        }
     }
 
     /// @notice Last second of the turn that is on.
     function deadlineOf(uint256 challengeId) external view returns (uint256) {
         Challenge storage c = challenges[challengeId];
-        return _deadlineOf(c, jobs[c.jobId]);
+        return _deadlineOf(c, _jobs[c.jobId]);
     }
 
     function _deadlineOf(Challenge storage c, Job storage job) internal view returns (uint256) {
@@ -172,29 +215,23 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
         c.jobId = uint64(jobId);
         c.interval = uint32(interval);
         c.units = uint64(Refunds.CHALLENGE);
-        bytes32 key = _keyOf(c);
-        if (_isChallenged[key]) revert AlreadyChallenged(jobId, interval, msg.sender);
-        _isChallenged[key] = true;
-        ++job.open;
         ++job.opened;
-        job.unitsDue += uint64(Refunds.CHALLENGE);
+        job.unitsDue += uint48(Refunds.CHALLENGE);
         emit Challenged(id, jobId, interval, msg.sender, claim);
     }
 
     /// @dev What every move that ends nothing ends with.
-    function _setRound(uint256 id, Challenge storage c, Job storage job, Round memory round) internal {
-        if (c.interval != round.interval) {
-            // A challenge of a trace has found its interval.
-            delete _isChallenged[_keyOf(c)];
-            c.interval = uint32(round.interval);
-            _isChallenged[_keyOf(c)] = true;
-        }
-        c.round = keccak256(abi.encode(round));
-        c.stage = round.stage;
+    /// @param result encoded outcome and round
+    function _setRound(uint256 id, Challenge storage c, Job storage job, bytes memory result) internal {
+        (Stage stage, uint256 interval, Position memory position, bytes32 hash) = NextRound.read(result);
+        // A challenge of a trace finds its interval on the way.
+        if (c.interval != interval) c.interval = uint32(interval);
+        c.round = hash;
+        c.stage = stage;
         c.turnSince = uint48(block.timestamp);
         c.graceEnds = 0;
-        c.closedBefore = job.opened - job.open;
-        emit Moved(id, c.jobId, round.stage, round.interval, round.position);
+        c.closedBefore = uint32(job.closed);
+        emit Moved(id, c.jobId, stage, interval, position);
     }
 
     /// @dev The provider loses: the job has failed, whatever else is open.
@@ -202,14 +239,15 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
         (uint256 jobId, uint256 interval, address challenger) = (c.jobId, c.interval, c.challenger);
         job.status = JobStatus.Convicted;
         job.convictedInterval = uint32(interval);
-        job.winner = uint96(id);
+        job.winner = uint48(id);
         job.rewardAfter = uint48(block.timestamp + job.terms.window);
         c.units += uint64(Refunds.RULE);
         uint256 due = uint256(job.unitsDue) + Refunds.RULE;
         uint256 rest = _burnHalf(job.bond);
         uint256 price = job.terms.refundPrice;
         if (due * price > rest) price = rest / due;
-        job.paidPrice = uint64(price);
+        // What the bond does not pay in full it pays in part, to all alike.
+        if (price < job.terms.refundPrice) job.terms.refundPrice = uint64(price);
         job.bond = uint96(rest - due * price);
         emit ProviderConvicted(jobId, id, interval, challenger);
         _payBack(id, c, job);
@@ -218,7 +256,7 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
 
     /// @dev The challenger loses: half of its bond is burnt, half is the provider's for its moves.
     function _loseChallenge(uint256 id, Challenge storage c, Job storage job) internal {
-        job.unitsDue -= c.units;
+        job.unitsDue -= uint48(c.units);
         _close(c, job);
         _credit(job.provider, _burnHalf(job.terms.challengerBond));
         emit ChallengeLost(id, c.jobId, c.challenger);
@@ -233,7 +271,7 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
     }
 
     function _openJob(uint256 jobId) internal view returns (Job storage job) {
-        job = jobs[jobId];
+        job = _jobs[jobId];
         if (job.status != JobStatus.Open) revert WrongStatus(jobId, job.status);
     }
 
@@ -264,7 +302,7 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
     /// @dev Bond, and refunds after a conviction.
     function _payBack(uint256 id, Challenge storage c, Job storage job) private {
         uint256 paid = job.terms.challengerBond;
-        if (job.status == JobStatus.Convicted) paid += uint256(c.units) * job.paidPrice;
+        if (job.status == JobStatus.Convicted) paid += uint256(c.units) * job.terms.refundPrice;
         _close(c, job);
         _credit(c.challenger, paid);
         emit ChallengeSettled(id, paid);
@@ -272,12 +310,12 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
 
     function _close(Challenge storage c, Job storage job) private {
         c.stage = Stage.Closed;
-        --job.open;
-        delete _isChallenged[_keyOf(c)];
+        ++job.closed;
     }
 
-    function _keyOf(Challenge storage c) private view returns (bytes32) {
-        return keccak256(abi.encode(c.jobId, c.interval, c.challenger));
+    /// @dev Challenges of a job that are open.
+    function _openOf(Job storage job) private view returns (uint256) {
+        return job.opened - job.closed;
     }
 
     function _returnBond(Job storage job) private {

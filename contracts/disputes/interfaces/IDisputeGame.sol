@@ -67,8 +67,6 @@ interface IDisputeGame {
     error StillOpen(uint256 jobId, uint256 challenges);
     /// @notice Thrown when a challenge comes after its time, or before anything is committed.
     error NotChallengeable(uint256 jobId);
-    /// @notice Thrown when a challenger has an open challenge of the same interval already.
-    error AlreadyChallenged(uint256 jobId, uint256 interval, address challenger);
     /// @notice Thrown when a challenge does not exist or is over.
     error NotOpen(uint256 challengeId);
     /// @notice Thrown when a move does not begin with the challenge's round.

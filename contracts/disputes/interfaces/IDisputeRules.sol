@@ -165,8 +165,8 @@ struct ObjectEvidence {
 
 /// @title Moves from an interval down to a leaf of one tensor
 /// @notice Every function of the contracts behind these interfaces is a move: it takes the round, checks what
-/// is moved, and returns the next round. A move that is not due, or shows nothing, reverts. The contracts keep
-/// nothing.
+/// is moved, and gives back an outcome and the next round, encoded as `(Outcome, Round)` (see `NextRound`). A move that
+/// is not due, or shows nothing, reverts. The contracts keep nothing.
 interface IDescentRules {
     /// @notice Thrown when another move is due.
     error WrongStage(Stage stage);
@@ -192,62 +192,62 @@ interface IDescentRules {
         Round calldata round,
         TraceLeaf calldata before,
         TraceLeaf calldata next
-    ) external pure returns (Outcome, Round memory);
+    ) external pure;
     function postStates(
         Round calldata round,
         PostedStates calldata posted
-    ) external pure returns (Outcome, Round memory);
+    ) external pure;
     function nameStep(
         Round calldata round,
         NamedStep calldata named
-    ) external pure returns (Outcome, Round memory);
+    ) external pure;
     function postTensors(
         Round calldata round,
         PostedTensors calldata posted
-    ) external pure returns (Outcome, Round memory);
+    ) external pure;
     /// @notice More nodes of the tree that is being narrowed.
     function postNodes(
         Round calldata round,
         bytes32[] calldata nodes
-    ) external pure returns (Outcome, Round memory);
+    ) external pure;
     /// @notice One of the nodes that were posted last.
     function nameChild(
         Round calldata round,
         uint256 number,
         bytes32 child,
         bytes32[] calldata siblings
-    ) external pure returns (Outcome, Round memory);
+    ) external pure;
     function nameTensor(
         Round calldata round,
         NamedTensor calldata named
-    ) external pure returns (Outcome, Round memory);
+    ) external pure;
     function answerLink(
         Round calldata round,
         LinkAnswer calldata answer
-    ) external pure returns (Outcome, Round memory);
+    ) external pure;
     /// @notice Claims that the state after the step is not what was stored.
-    function nameState(Round calldata round) external pure returns (Outcome, Round memory);
+    function nameState(Round calldata round) external pure;
     /// @notice Shows that a slot does not hold what was stored into it.
     function ruleSlot(
         Round calldata round,
         NamedSlot calldata named
-    ) external pure returns (Outcome, Round memory);
+    ) external pure;
     function postHashes(
         Round calldata round,
         int256 exponent,
         bytes32[] calldata nodes
-    ) external pure returns (Outcome, Round memory);
+    ) external pure;
     /// @notice The named leaf; one that no tensor of its layout has convicts.
     function postLeaf(
         Round calldata round,
         bytes calldata descriptor,
         bytes calldata leaf
-    ) external pure returns (Outcome, Round memory);
+    ) external pure;
     /// @notice Claims that a requantised tensor's exponent is larger than any of its elements needs.
     function claimTooLarge(
         Round calldata round,
         bytes calldata descriptor
-    ) external pure returns (Outcome, Round memory);
+    ) external pure;
 }
 
 /// @title Moves that open one element
@@ -270,12 +270,12 @@ interface IElementRules {
     function ruleElement(
         Round calldata round,
         Evidence calldata evidence
-    ) external pure returns (Outcome, Round memory);
+    ) external pure;
     /// @notice Shows an element that needs the exponent which was claimed to be too large.
     function answerWitness(
         Round calldata round,
         Evidence calldata evidence
-    ) external pure returns (Outcome, Round memory);
+    ) external pure;
 }
 
 /// @title Moves that open an element of an opcode with sums, or one of its sums
@@ -286,7 +286,7 @@ interface ISumRules is IElementRules {
         Evidence calldata evidence,
         bytes calldata sums,
         uint256 number
-    ) external pure returns (Outcome, Round memory);
+    ) external pure;
 }
 
 /// @title Moves that narrow the sum behind an element
@@ -298,30 +298,30 @@ interface IRangeRules {
         Round calldata round,
         bytes calldata descriptor,
         uint256 out
-    ) external pure returns (Outcome, Round memory);
+    ) external pure;
     /// @param sums 8 bytes for each range, two's complement
     function postSums(
         Round calldata round,
         bytes calldata sums
-    ) external pure returns (Outcome, Round memory);
+    ) external pure;
     /// @notice An element that needs the exponent, and the sums behind it.
     function answerWitnessSums(
         Round calldata round,
         bytes calldata descriptor,
         uint256 out,
         bytes calldata sums
-    ) external pure returns (Outcome, Round memory);
+    ) external pure;
     function narrowSum(
         Round calldata round,
         bytes calldata sums,
         uint256 number
-    ) external pure returns (Outcome, Round memory);
+    ) external pure;
     /// @notice Shows that the sums posted first contradict what they are to bear out.
     function ruleTotal(
         Round calldata round,
         Evidence calldata evidence,
         bytes calldata sums
-    ) external pure returns (Outcome, Round memory);
+    ) external pure;
 }
 
 /// @title The move that opens an element of the dataset
@@ -334,7 +334,7 @@ interface IInputRules {
         Round calldata round,
         Evidence calldata evidence,
         ObjectEvidence calldata object
-    ) external pure returns (Outcome, Round memory);
+    ) external pure;
 }
 
 /// @title Programs that are void
