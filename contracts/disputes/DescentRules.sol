@@ -56,10 +56,7 @@ contract DescentRules is IDescentRules {
     }
 
     /// @inheritdoc IDescentRules
-    function postStates(
-        Round calldata round,
-        PostedStates calldata posted
-    ) external pure {
+    function postStates(Round calldata round, PostedStates calldata posted) external pure {
         Position memory p = _begin(round, Stage.States);
         bytes32[] calldata witnesses = posted.witnesses;
         if (p.steps == _stepsOf(round.claim, round.interval)) {
@@ -79,10 +76,7 @@ contract DescentRules is IDescentRules {
     }
 
     /// @inheritdoc IDescentRules
-    function nameStep(
-        Round calldata round,
-        NamedStep calldata named
-    ) external pure {
+    function nameStep(Round calldata round, NamedStep calldata named) external pure {
         Position memory p = _begin(round, Stage.Step);
         uint256 number = named.number;
         (uint256 count, uint256 width) = _checkpointsOf(p.steps);
@@ -97,29 +91,25 @@ contract DescentRules is IDescentRules {
         p.firstStep += number * width;
         uint256 rest = p.steps - number * width;
         p.steps = rest < width ? rest : width;
-        NextRound.goOn(p, p.steps == 1 ? Stage.Tensors : Stage.States);
+        if (p.steps > 1) NextRound.goOn(p, Stage.States);
+        p.witnesses = _witnessOf(round, p, named);
+        NextRound.goOn(p, Stage.Tensors);
     }
 
     /// @inheritdoc IDescentRules
-    function postTensors(
-        Round calldata round,
-        PostedTensors calldata posted
-    ) external pure {
+    function postTensors(Round calldata round, PostedTensors calldata posted) external pure {
         Position memory p = _begin(round, Stage.Tensors);
         p.leaves = RoundRules.tensorsOf(round.claim);
         p.level = MerkleProofs.depthOf(p.leaves);
         p.tensors = _rootOf(posted.nodes, p);
         p.node = p.tensors;
-        _requireWitness(round, p, posted);
+        _requireWitness(round.claim, p, posted);
         p.witnesses = bytes32(0);
         NextRound.goOn(p, Stage.Node);
     }
 
     /// @inheritdoc IDescentRules
-    function postNodes(
-        Round calldata round,
-        bytes32[] calldata nodes
-    ) external pure {
+    function postNodes(Round calldata round, bytes32[] calldata nodes) external pure {
         Position memory p = NextRound.copy(round);
         Narrowing.requireBelow(nodes, p.node, p.level, p.index, p.leaves);
         if (round.stage == Stage.TensorNodes) NextRound.goOn(p, Stage.Node);
@@ -150,15 +140,12 @@ contract DescentRules is IDescentRules {
     }
 
     /// @inheritdoc IDescentRules
-    function nameTensor(
-        Round calldata round,
-        NamedTensor calldata named
-    ) external pure {
+    function nameTensor(Round calldata round, NamedTensor calldata named) external pure {
         Position memory p = _begin(round, Stage.Node);
         _descend(p, named.number, named.commitment, named.siblings);
         uint256 place = p.index;
         if (p.level != 0) revert WrongNode(place);
-        Node memory node = NodeDescriptor.verify(
+        Node memory node = NodeDescriptor.verifyHead(
             named.descriptor,
             named.descriptorSiblings,
             round.claim.programRoot,
@@ -174,10 +161,7 @@ contract DescentRules is IDescentRules {
     }
 
     /// @inheritdoc IDescentRules
-    function answerLink(
-        Round calldata round,
-        LinkAnswer calldata answer
-    ) external pure {
+    function answerLink(Round calldata round, LinkAnswer calldata answer) external pure {
         _requireStage(round, Stage.Link);
         _requireLink(round, answer);
         NextRound.decide(round, Outcome.ChallengeLost);
@@ -192,10 +176,7 @@ contract DescentRules is IDescentRules {
     }
 
     /// @inheritdoc IDescentRules
-    function ruleSlot(
-        Round calldata round,
-        NamedSlot calldata named
-    ) external pure {
+    function ruleSlot(Round calldata round, NamedSlot calldata named) external pure {
         Position memory p = _begin(round, Stage.StateName);
         _descend(p, named.number, named.leaf, named.siblings);
         if (p.level != 0) revert WrongNode(p.index);
@@ -209,27 +190,28 @@ contract DescentRules is IDescentRules {
     }
 
     /// @inheritdoc IDescentRules
-    function postHashes(
-        Round calldata round,
-        int256 exponent,
-        bytes32[] calldata nodes
-    ) external pure {
+    function postHashes(Round calldata round, int256 exponent, bytes32[] calldata nodes) external pure {
         Position memory p = _begin(round, Stage.Hashes);
         p.level = MerkleProofs.depthOf(p.leaves);
         p.node = _rootOf(nodes, p);
         p.exponent = exponent;
         bool isExponent = exponent == int256(int32(exponent));
         if (!isExponent || TensorLeaves.commitmentOf(p.node, exponent) != p.commitment) revert WrongTensor();
+        // What is not needed any more is zero: it costs less in every move that follows.
+        p.commitment = bytes32(0);
         NextRound.goOn(p, Stage.Leaf);
     }
 
     /// @inheritdoc IDescentRules
-    function postLeaf(
-        Round calldata round,
-        bytes calldata descriptor,
-        bytes calldata leaf
-    ) external pure {
+    function postLeaf(Round calldata round, bytes calldata leaf) external pure {
         Position memory p = _begin(round, Stage.OpenLeaf);
+        if (MerkleProofs.leafOf(leaf) != p.node) revert WrongPostedLeaf();
+        NextRound.goOn(p, Stage.Element);
+    }
+
+    /// @inheritdoc IDescentRules
+    function ruleLeaf(Round calldata round, bytes calldata descriptor, bytes calldata leaf) external pure {
+        _requireStage(round, Stage.Element);
         Node memory node = RoundRules.nodeOf(round, descriptor);
         if (MerkleProofs.leafOf(leaf) != round.position.node) revert WrongPostedLeaf();
         Geometry memory g = TensorGeometry.geometryOf(node.output);
@@ -237,15 +219,12 @@ contract DescentRules is IDescentRules {
         bool isCanonical =
             leaf.length == g.startOf(round.position.index + 1) - start &&
                 TensorLeaves.isCanonical(g, node.output.dtype, ExactFinish.lowestOf(node), start, leaf);
-        if (!isCanonical) NextRound.decide(round, Outcome.ProviderConvicted);
-        NextRound.goOn(p, Stage.Element);
+        if (isCanonical) revert NothingShown();
+        NextRound.decide(round, Outcome.ProviderConvicted);
     }
 
     /// @inheritdoc IDescentRules
-    function claimTooLarge(
-        Round calldata round,
-        bytes calldata descriptor
-    ) external pure {
+    function claimTooLarge(Round calldata round, bytes calldata descriptor) external pure {
         Position memory p = _begin(round, Stage.Leaf);
         (ExactFinish.Kind kind, ) = ExactFinish.kindOf(RoundRules.nodeOf(round, descriptor));
         // Other exponents are right or wrong by any element.
@@ -310,20 +289,30 @@ contract DescentRules is IDescentRules {
         }
     }
 
-    /// @dev The witness of the step is the one that h binds, and stands where the tape marks it.
-    function _requireWitness(
+    /// @dev The witness of a step, as h binds it.
+    function _witnessOf(
         Round calldata round,
+        Position memory p,
+        NamedStep calldata named
+    ) private pure returns (bytes32 witness) {
+        uint256 index = p.firstStep - round.interval * round.claim.interval;
+        uint256 depth = MerkleProofs.depthOf(_stepsOf(round.claim, round.interval));
+        witness = named.witness;
+        if (MerkleProofs.rootOf(witness, index, named.witnessSiblings, depth) != p.witnesses) {
+            revert WrongWitnesses();
+        }
+    }
+
+    /// @dev The witness of the step stands in its list where the tape marks it.
+    function _requireWitness(
+        TrainingClaim calldata claim,
         Position memory p,
         PostedTensors calldata posted
     ) private pure {
-        TrainingClaim calldata claim = round.claim;
-        uint256 index = p.firstStep - round.interval * claim.interval;
-        uint256 depth = MerkleProofs.depthOf(_stepsOf(claim, round.interval));
-        bytes32 root = MerkleProofs.rootOf(posted.witness, index, posted.witnessSiblings, depth);
-        if (root != p.witnesses) revert WrongWitnesses();
-        index = ((1 << claim.logMicroBatches) - 1) * claim.nodeCounts[0] + claim.witnessNode;
-        root = MerkleProofs.rootOf(posted.witness, index, posted.listSiblings, p.level);
-        if (root != p.tensors) revert WrongWitnesses();
+        uint256 place = ((1 << claim.logMicroBatches) - 1) * claim.nodeCounts[0] + claim.witnessNode;
+        uint256 level = p.level - Narrowing.levelsDown(p.level, p.leaves);
+        bytes32 node = MerkleProofs.rootOf(p.witnesses, place, posted.siblings, level);
+        if (node != posted.nodes[place >> level]) revert WrongWitnesses();
     }
 
     function _requireLeaf(

@@ -88,7 +88,8 @@ contract DisputeGame is DisputeTable {
         bool isProviders = _isProviders(c.stage);
         address owner = isProviders ? job.provider : c.challenger;
         if (msg.sender != owner) revert NotYourTurn(challengeId, owner);
-        if (!Clock.mayMove(block.timestamp, c.graceEnds)) revert TooLate(challengeId, c.graceEnds);
+        uint256 graceEnds = _graceEnds(c);
+        if (!Clock.mayMove(block.timestamp, graceEnds)) revert TooLate(challengeId, graceEnds);
         if (move.length < 4 + NextRound.LENGTH || keccak256(move[4:4 + NextRound.LENGTH]) != c.round)
             revert WrongRound(challengeId);
         bytes memory result = _ask(_rulesOf(book), move);
@@ -96,13 +97,13 @@ contract DisputeGame is DisputeTable {
         if (isProviders) {
             emit Posted(challengeId, bytes4(move), move[4 + NextRound.LENGTH:]);
         } else if (outcome == Outcome.Continued) {
-            c.units += uint64(Refunds.NAME);
+            c.units += uint8(Refunds.NAME / Refunds.UNIT);
             job.unitsDue += uint48(Refunds.NAME);
         }
         if (outcome == Outcome.Continued) _setRound(challengeId, c, job, result);
         else if (outcome == Outcome.ProviderConvicted) _convict(challengeId, c, job);
         else if (outcome == Outcome.ChallengeLost) _loseChallenge(challengeId, c, job);
-        else _void(c.jobId, job);
+        else _void(_jobOf(challengeId), job);
     }
 
     /// @inheritdoc IDisputeGame

@@ -19,8 +19,8 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
         JobStatus status;
         /// Gas units of all moves that open challenges made.
         uint48 unitsDue;
-        /// Challenges that are over.
-        uint40 closed;
+        /// Challenges that are open.
+        uint32 open;
         /// After a conviction the price is what refunds are paid at.
         DisputeTerms terms;
         /// The provider's, after a conviction the reward.
@@ -30,32 +30,32 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
         uint32 convictedInterval;
         /// After a conviction: last second in which earlier challenges may take the winner's place.
         uint48 rewardAfter;
-        /// The earliest challenge of the convicted interval that is known.
-        uint48 winner;
+        /// Number of the earliest challenge of the convicted interval that is known.
+        uint32 winner;
     }
 
+    /// @dev Two words.
     struct Challenge {
         address challenger;
-        uint64 jobId;
         uint32 interval;
-        uint48 turnSince;
-        /// Last second of the grace, 0 as long as no timeout was called.
-        uint48 graceEnds;
-        /// Challenges of the job that were closed when the turn began.
-        uint32 closedBefore;
-        /// Gas units of the challenger's moves.
-        uint64 units;
+        /// When the turn began, in seconds since 1970 (until 2106); once the timeout was called, when the grace ends.
+        uint32 time;
+        /// Other challenges that the owner of the turn had to answer when it began; `LATE` once the timeout was called.
+        uint16 others;
+        /// The challenger's moves, in multiples of `Refunds.UNIT`.
+        uint8 units;
         Stage stage;
         /// keccak256 of the encoded round.
         bytes32 round;
     }
 
+    uint16 private constant LATE = type(uint16).max;
+    /// @dev Bits of a challenge's number; above them is its job.
+    uint256 private constant NUMBER_BITS = 32;
     /// @dev Interval of a challenge that has none yet.
     uint32 internal constant NO_INTERVAL = type(uint32).max;
 
     IDisputedClaims public immutable claims;
-    /// @notice Number of challenges so far; they count from 1.
-    uint256 public challengeCount;
     mapping(uint256 jobId => Job) private _jobs;
     mapping(uint256 challengeId => Challenge) public challenges;
 
@@ -87,8 +87,7 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
     function releaseJob(uint256 jobId) external {
         _requireClaims();
         Job storage job = _openJob(jobId);
-        uint256 open = _openOf(job);
-        if (open != 0) revert StillOpen(jobId, open);
+        if (job.open != 0) revert StillOpen(jobId, job.open);
         job.status = JobStatus.Released;
         _returnBond(job);
         emit JobReleased(jobId);
@@ -97,18 +96,19 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
     /// @inheritdoc IDisputeGame
     function callTimeout(uint256 challengeId) external {
         (Challenge storage c, Job storage job) = _openChallenge(challengeId);
-        if (c.graceEnds != 0) revert TimeoutAlreadyCalled(challengeId);
+        if (c.others == LATE) revert TimeoutAlreadyCalled(challengeId);
         uint256 deadline = _deadlineOf(c, job);
         if (!Clock.isLate(block.timestamp, deadline)) revert TooEarly(challengeId, deadline + 1);
-        c.graceEnds = uint48(block.timestamp + job.terms.grace);
-        emit TimeoutCalled(challengeId, c.graceEnds);
+        uint256 graceEnds = block.timestamp + job.terms.grace;
+        (c.time, c.others) = (uint32(graceEnds), LATE);
+        emit TimeoutCalled(challengeId, graceEnds);
     }
 
     /// @inheritdoc IDisputeGame
     function executeTimeout(uint256 challengeId) external nonReentrant {
         (Challenge storage c, Job storage job) = _openChallenge(challengeId);
-        if (Clock.mayMove(block.timestamp, c.graceEnds))
-            revert TooEarly(challengeId, uint256(c.graceEnds) + 1);
+        uint256 graceEnds = _graceEnds(c);
+        if (Clock.mayMove(block.timestamp, graceEnds)) revert TooEarly(challengeId, graceEnds + 1);
         if (_isProviders(c.stage)) _convict(challengeId, c, job);
         else _loseChallenge(challengeId, c, job);
     }
@@ -116,12 +116,13 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
     /// @inheritdoc IDisputeGame
     function settle(uint256 challengeId) external nonReentrant {
         Challenge storage c = challenges[challengeId];
-        Job storage job = _jobs[c.jobId];
+        uint256 jobId = _jobOf(challengeId);
+        Job storage job = _jobs[jobId];
         if (c.stage == Stage.None || c.stage == Stage.Closed) revert NotOpen(challengeId);
-        if (job.status == JobStatus.Open) revert WrongStatus(c.jobId, job.status);
-        bool isEarlier = challengeId < job.winner && c.interval == job.convictedInterval;
+        if (job.status == JobStatus.Open) revert WrongStatus(jobId, job.status);
+        bool isEarlier = uint32(challengeId) < job.winner && c.interval == job.convictedInterval;
         if (job.status == JobStatus.Convicted && isEarlier && block.timestamp <= job.rewardAfter) {
-            job.winner = uint48(challengeId);
+            job.winner = uint32(challengeId);
         }
         _payBack(challengeId, c, job);
     }
@@ -131,7 +132,7 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
         Job storage job = _jobs[jobId];
         bool isDue = job.status == JobStatus.Convicted && block.timestamp > job.rewardAfter;
         if (!isDue || job.winner == 0) revert NoReward(jobId);
-        (uint256 winner, uint256 reward) = (job.winner, job.bond);
+        (uint256 winner, uint256 reward) = (_idOf(jobId, job.winner), job.bond);
         (job.winner, job.bond) = (0, 0);
         address challenger = challenges[winner].challenger;
         _credit(challenger, reward);
@@ -140,7 +141,7 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
 
     /// @inheritdoc IDisputeGame
     function openChallenges(uint256 jobId) external view returns (uint256) {
-        return _openOf(_jobs[jobId]);
+        return _jobs[jobId].open;
     }
 
     /// @notice How a job stands in the game.
@@ -176,26 +177,27 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
     {
         Job storage job = _jobs[jobId];
         (provider, status, rewardAfter, terms) = (job.provider, job.status, job.rewardAfter, job.terms);
-        (bond, unitsDue, open, opened) = (job.bond, job.unitsDue, uint32(_openOf(job)), job.opened);
+        (bond, unitsDue, open, opened) = (job.bond, job.unitsDue, job.open, job.opened);
         if (status == JobStatus.Convicted) {
             (convictedInterval, paidPrice) = (job.convictedInterval, terms.refundPrice);
-            winner = job.winner;
+            if (job.winner != 0) winner = uint96(_idOf(jobId, job.winner));
         }
     }
 
-    /// @notice Last second of the turn that is on.
+    /// @notice Last second of the turn that is on, or of the grace after its timeout was called.
     function deadlineOf(uint256 challengeId) external view returns (uint256) {
-        Challenge storage c = challenges[challengeId];
-        return _deadlineOf(c, _jobs[c.jobId]);
+        return _deadlineOf(challenges[challengeId], _jobs[_jobOf(challengeId)]);
     }
 
-    function _deadlineOf(Challenge storage c, Job storage job) internal view returns (uint256) {
-        uint256 others = 0;
-        if (_isProviders(c.stage)) {
-            // Those open when the turn began, this one aside, and those opened since: it never shrinks.
-            others = job.opened - c.closedBefore - 1;
-        }
-        return Clock.deadlineOf(c.turnSince, job.terms.window, job.terms.extension, others);
+    function _deadlineOf(Challenge storage c, Job storage job) private view returns (uint256) {
+        uint256 graceEnds = _graceEnds(c);
+        if (graceEnds != 0) return graceEnds;
+        return Clock.deadlineOf(c.time, job.terms.window, job.terms.extension, c.others);
+    }
+
+    /// @dev Last second of the grace, 0 as long as no timeout was called.
+    function _graceEnds(Challenge storage c) internal view returns (uint256) {
+        return c.others == LATE ? c.time : 0;
     }
 
     /// @dev A new challenge of an open job, which has taken exactly the bond.
@@ -209,13 +211,11 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
             revert NotChallengeable(jobId);
         }
         _requireValue(job.terms.challengerBond);
-        id = ++challengeCount;
+        ++job.open;
+        id = _idOf(jobId, ++job.opened);
         c = challenges[id];
-        c.challenger = msg.sender;
-        c.jobId = uint64(jobId);
-        c.interval = uint32(interval);
-        c.units = uint64(Refunds.CHALLENGE);
-        ++job.opened;
+        (c.challenger, c.interval) = (msg.sender, uint32(interval));
+        c.units = uint8(Refunds.CHALLENGE / Refunds.UNIT);
         job.unitsDue += uint48(Refunds.CHALLENGE);
         emit Challenged(id, jobId, interval, msg.sender, claim);
     }
@@ -226,22 +226,22 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
         (Stage stage, uint256 interval, Position memory position, bytes32 hash) = NextRound.read(result);
         // A challenge of a trace finds its interval on the way.
         if (c.interval != interval) c.interval = uint32(interval);
-        c.round = hash;
-        c.stage = stage;
-        c.turnSince = uint48(block.timestamp);
-        c.graceEnds = 0;
-        c.closedBefore = uint32(job.closed);
-        emit Moved(id, c.jobId, stage, interval, position);
+        // The provider's window grows with the other challenges that are open as the turn begins: those that open later
+        // have later deadlines of their own.
+        uint256 others = _isProviders(stage) ? job.open - 1 : 0;
+        (c.round, c.stage, c.time) = (hash, stage, uint32(block.timestamp));
+        c.others = others < LATE ? uint16(others) : LATE - 1;
+        emit Moved(id, _jobOf(id), stage, interval, position);
     }
 
     /// @dev The provider loses: the job has failed, whatever else is open.
     function _convict(uint256 id, Challenge storage c, Job storage job) internal {
-        (uint256 jobId, uint256 interval, address challenger) = (c.jobId, c.interval, c.challenger);
+        (uint256 jobId, uint256 interval, address challenger) = (_jobOf(id), c.interval, c.challenger);
         job.status = JobStatus.Convicted;
         job.convictedInterval = uint32(interval);
-        job.winner = uint48(id);
+        job.winner = uint32(id);
         job.rewardAfter = uint48(block.timestamp + job.terms.window);
-        c.units += uint64(Refunds.RULE);
+        c.units += uint8(Refunds.RULE / Refunds.UNIT);
         uint256 due = uint256(job.unitsDue) + Refunds.RULE;
         uint256 rest = _burnHalf(job.bond);
         uint256 price = job.terms.refundPrice;
@@ -256,10 +256,10 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
 
     /// @dev The challenger loses: half of its bond is burnt, half is the provider's for its moves.
     function _loseChallenge(uint256 id, Challenge storage c, Job storage job) internal {
-        job.unitsDue -= uint48(c.units);
+        job.unitsDue -= uint48(c.units * Refunds.UNIT);
         _close(c, job);
         _credit(job.provider, _burnHalf(job.terms.challengerBond));
-        emit ChallengeLost(id, c.jobId, c.challenger);
+        emit ChallengeLost(id, _jobOf(id), c.challenger);
     }
 
     /// @dev Nobody loses: the program is void.
@@ -296,13 +296,13 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
     function _openChallenge(uint256 id) internal view returns (Challenge storage c, Job storage job) {
         c = challenges[id];
         if (c.stage == Stage.None || c.stage == Stage.Closed) revert NotOpen(id);
-        job = _openJob(c.jobId);
+        job = _openJob(_jobOf(id));
     }
 
     /// @dev Bond, and refunds after a conviction.
     function _payBack(uint256 id, Challenge storage c, Job storage job) private {
         uint256 paid = job.terms.challengerBond;
-        if (job.status == JobStatus.Convicted) paid += uint256(c.units) * job.terms.refundPrice;
+        if (job.status == JobStatus.Convicted) paid += c.units * Refunds.UNIT * job.terms.refundPrice;
         _close(c, job);
         _credit(c.challenger, paid);
         emit ChallengeSettled(id, paid);
@@ -310,12 +310,15 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
 
     function _close(Challenge storage c, Job storage job) private {
         c.stage = Stage.Closed;
-        ++job.closed;
+        --job.open;
     }
 
-    /// @dev Challenges of a job that are open.
-    function _openOf(Job storage job) private view returns (uint256) {
-        return job.opened - job.closed;
+    function _idOf(uint256 jobId, uint256 number) private pure returns (uint256) {
+        return (jobId << NUMBER_BITS) | number;
+    }
+
+    function _jobOf(uint256 challengeId) internal pure returns (uint256) {
+        return challengeId >> NUMBER_BITS;
     }
 
     function _returnBond(Job storage job) private {

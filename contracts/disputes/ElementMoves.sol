@@ -12,19 +12,13 @@ import {RoundRules} from "./RoundRules.sol";
 /// values.
 abstract contract ElementMoves is IElementRules {
     /// @inheritdoc IElementRules
-    function ruleElement(
-        Round calldata round,
-        Evidence calldata evidence
-    ) external pure {
+    function ruleElement(Round calldata round, Evidence calldata evidence) external pure {
         if (!_bears(round, RoundRules.claimOf(round), evidence)) revert IDescentRules.NothingShown();
         NextRound.decide(round, Outcome.ProviderConvicted);
     }
 
     /// @inheritdoc IElementRules
-    function answerWitness(
-        Round calldata round,
-        Evidence calldata evidence
-    ) external pure {
+    function answerWitness(Round calldata round, Evidence calldata evidence) external pure {
         if (round.stage != Stage.Witness) revert IDescentRules.WrongStage(round.stage);
         if (!_bears(round, Claims.WITNESS, evidence)) revert IDescentRules.NothingShown();
         NextRound.decide(round, Outcome.ChallengeLost);

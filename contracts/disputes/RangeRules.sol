@@ -14,11 +14,7 @@ import {Tensor} from "./TensorLeaves.sol";
 /// @title Moves that narrow the sum behind an element
 contract RangeRules is IRangeRules {
     /// @inheritdoc IRangeRules
-    function askSums(
-        Round calldata round,
-        bytes calldata descriptor,
-        uint256 out
-    ) external pure {
+    function askSums(Round calldata round, bytes calldata descriptor, uint256 out) external pure {
         Position memory p = NextRound.copy(round);
         p.claim = RoundRules.claimOf(round);
         _setSums(round, p, descriptor, out);
@@ -26,10 +22,7 @@ contract RangeRules is IRangeRules {
     }
 
     /// @inheritdoc IRangeRules
-    function postSums(
-        Round calldata round,
-        bytes calldata sums
-    ) external pure {
+    function postSums(Round calldata round, bytes calldata sums) external pure {
         if (round.stage != Stage.Sums) revert IDescentRules.WrongStage(round.stage);
         Position memory p = NextRound.copy(round);
         // What was posted before binds what is posted now.
@@ -52,11 +45,7 @@ contract RangeRules is IRangeRules {
     }
 
     /// @inheritdoc IRangeRules
-    function narrowSum(
-        Round calldata round,
-        bytes calldata sums,
-        uint256 number
-    ) external pure {
+    function narrowSum(Round calldata round, bytes calldata sums, uint256 number) external pure {
         SumRanges.requireSums(round, sums);
         Position memory p = NextRound.copy(round);
         (p.from, p.to) = SumRanges.rangeOf(round.position, number);
@@ -66,11 +55,7 @@ contract RangeRules is IRangeRules {
     }
 
     /// @inheritdoc IRangeRules
-    function ruleTotal(
-        Round calldata round,
-        Evidence calldata evidence,
-        bytes calldata sums
-    ) external pure {
+    function ruleTotal(Round calldata round, Evidence calldata evidence, bytes calldata sums) external pure {
         SumRanges.requireSums(round, sums);
         Position calldata p = round.position;
         Node memory node = RoundRules.nodeOf(round, evidence.descriptor);

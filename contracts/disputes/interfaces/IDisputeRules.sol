@@ -81,6 +81,9 @@ struct NamedStep {
     bytes32[] beforeSiblings;
     bytes32 next;
     bytes32[] nextSiblings;
+    /// What the interval's witnesses have for the step; none for a checkpoint of several steps.
+    bytes32 witness;
+    bytes32[] witnessSiblings;
 }
 
 /// @notice State roots inside the steps in dispute, at most 32 of them, equally far apart.
@@ -94,11 +97,8 @@ struct PostedStates {
 /// @notice The list of a step's tensors, from its root down, and where the witness stands in it.
 struct PostedTensors {
     bytes32[] nodes;
-    bytes32 witness;
-    /// Among the interval's witnesses.
-    bytes32[] witnessSiblings;
-    /// In the list.
-    bytes32[] listSiblings;
+    /// Of the witness, up to the nodes: none where the nodes are the list.
+    bytes32[] siblings;
 }
 
 /// @notice What shows that the tensor of a LOAD is that of its slot.
@@ -193,23 +193,11 @@ interface IDescentRules {
         TraceLeaf calldata before,
         TraceLeaf calldata next
     ) external pure;
-    function postStates(
-        Round calldata round,
-        PostedStates calldata posted
-    ) external pure;
-    function nameStep(
-        Round calldata round,
-        NamedStep calldata named
-    ) external pure;
-    function postTensors(
-        Round calldata round,
-        PostedTensors calldata posted
-    ) external pure;
+    function postStates(Round calldata round, PostedStates calldata posted) external pure;
+    function nameStep(Round calldata round, NamedStep calldata named) external pure;
+    function postTensors(Round calldata round, PostedTensors calldata posted) external pure;
     /// @notice More nodes of the tree that is being narrowed.
-    function postNodes(
-        Round calldata round,
-        bytes32[] calldata nodes
-    ) external pure;
+    function postNodes(Round calldata round, bytes32[] calldata nodes) external pure;
     /// @notice One of the nodes that were posted last.
     function nameChild(
         Round calldata round,
@@ -217,37 +205,18 @@ interface IDescentRules {
         bytes32 child,
         bytes32[] calldata siblings
     ) external pure;
-    function nameTensor(
-        Round calldata round,
-        NamedTensor calldata named
-    ) external pure;
-    function answerLink(
-        Round calldata round,
-        LinkAnswer calldata answer
-    ) external pure;
+    function nameTensor(Round calldata round, NamedTensor calldata named) external pure;
+    function answerLink(Round calldata round, LinkAnswer calldata answer) external pure;
     /// @notice Claims that the state after the step is not what was stored.
     function nameState(Round calldata round) external pure;
     /// @notice Shows that a slot does not hold what was stored into it.
-    function ruleSlot(
-        Round calldata round,
-        NamedSlot calldata named
-    ) external pure;
-    function postHashes(
-        Round calldata round,
-        int256 exponent,
-        bytes32[] calldata nodes
-    ) external pure;
-    /// @notice The named leaf; one that no tensor of its layout has convicts.
-    function postLeaf(
-        Round calldata round,
-        bytes calldata descriptor,
-        bytes calldata leaf
-    ) external pure;
+    function ruleSlot(Round calldata round, NamedSlot calldata named) external pure;
+    function postHashes(Round calldata round, int256 exponent, bytes32[] calldata nodes) external pure;
+    function postLeaf(Round calldata round, bytes calldata leaf) external pure;
+    /// @notice Shows that no tensor of the layout has the posted leaf.
+    function ruleLeaf(Round calldata round, bytes calldata descriptor, bytes calldata leaf) external pure;
     /// @notice Claims that a requantised tensor's exponent is larger than any of its elements needs.
-    function claimTooLarge(
-        Round calldata round,
-        bytes calldata descriptor
-    ) external pure;
+    function claimTooLarge(Round calldata round, bytes calldata descriptor) external pure;
 }
 
 /// @title Moves that open one element
@@ -267,15 +236,9 @@ interface IElementRules {
     error WrongOrder();
 
     /// @notice Shows an element to be wrong; before its leaf is posted, its exponent.
-    function ruleElement(
-        Round calldata round,
-        Evidence calldata evidence
-    ) external pure;
+    function ruleElement(Round calldata round, Evidence calldata evidence) external pure;
     /// @notice Shows an element that needs the exponent which was claimed to be too large.
-    function answerWitness(
-        Round calldata round,
-        Evidence calldata evidence
-    ) external pure;
+    function answerWitness(Round calldata round, Evidence calldata evidence) external pure;
 }
 
 /// @title Moves that open an element of an opcode with sums, or one of its sums
@@ -294,16 +257,9 @@ interface IRangeRules {
     /// @notice Thrown when sums are not as many as the ranges, do not add up, or are not those posted.
     error WrongSums();
 
-    function askSums(
-        Round calldata round,
-        bytes calldata descriptor,
-        uint256 out
-    ) external pure;
+    function askSums(Round calldata round, bytes calldata descriptor, uint256 out) external pure;
     /// @param sums 8 bytes for each range, two's complement
-    function postSums(
-        Round calldata round,
-        bytes calldata sums
-    ) external pure;
+    function postSums(Round calldata round, bytes calldata sums) external pure;
     /// @notice An element that needs the exponent, and the sums behind it.
     function answerWitnessSums(
         Round calldata round,
@@ -311,17 +267,9 @@ interface IRangeRules {
         uint256 out,
         bytes calldata sums
     ) external pure;
-    function narrowSum(
-        Round calldata round,
-        bytes calldata sums,
-        uint256 number
-    ) external pure;
+    function narrowSum(Round calldata round, bytes calldata sums, uint256 number) external pure;
     /// @notice Shows that the sums posted first contradict what they are to bear out.
-    function ruleTotal(
-        Round calldata round,
-        Evidence calldata evidence,
-        bytes calldata sums
-    ) external pure;
+    function ruleTotal(Round calldata round, Evidence calldata evidence, bytes calldata sums) external pure;
 }
 
 /// @title The move that opens an element of the dataset

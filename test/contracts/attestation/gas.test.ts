@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { isProduction } from "../snapshots.ts";
+import { isProduction, matchSnapshot, tableOf } from "../snapshots.ts";
 import { createWorld } from "./world.ts";
 
 describe("gas of an attestation", () => {
+  const recorded: Record<string, number> = {};
   for (const [size, threshold] of [
     [9, 5],
     [64, 64],
@@ -34,9 +35,13 @@ describe("gas of an attestation", () => {
         const used = await gasOf(await committee.write.attest([jobId, world.statementOf(again, others)]));
         gas.attest = Math.max(gas.attest, used);
       }
-      console.log(`${threshold} of ${size}`, gas);
+      for (const [name, used] of Object.entries(gas)) recorded[`${threshold} of ${size}, ${name}`] = used;
       if (size === 9) assert.ok(gas.attest <= 300_000, `posting costs ${gas.attest}`);
       assert.ok(isProduction || Object.values(gas).every((each) => each < 30_000_000));
     });
   }
+
+  it("is what is on record", { skip: !isProduction && "only with --build-profile production" }, () => {
+    matchSnapshot("attestationGas.json", tableOf(recorded));
+  });
 });

@@ -139,9 +139,9 @@ describe("a job on the whole deployment", async () => {
     const { before, next } = challengeOf(leaves, 1);
     await game.write.challenge([1n, 1n, before, next], { account, value: challengerBond });
     await networkHelpers.time.increase(4 * 3_600 + 1);
-    await game.write.callTimeout([1n], { account });
+    await game.write.callTimeout([(1n << 32n) | 1n], { account });
     await networkHelpers.time.increase(3_600 + 1);
-    await measured("conviction", await game.write.executeTimeout([1n], { account }));
+    await measured("conviction", await game.write.executeTimeout([(1n << 32n) | 1n], { account }));
     assert.equal((await jobs.read.jobOf([1n])).status, 9);
     assert.equal((await staking.read.operatorOf([provider.account.address])).stake, stake);
     assert.equal(await staking.read.creditOf([challenger.account.address]), (stake * 3n) / 10n);

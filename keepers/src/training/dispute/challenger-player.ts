@@ -1,6 +1,7 @@
 import { type Hex, hexToBytes } from "viem";
+import { BadInputError } from "../../core/errors.ts";
 import { intervalOf } from "../../core/exact/order.ts";
-import { unpackLeaf } from "../../core/exact/packing.ts";
+import { type UnpackedLeaf, unpackLeaf } from "../../core/exact/packing.ts";
 import { spaces } from "../../core/exact/tape/types.ts";
 import { storeNode } from "../trace/trace-step.ts";
 import { claimedList, Naming, type ReadAnswer } from "./claimed-tree.ts";
@@ -9,6 +10,7 @@ import { type Evidence, OpenNode, withLeaf } from "./evidence.ts";
 import { pickLeaf } from "./find-interval.ts";
 import {
   checkpointSteps,
+  checkpointsOf,
   claims,
   descent,
   type Move,
@@ -29,6 +31,7 @@ export type Hints = {
   readonly leaves?: ReadonlyMap<number, Hex>;
 };
 
+const none: Hex = `0x${"00".repeat(32)}`;
 const anyRange = { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY };
 
 /**
@@ -116,12 +119,16 @@ async function nameStep(
   });
   if (number < 0) return undefined;
   const tree = treeOf(roots);
+  const isOne = checkpointsOf(Number(p.steps)).width === 1;
+  const at = first + number - firstStep;
   return descent("nameStep", {
     number: BigInt(number),
     before: number === 0 ? p.stateBefore : roots[number - 1],
     beforeSiblings: number === 0 ? [] : siblingsOf(tree, number - 1),
     next: roots[number],
     nextSiblings: siblingsOf(tree, number),
+    witness: isOne ? witnesses[at] : none,
+    witnessSiblings: isOne ? siblingsOf(treeOf(witnesses), at) : [],
   });
 }
 
@@ -215,7 +222,13 @@ async function ruleElement(
   const node = await nodeOfRound(own, answers, round);
   const { leaf } = newest(answers, "postLeaf");
   const { layout, mantissas } = node.tensor;
-  const posted = unpackLeaf(layout, Number(round.position.index), hexToBytes(leaf), anyRange);
+  let posted: UnpackedLeaf;
+  try {
+    posted = unpackLeaf(layout, Number(round.position.index), hexToBytes(leaf), anyRange);
+  } catch (error) {
+    if (!(error instanceof BadInputError)) throw error;
+    return descent("ruleLeaf", node.descriptor, leaf);
+  }
   const wrong = posted.mantissas.findIndex((mantissa, i) => mantissa !== mantissas[posted.first + i]);
   return wrong < 0 ? undefined : await ruling(own, node, posted.first + wrong, leaf);
 }
