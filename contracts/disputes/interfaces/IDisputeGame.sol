@@ -44,7 +44,7 @@ enum RuleBook {
 /// | Leaf | challenger | `nameChild` | HashNodes, OpenLeaf |
 /// | Leaf | challenger | `ruleElement` / `askSums` / `claimTooLarge` | conviction / Sums / Witness |
 /// | OpenLeaf | provider | `postLeaf` | Element |
-/// | Element | challenger | `ruleElement`, `ruleLeaf` / `ruleInput` / `askSums` | conviction / conviction, void / Sums |
+/// | Element | challenger | `ruleElement`, `ruleLeaf` / `ruleInput` / `askSums` | conviction / or void / Sums |
 /// | Sums | provider | `postSums` | Sum |
 /// | Sum | challenger | `ruleTotal` / `ruleSum` / `narrowSum` | conviction / conviction / Sums |
 /// | Witness | provider | `answerWitness` / `answerWitnessSums` | the provider wins / Sum |
