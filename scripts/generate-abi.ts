@@ -24,6 +24,7 @@ const contracts: readonly { name: string; fallback?: string }[] = [
   { name: "EncodingFraud", fallback: "IEncodingFraud" },
   { name: "Escrow", fallback: "IEscrow" },
   { name: "JobRegistry", fallback: "IJobRegistry" },
+  { name: "Instalments", fallback: "IInstalments" },
   { name: "DisputeGame", fallback: "IDisputeGame" },
   // The game asks these; keepers read their errors.
   { name: "DescentRules" },

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {ExactLimits} from "../disputes/ExactLimits.sol";
 import {TrainingOrder, TrainingOrders} from "../disputes/TrainingOrders.sol";
+import {TraceLeaves} from "../disputes/TraceLeaves.sol";
 import {IDatasetRegistry} from "../storage/interfaces/IDatasetRegistry.sol";
 import {IJobRegistry} from "./interfaces/IJobRegistry.sol";
 import {IJobRules, TrainingShape} from "./interfaces/IJobRules.sol";
-import {Problem} from "./interfaces/Orders.sol";
+import {Conditions, Order, Problem, Scheme} from "./interfaces/Orders.sol";
 
-/// @title What the registry of jobs asks of training orders and of stored results
+/// @title What the registry of jobs asks of orders and of stored results
 contract JobRules is IJobRules {
     /// @notice Bytes of an encoded order, which some moves carry as calldata.
     uint256 public constant MAX_BYTES = 8_192;
@@ -22,6 +24,9 @@ contract JobRules is IJobRules {
     uint256 public constant MAX_TENSORS = 2 ** 27;
     /// @notice What a permutation of samples can shuffle.
     uint256 public constant MAX_OBJECTS = 2 ** 32;
+    uint256 public constant MAX_COMMITTEE = 64;
+    /// @notice Parts in which a price is paid: checkpoints are bits of a word, and each has a bond.
+    uint256 public constant MAX_INSTALMENTS = 16;
 
     IDatasetRegistry public immutable datasets;
 
@@ -30,10 +35,37 @@ contract JobRules is IJobRules {
     }
 
     /// @inheritdoc IJobRules
-    function openTraining(
+    function openOrder(
+        Order calldata order,
+        bytes calldata training,
+        bool isDrawable,
+        bool isDivisible
+    ) external view returns (TrainingShape memory shape) {
+        if (block.timestamp > order.expiry) revert IJobRegistry.TooLate(0, order.expiry);
+        _requireConditions(order.conditions, isDrawable);
+        shape = _openTraining(order.problem, training);
+        uint256 instalments = order.conditions.instalments;
+        if (instalments < 2) return shape;
+        // Every checkpoint has at least one interval more than the one before.
+        uint256 intervals = TraceLeaves.countOf(shape.steps, shape.interval) - 1;
+        _require(isDivisible && instalments <= Math.min(MAX_INSTALMENTS, intervals), "instalments");
+    }
+
+    /// @inheritdoc IJobRules
+    function isStored(bytes32 resultId, address provider, uint256 until) external view returns (bool) {
+        IDatasetRegistry.Dataset memory result = datasets.datasetOf(resultId);
+        bool isHeld =
+            result.status == IDatasetRegistry.Status.Active &&
+                result.owner == provider &&
+                result.held == result.bundles;
+        uint256 paid = uint256(result.endEpoch) * datasets.epochLength();
+        return isHeld && datasets.genesis() + paid > until;
+    }
+
+    function _openTraining(
         Problem calldata problem,
         bytes calldata training
-    ) external view returns (TrainingShape memory) {
+    ) private view returns (TrainingShape memory) {
         _require(training.length <= MAX_BYTES, "length");
         TrainingOrder memory order = TrainingOrders.decode(training, problem.trainingHash);
         _require(order.programRoot == problem.programRoot, "programRoot");
@@ -50,17 +82,6 @@ contract JobRules is IJobRules {
             );
     }
 
-    /// @inheritdoc IJobRules
-    function isStored(bytes32 resultId, address provider, uint256 until) external view returns (bool) {
-        IDatasetRegistry.Dataset memory result = datasets.datasetOf(resultId);
-        bool isHeld =
-            result.status == IDatasetRegistry.Status.Active &&
-                result.owner == provider &&
-                result.held == result.bundles;
-        uint256 paid = uint256(result.endEpoch) * datasets.epochLength();
-        return isHeld && datasets.genesis() + paid > until;
-    }
-
     function _requireDataset(TrainingOrder memory order, bytes32 datasetId) private view {
         IDatasetRegistry.Dataset memory dataset = datasets.datasetOf(datasetId);
         _require(order.datasetId == datasetId, "datasetId");
@@ -68,6 +89,20 @@ contract JobRules is IJobRules {
         _require(order.objectRoot == dataset.objectRoot, "objectRoot");
         _require(order.objects == dataset.shape.objectCount, "objects");
         _require(order.objectBytes == dataset.shape.objectSize, "objectBytes");
+    }
+
+    /// @dev What an order says beside its training.
+    function _requireConditions(Conditions calldata c, bool isDrawable) private pure {
+        _require(c.trainingTime != 0, "trainingTime");
+        if (c.priceFeed == address(0) && c.maximumPrice > c.deposit) {
+            revert IJobRegistry.PriceAboveDeposit(c.maximumPrice, c.deposit);
+        }
+        (uint256 size, uint256 threshold) = (c.committeeSize, c.threshold);
+        bool isFit = size == 0 && threshold == 0;
+        if (c.scheme != Scheme.Optimistic) {
+            isFit = isDrawable && size <= MAX_COMMITTEE && threshold <= size && 2 * threshold > size;
+        }
+        if (!isFit) revert IJobRegistry.UnfitCommittee(c.committeeSize, c.threshold);
     }
 
     function _requireSamples(TrainingOrder memory order) private pure {

@@ -13,9 +13,11 @@ import {Refunds} from "../disputes/Refunds.sol";
 import {TraceLeaves} from "../disputes/TraceLeaves.sol";
 import {IStaking} from "../staking/interfaces/IStaking.sol";
 import {Limits} from "../storage/Limits.sol";
+import {ClaimIds} from "./ClaimIds.sol";
 import {Conduct, Conducts} from "./Conduct.sol";
 import {ICertifiedJobs} from "./interfaces/ICertifiedJobs.sol";
 import {IEscrow} from "./interfaces/IEscrow.sol";
+import {IInstalments} from "./interfaces/IInstalments.sol";
 import {IJobRegistry} from "./interfaces/IJobRegistry.sol";
 import {IJobRules} from "./interfaces/IJobRules.sol";
 import {IJobTable} from "./interfaces/IJobTable.sol";
@@ -69,7 +71,7 @@ abstract contract JobTable is IJobRegistry, IJobTable, ICertifiedJobs, AccessMan
         Fault fault;
     }
 
-    uint256 private constant BASIS_POINTS = 10_000;
+    uint256 internal constant BASIS_POINTS = 10_000;
     uint32 private constant MIN_WINDOW = 10 seconds;
     uint32 private constant MAX_WINDOW = 30 days;
     uint32 private constant MAX_EXTENSION = 1 days;
@@ -84,6 +86,7 @@ abstract contract JobTable is IJobRegistry, IJobTable, ICertifiedJobs, AccessMan
     IDisputeGame public game;
     ICommittee public committee;
     IModelCertificate public certificate;
+    IInstalments public instalments;
     /// @inheritdoc IJobTable
     uint256 public jobCount;
 
@@ -109,12 +112,13 @@ abstract contract JobTable is IJobRegistry, IJobTable, ICertifiedJobs, AccessMan
     function setModules(
         IDisputeGame game_,
         ICommittee committee_,
-        IModelCertificate certificate_
+        IModelCertificate certificate_,
+        IInstalments instalments_
     ) external restricted {
         bool isNamed = address(game_) != address(0) && address(certificate_) != address(0);
         if (!isNamed || address(game) != address(0)) revert InvalidModules();
-        (game, committee, certificate) = (game_, committee_, certificate_);
-        emit ModulesSet(game_, committee_, certificate_);
+        (game, committee, certificate, instalments) = (game_, committee_, certificate_, instalments_);
+        emit ModulesSet(game_, committee_, certificate_, instalments_);
     }
 
     /// @inheritdoc IJobTable
@@ -181,13 +185,12 @@ abstract contract JobTable is IJobRegistry, IJobTable, ICertifiedJobs, AccessMan
 
     /// @inheritdoc IDisputedClaims
     /// @dev A job that is over takes no challenges, also where the game has not heard of its end.
-    function claimOf(uint256 jobId) external view returns (TrainingClaim memory claim) {
+    function claimOf(uint256 claimId) external view returns (TrainingClaim memory claim) {
+        (uint256 jobId, uint256 number) = ClaimIds.split(claimId);
         Record storage record = _records[jobId];
-        Status status = record.job.status;
-        bool isOpen = status == Status.Committed || status == Status.Attested;
         claim.provider = record.job.provider;
-        claim.challengeUntil = isOpen ? record.job.challengeUntil : 0;
         claim.traceRoot = record.job.traceRoot;
+        claim.challengeUntil = record.job.challengeUntil;
         claim.programRoot = record.programRoot;
         claim.trainingHash = record.trainingHash;
         claim.steps = record.steps;
@@ -196,6 +199,13 @@ abstract contract JobTable is IJobRegistry, IJobTable, ICertifiedJobs, AccessMan
         claim.nodeCounts = [uint256(record.nodes0), record.nodes1, record.nodes2];
         claim.witnessNode = record.witnessNode;
         claim.slots = record.slots;
+        if (number != 0) {
+            IInstalments.Checkpoint memory checkpoint = instalments.checkpointOf(jobId, number);
+            claim.traceRoot = checkpoint.traceRoot;
+            claim.challengeUntil = checkpoint.challengeUntil;
+            claim.steps = checkpoint.steps;
+        }
+        if (!_isRunning(record.job.status)) claim.challengeUntil = 0;
     }
 
     /// @inheritdoc ICertifiedJobs
@@ -231,6 +241,11 @@ abstract contract JobTable is IJobRegistry, IJobTable, ICertifiedJobs, AccessMan
     ) internal view returns (uint256 stake) {
         stake = Math.max(Math.ceilDiv(price * inForce.stakePercent, 100), inForce.minimumStake);
         stake = Math.ceilDiv(stake * _conducts[provider].multiplierOf(), 100);
+    }
+
+    /// @dev A provider has locked its stake, and the job has not ended.
+    function _isRunning(Status status) internal pure returns (bool) {
+        return status == Status.Training || status == Status.Committed || status == Status.Attested;
     }
 
     function _leavesOf(Record storage record) internal view returns (uint256) {

@@ -10,7 +10,7 @@ library OrderHashing {
     bytes32 private constant CONDITIONS_TYPEHASH = keccak256(
         "Conditions(uint128 maximumPrice,uint128 deposit,address priceFeed,uint32 trainingTime,"
         "uint32 minimumCompute,uint64 regions,uint64 regulations,uint8 privacyTier,uint8 scheme,"
-        "uint8 committeeSize,uint8 threshold,uint128 checkFee)"
+        "uint8 committeeSize,uint8 threshold,uint128 checkFee,uint8 instalments)"
     );
     bytes32 private constant PROBLEM_TYPEHASH = keccak256(
         "Problem(bytes32 datasetId,bytes32 trainingHash,bytes32 programRoot,uint32[3] nodeCounts,"
@@ -21,7 +21,7 @@ library OrderHashing {
         "Order(address consumer,Problem problem,Conditions conditions,uint256 nonce,uint64 expiry)"
         "Conditions(uint128 maximumPrice,uint128 deposit,address priceFeed,uint32 trainingTime,"
         "uint32 minimumCompute,uint64 regions,uint64 regulations,uint8 privacyTier,uint8 scheme,"
-        "uint8 committeeSize,uint8 threshold,uint128 checkFee)"
+        "uint8 committeeSize,uint8 threshold,uint128 checkFee,uint8 instalments)"
         "Problem(bytes32 datasetId,bytes32 trainingHash,bytes32 programRoot,uint32[3] nodeCounts,"
         "uint32 witnessNode,uint32 slots,bytes32 programDigest)"
     );

@@ -42,6 +42,6 @@ export const attestationModule = (storage: ReturnType<typeof storageModule>) =>
         lieSlash: m.getParameter<bigint>("lieSlash", 100n * tokens),
       },
     ]);
-    m.call(jobs.jobs, "setModules", [jobs.game, committee, jobs.certificates]);
+    m.call(jobs.jobs, "setModules", [jobs.game, committee, jobs.certificates, jobs.instalments]);
     return { ...jobs, validators, committee };
   });

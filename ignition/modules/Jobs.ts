@@ -14,7 +14,7 @@ const providerGas = 6_600_000n;
 const challengerGas = 4_050_000n;
 
 /**
- * Escrow, registry, certificates and the dispute game, above the given storage module. `attestationModule` tells the registry
+ * Escrow, registry, certificates, instalments and the dispute game, above the given storage module. `attestationModule` tells the registry
  * where they are.
  */
 export const jobsModule = (storage: ReturnType<typeof storageModule>) =>
@@ -56,6 +56,7 @@ export const jobsModule = (storage: ReturnType<typeof storageModule>) =>
       rules.voidRules,
     ]);
     const certificates = m.contract("ModelCertificate", [jobs]);
+    const instalments = m.contract("Instalments", [jobs, jobRules]);
     const rewards = m.contract("WorkerRewards", [token]);
-    return { escrow, jobs, game, certificates, rewards, ...rules };
+    return { escrow, jobs, game, certificates, instalments, rewards, ...rules };
   });

@@ -16,6 +16,7 @@ const names = [
   "EncodingFraud",
   "Escrow",
   "InputRules",
+  "Instalments",
   "JobRegistry",
   "JobRules",
   "Market",

@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {DisputeTerms, IDisputedClaims} from "../../disputes/interfaces/IDisputedClaims.sol";
 import {TraceLeaf} from "../../disputes/interfaces/IDisputeRules.sol";
 import {IAttestedJobs} from "../../attestation/interfaces/IAttestedJobs.sol";
+import {ICheckpointedJobs} from "./ICheckpointedJobs.sol";
 import {Order} from "./Orders.sol";
 
 /// @title The life of a job, from the order to the payment
@@ -18,18 +19,24 @@ import {Order} from "./Orders.sol";
 /// | Matched | `unmatch` | the market, after `lockWindow` | Open | the deposit stays |
 /// | Matched | `expire` | anyone, after `lockWindow` and the expiry | Expired | all back |
 /// | Training | `commit` | the provider, until `trainingTime` is over | Committed | – |
-/// | Training | `expire` | anyone, after it | Failed | late penalty, all back |
+/// | Training | `openClaim` | the instalments, for a checkpoint | Training | another bond in |
+/// | Training, Committed, Attested | `closeClaim` | the instalments | as before | instalment paid, that bond back |
+/// | Training | `expire` | anyone, after it | Failed | late penalty, the rest back |
 /// | Committed | `onAttested` | the committee | Attested | – |
-/// | Committed, Attested | `finalise` | anyone, see there | Finalised | price paid, stake free, certificate minted |
-/// | Committed, Attested | `onConvicted` | the game | Failed | stake slashed, all back |
-/// | Committed, Attested | `onWithheld` | the committee | Failed | stake slashed, all back |
-/// | Training, Committed, Attested | `onVoid` | the game | Void | price paid if committed, else all back |
+/// | Committed, Attested | `finalise` | anyone, see there | Finalised | rest of the price, stake free, certificate |
+/// | Training, Committed, Attested | `onConvicted` | the game | Failed | stake slashed, the rest back |
+/// | Committed, Attested | `onWithheld` | the committee | Failed | stake slashed, the rest back |
+/// | Training, Committed, Attested | `onVoid` | the game | Void | what is committed to is paid, the rest back |
+///
+/// The rest is the price less the instalments that were paid for checkpoints. `expire` in training and `finalise` need
+/// every checkpoint that was posted closed.
 ///
 /// INV-1: every status that is not named in `from` of a row refuses its call
 /// INV-2: from every status on, some call that needs neither consumer nor provider leads to an end
 /// INV-3: terms and parameters of a job are those of when it was opened
 /// INV-4: Σ stake locked by this contract == Σ stake of jobs in Training, Committed or Attested, or not settled yet
-interface IJobRegistry is IDisputedClaims, IAttestedJobs {
+/// INV-5: at every end, what the provider was paid and what the consumer got back of the price is the deposit
+interface IJobRegistry is IDisputedClaims, IAttestedJobs, ICheckpointedJobs {
     enum Status {
         None,
         Open,
@@ -49,6 +56,8 @@ interface IJobRegistry is IDisputedClaims, IAttestedJobs {
         Status status;
         /// When the provider is to lock by, then when it is to commit by (seconds since 1970).
         uint48 deadline;
+        /// Equal parts in which the price may be paid (`IInstalments`); 0 or 1: at the end alone.
+        uint8 instalments;
         address provider;
         /// Last second in which a challenge is taken. As long as a committee works it is only a bound: it comes nearer
         /// when the committee attests.
@@ -104,7 +113,7 @@ interface IJobRegistry is IDisputedClaims, IAttestedJobs {
     error TooLate(uint256 jobId, uint256 until);
     /// @notice Thrown when someone else than the job's provider calls what is the provider's.
     error NotProvider(uint256 jobId, address caller);
-    /// @notice Thrown when someone else than the game or the committee calls what is theirs.
+    /// @notice Thrown when someone else than the game, the committee or the instalments calls what is theirs.
     error NotAuthorised(address caller);
     /// @notice Thrown when the training order contradicts the order, the dataset, or what a dispute can handle.
     error UnfitTraining(bytes32 field);
@@ -151,6 +160,7 @@ interface IJobRegistry is IDisputedClaims, IAttestedJobs {
         uint256 challengeUntil
     );
     event JobAttested(uint256 indexed jobId);
+    /// @param paid the whole price, instalments included
     event JobFinalised(uint256 indexed jobId, address indexed provider, uint256 paid, uint256 certificateId);
     event JobExpired(uint256 indexed jobId);
     event JobCancelled(uint256 indexed jobId);
@@ -162,6 +172,7 @@ interface IJobRegistry is IDisputedClaims, IAttestedJobs {
         uint256 slashed,
         uint256 refunded
     );
+    /// @param paid now, beside instalments
     event JobVoided(uint256 indexed jobId, uint256 paid, uint256 refunded);
     event ParametersSet(Parameters parameters);
 

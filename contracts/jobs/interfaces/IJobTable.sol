@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {ICommittee} from "../../attestation/interfaces/ICommittee.sol";
 import {IDisputeGame} from "../../disputes/interfaces/IDisputeGame.sol";
+import {IInstalments} from "./IInstalments.sol";
 import {IJobRegistry} from "./IJobRegistry.sol";
 import {IModelCertificate} from "./IModelCertificate.sol";
 
@@ -14,7 +15,12 @@ interface IJobTable {
     /// @notice Thrown when a job that is over owes nobody anything.
     error NothingToSettle(uint256 jobId);
 
-    event ModulesSet(IDisputeGame game, ICommittee committee, IModelCertificate certificate);
+    event ModulesSet(
+        IDisputeGame game,
+        ICommittee committee,
+        IModelCertificate certificate,
+        IInstalments instalments
+    );
     /// @notice A provider was convicted or late.
     /// @param multiplier what its stake is multiplied by from now on, in hundredths
     event ConductMarked(address indexed provider, uint256 multiplier);
@@ -25,7 +31,13 @@ interface IJobTable {
 
     /// @notice Names what takes the registry in its own constructor. Once; only AccessManager.
     /// @param committee nobody: orders with a committee are refused
-    function setModules(IDisputeGame game, ICommittee committee, IModelCertificate certificate) external;
+    /// @param instalments nobody: orders with instalments are refused
+    function setModules(
+        IDisputeGame game,
+        ICommittee committee,
+        IModelCertificate certificate,
+        IInstalments instalments
+    ) external;
 
     /// @notice Sets what new jobs take over, within hard bounds. Only AccessManager.
     function setParameters(IJobRegistry.Parameters calldata parameters) external;

@@ -52,6 +52,8 @@ struct Conditions {
     uint8 threshold;
     /// Tokens for each interval that a member checks.
     uint128 checkFee;
+    /// Equal parts in which the price may be paid, all but the last for verified checkpoints; 0 or 1: at the end alone.
+    uint8 instalments;
 }
 
 /// @notice What a consumer signs.

@@ -88,6 +88,7 @@ export async function deployContracts(options: DeployOptions): Promise<Deploymen
         EncodingFraud: getAddress(contracts.fraud.address),
         Escrow: getAddress(contracts.escrow.address),
         JobRegistry: getAddress(contracts.jobs.address),
+        Instalments: getAddress(contracts.instalments.address),
         DisputeGame: getAddress(contracts.game.address),
         DescentRules: getAddress(contracts.descentRules.address),
         ElementRules: getAddress(contracts.elementRules.address),

@@ -55,14 +55,18 @@ describe("Ignition module Assay", async () => {
 
   it("wires jobs, game and certificates once, and puts up bonds that the game takes", async () => {
     const { ignition, viem } = await network.create();
-    const { jobs, game, certificates, escrow } = await ignition.deploy(AssayCommitReveal, { parameters });
+    const { jobs, game, certificates, instalments, escrow } = await ignition.deploy(AssayCommitReveal, {
+      parameters,
+    });
     const lower = (address: string) => address.toLowerCase();
     assert.equal(lower(await jobs.read.game()), lower(game.address));
     assert.equal(lower(await jobs.read.certificate()), lower(certificates.address));
+    assert.equal(lower(await jobs.read.instalments()), lower(instalments.address));
+    assert.equal(lower(await instalments.read.registry()), lower(jobs.address));
     assert.equal(lower(await jobs.read.escrow()), lower(escrow.address));
     assert.equal(lower(await game.read.claims()), lower(jobs.address));
     const [, stranger] = await viem.getWalletClients();
-    const modules = [game.address, zeroAddress, certificates.address] as const;
+    const modules = [game.address, zeroAddress, certificates.address, instalments.address] as const;
     await assert.rejects(
       jobs.write.setModules(modules, { account: stranger!.account }),
       /AccessManagedUnauthorized/,

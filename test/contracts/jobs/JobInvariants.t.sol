@@ -2,12 +2,13 @@
 pragma solidity ^0.8.28;
 
 import {Verdict} from "../../../contracts/attestation/interfaces/ICommittee.sol";
+import {IInstalments} from "../../../contracts/jobs/interfaces/IInstalments.sol";
 import {IJobRegistry} from "../../../contracts/jobs/interfaces/IJobRegistry.sol";
 import {Scheme} from "../../../contracts/jobs/interfaces/Orders.sol";
 import {JobsFixture} from "./JobsFixture.sol";
 
-/// @notice Random walks over every call: by the market, the provider, a challenger, the committee, anyone. Calls that come
-/// at the wrong time are refused and change nothing; anyone may vanish at any step.
+/// @notice Random walks over every call: by the market, the provider, a challenger, the committee, anyone. Calls that
+/// come at the wrong time are refused and change nothing; anyone may vanish at any step.
 contract JobWalk is JobsFixture {
     /// @dev So many jobs that what they owe can be summed after every step.
     uint256 private constant MOST_JOBS = 12;
@@ -22,10 +23,10 @@ contract JobWalk is JobsFixture {
         setUpJobs();
     }
 
-    function order(uint256 scheme) external {
+    function order(uint256 scheme, uint256 parts) external {
         if (jobs.jobCount() == MOST_JOBS) return;
         uint256 before = token.balanceOf(address(escrow));
-        openJob(Scheme(scheme % 3));
+        openDivided(Scheme(scheme % 3), uint8(parts % 4));
         paidIn += token.balanceOf(address(escrow)) - before;
     }
 
@@ -35,25 +36,31 @@ contract JobWalk is JobsFixture {
         }
     }
 
-    /// @dev What is due next when all goes well, so that walks come far.
-    function advance(uint256 which, uint256 price) external {
+    /// @dev What is due next when all goes well, a few times over, so that walks come far.
+    function advance(uint256 which, uint256 seed, uint256 times) external {
+        if (jobs.jobCount() == 0) this.order(which, seed);
+        for (uint256 i = bound(times, 1, 12); i != 0; --i) {
+            seed = uint256(keccak256(abi.encode(seed)));
+            this.step(which, seed);
+        }
+    }
+
+    function step(uint256 which, uint256 seed) external {
         uint256 id = _job(which);
         IJobRegistry.Status status = statusOf(id);
-        if (status == IJobRegistry.Status.Open) {
-            try jobs.matchJob(id, provider, bound(price, 0, DEPOSIT)) {} catch {
-                return;
-            }
-        } else if (status == IJobRegistry.Status.Matched) {
-            vm.prank(provider);
-            try jobs.lock{value: 1 ether}(id) {} catch {
-                return;
-            }
-        } else if (status == IJobRegistry.Status.Training) {
-            vm.prank(provider);
-            try jobs.commit(id, commitment()) {} catch {
-                return;
-            }
-        }
+        if (status == IJobRegistry.Status.Open) this.matchJob(which, seed);
+        else if (status == IJobRegistry.Status.Matched) this.lock(which);
+        else if (status != IJobRegistry.Status.Training) return;
+        else if (seed % 4 == 0) this.commit(which);
+        else this.stepCheckpoint(which, seed / 4);
+    }
+
+    /// @dev Posts, or lets the time of challenges pass and closes.
+    function stepCheckpoint(uint256 which, uint256 number) external {
+        IInstalments.Ledger memory ledger = instalments.ledgerOf(_job(which));
+        if (ledger.posted == ledger.closed) return this.post(which, number);
+        pass(3 days + 1);
+        this.close(which, ledger.closed >> 1);
     }
 
     function unmatch(uint256 which) external {
@@ -80,6 +87,42 @@ contract JobWalk is JobsFixture {
         uint256 id = _job(which);
         vm.prank(provider);
         try jobs.commit(id, commitment()) {} catch {
+            return;
+        }
+    }
+
+    function post(uint256 which, uint256 number) external {
+        (uint256 id, uint256 n) = (_job(which), 1 + (number % 2));
+        uint256 last = jobs.jobOf(id).instalments == 2 ? 1 : n;
+        vm.prank(provider);
+        try instalments.post{value: 1 ether}(id, n, prefix(last)) {} catch {
+            return;
+        }
+    }
+
+    function close(uint256 which, uint256 number) external {
+        try instalments.close(_job(which), 1 + (number % 2)) {} catch {
+            return;
+        }
+    }
+
+    function disputeCheckpoint(uint256 which, uint256 number) external {
+        uint256 id = _job(which);
+        uint256 n = 1 + (number % 2);
+        uint256 last = jobs.jobOf(id).instalments == 2 ? 1 : n;
+        uint256 claimId = instalments.claimIdOf(id, n);
+        if (jobs.claimOf(claimId).challengeUntil < time()) return;
+        try this.challengePrefixAs(claimId, last, (number / 2) % last) {} catch {}
+    }
+
+    function challengePrefixAs(uint256 claimId, uint256 last, uint256 interval) external {
+        if (msg.sender != address(this)) return;
+        challenges.push(challengePrefix(claimId, last, interval));
+    }
+
+    function showVoidCheckpoint(uint256 which, uint256 number) external {
+        uint256 claimId = instalments.claimIdOf(_job(which), 1 + (number % 2));
+        try game.showVoid(claimId, 0, 1, "", new bytes32[](0)) {} catch {
             return;
         }
     }
@@ -155,6 +198,10 @@ contract JobWalk is JobsFixture {
             try game.settle(challenges[i]) {} catch {}
         }
         for (uint256 id = 1; id <= jobs.jobCount(); ++id) {
+            try instalments.close(id, 1) {} catch {}
+            try instalments.close(id, 2) {} catch {}
+            try game.payReward(instalments.claimIdOf(id, 1)) {} catch {}
+            try game.payReward(instalments.claimIdOf(id, 2)) {} catch {}
             try jobs.expire(id) {} catch {}
             try jobs.settle(id) {} catch {}
             try jobs.finalise(id) {} catch {}
@@ -174,6 +221,28 @@ contract JobWalk is JobsFixture {
             if (isLocked || jobs.isOwed(id)) wanted += job.stake;
         }
         vm.assertEq(staking.lockedBy(provider, address(jobs)), wanted, "INV-4");
+    }
+
+    /// @dev INV-1 of the instalments, and INV-5 of the registry: what is not in escrow was paid or is back.
+    function requireInstalments() external view {
+        for (uint256 id = 1; id <= jobs.jobCount(); ++id) {
+            IInstalments.Ledger memory ledger = instalments.ledgerOf(id);
+            IJobRegistry.Job memory job = jobs.jobOf(id);
+            uint256 last = ledger.posted >= 4 ? 2 : ledger.posted >> 1;
+            uint256 most = last == 0 ? 0 : (uint256(job.price) * last) / job.instalments;
+            vm.assertLe(ledger.paid, most, "INV-1");
+            vm.assertEq(ledger.closed & ~ledger.posted, 0, "closed unposted");
+            (uint256 price, ) = escrow.pursesOf(id);
+            bool isRunning =
+                job.status == IJobRegistry.Status.Training ||
+                    job.status == IJobRegistry.Status.Committed ||
+                    job.status == IJobRegistry.Status.Attested;
+            if (isRunning || jobs.isOwed(id)) vm.assertEq(price + ledger.paid, job.price, "INV-5");
+            else if (job.status > IJobRegistry.Status.Attested) vm.assertEq(price, 0, "INV-5");
+            if (job.status == IJobRegistry.Status.Finalised) {
+                vm.assertEq(ledger.closed, ledger.posted, "an end before its checkpoints");
+            }
+        }
     }
 
     /// @dev INV-1 and INV-2 of the escrow.
@@ -232,6 +301,10 @@ contract JobInvariants is JobsFixture {
 
     function invariant_INV4_stakeLockedIsThatOfRunningJobs() public view {
         _walk.requireStakes();
+    }
+
+    function invariant_instalmentsINV1_INV5_partsAndRestAreThePrice() public view {
+        _walk.requireInstalments();
     }
 
     function invariant_escrowINV1_INV2_pursesAndCreditsAreTheBalance() public view {

@@ -4,8 +4,7 @@ pragma solidity ^0.8.28;
 import {JobRules} from "../../../contracts/jobs/JobRules.sol";
 import {IJobRegistry} from "../../../contracts/jobs/interfaces/IJobRegistry.sol";
 import {TrainingShape} from "../../../contracts/jobs/interfaces/IJobRules.sol";
-import {Problem} from "../../../contracts/jobs/interfaces/Orders.sol";
-import {IDatasetRegistry} from "../../../contracts/storage/interfaces/IDatasetRegistry.sol";
+import {Order, Problem} from "../../../contracts/jobs/interfaces/Orders.sol";
 import {StorageFixture} from "../storage/StorageFixture.sol";
 
 /// @notice What the registry of jobs asks of storage, on the real registries of datasets and bundles.
@@ -38,24 +37,24 @@ contract JobStorageTest is StorageFixture {
 
     function test_trainingIsOpenedAgainstTheAnchoredDataset() public {
         bytes memory training = encoded(4, 100);
-        TrainingShape memory shape = _rules.openTraining(problem(training), training);
+        TrainingShape memory shape = _rules.openOrder(order(training), training, true, true);
         vm.assertEq(shape.initialRoot, "initial", "root");
         vm.assertEq(
             abi.encode(shape.steps, shape.interval, shape.logMicroBatches),
             abi.encode(7, 2, 1),
             "shape"
         );
-        training = encoded(5, 100);
-        vm.expectRevert(abi.encodeWithSelector(IJobRegistry.UnfitTraining.selector, bytes32("objects")));
-        _rules.openTraining(problem(training), training);
-        training = encoded(4, 99);
-        vm.expectRevert(abi.encodeWithSelector(IJobRegistry.UnfitTraining.selector, bytes32("objectBytes")));
-        _rules.openTraining(problem(training), training);
+        requireUnfit(encoded(5, 100), "objects");
+        requireUnfit(encoded(4, 99), "objectBytes");
         vm.prank(address(fraud));
         datasets.markFraudulent(_made.id, address(this));
-        training = encoded(4, 100);
-        vm.expectRevert(abi.encodeWithSelector(IJobRegistry.UnfitTraining.selector, bytes32("dataset")));
-        _rules.openTraining(problem(training), training);
+        requireUnfit(encoded(4, 100), "dataset");
+    }
+
+    function requireUnfit(bytes memory training, bytes32 field) private {
+        Order memory unfit = order(training);
+        vm.expectRevert(abi.encodeWithSelector(IJobRegistry.UnfitTraining.selector, field));
+        _rules.openOrder(unfit, training, true, true);
     }
 
     function hold(string memory name, uint256 index) private {
@@ -65,6 +64,10 @@ contract JobStorageTest is StorageFixture {
 
     function problem(bytes memory training) private view returns (Problem memory) {
         return Problem(_made.id, keccak256(training), "program", [uint32(3), 2, 1], 0, 1, 0);
+    }
+
+    function order(bytes memory training) private view returns (Order memory o) {
+        (o.problem, o.expiry, o.conditions.trainingTime) = (problem(training), uint64(time()), 1);
     }
 
     /// @dev docs/exact-ops.md section 7, written out.

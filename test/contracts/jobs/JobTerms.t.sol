@@ -6,7 +6,7 @@ import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
 import {ICommittee} from "../../../contracts/attestation/interfaces/ICommittee.sol";
 import {TrainingClaim} from "../../../contracts/disputes/interfaces/IDisputedClaims.sol";
 import {IDisputeGame} from "../../../contracts/disputes/interfaces/IDisputeGame.sol";
-import {IElementRules, TraceLeaf} from "../../../contracts/disputes/interfaces/IDisputeRules.sol";
+import {IElementRules} from "../../../contracts/disputes/interfaces/IDisputeRules.sol";
 import {TrainingOrder} from "../../../contracts/disputes/TrainingOrders.sol";
 import {JobRegistry} from "../../../contracts/jobs/JobRegistry.sol";
 import {IJobRegistry} from "../../../contracts/jobs/interfaces/IJobRegistry.sol";
@@ -216,7 +216,7 @@ contract JobTermsTest is JobsFixture {
 
     function test_open_withoutACommitteeTakesOptimisticOrdersAlone() public {
         JobRegistry lone = new JobRegistry(address(access), staking, rules, escrow, parameters());
-        lone.setModules(game, ICommittee(address(0)), certificates);
+        lone.setModules(game, ICommittee(address(0)), certificates, instalments);
         grant(address(lone), IJobRegistry.open.selector, MARKET, address(this));
         bytes memory training = encode(trainingOrder());
         Order memory order = orderOf(training, Scheme.Both, 9, 5);
@@ -403,19 +403,19 @@ contract JobTermsTest is JobsFixture {
 
     function test_modulesAreNamedOnce_andStrangersMayNothing() public {
         vm.expectRevert(abi.encodeWithSelector(IJobTable.InvalidModules.selector));
-        jobs.setModules(game, committee, certificates);
+        jobs.setModules(game, committee, certificates, instalments);
         JobRegistry fresh = new JobRegistry(address(access), staking, rules, escrow, parameters());
         vm.expectRevert(abi.encodeWithSelector(IJobTable.InvalidModules.selector));
-        fresh.setModules(IDisputeGame(address(0)), committee, certificates);
+        fresh.setModules(IDisputeGame(address(0)), committee, certificates, instalments);
         vm.expectRevert(abi.encodeWithSelector(IJobTable.InvalidModules.selector));
-        fresh.setModules(game, committee, IModelCertificate(address(0)));
+        fresh.setModules(game, committee, IModelCertificate(address(0)), instalments);
         vm.startPrank(stranger);
         bytes memory refusal = abi.encodeWithSelector(
             IAccessManaged.AccessManagedUnauthorized.selector,
             stranger
         );
         vm.expectRevert(refusal);
-        fresh.setModules(game, committee, certificates);
+        fresh.setModules(game, committee, certificates, instalments);
         vm.expectRevert(refusal);
         jobs.setParameters(parameters());
         vm.expectRevert(refusal);

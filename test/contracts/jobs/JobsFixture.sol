@@ -15,6 +15,7 @@ import {
 } from "../../../contracts/disputes/interfaces/IDisputeRules.sol";
 import {TrainingOrder} from "../../../contracts/disputes/TrainingOrders.sol";
 import {Escrow} from "../../../contracts/jobs/Escrow.sol";
+import {Instalments} from "../../../contracts/jobs/Instalments.sol";
 import {JobRegistry} from "../../../contracts/jobs/JobRegistry.sol";
 import {JobRules} from "../../../contracts/jobs/JobRules.sol";
 import {ModelCertificate} from "../../../contracts/jobs/ModelCertificate.sol";
@@ -28,8 +29,8 @@ import {MiniTest} from "../MiniTest.sol";
 import {PlainToken} from "../token/HostileTokens.sol";
 import {CommitteeDouble, DatasetsDouble, VoidDouble} from "./JobDoubles.sol";
 
-/// @notice The registry of jobs with the real escrow, staking, certificates and dispute game; datasets and the committee
-/// are doubles. This contract is the market, and the admin.
+/// @notice The registry of jobs with the real escrow, staking, certificates, instalments and dispute game; datasets and
+/// the committee are doubles. This contract is the market, and the admin.
 abstract contract JobsFixture is MiniTest {
     uint64 internal constant STAKE_MODULE = 1;
     uint64 internal constant MARKET = 9;
@@ -59,6 +60,7 @@ abstract contract JobsFixture is MiniTest {
     DisputeGame internal game;
     ModelCertificate internal certificates;
     CommitteeDouble internal committee;
+    Instalments internal instalments;
 
     address internal consumer = actor("consumer");
     address internal provider = actor("provider");
@@ -94,7 +96,8 @@ abstract contract JobsFixture is MiniTest {
         );
         certificates = new ModelCertificate(jobs);
         committee = new CommitteeDouble();
-        jobs.setModules(game, committee, certificates);
+        instalments = new Instalments(jobs, rules);
+        jobs.setModules(game, committee, certificates, instalments);
         grant(address(staking), IStaking.lock.selector, STAKE_MODULE, address(jobs));
         grant(address(staking), IStaking.slash.selector, STAKE_MODULE, address(jobs));
         grant(address(jobs), IJobRegistry.open.selector, MARKET, address(this));
@@ -218,6 +221,16 @@ abstract contract JobsFixture is MiniTest {
         return openJob(Scheme.Optimistic);
     }
 
+    function openDivided(Scheme scheme, uint8 parts) internal returns (uint256) {
+        bytes memory training = encode(trainingOrder());
+        (uint8 size, uint8 threshold) = scheme == Scheme.Optimistic ? (0, 0) : (9, 5);
+        Order memory order = orderOf(training, scheme, size, threshold);
+        order.conditions.instalments = parts;
+        // Longer than the time of challenges, so that checkpoints can be closed in training.
+        order.conditions.trainingTime = 30 days;
+        return jobs.open(order, "order", training);
+    }
+
     function matchedJob(Scheme scheme) internal returns (uint256 id) {
         id = openJob(scheme);
         jobs.matchJob(id, provider, PRICE);
@@ -254,6 +267,15 @@ abstract contract JobsFixture is MiniTest {
         return game.challenge{value: 1 ether}(id, interval, before, next);
     }
 
+    function challengePrefix(uint256 claimId, uint256 last, uint256 interval) internal returns (uint256) {
+        (TraceLeaf memory before, TraceLeaf memory next) = (
+            leafOf(last, interval),
+            leafOf(last, interval + 1)
+        );
+        vm.prank(challenger);
+        return game.challenge{value: 1 ether}(claimId, interval, before, next);
+    }
+
     function commitment() internal pure returns (IJobRegistry.Commitment memory) {
         return IJobRegistry.Commitment(traceRoot(), leaf(0), leaf(LEAVES - 1), "leaves", RESULT);
     }
@@ -265,6 +287,27 @@ abstract contract JobsFixture is MiniTest {
         opened.siblings[0] = leafHash(i ^ 1);
         uint256 other = i < 2 ? 2 : 0;
         opened.siblings[1] = pair(leafHash(other), leafHash(other + 1));
+    }
+
+    /// @dev Checkpoint of a trace that ends at leaf 1 or 2.
+    function prefix(uint256 last) internal pure returns (IJobRegistry.Commitment memory) {
+        TraceLeaf memory first = leafOf(last, 0);
+        return IJobRegistry.Commitment(prefixRoot(last), first, leafOf(last, last), "leaves", RESULT);
+    }
+
+    function leafOf(uint256 last, uint256 i) internal pure returns (TraceLeaf memory opened) {
+        (opened.stateRoot, opened.witnessHash) = stateAt(i);
+        opened.siblings = new bytes32[](last);
+        // An absent leaf is zero.
+        opened.siblings[0] = i == 2 ? bytes32(0) : leafHash(i ^ 1);
+        if (last == 2) {
+            opened.siblings[1] = i == 2 ? pair(leafHash(0), leafHash(1)) : pair(leafHash(2), bytes32(0));
+        }
+    }
+
+    function prefixRoot(uint256 last) private pure returns (bytes32) {
+        bytes32 two = pair(leafHash(0), leafHash(1));
+        return last == 1 ? two : pair(two, pair(leafHash(2), bytes32(0)));
     }
 
     function traceRoot() internal pure returns (bytes32) {

@@ -92,6 +92,7 @@ async function createJob() {
       committeeSize: 0,
       threshold: 0,
       checkFee: 0n,
+      instalments: 0,
     },
     nonce: 1n,
     expiry: BigInt(now + day),

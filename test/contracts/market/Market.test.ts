@@ -43,6 +43,7 @@ const types = {
     { name: "committeeSize", type: "uint8" },
     { name: "threshold", type: "uint8" },
     { name: "checkFee", type: "uint128" },
+    { name: "instalments", type: "uint8" },
   ],
   Bid: [
     { name: "provider", type: "address" },
@@ -84,6 +85,7 @@ const orderOf = (consumer: Address) => ({
     committeeSize: 29,
     threshold: 30,
     checkFee: 31n,
+    instalments: 37,
   },
   nonce: 2n ** 256n - 1n,
   expiry: 2n ** 40n,

@@ -34,6 +34,7 @@ export function deploymentAt(staking: Address, startBlock = 0n): Deployment {
       ValidatorSet: numbered(0xae),
       Committee: numbered(0xaf),
       WorkerRewards: numbered(0xb7),
+      Instalments: numbered(0xb8),
       VerifierRegistry: numbered(0xa7),
       CommitRevealBeacon: numbered(0xa8),
     },

@@ -11,6 +11,7 @@ import { elementRulesAbi } from "./element-rules.ts";
 import { encodingFraudAbi } from "./encoding-fraud.ts";
 import { escrowAbi } from "./escrow.ts";
 import { inputRulesAbi } from "./input-rules.ts";
+import { instalmentsAbi } from "./instalments.ts";
 import { jobRegistryAbi } from "./job-registry.ts";
 import { marketAbi } from "./market.ts";
 import { modelCertificateAbi } from "./model-certificate.ts";
@@ -37,6 +38,7 @@ export const abis = {
   EncodingFraud: encodingFraudAbi,
   Escrow: escrowAbi,
   JobRegistry: jobRegistryAbi,
+  Instalments: instalmentsAbi,
   DisputeGame: disputeGameAbi,
   DescentRules: descentRulesAbi,
   ElementRules: elementRulesAbi,

@@ -21,6 +21,7 @@ export type ProviderCommandOptions = JobKeeperOptions & {
   stake?: bigint;
   perHour: bigint;
   floor: bigint;
+  feedMargin: number;
   jobs: number;
   auctionsOnly?: boolean;
   compute: number;
@@ -67,6 +68,7 @@ export async function runProvider(context: CommandContext, options: ProviderComm
       privacyTier: 0,
     },
     costs: { perHour, floor },
+    feedMargin: options.feedMargin,
     mostJobs: options.jobs,
     takesOrders: options.auctionsOnly !== true,
   });

@@ -25,6 +25,7 @@ export type OrderOptions = {
   committee?: number;
   threshold?: number;
   checkFee: bigint;
+  instalments: number;
 };
 
 /** `assay order create` */
@@ -100,6 +101,7 @@ async function describe(
         committeeSize: committee,
         threshold,
         checkFee: committee === 0 ? 0n : options.checkFee,
+        instalments: options.instalments,
       },
       expiry: timestamp + BigInt(options.expiry),
       signal,

@@ -14,6 +14,12 @@ export function jobKeeperCommands(program: Command, register: Register): void {
     .option("--stake <tokens>", "register the account as a provider and bring its stake to this much", tokens)
     .addOption(amount("--per-hour <tokens>", "price of an hour of training", 10n ** 18n, "1"))
     .addOption(amount("--floor <tokens>", "least price of a job", 10n ** 18n, "1"))
+    .option(
+      "--feed-margin <percent>",
+      "asked above the costs where an order is priced by a feed, which may move",
+      natural(0, 100),
+      5,
+    )
     .option("--jobs <count>", "jobs that may be under way at once", natural(1, 64), 1)
     .option("--auctions-only", "do not take orders that were posted without an auction")
     .option("--compute <score>", "compute score that bids declare", natural(0, 2 ** 32 - 1), 1)

@@ -33,6 +33,12 @@ export function orderCommands(program: Command, register: Register): void {
         .argParser(tokens)
         .default(10n ** 16n, "0.01"),
     )
+    .option(
+      "--instalments <parts>",
+      "equal parts in which the price is paid, all but the last for checkpoints that nobody has shown wrong",
+      natural(1, 16),
+      1,
+    )
     .description("order a training on a stored dataset; the deposit is paid when somebody takes it")
     .addHelpText(
       "after",

@@ -40,6 +40,7 @@ const types = {
     { name: "committeeSize", type: "uint8" },
     { name: "threshold", type: "uint8" },
     { name: "checkFee", type: "uint128" },
+    { name: "instalments", type: "uint8" },
   ],
   Bid: [
     { name: "provider", type: "address" },

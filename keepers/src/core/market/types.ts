@@ -43,6 +43,8 @@ export type Conditions = {
   readonly threshold: number;
   /** Token base units for each interval that a member checks. */
   readonly checkFee: bigint;
+  /** Equal parts in which the price may be paid, all but the last for verified checkpoints; 0 or 1: at the end alone. */
+  readonly instalments: number;
 };
 
 /** What a consumer signs (`Order`). */

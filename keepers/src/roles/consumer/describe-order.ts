@@ -44,6 +44,8 @@ export type DescribedOrder = {
 const mostSteps = 96;
 /** Bytes of a training order, as the market takes it. */
 const mostTrainingBytes = 8_192;
+/** Parts in which a price is paid, at most, as the registry of jobs takes them. */
+export const mostInstalments = 16;
 
 /** Nobody in particular, anywhere, within a day, open to disputes. */
 export const defaultConditions: Omit<Conditions, "maximumPrice" | "deposit"> = {
@@ -57,6 +59,7 @@ export const defaultConditions: Omit<Conditions, "maximumPrice" | "deposit"> = {
   committeeSize: 0,
   threshold: 0,
   checkFee: 0n,
+  instalments: 1,
 };
 
 /**
@@ -79,6 +82,14 @@ export async function describeOrder(parameters: DescribeParameters): Promise<Des
       throw new BadInputError(`The training order is longer than ${mostTrainingBytes} bytes.`, {
         next: "Use a learning rate with fewer entries.",
       });
+    }
+    const { instalments = defaultConditions.instalments } = conditions;
+    const intervals = Math.ceil(trainingOrder.steps / trainingOrder.interval);
+    if (instalments > 1 && instalments > Math.min(mostInstalments, intervals)) {
+      throw new BadInputError(
+        `A price is paid in ${mostInstalments} instalments at most, and in no more than there are intervals: ${intervals}.`,
+        { next: "Ask for fewer instalments, or set a shorter interval in the configuration." },
+      );
     }
     const order: Order = {
       consumer,

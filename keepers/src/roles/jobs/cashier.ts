@@ -15,7 +15,7 @@ export type CashierParts = JobContext & {
   readonly payTo?: Address;
 };
 
-/** Fetches what the contracts owe this keeper for jobs that are over. */
+/** Fetches what the contracts owe this keeper for jobs that are over, and for checkpoints. */
 export class JobCashier implements Duty {
   readonly name = "earnings";
   readonly #parts: CashierParts;
@@ -34,7 +34,8 @@ export class JobCashier implements Duty {
     if (version === this.#seen) return;
     let isDone = true;
     for (const job of this.#parts.jobs()) {
-      if (!over.includes(job.status)) continue;
+      const isPaid = job.checkpoints.some(({ paid }) => paid !== undefined);
+      if (!over.includes(job.status) && !isPaid) continue;
       // Whatever happens to a job later may bring more.
       const look = `${job.jobId}:${ledger.eventsOf(job.jobId)}`;
       if (this.#done.has(look)) continue;

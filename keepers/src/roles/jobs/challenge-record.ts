@@ -1,5 +1,6 @@
 import type { Address } from "viem";
 import type { ContractEvent } from "../../chain/contracts.ts";
+import { claimNameOf } from "../../core/market/instalments.ts";
 import { ownerOf, type Role, type Round, type TrainingClaim } from "../../training/dispute/moves.ts";
 import type { Answer } from "../../training/dispute/posted.ts";
 
@@ -15,6 +16,8 @@ export type DisputeEvent =
 export type ChallengeRecord = {
   readonly challengeId: bigint;
   readonly jobId: bigint;
+  /** The commitment that was challenged: a checkpoint's number, or 0 for the last one. */
+  readonly checkpoint: number;
   readonly challenger: Address;
   readonly claim: TrainingClaim;
   /** The interval that was challenged; the largest uint32 when it was the whole trace. */
@@ -41,10 +44,10 @@ export function turnOf({ round, outcome, isSettled }: ChallengeRecord): Role | u
 export function foldChallenge(events: readonly DisputeEvent[]): ChallengeRecord | undefined {
   const opened = events.find((event) => event.name === "DisputeGame.Challenged");
   if (opened === undefined) return undefined;
-  const { challengeId, jobId, challenger, claim, interval } = opened.args;
+  const { challengeId, challenger, claim, interval } = opened.args;
   const challenge: ChallengeRecord = {
     challengeId,
-    jobId,
+    ...claimNameOf(opened.args.jobId),
     challenger,
     claim,
     interval,

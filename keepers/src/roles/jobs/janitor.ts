@@ -1,3 +1,4 @@
+import { claimIdOf } from "../../core/market/instalments.ts";
 import { chainTime, tryCall } from "../storage-node/context.ts";
 import { type ChallengeRecord, turnOf } from "./challenge-record.ts";
 import type { Duty, JobContext } from "./duty.ts";
@@ -8,6 +9,13 @@ export type JanitorParts = JobContext & {
   /** Jobs that this keeper looks after; all by default. */
   readonly only?: (job: JobRecord) => boolean;
 };
+
+/** Whether a challenge of a commitment is neither lost nor settled. */
+function isDisputed(challenges: readonly ChallengeRecord[], checkpoint: number): boolean {
+  return challenges.some(
+    (each) => each.checkpoint === checkpoint && !each.isSettled && each.outcome !== "lost",
+  );
+}
 
 /** Seconds for which a committee that has not decided holds a job up: `JobRegistry.MAX_PENDING`. */
 const mostPending = 30n * 86_400n;
@@ -40,8 +48,9 @@ export class JobJanitor implements Duty {
     if (job.auction !== undefined && !job.auction.isOver && (await this.#auction(job, now))) return;
     if (status === "Open" && now > order.expiry) await this.#call("expire", jobId);
     if (status === "Matched" && now > deadline! && now > order.expiry) await this.#call("expire", jobId);
-    if (status === "Training" && now > deadline!) await this.#call("expire", jobId);
-    if (status === "Committed" || status === "Attested") await this.#finalise(job, now);
+    const isPending = await this.#closeCheckpoints(job, now);
+    if (status === "Training" && now > deadline! && !isPending) await this.#call("expire", jobId);
+    if ((status === "Committed" || status === "Attested") && !isPending) await this.#finalise(job, now);
     if (job.isOwed) await this.#call("settle", jobId);
   }
 
@@ -60,14 +69,27 @@ export class JobJanitor implements Duty {
     return await tryCall(this.#parts, `close-auction:${jobId}`, "Market", "closeAuction", [jobId]);
   }
 
+  /** Has checkpoints paid that nobody has shown wrong in time, in their order. Says whether any is left. */
+  async #closeCheckpoints({ jobId, checkpoints }: JobRecord, now: bigint): Promise<boolean> {
+    const { ledger } = this.#parts;
+    const pending = checkpoints.filter(({ paid }) => paid === undefined);
+    for (const { number, challengeUntil } of pending) {
+      if (now <= challengeUntil || isDisputed(ledger.challengesOf(jobId), number)) break;
+      if (!(await this.#closeCheckpoint(jobId, number))) break;
+    }
+    return pending.length > 0;
+  }
+
+  async #closeCheckpoint(jobId: bigint, number: number): Promise<boolean> {
+    const key = `close-checkpoint:${jobId}:${number}`;
+    return await tryCall(this.#parts, key, "Instalments", "close", [jobId, BigInt(number)]);
+  }
+
   async #finalise(job: JobRecord, now: bigint): Promise<void> {
     const { ledger } = this.#parts;
     const { jobId } = job;
     if (now <= (await this.#finalFrom(job))) return;
-    const isOpen = ledger
-      .challengesOf(jobId)
-      .some(({ isSettled, outcome }) => !isSettled && outcome !== "lost");
-    if (!isOpen) await this.#call("finalise", jobId);
+    if (!isDisputed(ledger.challengesOf(jobId), 0)) await this.#call("finalise", jobId);
   }
 
   /** Last second in which a job cannot be finalised, as far as that is known. */
@@ -89,9 +111,8 @@ export class JobJanitor implements Duty {
 
   async #moveDispute(challenge: ChallengeRecord, now: bigint): Promise<void> {
     const { contracts, ledger, operator } = this.#parts;
-    const { challengeId, jobId, graceEnds, moves, challenger, claim } = challenge;
-    const status = ledger.job(jobId)!.status;
-    if (status !== "Committed" && status !== "Attested") {
+    const { challengeId, graceEnds, moves, challenger, claim } = challenge;
+    if (!ledger.isBound(challenge)) {
       await tryCall(this.#parts, `settle-challenge:${challengeId}`, "DisputeGame", "settle", [challengeId]);
       return;
     }
@@ -110,16 +131,23 @@ export class JobJanitor implements Duty {
   }
 
   /** What is left to do once a job is over. */
-  async #close({ jobId, status, auction }: JobRecord, now: bigint): Promise<void> {
+  async #close({ jobId, auction }: JobRecord, now: bigint): Promise<void> {
     const { ledger, contracts } = this.#parts;
     for (const { provider, isSettled } of auction?.bids.values() ?? []) {
       if (isSettled) continue;
       await tryCall(this.#parts, `settle-bid:${jobId}:${provider}`, "Market", "settleBid", [jobId, provider]);
     }
-    if (status !== "Failed" || ledger.isRewarded(jobId)) return;
-    const convicted = ledger.challengesOf(jobId).some(({ outcome }) => outcome === "convicted");
-    if (!convicted) return;
-    const [, , rewardAfter] = await contracts.DisputeGame.read.jobs([jobId]);
-    if (now > rewardAfter) await tryCall(this.#parts, `reward:${jobId}`, "DisputeGame", "payReward", [jobId]);
+    const challenges = ledger.challengesOf(jobId);
+    for (const { checkpoint } of ledger.boundClaims(jobId)) {
+      if (isDisputed(challenges, checkpoint)) continue;
+      if (checkpoint === 0) await this.#call("settle", jobId);
+      else await this.#closeCheckpoint(jobId, checkpoint);
+    }
+    for (const claim of ledger.unrewardedClaims(jobId)) {
+      const claimId = claimIdOf(claim);
+      const [, , rewardAfter] = await contracts.DisputeGame.read.jobs([claimId]);
+      if (now <= rewardAfter) continue;
+      await tryCall(this.#parts, `reward:${claimId}`, "DisputeGame", "payReward", [claimId]);
+    }
   }
 }

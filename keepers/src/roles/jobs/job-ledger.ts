@@ -1,6 +1,7 @@
 import type { Address, Hex } from "viem";
 import type { AssayEvent } from "../../chain/contracts.ts";
 import type { EventHandler } from "../../chain/follower/follower.ts";
+import { type ClaimName, claimIdOf, claimNameOf } from "../../core/market/instalments.ts";
 import type { AuctionTerms, Order } from "../../core/market/types.ts";
 import type { Row, State } from "../../storage/state/state.ts";
 import { type ChallengeRecord, type DisputeEvent, foldChallenge } from "./challenge-record.ts";
@@ -33,17 +34,21 @@ export const jobLedgerSchema = {
      CREATE INDEX job_events_by_name ON job_events (name, job_id);
      CREATE TABLE job_events_version (version INTEGER NOT NULL) STRICT;
      INSERT INTO job_events_version (version) VALUES (0);`,
+    `ALTER TABLE job_events ADD COLUMN claim_id TEXT;
+     UPDATE job_events SET claim_id = job_id WHERE name LIKE 'DisputeGame.%';
+     CREATE INDEX job_events_by_claim ON job_events (claim_id, name);`,
   ],
 } as const;
 
 /** Contracts whose events the ledger takes over. */
-export const jobContracts = ["Market", "JobRegistry", "DisputeGame"] as const;
+export const jobContracts = ["Market", "JobRegistry", "Instalments", "DisputeGame"] as const;
 
 type JobLedgerEvent = Extract<AssayEvent, { contract: (typeof jobContracts)[number] }>;
 
 /** What events have in common by name. */
 type EventFields = {
   readonly jobId?: bigint;
+  readonly number?: bigint;
   readonly challengeId?: bigint;
   readonly orderHash?: Hex;
   readonly provider?: Address;
@@ -56,16 +61,18 @@ export const jobLedgerHandler: EventHandler = {
   applied(event: AssayEvent, state: State): void {
     if (!isFollowed(event)) return;
     state.run("UPDATE job_events_version SET version = version + 1");
-    const { jobId, challengeId, orderHash, ...accounts } = event.args as EventFields;
+    const { challengeId, orderHash, ...accounts } = event.args as EventFields;
+    const { jobId, claimId } = namesOf(event);
     state.run(
       `INSERT OR REPLACE INTO job_events
-         (block_number, log_index, block_hash, name, job_id, challenge_id, order_hash, account, arguments)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         (block_number, log_index, block_hash, name, job_id, claim_id, challenge_id, order_hash, account, arguments)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       event.blockNumber,
       event.logIndex,
       event.blockHash,
       nameOf(event),
       jobId === undefined ? null : String(jobId),
+      claimId === undefined ? null : String(claimId),
       challengeId === undefined ? null : String(challengeId),
       orderHash ?? null,
       accounts.provider ?? accounts.challenger ?? accounts.consumer ?? null,
@@ -110,6 +117,10 @@ const ends = [
   "JobRegistry.JobFailed",
   "JobRegistry.JobVoided",
 ]
+  .map((name) => `'${name}'`)
+  .join();
+/** Events after which the game holds no bond of the provider for a commitment any more. */
+const outcomes = ["DisputeGame.JobReleased", "DisputeGame.ProviderConvicted", "DisputeGame.JobVoid"]
   .map((name) => `'${name}'`)
   .join();
 const inOrder = "ORDER BY block_number, log_index";
@@ -181,8 +192,8 @@ export class JobLedger {
   }
 
   /**
-   * Jobs that have ended and of which something is left to do: bonds of bids that nobody has settled, the reward for a
-   * conviction.
+   * Jobs that have ended and of which something is left to do: bonds of bids that nobody has settled, bonds that are still
+   * in the game, the reward for a conviction.
    */
   unsettledJobs(): JobRecord[] {
     return this.#state
@@ -194,18 +205,43 @@ export class JobLedger {
              SELECT 1 FROM job_events o WHERE o.job_id = e.job_id AND o.account = e.account
                AND o.name IN ('Market.BondReturned', 'Market.BondLost')))
            OR (e.name = 'DisputeGame.ProviderConvicted' AND NOT EXISTS (
-             SELECT 1 FROM job_events o WHERE o.job_id = e.job_id AND o.name = 'DisputeGame.RewardPaid')))`,
+             SELECT 1 FROM job_events o WHERE o.claim_id = e.claim_id AND o.name = 'DisputeGame.RewardPaid'))
+           OR (e.name = 'DisputeGame.JobOpened' AND NOT EXISTS (
+             SELECT 1 FROM job_events o WHERE o.claim_id = e.claim_id AND o.name IN (${outcomes}))))`,
       )
       .map(({ job_id }) => this.job(BigInt(job_id as string))!);
   }
 
-  /** Whether the reward for a job's conviction was paid. */
+  /** Whether a reward for a job's conviction was paid. */
   isRewarded(jobId: bigint): boolean {
     return (
       this.#state.get(
         "SELECT 1 FROM job_events WHERE job_id = ? AND name = 'DisputeGame.RewardPaid'",
         String(jobId),
       ) !== undefined
+    );
+  }
+
+  /** Commitments of a job whose bonds are still in the game: what is said of them there is not decided. */
+  boundClaims(jobId: bigint): ClaimName[] {
+    return this.#claims(
+      `name = 'DisputeGame.JobOpened' AND NOT EXISTS (
+         SELECT 1 FROM job_events o WHERE o.claim_id = e.claim_id AND o.name IN (${outcomes}))`,
+      jobId,
+    );
+  }
+
+  /** Whether the game still waits for moves in the challenges of a commitment. */
+  isBound({ jobId, checkpoint }: ClaimName): boolean {
+    return this.boundClaims(jobId).some((claim) => claim.checkpoint === checkpoint);
+  }
+
+  /** Commitments of a job that were convicted, and whose reward is not paid. */
+  unrewardedClaims(jobId: bigint): ClaimName[] {
+    return this.#claims(
+      `name = 'DisputeGame.ProviderConvicted' AND NOT EXISTS (
+         SELECT 1 FROM job_events o WHERE o.claim_id = e.claim_id AND o.name = 'DisputeGame.RewardPaid')`,
+      jobId,
     );
   }
 
@@ -274,6 +310,12 @@ export class JobLedger {
       .flatMap(({ job_id }) => this.job(BigInt(job_id as string)) ?? []);
   }
 
+  #claims(where: string, jobId: bigint): ClaimName[] {
+    return this.#state
+      .all(`SELECT claim_id FROM job_events e WHERE job_id = ? AND ${where} ${inOrder}`, String(jobId))
+      .map(({ claim_id }) => claimNameOf(BigInt(claim_id as string)));
+  }
+
   #challenges(select: string, ...values: string[]): ChallengeRecord[] {
     return this.#state
       .all(`${select} ${inOrder}`, ...values)
@@ -283,6 +325,16 @@ export class JobLedger {
 
 function isFollowed(event: AssayEvent): event is JobLedgerEvent {
   return (jobContracts as readonly string[]).includes(event.contract);
+}
+
+/** The game knows a job's commitments by numbers of their own. */
+function namesOf(event: JobLedgerEvent): { readonly jobId?: bigint; readonly claimId?: bigint } {
+  const { jobId, number } = event.args as EventFields;
+  if (jobId === undefined) return {};
+  if (event.contract === "DisputeGame") return { jobId: claimNameOf(jobId).jobId, claimId: jobId };
+  if (event.contract === "Instalments")
+    return { jobId, claimId: claimIdOf({ jobId, checkpoint: Number(number) }) };
+  return { jobId };
 }
 
 /** Contracts share names of events: JobOpened is one of the registry's and one of the game's. */

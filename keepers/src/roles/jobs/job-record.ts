@@ -2,7 +2,7 @@ import type { Address, Hex } from "viem";
 import type { ContractEvent } from "../../chain/contracts.ts";
 import type { AuctionTerms, Order } from "../../core/market/types.ts";
 
-type Named<N extends "Market" | "JobRegistry"> =
+type Named<N extends "Market" | "JobRegistry" | "Instalments"> =
   ContractEvent<N> extends infer E
     ? E extends { eventName: infer F extends string; args: infer A }
       ? { readonly name: `${N}.${F}`; readonly args: A }
@@ -10,7 +10,7 @@ type Named<N extends "Market" | "JobRegistry"> =
     : never;
 
 /** An event of a job, as the ledger keeps it. */
-export type JobEvent = Named<"Market"> | Named<"JobRegistry">;
+export type JobEvent = Named<"Market"> | Named<"JobRegistry"> | Named<"Instalments">;
 
 /** Where a job is in its life: the statuses of `IJobRegistry`. */
 export type JobStatus =
@@ -53,6 +53,16 @@ export type CommittedResult = {
   readonly challengeUntil: bigint;
 };
 
+/** A commitment to a prefix of the trace, with its state stored, while training went on. */
+export type CheckpointRecord = CommittedResult & {
+  /** 1 … instalments − 1. */
+  readonly number: number;
+  /** Steps up to the checkpoint. */
+  readonly steps: number;
+  /** Token base units, once it is closed; 0 when the job was over by then. */
+  readonly paid: bigint | undefined;
+};
+
 /** A job, from its events. Times are seconds since 1970, amounts token base units. */
 export type JobRecord = {
   readonly jobId: bigint;
@@ -69,6 +79,8 @@ export type JobRecord = {
   /** How often it was given to somebody. */
   readonly matches: number;
   readonly result: CommittedResult | undefined;
+  /** In the order of their numbers. */
+  readonly checkpoints: readonly CheckpointRecord[];
   readonly auction: AuctionRecord | undefined;
   readonly certificateId: bigint | undefined;
   /** A job has ended, but its money has still to be moved. */
@@ -95,6 +107,7 @@ export function foldJob(events: readonly JobEvent[]): JobRecord | undefined {
     deadline: undefined,
     matches: 0,
     result: undefined,
+    checkpoints: [],
     auction: undefined,
     certificateId: undefined,
     isOwed: false,
@@ -102,6 +115,16 @@ export function foldJob(events: readonly JobEvent[]): JobRecord | undefined {
   };
   for (const event of events) job = { ...job, ...changeOf(job, event) };
   return job;
+}
+
+/** Whether a provider has locked its stake, and the job has not ended. */
+export function isRunning({ status }: JobRecord): boolean {
+  return status === "Training" || status === "Committed" || status === "Attested";
+}
+
+/** A commitment of a job, by the number of its checkpoint; 0 for the last one. */
+export function commitmentOf(job: JobRecord, checkpoint: number): CommittedResult | undefined {
+  return checkpoint === 0 ? job.result : job.checkpoints.find(({ number }) => number === checkpoint);
 }
 
 /** What an event changes in a job. */
@@ -119,6 +142,17 @@ function changeOf(job: JobRecord, event: JobEvent): Partial<JobRecord> {
       const { traceRoot, stateRoot, leavesDigest, resultId, challengeUntil } = event.args;
       const result = { traceRoot, stateRoot, leavesDigest, resultId, challengeUntil };
       return { status: "Committed", result };
+    }
+    case "Instalments.CheckpointPosted": {
+      const { number, steps, traceRoot, stateRoot, leavesDigest, resultId, challengeUntil } = event.args;
+      const result = { traceRoot, stateRoot, leavesDigest, resultId, challengeUntil };
+      const posted = { number: Number(number), steps: Number(steps), ...result, paid: undefined };
+      return { checkpoints: [...job.checkpoints, posted] };
+    }
+    case "Instalments.CheckpointClosed": {
+      const { number, paid } = event.args;
+      const close = (each: CheckpointRecord) => (each.number === Number(number) ? { ...each, paid } : each);
+      return { checkpoints: job.checkpoints.map(close) };
     }
     case "JobRegistry.JobAttested":
       return { status: "Attested" };

@@ -35,7 +35,7 @@ export class Appraiser {
   }
 
   /**
-   * The decision about an order. The program is compiled, the dataset fetched, and every commitment of the order computed
+   * The decision about an order, with the price in tokens whatever the order counts in. The program is compiled, the dataset fetched, and every commitment of the order computed
    * anew, before anything is staked on it.
    *
    * @throws what storage and chain throw for reasons that may pass
@@ -57,9 +57,6 @@ export class Appraiser {
     const { conditions } = posted.order;
     const unmet = unmetAbility(conditions, abilities);
     if (unmet !== undefined) return { kind: "refused", reason: `it asks for another ${unmet}` };
-    if (conditions.priceFeed !== zeroAddress) {
-      return { kind: "refused", reason: "its price is in another currency than this provider's costs" };
-    }
     const own = join(folder, "orders", posted.orderHash);
     try {
       const job = await this.#open(posted, own, signal);
@@ -87,10 +84,10 @@ export class Appraiser {
     const { costs } = this.#parts;
     const seconds = await this.#secondsPerStep(job);
     const { steps } = job.order;
-    const { maximumPrice, trainingTime } = order.conditions;
+    const { trainingTime } = order.conditions;
     const price = priceOf(costs, steps, seconds);
-    if (price > maximumPrice)
-      return { kind: "refused", reason: `it costs ${price} here, more than ${maximumPrice}` };
+    const most = mostTokens(order);
+    if (price > most) return { kind: "refused", reason: `it costs ${price} here, more than ${most}` };
     if (2 * steps * seconds > trainingTime) {
       return {
         kind: "refused",
@@ -124,4 +121,10 @@ export class Appraiser {
       await session.close();
     }
   }
+}
+
+/** Most tokens that an order can pay, whatever its feed will say. */
+function mostTokens({ conditions }: Order): bigint {
+  const { maximumPrice, deposit, priceFeed } = conditions;
+  return priceFeed === zeroAddress && maximumPrice < deposit ? maximumPrice : deposit;
 }

@@ -1,6 +1,7 @@
+import { type Hex, zeroAddress } from "viem";
 import { addressOf } from "../../chain/contracts.ts";
 import { bidCommitment } from "../../core/market/typed-data.ts";
-import type { Bid, Order } from "../../core/market/types.ts";
+import type { Order } from "../../core/market/types.ts";
 import type { Duty, JobContext } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
 import type { JobLedger, PostedOrder } from "../jobs/job-ledger.ts";
@@ -8,10 +9,12 @@ import type { JobRecord } from "../jobs/job-record.ts";
 import { chainTime, sendCall, tryCall } from "../storage-node/context.ts";
 import type { Appraiser } from "./appraiser.ts";
 import type { Decisions } from "./decisions.ts";
+import type { PricedBid, Prices } from "./prices.ts";
 
 export type BidderParts = JobContext & {
   readonly appraiser: Appraiser;
   readonly decisions: Decisions;
+  readonly prices: Prices;
   /** Jobs that may be under way at once. */
   readonly mostJobs: number;
   /** Whether orders that were posted without an auction are taken at the provider's own price. */
@@ -50,14 +53,14 @@ export class Bidder implements Duty {
     if (bids.has(operator) || (await chainTime(client)) > commitUntil) return;
     const posted = ledger.order(orderHash);
     if (posted === undefined) return;
-    const bid = await this.#bidFor(posted, signal);
-    if (bid === undefined) return;
-    const { salt } = bid;
+    const offer = await this.#bidFor(posted, signal, jobId);
+    if (offer === undefined) return;
+    const { bid, salt } = offer;
     const commitment = bidCommitment({
       chainId: deployment.chainId,
       market: addressOf(deployment, "Market"),
       jobId,
-      bid: bid.bid,
+      bid,
       salt,
     });
     // The bond is pulled; what is approved for one bid is used up by it.
@@ -68,19 +71,19 @@ export class Bidder implements Duty {
     await tryCall(this.#parts, `bid:${jobId}`, "Market", "commitBid", [jobId, commitment]);
   }
 
-  async #reveal({ jobId, orderHash, auction }: JobRecord): Promise<void> {
-    const { operator, decisions, client } = this.#parts;
+  async #reveal({ jobId, orderHash, order, auction }: JobRecord): Promise<void> {
+    const { operator, decisions, prices, client } = this.#parts;
     const own = auction!.bids.get(operator);
     if (own === undefined || own.price !== undefined) return;
     const now = await chainTime(client);
     if (now <= auction!.commitUntil || now > auction!.revealUntil) return;
     const decision = decisions.find(orderHash);
-    if (decision?.kind !== "bid") return;
-    await tryCall(this.#parts, `reveal:${jobId}`, "Market", "revealBid", [
-      jobId,
-      decision.bid,
-      decision.salt,
-    ]);
+    const rate = await prices.rateOf(order, jobId);
+    if (decision?.kind !== "bid" || rate === undefined) return;
+    const offer = prices.priced(order, decision.bid, rate, true);
+    if (offer === undefined) return;
+    const args = [jobId, offer.bid, decision.salt] as const;
+    await tryCall(this.#parts, `reveal:${jobId}`, "Market", "revealBid", args);
   }
 
   /** Takes an order that was posted: first come, first served. */
@@ -88,10 +91,12 @@ export class Bidder implements Duty {
     const { order, orderHash, training, signature } = posted;
     if (signature === "0x" || (await chainTime(this.#parts.client)) > order.expiry) return;
     if (!(await this.#isGood(order))) return;
-    const decision = await this.#bidFor(posted, signal);
-    if (decision === undefined) return;
-    const args = [order, training, signature, decision.bid, "0x"] as const;
-    await tryCall(this.#parts, `take:${orderHash}`, "Market", "accept", args);
+    const offer = await this.#bidFor(posted, signal);
+    if (offer === undefined) return;
+    const args = [order, training, signature, offer.bid, "0x"] as const;
+    // A feed makes another bid of it each time.
+    const key = order.conditions.priceFeed === zeroAddress ? orderHash : `${orderHash}:${offer.bid.price}`;
+    await tryCall(this.#parts, `take:${key}`, "Market", "accept", args);
   }
 
   /** Whether an order can still be matched, and be paid: to look closer at it takes work. */
@@ -106,18 +111,30 @@ export class Bidder implements Duty {
     return !isUsed && balance >= conditions.deposit && allowance >= conditions.deposit;
   }
 
-  /** The bid for an order; undefined when it is refused, or there is no capacity for it now. */
+  /**
+   * The bid for an order, in its unit; undefined when it is refused, its feed cannot be believed, or there is no capacity
+   * for it now.
+   *
+   * @param jobId of an auction
+   */
   async #bidFor(
     posted: PostedOrder,
     signal: AbortSignal,
-  ): Promise<{ bid: Bid; salt: `0x${string}` } | undefined> {
-    const { appraiser, contracts, operator } = this.#parts;
+    jobId?: bigint,
+  ): Promise<(PricedBid & { salt: Hex }) | undefined> {
+    const { appraiser, prices, contracts, operator } = this.#parts;
+    const { order } = posted;
     if (!this.#hasRoom()) return undefined;
+    // Before anything is fetched or computed for it.
+    if ((await prices.rateOf(order, jobId)) === undefined) return undefined;
     const decision = await appraiser.decide(posted, signal);
     if (decision.kind === "refused") return undefined;
+    const rate = await prices.rateOf(order, jobId);
+    const offer = rate && prices.priced(order, decision.bid, rate, jobId !== undefined);
+    if (offer === undefined) return undefined;
     const { stake, locked } = await contracts.Staking.read.operatorOf([operator]);
-    const needed = await contracts.JobRegistry.read.stakeFor([operator, decision.bid.price]);
-    return stake - locked < needed ? undefined : decision;
+    const needed = await contracts.JobRegistry.read.stakeFor([operator, offer.worth]);
+    return stake - locked < needed ? undefined : { ...offer, salt: decision.salt };
   }
 
   #hasRoom(): boolean {

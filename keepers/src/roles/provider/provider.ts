@@ -14,6 +14,7 @@ import { Appraiser } from "./appraiser.ts";
 import { Bidder } from "./bidder.ts";
 import { Decisions, decisionSchema } from "./decisions.ts";
 import { Defender } from "./defender.ts";
+import { Prices } from "./prices.ts";
 import { Trainer } from "./trainer.ts";
 import { WitnessOpener } from "./witness-opener.ts";
 
@@ -28,6 +29,11 @@ export type ProviderOptions = KeeperOptions & {
   readonly mostJobs?: number;
   /** Whether orders that were posted without an auction are taken at the provider's own price; they are by default. */
   readonly takesOrders?: boolean;
+  /**
+   * Per cent that is asked above the costs where an order is priced by a feed that may move before the bid is mined; 5 by
+   * default. An auction fixes its rate, and needs none.
+   */
+  readonly feedMargin?: number;
   /** Where earnings go; to the provider's own account by default. */
   readonly payTo?: Address;
   /** Stands between the engine and what is committed to, so that a demonstration can cheat. */
@@ -39,7 +45,7 @@ export type ProviderOptions = KeeperOptions & {
  * The account must be an operator with the provider's role and enough free stake.
  */
 export function openProvider(options: ProviderOptions): Promise<JobKeeper> {
-  const { dataDirectory, account, mostJobs = 1, takesOrders = true, payTo } = options;
+  const { dataDirectory, account, mostJobs = 1, takesOrders = true, feedMargin = 5, payTo } = options;
   const { executor, limits, abilities, costs, worker } = options;
   return JobKeeper.open(options, {
     schemas: [decisionSchema],
@@ -49,12 +55,13 @@ export function openProvider(options: ProviderOptions): Promise<JobKeeper> {
       const compute = { ...context, storage, executor, limits, folder: join(dataDirectory, "jobs") };
       const decisions = new Decisions(state);
       const appraiser = new Appraiser({ ...compute, decisions, abilities, costs });
+      const prices = new Prices({ ...context, feedMargin });
       const isOwn = (provider: Address | undefined) => provider === account.address;
       return [
         // What has a deadline on chain comes before what takes long.
         new Defender({ ...compute, worker }),
         new WitnessOpener({ ...compute, worker }),
-        new Bidder({ ...context, appraiser, decisions, mostJobs, takesOrders }),
+        new Bidder({ ...context, appraiser, decisions, prices, mostJobs, takesOrders }),
         new Trainer({ ...compute, storage, worker }),
         new JobJanitor({
           ...context,

@@ -42,6 +42,7 @@ const order: Order = {
     committeeSize: 9,
     threshold: 5,
     checkFee: 11n,
+    instalments: 3,
   },
   nonce: 12n,
   expiry: 1_000n,
@@ -67,7 +68,7 @@ function structHash(types: string, kinds: readonly string[], values: readonly un
 }
 
 const conditionsType =
-  "Conditions(uint128 maximumPrice,uint128 deposit,address priceFeed,uint32 trainingTime,uint32 minimumCompute,uint64 regions,uint64 regulations,uint8 privacyTier,uint8 scheme,uint8 committeeSize,uint8 threshold,uint128 checkFee)";
+  "Conditions(uint128 maximumPrice,uint128 deposit,address priceFeed,uint32 trainingTime,uint32 minimumCompute,uint64 regions,uint64 regulations,uint8 privacyTier,uint8 scheme,uint8 committeeSize,uint8 threshold,uint128 checkFee,uint8 instalments)";
 const problemType =
   "Problem(bytes32 datasetId,bytes32 trainingHash,bytes32 programRoot,uint32[3] nodeCounts,uint32 witnessNode,uint32 slots,bytes32 programDigest)";
 
@@ -82,7 +83,7 @@ describe("hashes of orders and bids", () => {
     );
     const conditions = structHash(
       conditionsType,
-      "uint128 uint128 address uint32 uint32 uint64 uint64 uint8 uint8 uint8 uint8 uint128".split(" "),
+      "uint128 uint128 address uint32 uint32 uint64 uint64 uint8 uint8 uint8 uint8 uint128 uint8".split(" "),
       Object.values(c),
     );
     const expected = structHash(
@@ -117,6 +118,7 @@ describe("hashes of orders and bids", () => {
       { ...order, problem: { ...problem, programDigest: word(10) } },
       { ...order, conditions: { ...conditions, checkFee: 12n } },
       { ...order, conditions: { ...conditions, scheme: 0 } },
+      { ...order, conditions: { ...conditions, instalments: 4 } },
     ];
     const hashes = new Set([hash, ...changed.map(orderHash)]);
     assert.equal(hashes.size, changed.length + 1);

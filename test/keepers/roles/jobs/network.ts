@@ -60,6 +60,9 @@ export type JobNetwork = {
   /** Makes an account a provider with stake. */
   stake(account: LocalAccount, amount: bigint): Promise<void>;
   give(account: Address, amount: bigint): Promise<void>;
+  /** Deploys a contract by the name of its artifact, and calls functions of it, as the admin. */
+  deploy(name: string, args?: readonly unknown[]): Promise<Address>;
+  write(name: string, address: Address, functionName: string, args: readonly unknown[]): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -117,10 +120,11 @@ export async function startJobNetwork(): Promise<JobNetwork> {
     extension: 10,
     grace: windows.grace,
   };
+  const jobRules = await deploy("JobRules", [datasets]);
   const jobs = await deploy("JobRegistry", [
     access,
     staking,
-    await deploy("JobRules", [datasets]),
+    jobRules,
     escrow,
     {
       lockWindow: windows.lock,
@@ -148,7 +152,8 @@ export async function startJobNetwork(): Promise<JobNetwork> {
     terms,
   ]);
 
-  await write("JobRegistry", jobs, "setModules", [game, committees, certificates]);
+  const instalments = await deploy("Instalments", [jobs, jobRules]);
+  await write("JobRegistry", jobs, "setModules", [game, committees, certificates, instalments]);
   const grants: [bigint, Address][] = [
     [roles.stakeModule, jobs],
     [roles.holdingModule, admin.address],
@@ -184,6 +189,7 @@ export async function startJobNetwork(): Promise<JobNetwork> {
     ValidatorSet: validators,
     Committee: committees,
     WorkerRewards: unused,
+    Instalments: instalments,
     CommitRevealBeacon: beacon,
     Escrow: escrow,
     JobRegistry: jobs,
@@ -219,6 +225,8 @@ export async function startJobNetwork(): Promise<JobNetwork> {
     admin,
     send,
     give,
+    deploy,
+    write,
     async stake(account, amount) {
       await give(account.address, amount);
       await send(account, encodeCall(deployment, "AssayToken", "approve", [staking, amount]));

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type Logger, pino } from "pino";
 import type { Hex, LocalAccount } from "viem";
 import type { ChainClient } from "../../../../keepers/src/chain/client.ts";
+import type { Conditions } from "../../../../keepers/src/core/market/types.ts";
 import { openChallenger } from "../../../../keepers/src/roles/challenger/challenger.ts";
 import { Consumer } from "../../../../keepers/src/roles/consumer/consumer.ts";
 import { type DescribedOrder, describeOrder } from "../../../../keepers/src/roles/consumer/describe-order.ts";
@@ -101,14 +102,17 @@ export class Scene {
     return this.network.chain.account(this.#next++);
   }
 
-  async order(config: LoadedConfig = digitsConfig): Promise<DescribedOrder> {
+  async order(
+    config: LoadedConfig = digitsConfig,
+    conditions: Partial<Conditions> = {},
+  ): Promise<DescribedOrder> {
     return describeOrder({
       consumer: this.owner.address,
       config,
       dataset: await this.storage.of(this.owner).objects(this.datasetId, ""),
       folder: this.network.folder,
       executor: nativeExecutor,
-      conditions: { maximumPrice, trainingTime: 3_600 },
+      conditions: { maximumPrice, trainingTime: 3_600, ...conditions },
       expiry: BigInt(await this.network.chain.now()) + 7_200n,
     });
   }
