@@ -55,7 +55,7 @@ export default defineConfig({
       chainType: "l1",
       hardfork: "prague",
       chainId: 31337,
-      accounts: { count: 32 },
+      accounts: { count: 64 },
     },
     localhost: { type: "http", chainType: "l1", url: "http://127.0.0.1:8545" },
     lineaSepolia: {

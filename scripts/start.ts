@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { destination, pino } from "pino";
-import { runJobs } from "../keepers/src/roles/embedded/job-run.ts";
+import type { Seat } from "../keepers/src/roles/embedded/committee-run.ts";
+import { type JobsShown, runJobs } from "../keepers/src/roles/embedded/job-run.ts";
 import { EmbeddedNetwork } from "../keepers/src/roles/embedded/network.ts";
 import type { SentTransaction } from "../keepers/src/roles/embedded/sent-transactions.ts";
 import { runStorage, type StorageRunOptions } from "../keepers/src/roles/embedded/storage-run.ts";
@@ -13,10 +14,11 @@ import { messageOf, Stages, say, showProgress } from "./stages.ts";
 const help = `npm start -- [--once] [--json] [--port <number>]
 
 Sets everything up, starts an embedded network (chain, contracts, 13 storage nodes) and takes the built-in dataset
-through its life: encode, place, anchor, audit, lose two nodes, slash, repair, fetch. Then trains a model on
+through its life: encode, place, anchor, lose two nodes, audit, slash, repair, fetch. Then trains a model on
 it in exact integers, replays the run with another engine to the same bits, and catches a worker that flips one bit of one
-weight. Then orders a training from three providers by sealed bids, has it trained, paid and certified, and has the same order
-done by a provider that cheats: it is challenged, convicted by the contracts, slashed, and the price is refunded.
+weight. Then orders a training from three providers by sealed bids, has it trained, attested by a committee of nine of whom five
+must agree, paid and certified, and has the same order done by a provider that cheats: it is challenged, convicted by the
+contracts, slashed, and the price is refunded.
   --once    end after the run: exit code 0, or 1 if any stage failed
   --json    end with one JSON document on standard output
   --port    port of the chain's JSON-RPC endpoint (a free one by default)
@@ -46,10 +48,26 @@ function printTable(stages: Stages): void {
   say(`  ${"all".padEnd(width)}  ${total.toFixed(1).padStart(7)}  ${stages.ok ? "ok" : "failed"}\n`);
 }
 
-function printTransactions(transactions: readonly SentTransaction[]): void {
+function printCommittee({ committee, attestation }: JobsShown): void {
+  const line = (member: string, intervals: string, said: string, fee: string) =>
+    say(`  ${member.padEnd(17)}  ${intervals.padEnd(9)}  ${said.padEnd(26)}  ${fee.padStart(10)}`);
+  say("\n  The committee of the first job:\n");
+  line("member", "intervals", "what it said of them", "fee");
+  line("─".repeat(17), "─".repeat(9), "─".repeat(26), "─".repeat(10));
+  const words: Record<Seat["said"], string> = {
+    agrees: "what the provider opened",
+    differs: "something else: slashed",
+    silent: "nothing: away",
+  };
+  for (const { member, intervals, said, fee } of committee)
+    line(member, intervals.join(", "), words[said], fee === "0" ? "–" : `${fee} tokens`);
+  printTransactions("Its attestation, transaction by transaction", attestation);
+}
+
+function printTransactions(title: string, transactions: readonly SentTransaction[]): void {
   const line = (from: string, call: string, gas: string) =>
     say(`  ${from.padEnd(17)}  ${call.padEnd(34)}  ${gas.padStart(9)}`);
-  say("\n  The job of the provider that cheated, transaction by transaction:\n");
+  say(`\n  ${title}:\n`);
   line("from", "call", "gas");
   line("─".repeat(17), "─".repeat(34), "─".repeat(9));
   for (const { from, call, gas, reverted } of transactions) {
@@ -101,8 +119,9 @@ async function main(): Promise<number> {
     };
     const { datasetId } = await runStorage({ ...shared, ...shape });
     await runTraining({ ...shared, datasetId });
-    const { dispute } = await runJobs({ ...shared, datasetId, log });
-    printTransactions(dispute);
+    const shown = await runJobs({ ...shared, datasetId, log });
+    printCommittee(shown);
+    printTransactions("The job of the provider that cheated, transaction by transaction", shown.dispute);
   } catch (error) {
     if (stages.ok) say(`assay: ${messageOf(error)}`);
     if (process.env.ASSAY_DEBUG !== undefined) console.error(error);

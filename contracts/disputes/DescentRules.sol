@@ -14,8 +14,7 @@ import {
     PostedStates,
     PostedTensors,
     Round,
-    Stage,
-    TraceLeaf
+    Stage
 } from "./interfaces/IDisputeRules.sol";
 import {Narrowing} from "./Narrowing.sol";
 import {NextRound} from "./NextRound.sol";
@@ -25,35 +24,14 @@ import {Claims, Position} from "./Position.sol";
 import {RoundRules} from "./RoundRules.sol";
 import {TensorLeaves} from "./TensorLeaves.sol";
 import {Geometry, TensorGeometry} from "./TensorGeometry.sol";
-import {TraceLeaves} from "./TraceLeaves.sol";
+import {TraceMoves} from "./TraceMoves.sol";
 
 /// @title Moves from an interval down to a leaf of one tensor
-contract DescentRules is IDescentRules {
+contract DescentRules is TraceMoves {
     using TensorGeometry for Geometry;
 
     /// @dev State roots that are posted at once.
     uint256 private constant STATES = 32;
-
-    /// @inheritdoc IDescentRules
-    function openLeaves(
-        Round calldata round,
-        TraceLeaf calldata before,
-        TraceLeaf calldata next
-    ) external pure {
-        _requireStage(round, Stage.TraceLeaves);
-        uint256 interval = round.position.index - 1;
-        TrainingClaim calldata claim = round.claim;
-        if (interval + 1 >= _leavesOf(claim)) revert WrongTraceLeaf(interval + 1);
-        _requireLeaf(claim, interval, before);
-        _requireLeaf(claim, interval + 1, next);
-        Position memory p = NextRound.copy(round);
-        (p.index, p.level, p.leaves, p.node) = (0, 0, 0, bytes32(0));
-        (p.stateBefore, p.stateAfter, p.witnesses) = (before.stateRoot, next.stateRoot, next.witnessHash);
-        p.firstStep = interval * claim.interval;
-        p.steps = _stepsOf(claim, interval);
-        NextRound.setInterval(p, interval);
-        NextRound.goOn(p, Stage.States);
-    }
 
     /// @inheritdoc IDescentRules
     function postStates(Round calldata round, PostedStates calldata posted) external pure {
@@ -114,7 +92,6 @@ contract DescentRules is IDescentRules {
         Narrowing.requireBelow(nodes, p.node, p.level, p.index, p.leaves);
         if (round.stage == Stage.TensorNodes) NextRound.goOn(p, Stage.Node);
         if (round.stage == Stage.HashNodes) NextRound.goOn(p, Stage.Leaf);
-        if (round.stage == Stage.TraceNodes) NextRound.goOn(p, Stage.TraceName);
         if (round.stage == Stage.StateNodes) NextRound.goOn(p, Stage.StateName);
         revert WrongStage(round.stage);
     }
@@ -129,14 +106,9 @@ contract DescentRules is IDescentRules {
         Position memory p = NextRound.copy(round);
         _descend(p, number, child, siblings);
         if (round.stage == Stage.Leaf) NextRound.goOn(p, p.level == 0 ? Stage.OpenLeaf : Stage.HashNodes);
-        if (round.stage == Stage.Node || round.stage == Stage.StateName) {
-            if (p.level == 0) revert WrongNode(p.index);
-            NextRound.goOn(p, round.stage == Stage.Node ? Stage.TensorNodes : Stage.StateNodes);
-        }
-        if (round.stage != Stage.TraceName) revert WrongStage(round.stage);
-        // The first leaf is the order's.
-        if (p.level == 0 && p.index == 0) revert WrongTraceLeaf(0);
-        NextRound.goOn(p, p.level == 0 ? Stage.TraceLeaves : Stage.TraceNodes);
+        if (round.stage != Stage.Node && round.stage != Stage.StateName) revert WrongStage(round.stage);
+        if (p.level == 0) revert WrongNode(p.index);
+        NextRound.goOn(p, round.stage == Stage.Node ? Stage.TensorNodes : Stage.StateNodes);
     }
 
     /// @inheritdoc IDescentRules
@@ -233,15 +205,6 @@ contract DescentRules is IDescentRules {
         NextRound.goOn(p, Stage.Witness);
     }
 
-    function _begin(Round calldata round, Stage stage) private pure returns (Position memory) {
-        _requireStage(round, stage);
-        return NextRound.copy(round);
-    }
-
-    function _requireStage(Round calldata round, Stage stage) private pure {
-        if (round.stage != stage) revert WrongStage(round.stage);
-    }
-
     /// @dev The tensor of the position is what its slot holds.
     function _requireLink(Round calldata round, LinkAnswer calldata answer) private pure {
         Position calldata p = round.position;
@@ -315,16 +278,6 @@ contract DescentRules is IDescentRules {
         if (node != posted.nodes[place >> level]) revert WrongWitnesses();
     }
 
-    function _requireLeaf(
-        TrainingClaim calldata claim,
-        uint256 index,
-        TraceLeaf calldata opened
-    ) private pure {
-        if (!TraceLeaves.isUnder(opened, index, _leavesOf(claim), claim.traceRoot)) {
-            revert WrongTraceLeaf(index);
-        }
-    }
-
     /// @dev One round down from the position's node.
     function _descend(
         Position memory q,
@@ -359,15 +312,6 @@ contract DescentRules is IDescentRules {
             isThere = node.tape == 2 && place - first - claim.nodeCounts[1] == node.index;
         }
         if (!isThere) revert WrongNode(place);
-    }
-
-    function _leavesOf(TrainingClaim calldata claim) private pure returns (uint256) {
-        return TraceLeaves.countOf(claim.steps, claim.interval);
-    }
-
-    function _stepsOf(TrainingClaim calldata claim, uint256 interval) private pure returns (uint256) {
-        uint256 rest = claim.steps - interval * claim.interval;
-        return rest < claim.interval ? rest : claim.interval;
     }
 
     /// @dev How many state roots stand for so many steps, and how many steps apart.

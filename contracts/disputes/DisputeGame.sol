@@ -2,7 +2,6 @@
 pragma solidity ^0.8.28;
 
 import {LowLevelCall} from "@openzeppelin/contracts/utils/LowLevelCall.sol";
-import {MerkleProofs} from "../libraries/MerkleProofs.sol";
 import {Clock} from "./Clock.sol";
 import {DisputeTable} from "./DisputeTable.sol";
 import {IDisputedClaims, TrainingClaim} from "./interfaces/IDisputedClaims.sol";
@@ -21,6 +20,7 @@ import {
 } from "./interfaces/IDisputeRules.sol";
 import {NextRound} from "./NextRound.sol";
 import {Refunds} from "./Refunds.sol";
+import {TraceLeaves} from "./TraceLeaves.sol";
 
 /// @title The dispute over what a provider computed
 /// @notice See `IDisputeGame` for the table of moves. What a move shows is judged by contracts that keep nothing; this
@@ -75,10 +75,10 @@ contract DisputeGame is DisputeTable {
         Round memory round;
         (id, c, job, round.claim) = _newChallenge(jobId, NO_INTERVAL);
         TrainingClaim memory claim = round.claim;
-        uint256 leaves = (claim.steps + claim.interval - 1) / claim.interval + 1;
-        (round.stage, round.interval) = (Stage.TraceNodes, NO_INTERVAL);
-        round.position.node = claim.traceRoot;
-        (round.position.leaves, round.position.level) = (leaves, MerkleProofs.depthOf(leaves));
+        uint256 last = TraceLeaves.countOf(claim.steps, claim.interval) - 1;
+        (round.stage, round.interval) = (Stage.TraceLeaves, NO_INTERVAL);
+        // The first leaf is the order's; the challenger says that the last one is wrong.
+        (round.position.to, round.position.index) = (last, TraceLeaves.middleOf(0, last));
         _setRound(id, c, job, abi.encode(Outcome.Continued, round));
     }
 
@@ -97,8 +97,9 @@ contract DisputeGame is DisputeTable {
         if (isProviders) {
             emit Posted(challengeId, bytes4(move), move[4 + NextRound.LENGTH:]);
         } else if (outcome == Outcome.Continued) {
-            c.units += uint8(Refunds.NAME / Refunds.UNIT);
-            job.unitsDue += uint48(Refunds.NAME);
+            uint256 units = c.stage == Stage.TraceName ? Refunds.SEARCH : Refunds.NAME;
+            c.units += uint8(units / Refunds.UNIT);
+            job.unitsDue += uint48(units);
         }
         if (outcome == Outcome.Continued) _setRound(challengeId, c, job, result);
         else if (outcome == Outcome.ProviderConvicted) _convict(challengeId, c, job);

@@ -9,6 +9,7 @@ import {Stage} from "./interfaces/IDisputeRules.sol";
 import {NextRound} from "./NextRound.sol";
 import {Position} from "./Position.sol";
 import {Refunds} from "./Refunds.sol";
+import {TraceLeaves} from "./TraceLeaves.sol";
 
 /// @title Jobs, challenges, turns and money of the dispute game
 /// @notice Everything but the moves themselves.
@@ -53,7 +54,7 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
     /// @dev Bits of a challenge's number; above them is its job.
     uint256 private constant NUMBER_BITS = 32;
     /// @dev Interval of a challenge that has none yet.
-    uint32 internal constant NO_INTERVAL = type(uint32).max;
+    uint32 internal constant NO_INTERVAL = uint32(TraceLeaves.NO_INTERVAL);
 
     IDisputedClaims public immutable claims;
     mapping(uint256 jobId => Job) private _jobs;
@@ -287,7 +288,6 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
                 (1 << uint256(Stage.Sums)) |
                 (1 << uint256(Stage.Witness)) |
                 (1 << uint256(Stage.Link)) |
-                (1 << uint256(Stage.TraceNodes)) |
                 (1 << uint256(Stage.TraceLeaves)) |
                 (1 << uint256(Stage.StateNodes));
         return (providers >> uint256(stage)) & 1 == 1;

@@ -9,6 +9,15 @@ import {TraceLeaf} from "./interfaces/IDisputeRules.sol";
 library TraceLeaves {
     bytes32 internal constant TAG = keccak256("assay/trace/v1");
 
+    /// @notice Interval of a challenge that still looks for one.
+    uint256 internal constant NO_INTERVAL = type(uint32).max;
+
+    /// @notice The leaf that is opened next, with the one before it, in a search between a leaf that is right and a
+    /// later one that is wrong.
+    function middleOf(uint256 right, uint256 wrong) internal pure returns (uint256) {
+        return (right + wrong + 1) / 2;
+    }
+
     /// @notice Leaves of the trace of `steps` steps: ⌈steps / interval⌉ + 1.
     function countOf(uint256 steps, uint256 interval) internal pure returns (uint256) {
         return (steps + interval - 1) / interval + 1;

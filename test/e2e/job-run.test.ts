@@ -4,9 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { type Hex, parseUnits } from "viem";
-import { runJobs } from "../../keepers/src/roles/embedded/job-run.ts";
+import { type JobsShown, runJobs } from "../../keepers/src/roles/embedded/job-run.ts";
 import { EmbeddedNetwork } from "../../keepers/src/roles/embedded/network.ts";
-import type { SentTransaction } from "../../keepers/src/roles/embedded/sent-transactions.ts";
 import { put } from "../../keepers/src/storage/client/put.ts";
 import { openSource } from "../../keepers/src/storage/readers/open-source.ts";
 import { loadConfig } from "../../keepers/src/training/config/load-config.ts";
@@ -29,7 +28,7 @@ describe("jobs on a network of five storage nodes", () => {
   let network: EmbeddedNetwork;
   let owner: OwnerClient;
   const found: Record<string, unknown>[] = [];
-  let dispute: readonly SentTransaction[];
+  let shown: JobsShown;
   let consumerTokens: bigint;
 
   before(async () => {
@@ -52,7 +51,7 @@ describe("jobs on a network of five storage nodes", () => {
       found.push(details as Record<string, unknown>);
       return details;
     };
-    ({ dispute } = await runJobs({ network, folder, datasetId, stage }));
+    shown = await runJobs({ network, folder, datasetId, stage });
   });
 
   after(async () => {
@@ -62,9 +61,13 @@ describe("jobs on a network of five storage nodes", () => {
   });
 
   const balanceOf = (account: Hex) => owner.contracts.AssayToken.read.balanceOf([account]);
-  /** Providers come in the order in which they were called in, the challenger last. */
-  const [first, second, third, cheater, challenger] = [0, 1, 2, 3, 4];
+  /** Nine validators, providers in the order in which they were called in, the challenger last. */
+  const [guesser, first, second, third, cheater, challenger] = [0, 9, 10, 11, 12, 13];
+  const [ordered, fetched, cheated] = [1, 5, 6];
   const guest = (index: number) => network.guest(index).address;
+
+  /** Six members agree; each has checked two intervals, for a token each. */
+  const fees = tokens("12");
 
   it("give the order to the lowest of three sealed bids, and pay it that price", async () => {
     const { JobRegistry, Staking } = owner.contracts;
@@ -72,7 +75,7 @@ describe("jobs on a network of five storage nodes", () => {
     assert.equal(job.status, finalised);
     assert.equal(job.provider, guest(second));
     assert.equal(job.price, tokens("11"));
-    assert.deepEqual(found[0]!.bids, {
+    assert.deepEqual(found[ordered]!.bids, {
       "first provider": "14",
       "second provider": "11",
       "third provider": "12",
@@ -80,7 +83,34 @@ describe("jobs on a network of five storage nodes", () => {
     for (const loser of [first, third]) assert.equal(await balanceOf(guest(loser)), tokens("1000"));
     const { stake, locked } = await Staking.read.operatorOf([guest(second)]);
     assert.deepEqual([stake, locked], [tokens("1000"), 0n]);
-    assert.equal(await balanceOf(network.owner.address), consumerTokens - tokens("11"));
+    assert.equal(await balanceOf(network.owner.address), consumerTokens - tokens("11") - fees);
+  });
+
+  it("have it attested by a committee of which two are away, and pay those that agree", async () => {
+    const { Committee, Staking, ModelCertificate } = owner.contracts;
+    const { signers, differing, silent } = await Committee.read.drawOf([1n, 1n]);
+    const ones = (mask: bigint) => mask.toString(2).replaceAll("0", "").length;
+    assert.deepEqual([ones(signers), ones(differing), silent], [7, 1, 0n]);
+    const said = shown.committee.map((seat) => seat.said).sort();
+    assert.deepEqual(said, [...Array<string>(6).fill("agrees"), "differs", "silent", "silent"]);
+    const certificate = await ModelCertificate.read.certificateOf([1n]);
+    assert.equal(certificate.isAttested, true);
+    const { lieSlash } = await Committee.read.termsOf([1n]);
+    const validators = Array.from({ length: 9 }, (_, i) => guest(guesser + i));
+    const stakes = await Promise.all(validators.map((each) => Staking.read.operatorOf([each])));
+    assert.deepEqual(
+      stakes.map(({ stake }) => stake),
+      validators.map((_, i) => tokens("200") - (i === guesser ? lieSlash : 0n)),
+    );
+    const paid = await Promise.all(validators.map(balanceOf));
+    // The away ones and the guesser have nothing; whoever named it first has its share of the slash on top.
+    const [, share] = await Staking.read.parameters();
+    const bounty = (lieSlash * BigInt(share)) / 10_000n;
+    const total = paid.reduce((sum, each) => sum + each, 0n);
+    assert.ok(total === fees + bounty || total === fees, `${total}`);
+    assert.deepEqual(paid.slice(-2), [0n, 0n]);
+    const attest = shown.attestation.filter(({ call, reverted }) => call === "Committee.attest" && !reverted);
+    assert.equal(attest.length, 1);
   });
 
   const builtInDigits = async () => {
@@ -100,20 +130,20 @@ describe("jobs on a network of five storage nodes", () => {
       const { stateRoot } = await train({ run, session, source, checkpoint: { every: 264 } });
       const certificate = await owner.contracts.ModelCertificate.read.certificateOf([1n]);
       assert.equal(certificate.stateRoot, stateRoot);
-      assert.equal(found[3]!.stateRoot, stateRoot);
+      assert.equal(found[fetched]!.stateRoot, stateRoot);
     } finally {
       await session.close();
       await prepared.close();
     }
     assert.equal(await owner.contracts.ModelCertificate.read.ownerOf([1n]), network.owner.address);
-    assert.equal(found[3]!.accuracy, "95.83 %");
+    assert.equal(found[fetched]!.accuracy, "95.83 %");
   });
 
   it("convict, slash and refund when a provider flips one bit of one weight", async () => {
     const { JobRegistry, DisputeGame, Staking, Escrow, Market } = owner.contracts;
     const job = await JobRegistry.read.jobOf([2n]);
     assert.deepEqual([job.status, job.provider], [failed, guest(cheater)]);
-    assert.equal(found[4]!.interval, 12, "step 137, eleven steps in an interval");
+    assert.equal(found[cheated]!.interval, 12, "step 137, eleven steps in an interval");
     const { stake, locked } = await Staking.read.operatorOf([guest(cheater)]);
     assert.deepEqual([stake, locked], [tokens("900"), 0n]);
     for (const { address } of [Escrow, Market]) assert.equal(await balanceOf(address), 0n);
@@ -125,6 +155,7 @@ describe("jobs on a network of five storage nodes", () => {
   });
 
   it("list every transaction of the dispute with the gas that it took", async () => {
+    const { dispute } = shown;
     const game = dispute.filter(({ call }) => call.startsWith("DisputeGame."));
     assert.deepEqual([game[0]!.from, game[0]!.call], ["challenger", "DisputeGame.challenge"]);
     assert.equal(game.filter(({ call }) => call === "DisputeGame.play ruleElement").length, 1);

@@ -79,15 +79,14 @@ describe("a network of five storage nodes", () => {
         return details;
       },
     });
-    assert.equal(stages.length, 8);
+    assert.equal(stages.length, 7);
     const found = (index: number) => stages[index]!.details;
-    const [put, audit, lose, miss] = [found(0), found(1), found(2), found(3)];
-    const [repair, again, fetch, books] = [found(4), found(5), found(6), found(7)];
+    const [put, lose, miss] = [found(0), found(1), found(2)];
+    const [repair, audit, fetch, books] = [found(3), found(4), found(5), found(6)];
     datasetId = put.datasetId as Hex;
     assert.equal(put.bundles, n);
     assert.ok((put.ownerGas as number) > 0);
     assert.equal(audit.answered, n);
-    assert.equal(again.answered, n);
     assert.equal(miss.answered, n - 1);
     const [lost] = lose.operators as Hex[];
     assert.deepEqual(miss.slashed, [lost]);

@@ -30,10 +30,10 @@ enum RuleBook {
 ///
 /// | stage due | who | moves | leads to |
 /// |---|---|---|---|
-/// | – | challenger | `challenge` / `challengeTrace` of the game | States / TraceNodes |
-/// | TraceNodes, TensorNodes, HashNodes, StateNodes | provider | `postNodes` | TraceName, Node, Leaf, StateName |
-/// | TraceName | challenger | `nameChild` | TraceNodes or TraceLeaves |
-/// | TraceLeaves | provider | `openLeaves` | States |
+/// | – | challenger | `challenge` / `challengeTrace` of the game | States / TraceLeaves |
+/// | TraceLeaves | provider | `openLeaves` | TraceName |
+/// | TraceName | challenger | `nameHalf` / `takeInterval` | TraceLeaves / States |
+/// | TensorNodes, HashNodes, StateNodes | provider | `postNodes` | Node, Leaf, StateName |
 /// | States | provider | `postStates` | Step |
 /// | Step | challenger | `nameStep` | States or Tensors |
 /// | Tensors | provider | `postTensors` | Node |

@@ -35,11 +35,9 @@ enum Stage {
     Witness,
     /// Provider: the slot that a LOAD stands for.
     Link,
-    /// Provider: nodes of the trace, whose leaves were not published.
-    TraceNodes,
-    /// Challenger: the first wrong node of the trace.
+    /// Challenger: whether the wrong interval of a trace is the opened one, or stands before or after it.
     TraceName,
-    /// Provider: the two leaves around the named interval.
+    /// Provider: the two leaves around the interval that is asked for.
     TraceLeaves,
     /// Provider: nodes of the state after the step.
     StateNodes,
@@ -186,6 +184,11 @@ interface IDescentRules {
     error WrongPostedLeaf();
     /// @notice Thrown when a move shows nothing.
     error NothingShown();
+    /// @notice In a search for the wrong interval of a trace whose leaves were not published: it stands after the
+    /// opened one, or before it. The next to be opened is in the middle of what is left.
+    function nameHalf(Round calldata round, bool isLater) external pure;
+    /// @notice The interval that was opened in a search is the wrong one.
+    function takeInterval(Round calldata round) external pure;
 
     /// @notice Opens the two leaves around an interval.
     function openLeaves(

@@ -33,6 +33,7 @@ export class Output {
   readonly #streams: Streams;
   readonly #options: OutputOptions;
   readonly #redactor = createRedactor();
+  readonly #hidden = new Set<string>();
   #progress: { stage: string; tenth: number } | undefined;
   #overwritable = false;
 
@@ -51,7 +52,13 @@ export class Output {
 
   /** From now on the text never appears in any output: passwords, keys, RPC URLs that carry one. */
   hide(secret: string): void {
+    this.#hidden.add(secret);
     this.#redactor.protect(secret);
+  }
+
+  /** What is kept out of all output, to be kept out of logs as well. */
+  get hidden(): ReadonlySet<string> {
+    return this.#hidden;
   }
 
   /** The result of a command: the document with `--json`, else the lines. */

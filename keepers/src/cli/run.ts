@@ -9,8 +9,11 @@ import { jobKeeperCommands } from "./commands/job-keepers.ts";
 import { keeperCommand } from "./commands/keeper.ts";
 import { orderCommands } from "./commands/order.ts";
 import { replayCommand } from "./commands/replay.ts";
+import { simulateCommand } from "./commands/simulate.ts";
 import { stakeCommands } from "./commands/stake.ts";
 import { trainCommand } from "./commands/train.ts";
+import { validatorCommands } from "./commands/validator.ts";
+import { applyConfigFile } from "./config-file.ts";
 import { CommandContext, type Environment } from "./context.ts";
 import { UsageError } from "./errors.ts";
 import { describe, Output } from "./output.ts";
@@ -60,7 +63,8 @@ function createProgram(environment: Environment, finish: (code: number) => void)
       async (...args) => {
         const context = new CommandContext(environment, withEnvironment(program.opts(), environment.env));
         try {
-          // commander adds the command itself as the last argument.
+          // commander adds the command itself as the last argument; the options before it are the ones that it holds.
+          applyConfigFile(args.at(-1) as Command, (text) => context.path(text));
           const code = await work(context, ...(args.slice(0, -1) as never));
           // Commands that run until they are told to stop have done all they should when a supervisor stops them.
           const byHand = describe(environment.signal.reason).exitCode === exitCode.interrupted;
@@ -81,9 +85,11 @@ function createProgram(environment: Environment, finish: (code: number) => void)
   dataCommands(program, register);
   trainCommand(program, register);
   replayCommand(program, register);
+  simulateCommand(program, register);
   orderCommands(program, register);
   jobCommands(program, register);
   jobKeeperCommands(program, register);
+  validatorCommands(program, register);
   return program;
 }
 

@@ -4,8 +4,11 @@ import type { FollowerObserver } from "../chain/follower/follower.ts";
 import type { QueueObserver } from "../chain/transactions/queue.ts";
 import type { Telemetry } from "./telemetry.ts";
 
+/** Where observers write to. */
+export type Observed = Pick<Telemetry, "log" | "metrics">;
+
 /** Logs and counts what a follower does. */
-export function observeFollower({ log, metrics }: Telemetry): FollowerObserver {
+export function observeFollower({ log, metrics }: Observed): FollowerObserver {
   const registers = [metrics];
   const block = new Gauge({ name: "assay_follower_block", help: "Last block followed", registers });
   const head = new Gauge({ name: "assay_chain_head", help: "Newest block of the chain", registers });
@@ -33,7 +36,7 @@ export function observeFollower({ log, metrics }: Telemetry): FollowerObserver {
 }
 
 /** Logs and counts what a transaction queue does. */
-export function observeQueue({ log, metrics }: Telemetry): QueueObserver {
+export function observeQueue({ log, metrics }: Observed): QueueObserver {
   const registers = [metrics];
   const sent = new Counter({ name: "assay_transactions_sent_total", help: "Transactions sent", registers });
   const settled = new Counter({

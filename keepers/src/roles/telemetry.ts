@@ -30,7 +30,7 @@ export type Telemetry = {
   /** Adds a part to the health report; returns a function that takes it out again. */
   addHealthCheck(name: string, check: HealthCheck): () => void;
   health(): Promise<{ ok: boolean; checks: Record<string, HealthReport> }>;
-  /** Serves `GET /metrics` (Prometheus text) and `GET /health` (JSON, 503 when not ok); loopback only by default. */
+  /** Serves `GET /metrics` (Prometheus text) and `GET /health`, also as `/healthz` (JSON, 503 when not ok); loopback only by default. */
   serve(options: { port: number; host?: string }): Promise<TelemetryServer>;
 };
 
@@ -87,11 +87,11 @@ export function createTelemetry(options: TelemetryOptions = {}): Telemetry {
     if (path === "/metrics") {
       return { status: 200, type: metrics.contentType, body: redactor.text(await metrics.metrics()) };
     }
-    if (path === "/health") {
+    if (path === "/health" || path === "/healthz") {
       const report = await health();
       return { status: report.ok ? 200 : 503, type: "application/json", body: `${JSON.stringify(report)}\n` };
     }
-    return { status: 404, type: "text/plain", body: "there is /metrics and /health\n" };
+    return { status: 404, type: "text/plain", body: "there is /metrics and /healthz\n" };
   };
 
   return {

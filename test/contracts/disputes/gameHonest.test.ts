@@ -383,9 +383,8 @@ describe("moves", async () => {
     assert.deepEqual(
       played.steps.map(({ name }) => name),
       [
-        "postNodes",
-        "nameChild",
         "openLeaves",
+        "takeInterval",
         "postStates",
         "nameStep",
         "postTensors",
@@ -396,6 +395,29 @@ describe("moves", async () => {
     );
     const [interval, , , count] = await arena.claims.read.convictions([id]);
     assert.deepEqual([interval, count], [1, 1]);
+  });
+
+  it("attack 7: search a trace for as long as it can be halved, and no longer", async () => {
+    const many = new Story(mlpJob(16, 11, 1));
+    const asChallenger = { account: arena.accounts.challenger.account };
+    for (const isLater of [true, false]) {
+      const id = ++jobs;
+      await arena.open(many, id);
+      await game.write.challengeTrace([id], { ...asChallenger, value: terms.challengerBond });
+      const challenge = await game.read.challengeCount();
+      let opened = 0;
+      for (;;) {
+        const asked = await arena.roundOf(challenge);
+        await arena.play(challenge, asked, (await providerMove(runOf(many), asked))!);
+        opened++;
+        const round = await arena.roundOf(challenge);
+        const more = await arena.play(challenge, round, descent("nameHalf", isLater)).catch((error) => error);
+        if (typeof more === "string") continue;
+        assert.match(String(more), /WrongTraceLeaf/);
+        break;
+      }
+      assert.ok(opened >= 3 && opened <= 4, `${opened} intervals of 11 were opened`);
+    }
   });
 
   it("hold a slot of the state against its own STORE, as it stands in the list, and against nothing else", async () => {

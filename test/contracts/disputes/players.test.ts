@@ -12,7 +12,6 @@ import {
 import { encodeMove, ownerOf } from "../../../keepers/src/training/dispute/moves.ts";
 import { nextMove } from "../../../keepers/src/training/dispute/next-move.ts";
 import type { OwnRun } from "../../../keepers/src/training/dispute/own-run.ts";
-import { readAnswer } from "../../../keepers/src/training/dispute/posted.ts";
 import { wasmExecutor } from "../../../keepers/src/training/executors/wasm.ts";
 import { createArena, type PlayOptions } from "./game/arena.ts";
 import type { DisputeHistory } from "./game/history.ts";
@@ -147,30 +146,23 @@ describe("players of a dispute over a run that was trained to a folder", () => {
     assert.equal((await arena.claims.read.convictions([id]))[3], 1);
   });
 
-  it("attack 11: a withheld trace whose provider answers is searched, each challenge halving what is left", async () => {
+  it("attack 11: a withheld trace whose provider answers is searched, each answer halving what is left", async () => {
     const provider = await cheated.provider();
-    const id = await openJob(provider);
-    const own = cheated.challenger();
-    const leaves = new Map<number, Hex>();
-    const challengers = [arena.accounts.challenger, ...arena.accounts.others];
-    let challenges = 0;
-    for (; challenges < 6; challenges++) {
-      const account = challengers[challenges]!.account;
-      const opened = await arena.openWith({ kind: "challengeTrace" }, id, account);
-      const played = await arena.playRuns(opened.id, own, provider, { hints: { leaves }, account });
-      for (const answer of (await arena.disputeOf(opened.id)).answers) {
-        const posted = readAnswer(answer);
-        if (posted.move !== "openLeaves") continue;
-        const leaf = Number(answer.round.position.index);
-        leaves.set(leaf - 1, posted.before.stateRoot).set(leaf, posted.next.stateRoot);
-      }
-      if (played.ending === "convicted") break;
-      assert.equal(played.last, "Step");
-    }
-    const [interval, , , count] = await arena.claims.read.convictions([id]);
-    assert.deepEqual([count, interval], [1, 6]);
+    const played = await dispute(cheated.challenger(), provider, { kind: "challengeTrace" });
+    assert.deepEqual([played.ending, played.convicted], ["convicted", 6]);
+    const opened = played.steps.filter(({ name }) => name === "openLeaves").length;
     const most = Math.ceil(Math.log2(traceLength(mlp.order.steps, mlp.order.interval) - 1));
-    assert.ok(challenges + 1 <= most, `${challenges + 1} challenges`);
+    assert.ok(opened <= most, `${opened} intervals were opened`);
+    const [search, rest] = [played.steps.slice(0, 2 * opened), played.steps.slice(2 * opened)];
+    assert.ok(
+      search.every(({ name }, i) =>
+        i % 2 === 0 ? name === "openLeaves" : /nameHalf|takeInterval/.test(name),
+      ),
+    );
+    assert.deepEqual(
+      rest.map(({ name }) => name),
+      [...names, "ruleElement"],
+    );
   });
 });
 

@@ -5,7 +5,7 @@ import { after, before, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { encodeCall } from "../../../keepers/src/chain/contracts.ts";
 import { startTestNetwork, type TestNetwork, tokens } from "../storage/client/network.ts";
-import { assay, type Ran } from "./terminal.ts";
+import { assay, freePort, type Ran } from "./terminal.ts";
 
 const config = `
 dataset: { source: digits, split: { seed: 1, train: 4/5 } }
@@ -82,6 +82,15 @@ describe("assay's jobs on a network", () => {
     assert.fail(`the job did not become ${wanted}`);
   };
 
+  const untilMeasured = async (port: number, line: string) => {
+    for (let look = 0; look < 60; look++) {
+      const lines = (await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()).split("\n");
+      if (lines.includes(line)) return;
+      await delay(500);
+    }
+    assert.fail(`the metrics never said: ${line}`);
+  };
+
   it("orders a training, has it done and checked, fetches the certified model and scores it", async () => {
     const put = ["data", "put", "digits", "-k", "2", "-n", "3", "--epochs", "60", "--fee", "0"];
     const { datasetId } = await json<{ datasetId: string }>(put);
@@ -92,18 +101,24 @@ describe("assay's jobs on a network", () => {
       ],
       [["challenger", "run"], challengerIndex],
     ];
-    for (const [argv, index] of keepers) running.push(run(argv, index, stopping.signal));
+    const ports = [await freePort(), await freePort()] as const;
+    for (const [i, [argv, index]] of keepers.entries()) {
+      running.push(run([...argv, "--metrics-port", String(ports[i])], index, stopping.signal));
+    }
 
     const order = ["order", "create", "digits.yaml", "--dataset", datasetId, "--price", "50"];
     const { orderHash } = await json<{ orderHash: string }>(order);
     assert.match(orderHash, /^0x[0-9a-f]{64}$/);
     await until("Committed");
+    await untilMeasured(ports[1], 'assay_intervals_checked_total{outcome="right"} 8');
     await network.chain.advance(3 * 86_400 + 1);
     await until("Finalised");
 
     const job = await json<Job>(["job", "show", "1"]);
     assert.equal(job.price, String(5n * tokens));
     assert.deepEqual(job.challenges, []);
+    await untilMeasured(ports[0], 'assay_paid_out_total{purse="Escrow"} 5');
+    await untilMeasured(ports[0], 'assay_jobs{status="Finalised"} 1');
     const { model, score } = await json<{ model: string; score: { exact: { accuracy: number } } }>([
       "job",
       "fetch",

@@ -44,6 +44,7 @@ describe("assay", () => {
       "data verify",
       "deploy",
       "dev",
+      "janitor run",
       "job fetch",
       "job list",
       "job show",
@@ -53,12 +54,17 @@ describe("assay", () => {
       "order create",
       "provider run",
       "replay",
+      "simulate",
       "stake add",
       "stake register",
       "stake status",
       "stake unbond",
       "stake withdraw",
       "train",
+      "validator enrol",
+      "validator leave",
+      "validator run",
+      "validator status",
     ]);
     for (const path of all) {
       const { code, out, err } = await assay([...path, "--help"], at());

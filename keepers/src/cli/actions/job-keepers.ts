@@ -1,8 +1,6 @@
-import { join } from "node:path";
-import type { Hex } from "viem";
 import { openChallenger } from "../../roles/challenger/challenger.ts";
-import type { JobKeeper } from "../../roles/jobs/job-keeper.ts";
 import { createJobStorage, createResultStorage } from "../../roles/jobs/job-storage.ts";
+import { openJanitor } from "../../roles/jobs/open-janitor.ts";
 import { openProvider } from "../../roles/provider/provider.ts";
 import { operatorRoles, registerOperator } from "../../roles/storage-node/register.ts";
 import { createStorageClient } from "../../storage/client/client.ts";
@@ -10,14 +8,10 @@ import { CommitPool } from "../../storage/commit-pool.ts";
 import { createHost } from "../../storage/transport/host.ts";
 import { loadOrCreateIdentity } from "../../storage/transport/identity.ts";
 import type { CommandContext } from "../context.ts";
-import { keeperOptions, machineLimits } from "../jobs.ts";
-import type { EngineName } from "../training/engines.ts";
+import { type ComputingOptions, limitsOf, type RunOptions, startKeeper } from "../run-keeper.ts";
 import { engineOf } from "../training/engines.ts";
-import { untilInterrupted } from "../until.ts";
 
-export type JobKeeperOptions = { data?: string; engine: EngineName; threads?: number };
-
-export type ProviderCommandOptions = JobKeeperOptions & {
+export type ProviderCommandOptions = ComputingOptions & {
   stake?: bigint;
   perHour: bigint;
   floor: bigint;
@@ -32,14 +26,13 @@ export type ProviderCommandOptions = JobKeeperOptions & {
   epochs: number;
 };
 
-export type ChallengerCommandOptions = JobKeeperOptions & { budget: number };
+export type ChallengerCommandOptions = ComputingOptions & { budget: number };
 
 /** `assay provider run` */
 export async function runProvider(context: CommandContext, options: ProviderCommandOptions): Promise<void> {
-  const folder = dataFolder(context, options, "provider");
-  const keeper = await keeperOptions(context, folder);
-  const { account, chain, deployment } = keeper;
-  const host = await createHost({ privateKey: await loadOrCreateIdentity(folder) });
+  const run = await startKeeper(context, "provider", options);
+  const { account, chain, deployment, dataDirectory } = run.options;
+  const host = await createHost({ privateKey: await loadOrCreateIdentity(dataDirectory) });
   context.onClose(() => host.stop());
   const client = createStorageClient({ chain, deployment, host });
   context.onClose(() => client.peers.close());
@@ -54,7 +47,7 @@ export async function runProvider(context: CommandContext, options: ProviderComm
   }
   const { dataShards: k, shards: n, fee: feePerAudit, epochs, perHour, floor, compute } = options;
   const provider = await openProvider({
-    ...keeper,
+    ...run.options,
     storage: (queue) =>
       createResultStorage({ ...client, account, queue }, { k, n, feePerAudit, epochs }, (bytes) =>
         pool.commit(bytes),
@@ -72,7 +65,7 @@ export async function runProvider(context: CommandContext, options: ProviderComm
     mostJobs: options.jobs,
     takesOrders: options.auctionsOnly !== true,
   });
-  await runUntilInterrupted(context, provider, "provider", account.address);
+  await run.until(provider);
 }
 
 /** `assay challenger run` */
@@ -80,38 +73,19 @@ export async function runChallenger(
   context: CommandContext,
   options: ChallengerCommandOptions,
 ): Promise<void> {
-  const keeper = await keeperOptions(context, dataFolder(context, options, "challenger"));
+  const run = await startKeeper(context, "challenger", options);
   const challenger = await openChallenger({
-    ...keeper,
+    ...run.options,
     storage: createJobStorage(await context.storageClient()),
     executor: await engineOf(options.engine),
     limits: limitsOf(options),
     budget: options.budget,
   });
-  await runUntilInterrupted(context, challenger, "challenger", keeper.account.address);
+  await run.until(challenger);
 }
 
-function dataFolder(context: CommandContext, { data }: JobKeeperOptions, name: string): string {
-  return data === undefined ? join(context.home, name) : context.path(data);
-}
-
-function limitsOf({ threads }: JobKeeperOptions) {
-  const limits = machineLimits();
-  return { ...limits, threads: threads ?? limits.threads };
-}
-
-async function runUntilInterrupted(
-  { output, signal }: CommandContext,
-  keeper: JobKeeper,
-  role: string,
-  account: Hex,
-): Promise<void> {
-  keeper.run();
-  output.event({ event: "ready", role, account }, `${account} works as a ${role}`);
-  try {
-    await untilInterrupted(signal);
-  } finally {
-    await keeper.stop();
-  }
-  output.event({ event: "stopped" }, `The ${role} has stopped.`);
+/** `assay janitor run` */
+export async function runJanitor(context: CommandContext, options: RunOptions): Promise<void> {
+  const run = await startKeeper(context, "janitor", options);
+  await run.until(await openJanitor(run.options));
 }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { formatUnits } from "viem";
+import { checkChain } from "../../roles/chain-metrics.ts";
 import { registerStorageOperator } from "../../roles/storage-node/register.ts";
 import { StorageNode } from "../../roles/storage-node/storage-node.ts";
 import { createTelemetry } from "../../roles/telemetry.ts";
@@ -33,6 +34,7 @@ export async function keeper(context: CommandContext, options: KeeperOptions): P
     level: output.verbose ? "debug" : "info",
     base: { operator: account.address },
   });
+  for (const secret of output.hidden) telemetry.protect(secret);
   const prover = new ProcessProver({ circuits });
   context.onClose(() => prover.close());
   const pool = new CommitPool();
@@ -48,6 +50,7 @@ export async function keeper(context: CommandContext, options: KeeperOptions): P
     prover,
     commit: (bytes) => pool.commit(bytes),
     log: telemetry.log,
+    metrics: telemetry.metrics,
     drandRelays: options.drandRelay,
     coverFrom: options.coverFrom,
     ...(options.storage === undefined ? {} : readStorage(context.path(options.storage), process.env)),
@@ -61,6 +64,7 @@ export async function keeper(context: CommandContext, options: KeeperOptions): P
     });
   }
   if (options.metricsPort !== undefined) {
+    telemetry.addHealthCheck("chain", checkChain(chain));
     telemetry.addHealthCheck("bundles", () => ({ ok: true, bundles: node.bundles().length }));
     const server = await telemetry.serve({ port: options.metricsPort });
     context.onClose(() => server.close());

@@ -1,16 +1,18 @@
 import { type Command, Option } from "commander";
 import type { ChallengerCommandOptions, ProviderCommandOptions } from "../actions/job-keepers.ts";
 import type { Register } from "../register.ts";
-import { natural, oneOf, tokens } from "./options.ts";
+import type { RunOptions } from "../run-keeper.ts";
+import { natural, tokens } from "./options.ts";
+import { computing, running } from "./run-options.ts";
 
 const actions = () => import("../actions/job-keepers.ts");
 const amount = (flags: string, text: string, value: bigint, shown: string) =>
   new Option(flags, text).argParser(tokens).default(value, shown);
 
-/** `assay provider` and `assay challenger` */
+/** `assay provider`, `assay challenger` and `assay janitor` */
 export function jobKeeperCommands(program: Command, register: Register): void {
   const provider = program.command("provider").description("train for others");
-  common(provider.command("run"))
+  computing(provider.command("run"))
     .option("--stake <tokens>", "register the account as a provider and bring its stake to this much", tokens)
     .addOption(amount("--per-hour <tokens>", "price of an hour of training", 10n ** 18n, "1"))
     .addOption(amount("--floor <tokens>", "least price of a job", 10n ** 18n, "1"))
@@ -44,7 +46,7 @@ Example:
     );
 
   const challenger = program.command("challenger").description("check what others have trained");
-  common(challenger.command("run"))
+  computing(challenger.command("run"))
     .option(
       "--budget <micro-batches>",
       "micro-batches of the jobs that are executed again at a time; which jobs is drawn by lot when not all fit",
@@ -65,11 +67,21 @@ Example:
         (await actions()).runChallenger(context, options),
       ),
     );
-}
 
-function common(command: Command): Command {
-  return command
-    .option("--data <folder>", "the keeper's data; by default a folder in --home")
-    .option("--engine <name>", "native, wasm or reference", oneOf("native", "wasm", "reference"), "native")
-    .option("--threads <n>", "threads of the engine; all cores but one by default", natural(1, 1024));
+  const janitor = program.command("janitor").description("keep jobs going when others have gone away");
+  running(janitor.command("run"))
+    .description(
+      "award auctions, end jobs whose time is over, finalise, execute timeouts, settle; Ctrl-C ends it",
+    )
+    .addHelpText(
+      "after",
+      `
+It needs coins for gas and nothing else. Everybody with a part in a job does the same for that job; a janitor does it for all.
+
+Example:
+  $ assay janitor run`,
+    )
+    .action(
+      register.action(async (context, options: RunOptions) => (await actions()).runJanitor(context, options)),
+    );
 }

@@ -32,7 +32,7 @@ export function keeperCommand(program: Command, register: Register): void {
     .option("--drand-relay <url...>", "where drand rounds come from, on networks that use drand")
     .option(
       "--metrics-port <number>",
-      "serve /metrics (Prometheus) and /health on the loopback interface",
+      "serve /metrics (Prometheus) and /healthz on the loopback interface",
       natural(0, 65_535),
     )
     .description("run a storage node: take bundles, answer audits, repair, earn; Ctrl-C ends it")

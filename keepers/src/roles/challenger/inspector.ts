@@ -1,4 +1,5 @@
 import { type AssayError, BadInputError } from "../../core/errors.ts";
+import { traceLength } from "../../core/exact/commitment.ts";
 import { decodeOrder } from "../../core/exact/decode-order.ts";
 import type { OpenedLeaf } from "../../core/exact/result-files.ts";
 import { NotEnoughBundlesError } from "../../storage/client/errors.ts";
@@ -48,14 +49,14 @@ export class Inspector implements Duty {
   }
 
   async #inspect(job: JobRecord, signal: AbortSignal): Promise<void> {
-    const { watched, log } = this.#parts;
+    const { log } = this.#parts;
     const { jobId } = job;
     let opened: JobRun;
     try {
       opened = await openJobRun(this.#parts, job, signal);
     } catch (error) {
       if (!(error instanceof OrderRefusedError || error instanceof BadInputError)) throw error;
-      watched.decide(jobId, "unreadable");
+      this.#decide(job, "unreadable");
       log.warn({ jobId, reason: error.message }, "this job cannot be checked");
       return;
     }
@@ -64,13 +65,20 @@ export class Inspector implements Duty {
       const leaves = await this.#leaves(job, opened, signal);
       if (leaves === undefined && own.stateRoot === job.result!.stateRoot) {
         log.info({ jobId }, "the result is right; its leaves are withheld");
-        watched.decide(jobId, "right");
+        this.#decide(job, "right");
         return;
       }
       await this.#challenge(job, opened, leaves, signal);
     } finally {
       await opened.job.close();
     }
+  }
+
+  #decide(job: JobRecord, verdict: "right" | "wrong" | "unreadable"): void {
+    const { watched, metrics } = this.#parts;
+    watched.decide(job.jobId, verdict);
+    const { steps, interval } = decodeOrder(job.training);
+    metrics.checked(verdict, traceLength(steps, interval) - 1);
   }
 
   /** The leaves that were published; undefined when they are withheld. */
@@ -101,13 +109,13 @@ export class Inspector implements Duty {
     leaves: readonly OpenedLeaf[] | undefined,
     signal: AbortSignal,
   ): Promise<void> {
-    const { contracts, executor, watched, log } = this.#parts;
+    const { contracts, executor, log } = this.#parts;
     const { jobId, result } = job;
     const own = new FolderRun({ run, source, executor, options, signal });
     try {
       const move = await openingMove(own, { traceRoot: result!.traceRoot }, leaves);
       if (move === undefined) {
-        watched.decide(jobId, "right");
+        this.#decide(job, "right");
         log.info({ jobId }, "every interval of this job is right");
         return;
       }
@@ -121,7 +129,7 @@ export class Inspector implements Duty {
         const args = [jobId, BigInt(interval), before, next] as const;
         await sendCall(this.#parts, `challenge:${jobId}:${interval}`, "DisputeGame", "challenge", args, bond);
       }
-      watched.decide(jobId, "wrong");
+      this.#decide(job, "wrong");
       log.warn({ jobId, interval: "interval" in move ? move.interval : undefined }, "challenged");
     } finally {
       await own.close();

@@ -7,7 +7,7 @@ import { hardhat } from "viem/chains";
 const developmentMnemonic = "test test test test test test test test test test test junk";
 
 /** The embedded chain funds this many accounts of the development mnemonic: `embedded` of hardhat.config.ts says so too. */
-export const developmentAccounts = 32;
+export const developmentAccounts = 64;
 
 export type EmbeddedChain = {
   rpcUrl: string;

@@ -6,15 +6,20 @@ import { createTransactionQueue } from "../../chain/transactions/queue.ts";
 import { transactionSchema } from "../../chain/transactions/store.ts";
 import { createStorageClient, type StorageClient } from "../../storage/client/client.ts";
 import { openState } from "../../storage/state/state.ts";
-import { createHost } from "../../storage/transport/host.ts";
+import { createHost, type Host } from "../../storage/transport/host.ts";
+import { loadOrCreateIdentity } from "../../storage/transport/identity.ts";
 import { nativeExecutor } from "../../training/executors/native.ts";
 import { openChallenger } from "../challenger/challenger.ts";
 import { Consumer } from "../consumer/consumer.ts";
+import type { Duty } from "../jobs/duty.ts";
 import type { JobKeeper, KeeperOptions } from "../jobs/job-keeper.ts";
 import type { SessionWrapper } from "../jobs/job-run.ts";
 import { createJobStorage, createResultStorage, type JobStorage } from "../jobs/job-storage.ts";
 import { openProvider } from "../provider/provider.ts";
 import { operatorRoles, registerOperator } from "../storage-node/register.ts";
+import type { CheckerParts } from "../validator/checker.ts";
+import { Libp2pExchange } from "../validator/libp2p-exchange.ts";
+import { openValidator } from "../validator/validator.ts";
 import type { EmbeddedNetwork } from "./network.ts";
 
 export type JobCastOptions = { network: EmbeddedNetwork; folder: string; log?: Logger };
@@ -28,13 +33,28 @@ export type ProviderPart = {
   readonly worker?: SessionWrapper;
 };
 
+export type ValidatorPart = {
+  readonly name: string;
+  /** What it does in place of executing its intervals again. */
+  readonly checker?: (parts: CheckerParts) => Duty;
+};
+
 /** Somebody with a keeper that is at work. */
-export type Member = { readonly name: string; readonly account: LocalAccount; readonly keeper: JobKeeper };
+export type Member = {
+  readonly name: string;
+  readonly account: LocalAccount;
+  /** Ends the keeper's work, and takes its node off the network. */
+  stop(): Promise<void>;
+};
 
 const tokens = 10n ** 18n;
 /** What a provider stakes, and has besides. */
 export const providerStake = 1_000n * tokens;
 export const providerTokens = 1_000n * tokens;
+
+/** Units of stake that a validator enrols with: whoever lies and is slashed by one of them remains a validator. */
+const validatorWeight = 2;
+export const validatorStake = 200n * tokens;
 
 /** How results are stored. */
 const resultTerms = { k: 2, n: 3, feePerAudit: tokens / 1_000n, epochs: 1 };
@@ -42,8 +62,11 @@ const resultTerms = { k: 2, n: 3, feePerAudit: tokens / 1_000n, epochs: 1 };
 const perHour = tokens / 1_000n;
 /** Micro-batches that a challenger executes again at a time. */
 const budget = 10_000;
-/** Milliseconds between two looks at what is due. */
+/** Milliseconds between two looks at what is due; validators are many, and have minutes for what they do. */
 const interval = 200;
+const validatorInterval = 500;
+/** Chain seconds after which the next validator takes up what the one before it should have done. */
+const validatorTurn = 3;
 
 export const limits = { threads: availableParallelism(), memoryBytes: 2 ** 30 };
 
@@ -54,6 +77,8 @@ export class JobCast {
   /** What anybody reads. */
   readonly storage: JobStorage;
   readonly #options: JobCastOptions;
+  /** How anybody asks members of committees. */
+  readonly exchange: Libp2pExchange;
   readonly #client: StorageClient;
   readonly #peerId: Uint8Array;
   readonly #closers: (() => Promise<void>)[];
@@ -65,17 +90,19 @@ export class JobCast {
     parts: {
       consumer: Consumer;
       client: StorageClient;
-      peerId: Uint8Array;
+      host: Host;
       closers: (() => Promise<void>)[];
     },
   ) {
     this.#options = options;
-    this.#peerId = parts.peerId;
-    this.#client = parts.client;
+    const { host, client } = parts;
+    this.#peerId = host.peerId.toMultihash().bytes;
+    this.#client = client;
+    this.exchange = new Libp2pExchange({ host, endpoint: "", contracts: client.contracts });
     this.#closers = parts.closers;
     this.consumer = parts.consumer;
     this.owner = options.network.owner;
-    this.storage = createJobStorage(parts.client);
+    this.storage = createJobStorage(client);
     this.#names.set(this.owner.address, "consumer");
   }
 
@@ -92,8 +119,7 @@ export class JobCast {
       },
       () => consumer.stop(),
     ];
-    const peerId = host.peerId.toMultihash().bytes;
-    return new JobCast(options, { consumer, client, peerId, closers });
+    return new JobCast(options, { consumer, client, host, closers });
   }
 
   /** Everybody so far, by account. */
@@ -120,7 +146,15 @@ export class JobCast {
       takesOrders,
       worker,
     });
-    return this.#employ({ name, account, keeper });
+    return this.#employ(name, account, keeper);
+  }
+
+  /** New validators, each with a node of its own; they enrol by themselves. */
+  async validators(parts: readonly ValidatorPart[]): Promise<Member[]> {
+    const accounts = parts.map(({ name }) => this.#account(name));
+    const addresses = accounts.map(({ address }) => address);
+    await this.#options.network.give(addresses, validatorStake);
+    return Promise.all(parts.map((part, i) => this.#validator(part, accounts[i]!)));
   }
 
   /** A new challenger; it needs coins alone. */
@@ -133,7 +167,7 @@ export class JobCast {
       limits,
       budget,
     });
-    return this.#employ({ name, account, keeper });
+    return this.#employ(name, account, keeper);
   }
 
   /** Ends the work of everybody. */
@@ -147,10 +181,39 @@ export class JobCast {
     return account;
   }
 
-  #employ(member: Member): Member {
-    this.#closers.push(() => member.keeper.stop());
-    member.keeper.run();
-    return member;
+  async #validator({ name, checker }: ValidatorPart, account: LocalAccount): Promise<Member> {
+    const { client: chain, deployment } = this.#options.network;
+    const options = keeperOptions(this.#options, name, account);
+    const privateKey = await loadOrCreateIdentity(options.dataDirectory);
+    const host = await createHost({ privateKey, listen: ["/ip4/127.0.0.1/tcp/0"] });
+    const client = createStorageClient({ chain, deployment, host });
+    const endpoint = host.getMultiaddrs()[0]!.toString();
+    const keeper = await openValidator({
+      ...options,
+      interval: validatorInterval,
+      storage: createJobStorage(client),
+      executor: nativeExecutor,
+      limits,
+      exchange: new Libp2pExchange({ host, endpoint, contracts: client.contracts }),
+      weight: validatorWeight,
+      turnSeconds: validatorTurn,
+      checker,
+    });
+    return this.#employ(name, account, keeper, async () => {
+      await client.peers.close();
+      await host.stop();
+    });
+  }
+
+  #employ(name: string, account: LocalAccount, keeper: JobKeeper, close = async () => {}): Member {
+    let stopped: Promise<void> | undefined;
+    const stop = () => {
+      stopped ??= keeper.stop().then(close);
+      return stopped;
+    };
+    this.#closers.push(stop);
+    keeper.run();
+    return { name, account, stop };
   }
 
   async #register(account: LocalAccount): Promise<void> {

@@ -2,10 +2,11 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { Logger } from "pino";
-import { type Address, formatUnits, type Hex, hexToString, parseEventLogs } from "viem";
+import { type Address, formatUnits, type Hex, hexToString, parseEventLogs, parseUnits } from "viem";
 import { abis } from "../../chain/abi/index.ts";
 import { type Contracts, connectContracts } from "../../chain/contracts.ts";
 import { AssayError } from "../../core/errors.ts";
+import { type Conditions, schemes } from "../../core/market/types.ts";
 import { loadConfig } from "../../training/config/load-config.ts";
 import type { ObjectSequence } from "../../training/data/types.ts";
 import { nativeExecutor } from "../../training/executors/native.ts";
@@ -14,7 +15,9 @@ import { evaluateModel, fetchModel } from "../consumer/fetch-model.ts";
 import type { JobRecord, JobStatus } from "../jobs/job-record.ts";
 import type { SessionWrapper } from "../jobs/job-run.ts";
 import { cheatingWorker, type Flip } from "./cheating-worker.ts";
-import { JobCast, limits, type Member, providerStake } from "./job-cast.ts";
+import { awaitVerdict, type Seat, seatsOf } from "./committee-run.ts";
+import { GuessingChecker } from "./guessing-checker.ts";
+import { JobCast, limits, type Member, providerStake, validatorStake } from "./job-cast.ts";
 import { type SentTransaction, sentTransactions } from "./sent-transactions.ts";
 import type { StorageRunOptions } from "./storage-run.ts";
 
@@ -38,6 +41,16 @@ const phase = 600;
 const expiresIn = 7_200n;
 const trainingTime = 3_600;
 
+/** Who is to agree on the first job, and what each gets for an interval that it checks. */
+const committee = {
+  scheme: schemes.both,
+  committeeSize: 9,
+  threshold: 5,
+  checkFee: tokens,
+} as const satisfies Partial<Conditions>;
+/** How many of its members are away when they are called; one of the others guesses. */
+const away = 2;
+
 /** Less than this on the fifth that is kept apart, and something is wrong. */
 const leastAccuracy = 0.9;
 /** What the cheating provider does: a bit in the middle of a weight, half way through its training. */
@@ -48,26 +61,43 @@ const cheat: SessionWrapper = (session, firstStep) =>
 /** Real milliseconds that a stage may wait for something to appear on chain. */
 const patience = 10 * 60_000;
 
+/** What there is to show of the jobs besides their stages. */
+export type JobsShown = {
+  /** What became of each member of the first job's committee. */
+  readonly committee: readonly Seat[];
+  /** From its draw to its verdict. */
+  readonly attestation: readonly SentTransaction[];
+  /** Transactions of the second job, in the chain's order. */
+  readonly dispute: readonly SentTransaction[];
+};
+
 /**
  * The life of two jobs, for real: an order to train on what is stored goes to the lowest of three sealed bids, is trained,
- * stored, paid and certified; the same order then goes to a provider that flips one bit of one weight, and loses its stake
- * to a challenger. Every party is a keeper with an account of its own. The only thing hurried is the chain's clock.
- *
- * @returns the transactions of the dispute, in the chain's order
+ * stored, attested by a committee of nine of whom five must agree, paid and certified; the same order then goes to a provider
+ * that flips one bit of one weight, and loses its stake to a challenger. Every party is a keeper with an account of its own.
+ * The only thing hurried is the chain's clock.
  */
-export async function runJobs(options: JobsRunOptions): Promise<{ dispute: readonly SentTransaction[] }> {
+export async function runJobs(options: JobsRunOptions): Promise<JobsShown> {
   const { stage } = options;
   const run = await JobsRun.open(options);
   try {
+    await stage("nine validators stake and enrol", () => run.enrol());
     await stage("order: sealed bids of three providers", () => run.order());
     await stage("train, store the model, commit", () => run.train());
-    await stage("challenge window over: paid, certificate issued", () => run.settle());
+    const attestation = await stage("attestation by 5 of 9: two members are away, one guesses", () =>
+      run.attest(),
+    );
+    await stage("challenge window over: paid, certificate issued, the guesser slashed", () => run.settle());
     await stage("fetch the model by its certificate and evaluate it", () => run.fetch());
     const { transactions } = await stage(
       "a provider flips one bit of one weight: challenged, disputed, slashed, refunded",
       () => run.cheat(),
     );
-    return { dispute: transactions };
+    return {
+      committee: attestation.seats,
+      attestation: attestation.transactions,
+      dispute: transactions,
+    };
   } finally {
     await run.close();
   }
@@ -81,6 +111,8 @@ class JobsRun {
   #objects: Promise<ObjectSequence> | undefined;
   #described: DescribedOrder | undefined;
   #providers: Member[] = [];
+  #validators: Member[] = [];
+  #seats: readonly Seat[] = [];
   #consumerTokens = 0n;
 
   private constructor(options: JobsRunOptions, cast: JobCast) {
@@ -97,6 +129,26 @@ class JobsRun {
     return this.#cast.close();
   }
 
+  async enrol() {
+    const fromBlock = await this.#nextBlock();
+    const { committeeSize } = committee;
+    this.#validators = await this.#cast.validators(
+      Array.from({ length: committeeSize }, (_, i) => ({
+        name: `validator ${i + 1}`,
+        ...(i === 0 && { checker: (parts) => new GuessingChecker(parts) }),
+      })),
+    );
+    const { ValidatorSet } = this.#contracts;
+    await this.#until("the validators to enrol", async () => {
+      return (await ValidatorSet.read.validatorCount()) === BigInt(committeeSize);
+    });
+    return {
+      validators: committeeSize,
+      staked: amount(validatorStake),
+      transactions: await this.#sentSince(fromBlock),
+    };
+  }
+
   async order() {
     const { consumer } = this.#cast;
     this.#consumerTokens = await this.#tokensOf(this.#cast.owner.address);
@@ -106,7 +158,8 @@ class JobsRun {
       );
     }
     const fromBlock = await this.#nextBlock();
-    this.#described = await this.#describe();
+    // Its auction outlasts a rotation of validators: those that have just enrolled can be drawn.
+    this.#described = await this.#describe(committee);
     const terms = { commitWindow: phase, revealWindow: phase, bond: maximumPrice / 10n };
     const jobId = await consumer.openAuction(this.#described, terms);
     await this.#until("the auction", () => consumer.ledger.job(jobId) !== undefined);
@@ -149,12 +202,44 @@ class JobsRun {
     };
   }
 
-  async settle() {
-    const { Escrow, Market, Staking, ModelCertificate } = this.#contracts;
-    const { jobId, provider, result } = this.#job();
+  async attest() {
+    const { network } = this.#options;
+    const { jobId } = this.#job();
     const fromBlock = await this.#nextBlock();
-    await this.#advancePast(result!.challengeUntil);
+    const present = this.#validators.slice(0, -away);
+    for (const validator of this.#validators.slice(-away)) await validator.stop();
+    await awaitVerdict({
+      network,
+      jobId,
+      members: present.map(({ account }) => account.address),
+      exchange: this.#cast.exchange,
+      until: (what, isSo) => this.#until(what, isSo),
+      advancePast: (timestamp) => this.#advancePast(timestamp),
+    });
+    await this.#untilStatus("Attested");
+    this.#seats = await seatsOf(this.#contracts, jobId, (account) => this.#nameOf(account));
+    const agree = this.#seats.filter(({ said }) => said === "agrees");
+    if (agree.length !== present.length - 1) throw new AssayError(`${agree.length} members agree`);
+    return {
+      jobId: Number(jobId),
+      drawn: this.#seats.length,
+      needed: committee.threshold,
+      signed: present.length,
+      agree: agree.length,
+      seats: this.#seats,
+      transactions: await this.#sentSince(fromBlock),
+    };
+  }
+
+  async settle() {
+    const { Escrow, Market, JobRegistry, Staking, ModelCertificate } = this.#contracts;
+    const { jobId, provider } = this.#job();
+    const fromBlock = await this.#nextBlock();
+    // The word of the committee has set it anew.
+    const { challengeUntil } = await JobRegistry.read.jobOf([jobId]);
+    await this.#advancePast(BigInt(challengeUntil));
     await this.#untilStatus("Finalised");
+    const guesserLost = await this.#guesserLost(jobId);
     await this.#until("price and bonds to be paid out", async () => {
       const purses = [Escrow.address, Market.address];
       const left = await Promise.all(purses.map((purse) => this.#tokensOf(purse)));
@@ -162,15 +247,19 @@ class JobsRun {
     });
     const { price, certificateId } = this.#job();
     const spent = this.#consumerTokens - (await this.#tokensOf(this.#cast.owner.address));
-    if (spent !== price) throw new AssayError(`the consumer paid ${spent}, not ${price}`);
+    const fees = this.#seats.reduce((sum, { fee }) => sum + parseUnits(fee, 18), 0n);
+    if (spent !== price! + fees) throw new AssayError(`the consumer paid ${spent}, not ${price! + fees}`);
     const { locked } = await Staking.read.operatorOf([provider!]);
     if (locked !== 0n) throw new AssayError(`${locked} of the provider's stake is still locked`);
     const owner = await ModelCertificate.read.ownerOf([certificateId!]);
     if (owner !== this.#cast.owner.address) throw new AssayError(`the certificate belongs to ${owner}`);
+    for (const validator of this.#validators) await validator.stop();
     return {
       jobId: Number(jobId),
       paid: amount(price!),
       to: this.#nameOf(provider!),
+      feesToCommittee: amount(fees),
+      guesserLost: amount(guesserLost),
       certificateId: Number(certificateId),
       stakeLocked: amount(locked),
       heldInEscrow: "0",
@@ -210,7 +299,7 @@ class JobsRun {
 
   async cheat() {
     const { consumer, owner } = this.#cast;
-    for (const { keeper } of this.#providers) await keeper.stop();
+    for (const provider of this.#providers) await provider.stop();
     const paidBefore = await this.#tokensOf(owner.address);
     const cheater = await this.#cast.provider({
       name: "cheating provider",
@@ -267,6 +356,17 @@ class JobsRun {
     };
   }
 
+  /** Waits until the member that guessed is slashed for it; what that took. */
+  async #guesserLost(jobId: bigint): Promise<bigint> {
+    const { Committee, Staking } = this.#contracts;
+    const guesser = this.#validators[0]!.account.address;
+    const { lieSlash } = await Committee.read.termsOf([jobId]);
+    await this.#until("the guesser to be slashed", async () => {
+      return (await Staking.read.operatorOf([guesser])).stake === validatorStake - lieSlash;
+    });
+    return lieSlash;
+  }
+
   /** What the conviction took from a provider. */
   async #slash({ account }: Member, fromBlock: bigint) {
     const { network } = this.#options;
@@ -287,7 +387,7 @@ class JobsRun {
     };
   }
 
-  async #describe(): Promise<DescribedOrder> {
+  async #describe(conditions: Partial<Conditions> = {}): Promise<DescribedOrder> {
     const { network, folder, datasetId } = this.#options;
     const { owner, storage } = this.#cast;
     const own = join(folder, "jobs", "order");
@@ -298,7 +398,7 @@ class JobsRun {
       dataset: await this.#objects,
       folder: own,
       executor: nativeExecutor,
-      conditions: { maximumPrice, trainingTime },
+      conditions: { maximumPrice, trainingTime, ...conditions },
       expiry: BigInt(await network.chain.now()) + expiresIn,
     });
   }

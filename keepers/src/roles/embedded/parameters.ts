@@ -22,6 +22,16 @@ const defaultTiming: EmbeddedTiming = {
 /** Chain seconds of each window in the life of a job: together they end within one epoch of storage. */
 const jobWindow = 600;
 
+/** Chain seconds of each window of a committee, and of a rotation of the validators that it is drawn from. */
+export const committeeWindows = {
+  period: jobWindow,
+  signingWindow: jobWindow,
+  openingWindow: jobWindow,
+  revealWindow: jobWindow,
+  disputeTime: jobWindow,
+  grace: jobWindow / 10,
+};
+
 /** Module parameters with which windows are short next to those of public networks, yet no busy machine misses one. */
 export function embeddedParameters(timing: Partial<EmbeddedTiming> = {}): DeployParameters {
   const { epochLength, auditWindow, timeoutWindow, grace, commitWindow, revealWindow } = {
@@ -36,6 +46,8 @@ export function embeddedParameters(timing: Partial<EmbeddedTiming> = {}): Deploy
       extension: jobWindow / 10,
       grace: jobWindow / 10,
     },
+    // Draws from a rotation are possible for as long after it as a beacon may take to redraw a seed, and more.
+    Attestation: { ...committeeWindows, exitDelay: epochLength },
     Market: { leastWindow: jobWindow / 10 },
     Storage: { epochLength, auditWindow, timeoutWindow, grace, seedDelay: epochLength },
     CommitRevealBeacon: {

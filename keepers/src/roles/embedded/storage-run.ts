@@ -18,6 +18,7 @@ import { put } from "../../storage/client/put.ts";
 import { openSource } from "../../storage/readers/open-source.ts";
 import { openState } from "../../storage/state/state.ts";
 import { createHost } from "../../storage/transport/host.ts";
+import { hurrySeed } from "./hurry-seed.ts";
 import type { EmbeddedNetwork } from "./network.ts";
 
 export type StorageRunOptions = {
@@ -45,8 +46,8 @@ const paidEpochs = 30;
 const patience = 20 * 60_000;
 
 /**
- * The life of a dataset, for real: the built-in digits are encoded, placed, anchored and audited; holders vanish, are
- * slashed for the audit they miss, and their bundles are repaired by others; what is fetched in the end equals what was
+ * The life of a dataset, for real: the built-in digits are encoded, placed and anchored; holders vanish, are slashed for
+ * the audit they miss, and their bundles are repaired by others; all are audited; what is fetched in the end equals what was
  * put in. The only thing hurried is the chain's clock, which is moved past windows in which nothing is left to be done.
  *
  * @returns the dataset, which stays stored
@@ -56,13 +57,12 @@ export async function runStorage(options: StorageRunOptions): Promise<{ datasetI
   const run = await StorageRun.open(options);
   try {
     const { datasetId } = await stage(`encode, place and anchor the digits at (${k}, ${n})`, () => run.put());
-    await stage(`audit: ${n} possession proofs, verified on chain`, () => run.audit(datasetId, n));
     await stage(`lose ${losses} storage nodes`, () => run.lose(datasetId, losses));
     await stage(`audit: ${n - losses} answer, ${losses} miss and are slashed`, () =>
       run.miss(datasetId, losses),
     );
     await stage(`repair: ${losses} bundles restored from ${k} others`, () => run.repair(datasetId));
-    await stage(`audit: all ${n} answer again, repairs are paid`, () => run.audit(datasetId, n));
+    await stage(`audit: all ${n} answer, repairs are paid`, () => run.audit(datasetId, n));
     await stage("fetch: proofs checked, exactly k bundles, byte for byte", () => run.fetch(datasetId));
     await stage("books: what operators earned and lost", () => run.books());
     return { datasetId };
@@ -147,6 +147,8 @@ class StorageRun {
 
   async lose(datasetId: Hex, losses: number) {
     const { network } = this.#options;
+    // Whoever goes away in the middle of a seed loses more than an audit.
+    await hurrySeed({ network, until: (what, isSo) => this.#until(what, isSo) });
     const holders = await this.#holders(datasetId);
     const operators: string[] = [];
     for (const [index, node] of [...network.nodes]) {

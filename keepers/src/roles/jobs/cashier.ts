@@ -1,10 +1,8 @@
 import type { Address } from "viem";
 import { tryCall } from "../storage-node/context.ts";
 import type { Duty, JobContext } from "./duty.ts";
+import { type Purse, purses } from "./job-metrics.ts";
 import type { JobRecord } from "./job-record.ts";
-
-/** Contracts that owe people money; staking owes a challenger its share of what was slashed. */
-const purses = ["Escrow", "Market", "DisputeGame", "Staking"] as const;
 
 const over: readonly JobRecord["status"][] = ["Finalised", "Expired", "Cancelled", "Failed", "Void"];
 
@@ -46,8 +44,8 @@ export class JobCashier implements Duty {
   }
 
   /** Says whether nothing is left in a purse. */
-  async #withdraw(purse: (typeof purses)[number], look: string): Promise<boolean> {
-    const { contracts, operator, payTo = operator, log } = this.#parts;
+  async #withdraw(purse: Purse, look: string): Promise<boolean> {
+    const { contracts, operator, payTo = operator, log, metrics } = this.#parts;
     const credit = await contracts[purse].read.creditOf([operator]);
     if (credit === 0n) return true;
     const key = `withdraw:${purse}:${look}`;
@@ -55,7 +53,9 @@ export class JobCashier implements Duty {
       purse === "Staking"
         ? await tryCall(this.#parts, key, purse, "withdrawCredit", [payTo])
         : await tryCall(this.#parts, key, purse, "withdraw", [payTo]);
-    if (isPaid) log.info({ purse, amount: String(credit) }, "paid out");
-    return isPaid;
+    if (!isPaid) return false;
+    metrics.paidOut(purse, credit);
+    log.info({ purse, amount: String(credit) }, "paid out");
+    return true;
   }
 }

@@ -1,12 +1,14 @@
 import type { Executor } from "../../training/executors/types.ts";
 import type { DutyContext } from "../storage-node/context.ts";
 import type { JobLedger } from "./job-ledger.ts";
+import type { JobMetrics } from "./job-metrics.ts";
 import type { MachineLimits } from "./job-program.ts";
 import type { JobStorage } from "./job-storage.ts";
 
 /** What every duty around jobs works with. */
 export type JobContext = DutyContext & {
   readonly ledger: JobLedger;
+  readonly metrics: JobMetrics;
 };
 
 /** What duties that compute work with besides. */

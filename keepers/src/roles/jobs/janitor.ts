@@ -1,6 +1,7 @@
 import { claimIdOf } from "../../core/market/instalments.ts";
 import { chainTime, tryCall } from "../storage-node/context.ts";
-import { type ChallengeRecord, turnOf } from "./challenge-record.ts";
+import type { ChallengeRecord } from "./challenge-record.ts";
+import { dueInDispute } from "./dispute-duty.ts";
 import type { Duty, JobContext } from "./duty.ts";
 import { forEach } from "./each.ts";
 import type { JobRecord } from "./job-record.ts";
@@ -9,6 +10,13 @@ export type JanitorParts = JobContext & {
   /** Jobs that this keeper looks after; all by default. */
   readonly only?: (job: JobRecord) => boolean;
 };
+
+/** Names of transactions. */
+const keys = {
+  callTimeout: "call-timeout",
+  executeTimeout: "execute-timeout",
+  settle: "settle-challenge",
+} as const;
 
 /** Whether a challenge of a commitment is neither lost nor settled. */
 function isDisputed(challenges: readonly ChallengeRecord[], checkpoint: number): boolean {
@@ -110,29 +118,23 @@ export class JobJanitor implements Duty {
   }
 
   async #moveDispute(challenge: ChallengeRecord, now: bigint): Promise<void> {
-    const { contracts, ledger, operator } = this.#parts;
-    const { challengeId, graceEnds, moves, challenger, claim } = challenge;
-    if (!ledger.isBound(challenge)) {
-      await tryCall(this.#parts, `settle-challenge:${challengeId}`, "DisputeGame", "settle", [challengeId]);
-      return;
-    }
-    const turn = turnOf(challenge);
-    // Reporting oneself only costs.
-    if (turn === undefined || operator === (turn === "provider" ? claim.provider : challenger)) return;
-    if (graceEnds !== undefined) {
-      if (now <= graceEnds) return;
-      const key = `execute-timeout:${challengeId}:${moves}`;
-      await tryCall(this.#parts, key, "DisputeGame", "executeTimeout", [challengeId]);
-      return;
-    }
-    if (now <= (await contracts.DisputeGame.read.deadlineOf([challengeId]))) return;
-    const key = `call-timeout:${challengeId}:${moves}`;
-    await tryCall(this.#parts, key, "DisputeGame", "callTimeout", [challengeId]);
+    const { contracts, ledger, operator, only } = this.#parts;
+    const { challengeId, moves } = challenge;
+    const due = await dueInDispute(challenge, {
+      isOver: !ledger.isBound(challenge),
+      account: operator,
+      isForAll: only === undefined,
+      deadline: () => contracts.DisputeGame.read.deadlineOf([challengeId]),
+    });
+    if (due === undefined || now < due.from) return;
+    const turn = due.call === "settle" ? "" : `:${moves}`;
+    const key = `${keys[due.call]}:${challengeId}${turn}`;
+    await tryCall(this.#parts, key, "DisputeGame", due.call, [challengeId]);
   }
 
   /** What is left to do once a job is over. */
   async #close({ jobId, auction }: JobRecord, now: bigint): Promise<void> {
-    const { ledger, contracts } = this.#parts;
+    const { ledger, contracts, operator, only } = this.#parts;
     for (const { provider, isSettled } of auction?.bids.values() ?? []) {
       if (isSettled) continue;
       await tryCall(this.#parts, `settle-bid:${jobId}:${provider}`, "Market", "settleBid", [jobId, provider]);
@@ -145,8 +147,10 @@ export class JobJanitor implements Duty {
     }
     for (const claim of ledger.unrewardedClaims(jobId)) {
       const claimId = claimIdOf(claim);
-      const [, , rewardAfter] = await contracts.DisputeGame.read.jobs([claimId]);
-      if (now <= rewardAfter) continue;
+      const [, , rewardAfter, , , , , , , , winner] = await contracts.DisputeGame.read.jobs([claimId]);
+      // Whoever is to have it may fetch it.
+      const isOwn = only === undefined || ledger.challenge(winner)?.challenger === operator;
+      if (now <= rewardAfter || !isOwn) continue;
       await tryCall(this.#parts, `reward:${claimId}`, "DisputeGame", "payReward", [claimId]);
     }
   }

@@ -2,6 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
+import { Registry } from "prom-client";
 import type { LocalAccount } from "viem";
 import type { ChainClient } from "../../chain/client.ts";
 import { connectContracts } from "../../chain/contracts.ts";
@@ -12,8 +13,11 @@ import { createTransactionQueue } from "../../chain/transactions/queue.ts";
 import { transactionSchema } from "../../chain/transactions/store.ts";
 import type { Schema } from "../../storage/state/migrations.ts";
 import { openState, type State } from "../../storage/state/state.ts";
+import { checkChain, observeFollower, observeQueue } from "../chain-metrics.ts";
+import type { HealthCheck, HealthReport } from "../telemetry.ts";
 import type { Duty, JobContext } from "./duty.ts";
 import { JobLedger, jobContracts, jobLedgerHandler, jobLedgerSchema } from "./job-ledger.ts";
+import { JobMetrics, type MeasuredKeeper, measureKeeper } from "./job-metrics.ts";
 
 export type KeeperOptions = {
   /** Folder of everything that this keeper keeps. */
@@ -24,6 +28,8 @@ export type KeeperOptions = {
   readonly log: Logger;
   /** Milliseconds between two looks at what is due; 2,000 by default. */
   readonly interval?: number;
+  /** Takes the keeper's metrics; no other keeper may write to the same. */
+  readonly metrics?: Registry;
 };
 
 export type KeeperParts = {
@@ -32,7 +38,12 @@ export type KeeperParts = {
   /** Contracts that are followed besides those of jobs, and what takes their events over. */
   readonly follows?: { readonly contracts: readonly DeployedName[]; readonly handler: EventHandler };
   duties(context: JobContext, state: State): readonly Duty[];
+  /** Jobs in which the keeper has another part than that of consumer, provider or challenger, for its metrics. */
+  jobs?(context: JobContext, state: State): NonNullable<MeasuredKeeper["jobs"]>;
 };
+
+/** Milliseconds for which the chain may not have been followed before the keeper counts as ill. */
+const longestGap = 60_000;
 
 /**
  * A keeper of jobs: follows market, jobs and disputes, and does its duties again and again. Everything that matters is on
@@ -44,23 +55,37 @@ export class JobKeeper {
   readonly #state: State;
   readonly #follower: Follower;
   readonly #duties: readonly Duty[];
+  readonly #metrics: JobMetrics;
   readonly #stopping = new AbortController();
+  /** Duties whose last try has failed, and why. */
+  readonly #failing = new Map<string, string>();
+  /** When the chain was last followed to its head. */
+  #followedAt = Date.now();
   #loops: Promise<void>[] = [];
 
   private constructor(
     options: KeeperOptions,
-    parts: { state: State; follower: Follower; ledger: JobLedger; duties: readonly Duty[] },
+    parts: {
+      state: State;
+      follower: Follower;
+      ledger: JobLedger;
+      duties: readonly Duty[];
+      metrics: JobMetrics;
+    },
   ) {
     this.#options = options;
     this.#state = parts.state;
     this.#follower = parts.follower;
     this.#duties = parts.duties;
+    this.#metrics = parts.metrics;
     this.ledger = parts.ledger;
   }
 
   /** Opens the keeper's state; duties begin with {@link run}. */
   static async open(options: KeeperOptions, parts: KeeperParts): Promise<JobKeeper> {
     const { dataDirectory, account, chain, deployment, log, interval = 2000 } = options;
+    const registry = options.metrics ?? new Registry();
+    const observed = { log, metrics: registry };
     await mkdir(dataDirectory, { recursive: true });
     const state = openState({
       path: join(dataDirectory, "state.sqlite"),
@@ -74,7 +99,9 @@ export class JobKeeper {
       pollInterval: interval,
       // A move ends in whatever the game makes of it; what others do in the same block can double the work.
       gasMargin: 100,
+      observer: observeQueue(observed),
     });
+    const metrics = new JobMetrics(registry);
     const context: JobContext = {
       operator: account.address,
       client: chain,
@@ -83,7 +110,9 @@ export class JobKeeper {
       queue,
       log,
       ledger,
+      metrics,
     };
+    measureKeeper(registry, { ...context, jobs: parts.jobs?.(context, state) });
     const follower = createFollower({
       client: chain,
       state,
@@ -91,14 +120,26 @@ export class JobKeeper {
       contracts: [...jobContracts, ...(parts.follows?.contracts ?? [])],
       handler: both(jobLedgerHandler, parts.follows?.handler),
       pollInterval: interval,
-      observer: { failed: (error) => log.warn({ reason: error.message }, "following the chain") },
+      observer: observeFollower(observed),
     });
-    return new JobKeeper(options, { state, follower, ledger, duties: parts.duties(context, state) });
+    const duties = parts.duties(context, state);
+    return new JobKeeper(options, { state, follower, ledger, duties, metrics });
+  }
+
+  /** What the keeper says when it is asked for its health, part by part. */
+  get healthChecks(): Readonly<Record<"chain" | "following" | "duties", HealthCheck>> {
+    return {
+      chain: checkChain(this.#options.chain),
+      following: () => this.#followingHealth(),
+      // One that waits for somebody else, a storage node say, is no illness: it is tried again.
+      duties: () => ({ ok: true, failing: Object.fromEntries(this.#failing) }),
+    };
   }
 
   /** Reads what is new on chain. */
-  catchUp(): Promise<void> {
-    return this.#follower.catchUp();
+  async catchUp(): Promise<void> {
+    await this.#follower.catchUp();
+    this.#followedAt = Date.now();
   }
 
   /** Reads what is new on chain, then does each duty once, in their order. */
@@ -124,6 +165,12 @@ export class JobKeeper {
     this.#state.close();
   }
 
+  #followingHealth(): HealthReport {
+    const silent = Date.now() - this.#followedAt;
+    const block = this.#follower.position()?.number;
+    return { ok: silent < longestGap, block: block === undefined ? null : String(block), silentMs: silent };
+  }
+
   /** Runs a duty again and again. A failure is logged and tried again: nothing but a stop ends a duty. */
   async #loop(name: string, work: () => Promise<void>): Promise<void> {
     const { log, interval = 2000 } = this.#options;
@@ -131,8 +178,11 @@ export class JobKeeper {
     while (!signal.aborted) {
       try {
         await work();
+        this.#failing.delete(name);
       } catch (error) {
         if (signal.aborted) return;
+        this.#failing.set(name, (error as Error).message);
+        this.#metrics.failed(name);
         log.warn({ duty: name, reason: (error as Error).message }, "a duty failed and will be tried again");
       }
       await delay(interval, undefined, { signal, ref: true }).catch(() => undefined);

@@ -2,6 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
+import type { Registry } from "prom-client";
 import type { Hex, LocalAccount } from "viem";
 import type { ChainClient } from "../../chain/client.ts";
 import { addressOf, connectContracts } from "../../chain/contracts.ts";
@@ -20,6 +21,7 @@ import { createHost, type Host } from "../../storage/transport/host.ts";
 import { loadOrCreateIdentity } from "../../storage/transport/identity.ts";
 import { ShardServer } from "../../storage/transport/shard-service.ts";
 import { UploadStaging } from "../../storage/transport/upload-staging.ts";
+import { observeFollower, observeQueue } from "../chain-metrics.ts";
 import { Auditor } from "./auditor.ts";
 import { BeaconMember, beaconSchema } from "./beacon-member.ts";
 import { Cashier, type Earnings } from "./cashier.ts";
@@ -63,6 +65,8 @@ export type StorageNodeOptions = {
   claimEvery?: number;
   /** Bundles without a cover from which on they get one, 1 to 64; left out, each bundle answers for itself. */
   coverFrom?: number;
+  /** Takes the node's metrics; no other keeper may write to the same. */
+  metrics?: Registry;
   /** Base URLs of drand relays, where drand is the beacon. */
   drandRelays?: readonly string[];
 };
@@ -121,6 +125,7 @@ export class StorageNode {
       { ...options.storageSecrets, host },
     );
     const contracts = connectContracts(chain.public, deployment);
+    const observed = options.metrics && { log, metrics: options.metrics };
     const queue = createTransactionQueue({
       client: chain,
       state,
@@ -128,6 +133,7 @@ export class StorageNode {
       pollInterval: options.interval ?? 2000,
       // What others do in the same block can double the work: the last reveal of a session also makes its seed.
       gasMargin: 100,
+      observer: observed && observeQueue(observed),
     });
     const context: DutyContext = {
       operator: account.address,
@@ -167,7 +173,7 @@ export class StorageNode {
       contracts: ["DatasetRegistry", "BundleRegistry"],
       handler: ledgerHandler,
       pollInterval: options.interval ?? 2000,
-      observer: { failed: (error) => log.warn({ reason: error.message }, "following the chain") },
+      observer: observed && observeFollower(observed),
     });
     const storage: StorageWriter = {
       ...createStorageClient({ chain, deployment, host, ipfs: store }),

@@ -37,7 +37,7 @@ export class Checker implements Duty {
 
   /** Writes down what a member's intervals come to. Nothing is said of a trace whose leaves cannot be had. */
   async #check({ job, draw, position }: Seat, signal: AbortSignal): Promise<void> {
-    const { book, log } = this.#parts;
+    const { book, log, metrics } = this.#parts;
     const { jobId } = job;
     let opened: JobRun;
     try {
@@ -46,12 +46,15 @@ export class Checker implements Duty {
       if (!(error instanceof OrderRefusedError || error instanceof BadInputError)) throw error;
       log.warn({ jobId, reason: error.message }, "this job cannot be checked");
       book.write(draw, { verdict: "unreadable", digests: [] });
+      metrics.checked("unreadable", intervalsOf(draw, position).length);
       return;
     }
     try {
       const leaves = await this.#leaves(job, opened, signal);
       if (leaves !== undefined) {
-        book.write(draw, await this.#execute(opened, leaves, { draw, position }, signal));
+        const check = await this.#execute(opened, leaves, { draw, position }, signal);
+        book.write(draw, check);
+        metrics.checked(check.verdict, intervalsOf(draw, position).length);
       }
     } finally {
       await opened.job.close();

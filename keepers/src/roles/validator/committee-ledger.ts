@@ -1,4 +1,4 @@
-import type { Hex } from "viem";
+import type { Address, Hex } from "viem";
 import type { AssayEvent, ContractEvent } from "../../chain/contracts.ts";
 import type { EventHandler } from "../../chain/follower/follower.ts";
 import type { BlsKey } from "../../core/attestation/bls.ts";
@@ -83,6 +83,11 @@ export class CommitteeLedger {
   /** The validators that ever enrolled, by id. */
   enrolled(): Arguments<"Enrolled">[] {
     return this.#read<"Enrolled">("name = 'Enrolled'");
+  }
+
+  /** Ids under which an operator ever enrolled. */
+  idsOf(operator: Address): bigint[] {
+    return this.enrolled().flatMap((each) => (each.operator === operator ? [each.id] : []));
   }
 
   /** Both halves of a validator's key. */

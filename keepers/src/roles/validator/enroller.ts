@@ -2,14 +2,14 @@ import type { LocalAccount } from "viem";
 import { addressOf } from "../../chain/contracts.ts";
 import { keyOf } from "../../core/attestation/bls.ts";
 import { provePossession } from "../../core/attestation/statement.ts";
-import type { Duty, JobContext } from "../jobs/duty.ts";
-import { sendCall } from "../storage-node/context.ts";
+import type { Duty } from "../jobs/duty.ts";
+import { type DutyContext, sendCall } from "../storage-node/context.ts";
 import { operatorRoles, registerOperator } from "../storage-node/register.ts";
 import type { Exchange } from "./exchange.ts";
 
-export type EnrollerParts = JobContext & {
+export type EnrollerParts = DutyContext & {
   readonly account: LocalAccount;
-  readonly exchange: Exchange;
+  readonly exchange: Pick<Exchange, "identity">;
   readonly secret: bigint;
   /** Units of stake that count in draws. */
   readonly weight: number;
@@ -35,9 +35,19 @@ export class Enroller implements Duty {
       { account, contracts, chain: client, deployment, queue },
       { ...exchange.identity, stake, role: operatorRoles.validator },
     );
-    // Whoever has left, and was not released yet, stays out.
-    if ((await contracts.ValidatorSet.read.idOf([account.address])) === 0n) await this.#enrol();
+    const id = await contracts.ValidatorSet.read.idOf([account.address]);
+    if (id === 0n) await this.#enrol();
+    else await this.#raise(id);
     this.#isDone = true;
+  }
+
+  /** A weight only grows; whoever has left, and was not released yet, stays out. */
+  async #raise(id: bigint): Promise<void> {
+    const { contracts, weight, log } = this.#parts;
+    const { weight: present, exitAt } = await contracts.ValidatorSet.read.validatorOf([id]);
+    if (exitAt !== 0 || present >= weight) return;
+    await sendCall(this.#parts, `raise:${id}:${weight}`, "ValidatorSet", "raise", [BigInt(weight)]);
+    log.info({ weight }, "raised the weight; draws of the next rotation count it");
   }
 
   async #enrol(): Promise<void> {

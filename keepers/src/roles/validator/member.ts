@@ -45,7 +45,8 @@ export class Member implements Duty {
     const drawnAt = committee.deadline - window;
     const turn = all.turn(`attest:${draw.jobId}:${draw.attempt}`, all.operators(draw));
     if (now < drawnAt + BigInt(turn * turnSeconds)) return;
-    const isLate = now >= drawnAt + window / gatherShare;
+    // In turn again: who comes first should not have to share the work with all others at that second.
+    const isLate = now >= drawnAt + window / gatherShare + BigInt(turn * turnSeconds);
     const least = isLate ? committee.threshold : draw.members.length;
     await this.#collector.collect(draw, position, least, signal);
   }

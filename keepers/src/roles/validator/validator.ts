@@ -2,15 +2,17 @@ import { join } from "node:path";
 import type { Address } from "viem";
 import type { Executor } from "../../training/executors/types.ts";
 import { JobCashier } from "../jobs/cashier.ts";
+import type { Duty } from "../jobs/duty.ts";
 import { JobJanitor } from "../jobs/janitor.ts";
 import { JobKeeper, type KeeperOptions } from "../jobs/job-keeper.ts";
+import type { JobLedger } from "../jobs/job-ledger.ts";
 import type { MachineLimits } from "../jobs/job-program.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
 import type { JobStorage } from "../jobs/job-storage.ts";
 import { Accuser } from "./accuser.ts";
 import { loadOrCreateBlsSecret } from "./bls-secret.ts";
 import { CheckBook, checkSchema } from "./check-book.ts";
-import { Checker } from "./checker.ts";
+import { Checker, type CheckerParts } from "./checker.ts";
 import {
   CommitteeLedger,
   committeeContracts,
@@ -38,6 +40,8 @@ export type ValidatorOptions = KeeperOptions & {
   readonly turnSeconds?: number;
   /** Where fees go; to the validator's own account by default. */
   readonly payTo?: Address;
+  /** Takes the place of the one that executes intervals again, so that a demonstration can guess. */
+  readonly checker?: (parts: CheckerParts) => Duty;
 };
 
 /**
@@ -52,33 +56,34 @@ export async function openValidator(options: ValidatorOptions): Promise<JobKeepe
   const keeper = await JobKeeper.open(options, {
     schemas: [committeeSchema, checkSchema],
     follows: { contracts: committeeContracts, handler: committeeHandler },
+    jobs: ({ ledger }, state) => {
+      const committees = new CommitteeLedger(state);
+      return () => jobsOf(account.address, ledger, committees);
+    },
     duties(context, state) {
       const { ledger } = context;
       const committees = new CommitteeLedger(state);
       const book = new CheckBook(state);
       const all = new Committees({ ...context, committees });
       const accuser = new Accuser({ ...context, all, committees, book });
-      const checker = new Checker({
+      const checking = {
         ...{ ...context, all, book, storage, executor, limits },
         folder: join(dataDirectory, "jobs"),
-      });
-      desk = new Desk({ ...context, all, book, secret });
-      const own = () =>
-        committees.enrolled().flatMap(({ id, operator }) => (operator === account.address ? [id] : []));
-      const jobs = () => {
-        const drawn = own().flatMap((id) => committees.drawsWith(id).map(({ jobId }) => jobId));
-        return [...new Set(drawn)].flatMap((jobId) => ledger.job(jobId) ?? []);
       };
+      desk = new Desk({ ...context, all, book, secret });
+      const jobs = () => jobsOf(account.address, ledger, committees);
       const sitsOn = ({ jobId }: JobRecord) => {
         const draws = committees.drawsOf(jobId);
-        return draws.length > 0 && own().some((id) => draws.some(({ members }) => members.includes(id)));
+        if (draws.length === 0) return false;
+        const own = committees.idsOf(account.address);
+        return own.some((id) => draws.some(({ members }) => members.includes(id)));
       };
       return [
         new Enroller({ ...context, account, exchange, secret, weight, stake }),
         // What has a deadline on chain comes before what takes long.
         new Steward({ ...context, all, committees, book, accuser, turnSeconds }),
         new Member({ ...context, all, committees, exchange, desk, book, turnSeconds }),
-        checker,
+        options.checker?.(checking) ?? new Checker(checking),
         new JobJanitor({ ...context, only: sitsOn }),
         new JobCashier({ ...context, payTo, jobs }),
         { name: "exchanging", tick: async () => undefined, close: () => exchange.close() },
@@ -87,4 +92,12 @@ export async function openValidator(options: ValidatorOptions): Promise<JobKeepe
   });
   await exchange.serve(desk!);
   return keeper;
+}
+
+/** Jobs for whose committees an operator was ever drawn. */
+function jobsOf(operator: Address, ledger: JobLedger, committees: CommitteeLedger): JobRecord[] {
+  const drawn = committees
+    .idsOf(operator)
+    .flatMap((id) => committees.drawsWith(id).map(({ jobId }) => jobId));
+  return [...new Set(drawn)].flatMap((jobId) => ledger.job(jobId) ?? []);
 }

@@ -18,6 +18,8 @@ export const moveAbi = parseAbi([
   "struct Evidence { bytes descriptor; uint256 out; bytes leaf; bytes operands; bytes32[][] proofs; bytes store; bytes32[] storeProof; bytes order; }",
   "struct ObjectEvidence { bytes raw; bytes[] chunks; bytes32[][] chunkProofs; bytes32[] objectProof; }",
   "function openLeaves(Round round, TraceLeaf before, TraceLeaf next)",
+  "function nameHalf(Round round, bool isLater)",
+  "function takeInterval(Round round)",
   "function postStates(Round round, PostedStates posted)",
   "function nameStep(Round round, NamedStep named)",
   "function postTensors(Round round, PostedTensors posted)",

@@ -7,7 +7,6 @@ import { storeNode } from "../trace/trace-step.ts";
 import { claimedList, Naming, type ReadAnswer } from "./claimed-tree.ts";
 import { DisputeHistoryError } from "./errors.ts";
 import { type Evidence, OpenNode, withLeaf } from "./evidence.ts";
-import { pickLeaf } from "./find-interval.ts";
 import {
   checkpointSteps,
   checkpointsOf,
@@ -25,12 +24,6 @@ import type { OwnRun } from "./own-run.ts";
 import { type Answer, type Posted, readAnswer } from "./posted.ts";
 import { openNode } from "./program-nodes.ts";
 
-/** What a challenger may know besides its own run and what was posted in its challenge. */
-export type Hints = {
-  /** State roots of leaves of the trace: the result, and what other challenges opened. */
-  readonly leaves?: ReadonlyMap<number, Hex>;
-};
-
 const none: Hex = `0x${"00".repeat(32)}`;
 const anyRange = { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY };
 
@@ -45,12 +38,11 @@ export async function challengerMove(
   own: OwnRun,
   answers: readonly Answer[],
   round: Round,
-  hints: Hints = {},
 ): Promise<Move | undefined> {
   const read = answers.map((answer) => ({ round: answer.round, posted: readAnswer(answer) }));
   switch (stageOf(round)) {
     case "TraceName":
-      return await nameTraceNode(own, read, round, hints);
+      return await nameHalf(own, round);
     case "Step":
       return await nameStep(own, read, round);
     case "Node":
@@ -78,19 +70,12 @@ function newest<M extends Posted["move"]>(
   return found.posted as Extract<Posted, { move: M }>;
 }
 
-/** The salts hide which leaf is wrong: only where it may be is known, from the leaves that were opened elsewhere. */
-async function nameTraceNode(
-  own: OwnRun,
-  answers: readonly ReadAnswer[],
-  round: Round,
-  { leaves = new Map() }: Hints,
-): Promise<Move | undefined> {
-  const naming = new Naming(round, newest(answers, "postNodes").nodes);
-  const width = 2 ** naming.lower;
-  const from = Math.max(1, naming.first * width);
-  const to = Math.min(Number(round.position.leaves), (naming.first + naming.nodes.length) * width) - 1;
-  const number = naming.numberAbove(await pickLeaf(own, leaves, { from, to }));
-  return number === undefined ? undefined : descent("nameChild", ...naming.child(number));
+/** The salts hide which leaf is wrong until it is opened: then its state root says on which side the first wrong one is. */
+async function nameHalf(own: OwnRun, { position: p }: Round): Promise<Move> {
+  const [first, steps] = [Number(p.firstStep), Number(p.steps)];
+  const [before, after] = await own.stateRoots([first, first + steps]);
+  if (before !== p.stateBefore) return descent("nameHalf", false);
+  return after === p.stateAfter ? descent("nameHalf", true) : descent("takeInterval");
 }
 
 async function nameStep(

@@ -65,7 +65,8 @@ export type OpeningMove =
 
 /**
  * The move that opens a dispute. Leaves that are not those of the committed trace are as good as none: they are asked for
- * on chain. Who asks stakes a bond; when the provider answers, only one interval comes to light (see `pickLeaf`).
+ * on chain, each time in the middle of what is left, until the wrong interval is found. That needs a wrong result: then there
+ * is one.
  *
  * @returns undefined when every interval that is looked at is right
  */
@@ -93,34 +94,6 @@ export function challengeOf(
 function arePublished({ order }: OwnRun, traceRoot: Hex, leaves: readonly LeafClaim[]): boolean {
   if (leaves.length !== traceLength(order.steps, order.interval)) return false;
   return bytesToHex(traceTreeOf(leaves).root) === traceRoot;
-}
-
-/**
- * Which leaf of a withheld trace to ask for, with the one before it, among those from `from` to `to`. The salts hide which
- * one is wrong: only leaves that were opened, here or in other challenges, say where the first wrong one may be. It is
- * looked for in the middle, so that every challenge halves what is left; when two neighbours are left, it is found.
- *
- * @param known state roots of leaves; the last is taken for wrong where it is not known
- */
-export async function pickLeaf(
-  own: OwnRun,
-  known: ReadonlyMap<number, Hex>,
-  { from, to }: { readonly from: number; readonly to: number },
-): Promise<number> {
-  const last = traceLength(own.order.steps, own.order.interval) - 1;
-  let [right, wrong] = [0, last];
-  for (const leaf of [...known.keys()].sort((a, b) => a - b)) {
-    if (leaf <= right || leaf > last) continue;
-    const [root] = await own.stateRoots([leafStep(own, leaf)]);
-    if (root === known.get(leaf)) {
-      right = leaf;
-    } else {
-      wrong = leaf;
-      break;
-    }
-  }
-  const middle = Math.max(right + 1, Math.ceil((right + wrong) / 2));
-  return Math.min(to, Math.max(from, middle));
 }
 
 /** Steps done at a leaf. */

@@ -1,4 +1,4 @@
-import { challengerMove, type Hints } from "./challenger-player.ts";
+import { challengerMove } from "./challenger-player.ts";
 import type { ClaimedRun } from "./claimed-run.ts";
 import { type Move, ownerOf, type Round } from "./moves.ts";
 import type { OwnRun } from "./own-run.ts";
@@ -13,7 +13,6 @@ export type Player =
       readonly own: OwnRun;
       /** The provider's moves in this challenge, in order. */
       readonly answers: readonly Answer[];
-      readonly hints?: Hints;
     };
 
 /**
@@ -24,5 +23,5 @@ export type Player =
 export async function nextMove(player: Player, round: Round): Promise<Move | undefined> {
   if (ownerOf(round) !== player.role) return undefined;
   if (player.role === "provider") return await providerMove(player.run, round);
-  return await challengerMove(player.own, player.answers, round, player.hints);
+  return await challengerMove(player.own, player.answers, round);
 }

@@ -5,7 +5,7 @@ import { storeNode } from "../trace/trace-step.ts";
 import type { ClaimedRun } from "./claimed-run.ts";
 import type { ComputedStep } from "./computed-step.ts";
 import { OpenNode } from "./evidence.ts";
-import { type LeafOpening, openLeaf, traceTreeOf } from "./leaves.ts";
+import { type LeafOpening, openLeaf } from "./leaves.ts";
 import { checkpointSteps, descent, type Move, packSums, type Round, rangesOf, stageOf } from "./moves.ts";
 import { levelsDown, nodeOf, nodesBelow, siblingsOf, stateTreeOf } from "./nodes.ts";
 import { openNode } from "./program-nodes.ts";
@@ -23,8 +23,6 @@ export async function providerMove(run: ClaimedRun, round: Round): Promise<Move 
   const step = Number(p.firstStep);
   const number = Number(p.place);
   switch (stageOf(round)) {
-    case "TraceNodes":
-      return descent("postNodes", nodesBelow(traceTreeOf(await run.leaves()), level, index));
     case "TraceLeaves": {
       const leaves = await run.leaves();
       const openings: LeafOpening[] = [openLeaf(leaves, index - 1), openLeaf(leaves, index)];

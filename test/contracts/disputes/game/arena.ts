@@ -2,7 +2,6 @@
 import { network } from "hardhat";
 import { type Account, getContract, type Hex, parseEther, parseEventLogs, toHex } from "viem";
 import { trainingHash } from "../../../../keepers/src/core/exact/order.ts";
-import type { Hints } from "../../../../keepers/src/training/dispute/challenger-player.ts";
 import type { ClaimedRun } from "../../../../keepers/src/training/dispute/claimed-run.ts";
 import { challengeOf, type OpeningMove } from "../../../../keepers/src/training/dispute/find-interval.ts";
 import { traceTreeOf } from "../../../../keepers/src/training/dispute/leaves.ts";
@@ -45,7 +44,6 @@ export type PlayOptions = {
   readonly pick?: (round: Round, stage: StageName) => Promise<Move | undefined> | Move | undefined;
   /** Added to the first sum that the provider posts. */
   readonly tilt?: bigint;
-  readonly hints?: Hints;
   /** Who challenged. */
   readonly account?: Account;
   /** Encodes a move in another way than usual. */
@@ -186,7 +184,7 @@ export async function createArena() {
     id: bigint,
     own: OwnRun | (() => OwnRun),
     claimed: ClaimedRun | (() => ClaimedRun),
-    { pick, tilt, hints, account, encode }: PlayOptions = {},
+    { pick, tilt, account, encode }: PlayOptions = {},
   ): Promise<{ steps: Step[]; ending: Ending; last: StageName }> {
     const steps: Step[] = [];
     for (;;) {
@@ -196,7 +194,7 @@ export async function createArena() {
         (await pick?.(round, last)) ??
         (ownerOf(round) === "provider"
           ? tilted(await nextMove({ role: "provider", run: made(claimed) }, round), tilt)
-          : await nextMove({ role: "challenger", own: made(own), answers, hints }, round));
+          : await nextMove({ role: "challenger", own: made(own), answers }, round));
       if (move === undefined) return { steps, ending: "stuck", last };
       let hash: Hex;
       try {

@@ -1,0 +1,162 @@
+import { join } from "node:path";
+import { peerIdFromPrivateKey } from "@libp2p/peer-id";
+import { type Address, formatUnits, type Hex } from "viem";
+import { encodeCall } from "../../chain/contracts.ts";
+import { createJobStorage } from "../../roles/jobs/job-storage.ts";
+import { loadOrCreateBlsSecret } from "../../roles/validator/bls-secret.ts";
+import { Enroller } from "../../roles/validator/enroller.ts";
+import { Libp2pExchange } from "../../roles/validator/libp2p-exchange.ts";
+import { openValidator } from "../../roles/validator/validator.ts";
+import { createStorageClient } from "../../storage/client/client.ts";
+import { createHost } from "../../storage/transport/host.ts";
+import { loadOrCreateIdentity } from "../../storage/transport/identity.ts";
+import type { CommandContext } from "../context.ts";
+import { ConfigurationError } from "../errors.ts";
+import { keeperOptions } from "../jobs.ts";
+import { type ComputingOptions, limitsOf, startKeeper } from "../run-keeper.ts";
+import { sendOnce } from "../send-once.ts";
+import { engineOf } from "../training/engines.ts";
+
+type WeightOptions = { weight: number; stake?: bigint };
+
+export type ValidatorCommandOptions = ComputingOptions &
+  WeightOptions & { listen: string[]; announce?: string[]; turn: number; payTo?: Address };
+
+export type EnrolOptions = WeightOptions & { endpoint: string; data?: string };
+
+const role = "validator";
+
+/** `assay validator run` */
+export async function runValidator(context: CommandContext, options: ValidatorCommandOptions): Promise<void> {
+  const { listen, announce, weight, stake, turn: turnSeconds, payTo } = options;
+  const run = await startKeeper(context, role, options);
+  const { chain, deployment, dataDirectory } = run.options;
+  const privateKey = await loadOrCreateIdentity(dataDirectory);
+  const host = await createHost({ privateKey, listen, announce });
+  context.onClose(() => host.stop());
+  const endpoint = host.getMultiaddrs()[0]?.toString();
+  if (endpoint === undefined) {
+    throw new ConfigurationError("the validator listens nowhere", {
+      next: "Name an address with --listen, and with --announce what others reach it at.",
+    });
+  }
+  const client = createStorageClient({ chain, deployment, host });
+  context.onClose(() => client.peers.close());
+  const validator = await openValidator({
+    ...run.options,
+    storage: createJobStorage(client),
+    executor: await engineOf(options.engine),
+    limits: limitsOf(options),
+    exchange: new Libp2pExchange({ host, endpoint, contracts: client.contracts }),
+    weight,
+    stake,
+    turnSeconds,
+    payTo,
+  });
+  await run.until(validator, { endpoint });
+}
+
+/** `assay validator enrol` */
+export async function enrol(context: CommandContext, options: EnrolOptions): Promise<void> {
+  const { endpoint, weight, stake } = options;
+  const folder = options.data === undefined ? join(context.home, role) : context.path(options.data);
+  const { account, log } = await keeperOptions(context, folder);
+  const { chain, deployment, contracts } = await context.network();
+  const peerId = peerIdFromPrivateKey(await loadOrCreateIdentity(folder)).toMultihash().bytes;
+  const enroller = new Enroller({
+    ...{ operator: account.address, account, client: chain, deployment, contracts, log },
+    queue: await context.queue(),
+    exchange: { identity: { peerId, endpoint } },
+    secret: await loadOrCreateBlsSecret(folder),
+    weight,
+    stake,
+  });
+  await enroller.tick();
+  await validatorStatus(context, {});
+}
+
+/** `assay validator status` */
+export async function validatorStatus(
+  context: CommandContext,
+  options: { operator?: Address },
+): Promise<void> {
+  const { contracts, chain } = await context.network();
+  const operator = options.operator ?? (await context.account()).address;
+  const { ValidatorSet, Staking } = contracts;
+  const id = await ValidatorSet.read.idOf([operator]);
+  if (id === 0n) {
+    context.output.result({ operator, enrolled: false }, [
+      `${operator} is not enrolled`,
+      "`assay validator run` enrols the account.",
+    ]);
+    return;
+  }
+  const [validator, rotation, unit, period, { timestamp }] = await Promise.all([
+    ValidatorSet.read.validatorOf([id]),
+    ValidatorSet.read.rotation(),
+    ValidatorSet.read.unit(),
+    ValidatorSet.read.period(),
+    chain.public.getBlock({ blockTag: "latest" }),
+  ]);
+  const [total, locked] = await Promise.all([
+    ValidatorSet.read.totalWeight([rotation + 1]),
+    Staking.read.lockedBy([operator, ValidatorSet.address]),
+  ]);
+  const { weight, duties, exitAt } = validator;
+  const nextRotation = (rotation + 1) * period;
+  const hasLeft = exitAt !== 0;
+  context.output.result(
+    {
+      ...{ operator, enrolled: true, id, weight, unit, totalWeight: total, duties, locked },
+      ...{ rotation, nextRotation, leaves: hasLeft ? exitAt : null },
+    },
+    [
+      `operator   ${operator}, validator ${id}`,
+      `weight     ${weight} of ${total} from the next rotation on (${date(nextRotation)}); a unit is ${show(unit)}`,
+      `committees ${duties} on which it has duties`,
+      `locked     ${show(locked)}`,
+      hasLeft
+        ? `left       the stake is free ${exitAt < timestamp ? "now" : `from ${date(exitAt)}`}: run \`assay validator leave\` again then`
+        : "left       no",
+    ],
+  );
+}
+
+/** `assay validator leave` */
+export async function leave(context: CommandContext): Promise<void> {
+  const { contracts, chain, deployment } = await context.network();
+  const { address: operator } = await context.account();
+  const { ValidatorSet } = contracts;
+  const id = await ValidatorSet.read.idOf([operator]);
+  if (id === 0n) {
+    context.output.result({ operator, enrolled: false, transactions: [] }, `${operator} is not enrolled`);
+    return;
+  }
+  const transactions: Hex[] = [];
+  const before = await ValidatorSet.read.validatorOf([id]);
+  if (before.exitAt === 0) {
+    const call = encodeCall(deployment, "ValidatorSet", "resign", []);
+    transactions.push(await sendOnce(context, `validator resign ${id}`, () => call));
+  }
+  const { exitAt, duties } = await ValidatorSet.read.validatorOf([id]);
+  const { timestamp } = await chain.public.getBlock({ blockTag: "latest" });
+  const isFree = timestamp > exitAt && duties === 0;
+  if (isFree) {
+    const call = encodeCall(deployment, "ValidatorSet", "release", [id]);
+    transactions.push(await sendOnce(context, `validator release ${id}`, () => call));
+  }
+  context.output.result({ operator, id, leaves: exitAt, duties, released: isFree, transactions }, [
+    isFree
+      ? `${operator} has left; its stake is unlocked. \`assay stake unbond\` takes it out.`
+      : `${operator} is drawn no more from the next rotation on. Its stake is locked until ${date(exitAt)}${duties === 0 ? "" : `, and as long as ${duties} committees have duties for it`}.`,
+    ...(isFree ? [] : ["Keep `assay validator run` running until then: whoever was drawn is accountable."]),
+  ]);
+}
+
+function date(seconds: number): string {
+  return new Date(seconds * 1_000).toISOString();
+}
+
+function show(units: bigint): string {
+  return `${formatUnits(units, 18)} tokens`;
+}

@@ -1,0 +1,24 @@
+import type { Command } from "commander";
+import { withConfigFile } from "../config-file.ts";
+import { natural, oneOf } from "./options.ts";
+
+/** Options of every keeper of jobs. */
+export function running(command: Command): Command {
+  return withConfigFile(
+    command
+      .option("--data <folder>", "the keeper's data; by default a folder in --home")
+      .option(
+        "--metrics-port <number>",
+        "serve /metrics (Prometheus) and /healthz; 0 picks a free port",
+        natural(0, 65_535),
+      )
+      .option("--metrics-host <address>", "where they are served; the loopback interface by default"),
+  );
+}
+
+/** Options of keepers that compute. */
+export function computing(command: Command): Command {
+  return running(command)
+    .option("--engine <name>", "native, wasm or reference", oneOf("native", "wasm", "reference"), "native")
+    .option("--threads <n>", "threads of the engine; all cores but one by default", natural(1, 1024));
+}

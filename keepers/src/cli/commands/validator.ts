@@ -1,0 +1,75 @@
+import type { Command } from "commander";
+import type { Address } from "viem";
+import type { EnrolOptions, ValidatorCommandOptions } from "../actions/validator.ts";
+import type { Register } from "../register.ts";
+import { address, natural, tokens } from "./options.ts";
+import { computing } from "./run-options.ts";
+
+const actions = () => import("../actions/validator.ts");
+/** Units of stake at most: `WeightTree.MAX_WEIGHT`. */
+const mostWeight = 10_000;
+
+/** `assay validator`: sit on committees. */
+export function validatorCommands(program: Command, register: Register): void {
+  const validator = program.command("validator").description("sit on committees that check samples of jobs");
+
+  computing(weighing(validator.command("run")))
+    .option("--listen <multiaddr...>", "where to listen for other validators", ["/ip4/0.0.0.0/tcp/4702"])
+    .option("--announce <multiaddr...>", "what to tell others, when that differs")
+    .option(
+      "--turn <seconds>",
+      "seconds of chain time after which the next validator takes up what the one before it should have done",
+      natural(1, 86_400),
+      60,
+    )
+    .option("--pay-to <address>", "who gets the fees; the account by default", address)
+    .description("enrol, check drawn intervals, attest, reveal, collect fees; Ctrl-C ends it")
+    .addHelpText(
+      "after",
+      `
+A validator may be killed at any time and started again. Its BLS key is bls.key in the data folder: without it, it cannot sign.
+
+Example:
+  $ assay validator run --weight 2 --listen /ip4/0.0.0.0/tcp/4702 --announce /dns4/validator.example.org/tcp/4702`,
+    )
+    .action(
+      register.action(async (context, options: ValidatorCommandOptions) =>
+        (await actions()).runValidator(context, options),
+      ),
+    );
+
+  weighing(validator.command("enrol"))
+    .requiredOption("--endpoint <multiaddr>", "where other validators will reach this one")
+    .option("--data <folder>", "the keeper's data, with its keys; by default a folder in --home")
+    .description("register, stake and enrol, or raise the weight; `validator run` does the same")
+    .addHelpText(
+      "after",
+      "\nExample:\n  $ assay validator enrol --weight 2 --endpoint /dns4/validator.example.org/tcp/4702",
+    )
+    .action(
+      register.action(async (context, options: EnrolOptions) => (await actions()).enrol(context, options)),
+    );
+
+  validator
+    .command("status")
+    .option("--operator <address>", "another operator than the account that acts", address)
+    .description("show weight, chance to be drawn, duties and stake")
+    .addHelpText("after", "\nExample:\n  $ assay validator status --operator 0x7099…79C8")
+    .action(
+      register.action(async (context, options: { operator?: Address }) =>
+        (await actions()).validatorStatus(context, options),
+      ),
+    );
+
+  validator
+    .command("leave")
+    .description("leave the draws from the next rotation on; run again after the delay to unlock the stake")
+    .addHelpText("after", "\nExample:\n  $ assay validator leave")
+    .action(register.action(async (context) => (await actions()).leave(context)));
+}
+
+function weighing(command: Command): Command {
+  return command
+    .option("--weight <units>", "units of stake that count in draws", natural(1, mostWeight), 1)
+    .option("--stake <tokens>", "bring the stake to this much; what the weight needs by default", tokens);
+}

@@ -1,0 +1,67 @@
+import { join } from "node:path";
+import type { JobKeeper, KeeperOptions } from "../roles/jobs/job-keeper.ts";
+import type { MachineLimits } from "../roles/jobs/job-program.ts";
+import { createTelemetry } from "../roles/telemetry.ts";
+import type { CommandContext } from "./context.ts";
+import { keeperOptions, machineLimits } from "./jobs.ts";
+import type { EngineName } from "./training/engines.ts";
+import { untilInterrupted } from "./until.ts";
+
+/** Options of every keeper of jobs. */
+export type RunOptions = { data?: string; metricsPort?: number; metricsHost?: string };
+
+/** Options of keepers that compute. */
+export type ComputingOptions = RunOptions & { engine: EngineName; threads?: number };
+
+/** A keeper about to be opened by a command. */
+export type StartedKeeper = {
+  readonly options: KeeperOptions;
+  /** Runs the keeper until the user interrupts; then what is under way is finished, and everything closed. */
+  until(keeper: JobKeeper, facts?: Readonly<Record<string, unknown>>): Promise<void>;
+};
+
+/** Sets a keeper's folder, logs and metrics up. */
+export async function startKeeper(
+  context: CommandContext,
+  role: string,
+  { data, metricsPort, metricsHost }: RunOptions,
+): Promise<StartedKeeper> {
+  const { output, signal } = context;
+  const folder = data === undefined ? join(context.home, role) : context.path(data);
+  const plain = await keeperOptions(context, folder);
+  const { address: account } = plain.account;
+  const telemetry = createTelemetry({ level: output.verbose ? "debug" : "info", base: { role, account } });
+  for (const secret of output.hidden) telemetry.protect(secret);
+  const { log, metrics } = telemetry;
+  return {
+    options: { ...plain, log, metrics },
+    async until(keeper, facts = {}) {
+      try {
+        let url: string | undefined;
+        if (metricsPort !== undefined) {
+          for (const [name, check] of Object.entries(keeper.healthChecks))
+            telemetry.addHealthCheck(name, check);
+          const server = await telemetry.serve({ port: metricsPort, host: metricsHost });
+          context.onClose(() => server.close());
+          ({ url } = server);
+          output.note(`metrics are served at ${url}/metrics, health at ${url}/healthz`);
+        }
+        keeper.run();
+        output.event(
+          { event: "ready", role, account, ...facts, ...(url !== undefined && { telemetry: url }) },
+          `${account} works as a ${role}`,
+        );
+        await untilInterrupted(signal);
+      } finally {
+        await keeper.stop();
+      }
+      output.event({ event: "stopped" }, `The ${role} has stopped.`);
+    },
+  };
+}
+
+/** What a keeper's computations may take of this machine. */
+export function limitsOf({ threads }: ComputingOptions): MachineLimits {
+  const limits = machineLimits();
+  return { ...limits, threads: threads ?? limits.threads };
+}

@@ -1,0 +1,69 @@
+import { type Log, parseEventLogs } from "viem";
+import { abis } from "../../chain/abi/index.ts";
+import type { Contracts } from "../../chain/contracts.ts";
+import { type ChallengeRecord, type DisputeEvent, foldChallenge } from "../jobs/challenge-record.ts";
+import type { JobStatus } from "../jobs/job-record.ts";
+
+const ends = { JobFinalised: "Finalised", JobFailed: "Failed", JobVoided: "Void" } as const;
+
+/** One job as everybody sees it who follows the chain. */
+export class Table {
+  readonly jobId: bigint;
+  status: JobStatus = "Training";
+  isRewarded = false;
+  readonly #contracts: Contracts;
+  readonly #events = new Map<bigint, DisputeEvent[]>();
+  readonly #challenges = new Map<bigint, ChallengeRecord>();
+  readonly #deadlines = new Map<bigint, bigint>();
+
+  constructor(jobId: bigint, contracts: Contracts) {
+    this.jobId = jobId;
+    this.#contracts = contracts;
+  }
+
+  get challenges(): readonly ChallengeRecord[] {
+    return [...this.#challenges.values()];
+  }
+
+  get isOver(): boolean {
+    return this.status === "Finalised" || this.status === "Failed" || this.status === "Void";
+  }
+
+  challenge(challengeId: bigint): ChallengeRecord | undefined {
+    return this.#challenges.get(challengeId);
+  }
+
+  /** Last second of the turn of a challenge. */
+  async deadlineOf(challengeId: bigint): Promise<bigint> {
+    let deadline = this.#deadlines.get(challengeId);
+    if (deadline === undefined) {
+      deadline = await this.#contracts.DisputeGame.read.deadlineOf([challengeId]);
+      this.#deadlines.set(challengeId, deadline);
+    }
+    return deadline;
+  }
+
+  /** Takes in what a transaction said. */
+  read(logs: readonly Log[]): void {
+    if (logs.length === 0) return;
+    this.#deadlines.clear();
+    for (const event of parseEventLogs({ abi: abis.JobRegistry, logs: [...logs] })) {
+      if (event.eventName === "JobCommitted") this.status = "Committed";
+      else if (event.eventName in ends) this.status = ends[event.eventName as keyof typeof ends];
+    }
+    const touched = new Set<bigint>();
+    for (const { eventName, args } of parseEventLogs({ abi: abis.DisputeGame, logs: [...logs] })) {
+      if (eventName === "RewardPaid") this.isRewarded = true;
+      if (!("challengeId" in args)) continue;
+      const { challengeId } = args;
+      const events = this.#events.get(challengeId) ?? [];
+      events.push({ name: `DisputeGame.${eventName}`, args } as DisputeEvent);
+      this.#events.set(challengeId, events);
+      touched.add(challengeId);
+    }
+    for (const challengeId of touched) {
+      const challenge = foldChallenge(this.#events.get(challengeId)!);
+      if (challenge !== undefined) this.#challenges.set(challengeId, challenge);
+    }
+  }
+}
