@@ -73,6 +73,7 @@ describe("a dispute over LeNet-5, batches of 64", async () => {
     }
     gas[`${name}, total`] = total;
     gas[`${name}, most`] = most;
+    gas[`${name}, bytes`] = all.reduce((sum, each) => sum + each.bytes, 0);
     gas[`${name}, transactions`] = all.length;
     return { last: played.last, transactions: all.length };
   }

@@ -37,6 +37,8 @@ async function createJob() {
   const measured = async (name: string, hash: `0x${string}`) => {
     const { gasUsed } = await world.publicClient.waitForTransactionReceipt({ hash });
     gas[name] = Number(gasUsed);
+    const { input } = await world.publicClient.getTransaction({ hash });
+    gas[`${name}, bytes`] = (input.length - 2) / 2;
   };
   // The admin is the market of this test, and the provider.
   await access.write.grantRole([9n, provider.account.address, 0]);
