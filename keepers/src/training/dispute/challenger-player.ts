@@ -18,13 +18,12 @@ import {
   stageOf,
   unpackSums,
 } from "./moves.ts";
-import { siblingsOf, stateTreeOf, treeOf } from "./nodes.ts";
+import { siblingsOf, stateTreeOf, treeOf, witnessOpening } from "./nodes.ts";
 import { rawPlace } from "./objects.ts";
 import type { OwnRun } from "./own-run.ts";
 import { type Answer, type Posted, readAnswer } from "./posted.ts";
 import { openNode } from "./program-nodes.ts";
 
-const none: Hex = `0x${"00".repeat(32)}`;
 const anyRange = { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY };
 
 /**
@@ -105,15 +104,13 @@ async function nameStep(
   if (number < 0) return undefined;
   const tree = treeOf(roots);
   const isOne = checkpointsOf(Number(p.steps)).width === 1;
-  const at = first + number - firstStep;
   return descent("nameStep", {
     number: BigInt(number),
     before: number === 0 ? p.stateBefore : roots[number - 1],
     beforeSiblings: number === 0 ? [] : siblingsOf(tree, number - 1),
     next: roots[number],
     nextSiblings: siblingsOf(tree, number),
-    witness: isOne ? witnesses[at] : none,
-    witnessSiblings: isOne ? siblingsOf(treeOf(witnesses), at) : [],
+    ...witnessOpening(witnesses, first + number - firstStep, isOne),
   });
 }
 
