@@ -404,7 +404,7 @@ describe("moves", async () => {
       const id = ++jobs;
       await arena.open(many, id);
       await game.write.challengeTrace([id], { ...asChallenger, value: terms.challengerBond });
-      const challenge = await game.read.challengeCount();
+      const challenge = (id << 32n) | 1n;
       let opened = 0;
       for (;;) {
         const asked = await arena.roundOf(challenge);

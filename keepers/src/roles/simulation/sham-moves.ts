@@ -106,7 +106,7 @@ async function anySlot(claimed: ClaimedRun, round: Round, dice: Dice): Promise<M
   return childOf(stateTreeOf(slots), round, dice);
 }
 
-async function anyLeaf(claimed: ClaimedRun, round: Round, dice: Dice): Promise<Move> {
+async function anyLeaf(claimed: ClaimedRun, round: Round, dice: Dice): Promise<Move | undefined> {
   const node = await nodeOfRound(claimed, round);
   if (dice.chance(15) && node.isRequantized) return descent("claimTooLarge", node.descriptor);
   if (dice.chance(15) && node.isNarrowed) {
