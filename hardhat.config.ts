@@ -48,7 +48,7 @@ export default defineConfig({
       production: { ...solc, isolated: false, settings: { evmVersion: "cancun", viaIR: true, optimizer } },
     },
   },
-  test: { solidity: { fuzz: { runs: 256 }, invariant: { runs: 32, depth: 48, failOnRevert: false } } },
+  test: { solidity: { fuzz: { runs: 256 }, invariant: { runs: 32, depth: 48, failOnRevert: true } } },
   networks: {
     embedded: {
       type: "edr-simulated",

@@ -32,9 +32,11 @@ const benches = [
   { file: "proofs", title: "Possession proofs" },
   { file: "chain", title: "On chain" },
   { file: "transport", title: "Shard transport" },
+  { file: "keeper", title: "One keeper, many jobs" },
   { file: "reliability", title: "Reliability" },
   { file: "train", title: "Exact training: speed" },
   { file: "trace", title: "Exact training: commitments and memory" },
+  { file: "workers", title: "Workers" },
   { file: "accuracy", title: "Exact training: accuracy" },
   { file: "freivalds", title: "Checking without recomputing" },
 ];

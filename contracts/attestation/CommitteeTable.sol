@@ -159,7 +159,7 @@ abstract contract CommitteeTable is IAttestation, AccessManaged {
         if (!isDrawn || !isOver) revert NotOver(jobId);
         d.isDismissed = true;
         emit CommitteeDismissed(jobId, attempt);
-        validators.excuse(_membersOf(jobId, attempt));
+        validators.excuse(d.rotation, _membersOf(jobId, attempt));
     }
 
     /// @inheritdoc IAttestation

@@ -27,6 +27,14 @@ contract ValidatorSet is IValidatorSet, AccessManaged, Pausable {
         uint40 exitDelay;
     }
 
+    /// @dev Stake that leaves, of a validator or with it.
+    struct Leaving {
+        /// First rotation in which the lower weight counts.
+        uint48 from;
+        /// Duties from draws of rotations before that.
+        uint24 duties;
+    }
+
     uint256 private constant SHORTEST = 1 minutes;
     uint256 private constant LONGEST = 30 days;
     uint256 private constant MAX_UNIT = 1e25;
@@ -45,6 +53,7 @@ contract ValidatorSet is IValidatorSet, AccessManaged, Pausable {
     /// @dev Who stands where, by rotation.
     mapping(uint256 place => Checkpoints.Trace208) private _holders;
     mapping(uint256 id => Validator) private _validators;
+    mapping(uint256 id => Leaving) private _leaving;
     mapping(uint256 id => uint256[2]) private _keys;
     mapping(address operator => uint256 id) private _idOf;
     mapping(bytes32 key => bool) private _isTaken;
@@ -97,10 +106,17 @@ contract ValidatorSet is IValidatorSet, AccessManaged, Pausable {
     }
 
     /// @inheritdoc IValidatorSet
+    function lower(uint256 weight) external override {
+        (uint256 id, Validator storage v) = _enrolled(msg.sender);
+        if (weight == 0 || weight >= v.weight) revert UnfitWeight(weight);
+        _reduce(id, v, weight);
+        emit Lowered(id, v.exitAt);
+    }
+
+    /// @inheritdoc IValidatorSet
     function resign() external override {
         (uint256 id, Validator storage v) = _enrolled(msg.sender);
-        v.exitAt = uint40((uint256(rotation()) + 1) * period + exitDelay);
-        _setWeight(id, v, 0);
+        _reduce(id, v, 0);
         emit Resigned(id, v.exitAt);
     }
 
@@ -109,12 +125,17 @@ contract ValidatorSet is IValidatorSet, AccessManaged, Pausable {
         Validator storage v = _validators[id];
         address operator = v.operator;
         if (_idOf[operator] != id || id == 0) revert NotEnrolled(operator);
-        if (v.exitAt == 0 || block.timestamp <= v.exitAt || v.duties != 0) {
-            revert StillBound(id, v.duties, v.exitAt);
+        (uint256 exitAt, uint256 weight, uint256 duties) = (v.exitAt, v.weight, _leaving[id].duties);
+        if (exitAt == 0 || block.timestamp <= exitAt || duties != 0) revert StillBound(id, duties, exitAt);
+        if (weight == 0) {
+            delete _idOf[operator];
+            _freePlaces.push(v.place);
+        } else {
+            v.exitAt = 0;
         }
-        delete _idOf[operator];
-        _freePlaces.push(v.place);
-        uint256 amount = staking.lockedBy(operator, address(this));
+        uint256 held = staking.lockedBy(operator, address(this));
+        uint256 kept = weight * unit;
+        uint256 amount = held > kept ? held - kept : 0;
         emit Released(id, operator, amount);
         staking.unlock(operator, amount);
     }
@@ -137,6 +158,7 @@ contract ValidatorSet is IValidatorSet, AccessManaged, Pausable {
             Validator storage v = _validators[id];
             if (v.operator == excluded) continue;
             ++v.duties;
+            if (v.exitAt != 0 && from < _leaving[id].from) ++_leaving[id].duties;
             ids[count++] = id;
         }
         assembly ("memory-safe") {
@@ -146,8 +168,12 @@ contract ValidatorSet is IValidatorSet, AccessManaged, Pausable {
     }
 
     /// @inheritdoc IValidatorSet
-    function excuse(uint256[] calldata ids) external override restricted {
-        for (uint256 i = 0; i < ids.length; ++i) --_validators[ids[i]].duties;
+    function excuse(uint48 from, uint256[] calldata ids) external override restricted {
+        for (uint256 i = 0; i < ids.length; ++i) {
+            Validator storage v = _validators[ids[i]];
+            --v.duties;
+            if (v.exitAt != 0 && from < _leaving[ids[i]].from) --_leaving[ids[i]].duties;
+        }
         emit DutiesEnded(ids);
     }
 
@@ -165,7 +191,10 @@ contract ValidatorSet is IValidatorSet, AccessManaged, Pausable {
         if (present == 0) return;
         Validator storage v = _validators[present];
         uint256 covered = staking.lockedBy(operator, address(this)) / unit;
-        if (covered < v.weight) _setWeight(present, v, covered);
+        if (covered >= v.weight) return;
+        // Nothing is left to be released of who was lowering its weight: it stays enrolled, and can be raised.
+        if (covered == 0) v.exitAt = 0;
+        _setWeight(present, v, covered);
     }
 
     /// @inheritdoc IValidatorSet
@@ -241,6 +270,15 @@ contract ValidatorSet is IValidatorSet, AccessManaged, Pausable {
         staking.lock(msg.sender, more);
     }
 
+    /// @dev Every duty that is on was drawn before the lower weight counts; those that are yet to be drawn from such a
+    /// rotation are counted as they come.
+    function _reduce(uint256 id, Validator storage v, uint256 weight) private {
+        uint256 next = uint256(rotation()) + 1;
+        _leaving[id] = Leaving(uint48(next), v.duties);
+        v.exitAt = uint40(next * period + exitDelay);
+        _setWeight(id, v, weight);
+    }
+
     function _setWeight(uint256 id, Validator storage v, uint256 weight) private {
         uint48 next = rotation() + 1;
         _weights.set(v.place, v.weight, weight, next);
@@ -262,7 +300,8 @@ contract ValidatorSet is IValidatorSet, AccessManaged, Pausable {
     function _enrolled(address operator) private view returns (uint256 id, Validator storage v) {
         id = _idOf[operator];
         v = _validators[id];
-        if (id == 0 || v.exitAt != 0) revert NotEnrolled(operator);
+        bool hasLeft = v.exitAt != 0 && v.weight == 0;
+        if (id == 0 || hasLeft) revert NotEnrolled(operator);
     }
 
     function _requireDuration(uint256 duration, bytes32 parameter) private pure {

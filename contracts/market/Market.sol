@@ -9,7 +9,8 @@ import {Bid, Order} from "../jobs/interfaces/Orders.sol";
 import {Credits} from "../libraries/Credits.sol";
 import {IStaking} from "../staking/interfaces/IStaking.sol";
 import {IDatasetRegistry} from "../storage/interfaces/IDatasetRegistry.sol";
-import {IMarket} from "./interfaces/IMarket.sol";
+import {IRetrievalChallenges} from "../storage/interfaces/IRetrievalChallenges.sol";
+import {AuctionTimes, IMarket} from "./interfaces/IMarket.sol";
 import {OrderHashing} from "./OrderHashing.sol";
 import {PriceFeeds} from "./PriceFeeds.sol";
 import {Required, Requirements} from "./Requirements.sol";
@@ -25,7 +26,6 @@ contract Market is SealedAuctions {
     /// @notice What consumers approve: it pulls the deposits.
     address public immutable escrow;
 
-    /// @param leastWindow_ shortest window of an auction in seconds
     constructor(
         address authority,
         IERC20Metadata token_,
@@ -33,12 +33,13 @@ contract Market is SealedAuctions {
         IJobRegistry registry_,
         address escrow_,
         IDatasetRegistry datasets_,
-        uint32 leastWindow_
+        IRetrievalChallenges retrievals_,
+        AuctionTimes memory times
     )
         AccessManaged(authority)
         Credits(token_)
         PriceFeeds(token_)
-        SealedAuctions(staking_, registry_, datasets_, leastWindow_)
+        SealedAuctions(staking_, registry_, datasets_, retrievals_, times)
     {
         escrow = escrow_;
     }

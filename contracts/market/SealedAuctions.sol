@@ -5,13 +5,15 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {Clock} from "../disputes/Clock.sol";
 import {IJobRegistry} from "../jobs/interfaces/IJobRegistry.sol";
 import {Bid, Order} from "../jobs/interfaces/Orders.sol";
 import {Credits} from "../libraries/Credits.sol";
 import {ExactTransfer} from "../libraries/ExactTransfer.sol";
 import {IStaking} from "../staking/interfaces/IStaking.sol";
 import {IDatasetRegistry} from "../storage/interfaces/IDatasetRegistry.sol";
-import {AuctionTerms, IMarket} from "./interfaces/IMarket.sol";
+import {IRetrievalChallenges} from "../storage/interfaces/IRetrievalChallenges.sol";
+import {AuctionTerms, AuctionTimes, IMarket} from "./interfaces/IMarket.sol";
 import {OrderHashing} from "./OrderHashing.sol";
 import {PriceFeeds} from "./PriceFeeds.sol";
 import {Required, Requirements} from "./Requirements.sol";
@@ -29,7 +31,7 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
     /// @notice Bounds the search for the best bid.
     uint256 public constant MAX_BIDS = 32;
     uint32 public constant MAX_WINDOW = 7 days;
-    /// @notice Hard bounds of `leastWindow`: the lower one suits an embedded network only.
+    /// @notice Hard bounds of `leastWindow` and `grace`: the lower one suits an embedded network only.
     uint32 public constant MIN_LEAST_WINDOW = 10 seconds;
     uint32 public constant MAX_LEAST_WINDOW = 1 days;
     /// @notice Part of the deposit that a bond is at least.
@@ -53,8 +55,10 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
     IStaking public immutable staking;
     IJobRegistry public immutable registry;
     IDatasetRegistry public immutable datasets;
-    /// @notice Shortest window of an auction in seconds.
+    IRetrievalChallenges public immutable retrievals;
+    /// @notice As in `AuctionTimes`.
     uint32 public immutable leastWindow;
+    uint32 public immutable grace;
 
     mapping(uint256 jobId => Auction) private _auctions;
     mapping(uint256 jobId => Lot) private _lots;
@@ -62,12 +66,21 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
     /// @dev Index of a provider's bid, plus 1.
     mapping(uint256 jobId => mapping(address provider => uint256)) private _bidOf;
 
-    constructor(IStaking staking_, IJobRegistry registry_, IDatasetRegistry datasets_, uint32 leastWindow_) {
-        _requireBounds("leastWindow", leastWindow_, MIN_LEAST_WINDOW, MAX_LEAST_WINDOW);
+    constructor(
+        IStaking staking_,
+        IJobRegistry registry_,
+        IDatasetRegistry datasets_,
+        IRetrievalChallenges retrievals_,
+        AuctionTimes memory times
+    ) {
+        _requireBounds("leastWindow", times.leastWindow, MIN_LEAST_WINDOW, MAX_LEAST_WINDOW);
+        _requireBounds("grace", times.grace, MIN_LEAST_WINDOW, MAX_LEAST_WINDOW);
         staking = staking_;
         registry = registry_;
         datasets = datasets_;
-        leastWindow = leastWindow_;
+        retrievals = retrievals_;
+        leastWindow = times.leastWindow;
+        grace = times.grace;
     }
 
     /// @inheritdoc IMarket
@@ -115,6 +128,7 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
         bid.committedAt = uint48(block.timestamp);
         bid.commitment = commitment;
         _bidOf[jobId][msg.sender] = bids.length;
+        ++auction.hidden;
         emit BidCommitted(jobId, msg.sender, commitment);
         token.pullExact(msg.sender, auction.bond);
     }
@@ -122,9 +136,9 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
     /// @inheritdoc IMarket
     function revealBid(uint256 jobId, Bid calldata bid, bytes32 salt) external override {
         Auction storage auction = _openAuction(jobId);
-        if (block.timestamp <= auction.commitUntil || block.timestamp > auction.revealUntil) {
-            revert WrongPhase(jobId);
-        }
+        bool isTime =
+            block.timestamp > auction.commitUntil && Clock.mayMove(block.timestamp, auction.graceEnds);
+        if (!isTime) revert WrongPhase(jobId);
         if (bid.provider != msg.sender) revert WrongSignature(bid.provider);
         uint256 number = _bidOf[jobId][msg.sender];
         if (number == 0) revert WrongReveal(jobId, msg.sender);
@@ -140,6 +154,7 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
         if (_toTokens(bid.price, lot.rate) > lot.deposit) revert UnmetCondition("price");
 
         _useNonce(msg.sender, bid.nonce);
+        --auction.hidden;
         sealedBid.isRevealed = true;
         sealedBid.price = bid.price;
         sealedBid.stake = staking.stakeAt(msg.sender, lot.openedAt);
@@ -147,10 +162,19 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
     }
 
     /// @inheritdoc IMarket
+    function callTimeout(uint256 jobId) external override {
+        Auction storage auction = _auctions[jobId];
+        bool isAwaited = auction.hidden != 0 && auction.graceEnds == 0;
+        if (!isAwaited || !Clock.isLate(block.timestamp, auction.revealUntil)) revert WrongPhase(jobId);
+        auction.graceEnds = uint48(block.timestamp + grace);
+        emit RevealTimeoutCalled(jobId, auction.graceEnds);
+    }
+
+    /// @inheritdoc IMarket
     function award(uint256 jobId) external override nonReentrant {
         Auction storage auction = _openAuction(jobId);
         Lot storage lot = _lots[jobId];
-        if (block.timestamp <= auction.revealUntil) revert WrongPhase(jobId);
+        if (!_isRevealed(auction)) revert WrongPhase(jobId);
         _requireLive(lot.expiry);
         if (auction.winner != 0) _dropWinner(jobId, auction);
         (uint256 number, uint256 price) = _nextBid(jobId);
@@ -164,12 +188,23 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
     }
 
     /// @inheritdoc IMarket
+    function plead(uint256 jobId, uint64 challengeId) external override {
+        uint256 winner = _openAuction(jobId).winner;
+        if (winner == 0 || _bidOf[jobId][msg.sender] != winner) revert NotWinner(jobId, msg.sender);
+        if (retrievals.datasetOf(challengeId) != _lots[jobId].datasetId) revert NoExcuse(jobId, challengeId);
+        _bids[jobId][winner - 1].plea = challengeId;
+        emit WalkPleaded(jobId, msg.sender, challengeId);
+    }
+
+    /// @inheritdoc IMarket
     function closeAuction(uint256 jobId) external override nonReentrant {
         Auction storage auction = _openAuction(jobId);
         IJobRegistry.Job memory job = registry.jobOf(jobId);
         if (_isAwaited(job.status)) {
             _exhaust(jobId, auction, job.consumer);
             registry.cancel(jobId);
+        } else if (!_isRevealed(auction)) {
+            revert WrongPhase(jobId);
         }
         auction.isOver = true;
         emit AuctionClosed(jobId);
@@ -183,13 +218,14 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
         Auction storage auction = _auctions[jobId];
         IJobRegistry.Status status = registry.jobOf(jobId).status;
         if (!bid.isRevealed) {
-            if (block.timestamp <= auction.revealUntil) revert NothingToSettle(jobId, provider);
+            if (!_isRevealed(auction)) revert NothingToSettle(jobId, provider);
             _lose(jobId, bid, HIDDEN);
-        } else if (!_isAwaited(status)) {
+        } else if (bid.isOut || (auction.winner == number && status == IJobRegistry.Status.Expired)) {
             // Expired means that the winner, if there was one, never locked.
-            bool hasWalked = auction.winner == number && status == IJobRegistry.Status.Expired;
-            if (hasWalked) _settleWalk(jobId, bid);
-            else _return(jobId, bid);
+            _settleWalk(jobId, bid);
+            if (!bid.isSettled) revert NothingToSettle(jobId, provider);
+        } else if (!_isAwaited(status)) {
+            _return(jobId, bid);
         } else {
             bool hasLost = auction.winner != 0 && auction.winner != number;
             if (!hasLost || provider != msg.sender) revert NothingToSettle(jobId, provider);
@@ -229,7 +265,7 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
             if (mayComeIn && msg.sender != consumer) revert NotConsumer(jobId, msg.sender);
             return;
         }
-        if (block.timestamp <= auction.revealUntil) revert WrongPhase(jobId);
+        if (!_isRevealed(auction)) revert WrongPhase(jobId);
         if (auction.winner != 0) _dropWinner(jobId, auction);
         if (block.timestamp > _lots[jobId].expiry) return;
         (uint256 number, ) = _nextBid(jobId);
@@ -265,17 +301,21 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
         (uint256 price, uint256 stake) = (type(uint256).max, 0);
         for (uint256 i = 0; i < count; ++i) {
             SealedBid storage bid = bids[i];
-            if (!bid.isRevealed || bid.isSettled) continue;
+            if (!bid.isRevealed || bid.isSettled || bid.isOut) continue;
             if (bid.price < price || (bid.price == price && bid.stake > stake)) {
                 (number, price, stake) = (i + 1, bid.price, bid.stake);
             }
         }
     }
 
-    /// @dev Nobody is made to train on data that is known to be bad or that nobody need serve any more.
+    /// @dev Nobody is made to train on data that is known to be bad, that nobody need serve any more, or that somebody
+    /// was convicted of not serving. What a challenge will come to is waited for: the bond stays live.
     function _settleWalk(uint256 jobId, SealedBid storage bid) private {
-        if (datasets.isOver(_lots[jobId].datasetId)) _return(jobId, bid);
-        else _lose(jobId, bid, UNLOCKED);
+        Lot storage lot = _lots[jobId];
+        bytes32 datasetId = lot.datasetId;
+        uint256 plea = bid.plea;
+        if (datasets.isOver(datasetId) || retrievals.failedAt(datasetId) >= lot.openedAt) _return(jobId, bid);
+        else if (plea == 0 || !retrievals.isOpen(plea)) _lose(jobId, bid, UNLOCKED);
     }
 
     function _return(uint256 jobId, SealedBid storage bid) private {
@@ -297,6 +337,12 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
     function _openAuction(uint256 jobId) private view returns (Auction storage auction) {
         auction = _auctions[jobId];
         if (auction.revealUntil == 0 || auction.isOver) revert WrongPhase(jobId);
+    }
+
+    /// @dev No bid is hidden any more, or those that are had their time and its grace.
+    function _isRevealed(Auction storage auction) private view returns (bool) {
+        if (block.timestamp <= auction.revealUntil) return false;
+        return auction.hidden == 0 || !Clock.mayMove(block.timestamp, auction.graceEnds);
     }
 
     function _canLock(address provider, uint256 stake) private view returns (bool) {

@@ -32,6 +32,8 @@ contract RetrievalChallenges is IRetrievalChallenges, AccessManaged, Pausable, R
     mapping(uint256 challengeId => Challenge) private _challenges;
     mapping(bytes32 bundleId => mapping(uint32 cellIndex => uint256)) private _open;
     mapping(address account => uint256) private _credits;
+    /// @inheritdoc IRetrievalChallenges
+    mapping(bytes32 datasetId => uint64) public override failedAt;
 
     /// @param window_ and grace_: neither can later be set to less than half of its first value
     constructor(
@@ -131,6 +133,7 @@ contract RetrievalChallenges is IRetrievalChallenges, AccessManaged, Pausable, R
         }
         if (graceEnds == 0) revert NoTimeout(challengeId);
         if (block.timestamp <= graceEnds) revert TooEarly(challengeId, graceEnds + 1);
+        failedAt[holding.datasetId] = uint64(block.timestamp);
         emit RetrievalFailed(challengeId, bundleId, operator);
         bundles.vacate(bundleId, reporter, FAILED);
     }
@@ -173,6 +176,16 @@ contract RetrievalChallenges is IRetrievalChallenges, AccessManaged, Pausable, R
     /// @inheritdoc IRetrievalChallenges
     function challengeOf(uint256 challengeId) external view override returns (Challenge memory) {
         return _challenges[challengeId];
+    }
+
+    /// @inheritdoc IRetrievalChallenges
+    function isOpen(uint256 challengeId) external view override returns (bool) {
+        return _challenges[challengeId].challenger != address(0);
+    }
+
+    /// @inheritdoc IRetrievalChallenges
+    function datasetOf(uint256 challengeId) external view override returns (bytes32) {
+        return bundles.holdingOf(_openChallenge(challengeId).bundleId).datasetId;
     }
 
     /// @inheritdoc IRetrievalChallenges

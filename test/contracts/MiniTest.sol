@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 /// @title The cheatcodes that the Solidity tests use
 /// @dev Only what is called somewhere; signatures are those of Foundry, which Hardhat's test runner implements.
+// solhint-disable-next-line interface-starts-with-i
 interface Vm {
     struct Log {
         bytes32[] topics;
@@ -58,6 +59,7 @@ interface Vm {
 /// @notice A test contract's `test…` functions run one by one after `setUp`, `testFuzz_…` ones with random arguments,
 /// `invariant_…` ones after random walks over the functions of the targeted contracts.
 abstract contract MiniTest {
+    // solhint-disable-next-line const-name-snakecase
     Vm internal constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
 
     address[] private _targets;
@@ -87,6 +89,15 @@ abstract contract MiniTest {
         if (value >= low && value <= high) return value;
         uint256 span = high - low;
         return span == type(uint256).max ? value : low + (value % (span + 1));
+    }
+
+    /// @dev Requires that `emitter` is on record with events of these selectors, in this order, and with no others.
+    function requireEvents(Vm.Log[] memory logs, address emitter, bytes memory selectors) internal pure {
+        bytes memory found;
+        for (uint256 i = 0; i < logs.length; ++i) {
+            if (logs[i].emitter == emitter) found = bytes.concat(found, logs[i].topics[0]);
+        }
+        vm.assertEq(found, selectors, "events");
     }
 
     /// @dev Moves the clock forward by `duration` seconds.

@@ -12,7 +12,8 @@ struct BlsKey {
 /// @notice Time is cut into rotations. What changes in one takes effect in the next, so that a draw whose seed is asked
 /// for in a rotation sees only who was enrolled, and with which weight, before that. A weight is a number of units of
 /// stake, all of which this contract locks.
-/// INV-1: Σ stake locked by this contract for an operator ≥ weight · unit from the rotation on in which it counts
+/// INV-1: Σ stake locked by this contract for an operator, and slashed since ≥ weight · unit, for each weight of a
+/// rotation from which it can still be drawn, or from which a duty of it is on
 /// INV-2: whoever can be drawn, or is on duty, has its stake locked
 /// INV-3: no two validators ever have the same key
 interface IValidatorSet {
@@ -24,7 +25,8 @@ interface IValidatorSet {
         uint16 place;
         /// Units of stake, from the next rotation on.
         uint16 weight;
-        /// First second after which its stake can be unlocked; 0 as long as it has not left.
+        /// First second after which stake beyond its weight can be unlocked; 0 when none is to be. It has left when
+        /// its weight is 0 then.
         uint40 exitAt;
     }
 
@@ -34,7 +36,7 @@ interface IValidatorSet {
     error NotEnrolled(address operator);
     /// @notice Thrown when an operator lacks the validator's role or the stake.
     error NotEligible(address operator, uint256 stake);
-    /// @notice Thrown when a weight is zero, too large, or no larger than before.
+    /// @notice Thrown when a weight is zero, too large, or not on the side of the present one that a call asks for.
     error UnfitWeight(uint256 weight);
     /// @notice Thrown when a key was registered before.
     error KeyTaken(bytes32 key);
@@ -42,13 +44,14 @@ interface IValidatorSet {
     error WrongPossession();
     /// @notice Thrown when there is no place left.
     error SetFull();
-    /// @notice Thrown when a validator's stake is not free yet.
+    /// @notice Thrown when a validator's stake is not free yet, because of its time or of duties from before.
     error StillBound(uint256 id, uint256 duties, uint256 exitAt);
     /// @notice Thrown when a duration or the unit is outside its hard bounds.
     error OutOfBounds(bytes32 parameter);
 
     event Enrolled(uint256 indexed id, address indexed operator, uint256 place, BlsKey key);
     event WeightSet(uint256 indexed id, uint256 weight, uint256 fromRotation);
+    event Lowered(uint256 indexed id, uint256 exitAt);
     event Resigned(uint256 indexed id, uint256 exitAt);
     event Released(uint256 indexed id, address indexed operator, uint256 amount);
     event DutiesBegun(uint256[] ids);
@@ -66,10 +69,15 @@ interface IValidatorSet {
     /// @notice Locks more stake of the caller; it counts from the next rotation on.
     function raise(uint256 weight) external;
 
+    /// @notice Gives the caller a lower weight, from the next rotation on. What it had locked beyond that stays locked
+    /// until `release`; lowering again begins that time anew.
+    function lower(uint256 weight) external;
+
     /// @notice Takes the caller out of the draws from the next rotation on.
     function resign() external;
 
-    /// @notice Unlocks the stake of a validator that has left, can no longer be drawn and has no duties. Anyone.
+    /// @notice Unlocks the stake of a validator beyond its weight, all of it when it has left, once it can no longer be
+    /// drawn with a larger weight and is dismissed from all committees that were. Anyone.
     function release(uint256 id) external;
 
     /// @notice Draws distinct validators by weight, and puts them on duty. Only the committee.
@@ -84,7 +92,8 @@ interface IValidatorSet {
     ) external returns (uint256[] memory ids);
 
     /// @notice Ends a duty of each. Only the committee.
-    function excuse(uint256[] calldata ids) external;
+    /// @param rotation the one that they were drawn from
+    function excuse(uint48 rotation, uint256[] calldata ids) external;
 
     /// @notice Slashes a validator, whether it has left or not. Only the committee.
     function punish(uint256 id, uint256 amount, address reporter, bytes32 reason) external;

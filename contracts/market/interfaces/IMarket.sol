@@ -12,6 +12,14 @@ struct AuctionTerms {
     uint128 bond;
 }
 
+/// @notice What all auctions of a market keep to, in seconds.
+struct AuctionTimes {
+    /// Shortest window of an auction.
+    uint32 leastWindow;
+    /// In which a bid may still be revealed after a timeout was called.
+    uint32 grace;
+}
+
 /// @notice What a Chainlink feed must answer to be believed. An answer is the price of one whole token.
 struct FeedBounds {
     /// Greatest age of an answer in seconds; 0: the feed is not listed.
@@ -39,6 +47,10 @@ interface IMarket {
         /// Index of the bid that has won, plus 1; 0 before the award.
         uint32 winner;
         bool isOver;
+        /// Last second of the grace, 0 as long as no timeout was called.
+        uint48 graceEnds;
+        /// Bids that nobody has revealed.
+        uint16 hidden;
     }
 
     struct SealedBid {
@@ -47,10 +59,12 @@ interface IMarket {
         bool isRevealed;
         /// The bond was returned or lost.
         bool isSettled;
-        /// It has won and did not lock: it cannot win again.
+        /// It has won and did not lock, or could not: it cannot win again. Its bond is live while its plea is open.
         bool isOut;
         bytes32 commitment;
         uint128 price;
+        /// Retrieval challenge that is to excuse that it does not lock; 0: none.
+        uint64 plea;
         uint256 stake;
     }
 
@@ -77,6 +91,10 @@ interface IMarket {
     error WrongReveal(uint256 jobId, address provider);
     /// @notice Thrown when no bid is left that could win.
     error NoBid(uint256 jobId);
+    /// @notice Thrown when someone else than the winner of an auction pleads.
+    error NotWinner(uint256 jobId, address caller);
+    /// @notice Thrown when a challenge that is to excuse a winner is over, or asks for another dataset's cell.
+    error NoExcuse(uint256 jobId, uint256 challengeId);
     /// @notice Thrown when nothing is to be settled.
     error NothingToSettle(uint256 jobId, address provider);
     /// @notice Thrown when someone else than the consumer cancels.
@@ -113,6 +131,8 @@ interface IMarket {
     );
     event BidCommitted(uint256 indexed jobId, address indexed provider, bytes32 commitment);
     event BidRevealed(uint256 indexed jobId, address indexed provider, Bid bid);
+    event RevealTimeoutCalled(uint256 indexed jobId, uint256 graceEnds);
+    event WalkPleaded(uint256 indexed jobId, address indexed provider, uint256 retrieval);
     /// @param price in tokens
     event AuctionAwarded(uint256 indexed jobId, address indexed provider, uint256 price);
     event BondReturned(uint256 indexed jobId, address indexed provider, uint256 amount);
@@ -160,7 +180,8 @@ interface IMarket {
     ) external returns (uint256 jobId);
 
     /// @notice Opens an auction for an order; funds are pulled now. An order signed off chain must be sent by its
-    /// consumer, because it does not say the terms. It must not expire before the bids are revealed.
+    /// consumer, because it does not say the terms. It must not expire before the bids are revealed; should it expire
+    /// in the grace of a bid that stays hidden, nobody wins.
     /// @param package as for `post`
     function openAuction(
         Order calldata order,
@@ -173,13 +194,23 @@ interface IMarket {
     /// the bond. The caller must be a provider with the least stake that any job locks.
     function commitBid(uint256 jobId, bytes32 commitment) external;
 
-    /// @notice Opens the caller's bid; it must meet every condition, and not expire before the order. Role and stake
-    /// are looked at when it is to be awarded, since both can change until then.
+    /// @notice Opens the caller's bid, when bids are no longer taken, until the grace after a called timeout is over;
+    /// it must meet every condition, and not expire before the order. Role and stake are looked at when it is to be
+    /// awarded, since both can change until then.
     function revealBid(uint256 jobId, Bid calldata bid, bytes32 salt) external;
+
+    /// @notice Says that bids are still hidden after the time to reveal them: the grace begins, so that a sequencer
+    /// that was down or censored costs nobody its bond. Anyone.
+    function callTimeout(uint256 jobId) external;
+
+    /// @notice Names an open retrieval challenge of the order's dataset, by the winner that does not lock because it
+    /// cannot have the data. Its bond waits for the end of the challenge: it comes back when a cell was not published,
+    /// and is lost when the challenge was answered. The job goes to the next bid meanwhile.
+    function plead(uint256 jobId, uint64 challengeId) external;
 
     /// @notice Gives the job to the best revealed bid; again, to the next one, when the winner did not lock in time.
     /// A bid whose provider could not lock the stake now is passed over and loses its bond like one that does not.
-    /// Anyone.
+    /// Anyone, when all bids are revealed, or the grace of the others is over.
     function award(uint256 jobId) external;
 
     /// @notice Ends an auction that nobody can win any more, or that its consumer takes back before any bid.
@@ -190,7 +221,8 @@ interface IMarket {
 
     /// @notice Returns a bond, or takes it from a bid that was hidden or did not lock. Anyone; but while the winner may
     /// still fail to lock, only a losing provider itself takes its bond back, which ends its candidacy. Half of a lost
-    /// bond is burnt, half is the consumer's. Who does not lock because the dataset is over keeps the bond.
+    /// bond is burnt, half is the consumer's. Who does not lock keeps the bond when the dataset is over (encoding fraud
+    /// ends it), or a cell of it was not published within a retrieval challenge since the auction was opened.
     function settleBid(uint256 jobId, address provider) external;
 
     /// @notice Pays the caller's credit out.

@@ -112,6 +112,15 @@ interface IRetrievalChallenges {
 
     function challengeOf(uint256 challengeId) external view returns (Challenge memory);
 
+    /// @notice Whether a challenge exists and is not decided.
+    function isOpen(uint256 challengeId) external view returns (bool);
+
+    /// @notice The dataset of which an open challenge asks for a cell; 0 when the holder has left.
+    function datasetOf(uint256 challengeId) external view returns (bytes32);
+
+    /// @notice When a holder was last slashed for not publishing a cell of the dataset, seconds since 1970; 0: never.
+    function failedAt(bytes32 datasetId) external view returns (uint64);
+
     /// @notice The open challenge of a cell, or 0.
     function openChallengeOf(bytes32 bundleId, uint32 cellIndex) external view returns (uint256 challengeId);
 

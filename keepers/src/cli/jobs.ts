@@ -1,8 +1,10 @@
 import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
+import { BadInputError } from "../core/errors.ts";
 import { Consumer } from "../roles/consumer/consumer.ts";
 import type { KeeperOptions } from "../roles/jobs/job-keeper.ts";
 import type { MachineLimits } from "../roles/jobs/job-program.ts";
+import type { JobRecord } from "../roles/jobs/job-record.ts";
 import { createTelemetry } from "../roles/telemetry.ts";
 import type { CommandContext } from "./context.ts";
 import { UsageError } from "./errors.ts";
@@ -17,6 +19,15 @@ export function parseJobId(text: string): bigint {
   if (/^[1-9]\d{0,18}$/.test(text)) return BigInt(text);
   throw new UsageError(`${JSON.stringify(text.slice(0, 80))} is not a job's number`, {
     next: "Jobs are numbered from 1; `assay job list` shows yours.",
+  });
+}
+
+/** The job that a user names, as the chain says it now. @throws UsageError, BadInputError */
+export function findJob({ ledger }: Consumer, id: string): JobRecord {
+  const job = ledger.job(parseJobId(id));
+  if (job !== undefined) return job;
+  throw new BadInputError(`there is no job ${id} on this chain`, {
+    next: "`assay job list` shows yours.",
   });
 }
 

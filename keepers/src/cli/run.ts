@@ -1,6 +1,8 @@
 import { Command, CommanderError } from "commander";
 import { exitCode } from "../core/errors.ts";
 import { accountCommands } from "./commands/account.ts";
+import { certificateCommands } from "./commands/certificate.ts";
+import { challengeCommand } from "./commands/challenge.ts";
 import { dataCommands } from "./commands/data.ts";
 import { deployCommand } from "./commands/deploy.ts";
 import { devCommand } from "./commands/dev.ts";
@@ -13,6 +15,7 @@ import { simulateCommand } from "./commands/simulate.ts";
 import { stakeCommands } from "./commands/stake.ts";
 import { trainCommand } from "./commands/train.ts";
 import { validatorCommands } from "./commands/validator.ts";
+import { workerCommand } from "./commands/worker.ts";
 import { applyConfigFile } from "./config-file.ts";
 import { CommandContext, type Environment } from "./context.ts";
 import { UsageError } from "./errors.ts";
@@ -89,6 +92,9 @@ function createProgram(environment: Environment, finish: (code: number) => void)
   orderCommands(program, register);
   jobCommands(program, register);
   jobKeeperCommands(program, register);
+  workerCommand(program, register);
+  challengeCommand(program, register);
+  certificateCommands(program, register);
   validatorCommands(program, register);
   return program;
 }

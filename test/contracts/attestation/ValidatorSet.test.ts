@@ -179,7 +179,7 @@ describe("ValidatorSet", async () => {
     const { account } = stranger;
     const calls = [
       validators.write.draw(["0x".padEnd(66, "0") as Hex, 1, 1n, account.address], { account }),
-      validators.write.excuse([[1n]], { account }),
+      validators.write.excuse([1, [1n]], { account }),
       validators.write.punish([1n, 1n, account.address, "0x".padEnd(66, "0") as Hex], { account }),
       validators.write.unpause({ account }),
     ];

@@ -18,8 +18,8 @@ contract WeightTreeTest is MiniTest {
             _put(places[i], uint256(keccak256(abi.encode(seed, "weight", i))) % 10_001, 1);
         }
         uint256[1_000] memory list = _list;
-        // What changes in a later rotation is not seen.
-        for (uint256 i = 0; i < 12; i += 3) _put(places[i], 10_000, 2);
+        // What changes in a later rotation is not seen, whether it grows or shrinks.
+        for (uint256 i = 0; i < 12; i += 3) _put(places[i], i % 2 == 0 ? 10_000 : 0, 2);
 
         (uint256[] memory words, uint256 total) = _tree.load(1);
         uint256 sum = 0;
@@ -48,6 +48,21 @@ contract WeightTreeTest is MiniTest {
         vm.assertEq(last, 999, "last");
         (uint256 first, ) = _tree.take(1, words, 0);
         vm.assertEq(first, 0, "first");
+    }
+
+    /// @dev Fields of one word: what one loses must not reach its neighbours.
+    function testFuzz_set_lowersOnePlaceOnly(uint256 place, uint16[3] memory weights) public {
+        place = 1 + (place % (WeightTree.PLACES - 2));
+        for (uint256 i = 0; i < 3; ++i) _put(place - 1 + i, weights[i] % 10_001, 1);
+        uint256 lower = _list[place] / 2;
+        _put(place, lower, 2);
+        (uint256[] memory words, uint256 total) = _tree.load(2);
+        vm.assertEq(total, _list[place - 1] + lower + _list[place + 1], "total");
+        uint256 point = _list[place - 1];
+        if (lower == 0) return;
+        (uint256 found, uint256 weight) = _tree.take(2, words, point);
+        vm.assertEq(found, place, "place");
+        vm.assertEq(weight, lower, "weight");
     }
 
     function _put(uint256 place, uint256 weight, uint48 rotation) private {

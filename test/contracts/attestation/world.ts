@@ -135,7 +135,7 @@ export async function createWorld(count = 12, tellNothing = false) {
   ]);
   await allow(validators.address, committee.address, 2n, [
     selectorOf("draw(bytes32,uint48,uint256,address)"),
-    selectorOf("excuse(uint256[])"),
+    selectorOf("excuse(uint48,uint256[])"),
     selectorOf("punish(uint256,uint256,address,bytes32)"),
   ]);
 

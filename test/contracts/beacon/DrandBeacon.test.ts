@@ -171,13 +171,21 @@ describe("DrandBeacon", async () => {
       [requestId, due],
     );
     await networkHelpers.time.increaseTo(due);
-    await beacon.write.redraw([requestId], { account: stranger!.account });
+    await viem.assertions.emit(
+      beacon.write.redraw([requestId], { account: stranger!.account }),
+      beacon,
+      "RandomnessRedrawn",
+    );
     const again = await beacon.read.requestOf([requestId]);
     assert.ok((await beacon.read.timeOf([again.round])) > (await now()) + margin);
     await beacon.write.submitRound([round, signRound(secret, round)]);
     assert.deepEqual(await beacon.read.seedOf([requestId]), [toHex(0, { size: 32 }), 0n]);
     await networkHelpers.time.increaseTo(await beacon.read.timeOf([again.round]));
-    await beacon.write.submitRound([again.round, signRound(secret, again.round)]);
+    await viem.assertions.emit(
+      beacon.write.submitRound([again.round, signRound(secret, again.round)]),
+      beacon,
+      "RoundSubmitted",
+    );
     const [seed] = await beacon.read.seedOf([requestId]);
     await viem.assertions.revertWithCustomError(beacon.write.redraw([requestId]), beacon, "RedrawNotDue");
     assert.equal((await beacon.read.seedOf([requestId]))[0], seed);
@@ -197,6 +205,7 @@ describe("DrandBeacon", async () => {
       bound.map(({ round }) => round - first),
       [...Array(16).fill(0n), 1n, 1n],
     );
+    assert.equal((await slow.getEvents.RandomnessRequested({}, { fromBlock: 0n })).length, 18);
     assert.equal((await slow.read.requestsOf([first])).length, 16);
     await networkHelpers.time.increaseTo(await slow.read.timeOf([last]));
     await slow.write.submitRound([first, signRound(secret, first)]);

@@ -36,15 +36,21 @@ contract VrfBeaconTest is MiniTest {
     }
 
     function test_seed_comesFromTheCoordinatorsWord() public {
+        vm.expectEmit(address(beacon));
+        emit IRandomnessBeacon.RandomnessRequested(1, address(this), uint64(block.timestamp));
         uint256 requestId = beacon.request();
         (, uint64 readyAt) = beacon.seedOf(requestId);
         vm.assertEq(readyAt, 0, "not yet");
         skip(30);
-        _answer(beacon.requestOf(requestId).vrfRequestId, 42);
         bytes32 domain = keccak256(abi.encode("assay/beacon", block.chainid, address(beacon)));
+        bytes32 expected = keccak256(abi.encode(domain, requestId, bytes32(uint256(42))));
+        uint256 vrfId = beacon.requestOf(requestId).vrfRequestId;
+        vm.expectEmit(address(beacon));
+        emit IRandomnessBeacon.RandomnessReady(requestId, expected);
+        _answer(vrfId, 42);
         bytes32 seed;
         (seed, readyAt) = beacon.seedOf(requestId);
-        vm.assertEq(seed, keccak256(abi.encode(domain, requestId, bytes32(uint256(42)))), "seed");
+        vm.assertEq(seed, expected, "seed");
         vm.assertEq(readyAt, block.timestamp, "time");
     }
 
@@ -71,6 +77,8 @@ contract VrfBeaconTest is MiniTest {
         );
         beacon.redraw(requestId);
         vm.warp(asked + 1 days);
+        vm.expectEmit(address(beacon));
+        emit IRandomnessBeacon.RandomnessRedrawn(requestId, asked + 1 days);
         beacon.redraw(requestId);
         _answer(first, 1);
         (, uint64 readyAt) = beacon.seedOf(requestId);

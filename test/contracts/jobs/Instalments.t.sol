@@ -43,6 +43,19 @@ contract InstalmentsTest is JobsFixture {
         instalments.close(id, 1);
     }
 
+    function test_events_ofACheckpoint() public {
+        uint256 id = trainingJob(Scheme.Optimistic);
+        vm.recordLogs();
+        post(id, 1);
+        vm.warp(instalments.checkpointOf(id, 1).challengeUntil + 1);
+        instalments.close(id, 1);
+        requireEvents(
+            vm.getRecordedLogs(),
+            address(instalments),
+            bytes.concat(IInstalments.CheckpointPosted.selector, IInstalments.CheckpointClosed.selector)
+        );
+    }
+
     function test_finalise_paysTheRest() public {
         uint256 id = trainingJob(Scheme.Optimistic);
         post(id, 1);

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Bits} from "../../../contracts/libraries/Bits.sol";
+import {DataContract} from "../../../contracts/libraries/DataContract.sol";
 import {GF256} from "../../../contracts/libraries/GF256.sol";
 import {MerkleProofs} from "../../../contracts/libraries/MerkleProofs.sol";
 import {MiniTest} from "../MiniTest.sol";
@@ -11,6 +12,19 @@ contract StorageLibrariesTest is MiniTest {
         uint256 expected;
         for (uint256 i = 0; i < 256; ++i) expected += (word >> i) & 1;
         vm.assertEq(Bits.count(word), expected, "count");
+    }
+
+    function test_dataContract_tooLong_orWithTooLittleGas_isRefused() public {
+        vm.expectRevert(abi.encodeWithSelector(DataContract.DataTooLong.selector, 0x6000));
+        this.write(0x6000);
+        // Of what the creation is given, nothing comes back: 200 gas a byte are missing.
+        vm.expectRevert(DataContract.CreationFailed.selector);
+        this.write{gas: 2_000_000}(0x5fff);
+        vm.assertEq(this.write(0x5fff).code.length, 0x6000, "with the STOP in front");
+    }
+
+    function write(uint256 length) external returns (address) {
+        return DataContract.write(new bytes(length));
     }
 
     function test_bits_countOfAllOnesNoneAndOne() public pure {

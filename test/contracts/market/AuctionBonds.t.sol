@@ -32,10 +32,15 @@ contract AuctionBondsTest is MarketFixture {
         revealBid(jobId, second);
     }
 
-    function test_hiddenBid_losesItsBond_afterTheWindowOnly() public {
+    function test_hiddenBid_losesItsBond_afterWindowCallAndGraceOnly() public {
         vm.warp(revealUntil);
         _expectNothing(three);
         vm.warp(revealUntil + 1);
+        _expectNothing(three);
+        market.callTimeout(jobId);
+        vm.warp(revealUntil + 1 + GRACE);
+        _expectNothing(three);
+        vm.warp(revealUntil + 2 + GRACE);
         vm.expectEmit(address(market));
         emit IMarket.BondLost(jobId, three, BOND, "hidden");
         market.settleBid(jobId, three);
@@ -48,7 +53,7 @@ contract AuctionBondsTest is MarketFixture {
     }
 
     function test_revealedBids_stayBondedUntilThereIsAWinner() public {
-        vm.warp(revealUntil + 1);
+        endReveals(jobId);
         _expectNothing(one);
         vm.prank(two);
         vm.expectRevert(abi.encodeWithSelector(IMarket.NothingToSettle.selector, jobId, two));
@@ -117,8 +122,7 @@ contract AuctionBondsTest is MarketFixture {
     function test_walkFromADatasetThatIsOver_costsNothing() public {
         _award();
         datasets.end(DATASET);
-        vm.warp(time() + 1 hours + 1);
-        market.award(jobId);
+        _walk();
         vm.assertEq(market.creditOf(one), BOND, "back");
         vm.warp(order.expiry + 2 hours);
         registry.expire(jobId);
@@ -129,8 +133,122 @@ contract AuctionBondsTest is MarketFixture {
         vm.assertEq(market.creditOf(three), 0, "lost");
     }
 
+    // Pleas
+
+    function test_walkFromDataThatWasNotServed_costsNothing() public {
+        _award();
+        retrievals.challenge(7, DATASET);
+        vm.prank(one);
+        vm.expectEmit(address(market));
+        emit IMarket.WalkPleaded(jobId, one, 7);
+        market.plead(jobId, 7);
+        _walk();
+        vm.assertEq(registry.jobOf(jobId).provider, two, "the next one has its turn meanwhile");
+        _expectNothing(one);
+        vm.assertEq(market.creditOf(one) + market.creditOf(consumer), 0, "undecided");
+        retrievals.fail(7);
+        market.settleBid(jobId, one);
+        vm.assertEq(market.creditOf(one), BOND, "back");
+        _expectNothing(one);
+    }
+
+    function test_pleaThatWasAnswered_losesTheBond() public {
+        _award();
+        retrievals.challenge(7, DATASET);
+        vm.prank(one);
+        market.plead(jobId, 7);
+        _walk();
+        _expectNothing(one);
+        retrievals.answer(7);
+        vm.expectEmit(address(market));
+        emit IMarket.BondLost(jobId, one, BOND, "unlocked");
+        market.settleBid(jobId, one);
+        vm.assertEq(market.creditOf(consumer), BOND / 2, "the consumer's half");
+    }
+
+    function test_whoPleads_winsNoSecondTime_andIsSettledAlsoWhenTheAuctionIsOver() public {
+        _award();
+        retrievals.challenge(7, DATASET);
+        vm.prank(one);
+        market.plead(jobId, 7);
+        _walk();
+        _walkOf(two);
+        vm.expectRevert(abi.encodeWithSelector(IMarket.NoBid.selector, jobId));
+        market.award(jobId);
+        market.closeAuction(jobId);
+        requireStatus(jobId, IJobRegistry.Status.Cancelled);
+        _expectNothing(one);
+        retrievals.fail(7);
+        market.settleBid(jobId, one);
+        vm.assertEq(market.creditOf(one), BOND, "back");
+        vm.assertEq(market.creditOf(two), 0, "it never said that anything was missing");
+    }
+
+    function test_plea_isHeardAlsoWhenTheJobExpires() public {
+        _award();
+        retrievals.challenge(7, DATASET);
+        vm.prank(one);
+        market.plead(jobId, 7);
+        vm.warp(order.expiry + 1);
+        registry.expire(jobId);
+        _expectNothing(one);
+        retrievals.fail(7);
+        market.settleBid(jobId, one);
+        vm.assertEq(market.creditOf(one), BOND, "back");
+    }
+
+    function test_failureBeforeTheAuction_excusesNobody_oneSinceThenDoesWithoutAPlea() public {
+        vm.warp(order.expiry + 2 hours);
+        retrievals.challenge(7, DATASET);
+        retrievals.fail(7);
+        vm.warp(order.expiry + 3 hours);
+        order = orderOf(consumer);
+        order.expiry = uint64(time() + 2 days);
+        jobId = openAuction(order);
+        Bid[2] memory bids = [bidOf(one, order, 700), bidOf(two, order, 800)];
+        commitBid(jobId, bids[0]);
+        commitBid(jobId, bids[1]);
+        vm.warp(time() + COMMIT + 1);
+        revealBid(jobId, bids[0]);
+        revealBid(jobId, bids[1]);
+        vm.warp(market.auctionOf(jobId).revealUntil + 1);
+        market.award(jobId);
+        _walk();
+        vm.assertEq(market.creditOf(one), 0, "everybody knew");
+        retrievals.challenge(8, DATASET);
+        retrievals.fail(8);
+        _walkOf(two);
+        market.closeAuction(jobId);
+        vm.assertEq(market.creditOf(two), BOND, "back");
+    }
+
+    function test_plea_ofAnyoneButTheWinner_orOfAnotherDataset_reverts() public {
+        vm.startPrank(one);
+        vm.expectRevert(abi.encodeWithSelector(IMarket.NotWinner.selector, jobId, one));
+        market.plead(jobId, 7);
+        vm.stopPrank();
+        _award();
+        retrievals.challenge(7, DATASET);
+        retrievals.challenge(8, "another");
+        vm.prank(two);
+        vm.expectRevert(abi.encodeWithSelector(IMarket.NotWinner.selector, jobId, two));
+        market.plead(jobId, 7);
+        vm.prank(stranger);
+        vm.expectRevert(abi.encodeWithSelector(IMarket.NotWinner.selector, jobId, stranger));
+        market.plead(jobId, 7);
+        vm.startPrank(one);
+        vm.expectRevert(abi.encodeWithSelector(IMarket.NoExcuse.selector, jobId, 8));
+        market.plead(jobId, 8);
+        vm.expectRevert(abi.encodeWithSelector(IMarket.NoExcuse.selector, jobId, 9));
+        market.plead(jobId, 9);
+        vm.stopPrank();
+    }
+
     function test_nobodyAwards_andEverythingComesBack() public {
         vm.warp(order.expiry + 1);
+        _expectWrongPhase();
+        market.callTimeout(jobId);
+        vm.warp(order.expiry + 2 + GRACE);
         market.closeAuction(jobId);
         requireStatus(jobId, IJobRegistry.Status.Cancelled);
         market.settleBid(jobId, one);
@@ -140,7 +258,24 @@ contract AuctionBondsTest is MarketFixture {
         vm.assertEq(token.balanceOf(consumer), 100_000, "deposit");
     }
 
+    function test_jobThatExpiresInTheGrace_leavesHiddenBidsTheirTime() public {
+        vm.warp(order.expiry);
+        market.callTimeout(jobId);
+        vm.warp(order.expiry + 1);
+        registry.expire(jobId);
+        _expectWrongPhase();
+        _expectNothing(three);
+        vm.warp(order.expiry + GRACE + 1);
+        market.closeAuction(jobId);
+        market.settleBid(jobId, one);
+        market.settleBid(jobId, two);
+        market.settleBid(jobId, three);
+        vm.assertEq(market.creditOf(one) + market.creditOf(two), 2 * BOND, "back");
+        vm.assertEq(market.creditOf(consumer), BOND / 2, "the hidden one's");
+    }
+
     function test_winnerVanishesAtTheEnd_closesOnlyAfterItsLockWindow() public {
+        endReveals(jobId);
         vm.warp(order.expiry);
         market.award(jobId);
         vm.warp(order.expiry + 1);
@@ -162,7 +297,7 @@ contract AuctionBondsTest is MarketFixture {
         _expectWrongPhase();
         vm.warp(revealUntil);
         _expectWrongPhase();
-        vm.warp(revealUntil + 1);
+        endReveals(jobId);
         _expectWrongPhase();
         vm.prank(consumer);
         vm.expectRevert(abi.encodeWithSelector(IMarket.WrongPhase.selector, jobId));
@@ -210,6 +345,9 @@ contract AuctionBondsTest is MarketFixture {
         vm.prank(one);
         market.commitBid(id, "seal");
         vm.warp(market.auctionOf(id).revealUntil + 1);
+        vm.expectRevert(abi.encodeWithSelector(IMarket.WrongPhase.selector, id));
+        market.closeAuction(id);
+        endReveals(id);
         vm.expectRevert(abi.encodeWithSelector(IMarket.NoBid.selector, id));
         market.award(id);
         market.closeAuction(id);
@@ -223,7 +361,7 @@ contract AuctionBondsTest is MarketFixture {
         staking.retire();
         vm.prank(two);
         staking.unbond(10_000);
-        vm.warp(revealUntil + 1);
+        endReveals(jobId);
         vm.expectRevert(abi.encodeWithSelector(IMarket.NoBid.selector, jobId));
         market.award(jobId);
         market.closeAuction(jobId);
@@ -244,7 +382,7 @@ contract AuctionBondsTest is MarketFixture {
     // Exits
 
     function test_withdraw_paysOnce_andNeverNobodyOrTheMarket() public {
-        vm.warp(revealUntil + 1);
+        endReveals(jobId);
         market.settleBid(jobId, three);
         vm.startPrank(consumer);
         vm.expectRevert(abi.encodeWithSelector(Credits.InvalidRecipient.selector, address(0)));
@@ -259,8 +397,20 @@ contract AuctionBondsTest is MarketFixture {
     }
 
     function _award() private {
-        vm.warp(revealUntil + 1);
+        endReveals(jobId);
         market.award(jobId);
+    }
+
+    /// @dev The winner lets its time to lock pass, and the next one gets its turn.
+    function _walk() private {
+        vm.warp(time() + 1 hours + 1);
+        market.award(jobId);
+    }
+
+    /// @dev As `_walk`, without a next one.
+    function _walkOf(address winner) private {
+        vm.assertEq(registry.jobOf(jobId).provider, winner, "winner");
+        vm.warp(time() + 1 hours + 1);
     }
 
     function _expectNothing(address provider) private {

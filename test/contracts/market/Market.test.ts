@@ -113,7 +113,8 @@ describe("what consumers and providers sign", async () => {
   const deploy = async () => {
     const token = await viem.deployContract("AssayToken", [holder, 1n]);
     // Neither staking nor jobs are called by what is tested here.
-    return viem.deployContract("Market", [holder, token.address, holder, holder, holder, holder, 600]);
+    const modules = [holder, token.address, holder, holder, holder, holder, holder] as const;
+    return viem.deployContract("Market", [...modules, { leastWindow: 600, grace: 600 }]);
   };
 
   const domain = async () => ({

@@ -37,6 +37,29 @@ contract DatasetsDouble {
     }
 }
 
+/// @notice Retrieval challenges whose outcomes the test decides.
+contract RetrievalsDouble {
+    mapping(uint256 challengeId => bytes32) public datasetOf;
+    mapping(bytes32 datasetId => uint64) public failedAt;
+
+    function challenge(uint256 challengeId, bytes32 datasetId) external {
+        datasetOf[challengeId] = datasetId;
+    }
+
+    function answer(uint256 challengeId) external {
+        delete datasetOf[challengeId];
+    }
+
+    function fail(uint256 challengeId) external {
+        failedAt[datasetOf[challengeId]] = uint64(block.timestamp);
+        delete datasetOf[challengeId];
+    }
+
+    function isOpen(uint256 challengeId) external view returns (bool) {
+        return datasetOf[challengeId] != bytes32(0);
+    }
+}
+
 /// @notice The rows of the registry's table that the market moves, and the provider's lock.
 /// @dev Selectors are the registry's; what a market never calls is left out.
 contract RegistryDouble {
@@ -173,6 +196,7 @@ contract Wallet is IERC1271 {
     }
 
     function act(address target, bytes calldata data) external {
+        // solhint-disable-next-line avoid-low-level-calls
         (bool ok, bytes memory reason) = target.call(data);
         if (!ok) revert CallFailed(reason);
     }

@@ -8,13 +8,14 @@ import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol
 import {IJobRegistry} from "../../../contracts/jobs/interfaces/IJobRegistry.sol";
 import {Bid, Order, Scheme} from "../../../contracts/jobs/interfaces/Orders.sol";
 import {Market} from "../../../contracts/market/Market.sol";
-import {AuctionTerms, IMarket} from "../../../contracts/market/interfaces/IMarket.sol";
+import {AuctionTerms, AuctionTimes, IMarket} from "../../../contracts/market/interfaces/IMarket.sol";
 import {Staking} from "../../../contracts/staking/Staking.sol";
 import {IStaking} from "../../../contracts/staking/interfaces/IStaking.sol";
 import {IDatasetRegistry} from "../../../contracts/storage/interfaces/IDatasetRegistry.sol";
+import {IRetrievalChallenges} from "../../../contracts/storage/interfaces/IRetrievalChallenges.sol";
 import {MiniTest} from "../MiniTest.sol";
 import {PlainToken} from "../token/HostileTokens.sol";
-import {DatasetsDouble, EscrowDouble, RegistryDouble} from "./MarketDoubles.sol";
+import {DatasetsDouble, EscrowDouble, RegistryDouble, RetrievalsDouble} from "./MarketDoubles.sol";
 
 /// @notice A market on a real staking contract, with a small registry and escrow, a consumer and three providers.
 abstract contract MarketFixture is MiniTest {
@@ -25,6 +26,7 @@ abstract contract MarketFixture is MiniTest {
     uint128 internal constant BOND = 101;
     uint32 internal constant COMMIT = 1 hours;
     uint32 internal constant REVEAL = 2 hours;
+    uint32 internal constant GRACE = 1 hours;
     uint256 internal constant START = 1_800_000_000;
     bytes32 internal constant DATASET = "dataset";
     bytes internal constant TRAINING = hex"c0ffee";
@@ -37,6 +39,7 @@ abstract contract MarketFixture is MiniTest {
     EscrowDouble internal escrow;
     RegistryDouble internal registry;
     DatasetsDouble internal datasets;
+    RetrievalsDouble internal retrievals;
     Market internal market;
 
     address internal consumer = actor("consumer");
@@ -64,6 +67,7 @@ abstract contract MarketFixture is MiniTest {
         escrow = new EscrowDouble(token_);
         registry = new RegistryDouble(escrow, staking);
         datasets = new DatasetsDouble();
+        retrievals = new RetrievalsDouble();
         market = new Market(
             address(access),
             IERC20Metadata(address(token_)),
@@ -71,7 +75,8 @@ abstract contract MarketFixture is MiniTest {
             IJobRegistry(address(registry)),
             address(escrow),
             IDatasetRegistry(address(datasets)),
-            10 minutes
+            IRetrievalChallenges(address(retrievals)),
+            AuctionTimes(10 minutes, GRACE)
         );
         registry.setMarket(address(market));
         bytes4[] memory selectors = new bytes4[](2);
@@ -200,6 +205,13 @@ abstract contract MarketFixture is MiniTest {
     function revealBid(uint256 jobId, Bid memory bid) internal {
         vm.prank(bid.provider);
         market.revealBid(jobId, bid, "salt");
+    }
+
+    /// @dev To when the bids that are still hidden are given up.
+    function endReveals(uint256 jobId) internal {
+        vm.warp(market.auctionOf(jobId).revealUntil + 1);
+        market.callTimeout(jobId);
+        vm.warp(market.auctionOf(jobId).graceEnds + 1);
     }
 
     function lock(uint256 jobId, address provider) internal {

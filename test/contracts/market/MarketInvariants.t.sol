@@ -136,6 +136,26 @@ contract MarketWalk is MarketFixture {
         try market.flushBurn() {} catch {}
     }
 
+    function callTimeout(uint256 seed) external {
+        try market.callTimeout(_job(seed)) {} catch {}
+    }
+
+    /// @dev Challenges count from 1: three cells, again and again.
+    function challengeRetrieval(uint256 seed) external {
+        uint256 challengeId = 1 + (seed % 3);
+        uint256 what = (seed >> 8) % 4;
+        if (what < 2) retrievals.challenge(challengeId, what == 0 ? DATASET : bytes32("another"));
+        else if (what == 2) retrievals.answer(challengeId);
+        else retrievals.fail(challengeId);
+    }
+
+    function plead(uint256 seed) external {
+        uint256 jobId = _job(seed);
+        address provider = registry.jobOf(jobId).provider;
+        vm.prank(seed & (1 << 200) == 0 ? provider : _provider(seed));
+        try market.plead(jobId, uint64(1 + ((seed >> 64) % 3))) {} catch {}
+    }
+
     function endDataset(uint256 seed) external {
         // Rarely, since it lasts.
         if (seed % 64 == 0) datasets.end(DATASET);
@@ -151,7 +171,12 @@ contract MarketWalk is MarketFixture {
             if (statusOf(jobId) == IJobRegistry.Status.Training)
                 registry.end(jobId, IJobRegistry.Status.Failed);
         }
+        for (uint256 challengeId = 1; challengeId <= 3; ++challengeId) retrievals.answer(challengeId);
         skip(30 days);
+        for (uint256 jobId = 1; jobId < _orders.length; ++jobId) {
+            try market.callTimeout(jobId) {} catch {}
+        }
+        skip(GRACE + 1);
         for (uint256 jobId = 1; jobId < _orders.length; ++jobId) {
             IMarket.Auction memory auction = market.auctionOf(jobId);
             if (auction.jobId == 0) {
@@ -275,7 +300,7 @@ contract MarketInvariants is MiniTest {
     function testFuzz_randomWalk_leavesNothingStuck(uint256 seed) public {
         for (uint256 i = 0; i < 80; ++i) {
             seed = uint256(keccak256(abi.encode(seed)));
-            _step(seed % 27, seed >> 8);
+            _step(seed % 30, seed >> 8);
         }
         vm.assertEq(walk.liabilities(), walk.held(), "solvency");
         vm.assertEq(walk.nonceUsedTwice() + walk.badMatches(), 0, "rules");
@@ -302,6 +327,9 @@ contract MarketInvariants is MiniTest {
         else if (which == 23) walk.withdraw(seed);
         else if (which == 24) walk.takeBack(seed);
         else if (which == 25) walk.unbond(seed);
+        else if (which == 26) walk.callTimeout(seed);
+        else if (which == 27) walk.challengeRetrieval(seed);
+        else if (which == 28) walk.plead(seed);
         else walk.expire(seed);
     }
 }

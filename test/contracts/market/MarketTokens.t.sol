@@ -6,8 +6,9 @@ import {IJobRegistry} from "../../../contracts/jobs/interfaces/IJobRegistry.sol"
 import {Bid, Order} from "../../../contracts/jobs/interfaces/Orders.sol";
 import {ExactTransfer} from "../../../contracts/libraries/ExactTransfer.sol";
 import {Market} from "../../../contracts/market/Market.sol";
-import {IMarket} from "../../../contracts/market/interfaces/IMarket.sol";
+import {AuctionTimes, IMarket} from "../../../contracts/market/interfaces/IMarket.sol";
 import {IDatasetRegistry} from "../../../contracts/storage/interfaces/IDatasetRegistry.sol";
+import {IRetrievalChallenges} from "../../../contracts/storage/interfaces/IRetrievalChallenges.sol";
 import {BlacklistToken, FeeToken, HookToken, PlainToken, SilentToken} from "../token/HostileTokens.sol";
 import {MarketFixture} from "./MarketFixture.sol";
 
@@ -41,7 +42,7 @@ contract MarketTokensTest is MarketFixture {
         uint256 old = openAuction(orderOf(consumer));
         vm.prank(three);
         market.commitBid(old, "hidden");
-        vm.warp(market.auctionOf(old).revealUntil + 1);
+        endReveals(old);
         uint256 jobId = openAuction(orderOf(consumer));
         // From anywhere else this would go through.
         hook.arm(address(market), abi.encodeCall(IMarket.settleBid, (old, three)));
@@ -72,7 +73,8 @@ contract MarketTokensTest is MarketFixture {
             IJobRegistry(address(registry)),
             address(escrow),
             IDatasetRegistry(address(datasets)),
-            10 minutes
+            IRetrievalChallenges(address(retrievals)),
+            AuctionTimes(10 minutes, GRACE)
         );
         registry.setMarket(address(other));
         Order memory order = orderOf(consumer);
@@ -141,7 +143,7 @@ contract MarketTokensTest is MarketFixture {
         uint256 jobId = market.openAuction(order, TRAINING, PACKAGE, termsOf(BOND));
         vm.prank(one);
         market.commitBid(jobId, "seal");
-        vm.warp(market.auctionOf(jobId).revealUntil + 1);
+        endReveals(jobId);
         market.settleBid(jobId, one);
     }
 }

@@ -139,8 +139,39 @@ contract SealedAuctionsTest is MarketFixture {
         vm.revertToState(state);
         vm.warp(START + COMMIT + REVEAL);
         revealBid(jobId, bid);
-        vm.warp(START + COMMIT + REVEAL + 1);
+        vm.warp(START + COMMIT + REVEAL);
+        vm.expectRevert(abi.encodeWithSelector(IMarket.WrongPhase.selector, jobId));
+        market.callTimeout(jobId);
+        // A sequencer was down: nobody's time is over before somebody says so, and an hour more.
+        vm.warp(START + COMMIT + REVEAL + 5 hours);
+        state = vm.snapshotState();
+        revealBid(jobId, late);
+        vm.revertToState(state);
+        vm.expectEmit(address(market));
+        emit IMarket.RevealTimeoutCalled(jobId, time() + GRACE);
+        market.callTimeout(jobId);
+        vm.expectRevert(abi.encodeWithSelector(IMarket.WrongPhase.selector, jobId));
+        market.callTimeout(jobId);
+        vm.warp(time() + GRACE);
+        vm.expectRevert(abi.encodeWithSelector(IMarket.WrongPhase.selector, jobId));
+        market.award(jobId);
+        state = vm.snapshotState();
+        revealBid(jobId, late);
+        market.award(jobId);
+        vm.revertToState(state);
+        vm.warp(time() + 1);
         _expectReveal(jobId, late, abi.encodeWithSelector(IMarket.WrongPhase.selector, jobId));
+        market.award(jobId);
+    }
+
+    function test_callTimeout_withoutAHiddenBid_reverts() public {
+        (uint256 jobId, ) = _twoOpen(orderOf(consumer));
+        _toAward(jobId);
+        vm.expectRevert(abi.encodeWithSelector(IMarket.WrongPhase.selector, jobId));
+        market.callTimeout(jobId);
+        vm.expectRevert(abi.encodeWithSelector(IMarket.WrongPhase.selector, jobId + 1));
+        market.callTimeout(jobId + 1);
+        market.award(jobId);
     }
 
     function test_copiedBid_cannotBeRevealedByTheCopier() public {

@@ -270,6 +270,8 @@ describe("EncodingFraud", async () => {
         await assert.rejects(world.fraud.write.proveObject([id, BigInt(byte), cell, posing]), /WrongChunk/);
       }
       await world.fraud.write.proveObject([id, BigInt(byte), cell, chunk]);
+      const [proven] = await world.fraud.getEvents.EncodingFraudProven();
+      assert.equal(proven!.args.datasetId, id);
       assert.equal(await status(id), 2);
     }
   });

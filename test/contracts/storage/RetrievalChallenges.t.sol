@@ -82,7 +82,15 @@ contract RetrievalChallengesTest is StorageFixture {
         vm.warp(deadline + 2 + GRACE);
         vm.expectPartialRevert(IRetrievalChallenges.TooLate.selector);
         retrieval.publish(number, cell, new bytes32[](0));
+        bytes32 dataset = retrieval.datasetOf(number);
+        vm.assertEq(dataset, bundles.holdingOf(id).datasetId, "dataset");
+        vm.assertTrue(retrieval.isOpen(number), "open");
+        vm.assertEq(retrieval.failedAt(dataset), 0, "no failure yet");
         retrieval.slashFailed(number);
+        vm.assertEq(retrieval.failedAt(dataset), deadline + 2 + GRACE, "registered");
+        vm.assertFalse(retrieval.isOpen(number), "over");
+        vm.expectPartialRevert(IRetrievalChallenges.UnknownChallenge.selector);
+        retrieval.datasetOf(number);
         vm.assertEq(retrieval.creditOf(challenger), RETRIEVAL_BOND, "bond");
         vm.assertEq(staking.operatorOf(actor("a")).stake, STAKE - MISS, "penalty");
         vm.assertEq(bundles.creditOf(actor("reporter")), MISS / 20, "reporter");

@@ -44,7 +44,7 @@ contract StorageWalk is CoverFixture {
     }
 
     function placeAll(uint256 shift) external {
-        for (uint256 i = 0; i < _ids.length; ++i) this.placeOne(i, (i + shift) % OPERATORS);
+        for (uint256 i = 0; i < _ids.length; ++i) this.placeOne(i, (i + (shift % OPERATORS)) % OPERATORS);
     }
 
     function surrender(uint256 which) external {

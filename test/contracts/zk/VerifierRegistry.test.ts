@@ -65,7 +65,11 @@ describe("VerifierRegistry", async () => {
   it("accepts valid proofs for 0, 1 and 5 inputs", async () => {
     for (const count of [0, 1, 5]) {
       const other = createInstance(count, 100n + BigInt(count));
-      await registry.write.register([circuit, true, other.key]);
+      await viem.assertions.emit(
+        registry.write.register([circuit, true, other.key]),
+        registry,
+        "KeyRegistered",
+      );
       const next = scalars(9n);
       const values = Array.from({ length: count }, next);
       assert.equal(await verify(prove(other, values), values, keccak256(other.key)), true);

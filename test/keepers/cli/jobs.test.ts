@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
@@ -20,6 +20,7 @@ learningRate: 0.1
 /** Accounts of the development mnemonic; the nodes take the first ones. */
 const providerIndex = 16;
 const challengerIndex = 17;
+const strangerIndex = 18;
 
 type Job = {
   jobId: string;
@@ -32,6 +33,7 @@ type Job = {
 describe("assay's jobs on a network", () => {
   let network: TestNetwork;
   let cwd: string;
+  let datasetId: string;
   const stopping = new AbortController();
   const running: Promise<Ran>[] = [];
 
@@ -93,7 +95,7 @@ describe("assay's jobs on a network", () => {
 
   it("orders a training, has it done and checked, fetches the certified model and scores it", async () => {
     const put = ["data", "put", "digits", "-k", "2", "-n", "3", "--epochs", "60", "--fee", "0"];
-    const { datasetId } = await json<{ datasetId: string }>(put);
+    ({ datasetId } = await json<{ datasetId: string }>(put));
     const keepers: [string[], number][] = [
       [
         ["provider", "run", "--stake", "1000", "--floor", "5", "-k", "2", "-n", "3", "--epochs", "60"],
@@ -129,6 +131,97 @@ describe("assay's jobs on a network", () => {
     assert.equal(model, join(cwd, "model", "model.onnx"));
     assert.ok((await readdir(join(cwd, "model"))).includes("model.onnx"));
     assert.ok(score.exact.accuracy > 0.5, `accuracy ${score.exact.accuracy}`);
+    const whole = await json<{ samples: string; score: { exact: { samples: number } } }>([
+      "job",
+      "evaluate",
+      "1",
+      "--dataset",
+      datasetId,
+    ]);
+    assert.deepEqual([whole.samples, whole.score.exact.samples], ["all", 1_797]);
+  });
+
+  it("shows the certificate, and holds every claim of it against its source", async () => {
+    const shown = await json<{ owner: string; metadata: { attributes: Record<string, string> } }>([
+      "certificate",
+      "show",
+      "1",
+    ]);
+    assert.equal(shown.owner, network.owner.address);
+    assert.equal(shown.metadata.attributes.dataset, datasetId);
+    const { ok, claims } = await json<{ ok: boolean; claims: { claim: string; verdict: string }[] }>([
+      "certificate",
+      "verify",
+      "1",
+      "--steps",
+    ]);
+    assert.equal(ok, true);
+    assert.deepEqual(new Set(claims.map(({ verdict }) => verdict)), new Set(["holds"]));
+    assert.equal(claims.length, 8);
+    const missing = await run(["certificate", "show", "7"]);
+    assert.equal(missing.code, 65);
+    assert.match(missing.err, /no certificate 7/);
+  });
+
+  it("signs an order and a bid off chain, brings them together, and challenges the result in vain", async () => {
+    const order = ["order", "sign", "digits.yaml", "--dataset", datasetId, "--price", "50", "--to", "o.json"];
+    const { orderHash } = await json<{ orderHash: string }>(order);
+    const again = await run(order);
+    assert.equal(again.code, 73, "a signed order is not overwritten");
+    const bid = ["provider", "bid", "o.json", "--price", "40", "--to", "b.json", "--json"];
+    assert.equal((await run([...bid.slice(0, 4), "51", ...bid.slice(5)], providerIndex)).code, 77);
+    const signed = await run(bid, providerIndex);
+    assert.equal(signed.code, 0, signed.err);
+    assert.equal((JSON.parse(signed.out) as { bid: { order: string } }).bid.order, orderHash);
+
+    const text = await readFile(join(cwd, "b.json"), "utf8");
+    await writeFile(join(cwd, "forged.json"), text.replace(String(40n * tokens), String(30n * tokens)));
+    const forged = await run(["order", "accept", "o.json", "forged.json"]);
+    assert.equal(forged.code, 77);
+    assert.match(forged.err, /bid is not signed by its provider/);
+    const swapped = await run(["order", "accept", "b.json", "o.json"]);
+    assert.equal(swapped.code, 65);
+    assert.match(swapped.err, /signed order is malformed/);
+
+    const { jobId } = await json<{ jobId: string }>(["order", "accept", "o.json", "b.json"]);
+    const twice = await json<{ jobId: string }>(["order", "accept", "o.json", "b.json"]);
+    assert.equal(twice.jobId, jobId);
+    for (let look = 0; (await json<Job>(["job", "show", jobId])).status !== "Committed"; look++) {
+      assert.ok(look < 120, "nothing was committed");
+      await delay(500);
+    }
+    const checked = await run(["challenge", jobId, "--json"], strangerIndex);
+    assert.equal(checked.code, 0, checked.err);
+    const report = JSON.parse(checked.out) as { outcome: string; challenges: unknown[] };
+    assert.deepEqual([report.outcome, report.challenges], ["right", []]);
+    const none = await run(["order", "bids", jobId]);
+    assert.equal(none.code, 65);
+    assert.match(none.err, /not put up for auction/);
+  });
+
+  it("shows an auction's bids: sealed while they are, and what they offer once they are opened", async () => {
+    const windows = ["--commit-window", "300", "--reveal-window", "300"];
+    const order = ["order", "create", "digits.yaml", "--dataset", datasetId, "--price", "50", "--auction"];
+    const { jobId } = await json<{ jobId: string }>([...order, ...windows]);
+    type Bids = { phase: string; bids: { state: string; price: string | null; tokens: string | null }[] };
+    const bids = () => json<Bids>(["order", "bids", jobId]);
+    const untilBid = async (state: string): Promise<Bids> => {
+      for (let look = 0; look < 120; look++) {
+        const shown = await bids();
+        if (shown.bids[0]?.state === state) return shown;
+        await delay(500);
+      }
+      assert.fail(`no bid became ${state}`);
+    };
+    assert.deepEqual(await bids(), { ...(await bids()), phase: "sealing" });
+    const sealed = await untilBid("sealed");
+    assert.deepEqual([sealed.bids[0]!.price, sealed.bids[0]!.tokens], [null, null]);
+    await network.chain.advance(301);
+    const opened = await untilBid("opened");
+    assert.equal(opened.phase, "opening");
+    assert.equal(opened.bids[0]!.tokens, String(5n * tokens));
+    await network.chain.advance(301);
+    assert.equal((await untilBid("won")).phase, "awarded");
   });
 
   it("refuses what nobody could take, before anything is sent", async () => {

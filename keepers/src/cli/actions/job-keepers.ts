@@ -1,15 +1,17 @@
 import { openChallenger } from "../../roles/challenger/challenger.ts";
 import { createJobStorage, createResultStorage } from "../../roles/jobs/job-storage.ts";
 import { openJanitor } from "../../roles/jobs/open-janitor.ts";
-import { openProvider } from "../../roles/provider/provider.ts";
+import { openProvider, type ProviderOptions } from "../../roles/provider/provider.ts";
+import { WorkerDesk } from "../../roles/provider/worker-desk.ts";
 import { operatorRoles, registerOperator } from "../../roles/storage-node/register.ts";
 import { createStorageClient } from "../../storage/client/client.ts";
 import { CommitPool } from "../../storage/commit-pool.ts";
-import { createHost } from "../../storage/transport/host.ts";
+import { createHost, type Host } from "../../storage/transport/host.ts";
 import { loadOrCreateIdentity } from "../../storage/transport/identity.ts";
 import type { CommandContext } from "../context.ts";
+import { UsageError } from "../errors.ts";
 import { type ComputingOptions, limitsOf, type RunOptions, startKeeper } from "../run-keeper.ts";
-import { engineOf } from "../training/engines.ts";
+import { engineOf, partsEngineOf } from "../training/engines.ts";
 
 export type ProviderCommandOptions = ComputingOptions & {
   stake?: bigint;
@@ -24,6 +26,11 @@ export type ProviderCommandOptions = ComputingOptions & {
   shards: number;
   fee: bigint;
   epochs: number;
+  workers?: string;
+  workerPay: bigint;
+  workerBudget: bigint;
+  check: number;
+  chunks: number;
 };
 
 export type ChallengerCommandOptions = ComputingOptions & { budget: number };
@@ -64,8 +71,30 @@ export async function runProvider(context: CommandContext, options: ProviderComm
     feedMargin: options.feedMargin,
     mostJobs: options.jobs,
     takesOrders: options.auctionsOnly !== true,
+    crew: await crewOf(context, options, host, keeper.log),
   });
   await run.until(provider);
+}
+
+/** What a provider needs to let workers in; undefined when it works alone. */
+async function crewOf(
+  context: CommandContext,
+  { workers, engine, workerPay, workerBudget, check, chunks }: ProviderCommandOptions,
+  host: Host,
+  log: Logger,
+): Promise<ProviderOptions["crew"]> {
+  if (workers === undefined) return undefined;
+  if (engine === "reference") {
+    throw new UsageError(
+      "--workers needs the engine native or wasm: the reference computes whole steps only",
+    );
+  }
+  const desk = await WorkerDesk.open({ host, log });
+  context.onClose(() => desk.close());
+  const addresses = host.getMultiaddrs().map(String);
+  context.output.event({ event: "workers", addresses }, `Workers may join at ${addresses.join(", ")}`);
+  const terms = { perChunk: workerPay, budget: workerBudget, checkShare: check, chunks };
+  return { desk, terms, executor: await partsEngineOf(engine) };
 }
 
 /** `assay challenger run` */

@@ -1,7 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { formatUnits, type Hex } from "viem";
+import { type Address, formatUnits, type Hex } from "viem";
+import { readRate } from "../../chain/price-feed.ts";
+import { toTokens, withMargin } from "../../core/market/feed.ts";
+import { writeSignedOrder } from "../../core/market/messages.ts";
 import { schemes } from "../../core/market/types.ts";
 import { type DescribedOrder, describeOrder } from "../../roles/consumer/describe-order.ts";
 import { openStoredObjects } from "../../roles/stored-objects.ts";
@@ -11,41 +14,48 @@ import { loadConfig } from "../../training/config/load-config.ts";
 import type { CommandContext } from "../context.ts";
 import { UsageError } from "../errors.ts";
 import { openConsumer } from "../jobs.ts";
+import { writeNew } from "../message-files.ts";
+import { priceInUnits } from "../prices.ts";
 import { engineOf } from "../training/engines.ts";
+
+/** Per cent that is deposited above what a price is worth now, where the user names no deposit: the feed may fall. */
+const depositMargin = 10;
 
 export type OrderOptions = {
   dataset?: string;
   model?: string;
   price: bigint;
+  feed?: Address;
+  deposit?: bigint;
   trainingTime: number;
   expiry: number;
-  auction?: boolean;
-  commitWindow: number;
-  revealWindow: number;
+  leastCompute: number;
+  regions?: bigint;
   committee?: number;
   threshold?: number;
   checkFee: bigint;
   instalments: number;
 };
 
+export type CreateOptions = OrderOptions & {
+  auction?: boolean;
+  commitWindow: number;
+  revealWindow: number;
+};
+
+export type SignOptions = OrderOptions & { to: string; fund?: boolean };
+
 /** `assay order create` */
 export async function createOrder(
   context: CommandContext,
   configPath: string,
-  options: OrderOptions,
+  options: CreateOptions,
 ): Promise<void> {
   const { output } = context;
   const consumer = await openConsumer(context);
   const described = await describe(context, configPath, options);
-  const { order, orderHash, trainingOrder } = described;
-  const facts = [
-    `order      ${orderHash}`,
-    `training   ${order.problem.trainingHash}`,
-    `program    ${order.problem.programRoot}, package of ${(described.package.length - 2) / 2} bytes`,
-    `steps      ${trainingOrder.steps}, a state root every ${trainingOrder.interval}`,
-    `deposit    ${formatUnits(order.conditions.deposit, 18)} tokens`,
-  ];
-  const document = { orderHash, problem: order.problem, conditions: order.conditions, nonce: order.nonce };
+  const { order } = described;
+  const { document, facts } = summary(described);
   if (options.auction !== true) {
     await consumer.post(described);
     output.result({ ...document, jobId: null }, [...facts, "posted     providers may take it now"]);
@@ -56,6 +66,21 @@ export async function createOrder(
   const bond = (order.conditions.deposit + 9n) / 10n;
   const jobId = await consumer.openAuction(described, { commitWindow, revealWindow, bond });
   output.result({ ...document, jobId }, [...facts, `job        ${jobId}, up for auction`]);
+}
+
+/** `assay order sign` */
+export async function signOrder(
+  context: CommandContext,
+  configPath: string,
+  options: SignOptions,
+): Promise<void> {
+  const consumer = await openConsumer(context);
+  const described = await describe(context, configPath, options);
+  const path = context.path(options.to);
+  const signed = await consumer.sign(described, options.fund === true);
+  await writeNew(path, writeSignedOrder(signed));
+  const { document, facts } = summary(described);
+  context.output.result({ ...document, path }, [...facts, `signed     ${path}; nothing was posted`]);
 }
 
 /** `assay order cancel` */
@@ -73,6 +98,7 @@ async function describe(
   const { output, signal } = context;
   const account = await context.account();
   const { chain } = await context.network();
+  const prices = await pricesOf(context, options);
   const config = await loadConfig(context.path(configPath), options.dataset);
   const datasetId = storedDataset(config.dataset.source);
   const stateFolder = await context.stateFolder();
@@ -95,7 +121,9 @@ async function describe(
       folder,
       executor: await engineOf(config.engine),
       conditions: {
-        maximumPrice: options.price,
+        ...prices,
+        minimumCompute: options.leastCompute,
+        regions: options.regions ?? 0n,
         trainingTime: options.trainingTime,
         scheme: committee === 0 ? schemes.optimistic : schemes.both,
         committeeSize: committee,
@@ -109,6 +137,30 @@ async function describe(
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+function summary({ order, orderHash, trainingOrder, package: bytes }: DescribedOrder) {
+  const { problem, conditions, nonce } = order;
+  return {
+    document: { orderHash, problem, conditions, nonce },
+    facts: [
+      `order      ${orderHash}`,
+      `training   ${problem.trainingHash}`,
+      `program    ${problem.programRoot}, package of ${(bytes.length - 2) / 2} bytes`,
+      `steps      ${trainingOrder.steps}, a state root every ${trainingOrder.interval}`,
+      `deposit    ${formatUnits(conditions.deposit, 18)} tokens`,
+      `nonce      ${nonce}`,
+    ],
+  };
+}
+
+/** Greatest price and deposit: in tokens, or with a feed in what it counts in. */
+async function pricesOf(context: CommandContext, { price, feed, deposit }: OrderOptions) {
+  if (feed === undefined) return { maximumPrice: price, deposit: deposit ?? price };
+  const { chain, contracts } = await context.network();
+  const maximumPrice = await priceInUnits(context, feed, price);
+  const worth = toTokens(maximumPrice, await readRate(chain.public, contracts, feed));
+  return { maximumPrice, priceFeed: feed, deposit: deposit ?? withMargin(worth, depositMargin) };
 }
 
 function storedDataset(source: string): Hex {

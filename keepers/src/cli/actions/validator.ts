@@ -20,7 +20,7 @@ import { engineOf } from "../training/engines.ts";
 type WeightOptions = { weight: number; stake?: bigint };
 
 export type ValidatorCommandOptions = ComputingOptions &
-  WeightOptions & { listen: string[]; announce?: string[]; turn: number; payTo?: Address };
+  WeightOptions & { listen: string[]; announce?: string[]; turn: number; budget?: number; payTo?: Address };
 
 export type EnrolOptions = WeightOptions & { endpoint: string; data?: string };
 
@@ -28,7 +28,7 @@ const role = "validator";
 
 /** `assay validator run` */
 export async function runValidator(context: CommandContext, options: ValidatorCommandOptions): Promise<void> {
-  const { listen, announce, weight, stake, turn: turnSeconds, payTo } = options;
+  const { listen, announce, weight, stake, turn: turnSeconds, budget, payTo } = options;
   const run = await startKeeper(context, role, options);
   const { chain, deployment, dataDirectory } = run.options;
   const privateKey = await loadOrCreateIdentity(dataDirectory);
@@ -51,6 +51,7 @@ export async function runValidator(context: CommandContext, options: ValidatorCo
     weight,
     stake,
     turnSeconds,
+    budget,
     payTo,
   });
   await run.until(validator, { endpoint });
@@ -104,7 +105,7 @@ export async function validatorStatus(
   ]);
   const { weight, duties, exitAt } = validator;
   const nextRotation = (rotation + 1) * period;
-  const hasLeft = exitAt !== 0;
+  const hasLeft = exitAt !== 0 && weight === 0;
   context.output.result(
     {
       ...{ operator, enrolled: true, id, weight, unit, totalWeight: total, duties, locked },
@@ -134,7 +135,7 @@ export async function leave(context: CommandContext): Promise<void> {
   }
   const transactions: Hex[] = [];
   const before = await ValidatorSet.read.validatorOf([id]);
-  if (before.exitAt === 0) {
+  if (before.exitAt === 0 || before.weight !== 0) {
     const call = encodeCall(deployment, "ValidatorSet", "resign", []);
     transactions.push(await sendOnce(context, `validator resign ${id}`, () => call));
   }

@@ -2,7 +2,8 @@ import { type Command, Option } from "commander";
 import type { ChallengerCommandOptions, ProviderCommandOptions } from "../actions/job-keepers.ts";
 import type { Register } from "../register.ts";
 import type { RunOptions } from "../run-keeper.ts";
-import { natural, tokens } from "./options.ts";
+import { natural, share, tokens } from "./options.ts";
+import { bidCommand } from "./provider-bid.ts";
 import { computing, running } from "./run-options.ts";
 
 const actions = () => import("../actions/job-keepers.ts");
@@ -30,6 +31,11 @@ export function jobKeeperCommands(program: Command, register: Register): void {
     .option("-n, --shards <count>", "bundles of a result", natural(2, 255), 11)
     .addOption(amount("--fee <tokens>", "fee per bundle of a result and answered audit", 10n ** 15n, "0.001"))
     .option("--epochs <count>", "epochs for which results are paid", natural(1, 16_384), 30)
+    .option("--workers <multiaddr>", "let strangers compute for pay; where they reach this provider")
+    .addOption(amount("--worker-pay <tokens>", "pay for a chunk of a step", 10n ** 15n, "0.001"))
+    .addOption(amount("--worker-budget <tokens>", "most pay for a job; locked as surety", 10n ** 19n, "10"))
+    .option("--check <share>", "part of the workers' results that is computed again here", share, 1)
+    .option("--chunks <count>", "chunks that a step is cut into, at most", natural(1, 1024), 8)
     .description("bid, train, store, commit, answer disputes, collect; Ctrl-C ends it")
     .addHelpText(
       "after",
@@ -44,6 +50,8 @@ Example:
         (await actions()).runProvider(context, options),
       ),
     );
+
+  bidCommand(provider, register);
 
   const challenger = program.command("challenger").description("check what others have trained");
   computing(challenger.command("run"))

@@ -3,9 +3,11 @@ import type { Register } from "../register.ts";
 
 const actions = () => import("../actions/job.ts");
 
+const models = () => import("../actions/job-model.ts");
+
 /** `assay job`: what has become of orders. */
 export function jobCommands(program: Command, register: Register): void {
-  const job = program.command("job").description("jobs: list, show, watch, fetch the model");
+  const job = program.command("job").description("jobs: list, show, watch, fetch and score the model");
 
   job
     .command("list")
@@ -40,7 +42,19 @@ export function jobCommands(program: Command, register: Register): void {
     .addHelpText("after", "\nExample:\n  $ assay job fetch 7 --to digits-model")
     .action(
       register.action(async (context, id: string, options: { to?: string }) =>
-        (await actions()).fetchJob(context, id, options),
+        (await models()).fetchJob(context, id, options),
+      ),
+    );
+
+  job
+    .command("evaluate")
+    .argument("<id>", "number of the job")
+    .option("--dataset <id>", "another stored dataset, instead of the samples that the order kept apart")
+    .description("fetch the trained model and score it, in exact integers and in float32")
+    .addHelpText("after", "\nExample:\n  $ assay job evaluate 7 --dataset 0x5c3f…")
+    .action(
+      register.action(async (context, id: string, options: { dataset?: string }) =>
+        (await models()).evaluateJob(context, id, options),
       ),
     );
 }

@@ -10,6 +10,13 @@ export function natural(low: number, high: number): (text: string) => number {
   };
 }
 
+/** Parses a part of a whole, from 0 to 1. */
+export function share(text: string): number {
+  const value = Number(text);
+  if (/^\d(\.\d{1,9})?$/.test(text) && value <= 1) return value;
+  throw new InvalidArgumentError("It must be a number from 0 to 1.");
+}
+
 /** Parses an amount of tokens with up to 18 decimals into base units. */
 export function tokens(text: string): bigint {
   if (/^\d{1,27}(\.\d{1,18})?$/.test(text)) return parseUnits(text, 18);

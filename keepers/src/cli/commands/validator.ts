@@ -14,6 +14,11 @@ export function validatorCommands(program: Command, register: Register): void {
   const validator = program.command("validator").description("sit on committees that check samples of jobs");
 
   computing(weighing(validator.command("run")))
+    .option(
+      "--budget <micro-batches>",
+      "executed from the first state on for one seat; longer ones begin at stored checkpoints; any number by default",
+      natural(1, 2 ** 53 - 1),
+    )
     .option("--listen <multiaddr...>", "where to listen for other validators", ["/ip4/0.0.0.0/tcp/4702"])
     .option("--announce <multiaddr...>", "what to tell others, when that differs")
     .option(

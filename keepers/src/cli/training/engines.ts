@@ -1,3 +1,4 @@
+import type { PartsExecutor } from "../../training/executors/parts.ts";
 import type { Executor } from "../../training/executors/types.ts";
 
 /** Engines by the names that users give them. */
@@ -8,4 +9,10 @@ export async function engineOf(name: EngineName): Promise<Executor> {
   if (name === "native") return (await import("../../training/executors/native.ts")).nativeExecutor;
   if (name === "wasm") return (await import("../../training/executors/wasm.ts")).wasmExecutor;
   return (await import("../../training/executors/reference.ts")).referenceExecutor;
+}
+
+/** Loads an engine that can compute parts of a step. */
+export async function partsEngineOf(name: Exclude<EngineName, "reference">): Promise<PartsExecutor> {
+  if (name === "native") return (await import("../../training/executors/native.ts")).nativeExecutor;
+  return (await import("../../training/executors/wasm.ts")).wasmExecutor;
 }

@@ -5,11 +5,27 @@ import { elementsOf } from "./packing.ts";
 import type { Program } from "./tape/types.ts";
 
 /**
- * What a provider stores as the result of a job: a dataset that holds a folder of two files. `state`: the mantissas of every
+ * What a provider stores as the result of a job: a dataset that holds a folder of files. `state`: the mantissas of every
  * slot in order, int32, little-endian. `leaves`: for every leaf of the trace its state root and h, 64 bytes; the SHA-256 of
- * this file is the `leavesDigest` of the commitment.
+ * this file is the `leavesDigest` of the commitment. `state-<leaf>`: the state at some leaves between, as `state`, so that
+ * whoever checks an interval need not begin at the first step; the leaf's state root says whether it is right.
  */
 export const resultFiles = { state: "state", leaves: "leaves" } as const;
+
+/** States between the first and the last that are stored with a result: so often the room of the last one, at most. */
+export const mostCheckpoints = 4;
+
+/** Name of the file with the state at a leaf. */
+export function checkpointFile(leaf: number): string {
+  return `${resultFiles.state}-${leaf}`;
+}
+
+/** Leaves whose states are stored with a result, ascending, as even as they can be. */
+export function checkpointLeaves({ steps, interval }: { readonly steps: number; readonly interval: number }) {
+  const intervals = traceLength(steps, interval) - 1;
+  const count = Math.min(mostCheckpoints, intervals - 1);
+  return Array.from({ length: count }, (_, i) => Math.floor(((i + 1) * intervals) / (count + 1)));
+}
 
 const hashBytes = 32;
 const mantissaBytes = 4;

@@ -2,6 +2,8 @@ import { join } from "node:path";
 import type { Address } from "viem";
 import type { Executor } from "../../training/executors/types.ts";
 import { JobCashier } from "../jobs/cashier.ts";
+import type { ChallengeRecord } from "../jobs/challenge-record.ts";
+import type { Duty, JobContext } from "../jobs/duty.ts";
 import { JobJanitor } from "../jobs/janitor.ts";
 import { JobKeeper, type KeeperOptions } from "../jobs/job-keeper.ts";
 import type { MachineLimits } from "../jobs/job-program.ts";
@@ -25,23 +27,35 @@ export type ChallengerOptions = KeeperOptions & {
  * collects bond and reward. It needs no stake; every challenge takes a bond in the chain's coin.
  */
 export function openChallenger(options: ChallengerOptions): Promise<JobKeeper> {
-  const { dataDirectory, account, storage, executor, limits, budget, payTo } = options;
   return JobKeeper.open(options, {
     schemas: [watchSchema],
-    duties(context, state) {
-      const { ledger } = context;
-      const compute = { ...context, storage, executor, limits, folder: join(dataDirectory, "jobs") };
-      return [
-        // What has a deadline on chain comes before what takes long.
-        new Disputant(compute),
-        new Inspector({ ...compute, watched: new WatchList(state), budget }),
-        new JobJanitor({
-          ...context,
-          only: ({ jobId }) =>
-            ledger.challengesOf(jobId).some(({ challenger }) => challenger === account.address),
-        }),
-        new JobCashier({ ...context, payTo, jobs: () => ledger.jobsOfChallenger(account.address) }),
-      ];
-    },
+    duties: (context, state) => challengerDuties(options, context, new WatchList(state)),
   });
+}
+
+/**
+ * What a challenger does.
+ *
+ * @param only the job that it looks at; all by default
+ */
+export function challengerDuties(
+  { dataDirectory, account, storage, executor, limits, budget, payTo }: ChallengerOptions,
+  context: JobContext,
+  watched: WatchList,
+  only?: bigint,
+): Duty[] {
+  const { ledger } = context;
+  const isMeant = (jobId: bigint) => only === undefined || jobId === only;
+  const compute = { ...context, storage, executor, limits, folder: join(dataDirectory, "jobs"), isMeant };
+  const isOwn = ({ challenger }: ChallengeRecord) => challenger === account.address;
+  return [
+    // What has a deadline on chain comes before what takes long.
+    new Disputant(compute),
+    new Inspector({ ...compute, watched, budget }),
+    new JobJanitor({
+      ...context,
+      only: ({ jobId }) => isMeant(jobId) && ledger.challengesOf(jobId).some(isOwn),
+    }),
+    new JobCashier({ ...context, payTo, jobs: () => ledger.jobsOfChallenger(account.address) }),
+  ];
 }

@@ -1,3 +1,4 @@
+import { claimedPart } from "../../training/dispute/prefix-run.ts";
 import { type ChallengeRecord, turnOf } from "../jobs/challenge-record.ts";
 import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
@@ -6,26 +7,37 @@ import { trainJob } from "../jobs/job-run.ts";
 import { makeMove } from "../jobs/mover.ts";
 import { type OpenRun, OpenRuns } from "../jobs/open-runs.ts";
 
+export type DisputantParts = JobContext &
+  ComputeParts & {
+    /** Whether it plays in a job. */
+    readonly isMeant: (jobId: bigint) => boolean;
+  };
+
 /** Plays the challenges that it has opened, from what is on chain and from its own run. */
 export class Disputant implements Duty {
   readonly name = "disputing";
-  readonly #parts: JobContext & ComputeParts;
+  readonly #parts: DisputantParts;
   readonly #runs: OpenRuns;
-  /** Runs that are known to have come to their end. */
-  readonly #trained = new WeakSet<OpenRun>();
+  /** How many steps of runs are known to be done. */
+  readonly #trained = new WeakMap<OpenRun, number>();
 
-  constructor(parts: JobContext & ComputeParts) {
+  constructor(parts: DisputantParts) {
     this.#parts = parts;
     this.#runs = new OpenRuns(parts);
   }
 
   async tick(signal: AbortSignal): Promise<void> {
-    const { ledger, operator } = this.#parts;
+    const { ledger, operator, isMeant } = this.#parts;
     const open = new Map(ledger.openJobs().map((job) => [job.jobId, job]));
-    await this.#runs.closeAllBut(new Set(open.keys()));
-    await forEach(ledger.openChallenges(), async (challenge) => {
-      const job = open.get(challenge.jobId);
-      if (job === undefined || challenge.challenger !== operator) return;
+    const own = ledger
+      .openChallenges()
+      .filter(({ challenger, jobId }) => challenger === operator && isMeant(jobId))
+      .filter((challenge) => ledger.isBound(challenge));
+    await this.#runs.closeAllBut(new Set([...open.keys(), ...own.map(({ jobId }) => jobId)]));
+    await forEach(own, async (challenge) => {
+      // Of a job that has failed elsewhere, the bonds of other challenges are still at stake.
+      const job = open.get(challenge.jobId) ?? ledger.job(challenge.jobId);
+      if (job === undefined) return;
       if (turnOf(challenge) === "challenger") await this.#play(job, challenge, signal);
     });
   }
@@ -37,13 +49,14 @@ export class Disputant implements Duty {
   async #play(job: JobRecord, challenge: ChallengeRecord, signal: AbortSignal): Promise<void> {
     const { log } = this.#parts;
     const run = await this.#runs.get(job, signal);
-    if (!this.#trained.has(run)) {
-      await trainJob(this.#parts, run, { signal });
-      this.#trained.add(run);
+    const until = Number(challenge.claim.steps);
+    if ((this.#trained.get(run) ?? 0) < until) {
+      await trainJob(this.#parts, run, { until, signal });
+      this.#trained.set(run, until);
     }
     const player = {
       role: "challenger" as const,
-      own: run.disputed,
+      own: claimedPart(run.disputed, challenge.claim),
       answers: challenge.answers,
     };
     if (await makeMove(this.#parts, challenge, player)) return;

@@ -1,17 +1,21 @@
 import { type AssayError, BadInputError } from "../../core/errors.ts";
 import { traceLength } from "../../core/exact/commitment.ts";
 import { decodeOrder } from "../../core/exact/decode-order.ts";
+import type { TrainingOrder } from "../../core/exact/order.ts";
 import type { OpenedLeaf } from "../../core/exact/result-files.ts";
+import { claimIdOf } from "../../core/market/instalments.ts";
 import { NotEnoughBundlesError } from "../../storage/client/errors.ts";
 import { FolderRun } from "../../training/dispute/claimed-run.ts";
 import { openingMove } from "../../training/dispute/find-interval.ts";
+import { claimedPart } from "../../training/dispute/prefix-run.ts";
 import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
 import { OrderRefusedError } from "../jobs/errors.ts";
-import type { JobRecord } from "../jobs/job-record.ts";
+import { type CommittedResult, isRunning, type JobRecord } from "../jobs/job-record.ts";
 import { type JobRun, openJobRun, trainJob } from "../jobs/job-run.ts";
 import { fetchResult } from "../jobs/result.ts";
-import { chainTime, sendCall } from "../storage-node/context.ts";
+import { chainTime, sendCall, tryCall } from "../storage-node/context.ts";
+import { voidEvidence } from "./void-evidence.ts";
 import type { WatchList } from "./watch-list.ts";
 
 export type InspectorParts = JobContext &
@@ -19,9 +23,26 @@ export type InspectorParts = JobContext &
     readonly watched: WatchList;
     /** Micro-batches of the jobs that are looked at together, at most. */
     readonly budget: number;
+    /** Whether it looks at a job. */
+    readonly isMeant: (jobId: bigint) => boolean;
   };
 
-/** Executes committed jobs again, and challenges the first interval that comes out differently. */
+/** A commitment of a job that is to be looked at, with the order of what it is about. */
+type Commitment = {
+  readonly job: JobRecord;
+  /** As the game names it. */
+  readonly claimId: bigint;
+  /** Steps that it is about. */
+  readonly steps: number;
+  readonly interval: number;
+  readonly microBatches: number;
+  readonly result: CommittedResult;
+};
+
+/**
+ * Executes committed jobs again, as far as they are committed to, and challenges the first interval that comes out
+ * differently. Every checkpoint is a commitment of its own.
+ */
 export class Inspector implements Duty {
   readonly name = "inspecting";
   readonly #parts: InspectorParts;
@@ -31,67 +52,72 @@ export class Inspector implements Duty {
   }
 
   async tick(signal: AbortSignal): Promise<void> {
-    const { ledger, operator, client, watched, budget } = this.#parts;
+    const { ledger, operator, client, watched, budget, isMeant } = this.#parts;
     const now = await chainTime(client);
     const committed = ledger
       .openJobs()
-      .filter(
-        ({ result, provider }) =>
-          result !== undefined && provider !== operator && now <= result.challengeUntil,
-      );
+      .filter((job) => isMeant(job.jobId) && isRunning(job) && job.provider !== operator)
+      .flatMap((job) => commitmentsOf(job))
+      .filter(({ result }) => now <= result.challengeUntil);
     watched.add(
-      committed.flatMap((job) => costOf(job) ?? []),
+      committed.map(({ claimId, steps, microBatches }) => ({ jobId: claimId, cost: steps * microBatches })),
       budget,
     );
-    await forEach(committed, async (job) => {
-      if (watched.verdict(job.jobId) === "open") await this.#inspect(job, signal);
+    await forEach(committed, async (commitment) => {
+      if (watched.verdict(commitment.claimId) === "open") await this.#inspect(commitment, signal);
     });
   }
 
-  async #inspect(job: JobRecord, signal: AbortSignal): Promise<void> {
+  async #inspect(commitment: Commitment, signal: AbortSignal): Promise<void> {
     const { log } = this.#parts;
+    const { job, steps } = commitment;
     const { jobId } = job;
     let opened: JobRun;
     try {
       opened = await openJobRun(this.#parts, job, signal);
     } catch (error) {
       if (!(error instanceof OrderRefusedError || error instanceof BadInputError)) throw error;
-      this.#decide(job, "unreadable");
+      await this.#showVoid(job, error);
+      this.#decide(commitment, "unreadable");
       log.warn({ jobId, reason: error.message }, "this job cannot be checked");
       return;
     }
     try {
-      const own = await trainJob(this.#parts, opened, { signal });
-      const leaves = await this.#leaves(job, opened, signal);
-      if (leaves === undefined && own.stateRoot === job.result!.stateRoot) {
-        log.info({ jobId }, "the result is right; its leaves are withheld");
-        this.#decide(job, "right");
-        return;
-      }
-      await this.#challenge(job, opened, leaves, signal);
+      await trainJob(this.#parts, opened, { until: steps, signal });
+      await this.#compare(commitment, opened, await this.#leaves(commitment, opened, signal), signal);
     } finally {
       await opened.job.close();
     }
   }
 
-  #decide(job: JobRecord, verdict: "right" | "wrong" | "unreadable"): void {
+  /** A program that breaks the rules of the tape ends its job, whatever was computed. */
+  async #showVoid({ jobId, order }: JobRecord, error: unknown): Promise<void> {
+    const evidence = voidEvidence(error, order.problem.programRoot);
+    if (evidence === undefined) return;
+    const { tape, index, descriptor, siblings } = evidence;
+    const args = [jobId, tape, index, descriptor, siblings] as const;
+    if (await tryCall(this.#parts, `show-void:${jobId}`, "DisputeGame", "showVoid", args)) {
+      this.#parts.log.warn({ jobId, tape, index }, "showed that the program is void");
+    }
+  }
+
+  #decide({ claimId, steps, interval }: Commitment, verdict: "right" | "wrong" | "unreadable"): void {
     const { watched, metrics } = this.#parts;
-    watched.decide(job.jobId, verdict);
-    const { steps, interval } = decodeOrder(job.training);
+    watched.decide(claimId, verdict);
     metrics.checked(verdict, traceLength(steps, interval) - 1);
   }
 
   /** The leaves that were published; undefined when they are withheld. */
   async #leaves(
-    { jobId, result }: JobRecord,
+    { job: { jobId }, steps, result }: Commitment,
     { job, folder }: JobRun,
     signal: AbortSignal,
   ): Promise<readonly OpenedLeaf[] | undefined> {
     const { storage, log } = this.#parts;
     try {
-      const { order, compiled } = job;
-      const { program } = compiled;
-      const { leaves } = await fetchResult({ storage, program, order, result: result!, folder, signal });
+      const order = { ...job.order, steps };
+      const { program } = job.compiled;
+      const { leaves } = await fetchResult({ storage, program, order, result, folder, signal });
       return leaves;
     } catch (error) {
       signal.throwIfAborted();
@@ -103,47 +129,67 @@ export class Inspector implements Duty {
     }
   }
 
-  async #challenge(
-    job: JobRecord,
+  async #compare(
+    commitment: Commitment,
     { job: { source, options }, run }: JobRun,
     leaves: readonly OpenedLeaf[] | undefined,
     signal: AbortSignal,
   ): Promise<void> {
     const { contracts, executor, log } = this.#parts;
-    const { jobId, result } = job;
-    const own = new FolderRun({ run, source, executor, options, signal });
+    const { claimId, steps, result } = commitment;
+    const { jobId } = commitment.job;
+    const whole = new FolderRun({ run, source, executor, options, signal });
+    const own = claimedPart(whole, { steps: BigInt(steps) });
     try {
-      const move = await openingMove(own, { traceRoot: result!.traceRoot }, leaves);
+      const [stateRoot] = await own.stateRoots([steps]);
+      if (leaves === undefined && stateRoot === result.stateRoot) {
+        log.info({ jobId }, "the result is right; its leaves are withheld");
+        this.#decide(commitment, "right");
+        return;
+      }
+      const move = await openingMove(own, result, leaves);
       if (move === undefined) {
-        this.#decide(job, "right");
+        this.#decide(commitment, "right");
         log.info({ jobId }, "every interval of this job is right");
         return;
       }
       const { dispute } = await contracts.JobRegistry.read.parametersOf([jobId]);
       const bond = dispute.challengerBond;
       if (move.kind === "challengeTrace") {
-        const key = `challenge-trace:${jobId}:0`;
-        await sendCall(this.#parts, key, "DisputeGame", "challengeTrace", [jobId], bond);
+        const key = `challenge-trace:${claimId}:0`;
+        await sendCall(this.#parts, key, "DisputeGame", "challengeTrace", [claimId], bond);
       } else {
         const { interval, before, next } = move;
-        const args = [jobId, BigInt(interval), before, next] as const;
-        await sendCall(this.#parts, `challenge:${jobId}:${interval}`, "DisputeGame", "challenge", args, bond);
+        const args = [claimId, BigInt(interval), before, next] as const;
+        const key = `challenge:${claimId}:${interval}`;
+        await sendCall(this.#parts, key, "DisputeGame", "challenge", args, bond);
       }
-      this.#decide(job, "wrong");
+      this.#decide(commitment, "wrong");
       log.warn({ jobId, interval: "interval" in move ? move.interval : undefined }, "challenged");
     } finally {
-      await own.close();
+      await whole.close();
     }
   }
 }
 
-/** Micro-batches of a job; undefined for an order that cannot be read. */
-function costOf({ jobId, training }: JobRecord): { jobId: bigint; cost: number } | undefined {
+/** Commitments of a job, checkpoints first; none of an order that cannot be read. */
+function commitmentsOf(job: JobRecord): Commitment[] {
+  const { jobId, training, checkpoints, result } = job;
+  let order: Pick<TrainingOrder, "steps" | "interval" | "microBatches">;
   try {
-    const { steps, microBatches } = decodeOrder(training);
-    return { jobId, cost: steps * microBatches };
+    order = decodeOrder(training);
   } catch (error) {
-    if (error instanceof BadInputError) return undefined;
+    if (error instanceof BadInputError) return [];
     throw error;
   }
+  const { interval, microBatches } = order;
+  const name = (checkpoint: number) => {
+    return { job, claimId: claimIdOf({ jobId, checkpoint }), interval, microBatches };
+  };
+  const partial = checkpoints.map((posted) => ({
+    ...name(posted.number),
+    steps: posted.steps,
+    result: posted,
+  }));
+  return result === undefined ? partial : [...partial, { ...name(0), steps: order.steps, result }];
 }

@@ -1,18 +1,31 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { ContractFunctionReturnType } from "viem";
+import type { ContractFunctionReturnType, Hex } from "viem";
 import type { abis } from "../../chain/abi/index.ts";
-import { AssayError } from "../../core/errors.ts";
+import { AssayError, BadInputError } from "../../core/errors.ts";
 import { samplesOf } from "../../core/exact/order.ts";
-import { type Evaluation, evaluateExact } from "../../training/evaluate/evaluate.ts";
+import { gatherObjects } from "../../training/data/gather.ts";
+import {
+  allSamples,
+  type Evaluation,
+  evaluateExact,
+  type Samples,
+} from "../../training/evaluate/evaluate.ts";
 import { evaluateFloat } from "../../training/evaluate/evaluate-float.ts";
+import { labelField } from "../../training/evaluate/target.ts";
 import type { Executor } from "../../training/executors/types.ts";
 import { exportModel } from "../../training/export/export.ts";
 import { writeWhole } from "../../training/files.ts";
 import { writeOnnx } from "../../training/onnx/write.ts";
 import { WrongResultError } from "../jobs/errors.ts";
 import type { PostedOrder } from "../jobs/job-ledger.ts";
-import { compileJob, type MachineLimits, openJob } from "../jobs/job-program.ts";
+import {
+  compileJob,
+  type JobProgram,
+  type MachineLimits,
+  objectShare,
+  openJob,
+} from "../jobs/job-program.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
 import type { JobStorage } from "../jobs/job-storage.ts";
 import { fetchState } from "../jobs/result.ts";
@@ -44,7 +57,7 @@ export type FetchedModel = {
   readonly onnx: Uint8Array;
 };
 
-/** A fetched model's score on the samples that were kept apart from training. */
+/** A fetched model's score. */
 export type ModelScore = { readonly exact: Evaluation; readonly float32: Evaluation };
 
 /**
@@ -74,24 +87,68 @@ export async function fetchModel(parameters: FetchModelParameters): Promise<Fetc
  * @throws what storage throws
  */
 export async function evaluateModel(
-  { posted, storage, executor, limits, folder, signal }: FetchModelParameters,
-  { state, onnx }: FetchedModel,
+  parameters: FetchModelParameters,
+  model: FetchedModel,
 ): Promise<ModelScore | undefined> {
+  const { posted, storage, folder, limits, signal } = parameters;
   const compiled = await compileJob(posted, { storage, folder, limits, signal });
   const job = await openJob(compiled, { storage, folder, limits, signal });
   try {
     const samples = samplesOf(job.order);
     if (samples.validationCount === 0) return undefined;
-    const { program } = job.compiled;
-    const { source, options } = job;
-    const kept = { source, count: samples.validationCount, index: (i: number) => samples.validation(i) };
-    return {
-      exact: await evaluateExact(executor, program, state, kept, options),
-      float32: await evaluateFloat(await import("onnxruntime-node"), onnx, program, kept),
-    };
+    const index = (i: number) => samples.validation(i);
+    return await score(parameters, job, model, {
+      source: job.source,
+      count: samples.validationCount,
+      index,
+    });
   } finally {
     await job.close();
   }
+}
+
+/**
+ * Scores a fetched model on all samples of some stored dataset, whose objects lie as those of the order do.
+ *
+ * @throws BadInputError for objects of another size; DatasetError for labels that the model does not know; what storage
+ * throws
+ */
+export async function evaluateOn(
+  parameters: FetchModelParameters,
+  model: FetchedModel,
+  datasetId: Hex,
+): Promise<ModelScore> {
+  const { posted, storage, folder, limits, signal } = parameters;
+  const job = await compileJob(posted, { storage, folder, limits, signal });
+  const sequence = await storage.objects(datasetId, join(folder, "downloads"), signal);
+  if (sequence.objectSize !== job.order.objectBytes) {
+    throw new BadInputError(
+      `objects of ${datasetId} have ${sequence.objectSize} bytes, those of the order ${job.order.objectBytes}`,
+    );
+  }
+  const { source } = await gatherObjects(sequence, {
+    spool: join(folder, "evaluated.spool"),
+    memoryBytes: limits.memoryBytes / objectShare,
+    label: labelField(job.compiled.program),
+    signal,
+  });
+  try {
+    return await score(parameters, job, model, allSamples(source));
+  } finally {
+    await source.close();
+  }
+}
+
+async function score(
+  { executor }: FetchModelParameters,
+  { compiled: { program }, options }: JobProgram,
+  { state, onnx }: FetchedModel,
+  samples: Samples,
+): Promise<ModelScore> {
+  return {
+    exact: await evaluateExact(executor, program, state, samples, options),
+    float32: await evaluateFloat(await import("onnxruntime-node"), onnx, program, samples),
+  };
 }
 
 function requireResult({ jobId, result }: JobRecord) {

@@ -48,7 +48,7 @@ export function embeddedParameters(timing: Partial<EmbeddedTiming> = {}): Deploy
     },
     // Draws from a rotation are possible for as long after it as a beacon may take to redraw a seed, and more.
     Attestation: { ...committeeWindows, exitDelay: epochLength },
-    Market: { leastWindow: jobWindow / 10 },
+    Market: { leastWindow: jobWindow / 10, grace: jobWindow / 10 },
     Storage: { epochLength, auditWindow, timeoutWindow, grace, seedDelay: epochLength },
     CommitRevealBeacon: {
       minCommitters: 3,

@@ -4,7 +4,7 @@ import type { ChallengeRecord } from "./challenge-record.ts";
 import { dueInDispute } from "./dispute-duty.ts";
 import type { Duty, JobContext } from "./duty.ts";
 import { forEach } from "./each.ts";
-import type { JobRecord } from "./job-record.ts";
+import type { AuctionRecord, JobRecord } from "./job-record.ts";
 
 export type JanitorParts = JobContext & {
   /** Jobs that this keeper looks after; all by default. */
@@ -55,26 +55,47 @@ export class JobJanitor implements Duty {
     const { jobId, order, status, deadline } = job;
     if (job.auction !== undefined && !job.auction.isOver && (await this.#auction(job, now))) return;
     if (status === "Open" && now > order.expiry) await this.#call("expire", jobId);
-    if (status === "Matched" && now > deadline! && now > order.expiry) await this.#call("expire", jobId);
+    if (status === "Matched" && now > deadline!) await this.#unmatched(job, now);
     const isPending = await this.#closeCheckpoints(job, now);
     if (status === "Training" && now > deadline! && !isPending) await this.#call("expire", jobId);
     if ((status === "Committed" || status === "Attested") && !isPending) await this.#finalise(job, now);
     if (job.isOwed) await this.#call("settle", jobId);
   }
 
-  /** Gives the job to the next best bid. Says whether there was one. */
+  /** Ends a job whose provider did not lock. Its consumer need not wait for the order to expire. */
+  async #unmatched({ jobId, consumer, order, auction }: JobRecord, now: bigint): Promise<void> {
+    if (auction === undefined && consumer === this.#parts.operator) {
+      await tryCall(this.#parts, `take-back:${jobId}`, "Market", "takeBack", [jobId]);
+    } else if (now > order.expiry) await this.#call("expire", jobId);
+  }
+
+  /** Gives the job to the next best bid, once all are revealed. Says whether the auction goes on, or ends by this. */
   async #auction(
     { jobId, auction, status, deadline, matches, order }: JobRecord,
     now: bigint,
   ): Promise<boolean> {
     const isWaiting = status === "Open" || (status === "Matched" && now > deadline!);
     if (!isWaiting || now <= auction!.revealUntil || now > order.expiry) return false;
+    if (!(await this.#isRevealed(jobId, auction!, now))) return true;
     const isBid = [...auction!.bids.values()].some(
       ({ price, isSettled }) => price !== undefined && !isSettled,
     );
     if (isBid && (await tryCall(this.#parts, `award:${jobId}:${matches}`, "Market", "award", [jobId])))
       return true;
     return await tryCall(this.#parts, `close-auction:${jobId}`, "Market", "closeAuction", [jobId]);
+  }
+
+  /** Whether no bid can be revealed any more. When the time for it is over, hidden ones are given their grace. */
+  async #isRevealed(jobId: bigint, auction: AuctionRecord, now: bigint): Promise<boolean> {
+    const { bids, revealUntil, graceEnds } = auction;
+    if (now <= revealUntil) return false;
+    const hidden = [...bids.values()].filter(({ price }) => price === undefined);
+    if (hidden.length === 0) return true;
+    if (graceEnds !== undefined) return now > graceEnds;
+    // Reporting oneself only costs.
+    const isOthers = hidden.some(({ provider }) => provider !== this.#parts.operator);
+    if (isOthers) await tryCall(this.#parts, `call-reveals:${jobId}`, "Market", "callTimeout", [jobId]);
+    return false;
   }
 
   /** Has checkpoints paid that nobody has shown wrong in time, in their order. Says whether any is left. */
@@ -135,8 +156,11 @@ export class JobJanitor implements Duty {
   /** What is left to do once a job is over. */
   async #close({ jobId, auction }: JobRecord, now: bigint): Promise<void> {
     const { ledger, contracts, operator, only } = this.#parts;
-    for (const { provider, isSettled } of auction?.bids.values() ?? []) {
-      if (isSettled) continue;
+    const isRevealed = auction === undefined || (await this.#isRevealed(jobId, auction, now));
+    for (const { provider, price, plea, isSettled } of auction?.bids.values() ?? []) {
+      if (isSettled || (price === undefined && !isRevealed)) continue;
+      // What a retrieval challenge will come to is waited for.
+      if (plea !== undefined && (await contracts.RetrievalChallenges.read.isOpen([plea]))) continue;
       await tryCall(this.#parts, `settle-bid:${jobId}:${provider}`, "Market", "settleBid", [jobId, provider]);
     }
     const challenges = ledger.challengesOf(jobId);

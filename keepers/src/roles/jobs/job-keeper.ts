@@ -62,6 +62,7 @@ export class JobKeeper {
   /** When the chain was last followed to its head. */
   #followedAt = Date.now();
   #loops: Promise<void>[] = [];
+  #following: Promise<void> = Promise.resolve();
 
   private constructor(
     options: KeeperOptions,
@@ -136,16 +137,22 @@ export class JobKeeper {
     };
   }
 
-  /** Reads what is new on chain. */
-  async catchUp(): Promise<void> {
-    await this.#follower.catchUp();
-    this.#followedAt = Date.now();
+  /** Reads what is new on chain; one reading at a time, whoever asks. */
+  catchUp(): Promise<void> {
+    const done = this.#following.then(async () => {
+      await this.#follower.catchUp();
+      this.#followedAt = Date.now();
+    });
+    this.#following = done.catch(() => undefined);
+    return done;
   }
 
   /** Reads what is new on chain, then does each duty once, in their order. */
-  async tick(): Promise<void> {
+  async tick(signal?: AbortSignal): Promise<void> {
+    const stopping = this.#stopping.signal;
+    const either = signal === undefined ? stopping : AbortSignal.any([stopping, signal]);
     await this.catchUp();
-    for (const duty of this.#duties) await duty.tick(this.#stopping.signal);
+    for (const duty of this.#duties) await duty.tick(either);
   }
 
   /** Takes up the duties; returns at once. */

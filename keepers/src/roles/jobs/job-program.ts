@@ -61,7 +61,7 @@ export type JobParameters = {
 /** Largest ONNX file of an order, in bytes. */
 const mostModelBytes = 2 ** 30;
 /** Part of the memory in which objects are kept; the rest is the engine's. */
-const objectShare = 4;
+export const objectShare = 4;
 
 /**
  * Compiles the program of an order from what was published, and holds it against what the order commits to.

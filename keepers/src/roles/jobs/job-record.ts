@@ -1,6 +1,6 @@
 import type { Address, Hex } from "viem";
 import type { ContractEvent } from "../../chain/contracts.ts";
-import type { AuctionTerms, Order } from "../../core/market/types.ts";
+import type { AuctionTerms, Bid, Order } from "../../core/market/types.ts";
 
 type Named<N extends "Market" | "JobRegistry" | "Instalments"> =
   ContractEvent<N> extends infer E
@@ -31,14 +31,19 @@ export type AuctionBid = {
   readonly commitment: Hex;
   /** Revealed. */
   readonly price: bigint | undefined;
+  readonly revealed: Bid | undefined;
   /** Its bond was returned, or lost. */
   readonly isSettled: boolean;
+  /** Retrieval challenge with which it says that the data cannot be had. */
+  readonly plea: bigint | undefined;
 };
 
 export type AuctionRecord = {
   readonly terms: AuctionTerms;
   readonly commitUntil: bigint;
   readonly revealUntil: bigint;
+  /** Last second of the grace for bids that are still hidden, once a timeout was called. */
+  readonly graceEnds: bigint | undefined;
   readonly bids: ReadonlyMap<Address, AuctionBid>;
   readonly isOver: boolean;
 };
@@ -82,6 +87,8 @@ export type JobRecord = {
   /** In the order of their numbers. */
   readonly checkpoints: readonly CheckpointRecord[];
   readonly auction: AuctionRecord | undefined;
+  /** A committee has vouched for it. */
+  readonly isAttested: boolean;
   readonly certificateId: bigint | undefined;
   /** A job has ended, but its money has still to be moved. */
   readonly isOwed: boolean;
@@ -109,6 +116,7 @@ export function foldJob(events: readonly JobEvent[]): JobRecord | undefined {
     result: undefined,
     checkpoints: [],
     auction: undefined,
+    isAttested: false,
     certificateId: undefined,
     isOwed: false,
     failure: undefined,
@@ -155,7 +163,7 @@ function changeOf(job: JobRecord, event: JobEvent): Partial<JobRecord> {
       return { checkpoints: job.checkpoints.map(close) };
     }
     case "JobRegistry.JobAttested":
-      return { status: "Attested" };
+      return { status: "Attested", isAttested: true };
     case "JobRegistry.JobFinalised":
       return { status: "Finalised", certificateId: event.args.certificateId };
     case "JobRegistry.JobExpired":
@@ -170,7 +178,9 @@ function changeOf(job: JobRecord, event: JobEvent): Partial<JobRecord> {
       return { isOwed: true };
     case "Market.AuctionOpened": {
       const { terms, commitUntil, revealUntil } = event.args;
-      return { auction: { terms, commitUntil, revealUntil, bids: new Map(), isOver: false } };
+      return {
+        auction: { terms, commitUntil, revealUntil, graceEnds: undefined, bids: new Map(), isOver: false },
+      };
     }
     default:
       return job.auction === undefined
@@ -187,14 +197,25 @@ function auctionChange({ bids }: AuctionRecord, event: JobEvent): Partial<Auctio
   switch (event.name) {
     case "Market.BidCommitted": {
       const { provider, commitment } = event.args;
-      const bid = { provider, commitment, price: undefined, isSettled: false };
+      const bid = {
+        provider,
+        commitment,
+        price: undefined,
+        revealed: undefined,
+        isSettled: false,
+        plea: undefined,
+      };
       return { bids: new Map([...bids, [provider, bid]]) };
     }
     case "Market.BidRevealed":
-      return withBid(event.args.provider, { price: event.args.bid.price });
+      return withBid(event.args.provider, { price: event.args.bid.price, revealed: event.args.bid });
     case "Market.BondReturned":
     case "Market.BondLost":
       return withBid(event.args.provider, { isSettled: true });
+    case "Market.WalkPleaded":
+      return withBid(event.args.provider, { plea: event.args.retrieval });
+    case "Market.RevealTimeoutCalled":
+      return { graceEnds: event.args.graceEnds };
     case "Market.AuctionClosed":
       return { isOver: true };
     default:

@@ -1,6 +1,8 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { addressOf } from "../../chain/contracts.ts";
+import { checkpointLeaves } from "../../core/exact/result-files.ts";
+import { checkpointSteps } from "../../core/market/instalments.ts";
 import type { TrainingSession } from "../../training/executors/types.ts";
 import { findResumption } from "../../training/trainer/progress.ts";
 import { createRun, isRunFolder, openRun, type RunFolder } from "../../training/trainer/run-folder.ts";
@@ -11,13 +13,22 @@ import { compileJob, type OpenJob, openJob } from "./job-program.ts";
 import type { JobRecord } from "./job-record.ts";
 
 /** A job that is computed here, with the folder of its run. */
-export type JobRun = { readonly job: OpenJob; readonly run: RunFolder; readonly folder: string };
+export type JobRun = {
+  readonly job: OpenJob;
+  readonly run: RunFolder;
+  readonly folder: string;
+  /** Steps after which a part of the price can be asked for, by the number of the checkpoint from 1 on. */
+  readonly paidSteps: readonly number[];
+};
 
 /**
  * Wraps the session of a run whose first step is `firstStep`: a demonstration can have it compute something else than what
  * was ordered.
  */
 export type SessionWrapper = (session: TrainingSession, firstStep: number) => TrainingSession;
+
+/** What opening a run takes. */
+export type JobRunParts = Pick<JobContext, "ledger" | "deployment"> & Omit<ComputeParts, "executor">;
 
 /** Checkpoints of a run: disputes begin at the one before the step in question. */
 const checkpoints = 16;
@@ -31,7 +42,7 @@ const opening = new Map<string, Promise<unknown>>();
  * @throws OrderRefusedError when what was published does not hold together; what storage throws
  */
 export async function openJobRun(
-  parts: JobContext & ComputeParts,
+  parts: JobRunParts,
   job: Pick<JobRecord, "jobId" | "orderHash">,
   signal?: AbortSignal,
 ): Promise<JobRun> {
@@ -48,7 +59,7 @@ export async function openJobRun(
 }
 
 async function open(
-  { ledger, deployment, storage, limits }: JobContext & ComputeParts,
+  { ledger, deployment, storage, limits }: JobRunParts,
   { jobId, orderHash }: Pick<JobRecord, "jobId" | "orderHash">,
   own: string,
   signal: AbortSignal | undefined,
@@ -69,28 +80,43 @@ async function open(
           domain: { chainId: deployment.chainId, verifyingContract: addressOf(deployment, "JobRegistry") },
           config: { package: program.package, jobId: String(jobId) },
         });
-    return { job, run, folder: own };
+    const { instalments } = posted.order.conditions;
+    return { job, run, folder: own, paidSteps: checkpointSteps({ ...run.order, instalments }) };
   } catch (error) {
     await job.close();
     throw error;
   }
 }
 
-/** Trains a job to its last step, from where an earlier call stopped. */
+export type TrainJobOptions = {
+  /** Opens the session whose first step is this one; the executor's own by default. */
+  readonly open?: (firstStep: number) => Promise<TrainingSession>;
+  readonly worker?: SessionWrapper;
+  /** Step after which it ends; the last one by default. */
+  readonly until?: number;
+  readonly signal?: AbortSignal;
+};
+
+/**
+ * Trains a job to its last step, or to the end of an interval before, from where an earlier call stopped. A run that is
+ * further already gives what it has: its newest state.
+ */
 export async function trainJob(
   { executor }: Pick<ComputeParts, "executor">,
-  { job, run }: JobRun,
-  { worker, signal }: { worker?: SessionWrapper; signal?: AbortSignal } = {},
+  { job, run, paidSteps }: JobRun,
+  { open, worker, until, signal }: TrainJobOptions = {},
 ): Promise<TrainResult> {
-  const resumed = await findResumption(run);
-  const honest = await executor.open(run.program, job.options);
-  const session = worker?.(honest, resumed?.checkpoint.step ?? 0) ?? honest;
+  const firstStep = (await findResumption(run))?.checkpoint.step ?? 0;
+  const stored = checkpointLeaves(run.order).map((leaf) => leaf * run.order.interval);
+  const honest = await (open?.(firstStep) ?? executor.open(run.program, job.options));
+  const session = worker?.(honest, firstStep) ?? honest;
   try {
     return await train({
       run,
       session,
       source: job.source,
-      checkpoint: { every: Math.ceil(run.order.steps / checkpoints) },
+      checkpoint: { every: Math.ceil(run.order.steps / checkpoints), at: [...paidSteps, ...stored] },
+      until,
       signal,
     });
   } finally {

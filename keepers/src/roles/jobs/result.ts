@@ -4,11 +4,14 @@ import { join } from "node:path";
 import type { Hex } from "viem";
 import type { TrainingOrder } from "../../core/exact/order.ts";
 import {
+  checkpointFile,
+  checkpointLeaves,
   decodeLeaves,
   decodeState,
   encodeLeaves,
   encodeState,
   leavesFileBytes,
+  mostCheckpoints,
   type OpenedLeaf,
   resultFiles,
   stateFileBytes,
@@ -23,17 +26,24 @@ import type { JobStorage } from "./job-storage.ts";
 /** A result in a folder, ready to be stored. */
 export type WrittenResult = { readonly folder: string; readonly leavesDigest: Hex };
 
-/** Writes the folder that is stored as a job's result; the same run always gives the same bytes. */
+/**
+ * Writes the folder that is stored as a job's result; the same run always gives the same bytes.
+ *
+ * @param checkpoints states at some leaves
+ */
 export async function writeResult(
   folder: string,
   state: readonly Int32Array[],
   leaves: readonly OpenedLeaf[],
+  checkpoints: ReadonlyMap<number, readonly Int32Array[]> = new Map(),
 ): Promise<WrittenResult> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   const file = encodeLeaves(leaves);
   await writeWhole(join(folder, resultFiles.state), encodeState(state));
   await writeWhole(join(folder, resultFiles.leaves), file);
+  for (const [leaf, each] of checkpoints)
+    await writeWhole(join(folder, checkpointFile(leaf)), encodeState(each));
   return { folder, leavesDigest: sha256(file) };
 }
 
@@ -65,7 +75,7 @@ export async function fetchResult(parameters: ReadResultParameters): Promise<Fet
     datasetId: result.resultId,
     target,
     directory: join(folder, "downloads"),
-    mostBytes: stateFileBytes(program) + leavesFileBytes(order.steps, order.interval),
+    mostBytes: (1 + mostCheckpoints) * stateFileBytes(program) + leavesFileBytes(order.steps, order.interval),
     signal,
   });
   return {
@@ -82,11 +92,42 @@ export async function fetchState(parameters: ReadResultParameters): Promise<Int3
   throw new WrongResultError(resultId, `it holds no state with the root ${stateRoot}`);
 }
 
+export type PublishedStateParameters = Pick<ReadResultParameters, "program" | "order" | "folder"> & {
+  /** Leaves of the trace, held against the commitment. */
+  readonly leaves: readonly OpenedLeaf[];
+  /** Told of a leaf whose state was not stored, or is not the one that the leaf names. */
+  readonly onWrong?: (leaf: number) => void;
+};
+
+/**
+ * The newest state after `step` steps or fewer that was stored with a result which {@link fetchResult} has fetched.
+ *
+ * @returns undefined when there is none that its leaf bears out: then everything begins at the first state
+ */
+export async function publishedState(
+  { program, order, folder, leaves, onWrong }: PublishedStateParameters,
+  step: number,
+): Promise<{ readonly step: number; readonly state: Int32Array[] } | undefined> {
+  for (const leaf of checkpointLeaves(order).reverse()) {
+    const at = leaf * order.interval;
+    if (at > step) continue;
+    const bytes = await bytesOf(join(folder, "result"), checkpointFile(leaf));
+    const state = stateOf(bytes, program, leaves[leaf]!);
+    if (state !== undefined) return { step: at, state };
+    onWrong?.(leaf);
+  }
+  return undefined;
+}
+
 async function bytesOf(folder: string, name: string): Promise<Uint8Array | undefined> {
   return await readFile(join(folder, name)).catch(() => undefined);
 }
 
-function stateOf(bytes: Uint8Array | undefined, program: Program, { stateRoot }: CommittedResult) {
+function stateOf(
+  bytes: Uint8Array | undefined,
+  program: Program,
+  { stateRoot }: Pick<CommittedResult, "stateRoot">,
+) {
   if (bytes?.length !== stateFileBytes(program)) return undefined;
   try {
     const state = decodeState(program, bytes);

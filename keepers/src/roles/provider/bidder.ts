@@ -76,7 +76,8 @@ export class Bidder implements Duty {
     const own = auction!.bids.get(operator);
     if (own === undefined || own.price !== undefined) return;
     const now = await chainTime(client);
-    if (now <= auction!.commitUntil || now > auction!.revealUntil) return;
+    const { commitUntil, graceEnds } = auction!;
+    if (now <= commitUntil || (graceEnds !== undefined && now > graceEnds)) return;
     const decision = decisions.find(orderHash);
     const rate = await prices.rateOf(order, jobId);
     if (decision?.kind !== "bid" || rate === undefined) return;

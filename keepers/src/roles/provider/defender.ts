@@ -1,3 +1,4 @@
+import { claimedPart } from "../../training/dispute/prefix-run.ts";
 import { turnOf } from "../jobs/challenge-record.ts";
 import type { Duty } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
@@ -18,12 +19,17 @@ export class Defender implements Duty {
   async tick(signal: AbortSignal): Promise<void> {
     const { ledger, operator, log } = this.#parts;
     const open = new Map(ledger.openJobs().map((job) => [job.jobId, job]));
-    await this.#runs.closeAllBut(new Set(open.keys()));
-    await forEach(ledger.openChallenges(), async (challenge) => {
+    const challenges = ledger
+      .openChallenges()
+      .filter((challenge) => challenge.claim.provider === operator && ledger.isBound(challenge));
+    await this.#runs.closeAllBut(new Set([...open.keys(), ...challenges.map(({ jobId }) => jobId)]));
+    await forEach(challenges, async (challenge) => {
       const { jobId, challengeId, claim } = challenge;
-      const job = open.get(jobId);
-      if (job === undefined || claim.provider !== operator || turnOf(challenge) !== "provider") return;
-      const { disputed: run } = await this.#runs.get(job, signal);
+      // Of a job that has failed elsewhere, the bonds of other commitments are still at stake.
+      const job = open.get(jobId) ?? ledger.job(jobId);
+      if (job === undefined || turnOf(challenge) !== "provider") return;
+      const { disputed } = await this.#runs.get(job, signal);
+      const run = claimedPart(disputed, claim);
       if (await makeMove(this.#parts, challenge, { role: "provider", run })) return;
       log.error({ jobId, challengeId }, "nothing that was computed answers this challenge");
     });

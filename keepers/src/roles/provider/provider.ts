@@ -3,6 +3,7 @@ import type { Address } from "viem";
 import type { TransactionQueue } from "../../chain/transactions/queue.ts";
 import type { CostModel } from "../../core/market/cost.ts";
 import type { Abilities } from "../../core/market/types.ts";
+import type { PartsExecutor } from "../../training/executors/parts.ts";
 import type { Executor } from "../../training/executors/types.ts";
 import { JobCashier } from "../jobs/cashier.ts";
 import { JobJanitor } from "../jobs/janitor.ts";
@@ -12,11 +13,16 @@ import type { SessionWrapper } from "../jobs/job-run.ts";
 import type { ResultStorage } from "../jobs/job-storage.ts";
 import { Appraiser } from "./appraiser.ts";
 import { Bidder } from "./bidder.ts";
+import { Crew, type CrewTerms } from "./crew.ts";
 import { Decisions, decisionSchema } from "./decisions.ts";
 import { Defender } from "./defender.ts";
+import { InstalmentClaims } from "./instalments.ts";
+import { Paymaster } from "./paymaster.ts";
+import { Payroll, payrollSchema } from "./payroll.ts";
 import { Prices } from "./prices.ts";
 import { Trainer } from "./trainer.ts";
 import { WitnessOpener } from "./witness-opener.ts";
+import type { WorkerDesk } from "./worker-desk.ts";
 
 export type ProviderOptions = KeeperOptions & {
   /** Storage that results are stored with; what it pays for must go through the provider's own queue of transactions. */
@@ -38,6 +44,8 @@ export type ProviderOptions = KeeperOptions & {
   readonly payTo?: Address;
   /** Stands between the engine and what is committed to, so that a demonstration can cheat. */
   readonly worker?: SessionWrapper;
+  /** Lets strangers compute for pay. The desk is not closed here. */
+  readonly crew?: { readonly desk: WorkerDesk; readonly terms: CrewTerms; readonly executor: PartsExecutor };
 };
 
 /**
@@ -48,7 +56,7 @@ export function openProvider(options: ProviderOptions): Promise<JobKeeper> {
   const { dataDirectory, account, mostJobs = 1, takesOrders = true, feedMargin = 5, payTo } = options;
   const { executor, limits, abilities, costs, worker } = options;
   return JobKeeper.open(options, {
-    schemas: [decisionSchema],
+    schemas: [payrollSchema, decisionSchema],
     duties(context, state) {
       const { ledger } = context;
       const storage = options.storage(context.queue);
@@ -56,18 +64,23 @@ export function openProvider(options: ProviderOptions): Promise<JobKeeper> {
       const decisions = new Decisions(state);
       const appraiser = new Appraiser({ ...compute, decisions, abilities, costs });
       const prices = new Prices({ ...context, feedMargin });
+      const payroll = new Payroll(state);
+      const workers = options.crew;
+      const crew = workers && new Crew({ ...context, account, payroll, ...workers });
       const isOwn = (provider: Address | undefined) => provider === account.address;
       return [
         // What has a deadline on chain comes before what takes long.
         new Defender({ ...compute, worker }),
         new WitnessOpener({ ...compute, worker }),
         new Bidder({ ...context, appraiser, decisions, prices, mostJobs, takesOrders }),
-        new Trainer({ ...compute, storage, worker }),
+        new InstalmentClaims({ ...compute, storage }),
+        ...(workers === undefined ? [] : [new Paymaster({ ...context, payroll, desk: workers.desk })]),
         new JobJanitor({
           ...context,
           only: ({ provider, auction }) => isOwn(provider) || auction?.bids.has(account.address) === true,
         }),
         new JobCashier({ ...context, payTo, jobs: () => ledger.jobsOfProvider(account.address) }),
+        new Trainer({ ...compute, storage, worker, crew }),
       ];
     },
   });

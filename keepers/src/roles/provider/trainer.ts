@@ -1,7 +1,9 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { checkpointLeaves } from "../../core/exact/result-files.ts";
 import { openLeaf } from "../../training/dispute/leaves.ts";
 import { traceRootOf } from "../../training/trace/commitments.ts";
+import { checkpointAt } from "../../training/trace/nearest-state.ts";
 import { readLogs } from "../../training/trainer/progress.ts";
 import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
@@ -10,12 +12,15 @@ import { type JobRun, openJobRun, type SessionWrapper, trainJob } from "../jobs/
 import type { ResultStorage } from "../jobs/job-storage.ts";
 import { writeResult } from "../jobs/result.ts";
 import { chainTime, tryCall } from "../storage-node/context.ts";
+import type { Crew } from "./crew.ts";
 
 export type TrainerParts = JobContext &
   Omit<ComputeParts, "storage"> & {
     readonly storage: ResultStorage;
     /** Stands between the engine and what is committed to; the engine itself by default. */
     readonly worker?: SessionWrapper;
+    /** Workers that compute for this provider; it trains alone by default. */
+    readonly crew?: Pick<Crew, "prepare" | "open" | "trained">;
   };
 
 /** Trains the jobs that are locked, stores their results, commits to them: one job after another. */
@@ -39,9 +44,14 @@ export class Trainer implements Duty {
   async #train(job: JobRecord, signal: AbortSignal): Promise<void> {
     const opened = await openJobRun(this.#parts, job, signal);
     try {
-      const { worker, log } = this.#parts;
-      const result = await trainJob(this.#parts, opened, { worker, signal });
+      const { worker, crew, log } = this.#parts;
+      await crew?.prepare(job.jobId, opened);
+      const sessions = crew && {
+        open: (firstStep: number) => crew.open(job.jobId, opened, firstStep, signal),
+      };
+      const result = await trainJob(this.#parts, opened, { ...sessions, worker, signal });
       log.info({ jobId: job.jobId, stateRoot: result.stateRoot }, "trained");
+      crew?.trained(job.jobId);
       await this.#commit(job, opened, result.state, signal);
     } finally {
       await opened.job.close();
@@ -56,7 +66,12 @@ export class Trainer implements Duty {
   ): Promise<void> {
     const { storage, log } = this.#parts;
     const leaves = (await readLogs(run)).trace.map(({ stateRoot, h }) => ({ stateRoot, h }));
-    const written = await writeResult(join(folder, "result"), state, leaves);
+    const checkpoints = new Map<number, readonly Int32Array[]>();
+    for (const leaf of checkpointLeaves(run.order)) {
+      const checkpoint = await checkpointAt(run, leaf * run.order.interval);
+      if (checkpoint !== undefined) checkpoints.set(leaf, checkpoint.state);
+    }
+    const written = await writeResult(join(folder, "result"), state, leaves, checkpoints);
     const resultId = await storage.store({
       folder: written.folder,
       name: `job-${jobId}`,

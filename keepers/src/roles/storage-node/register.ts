@@ -82,7 +82,8 @@ async function announce(
   });
 }
 
-async function fillStake(client: RegisteringClient, stake: bigint): Promise<void> {
+/** Stakes what an operator lacks of a stake. */
+export async function fillStake(client: RegisteringClient, stake: bigint): Promise<void> {
   const { account, contracts, deployment, queue } = client;
   let at: ReadAt = {};
   const staking = addressOf(deployment, "Staking");

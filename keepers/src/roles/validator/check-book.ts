@@ -81,6 +81,6 @@ export class CheckBook {
 }
 
 /** A reorganisation may give another draw the same number. */
-function nameOf({ jobId, attempt, seed, traceRoot, members }: DrawnCommittee): string {
+export function nameOf({ jobId, attempt, seed, traceRoot, members }: DrawnCommittee): string {
   return [jobId, attempt, seed, traceRoot, members.join()].join(":");
 }

@@ -10,15 +10,23 @@ import { forEach } from "../jobs/each.ts";
 import { OrderRefusedError } from "../jobs/errors.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
 import { type JobRun, openJobRun } from "../jobs/job-run.ts";
-import { fetchResult } from "../jobs/result.ts";
+import { fetchResult, publishedState } from "../jobs/result.ts";
 import type { Check, CheckBook } from "./check-book.ts";
 import type { Committees, Seat } from "./committees.ts";
 
-export type CheckerParts = JobContext & ComputeParts & { readonly all: Committees; readonly book: CheckBook };
+export type CheckerParts = JobContext &
+  ComputeParts & {
+    readonly all: Committees;
+    readonly book: CheckBook;
+    /** Micro-batches that are executed from the first state on for one seat; any number by default. */
+    readonly budget?: number;
+  };
 
 /**
- * Executes the intervals again that were drawn for this member, once for each draw. Providers publish the leaves of a trace, not the states behind them, so the run is
- * executed from its first state up to the end of the last interval: what is found right is right from the beginning.
+ * Executes the intervals again that were drawn for this member, once for each draw. As far as its budget reaches, the run
+ * is executed from its first state up to the end of the last interval: what is found right is right from the beginning.
+ * Beyond that each interval is executed from the stored checkpoint before it, once its leaf bears it out: what is found
+ * right is right from there on.
  */
 export class Checker implements Duty {
   readonly name = "checking";
@@ -62,14 +70,22 @@ export class Checker implements Duty {
   }
 
   async #execute(
-    { run: { program, order }, job: { source, options } }: JobRun,
+    { run: { program, order }, job: { source, options }, folder }: JobRun,
     leaves: readonly OpenedLeaf[],
     { draw, position }: Pick<Seat, "draw" | "position">,
     signal: AbortSignal,
   ): Promise<Check> {
-    const { executor, log } = this.#parts;
+    const { executor, log, budget = Number.POSITIVE_INFINITY } = this.#parts;
     const first = { step: 0, state: initialState(program, order.seed) };
-    const nearest = async () => first;
+    const { jobId } = draw;
+    const onWrong = (leaf: number) =>
+      log.warn({ jobId, leaf }, "a stored checkpoint is not what it should be");
+    const last = Math.max(...intervalsOf(draw, position)) + 1;
+    const isLong = last * order.interval * order.microBatches > budget;
+    const nearest = async (step: number) => {
+      if (!isLong) return first;
+      return (await publishedState({ program, order, folder, leaves, onWrong }, step)) ?? first;
+    };
     const own = new ExecutedRun({ program, order, source, executor, options, nearest, signal });
     try {
       const digests: Hex[] = [];

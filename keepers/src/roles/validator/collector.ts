@@ -14,6 +14,7 @@ import type { CommitteeLedger } from "./committee-ledger.ts";
 import type { Committees } from "./committees.ts";
 import { type Desk, leavesOf } from "./desk.ts";
 import type { Exchange, MemberDigests } from "./exchange.ts";
+import type { SwornBook } from "./sworn-book.ts";
 
 /** Milliseconds that a member may take to answer. */
 const patience = 20_000;
@@ -25,6 +26,7 @@ export type CollectorParts = JobContext & {
   readonly committees: CommitteeLedger;
   readonly exchange: Exchange;
   readonly desk: Desk;
+  readonly sworn: SwornBook;
 };
 
 type Signed = { readonly member: MemberDigests; readonly signature: G1Words; readonly key: BlsKey };
@@ -74,7 +76,7 @@ export class Collector {
     members: readonly MemberDigests[],
     signal: AbortSignal,
   ): Promise<Signed[]> {
-    const { exchange, desk, all, committees } = this.#parts;
+    const { exchange, desk, all, committees, sworn } = this.#parts;
     const operators = all.operators(draw);
     const { jobId, attempt } = draw;
     const asked = members.map(async (member): Promise<Signed> => {
@@ -90,11 +92,16 @@ export class Collector {
       return { member, signature, key: committees.keyOf(draw.members[position]!)! };
     });
     const signed = await this.#answered(asked, signal);
-    if (signed.length !== members.length) return signed;
     const message = hexToBytes(messageOf(draw, maskOf(positionsOf(members)), rootOf(draw, members)));
     // One look at the sum; only when it does not hold is it asked whose is wrong.
-    if (isSigned(signed, message)) return signed;
-    return signed.filter(({ key, signature }) => verify(key.g2, signatureDomain, message, signature));
+    const valid = isSigned(signed, message)
+      ? signed
+      : signed.filter(({ key, signature }) => verify(key.g2, signatureDomain, message, signature));
+    const leaves = leavesOf(draw, members);
+    for (const { member, signature } of valid) {
+      if (member.position !== own) sworn.keep(draw, { position: member.position, leaves, signature });
+    }
+    return valid;
   }
 
   async #post(draw: DrawnCommittee, signed: readonly Signed[]): Promise<boolean> {

@@ -120,6 +120,17 @@ export class CommitteeLedger {
     );
   }
 
+  /** The transaction in which the members' signatures were posted. */
+  attestedIn(jobId: bigint, attempt: bigint): Hex | undefined {
+    const row = this.#state.get(
+      `SELECT transaction_hash FROM committee_events
+       WHERE name = 'RootSigned' AND job_id = ? AND attempt = ? ${inOrder}`,
+      String(jobId),
+      String(attempt),
+    );
+    return row?.transaction_hash as Hex | undefined;
+  }
+
   /** Hashes of the witnesses that were opened, in the order of the leaves under the signed root. */
   openedHashes(jobId: bigint, attempt: bigint): Hex[] {
     const events = this.#ofDraw<"WitnessesOpened">("WitnessesOpened", jobId, attempt);

@@ -45,7 +45,7 @@ export class Enroller implements Duty {
   async #raise(id: bigint): Promise<void> {
     const { contracts, weight, log } = this.#parts;
     const { weight: present, exitAt } = await contracts.ValidatorSet.read.validatorOf([id]);
-    if (exitAt !== 0 || present >= weight) return;
+    if ((exitAt !== 0 && present === 0) || present >= weight) return;
     await sendCall(this.#parts, `raise:${id}:${weight}`, "ValidatorSet", "raise", [BigInt(weight)]);
     log.info({ weight }, "raised the weight; draws of the next rotation count it");
   }

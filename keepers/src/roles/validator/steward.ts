@@ -9,12 +9,14 @@ import type { Accuser } from "./accuser.ts";
 import type { CheckBook } from "./check-book.ts";
 import type { CommitteeLedger } from "./committee-ledger.ts";
 import { type Committee, type Committees, type CommitteesParts, positionsIn } from "./committees.ts";
+import type { Prosecutor } from "./prosecutor.ts";
 
 export type StewardParts = CommitteesParts & {
   readonly all: Committees;
   readonly committees: CommitteeLedger;
   readonly book: CheckBook;
   readonly accuser: Accuser;
+  readonly prosecutor: Prosecutor;
   readonly turnSeconds: number;
 };
 
@@ -122,7 +124,10 @@ export class Steward implements Duty {
       await tryCall(this.#parts, name, "Committee", call, [jobId, attempt, BigInt(position)]);
     };
     for (const position of positionsIn(silent)) await slash("slashSilent", position);
-    const status = ledger.job(jobId)?.status;
+    const job = ledger.job(jobId);
+    const status = job?.status;
+    // Whatever becomes of the job, and before the members are let go.
+    if (job !== undefined) await this.#parts.prosecutor.prosecute(job, attempt);
     const isOver = status === "Finalised" || status === "Failed" || status === "Void";
     if (!isOver) return;
     // Before the members are let go: what is not slashed then can be gone.

@@ -24,18 +24,30 @@ import { Desk } from "./desk.ts";
 import { Enroller } from "./enroller.ts";
 import type { Exchange } from "./exchange.ts";
 import { Member } from "./member.ts";
+import { Prosecutor } from "./prosecutor.ts";
 import { Steward } from "./steward.ts";
+import { SwornBook, swornSchema } from "./sworn-book.ts";
+import { Weigher, weigherSchema } from "./weigher.ts";
 
 export type ValidatorOptions = KeeperOptions & {
   readonly storage: JobStorage;
   readonly executor: Executor;
   readonly limits: MachineLimits;
+  /**
+   * Micro-batches that are executed from the first state on for one seat; for longer ones the checkpoints that are stored
+   * with results save the rest. Any number by default.
+   */
+  readonly budget?: number;
   /** How the members of a committee reach each other; it is closed with the keeper. */
   readonly exchange: Exchange;
   /** Units of stake that count in draws; 1 by default. */
   readonly weight?: number;
   /** Tokens that the operator should have staked in all, in base units; what the weight needs by default. */
   readonly stake?: bigint;
+  /** Tokens that may be staked over all time in place of what was slashed, in base units; none by default. */
+  readonly topUp?: bigint;
+  /** Whether a greater weight, of an earlier start, is lowered to `weight`; it is not by default. */
+  readonly lowers?: boolean;
   /** Chain seconds after which the next validator takes up what the one before it should have done; 60 by default. */
   readonly turnSeconds?: number;
   /** Where fees go; to the validator's own account by default. */
@@ -50,11 +62,11 @@ export type ValidatorOptions = KeeperOptions & {
  */
 export async function openValidator(options: ValidatorOptions): Promise<JobKeeper> {
   const { dataDirectory, account, storage, executor, limits, exchange, payTo } = options;
-  const { weight = 1, stake, turnSeconds = 60 } = options;
+  const { weight = 1, stake, topUp = 0n, lowers = false, turnSeconds = 60, budget } = options;
   const secret = await loadOrCreateBlsSecret(dataDirectory);
   let desk: Desk | undefined;
   const keeper = await JobKeeper.open(options, {
-    schemas: [committeeSchema, checkSchema],
+    schemas: [committeeSchema, checkSchema, swornSchema, weigherSchema],
     follows: { contracts: committeeContracts, handler: committeeHandler },
     jobs: ({ ledger }, state) => {
       const committees = new CommitteeLedger(state);
@@ -66,8 +78,10 @@ export async function openValidator(options: ValidatorOptions): Promise<JobKeepe
       const book = new CheckBook(state);
       const all = new Committees({ ...context, committees });
       const accuser = new Accuser({ ...context, all, committees, book });
+      const sworn = new SwornBook(state);
+      const prosecutor = new Prosecutor({ ...context, all, committees, book, sworn });
       const checking = {
-        ...{ ...context, all, book, storage, executor, limits },
+        ...{ ...context, all, book, storage, executor, limits, budget },
         folder: join(dataDirectory, "jobs"),
       };
       desk = new Desk({ ...context, all, book, secret });
@@ -81,8 +95,9 @@ export async function openValidator(options: ValidatorOptions): Promise<JobKeepe
       return [
         new Enroller({ ...context, account, exchange, secret, weight, stake }),
         // What has a deadline on chain comes before what takes long.
-        new Steward({ ...context, all, committees, book, accuser, turnSeconds }),
-        new Member({ ...context, all, committees, exchange, desk, book, turnSeconds }),
+        new Steward({ ...context, all, committees, book, accuser, prosecutor, turnSeconds }),
+        new Member({ ...context, all, committees, exchange, desk, book, sworn, turnSeconds }),
+        new Weigher({ ...context, account, state, weight, topUp, lowers }),
         options.checker?.(checking) ?? new Checker(checking),
         new JobJanitor({ ...context, only: sitsOn }),
         new JobCashier({ ...context, payTo, jobs }),

@@ -1,4 +1,12 @@
-import { type Address, type Hex, parseSignature } from "viem";
+import {
+  type Address,
+  BaseError,
+  ContractFunctionRevertedError,
+  ContractFunctionZeroDataError,
+  domainSeparator,
+  type Hex,
+  parseSignature,
+} from "viem";
 import type { StorageWriter } from "./client.ts";
 
 /** An ERC-2612 permit, in the form in which contracts take it. */
@@ -7,16 +15,53 @@ export type Permit = { deadline: bigint; v: number; r: Hex; s: Hex };
 /** How long a permit stays good, seconds: longer than a transaction should ever wait. */
 const term = 3600n;
 
+type PermitParts = Pick<StorageWriter, "account" | "contracts" | "chain" | "deployment">;
+
+/** Versions of the EIP-712 domain that tokens with permits have. */
+const versions = ["1", "2"] as const;
+export type PermitVersion = (typeof versions)[number];
+
+/**
+ * The version of the token's EIP-712 domain, known by the separator that the token itself gives.
+ *
+ * @returns undefined when the token takes no permits, or under a domain of another kind
+ */
+export async function permitVersion({
+  account,
+  contracts,
+  deployment,
+}: PermitParts): Promise<PermitVersion | undefined> {
+  const token = contracts.AssayToken.read;
+  try {
+    const [name, separator] = await Promise.all([
+      token.name(),
+      token.DOMAIN_SEPARATOR(),
+      token.nonces([account.address]),
+    ]);
+    const { chainId, addresses } = deployment;
+    const domain = { name, chainId, verifyingContract: addresses.AssayToken };
+    return versions.find((version) => domainSeparator({ domain: { ...domain, version } }) === separator);
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    return undefined;
+  }
+}
+
+/** Whether a contract has no such function, and not the endpoint a bad day. */
+function isRefusal(error: unknown): boolean {
+  if (!(error instanceof BaseError)) return false;
+  const cause = error.walk(
+    (each) => each instanceof ContractFunctionRevertedError || each instanceof ContractFunctionZeroDataError,
+  );
+  return cause !== null;
+}
+
 /** Lets `spender` take exactly `value` base units of the account's tokens, once. */
 export async function signPermit(
-  {
-    account,
-    contracts,
-    chain,
-    deployment,
-  }: Pick<StorageWriter, "account" | "contracts" | "chain" | "deployment">,
+  { account, contracts, chain, deployment }: PermitParts,
   spender: Address,
   value: bigint,
+  version: PermitVersion = "1",
 ): Promise<Permit> {
   const token = contracts.AssayToken.read;
   const [name, nonce, { timestamp }] = await Promise.all([
@@ -27,7 +72,7 @@ export async function signPermit(
   const deadline = timestamp + term;
   const verifyingContract = deployment.addresses.AssayToken;
   const signature = await account.signTypedData({
-    domain: { name, version: "1", chainId: deployment.chainId, verifyingContract },
+    domain: { name, version, chainId: deployment.chainId, verifyingContract },
     types: permitTypes,
     primaryType: "Permit",
     message: { owner: account.address, spender, value, nonce, deadline },

@@ -6,7 +6,7 @@ import type { Program } from "../../core/exact/tape/types.ts";
 import { validateProgram } from "../../core/exact/tape/validate.ts";
 import type { OnnxModel } from "../onnx/types.ts";
 import { emitBackward } from "./backward.ts";
-import { CompileError } from "./errors.ts";
+import { CompileError, VoidModelError } from "./errors.ts";
 import { differentiableOps, emitForward } from "./forward.ts";
 import { fuse } from "./fuse.ts";
 import type { Graph } from "./graph.ts";
@@ -118,7 +118,8 @@ function requireValid(program: Program, tape: TapeBuilder): void {
     if (!(error instanceof VoidProgramError)) throw error;
     const { place, message, next } = error;
     const origin = place.tape === 0 && place.node !== undefined ? `${tape.originOf(place.node)}: ` : "";
-    throw new CompileError(`${origin}${message}`, { ...(next === undefined ? {} : { next }), cause: error });
+    const options = { ...(next === undefined ? {} : { next }), cause: error };
+    throw new VoidModelError(`${origin}${message}`, program, place, options);
   }
 }
 

@@ -1,5 +1,5 @@
 import { bytesToHex, type Hex, hexToBytes } from "viem";
-import { intervalSalt } from "../../core/exact/commitment.ts";
+import { intervalSalt, traceLength } from "../../core/exact/commitment.ts";
 import { initialState } from "../../core/exact/random/initialize.ts";
 import { spaces, type Tensor } from "../../core/exact/tape/types.ts";
 import { stateRootOf } from "../trace/commitments.ts";
@@ -124,10 +124,12 @@ export class FolderRun implements ClaimedRun {
   }
 
   #logs() {
-    this.#leaves ??= readLogs(this.#run).then(({ trace, witnesses }) => ({
-      leaves: trace.map(({ stateRoot, h }) => ({ stateRoot, h })),
-      witnesses,
-    }));
+    const { steps, interval } = this.order;
+    this.#leaves ??= readLogs(this.#run).then(({ trace, witnesses }) => {
+      // Of a run that is still under way there will be more to read.
+      if (trace.length < traceLength(steps, interval)) this.#leaves = undefined;
+      return { leaves: trace.map(({ stateRoot, h }) => ({ stateRoot, h })), witnesses };
+    });
     this.#leaves.catch(() => {
       this.#leaves = undefined;
     });

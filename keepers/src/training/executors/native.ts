@@ -1,5 +1,6 @@
 import type { Engine } from "./ort.ts";
 import { ortExecutor } from "./ort-executor.ts";
+import type { PartsExecutor } from "./parts.ts";
 import type { Executor } from "./types.ts";
 
 /** ONNX Runtime as a native library, on the CPU. */
@@ -10,4 +11,4 @@ export const nativeEngine: Engine = {
 };
 
 /** The default engine. */
-export const nativeExecutor: Executor = ortExecutor(nativeEngine);
+export const nativeExecutor: Executor & PartsExecutor = ortExecutor(nativeEngine);

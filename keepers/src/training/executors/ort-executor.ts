@@ -4,10 +4,11 @@ import { checkObjects, checkOptions, checkState } from "./check.ts";
 import { EngineError } from "./errors.ts";
 import { type Engine, type Feeds, type GraphSession, openGraph, stateFeeds, tapeTensors } from "./ort.ts";
 import { openTraining } from "./ort-training.ts";
+import { openSums, openUpdate, type PartsExecutor } from "./parts.ts";
 import type { Executor, ExecutorOptions } from "./types.ts";
 
 /** The executor of an ONNX Runtime. */
-export function ortExecutor(engine: Engine): Executor {
+export function ortExecutor(engine: Engine): Executor & PartsExecutor {
   /** Forward graphs stay open as long as their program lives: an evaluation predicts many micro-batches. */
   const forward = new WeakMap<Program, Map<string, Promise<GraphSession>>>();
 
@@ -46,6 +47,8 @@ export function ortExecutor(engine: Engine): Executor {
       const tensors = await compute(engine, session, program, [program.witness], state, objects, options);
       return tensors[0]!;
     },
+    openSums: (program, options) => openSums(engine, program, options),
+    openUpdate: (program, options) => openUpdate(engine, program, options),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Engine } from "./ort.ts";
 import { ortExecutor } from "./ort-executor.ts";
+import type { PartsExecutor } from "./parts.ts";
 import type { Executor } from "./types.ts";
 
 /**
@@ -16,4 +17,4 @@ export const wasmEngine: Engine = {
   },
 };
 
-export const wasmExecutor: Executor = ortExecutor(wasmEngine);
+export const wasmExecutor: Executor & PartsExecutor = ortExecutor(wasmEngine);

@@ -35,9 +35,13 @@ export type TrainParameters = {
   readonly checkpoint: {
     /** Steps between two checkpoints; rounded up to whole intervals. */
     readonly every: number;
+    /** Steps, at the end of intervals, after which there is one besides. */
+    readonly at?: readonly number[];
     /** How many of the newest stay; all by default. */
     readonly keep?: number;
   };
+  /** Steps after which this call ends, at the end of an interval; the run's last step by default. */
+  readonly until?: number;
   /** Signs the Proof-of-Learning record of each interval. */
   readonly signer?: RecordSigner;
   readonly signal?: AbortSignal;
@@ -58,7 +62,7 @@ export type TrainResult = {
 const linesPerEpoch = 100;
 
 /**
- * Trains a run to its last step, from its newest good checkpoint if there is one. After a crash at any point the next call
+ * Trains a run to its last step, or as far as it is told to, from its newest good checkpoint if there is one. After a crash at any point the next call
  * goes on and puts out the same bits: a checkpoint appears only when the logs up to its step are on the disk.
  *
  * @throws RunFolderError while another process trains it; what the session, the source and the disk throw; the last
@@ -145,17 +149,17 @@ class Trainer {
   }
 
   async run(): Promise<TrainResult> {
-    const { run, signal } = this.#parameters;
-    const { steps } = run.order;
-    while (this.#step < steps) {
+    const { run, signal, until = run.order.steps } = this.#parameters;
+    while (this.#step < until) {
       signal?.throwIfAborted();
       await this.#chunk(this.#chunkEnd(this.#step));
     }
     const { metrics, trace } = this.#logs;
+    const steps = this.#step;
     return {
       state: this.#state,
       stateRoot: trace.at(-1)!.stateRoot,
-      traceRoot: traceRootOf(trace, run.order),
+      traceRoot: traceRootOf(trace, { ...run.order, steps }),
       steps: metrics.filter((line) => line.kind === "steps"),
       epochs: metrics.filter((line) => line.kind === "epoch"),
       resumedFrom: this.#first,
@@ -239,10 +243,11 @@ class Trainer {
   }
 
   #checkpointDue(step: number): boolean {
-    const { run, checkpoint } = this.#parameters;
+    const { run, checkpoint, until } = this.#parameters;
     const { interval, steps } = run.order;
+    const { at = [] } = checkpoint;
     const every = Math.ceil(checkpoint.every / interval) * interval;
-    return step % every === 0 || step === steps;
+    return step % every === 0 || step === steps || step === until || at.includes(step);
   }
 
   #linesDue(step: number): boolean {

@@ -3,6 +3,8 @@ import { describe, it } from "node:test";
 import type { Hex } from "viem";
 import { BadInputError } from "../../../../keepers/src/core/errors.ts";
 import {
+  checkpointFile,
+  checkpointLeaves,
   decodeLeaves,
   decodeState,
   encodeLeaves,
@@ -41,6 +43,16 @@ describe("the file of a state", () => {
     assert.throws(() => decodeState(sampleProgram, new Uint8Array([...bytes, 0])), BadInputError);
     bytes.set([0, 0, 0, 0x80], 8);
     assert.throws(() => decodeState(sampleProgram, bytes), /-2\^31/);
+  });
+});
+
+describe("checkpoints of a result", () => {
+  it("stand at whole intervals inside the trace, four at most", () => {
+    assert.deepEqual(checkpointLeaves({ steps: 40, interval: 5 }), [1, 3, 4, 6]);
+    assert.deepEqual(checkpointLeaves({ steps: 9_370, interval: 96 }), [19, 39, 58, 78]);
+    assert.deepEqual(checkpointLeaves({ steps: 7, interval: 3 }), [1, 2]);
+    assert.deepEqual(checkpointLeaves({ steps: 3, interval: 3 }), []);
+    assert.equal(checkpointFile(19), "state-19");
   });
 });
 

@@ -190,6 +190,10 @@ describe("the ledger of jobs", () => {
     book.add("Market", "BidCommitted", { jobId: 1n, provider, commitment: word(1) });
     book.add("Market", "BidCommitted", { jobId: 1n, provider: other, commitment: word(2) });
     assert.deepEqual(ledger.unsettledJobs(), []);
+    book.add("Market", "RevealTimeoutCalled", { jobId: 1n, graceEnds: 9n });
+    book.add("Market", "WalkPleaded", { jobId: 1n, provider, retrieval: 4n });
+    const { graceEnds, bids } = ledger.job(1n)!.auction!;
+    assert.deepEqual([graceEnds, bids.get(provider)?.plea, bids.get(other)?.plea], [9n, 4n, undefined]);
     book.add("JobRegistry", "JobExpired", { jobId: 1n });
     assert.equal(ledger.unsettledJobs().length, 1);
     book.add("Market", "BondReturned", { jobId: 1n, provider, amount: 1n });

@@ -55,6 +55,8 @@ export type JobNetwork = {
   readonly contracts: Contracts;
   /** Who deployed: holds all tokens, and may say that bundles are held. */
   readonly admin: LocalAccount;
+  /** The manager of roles. */
+  readonly access: Address;
   /** Runs a call at once. */
   send(account: LocalAccount, call: { to: Address; data: Hex; value?: bigint }): Promise<void>;
   /** Makes an account a provider with stake. */
@@ -66,7 +68,12 @@ export type JobNetwork = {
   close(): Promise<void>;
 };
 
-export async function startJobNetwork(): Promise<JobNetwork> {
+export type JobNetworkOptions = {
+  /** Whether the token takes ERC-2612 permits; it does by default. */
+  readonly permits?: boolean;
+};
+
+export async function startJobNetwork({ permits = true }: JobNetworkOptions = {}): Promise<JobNetwork> {
   const folder = await mkdtemp(join(tmpdir(), "assay-jobs-"));
   const chain = await startEmbeddedChain();
   const client = await connectChain({
@@ -97,7 +104,10 @@ export async function startJobNetwork(): Promise<JobNetwork> {
   };
 
   const access = await deploy("AccessManager", [admin.address]);
-  const token = await deploy("AssayToken", [admin.address, 10n ** 9n * tokens]);
+  const token = permits
+    ? await deploy("AssayToken", [admin.address, 10n ** 9n * tokens])
+    : await deploy("PlainToken");
+  if (!permits) await write("PlainToken", token, "mint", [admin.address, 10n ** 9n * tokens]);
   const staking = await deploy("Staking", [access, token, 14n * 86_400n, 3_000]);
   const datasets = await deploy("DatasetRegistry", [
     access,
@@ -141,7 +151,10 @@ export async function startJobNetwork(): Promise<JobNetwork> {
   for (const book of books) rules.push(await deploy(book));
   const game = await deploy("DisputeGame", [jobs, ...rules]);
   const certificates = await deploy("ModelCertificate", [jobs]);
-  const market = await deploy("Market", [access, token, staking, jobs, escrow, datasets, 10]);
+  const market = await deploy("Market", [
+    ...[access, token, staking, jobs, escrow, datasets, await deploy("RetrievalsDouble")],
+    { leastWindow: 10, grace: windows.grace },
+  ]);
 
   const beacon = await deploy("BeaconDouble");
   const { unit, period, exitDelay, checks, terms } = committee;
@@ -223,6 +236,7 @@ export async function startJobNetwork(): Promise<JobNetwork> {
     deployment,
     contracts,
     admin,
+    access,
     send,
     give,
     deploy,

@@ -17,7 +17,7 @@ import { readDigits } from "../../../../keepers/src/storage/readers/digits.ts";
 import type { LoadedConfig } from "../../../../keepers/src/training/config/load-config.ts";
 import { checkConfig } from "../../../../keepers/src/training/config/parse.ts";
 import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
-import { type JobNetwork, startJobNetwork, tokens } from "./network.ts";
+import { type JobNetwork, type JobNetworkOptions, startJobNetwork, tokens } from "./network.ts";
 import { StorageDouble } from "./storage-double.ts";
 
 /** What is trained: a small network on the built-in digits, 40 steps, 8 intervals. */
@@ -73,9 +73,9 @@ export class Scene {
     this.#log = parts.log;
   }
 
-  static async start(): Promise<Scene> {
+  static async start(options: JobNetworkOptions = {}): Promise<Scene> {
     const log = pino({ level: process.env.LOG_LEVEL ?? "silent" });
-    const network = await startJobNetwork();
+    const network = await startJobNetwork(options);
     const storage = new StorageDouble(network);
     const owner = network.chain.account(1);
     await network.give(owner.address, 10_000n * tokens);

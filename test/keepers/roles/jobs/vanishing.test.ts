@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { encodeCall } from "../../../../keepers/src/chain/contracts.ts";
 import { orderHash } from "../../../../keepers/src/core/market/typed-data.ts";
 import { tokens, windows } from "./network.ts";
 import { maximumPrice, Scene } from "./scene.ts";
@@ -47,6 +48,41 @@ describe("a job whose provider vanishes", () => {
     await second.stop();
   });
 
+  it("before it locks an order that it took directly gives the deposit back without waiting for the expiry", async () => {
+    const { network, consumer } = scene;
+    const described = await scene.order();
+    const before = await consumerTokens();
+    const provider = await scene.provider();
+    await consumer.post(described);
+    await scene.until(described, "Matched", [provider]);
+    await provider.stop();
+    await network.chain.advance(windows.lock + 1);
+    assert.ok(BigInt(await network.chain.now()) < described.order.expiry);
+    await scene.until(described, "Cancelled", []);
+    await scene.settle([]);
+    assert.equal(await consumerTokens(), before);
+  });
+
+  it("bids and never reveals: the grace begins, its bond is lost, and whoever revealed late in it wins", async () => {
+    const { network, consumer } = scene;
+    const described = await scene.order();
+    const absent = await scene.provider({ costs: { perHour: tokens, floor: 20n * tokens } });
+    const late = await scene.provider({ costs: { perHour: tokens, floor: 30n * tokens } });
+    const bond = maximumPrice / 10n;
+    await consumer.openAuction(described, { commitWindow: half, revealWindow: half, bond });
+    await scene.settle([absent, late]);
+    await absent.stop();
+    // Neither can send anything until long after the window: the sequencer is down.
+    await network.chain.advance(4 * half);
+    await scene.settle([]);
+    assert.ok(scene.job(described)!.auction!.graceEnds !== undefined, "the consumer has called the timeout");
+    await scene.settle([late]);
+    await network.chain.advance(windows.grace + 1);
+    const job = await scene.until(described, "Matched", [late]);
+    assert.equal(job.price, 30n * tokens);
+    await late.stop();
+  });
+
   it("in training ends by the deadline: all is refunded, and part of the stake is gone", async () => {
     const { network, consumer } = scene;
     const described = await scene.order();
@@ -88,13 +124,16 @@ describe("a job whose provider vanishes", () => {
   });
 
   it("is not taken once its order was cancelled, or its consumer has spent the deposit", async () => {
-    const { consumer } = scene;
+    const { consumer, network, owner } = scene;
     const provider = await scene.provider();
     const cancelled = await scene.order();
     await consumer.post(cancelled);
     await consumer.cancel(cancelled.order.nonce);
     const unpaid = await scene.order();
-    await consumer.post(unpaid, 0n);
+    await consumer.post(unpaid);
+    const { addresses } = network.deployment;
+    const taken = encodeCall(network.deployment, "AssayToken", "approve", [addresses.Escrow, 0n]);
+    await network.send(owner, taken);
     await scene.settle([provider]);
     assert.equal(scene.job(cancelled), undefined);
     assert.equal(scene.job(unpaid), undefined);

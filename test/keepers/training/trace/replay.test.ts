@@ -11,7 +11,7 @@ import { train } from "../../../../keepers/src/training/trainer/train.ts";
 import { digits, newRun, options } from "../trainer/fixture.ts";
 import { cheating, dishonest, type Flip } from "./dishonest.ts";
 
-async function trained(run: RunFolder, executor = nativeExecutor, every = 1): Promise<RunFolder> {
+async function trained(run: RunFolder, executor: Executor = nativeExecutor, every = 1): Promise<RunFolder> {
   const session = await executor.open(run.program, options);
   await train({ run, session, source: digits.source, checkpoint: { every } });
   await session.close();

@@ -178,7 +178,7 @@ function loopSteps(e: Emitter, step: StepParameters, state: readonly Value[]): S
 }
 
 /** Position → canonical element of every slot; a momentum lies as its weight. */
-function slotPositions(
+export function slotPositions(
   program: Program,
   groups: readonly OptimizerGroup[],
   orders: SlotOrders,
@@ -201,7 +201,7 @@ const arrays = {
 } as const;
 
 /** [features, N] in the tape's order: the batch axis stands before the last `inner` features. */
-function witnessTensor(
+export function witnessTensor(
   { microBatch, tapes, witness }: Program,
   { features, inner }: WitnessForm,
   values: Float64Array,

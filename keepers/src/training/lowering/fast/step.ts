@@ -44,25 +44,9 @@ export function lowerStep(
   objects: Value,
   learningRate: Value,
 ): StepValues {
-  const { program, orders, groups, frozen } = parameters;
+  const { groups } = parameters;
   const weights = groups.map((_, g) => state[2 * g]!);
-  const parts = [
-    ...groups.map((group, g) => ({ slots: group.weights, value: weights[g]! })),
-    ...(frozen === undefined ? [] : [frozen]),
-  ];
-  const carrier = program.bits === 8 ? "float32" : "float64";
-  const slots = new SlotValues(e, program, orders, parts, quantizedSlots(program), carrier);
-  const shared = {
-    program,
-    bits: program.bits,
-    batch: program.microBatch,
-    carrier,
-    slots,
-  } as const;
-  const { sums, ...witness } =
-    parameters.microBatches === 1
-      ? gradientSums({ ...shared, e, columns: [] }, parameters, objects)
-      : loopMicroBatches(e, shared, parameters, objects);
+  const { sums, ...witness } = lowerSums(e, parameters, weights, objects);
   const next = groups.flatMap((group, g) => {
     const updated = updateGroup(
       e,
@@ -79,16 +63,47 @@ export function lowerStep(
   return { state: next, ...witness };
 }
 
+/** Sums over micro-batches, of each group: integers below 2^20·2^31, flat float64; the witness of the last one. */
+export type SumValues = Omit<StepValues, "state"> & { readonly sums: readonly Value[] };
+
+/**
+ * Lowers tape 0 for all micro-batches of a step, or of a part of one.
+ * @param weights of each group, flat
+ * @param objects bytes [M·N, objectBytes]
+ */
+export function lowerSums(
+  e: Emitter,
+  parameters: StepParameters,
+  weights: readonly Value[],
+  objects: Value,
+): SumValues {
+  const { program, orders, groups, frozen } = parameters;
+  const parts = [
+    ...groups.map((group, g) => ({ slots: group.weights, value: weights[g]! })),
+    ...(frozen === undefined ? [] : [frozen]),
+  ];
+  const carrier = program.bits === 8 ? "float32" : "float64";
+  const slots = new SlotValues(e, program, orders, parts, quantizedSlots(program), carrier);
+  const shared = {
+    program,
+    bits: program.bits,
+    batch: program.microBatch,
+    carrier,
+    slots,
+  } as const;
+  return parameters.microBatches === 1
+    ? gradientSums({ ...shared, e, columns: [] }, parameters, objects)
+    : loopMicroBatches(e, shared, parameters, objects);
+}
+
 /** ACCUMULATE: the mean of M micro-batches, from their sum. */
 function mean(e: Emitter, sum: Value, microBatches: number): Value {
   if (microBatches === 1) return sum;
   return e.floorAffine(sum, e.numbers([1 / microBatches], "float64"), e.numbers([0.5], "float64"));
 }
 
-type Witness = Omit<StepValues, "state">;
-
 /** Gradients of one micro-batch, of each group, rounded and flat. */
-function gradientSums(ctx: Context, parameters: StepParameters, objects: Value): Witness & { sums: Value[] } {
+function gradientSums(ctx: Context, parameters: StepParameters, objects: Value): SumValues {
   const { e, program } = ctx;
   const { gradients, witness } = lowerMicroBatch(ctx, objects);
   if (witness.kind !== "batch") throw new NoFastRule("a witness that is no tensor of the batch");
@@ -141,14 +156,14 @@ function loopMicroBatches(
   shared: Omit<Context, "e" | "columns">,
   parameters: StepParameters,
   objects: Value,
-): Witness & { sums: Value[] } {
+): SumValues {
   const { program, objectBytes, microBatches, groups } = parameters;
   const { microBatch } = program;
   const batches = e.reshape(objects, [microBatches, microBatch, objectBytes]);
   const sizes = groups.map(({ weights }) =>
     weights.reduce((sum, slot) => sum + elementCount(program.state[slot]!.layout.shape), 0),
   );
-  let last: Witness | undefined;
+  let last: Omit<SumValues, "sums"> | undefined;
   const body = e.graph.body("microBatch", (graph) => {
     const inner = new Emitter(graph);
     const { iteration, condition } = loopInputs(graph, "microBatch");

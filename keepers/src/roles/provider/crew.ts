@@ -1,0 +1,116 @@
+import { randomBytes } from "node:crypto";
+import type { LocalAccount } from "viem";
+import { addressOf } from "../../chain/contracts.ts";
+import { type ClusterOptions, ClusterSession } from "../../training/cluster/session.ts";
+import type { PartsExecutor } from "../../training/executors/parts.ts";
+import type { TrainingSession } from "../../training/executors/types.ts";
+import { rewindRun } from "../../training/trainer/rewind.ts";
+import type { JobContext } from "../jobs/duty.ts";
+import type { JobRun } from "../jobs/job-run.ts";
+import { sendCall } from "../storage-node/context.ts";
+import { jobRecords, type Payroll } from "./payroll.ts";
+import type { WorkerDesk } from "./worker-desk.ts";
+
+export type CrewTerms = {
+  /** Base units of the token for each chunk. */
+  readonly perChunk: bigint;
+  /** Most that all workers of one job get; the surety of the round is as much. */
+  readonly budget: bigint;
+  /** Part of the results, from 0 to 1, that is computed again here before it is taken. */
+  readonly checkShare: number;
+  /** Chunks that a step is cut into, at most. */
+  readonly chunks: number;
+};
+
+export type CrewParts = JobContext & {
+  readonly account: Pick<LocalAccount, "signTypedData">;
+  readonly executor: PartsExecutor;
+  readonly payroll: Payroll;
+  readonly desk: WorkerDesk;
+  readonly terms: CrewTerms;
+};
+
+/** The workers of a provider: while a job trains, they may join it, and are owed for each chunk. */
+export class Crew {
+  readonly #parts: CrewParts;
+
+  constructor(parts: CrewParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Gets a job ready to be trained by workers: the round of their pay is open on chain before the first chunk, and what
+   * liars may have spoilt is forgotten.
+   */
+  async prepare(jobId: bigint, { run }: JobRun): Promise<void> {
+    const { payroll, terms, deployment, contracts, operator, log } = this.#parts;
+    const round = await contracts.WorkerRewards.read.roundOf([jobId, operator]);
+    if (round.openedAt === 0) {
+      const rewards = addressOf(deployment, "WorkerRewards");
+      const approve = [rewards, terms.budget] as const;
+      await sendCall(this.#parts, `approve-round:${jobId}`, "AssayToken", "approve", approve);
+      await sendCall(this.#parts, `open-round:${jobId}`, "WorkerRewards", "open", [jobId, terms.budget]);
+    }
+    payroll.begin(jobId);
+    const tainted = payroll.tainted(jobId);
+    if (tainted === undefined) return;
+    log.warn({ jobId, step: tainted }, "a worker lied: training again from the checkpoint before");
+    await rewindRun(run, tainted);
+    payroll.rewound(jobId, tainted);
+  }
+
+  /** The session in which workers train a job; closing it sends them away. */
+  async open(
+    jobId: bigint,
+    { job, run }: JobRun,
+    firstStep: number,
+    signal: AbortSignal | undefined,
+  ): Promise<TrainingSession> {
+    const { executor, payroll, desk, terms, account, deployment, operator } = this.#parts;
+    const { microBatches } = job.options;
+    const chunkSize = microBatches / Math.min(microBatches, 2 ** Math.floor(Math.log2(terms.chunks)));
+    const options: ClusterOptions = {
+      chunkSize,
+      checkShare: terms.checkShare,
+      secret: randomBytes(32),
+      records: jobRecords(payroll, jobId, terms.perChunk),
+      firstStep,
+      signal,
+    };
+    const session = await ClusterSession.open(executor, run.program, job.options, options);
+    const owed = () => payroll.contributions(jobId).reduce((sum, { total }) => sum + total, 0n);
+    desk.offer({
+      session,
+      engine: job.options,
+      chunkSize,
+      pay: {
+        terms: {
+          chainId: deployment.chainId,
+          rewards: addressOf(deployment, "WorkerRewards"),
+          provider: operator,
+          jobId: String(jobId),
+          perChunk: String(terms.perChunk),
+        },
+        signer: account,
+        total: (worker) => payroll.total(jobId, worker),
+        // What is given out may all come back.
+        affordsMore: () => owed() + BigInt(desk.members) * terms.perChunk <= terms.budget,
+      },
+    });
+    return {
+      program: run.program,
+      setState: (state) => session.setState(state),
+      run: (steps) => session.run(steps),
+      getState: () => session.getState(),
+      async close() {
+        desk.withdraw();
+        await session.close();
+      },
+    };
+  }
+
+  /** The job is trained: its workers can be settled with. */
+  trained(jobId: bigint): void {
+    this.#parts.payroll.trained(jobId);
+  }
+}

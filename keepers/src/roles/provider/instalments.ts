@@ -1,0 +1,98 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { openLeaf } from "../../training/dispute/leaves.ts";
+import { traceRootOf } from "../../training/trace/commitments.ts";
+import { checkpointAt } from "../../training/trace/nearest-state.ts";
+import { readLogs } from "../../training/trainer/progress.ts";
+import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
+import { forEach } from "../jobs/each.ts";
+import type { JobRecord } from "../jobs/job-record.ts";
+import { type JobRun, openJobRun } from "../jobs/job-run.ts";
+import type { ResultStorage } from "../jobs/job-storage.ts";
+import { writeResult } from "../jobs/result.ts";
+import { chainTime, tryCall } from "../storage-node/context.ts";
+
+export type InstalmentsParts = JobContext &
+  Omit<ComputeParts, "storage"> & { readonly storage: ResultStorage };
+
+/**
+ * Posts checkpoints of the jobs that are being trained, where their orders pay for them: the newest that training has passed,
+ * whose instalment includes those before it.
+ */
+export class InstalmentClaims implements Duty {
+  readonly name = "instalments";
+  readonly #parts: InstalmentsParts;
+
+  constructor(parts: InstalmentsParts) {
+    this.#parts = parts;
+  }
+
+  async tick(signal: AbortSignal): Promise<void> {
+    const { ledger, operator, client } = this.#parts;
+    await forEach(ledger.openJobs(), async (job) => {
+      if (job.status !== "Training" || job.provider !== operator) return;
+      const { instalments } = job.order.conditions;
+      const last = job.checkpoints.at(-1)?.number ?? 0;
+      if (last + 1 >= instalments || (await chainTime(client)) > job.deadline!) return;
+      const opened = await openJobRun(this.#parts, job, signal);
+      try {
+        await this.#postNewest(job, opened, last, signal);
+      } finally {
+        await opened.job.close();
+      }
+    });
+  }
+
+  async #postNewest(job: JobRecord, opened: JobRun, last: number, signal: AbortSignal): Promise<void> {
+    const { run, paidSteps } = opened;
+    const { trace } = await readLogs(run);
+    const done = trace.at(-1)?.step ?? 0;
+    for (let number = paidSteps.length; number > last; number--) {
+      const steps = paidSteps[number - 1]!;
+      // A whole run is committed to as such.
+      if (steps > done || done === run.order.steps) continue;
+      const checkpoint = await checkpointAt(run, steps);
+      if (checkpoint === undefined) continue;
+      await this.#post(job, opened, { number, steps, state: checkpoint.state, trace }, signal);
+      return;
+    }
+  }
+
+  async #post(
+    { jobId }: JobRecord,
+    { run, folder }: JobRun,
+    reached: {
+      readonly number: number;
+      readonly steps: number;
+      readonly state: readonly Int32Array[];
+      readonly trace: Awaited<ReturnType<typeof readLogs>>["trace"];
+    },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { storage, contracts, log } = this.#parts;
+    const { number, steps, state, trace } = reached;
+    const { interval } = run.order;
+    const leaves = trace.slice(0, steps / interval + 1).map(({ stateRoot, h }) => ({ stateRoot, h }));
+    const written = await writeResult(join(folder, `checkpoint-${number}`), state, leaves);
+    const resultId = await storage.store({
+      folder: written.folder,
+      name: `job-${jobId}-${number}`,
+      directory: join(folder, `uploads-${number}`),
+      signal,
+    });
+    const commitment = {
+      traceRoot: traceRootOf(leaves, { steps, interval }),
+      first: openLeaf(leaves, 0),
+      last: openLeaf(leaves, leaves.length - 1),
+      leavesDigest: written.leavesDigest,
+      resultId,
+    };
+    const { providerBond } = await contracts.JobRegistry.read.parametersOf([jobId]);
+    const args = [jobId, BigInt(number), commitment] as const;
+    const key = `checkpoint:${jobId}:${number}`;
+    if (await tryCall(this.#parts, key, "Instalments", "post", args, providerBond)) {
+      log.info({ jobId, checkpoint: number, steps, resultId }, "checkpoint posted");
+      await rm(written.folder, { recursive: true, force: true });
+    }
+  }
+}

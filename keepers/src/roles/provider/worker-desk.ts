@@ -1,0 +1,271 @@
+import { randomBytes } from "node:crypto";
+import type { PeerId } from "@libp2p/interface";
+import type { Logger } from "pino";
+import { type Address, recoverTypedDataAddress, stringToBytes } from "viem";
+import { programToJson } from "../../core/exact/tape/program.json.ts";
+import type { Program } from "../../core/exact/tape/types.ts";
+import {
+  type Contributions,
+  joiningTypedData,
+  runningTotalTypedData,
+} from "../../core/market/contributions.ts";
+import { RefusalError } from "../../storage/transport/errors.ts";
+import type { Host } from "../../storage/transport/host.ts";
+import type { ResponseOf } from "../../storage/transport/rpc.ts";
+import {
+  type Answer,
+  type RequestContext,
+  RpcServer,
+  type ServerOptions,
+} from "../../storage/transport/rpc-server.ts";
+import { BadPartError, BarredWorkerError } from "../../training/cluster/errors.ts";
+import type { ClusterSession } from "../../training/cluster/session.ts";
+import type { ExecutorOptions } from "../../training/executors/types.ts";
+import {
+  accountOf,
+  type ClusterMethods,
+  clusterProtocol,
+  longPoll,
+  type PayTerms,
+} from "../cluster/protocol.ts";
+import { type RewardSigner, workerKey } from "./payroll.ts";
+
+/** A job that workers may join. */
+export type OfferedJob = {
+  readonly session: ClusterSession;
+  readonly engine: ExecutorOptions;
+  /** Micro-batches of a chunk. */
+  readonly chunkSize: number;
+  /** How workers are paid; they are not when it is left out. */
+  readonly pay?: {
+    readonly terms: PayTerms;
+    readonly signer: RewardSigner;
+    /** What a worker is owed by now. */
+    total(worker: Address): bigint;
+    /** Whether one more chunk can be paid for. */
+    affordsMore(): boolean;
+  };
+};
+
+export type WorkerDeskOptions = {
+  readonly host: Host;
+  readonly log: Logger;
+  /** Workers at a time. */
+  readonly mostWorkers?: number;
+  /** Limits on each peer. */
+  readonly limits?: ServerOptions;
+};
+
+/** Where a worker stands under the root of a job that was settled. */
+export type ShareFinder = (jobId: bigint, account: Address) => ReturnType<Contributions["find"]>;
+
+type Member = { readonly account: Address; readonly key: string };
+type Offer = OfferedJob & { readonly id: string; readonly program: Uint8Array };
+
+/** Where workers ask a provider for chunks and bring results: what they say is checked before anything is done with it. */
+export class WorkerDesk {
+  readonly #options: WorkerDeskOptions;
+  readonly #members = new Map<string, Member>();
+  readonly #ended = new AbortController();
+  readonly #leave: (event: CustomEvent<PeerId>) => void;
+  #server: RpcServer<ClusterMethods> | undefined;
+  #shares: ShareFinder | undefined;
+  #offer: Offer | undefined;
+  #over = new AbortController();
+
+  private constructor(options: WorkerDeskOptions) {
+    this.#options = options;
+    this.#leave = ({ detail }) => this.#forget(detail.toString());
+  }
+
+  static async open(options: WorkerDeskOptions): Promise<WorkerDesk> {
+    const desk = new WorkerDesk(options);
+    const { host, log, limits } = options;
+    desk.#server = await RpcServer.start(
+      host,
+      clusterProtocol,
+      {
+        join: (request, context) => desk.#join(request, context),
+        take: (request, context) => desk.#take(request, context),
+        deliver: (request, context) => desk.#deliver(request, context),
+        share: async ({ jobId, account }) => {
+          const found = desk.#shares?.(BigInt(jobId), accountOf(account));
+          if (found === undefined) throw new RefusalError("not-found", "no share of that job is settled");
+          const { total, index, proof } = found;
+          return { result: { total: String(total), index, proof: [...proof] } };
+        },
+      },
+      {
+        concurrent: 4,
+        streamsPerConnection: 8,
+        ...limits,
+        onError: (error, peer, method) =>
+          log.warn({ peer, method, reason: (error as Error).message }, "a worker's request failed"),
+      },
+    );
+    host.addEventListener("peer:disconnect", desk.#leave);
+    return desk;
+  }
+
+  /** Workers known at the moment. */
+  get members(): number {
+    return this.#members.size;
+  }
+
+  /** Says from now on where workers stand under roots. */
+  tellShares(find: ShareFinder): void {
+    this.#shares = find;
+  }
+
+  /** Lets workers join a job until `withdraw`. */
+  offer(job: OfferedJob): void {
+    const program = stringToBytes(JSON.stringify(programToJson(withoutValues(job.session.program))));
+    this.#over = new AbortController();
+    this.#offer = { ...job, id: randomBytes(16).toString("hex"), program };
+  }
+
+  withdraw(): void {
+    this.#offer = undefined;
+    this.#over.abort(new RefusalError("not-found", "the job is over"));
+  }
+
+  async close(): Promise<void> {
+    this.withdraw();
+    this.#ended.abort();
+    this.#options.host.removeEventListener("peer:disconnect", this.#leave);
+    await this.#server?.stop();
+  }
+
+  async #join(
+    { account, signature }: { account: Address; signature: `0x${string}` },
+    { peer }: RequestContext,
+  ): Promise<Answer<ResponseOf<ClusterMethods["join"]>>> {
+    const { host, mostWorkers = 256, log } = this.#options;
+    const message = joiningTypedData({ peer, provider: host.peerId.toString() });
+    const signer = await recoverTypedDataAddress({ ...message, signature }).catch(() => undefined);
+    if (signer !== accountOf(account)) {
+      throw new RefusalError("refused", "the account has not signed that this peer works for it");
+    }
+    const offer = this.#current();
+    if (!this.#members.has(peer) && this.#members.size >= mostWorkers) {
+      throw new RefusalError("full", "there are enough workers");
+    }
+    this.#members.set(peer, { account: signer, key: workerKey(signer, peer) });
+    log.info({ worker: signer, peer }, "a worker joined");
+    const { id, engine, chunkSize, pay, program } = offer;
+    return {
+      result: {
+        session: id,
+        microBatches: chunkSize,
+        objectBytes: engine.objectBytes,
+        pay: pay?.terms ?? null,
+      },
+      body: { length: program.length, bytes: [program] },
+    };
+  }
+
+  async #take(
+    request: { session: string; holds: string | null },
+    { peer, signal }: RequestContext,
+  ): Promise<Answer<ResponseOf<ClusterMethods["take"]>>> {
+    const { session, pay } = this.#current(request.session);
+    const { key } = this.#member(peer);
+    if (pay?.affordsMore() === false) throw new RefusalError("full", "the pay of the job is used up");
+    const enough = AbortSignal.timeout(longPoll);
+    const stop = AbortSignal.any([enough, signal, this.#over.signal, this.#ended.signal]);
+    try {
+      const {
+        chunk,
+        state,
+        since = null,
+        bytes,
+        objects,
+      } = await session.take(key, request.holds ?? undefined, stop);
+      return {
+        result: { kind: "chunk", chunk, state, since, stateBytes: bytes.length },
+        body: { length: bytes.length + objects.length, bytes: [bytes, objects] },
+      };
+    } catch (error) {
+      if (error instanceof BarredWorkerError) throw new RefusalError("refused", error.message);
+      if (enough.aborted && error === enough.reason) return { result: { kind: "wait" } };
+      throw error;
+    }
+  }
+
+  async #deliver(
+    request: { session: string; chunk: number },
+    { peer, body, bodyLength }: RequestContext,
+  ): Promise<Answer<ResponseOf<ClusterMethods["deliver"]>>> {
+    const offer = this.#current(request.session);
+    const { session } = offer;
+    const { key, account } = this.#member(peer);
+    let verdict: "accepted" | "late" = "late";
+    // Nothing is read into memory that is not waited for.
+    if (session.wants(key, request.chunk)) {
+      const part = await this.#read(offer, key, body, bodyLength);
+      const outcome = await session.deliver(key, request.chunk, part);
+      if (outcome === "wrong") {
+        this.#options.log.warn({ worker: account, chunk: request.chunk }, "a worker's result was wrong");
+        throw new RefusalError("refused", "the result is wrong");
+      }
+      verdict = outcome;
+    }
+    return { result: { verdict, ...(await receiptOf(offer, account)) } };
+  }
+
+  async #read({ session }: Offer, key: string, body: RequestContext["body"], length: number) {
+    try {
+      if (length > session.sums.mostBytes)
+        throw new BadPartError(`${length} bytes hold no result of a chunk`);
+      const bytes = new Uint8Array(length);
+      let filled = 0;
+      for await (const piece of body) {
+        bytes.set(piece, filled);
+        filled += piece.length;
+      }
+      return session.sums.decode(bytes);
+    } catch (error) {
+      if (!(error instanceof BadPartError)) throw error;
+      session.refuse(key);
+      throw new RefusalError("bad-request", error.message);
+    }
+  }
+
+  #current(id?: string): Offer {
+    const offer = this.#offer;
+    if (offer === undefined || (id !== undefined && offer.id !== id)) {
+      throw new RefusalError("not-found", "there is no such job under way");
+    }
+    return offer;
+  }
+
+  #member(peer: string): Member {
+    const member = this.#members.get(peer);
+    if (member === undefined) throw new RefusalError("not-found", "this peer has not joined");
+    return member;
+  }
+
+  #forget(peer: string): void {
+    const member = this.#members.get(peer);
+    if (member === undefined) return;
+    this.#members.delete(peer);
+    this.#offer?.session.leave(member.key);
+  }
+}
+
+async function receiptOf({ pay }: Offer, worker: Address) {
+  const total = pay?.total(worker) ?? 0n;
+  if (pay === undefined || total === 0n) return { total: "0", signature: null };
+  const { terms, signer } = pay;
+  const domain = { chainId: terms.chainId, rewards: terms.rewards };
+  const signature = await signer.signTypedData(
+    runningTotalTypedData({ jobId: BigInt(terms.jobId), worker, total }, domain),
+  );
+  return { total: String(total), signature };
+}
+
+/** Workers get every state as it comes: what slots begin with is not theirs to know. */
+function withoutValues(program: Program): Program {
+  const state = program.state.map((slot) => ({ ...slot, initializer: { kind: "zero" } as const }));
+  return { ...program, state };
+}

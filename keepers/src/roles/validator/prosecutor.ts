@@ -1,0 +1,133 @@
+import { bytesToHex, decodeFunctionData, isAddressEqual } from "viem";
+import { committeeAbi } from "../../chain/abi/committee.ts";
+import { addressOf } from "../../chain/contracts.ts";
+import type { BlsKey, G1Words } from "../../core/attestation/bls.ts";
+import {
+  type DrawnCommittee,
+  intervalsOf,
+  maskOf,
+  type SignedLeaf,
+  statementTree,
+} from "../../core/attestation/statement.ts";
+import type { JobRecord } from "../jobs/job-record.ts";
+import { tryCall } from "../storage-node/context.ts";
+import type { CheckBook } from "./check-book.ts";
+import type { CommitteeLedger } from "./committee-ledger.ts";
+import { type Committees, type CommitteesParts, positionsIn } from "./committees.ts";
+import type { SwornBook } from "./sworn-book.ts";
+
+export type ProsecutorParts = CommitteesParts & {
+  readonly all: Committees;
+  readonly committees: CommitteeLedger;
+  readonly book: CheckBook;
+  readonly sworn: SwornBook;
+};
+
+/** A signed statement, with the sum of its signers' keys. */
+type Evidence = {
+  readonly leaves: readonly SignedLeaf[];
+  readonly signers: readonly number[];
+  readonly signature: G1Words;
+  readonly key: BlsKey["g2"];
+};
+
+/** Has members slashed that signed two digests for one interval: to this validator, or to it and to everybody. */
+export class Prosecutor {
+  readonly #parts: ProsecutorParts;
+
+  constructor(parts: ProsecutorParts) {
+    this.#parts = parts;
+  }
+
+  async prosecute(job: JobRecord, attempt: bigint): Promise<void> {
+    const { contracts, all, sworn } = this.#parts;
+    const draw = await all.draw(job, attempt);
+    const kept = draw === undefined ? [] : sworn.of(draw);
+    if (draw === undefined || kept.length === 0) return;
+    const { liars, signers, root } = await contracts.Committee.read.drawOf([draw.jobId, attempt]);
+    const public_ = signers === 0n ? undefined : this.#parts.book.leaves(draw, root);
+    for (const position of new Set(kept.map((each) => each.position))) {
+      if ((liars >> BigInt(position)) & 1n) continue;
+      const own = kept.filter((each) => each.position === position).map((each) => this.#single(draw, each));
+      const first = own[0]!;
+      const other = own
+        .slice(1)
+        .find((each) => contradiction(draw, position, first.leaves, each.leaves) !== undefined);
+      if (other !== undefined) await this.#accuse(draw, position, first, other);
+      else if (public_ !== undefined && contradiction(draw, position, first.leaves, public_) !== undefined) {
+        const posted = await this.#posted(draw, public_, positionsIn(signers));
+        if (posted !== undefined) await this.#accuse(draw, position, first, posted);
+      }
+    }
+  }
+
+  async #accuse(draw: DrawnCommittee, position: number, one: Evidence, other: Evidence): Promise<void> {
+    const { jobId, attempt } = draw;
+    const interval = contradiction(draw, position, one.leaves, other.leaves)!;
+    const number = BigInt(intervalsOf(draw, position).indexOf(interval));
+    const key = `slash-equivocation:${jobId}:${attempt}:${position}`;
+    const [first, second] = [one, other].map((each) => swornLeaf(draw, each, position, interval));
+    const args = [jobId, attempt, BigInt(position), number, first!, second!] as const;
+    if (await tryCall(this.#parts, key, "Committee", "slashEquivocation", args)) {
+      this.#parts.log.warn({ jobId, attempt, position, interval }, "a member signed two digests: slashed");
+    }
+  }
+
+  #single(
+    draw: DrawnCommittee,
+    { position, leaves, signature }: ReturnType<SwornBook["of"]>[number],
+  ): Evidence {
+    const { g2: key } = this.#parts.committees.keyOf(draw.members[position]!)!;
+    return { leaves, signers: [position], signature, key };
+  }
+
+  /** The statement that was posted: its signature is in the call alone. Undefined when another contract made the call. */
+  async #posted(
+    { jobId, attempt }: DrawnCommittee,
+    leaves: readonly SignedLeaf[],
+    signers: readonly number[],
+  ): Promise<Evidence | undefined> {
+    const { committees, client, deployment } = this.#parts;
+    const hash = committees.attestedIn(jobId, attempt);
+    if (hash === undefined) return undefined;
+    const { to, input } = await client.public.getTransaction({ hash });
+    if (!to || !isAddressEqual(to, addressOf(deployment, "Committee"))) return undefined;
+    const { functionName, args } = decodeFunctionData({ abi: committeeAbi, data: input });
+    if (functionName !== "attest") return undefined;
+    const [, { signature, key }] = args;
+    return { leaves, signers, signature, key };
+  }
+}
+
+/** An interval of a member that two statements give different digests for. */
+function contradiction(
+  draw: DrawnCommittee,
+  position: number,
+  one: readonly SignedLeaf[],
+  other: readonly SignedLeaf[],
+): number | undefined {
+  const digestOf = (leaves: readonly SignedLeaf[], interval: number) =>
+    leaves.find((leaf) => leaf.position === position && leaf.interval === interval)?.digest;
+  return intervalsOf(draw, position).find((interval) => {
+    const [a, b] = [digestOf(one, interval), digestOf(other, interval)];
+    return a !== undefined && b !== undefined && a !== b;
+  });
+}
+
+/** A leaf under a signed root, as the contract takes it. */
+function swornLeaf(draw: DrawnCommittee, evidence: Evidence, position: number, interval: number) {
+  const { leaves, signers, signature, key } = evidence;
+  const tree = statementTree(draw, leaves);
+  const index = leaves.findIndex((leaf) => leaf.position === position && leaf.interval === interval);
+  return {
+    statement: {
+      members: maskOf(leaves.map((leaf) => leaf.position)),
+      root: bytesToHex(tree.root),
+      signers: maskOf(signers),
+      signature,
+      key,
+    },
+    digest: leaves[index]!.digest,
+    siblings: tree.proof(index).map((sibling) => bytesToHex(sibling)),
+  };
+}

@@ -1,0 +1,134 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { addressOf, connectContracts } from "../../chain/contracts.ts";
+import { createTransactionQueue } from "../../chain/transactions/queue.ts";
+import { transactionSchema } from "../../chain/transactions/store.ts";
+import { openState, type State } from "../../storage/state/state.ts";
+import type { Host } from "../../storage/transport/host.ts";
+import { RpcClient } from "../../storage/transport/rpc-client.ts";
+import type { PartsExecutor } from "../../training/executors/parts.ts";
+import { clusterProtocol, type PayTerms } from "../cluster/protocol.ts";
+import type { KeeperOptions } from "../jobs/job-keeper.ts";
+import type { MachineLimits } from "../jobs/job-program.ts";
+import { bookSchema, type SignedTotal, WorkerBook } from "./book.ts";
+import { Claimer, type Share } from "./claimer.ts";
+import { UnfairProviderError } from "./errors.ts";
+import { Worker } from "./worker.ts";
+
+export type WorkerKeeperOptions = KeeperOptions & {
+  /** The keeper's node; it is not closed here. */
+  readonly host: Host;
+  /** Multiaddr of the provider, with its peer id. */
+  readonly provider: string;
+  readonly executor: PartsExecutor;
+  readonly limits: MachineLimits;
+  /** Least pay for a chunk, in base units of the token. */
+  readonly leastPay: bigint;
+};
+
+/** A worker that collects what it earns. Its last countersigned totals are all that it must not lose: they are on disk. */
+export class WorkerKeeper {
+  readonly #options: WorkerKeeperOptions;
+  readonly #state: State;
+  readonly #worker: Worker;
+  readonly #claimer: Claimer;
+
+  private constructor(options: WorkerKeeperOptions, state: State) {
+    this.#options = options;
+    this.#state = state;
+    const { account, chain, deployment, log, interval = 2_000, host, provider, executor, limits } = options;
+    const book = new WorkerBook(state);
+    this.#worker = new Worker({
+      host,
+      provider,
+      account,
+      executor,
+      threads: limits.threads,
+      memoryBytes: limits.memoryBytes,
+      book,
+      accept: (pay) => this.#accept(pay),
+      log,
+    });
+    this.#claimer = new Claimer({
+      operator: account.address,
+      client: chain,
+      deployment,
+      contracts: connectContracts(chain.public, deployment),
+      queue: createTransactionQueue({ client: chain, state, account, pollInterval: interval }),
+      log,
+      book,
+      share: (signed) => this.#share(signed),
+    });
+  }
+
+  static async open(options: WorkerKeeperOptions): Promise<WorkerKeeper> {
+    await mkdir(options.dataDirectory, { recursive: true });
+    const path = join(options.dataDirectory, "state.sqlite");
+    return new WorkerKeeper(options, openState({ path, schemas: [transactionSchema, bookSchema] }));
+  }
+
+  /**
+   * Works and collects until the signal.
+   * @throws UnfairProviderError, RefusalError: see `Worker.run`; what is owed is collected by the next start
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    const ended = new AbortController();
+    const collecting = this.#collect(AbortSignal.any([signal, ended.signal]));
+    try {
+      await this.#worker.run(signal);
+    } finally {
+      ended.abort();
+      await collecting;
+    }
+  }
+
+  close(): void {
+    this.#state.close();
+  }
+
+  async #collect(signal: AbortSignal): Promise<void> {
+    const { log, interval = 2_000 } = this.#options;
+    while (!signal.aborted) {
+      try {
+        await this.#claimer.tick();
+      } catch (error) {
+        log.warn({ reason: (error as Error).message }, "collecting pay failed and will be tried again");
+      }
+      await delay(interval, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** A round must be open with a surety, on the contract that this worker knows: else a signature is worth nothing. */
+  async #accept(pay: PayTerms | null): Promise<void> {
+    const { deployment, chain, leastPay, provider } = this.#options;
+    if (pay === null) throw new UnfairProviderError(provider, "it does not pay");
+    const rewards = addressOf(deployment, "WorkerRewards");
+    if (pay.chainId !== deployment.chainId || pay.rewards.toLowerCase() !== rewards.toLowerCase()) {
+      throw new UnfairProviderError(pay.provider, "it pays on another chain or contract");
+    }
+    if (BigInt(pay.perChunk) < leastPay) throw new UnfairProviderError(pay.provider, "it pays too little");
+    const contracts = connectContracts(chain.public, deployment);
+    const round = await contracts.WorkerRewards.read.roundOf([BigInt(pay.jobId), pay.provider]);
+    if (round.openedAt === 0 || round.forceUntil !== 0 || round.surety < BigInt(pay.perChunk)) {
+      throw new UnfairProviderError(pay.provider, "it has no round with a surety open for the job");
+    }
+  }
+
+  async #share({ address, jobId }: SignedTotal): Promise<Share | undefined> {
+    const { host, account, log } = this.#options;
+    try {
+      const client = await RpcClient.connect(host, clusterProtocol, address);
+      try {
+        const asked = { jobId: String(jobId), account: account.address };
+        const { total, index, proof } = (await client.ask("share", asked)).result;
+        return { total: BigInt(total), index, proof };
+      } finally {
+        await client.close();
+      }
+    } catch (error) {
+      log.debug({ reason: (error as Error).message }, "the provider does not say where this worker stands");
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,230 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Logger } from "pino";
+import { type LocalAccount, verifyTypedData } from "viem";
+import { AssayError } from "../../core/errors.ts";
+import { programFromJson } from "../../core/exact/tape/program.json.ts";
+import type { Program } from "../../core/exact/tape/types.ts";
+import { validateProgram } from "../../core/exact/tape/validate.ts";
+import { joiningTypedData, runningTotalTypedData } from "../../core/market/contributions.ts";
+import { MalformedMessageError, RefusalError, TransportError } from "../../storage/transport/errors.ts";
+import type { Host } from "../../storage/transport/host.ts";
+import type { ResponseOf } from "../../storage/transport/rpc.ts";
+import { type Reply, RpcClient } from "../../storage/transport/rpc-client.ts";
+import { BadPartError } from "../../training/cluster/errors.ts";
+import { StateForm, SumsForm } from "../../training/cluster/forms.ts";
+import type { PartialSums, PartsExecutor, SumsSession } from "../../training/executors/parts.ts";
+import { type ClusterMethods, clusterProtocol, longPoll, type PayTerms } from "../cluster/protocol.ts";
+import type { WorkerBook } from "./book.ts";
+import { UnfairProviderError } from "./errors.ts";
+
+export type WorkerOptions = {
+  /** The keeper's node; it is not closed here. */
+  readonly host: Host;
+  /** Multiaddr of the provider, with its peer id. */
+  readonly provider: string;
+  readonly account: Pick<LocalAccount, "address" | "signTypedData">;
+  readonly executor: PartsExecutor;
+  readonly threads: number;
+  /** Bytes that a program may take. */
+  readonly memoryBytes: number;
+  readonly book: WorkerBook;
+  /** @throws UnfairProviderError when the terms, or what the chain says of them, are not good enough */
+  readonly accept: (pay: PayTerms | null) => Promise<void>;
+  readonly log: Logger;
+  /** Milliseconds between two attempts to reach the provider; doubled up to a minute. */
+  readonly backOff?: number;
+};
+
+type Joined = {
+  readonly session: string;
+  readonly program: Program;
+  readonly engine: SumsSession;
+  readonly state: StateForm;
+  readonly sums: SumsForm;
+  /** Bytes of the objects of one chunk. */
+  readonly objectBytes: number;
+  readonly pay: PayTerms | null;
+};
+
+const longestBackOff = 60_000;
+
+/**
+ * The worker role: joins a provider, computes chunks, keeps what the provider countersigns. Nothing but the last total has to
+ * survive it: it may be killed at any moment.
+ */
+export class Worker {
+  readonly #options: WorkerOptions;
+  #chunks = 0;
+  #client: RpcClient<ClusterMethods> | undefined;
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+  }
+
+  /** Chunks that were taken from this worker so far. */
+  get chunks(): number {
+    return this.#chunks;
+  }
+
+  /**
+   * Works until the signal; reconnects for as long as it takes.
+   * @throws UnfairProviderError when the provider's terms are not accepted or not kept; RefusalError when it bars this worker
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    const { backOff = 1_000, log } = this.#options;
+    let pause = backOff;
+    while (!signal.aborted) {
+      const before = this.#chunks;
+      try {
+        await this.#work(signal);
+      } catch (error) {
+        if (signal.aborted) break;
+        if (!mayPass(error)) throw error;
+        if (this.#chunks > before) pause = backOff;
+        log.debug({ reason: (error as Error).message }, "no work");
+        await delay(pause, undefined, { signal }).catch(() => undefined);
+        pause = Math.min(2 * pause, longestBackOff);
+      }
+    }
+    await this.#client?.close();
+  }
+
+  async #work(signal: AbortSignal): Promise<void> {
+    const { host, provider } = this.#options;
+    await this.#client?.close();
+    const client = await RpcClient.connect(host, clusterProtocol, provider, { signal });
+    this.#client = client;
+    const joined = await this.#join(client, signal);
+    try {
+      await this.#serve(client, joined, signal);
+    } finally {
+      await joined.engine.close();
+    }
+  }
+
+  async #join(client: RpcClient<ClusterMethods>, signal: AbortSignal): Promise<Joined> {
+    const { account, host, executor, threads, memoryBytes, accept, log } = this.#options;
+    const message = joiningTypedData({ peer: host.peerId.toString(), provider: client.peer });
+    const signature = await account.signTypedData(message);
+    const { result, body } = await client.ask("join", { account: account.address, signature }, { signal });
+    await accept(result.pay);
+    const program = programFromJson(parsed(body));
+    validateProgram(program);
+    const { microBatches, objectBytes, session, pay } = result;
+    const engine = await executor.openSums(program, {
+      objectBytes,
+      microBatches,
+      threads,
+      memoryLimit: memoryBytes,
+    });
+    log.info({ provider: client.peer, job: pay?.jobId }, "joined");
+    return {
+      session,
+      program,
+      engine,
+      pay,
+      state: new StateForm(program),
+      sums: new SumsForm(program, microBatches),
+      objectBytes: microBatches * program.microBatch * objectBytes,
+    };
+  }
+
+  async #serve(client: RpcClient<ClusterMethods>, joined: Joined, signal: AbortSignal): Promise<never> {
+    const { session } = joined;
+    let held: { digest: string; state: Int32Array[] } | undefined;
+    for (;;) {
+      signal.throwIfAborted();
+      const reply = await client.call(
+        "take",
+        { session, holds: held?.digest ?? null },
+        { signal, timeout: 3 * longPoll },
+      );
+      const { result } = reply;
+      if (result.kind === "wait") continue;
+      const { bytes, objects } = await readTask(joined, reply, result.stateBytes);
+      if (held?.digest !== result.state) {
+        if (result.since !== null && result.since !== held?.digest) {
+          throw new MalformedMessageError("a change of a state that this worker never had");
+        }
+        const since = result.since === null ? undefined : held?.state;
+        held = { digest: result.state, state: joined.state.decode(bytes, result.state, since) };
+      }
+      const part = await joined.engine.compute(held.state, objects);
+      await this.#deliver(client, joined, result.chunk, part, signal);
+    }
+  }
+
+  async #deliver(
+    client: RpcClient<ClusterMethods>,
+    { session, sums, pay }: Joined,
+    chunk: number,
+    part: PartialSums,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const before = this.#owed(pay);
+    const body = sums.encode(part);
+    const { result } = await client.ask("deliver", { session, chunk }, { body, signal });
+    if (result.verdict === "accepted") this.#chunks++;
+    if (pay === null) return;
+    await this.#keep(pay, result);
+    // A provider that takes a result without owing for it has cost one chunk; it gets no second one.
+    if (result.verdict === "accepted" && this.#owed(pay) < before + BigInt(pay.perChunk)) {
+      throw new UnfairProviderError(pay.provider, "it took a result and did not countersign for it");
+    }
+  }
+
+  #owed(pay: PayTerms | null): bigint {
+    if (pay === null) return 0n;
+    const { rewards, provider } = pay;
+    return this.#options.book.find({ rewards, provider, jobId: BigInt(pay.jobId) })?.total ?? 0n;
+  }
+
+  async #keep(
+    pay: PayTerms,
+    { total, signature }: Pick<ResponseOf<ClusterMethods["deliver"]>, "total" | "signature">,
+  ): Promise<void> {
+    if (signature === null) return;
+    const { account, book, provider: address } = this.#options;
+    const message = { jobId: BigInt(pay.jobId), worker: account.address, total: BigInt(total) };
+    const { chainId, rewards, provider } = pay;
+    const typed = runningTotalTypedData(message, { chainId, rewards });
+    const isSigned = await verifyTypedData({ ...typed, address: provider, signature }).catch(() => false);
+    if (!isSigned) throw new UnfairProviderError(provider, "its signature of a total is not valid");
+    book.write({ rewards, provider, jobId: message.jobId, total: message.total, signature, address });
+  }
+}
+
+/** Reads a chunk; how long it has to be is known before. */
+async function readTask(
+  { state, objectBytes }: Joined,
+  { body, bodyLength, discard }: Reply<unknown>,
+  stateBytes: number,
+): Promise<{ bytes: Uint8Array; objects: Uint8Array }> {
+  if (stateBytes > state.mostBytes || bodyLength !== stateBytes + objectBytes) {
+    discard();
+    throw new MalformedMessageError("a chunk of another size than the program's");
+  }
+  const all = new Uint8Array(bodyLength);
+  let filled = 0;
+  for await (const piece of body) {
+    all.set(piece, filled);
+    filled += piece.length;
+  }
+  return { bytes: all.subarray(0, stateBytes), objects: all.subarray(stateBytes) };
+}
+
+function parsed(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+  } catch (cause) {
+    throw new MalformedMessageError("the program is not JSON", { cause });
+  }
+}
+
+/** Whether the provider may have work later: it is away, has no job at the moment, or is busy. */
+function mayPass(error: unknown): boolean {
+  if (error instanceof TransportError) return true;
+  if (error instanceof RefusalError) return error.code !== "refused" && error.code !== "bad-request";
+  // A state that does not hash comes of a connection to a provider that lies or is broken: not of this worker.
+  return !(error instanceof AssayError) || error instanceof BadPartError;
+}

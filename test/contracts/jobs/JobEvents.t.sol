@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
+import {IEscrow} from "../../../contracts/jobs/interfaces/IEscrow.sol";
+import {IJobRegistry} from "../../../contracts/jobs/interfaces/IJobRegistry.sol";
+import {IJobTable} from "../../../contracts/jobs/interfaces/IJobTable.sol";
+import {IModelCertificate} from "../../../contracts/jobs/interfaces/IModelCertificate.sol";
+import {Scheme} from "../../../contracts/jobs/interfaces/Orders.sol";
+import {Vm} from "../MiniTest.sol";
+import {JobsFixture} from "./JobsFixture.sol";
+
+/// @notice What keepers read of a job, on each of its ways: every event, in order, and no others.
+contract JobEventsTest is JobsFixture {
+    function setUp() public {
+        setUpJobs();
+        vm.recordLogs();
+    }
+
+    function test_events_ofModulesAndParameters() public {
+        setUpJobs();
+        jobs.setParameters(parameters());
+        requireEvents(
+            vm.getRecordedLogs(),
+            address(jobs),
+            bytes.concat(
+                IAccessManaged.AuthorityUpdated.selector,
+                IJobRegistry.ParametersSet.selector,
+                IJobTable.ModulesSet.selector,
+                IJobRegistry.ParametersSet.selector
+            )
+        );
+    }
+
+    function test_events_ofAJobThatIsAttestedAndPaid() public {
+        uint256 id = committedJob(Scheme.Both);
+        committee.attest(jobs, id);
+        committee.payAll(escrow, id, stranger);
+        pass(4 days);
+        jobs.finalise(id);
+        vm.prank(provider);
+        escrow.withdraw(provider);
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        requireEvents(
+            logs,
+            address(jobs),
+            bytes.concat(
+                IJobRegistry.JobOpened.selector,
+                IJobRegistry.JobMatched.selector,
+                IJobRegistry.JobLocked.selector,
+                IJobRegistry.JobCommitted.selector,
+                IJobRegistry.JobAttested.selector,
+                IJobRegistry.JobFinalised.selector
+            )
+        );
+        requireEvents(
+            logs,
+            address(escrow),
+            bytes.concat(
+                IEscrow.Funded.selector,
+                IEscrow.Refunded.selector,
+                IEscrow.FeePaid.selector,
+                IEscrow.PricePaid.selector,
+                IEscrow.Refunded.selector,
+                IEscrow.Withdrawn.selector
+            )
+        );
+    }
+
+    function test_events_ofAnOrderThatIsWithdrawn() public {
+        uint256 id = matchedJob(Scheme.Optimistic);
+        pass(1 hours + 1);
+        jobs.unmatch(id);
+        jobs.cancel(id);
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        requireEvents(
+            logs,
+            address(jobs),
+            bytes.concat(
+                IJobRegistry.JobOpened.selector,
+                IJobRegistry.JobMatched.selector,
+                IJobRegistry.JobUnmatched.selector,
+                IJobRegistry.JobCancelled.selector
+            )
+        );
+        requireEvents(
+            logs,
+            address(escrow),
+            bytes.concat(IEscrow.Funded.selector, IEscrow.Refunded.selector)
+        );
+    }
+
+    function test_events_ofAnOrderThatNobodyTakes() public {
+        uint256 id = openJob();
+        pass(7 days + 1);
+        jobs.expire(id);
+        requireEvents(
+            vm.getRecordedLogs(),
+            address(jobs),
+            bytes.concat(IJobRegistry.JobOpened.selector, IJobRegistry.JobExpired.selector)
+        );
+    }
+
+    function test_events_ofALateProvider() public {
+        uint256 id = lockedJob(Scheme.Optimistic);
+        vm.getRecordedLogs();
+        pass(TRAINING_TIME + 1);
+        jobs.expire(id);
+        requireEvents(
+            vm.getRecordedLogs(),
+            address(jobs),
+            bytes.concat(
+                IJobTable.ConductMarked.selector,
+                IJobRegistry.JobFailed.selector,
+                IJobTable.BondReleased.selector
+            )
+        );
+    }
+
+    function test_events_ofAConvictionWhileTheStakeCannotBeReached() public {
+        uint256 id = committedJob();
+        vm.getRecordedLogs();
+        access.revokeRole(STAKE_MODULE, address(jobs));
+        convict(id);
+        access.grantRole(STAKE_MODULE, address(jobs), 0);
+        jobs.settle(id);
+        requireEvents(
+            vm.getRecordedLogs(),
+            address(jobs),
+            bytes.concat(
+                IJobTable.ConductMarked.selector,
+                IJobTable.SettlementPending.selector,
+                IJobRegistry.JobFailed.selector
+            )
+        );
+    }
+
+    function test_events_ofAConviction() public {
+        uint256 id = committedJob();
+        vm.getRecordedLogs();
+        convict(id);
+        requireEvents(
+            vm.getRecordedLogs(),
+            address(jobs),
+            bytes.concat(IJobTable.ConductMarked.selector, IJobRegistry.JobFailed.selector)
+        );
+    }
+
+    function test_events_ofAnOrderThatCannotBeCarriedOut() public {
+        uint256 id = committedJob();
+        vm.getRecordedLogs();
+        game.showVoid(id, 0, 1, "", new bytes32[](0));
+        requireEvents(vm.getRecordedLogs(), address(jobs), bytes.concat(IJobRegistry.JobVoided.selector));
+    }
+
+    function test_events_ofACertificate() public {
+        uint256 id = committedJob();
+        pass(3 days + 1);
+        vm.getRecordedLogs();
+        jobs.finalise(id);
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        uint256 issued;
+        for (uint256 i = 0; i < logs.length; ++i) {
+            if (logs[i].topics[0] == IModelCertificate.CertificateIssued.selector) ++issued;
+        }
+        vm.assertEq(issued, 1, "certificates on record");
+    }
+}

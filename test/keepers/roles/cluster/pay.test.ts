@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import hre from "hardhat";
+import { Registry } from "prom-client";
+import { type Abi, type Address, createWalletClient, type Hex, http, type LocalAccount } from "viem";
+import { hardhat } from "viem/chains";
+import { connectContracts } from "../../../../keepers/src/chain/contracts.ts";
+import type { Deployment } from "../../../../keepers/src/chain/deployment.ts";
+import { createTransactionQueue } from "../../../../keepers/src/chain/transactions/queue.ts";
+import { transactionSchema } from "../../../../keepers/src/chain/transactions/store.ts";
+import { runningTotalTypedData } from "../../../../keepers/src/core/market/contributions.ts";
+import { JobLedger, jobLedgerSchema } from "../../../../keepers/src/roles/jobs/job-ledger.ts";
+import { JobMetrics } from "../../../../keepers/src/roles/jobs/job-metrics.ts";
+import { Crew } from "../../../../keepers/src/roles/provider/crew.ts";
+import { Paymaster } from "../../../../keepers/src/roles/provider/paymaster.ts";
+import { Payroll, payrollSchema } from "../../../../keepers/src/roles/provider/payroll.ts";
+import type { ShareFinder } from "../../../../keepers/src/roles/provider/worker-desk.ts";
+import { bookSchema, WorkerBook } from "../../../../keepers/src/roles/worker/book.ts";
+import { Claimer } from "../../../../keepers/src/roles/worker/claimer.ts";
+import { openState } from "../../../../keepers/src/storage/state/state.ts";
+import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
+import { type JobNetwork, startJobNetwork } from "../jobs/network.ts";
+import { log } from "./support.ts";
+
+const jobId = 7n;
+const surety = 1_000n;
+
+describe("pay of workers, on the real contract", { timeout: 240_000 }, () => {
+  let network: JobNetwork;
+  let deployment: Deployment;
+  before(async () => {
+    network = await startJobNetwork();
+    const { admin, client, chain } = network;
+    const wallet = createWalletClient({ account: admin, chain: hardhat, transport: http(chain.rpcUrl) });
+    const { abi, bytecode } = await hre.artifacts.readArtifact("WorkerRewards");
+    const args = [network.deployment.addresses.AssayToken];
+    const hash = await wallet.deployContract({ abi: abi as Abi, bytecode: bytecode as Hex, args });
+    const receipt = await client.public.waitForTransactionReceipt({ hash, pollingInterval: 20 });
+    const WorkerRewards = receipt.contractAddress!;
+    deployment = { ...network.deployment, addresses: { ...network.deployment.addresses, WorkerRewards } };
+  });
+  after(() => network.close());
+
+  function context(account: LocalAccount) {
+    const { client } = network;
+    const schemas = [transactionSchema, jobLedgerSchema, payrollSchema, bookSchema];
+    const state = openState({ path: ":memory:", schemas });
+    after(() => state.close());
+    return {
+      state,
+      operator: account.address,
+      client,
+      deployment,
+      contracts: connectContracts(client.public, deployment),
+      queue: createTransactionQueue({ client, state, account, pollInterval: 20 }),
+      log,
+      ledger: new JobLedger(state),
+      metrics: new JobMetrics(new Registry()),
+    };
+  }
+
+  it("claims, answers, includes and forces out of the surety: everybody has what was countersigned", async () => {
+    const { chain } = network;
+    const provider = chain.account(1);
+    const [paid, short, shunned, leftOut] = [
+      chain.account(2),
+      chain.account(3),
+      chain.account(4),
+      chain.account(5),
+    ] as const;
+    await network.give(provider.address, 10_000n);
+    const own = context(provider);
+    const payroll = new Payroll(own.state);
+    let find: ShareFinder | undefined;
+    const desk = { tellShares: (told: ShareFinder) => (find = told) };
+    const crew = new Crew({
+      ...own,
+      account: provider,
+      executor: nativeExecutor,
+      payroll,
+      desk: desk as never,
+      terms: { perChunk: 10n, budget: surety, checkShare: 1, chunks: 8 },
+    });
+    const run = { run: undefined } as never;
+    await crew.prepare(jobId, run);
+    await crew.prepare(jobId, run);
+    const { WorkerRewards: rewards } = own.contracts;
+    assert.equal((await rewards.read.roundOf([jobId, provider.address])).surety, surety, "opened once");
+
+    // A worker, and what it has signed; the payroll has forgotten some of it.
+    payroll.add(jobId, paid.address, 30n, undefined);
+    payroll.add(jobId, short.address, 20n, undefined);
+    payroll.add(jobId, shunned.address, 25n, undefined);
+    const claimerOf = async (account: LocalAccount, total: bigint, silent = false) => {
+      const theirs = context(account);
+      const book = new WorkerBook(theirs.state);
+      const name = { rewards: deployment.addresses.WorkerRewards!, jobId, provider: provider.address };
+      const message = { jobId, worker: account.address, total };
+      const domain = { chainId: deployment.chainId, rewards: name.rewards };
+      const signature = await provider.signTypedData(runningTotalTypedData(message, domain));
+      book.write({ ...name, total, signature, address: "/ip4/127.0.0.1/tcp/1" });
+      const share = async () => (silent ? undefined : find!(jobId, account.address));
+      return { claimer: new Claimer({ ...theirs, book, share }), book };
+    };
+    const all = [
+      await claimerOf(paid, 30n),
+      await claimerOf(short, 28n),
+      await claimerOf(shunned, 25n, true),
+      await claimerOf(leftOut, 40n),
+    ];
+    const tick = async () => {
+      for (const { claimer } of all) await claimer.tick();
+    };
+    const paymaster = new Paymaster({ ...own, payroll, desk });
+    await tick();
+    payroll.trained(jobId);
+    await paymaster.tick();
+    assert.equal((await rewards.read.roundOf([jobId, provider.address])).deposit, 75n);
+    await tick();
+    assert.equal((await rewards.read.roundOf([jobId, provider.address])).openDemands, 3);
+    await paymaster.tick();
+    assert.equal(
+      (await rewards.read.roundOf([jobId, provider.address])).openDemands,
+      1,
+      "one nobody knows of",
+    );
+    await chain.advance(86_400 + 1);
+    await tick();
+    await tick();
+    const balances: bigint[] = [];
+    for (const { address } of [paid, short, shunned, leftOut]) {
+      balances.push(await own.contracts.AssayToken.read.balanceOf([address as Address]));
+    }
+    // A tenth of what was not answered goes on top, half of it burnt.
+    assert.deepEqual(balances, [30n, 28n, 25n, 42n]);
+    assert.deepEqual(
+      all.map(({ book }) => book.unsettled().length),
+      [0, 0, 0, 0],
+    );
+
+    await chain.advance(31 * 86_400);
+    await paymaster.tick();
+    assert.deepEqual(payroll.rounds(), []);
+    const left = await own.contracts.AssayToken.read.balanceOf([provider.address]);
+    assert.equal(left, 10_000n - 75n - 8n - 40n - 4n, "the rest of the surety came back");
+  });
+});

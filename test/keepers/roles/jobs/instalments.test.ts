@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { claimIdOf } from "../../../../keepers/src/core/market/instalments.ts";
+import type { JobKeeper } from "../../../../keepers/src/roles/jobs/job-keeper.ts";
+import type { SessionWrapper } from "../../../../keepers/src/roles/jobs/job-run.ts";
+import { noInterval } from "../../../../keepers/src/training/dispute/moves.ts";
+import { tokens, windows } from "./network.ts";
+import { cheat, digitsConfig, floor, Scene, type Ticking } from "./scene.ts";
+
+/** 8 intervals of 5 steps: checkpoints after 10, 20 and 30 of 40 steps. */
+const instalments = 4;
+
+/** A machine that does not come further than a step until it is let. */
+class Halting {
+  #steps: number;
+  #inner: SessionWrapper;
+
+  constructor(steps: number, inner: SessionWrapper = (session) => session) {
+    this.#steps = steps;
+    this.#inner = inner;
+  }
+
+  release(): void {
+    this.#steps = Number.POSITIVE_INFINITY;
+  }
+
+  readonly worker: SessionWrapper = (session, firstStep) => {
+    const inner = this.#inner(session, firstStep);
+    let step = firstStep;
+    return {
+      setState: (state) => inner.setState(state),
+      getState: () => inner.getState(),
+      close: () => inner.close(),
+      run: async (inputs, options) => {
+        if (step + inputs.length > this.#steps) throw new Error("the machine is at rest");
+        step += inputs.length;
+        return await inner.run(inputs, options);
+      },
+    };
+  };
+}
+
+/** A keeper whose duties fail now and then goes on with the next, as in its own loops. */
+const patient = (keeper: JobKeeper): Ticking => ({
+  async tick() {
+    await keeper.tick().catch(() => undefined);
+  },
+});
+
+describe("a job that is paid in instalments", () => {
+  let scene: Scene;
+
+  before(async () => {
+    scene = await Scene.start();
+  });
+
+  after(async () => {
+    await scene?.close();
+  });
+
+  const order = () => scene.order(digitsConfig, { instalments, trainingTime: 100_000 });
+
+  it("pays for the newest checkpoint that nobody has shown wrong, and the rest at the end", async () => {
+    const { network, consumer } = scene;
+    const described = await order();
+    const machine = new Halting(25);
+    const provider = await scene.provider({ worker: machine.worker });
+    const watcher = await scene.challenger();
+    const keepers = [patient(provider), watcher];
+    await consumer.post(described);
+    const posted = () => scene.job(described)?.checkpoints ?? [];
+    await scene.untilHolds("a checkpoint", keepers, () => posted().length > 0);
+    await scene.settle(keepers);
+    const { jobId, provider: account } = scene.job(described)!;
+    assert.deepEqual(
+      posted().map(({ number, steps, paid }) => [number, steps, paid]),
+      [[2, 20, undefined]],
+    );
+    assert.deepEqual(watcher.ledger.challengesOf(jobId), [], "it is right");
+    const { AssayToken, DisputeGame, Escrow } = network.contracts;
+    const before = await AssayToken.read.balanceOf([account!]);
+    await network.chain.advance(windows.challenge + 1);
+    await scene.untilHolds("the instalment", keepers, () => posted()[0]!.paid !== undefined);
+    await scene.settle(keepers);
+    assert.equal(scene.job(described)!.status, "Training");
+    assert.equal(posted()[0]!.paid, floor / 2n);
+    assert.equal((await AssayToken.read.balanceOf([account!])) - before, floor / 2n, "collected at once");
+    assert.equal(await AssayToken.read.balanceOf([Escrow.address]), floor / 2n);
+
+    machine.release();
+    await scene.until(described, "Committed", keepers);
+    await network.chain.advance(windows.challenge + 1);
+    await scene.until(described, "Finalised", keepers);
+    await scene.settle(keepers);
+    assert.equal((await AssayToken.read.balanceOf([account!])) - before, floor, "the whole price");
+    const { bond } = await gameJob(claimIdOf({ jobId, checkpoint: 2 }));
+    assert.equal(bond, 0n);
+    assert.deepEqual(provider.ledger.boundClaims(jobId), []);
+    assert.equal(await DisputeGame.read.openChallenges([jobId]), 0n);
+    await watcher.stop();
+    await provider.stop();
+  });
+
+  it("attack 24: ends with the first false checkpoint, in the middle of training", async () => {
+    const { network, consumer } = scene;
+    const described = await order();
+    const cheater = await scene.provider({ worker: new Halting(35, cheat).worker });
+    const account = scene.account();
+    const watcher = await scene.challenger(account);
+    const keepers = [patient(cheater), watcher];
+    await consumer.post(described);
+    const job = await scene.until(described, "Failed", keepers);
+    await scene.settle(keepers);
+    const [challenge] = watcher.ledger.challengesOf(job.jobId);
+    assert.deepEqual([challenge?.checkpoint, challenge?.outcome], [3, "convicted"]);
+    assert.notEqual(challenge!.interval, noInterval);
+    assert.equal(challenge!.interval, 4n);
+    assert.equal(challenge!.claim.steps, 30n);
+    const { AssayToken, Escrow, Staking } = network.contracts;
+    const { stake, locked } = await Staking.read.operatorOf([job.provider!]);
+    assert.deepEqual([stake, locked], [900n * tokens, 0n]);
+    assert.equal(job.result, undefined, "nothing was committed to");
+    await network.chain.advance(windows.dispute + 1);
+    await scene.untilHolds("the reward", keepers, () => watcher.ledger.isRewarded(job.jobId));
+    await scene.settle(keepers);
+    assert.equal(await AssayToken.read.balanceOf([Escrow.address]), 0n);
+    assert.deepEqual(watcher.ledger.boundClaims(job.jobId), [], "the job's own bond is back");
+  });
+
+  const gameJob = async (claimId: bigint) => {
+    const [, , , , bond] = await scene.network.contracts.DisputeGame.read.jobs([claimId]);
+    return { bond };
+  };
+});
