@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { encodeFunctionData, zeroHash } from "viem";
 import { datasetRegistryAbi } from "../keepers/src/chain/abi/dataset-registry.ts";
-import type { Report } from "./measure.ts";
+import { reportJobCosts } from "./job-costs.ts";
+import type { BenchOptions, Report } from "./measure.ts";
 
 /** Gas of the code that is deployed, as test/contracts/gas.test.ts measures and checks it. */
 const gas = JSON.parse(
@@ -12,9 +13,8 @@ const gas = JSON.parse(
  * Prices the cost table is stated at: what a user can compare with today's. All three networks post their data as
  * EIP-4844 blobs, so a byte of calldata costs about one blob gas (131,072 to a blob of 131,072 bytes), uncompressed.
  */
-const dollarsPerEther = 3_000;
-const blobGweiPerByte = 5;
-const networks = [
+const assumed = { dollarsPerEther: 3_000, blobGweiPerByte: 5 };
+const assumedNetworks = [
   { name: "Linea", gweiPerGas: 0.06 },
   { name: "Scroll", gweiPerGas: 0.04 },
   { name: "zkSync (EVM interpreter)", gweiPerGas: 0.05 },
@@ -56,7 +56,11 @@ function anchorBytes(bundles: number): number {
 }
 
 /** What the protocol costs on chain. */
-export async function run(report: Report): Promise<void> {
+export async function run(report: Report, options: BenchOptions): Promise<void> {
+  const { dollarsPerEther = assumed.dollarsPerEther, blobGweiPerByte = assumed.blobGweiPerByte } = options;
+  const networks = assumedNetworks.map(({ name, gweiPerGas }) => {
+    return { name, gweiPerGas: options.gweiPerGas ?? gweiPerGas };
+  });
   const answer = need("answer, first");
   report({
     name: "audit answer, one proof, whole transaction",
@@ -102,4 +106,5 @@ export async function run(report: Report): Promise<void> {
       note: `at ${gweiPerGas} gwei a gas, ${blobGweiPerByte} gwei a byte (${bytes} bytes), $${dollarsPerEther} an ether; the bar holds up to ${breakEven.toFixed(2)} gwei`,
     });
   }
+  reportJobCosts(report, { dollarsPerEther, blobGweiPerByte, networks });
 }

@@ -10,7 +10,13 @@ export type Row = {
 };
 
 export type Report = (row: Row) => void;
-export type BenchOptions = { quick: boolean };
+export type BenchOptions = {
+  quick: boolean;
+  /** Prices of the command line, in the place of those that costs are stated at. */
+  dollarsPerEther?: number;
+  blobGweiPerByte?: number;
+  gweiPerGas?: number;
+};
 
 /** Measures something once and returns seconds, or whatever number the caller compares. */
 export type Contender = () => number | Promise<number>;

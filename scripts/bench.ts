@@ -16,7 +16,13 @@ export type BenchRow = {
   note?: string;
 };
 
-type Bench = { run(report: (row: BenchRow) => void, options: { quick: boolean }): Promise<void> };
+type BenchOptions = {
+  quick: boolean;
+  dollarsPerEther?: number;
+  blobGweiPerByte?: number;
+  gweiPerGas?: number;
+};
+type Bench = { run(report: (row: BenchRow) => void, options: BenchOptions): Promise<void> };
 
 /** In the order in which they appear in bench/RESULTS.md. */
 const benches = [
@@ -40,11 +46,20 @@ const help = `npm run bench -- [name …] [--json] [--quick]
 Runs the benchmarks and writes bench/RESULTS.md (all of them, or those named: ${benches.map((b) => b.file).join(", ")}).
   --json    print the rows as one JSON document on standard output
   --quick   fewer rounds, for a look; RESULTS.md is left alone
+  --ether <dollars> --blob <gwei of a byte> --gas <gwei>
+            prices for the costs on chain, in the place of the assumed ones; RESULTS.md is left alone
 `;
 
 const { values, positionals } = parseArgs({
   args: process.argv.slice(2),
-  options: { json: { type: "boolean" }, quick: { type: "boolean" }, help: { type: "boolean" } },
+  options: {
+    json: { type: "boolean" },
+    quick: { type: "boolean" },
+    help: { type: "boolean" },
+    ether: { type: "string" },
+    blob: { type: "string" },
+    gas: { type: "string" },
+  },
   allowPositionals: true,
 });
 
@@ -102,6 +117,16 @@ async function main(): Promise<number> {
     say(`assay: no benchmark named ${unknown.join(", ")}\n\n${help}`);
     return 64;
   }
+  const prices = {
+    ...(values.ether !== undefined && { dollarsPerEther: Number(values.ether) }),
+    ...(values.blob !== undefined && { blobGweiPerByte: Number(values.blob) }),
+    ...(values.gas !== undefined && { gweiPerGas: Number(values.gas) }),
+  };
+  const wrong = Object.entries(prices).find(([, price]) => !(price >= 0 && Number.isFinite(price)));
+  if (wrong !== undefined) {
+    say(`assay: ${wrong[0]} is no price\n\n${help}`);
+    return 64;
+  }
   await setUp();
   const chosen =
     positionals.length === 0 ? benches : benches.filter(({ file }) => positionals.includes(file));
@@ -119,7 +144,7 @@ async function main(): Promise<number> {
             `  ${row.name}: ${format(row.value)} ${row.unit}, ${row.peer}: ${format(row.peerValue)}, ratio ${format(row.ratio)}`,
           );
         },
-        { quick: values.quick === true },
+        { quick: values.quick === true, ...prices },
       );
     } catch (error) {
       failed++;
@@ -127,7 +152,8 @@ async function main(): Promise<number> {
     }
     measured.set(file, rows);
   }
-  if (values.quick !== true && failed === 0) writeResults(measured);
+  const isAssumed = Object.keys(prices).length === 0;
+  if (values.quick !== true && isAssumed && failed === 0) writeResults(measured);
   if (values.json === true) process.stdout.write(`${JSON.stringify([...measured.values()].flat())}\n`);
   return failed === 0 ? 0 : 1;
 }

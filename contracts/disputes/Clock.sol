@@ -13,7 +13,7 @@ library Clock {
 
     /// @notice The last second of a turn.
     /// @param since when the turn began
-    /// @param others other challenges that the party has open, or has had open during the turn
+    /// @param others other challenges that the party had open when the turn began
     function deadlineOf(
         uint256 since,
         uint256 window,

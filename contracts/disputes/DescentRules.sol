@@ -17,6 +17,7 @@ import {
     Stage
 } from "./interfaces/IDisputeRules.sol";
 import {Narrowing} from "./Narrowing.sol";
+import {NextRound} from "./NextRound.sol";
 import {Node, NodeDescriptor} from "./NodeDescriptor.sol";
 import {Opcodes} from "./Opcodes.sol";
 import {Claims, Position} from "./Position.sol";
@@ -33,12 +34,8 @@ contract DescentRules is TraceMoves {
     uint256 private constant STATES = 32;
 
     /// @inheritdoc IDescentRules
-    function postStates(
-        Round calldata round,
-        PostedStates calldata posted
-    ) external pure returns (Outcome, Round memory r) {
-        r = _begin(round, Stage.States);
-        Position memory p = r.position;
+    function postStates(Round calldata round, PostedStates calldata posted) external pure {
+        Position memory p = _begin(round, Stage.States);
         bytes32[] calldata witnesses = posted.witnesses;
         if (p.steps == _stepsOf(round.claim, round.interval)) {
             bool isWhole = witnesses.length == p.steps;
@@ -53,16 +50,12 @@ contract DescentRules is TraceMoves {
         if (roots.length != count || roots[count - 1] != p.stateAfter)
             revert WrongStates(roots.length, count);
         p.node = Narrowing.fold(roots, 0, MerkleProofs.depthOf(count));
-        return _next(r, Stage.Step);
+        NextRound.goOn(p, Stage.Step);
     }
 
     /// @inheritdoc IDescentRules
-    function nameStep(
-        Round calldata round,
-        NamedStep calldata named
-    ) external pure returns (Outcome, Round memory r) {
-        r = _begin(round, Stage.Step);
-        Position memory p = r.position;
+    function nameStep(Round calldata round, NamedStep calldata named) external pure {
+        Position memory p = _begin(round, Stage.Step);
         uint256 number = named.number;
         (uint256 count, uint256 width) = _checkpointsOf(p.steps);
         uint256 depth = MerkleProofs.depthOf(count);
@@ -76,37 +69,31 @@ contract DescentRules is TraceMoves {
         p.firstStep += number * width;
         uint256 rest = p.steps - number * width;
         p.steps = rest < width ? rest : width;
-        return _next(r, p.steps == 1 ? Stage.Tensors : Stage.States);
+        if (p.steps > 1) NextRound.goOn(p, Stage.States);
+        p.witnesses = _witnessOf(round, p, named);
+        NextRound.goOn(p, Stage.Tensors);
     }
 
     /// @inheritdoc IDescentRules
-    function postTensors(
-        Round calldata round,
-        PostedTensors calldata posted
-    ) external pure returns (Outcome, Round memory r) {
-        r = _begin(round, Stage.Tensors);
-        Position memory p = r.position;
+    function postTensors(Round calldata round, PostedTensors calldata posted) external pure {
+        Position memory p = _begin(round, Stage.Tensors);
         p.leaves = RoundRules.tensorsOf(round.claim);
         p.level = MerkleProofs.depthOf(p.leaves);
         p.tensors = _rootOf(posted.nodes, p);
         p.node = p.tensors;
-        _requireWitness(round, p, posted);
+        _requireWitness(round.claim, p, posted);
         p.witnesses = bytes32(0);
-        return _next(r, Stage.Node);
+        NextRound.goOn(p, Stage.Node);
     }
 
     /// @inheritdoc IDescentRules
-    function postNodes(
-        Round calldata round,
-        bytes32[] calldata nodes
-    ) external pure returns (Outcome, Round memory r) {
-        r = round;
-        Position memory p = r.position;
+    function postNodes(Round calldata round, bytes32[] calldata nodes) external pure {
+        Position memory p = NextRound.copy(round);
         Narrowing.requireBelow(nodes, p.node, p.level, p.index, p.leaves);
-        if (r.stage == Stage.TensorNodes) return _next(r, Stage.Node);
-        if (r.stage == Stage.HashNodes) return _next(r, Stage.Leaf);
-        if (r.stage == Stage.StateNodes) return _next(r, Stage.StateName);
-        revert WrongStage(r.stage);
+        if (round.stage == Stage.TensorNodes) NextRound.goOn(p, Stage.Node);
+        if (round.stage == Stage.HashNodes) NextRound.goOn(p, Stage.Leaf);
+        if (round.stage == Stage.StateNodes) NextRound.goOn(p, Stage.StateName);
+        revert WrongStage(round.stage);
     }
 
     /// @inheritdoc IDescentRules
@@ -115,27 +102,22 @@ contract DescentRules is TraceMoves {
         uint256 number,
         bytes32 child,
         bytes32[] calldata siblings
-    ) external pure returns (Outcome, Round memory r) {
-        r = round;
-        Position memory p = r.position;
+    ) external pure {
+        Position memory p = NextRound.copy(round);
         _descend(p, number, child, siblings);
-        if (r.stage == Stage.Leaf) return _next(r, p.level == 0 ? Stage.OpenLeaf : Stage.HashNodes);
-        if (r.stage != Stage.Node && r.stage != Stage.StateName) revert WrongStage(r.stage);
+        if (round.stage == Stage.Leaf) NextRound.goOn(p, p.level == 0 ? Stage.OpenLeaf : Stage.HashNodes);
+        if (round.stage != Stage.Node && round.stage != Stage.StateName) revert WrongStage(round.stage);
         if (p.level == 0) revert WrongNode(p.index);
-        return _next(r, r.stage == Stage.Node ? Stage.TensorNodes : Stage.StateNodes);
+        NextRound.goOn(p, round.stage == Stage.Node ? Stage.TensorNodes : Stage.StateNodes);
     }
 
     /// @inheritdoc IDescentRules
-    function nameTensor(
-        Round calldata round,
-        NamedTensor calldata named
-    ) external pure returns (Outcome, Round memory r) {
-        r = _begin(round, Stage.Node);
-        Position memory p = r.position;
+    function nameTensor(Round calldata round, NamedTensor calldata named) external pure {
+        Position memory p = _begin(round, Stage.Node);
         _descend(p, named.number, named.commitment, named.siblings);
         uint256 place = p.index;
         if (p.level != 0) revert WrongNode(place);
-        Node memory node = NodeDescriptor.verify(
+        Node memory node = NodeDescriptor.verifyHead(
             named.descriptor,
             named.descriptorSiblings,
             round.claim.programRoot,
@@ -145,37 +127,29 @@ contract DescentRules is TraceMoves {
         (p.place, p.commitment, p.descriptor) = (place, named.commitment, keccak256(named.descriptor));
         (p.node, p.index, p.leaves) = (bytes32(0), 0, TensorGeometry.geometryOf(node.output).leaves);
         // What a LOAD yields is no element's business.
-        if (node.opcode == Opcodes.LOAD) return _next(r, Stage.Link);
+        if (node.opcode == Opcodes.LOAD) NextRound.goOn(p, Stage.Link);
         (p.stateBefore, p.stateAfter) = (bytes32(0), bytes32(0));
-        return _next(r, Stage.Hashes);
+        NextRound.goOn(p, Stage.Hashes);
     }
 
     /// @inheritdoc IDescentRules
-    function answerLink(
-        Round calldata round,
-        LinkAnswer calldata answer
-    ) external pure returns (Outcome, Round memory r) {
-        r = _begin(round, Stage.Link);
+    function answerLink(Round calldata round, LinkAnswer calldata answer) external pure {
+        _requireStage(round, Stage.Link);
         _requireLink(round, answer);
-        return (Outcome.ChallengeLost, r);
+        NextRound.decide(round, Outcome.ChallengeLost);
     }
 
     /// @inheritdoc IDescentRules
-    function nameState(Round calldata round) external pure returns (Outcome, Round memory r) {
-        r = _begin(round, Stage.Node);
-        Position memory p = r.position;
+    function nameState(Round calldata round) external pure {
+        Position memory p = _begin(round, Stage.Node);
         (p.node, p.index, p.leaves) = (p.stateAfter, 0, round.claim.slots);
         p.level = MerkleProofs.depthOf(p.leaves);
-        return _next(r, Stage.StateNodes);
+        NextRound.goOn(p, Stage.StateNodes);
     }
 
     /// @inheritdoc IDescentRules
-    function ruleSlot(
-        Round calldata round,
-        NamedSlot calldata named
-    ) external pure returns (Outcome, Round memory r) {
-        r = _begin(round, Stage.StateName);
-        Position memory p = r.position;
+    function ruleSlot(Round calldata round, NamedSlot calldata named) external pure {
+        Position memory p = _begin(round, Stage.StateName);
         _descend(p, named.number, named.leaf, named.siblings);
         if (p.level != 0) revert WrongNode(p.index);
         TrainingClaim calldata claim = round.claim;
@@ -184,32 +158,32 @@ contract DescentRules is TraceMoves {
         _requireListed(round, named.commitment, place, named.listSiblings);
         bytes32 stored = keccak256(abi.encodePacked(bytes1(0), named.commitment));
         if (named.leaf == stored) revert NothingShown();
-        return (Outcome.ProviderConvicted, r);
+        NextRound.decide(round, Outcome.ProviderConvicted);
     }
 
     /// @inheritdoc IDescentRules
-    function postHashes(
-        Round calldata round,
-        int256 exponent,
-        bytes32[] calldata nodes
-    ) external pure returns (Outcome, Round memory r) {
-        r = _begin(round, Stage.Hashes);
-        Position memory p = r.position;
+    function postHashes(Round calldata round, int256 exponent, bytes32[] calldata nodes) external pure {
+        Position memory p = _begin(round, Stage.Hashes);
         p.level = MerkleProofs.depthOf(p.leaves);
         p.node = _rootOf(nodes, p);
         p.exponent = exponent;
         bool isExponent = exponent == int256(int32(exponent));
         if (!isExponent || TensorLeaves.commitmentOf(p.node, exponent) != p.commitment) revert WrongTensor();
-        return _next(r, Stage.Leaf);
+        // What is not needed any more is zero: it costs less in every move that follows.
+        p.commitment = bytes32(0);
+        NextRound.goOn(p, Stage.Leaf);
     }
 
     /// @inheritdoc IDescentRules
-    function postLeaf(
-        Round calldata round,
-        bytes calldata descriptor,
-        bytes calldata leaf
-    ) external pure returns (Outcome, Round memory r) {
-        r = _begin(round, Stage.OpenLeaf);
+    function postLeaf(Round calldata round, bytes calldata leaf) external pure {
+        Position memory p = _begin(round, Stage.OpenLeaf);
+        if (MerkleProofs.leafOf(leaf) != p.node) revert WrongPostedLeaf();
+        NextRound.goOn(p, Stage.Element);
+    }
+
+    /// @inheritdoc IDescentRules
+    function ruleLeaf(Round calldata round, bytes calldata descriptor, bytes calldata leaf) external pure {
+        _requireStage(round, Stage.Element);
         Node memory node = RoundRules.nodeOf(round, descriptor);
         if (MerkleProofs.leafOf(leaf) != round.position.node) revert WrongPostedLeaf();
         Geometry memory g = TensorGeometry.geometryOf(node.output);
@@ -217,21 +191,18 @@ contract DescentRules is TraceMoves {
         bool isCanonical =
             leaf.length == g.startOf(round.position.index + 1) - start &&
                 TensorLeaves.isCanonical(g, node.output.dtype, ExactFinish.lowestOf(node), start, leaf);
-        if (!isCanonical) return (Outcome.ProviderConvicted, r);
-        return _next(r, Stage.Element);
+        if (isCanonical) revert NothingShown();
+        NextRound.decide(round, Outcome.ProviderConvicted);
     }
 
     /// @inheritdoc IDescentRules
-    function claimTooLarge(
-        Round calldata round,
-        bytes calldata descriptor
-    ) external pure returns (Outcome, Round memory r) {
-        r = _begin(round, Stage.Leaf);
+    function claimTooLarge(Round calldata round, bytes calldata descriptor) external pure {
+        Position memory p = _begin(round, Stage.Leaf);
         (ExactFinish.Kind kind, ) = ExactFinish.kindOf(RoundRules.nodeOf(round, descriptor));
         // Other exponents are right or wrong by any element.
         if (kind != ExactFinish.Kind.Requantized) revert NothingShown();
-        r.position.claim = Claims.WITNESS;
-        return _next(r, Stage.Witness);
+        p.claim = Claims.WITNESS;
+        NextRound.goOn(p, Stage.Witness);
     }
 
     /// @dev The tensor of the position is what its slot holds.
@@ -281,20 +252,30 @@ contract DescentRules is TraceMoves {
         }
     }
 
-    /// @dev The witness of the step is the one that h binds, and stands where the tape marks it.
-    function _requireWitness(
+    /// @dev The witness of a step, as h binds it.
+    function _witnessOf(
         Round calldata round,
+        Position memory p,
+        NamedStep calldata named
+    ) private pure returns (bytes32 witness) {
+        uint256 index = p.firstStep - round.interval * round.claim.interval;
+        uint256 depth = MerkleProofs.depthOf(_stepsOf(round.claim, round.interval));
+        witness = named.witness;
+        if (MerkleProofs.rootOf(witness, index, named.witnessSiblings, depth) != p.witnesses) {
+            revert WrongWitnesses();
+        }
+    }
+
+    /// @dev The witness of the step stands in its list where the tape marks it.
+    function _requireWitness(
+        TrainingClaim calldata claim,
         Position memory p,
         PostedTensors calldata posted
     ) private pure {
-        TrainingClaim calldata claim = round.claim;
-        uint256 index = p.firstStep - round.interval * claim.interval;
-        uint256 depth = MerkleProofs.depthOf(_stepsOf(claim, round.interval));
-        bytes32 root = MerkleProofs.rootOf(posted.witness, index, posted.witnessSiblings, depth);
-        if (root != p.witnesses) revert WrongWitnesses();
-        index = ((1 << claim.logMicroBatches) - 1) * claim.nodeCounts[0] + claim.witnessNode;
-        root = MerkleProofs.rootOf(posted.witness, index, posted.listSiblings, p.level);
-        if (root != p.tensors) revert WrongWitnesses();
+        uint256 place = ((1 << claim.logMicroBatches) - 1) * claim.nodeCounts[0] + claim.witnessNode;
+        uint256 level = p.level - Narrowing.levelsDown(p.level, p.leaves);
+        bytes32 node = MerkleProofs.rootOf(p.witnesses, place, posted.siblings, level);
+        if (node != posted.nodes[place >> level]) revert WrongWitnesses();
     }
 
     /// @dev One round down from the position's node.

@@ -18,6 +18,7 @@ import {
     Stage,
     TraceLeaf
 } from "./interfaces/IDisputeRules.sol";
+import {NextRound} from "./NextRound.sol";
 import {Refunds} from "./Refunds.sol";
 import {TraceLeaves} from "./TraceLeaves.sol";
 
@@ -25,9 +26,6 @@ import {TraceLeaves} from "./TraceLeaves.sol";
 /// @notice See `IDisputeGame` for the table of moves. What a move shows is judged by contracts that keep nothing; this
 /// one knows whose turn it is, and what it costs.
 contract DisputeGame is DisputeTable {
-    /// @dev Bytes of an encoded round.
-    uint256 private constant ROUND = 35 * 32;
-
     IDescentRules public immutable descentRules;
     IElementRules public immutable elementRules;
     ISumRules public immutable sumRules;
@@ -66,8 +64,8 @@ contract DisputeGame is DisputeTable {
         (id, c, job, round.claim) = _newChallenge(jobId, interval);
         // As a provider opens the leaves of a trace that it did not publish.
         (round.stage, round.position.index) = (Stage.TraceLeaves, interval + 1);
-        (, round) = descentRules.openLeaves(round, before, next);
-        _setRound(id, c, job, round);
+        bytes memory call = abi.encodeCall(IDescentRules.openLeaves, (round, before, next));
+        _setRound(id, c, job, _ask(address(descentRules), call));
     }
 
     /// @inheritdoc IDisputeGame
@@ -81,7 +79,7 @@ contract DisputeGame is DisputeTable {
         (round.stage, round.interval) = (Stage.TraceLeaves, NO_INTERVAL);
         // The first leaf is the order's; the challenger says that the last one is wrong.
         (round.position.to, round.position.index) = (last, TraceLeaves.middleOf(0, last));
-        _setRound(id, c, job, round);
+        _setRound(id, c, job, abi.encode(Outcome.Continued, round));
     }
 
     /// @inheritdoc IDisputeGame
@@ -90,21 +88,23 @@ contract DisputeGame is DisputeTable {
         bool isProviders = _isProviders(c.stage);
         address owner = isProviders ? job.provider : c.challenger;
         if (msg.sender != owner) revert NotYourTurn(challengeId, owner);
-        if (!Clock.mayMove(block.timestamp, c.graceEnds)) revert TooLate(challengeId, c.graceEnds);
-        if (move.length < 4 + ROUND || keccak256(move[4:4 + ROUND]) != c.round)
+        uint256 graceEnds = _graceEnds(c);
+        if (!Clock.mayMove(block.timestamp, graceEnds)) revert TooLate(challengeId, graceEnds);
+        if (move.length < 4 + NextRound.LENGTH || keccak256(move[4:4 + NextRound.LENGTH]) != c.round)
             revert WrongRound(challengeId);
-        (Outcome outcome, Round memory round) = _judge(book, move);
+        bytes memory result = _ask(_rulesOf(book), move);
+        Outcome outcome = abi.decode(result, (Outcome));
         if (isProviders) {
-            emit Posted(challengeId, bytes4(move), move[4 + ROUND:]);
+            emit Posted(challengeId, bytes4(move), move[4 + NextRound.LENGTH:]);
         } else if (outcome == Outcome.Continued) {
-            uint64 units = uint64(c.stage == Stage.TraceName ? Refunds.SEARCH : Refunds.NAME);
-            c.units += units;
-            job.unitsDue += units;
+            uint256 units = c.stage == Stage.TraceName ? Refunds.SEARCH : Refunds.NAME;
+            c.units += uint8(units / Refunds.UNIT);
+            job.unitsDue += uint48(units);
         }
-        if (outcome == Outcome.Continued) _setRound(challengeId, c, job, round);
+        if (outcome == Outcome.Continued) _setRound(challengeId, c, job, result);
         else if (outcome == Outcome.ProviderConvicted) _convict(challengeId, c, job);
         else if (outcome == Outcome.ChallengeLost) _loseChallenge(challengeId, c, job);
-        else _void(c.jobId, job);
+        else _void(_jobOf(challengeId), job);
     }
 
     /// @inheritdoc IDisputeGame
@@ -120,15 +120,18 @@ contract DisputeGame is DisputeTable {
         _void(jobId, job);
     }
 
-    /// @dev Asks the contract that has the move, as it was called.
-    function _judge(RuleBook book, bytes calldata move) private view returns (Outcome, Round memory) {
-        address rules = address(descentRules);
-        if (book == RuleBook.Element) rules = address(elementRules);
-        else if (book == RuleBook.Sum) rules = address(sumRules);
-        else if (book == RuleBook.Range) rules = address(rangeRules);
-        else if (book == RuleBook.Input) rules = address(inputRules);
-        (bool isRight, bytes memory result) = rules.staticcall(move);
+    function _rulesOf(RuleBook book) private view returns (address) {
+        if (book == RuleBook.Element) return address(elementRules);
+        if (book == RuleBook.Sum) return address(sumRules);
+        if (book == RuleBook.Range) return address(rangeRules);
+        if (book == RuleBook.Input) return address(inputRules);
+        return address(descentRules);
+    }
+
+    /// @dev What a contract of rules says to a move: the encoded outcome and the next round.
+    function _ask(address rules, bytes memory move) private view returns (bytes memory result) {
+        bool isRight;
+        (isRight, result) = rules.staticcall(move);
         if (!isRight) LowLevelCall.bubbleRevert(result);
-        return abi.decode(result, (Outcome, Round));
     }
 }

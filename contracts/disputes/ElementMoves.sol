@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Evidence, IDescentRules, IElementRules, Outcome, Round, Stage} from "./interfaces/IDisputeRules.sol";
+import {NextRound} from "./NextRound.sol";
 import {Node} from "./NodeDescriptor.sol";
 import {Claims} from "./Position.sol";
 import {RoundRules} from "./RoundRules.sol";
@@ -11,22 +12,16 @@ import {RoundRules} from "./RoundRules.sol";
 /// values.
 abstract contract ElementMoves is IElementRules {
     /// @inheritdoc IElementRules
-    function ruleElement(
-        Round calldata round,
-        Evidence calldata evidence
-    ) external pure returns (Outcome, Round memory) {
+    function ruleElement(Round calldata round, Evidence calldata evidence) external pure {
         if (!_bears(round, RoundRules.claimOf(round), evidence)) revert IDescentRules.NothingShown();
-        return (Outcome.ProviderConvicted, round);
+        NextRound.decide(round, Outcome.ProviderConvicted);
     }
 
     /// @inheritdoc IElementRules
-    function answerWitness(
-        Round calldata round,
-        Evidence calldata evidence
-    ) external pure returns (Outcome, Round memory) {
+    function answerWitness(Round calldata round, Evidence calldata evidence) external pure {
         if (round.stage != Stage.Witness) revert IDescentRules.WrongStage(round.stage);
         if (!_bears(round, Claims.WITNESS, evidence)) revert IDescentRules.NothingShown();
-        return (Outcome.ChallengeLost, round);
+        NextRound.decide(round, Outcome.ChallengeLost);
     }
 
     /// @dev The accumulator of an element and its exponent, from opened operands.

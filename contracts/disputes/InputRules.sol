@@ -10,6 +10,7 @@ import {
     Outcome,
     Round
 } from "./interfaces/IDisputeRules.sol";
+import {NextRound} from "./NextRound.sol";
 import {Node} from "./NodeDescriptor.sol";
 import {ObjectBytes} from "./ObjectBytes.sol";
 import {Opcodes} from "./Opcodes.sol";
@@ -23,18 +24,18 @@ contract InputRules is IInputRules {
         Round calldata round,
         Evidence calldata evidence,
         ObjectEvidence calldata object
-    ) external pure returns (Outcome, Round memory) {
+    ) external pure {
         uint256 claim = RoundRules.claimOf(round);
         Node memory node = RoundRules.nodeOf(round, evidence.descriptor);
         if (node.opcode != Opcodes.INPUT) revert IDescentRules.WrongNode(round.position.place);
         _requireObject(round, evidence, object, node);
         (int256 value, int256 exponent) = ExactInput.element(node, object.raw);
-        if (node.attributes[5] > 0 && value >= node.attributes[5]) return (Outcome.Void, round);
+        if (node.attributes[5] > 0 && value >= node.attributes[5]) NextRound.decide(round, Outcome.Void);
         int256 mantissa = RoundRules.mantissaOf(round.position, claim, evidence, node, evidence.out);
         if (!RoundRules.isBorneOut(round.position, claim, node, mantissa, value, exponent)) {
             revert IDescentRules.NothingShown();
         }
-        return (Outcome.ProviderConvicted, round);
+        NextRound.decide(round, Outcome.ProviderConvicted);
     }
 
     /// @dev The raw bytes are those of the object that the order puts into the row.

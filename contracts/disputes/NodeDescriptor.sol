@@ -56,6 +56,18 @@ library NodeDescriptor {
         requireCommitted(descriptor, node.tape, node.index, siblings, programRoot, nodeCounts);
     }
 
+    /// @notice As `verify`, but inputs and attributes are left out, whatever stands there.
+    function verifyHead(
+        bytes calldata descriptor,
+        bytes32[] calldata siblings,
+        bytes32 programRoot,
+        uint256[3] memory nodeCounts
+    ) internal pure returns (Node memory node) {
+        (bool isLayout, ) = _readHead(descriptor, node);
+        if (!isLayout) revert MalformedDescriptor();
+        requireCommitted(descriptor, node.tape, node.index, siblings, programRoot, nodeCounts);
+    }
+
     /// @notice Reverts unless the program commits to these bytes as node `index` of `tape`, well formed or not.
     function requireCommitted(
         bytes calldata descriptor,
@@ -88,19 +100,10 @@ library NodeDescriptor {
     function tryDecode(bytes calldata descriptor) internal pure returns (bool, Node memory node) {
         unchecked {
             uint256 end;
-            uint256 cursor;
             assembly ("memory-safe") {
-                cursor := descriptor.offset
-                end := add(cursor, descriptor.length)
+                end := add(descriptor.offset, descriptor.length)
             }
-            uint256 head = _word(cursor);
-            node.tape = head >> 248;
-            node.index = (head >> 216) & 0xffffffff;
-            node.opcode = (head >> 208) & 0xff;
-            node.bits = (head >> 200) & 0xff;
-            node.logBatch = (head >> 192) & 0xff;
-            bool isLayout;
-            (isLayout, cursor) = _readLayout(cursor + 8, node.output);
+            (bool isLayout, uint256 cursor) = _readHead(descriptor, node);
             if (!isLayout) return (false, node);
             uint256 count = _word(cursor) >> 248;
             cursor += 1;
@@ -144,6 +147,25 @@ library NodeDescriptor {
     function widthOf(uint256 dtype) internal pure returns (uint256) {
         // I8, I16, I32, I64, U8, U32: one byte each, from the lowest.
         return dtype > 5 ? 0 : (0x040108040201 >> (8 * dtype)) & 0xff;
+    }
+
+    /// @dev Fills what stands before the inputs; false when the output's layout is none.
+    function _readHead(
+        bytes calldata descriptor,
+        Node memory node
+    ) private pure returns (bool, uint256 cursor) {
+        unchecked {
+            assembly ("memory-safe") {
+                cursor := descriptor.offset
+            }
+            uint256 head = _word(cursor);
+            node.tape = head >> 248;
+            node.index = (head >> 216) & 0xffffffff;
+            node.opcode = (head >> 208) & 0xff;
+            node.bits = (head >> 200) & 0xff;
+            node.logBatch = (head >> 192) & 0xff;
+            return _readLayout(cursor + 8, node.output);
+        }
     }
 
     /// @dev Fills `form`; false when the rank or the row is none.

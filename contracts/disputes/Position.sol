@@ -10,7 +10,8 @@ struct Position {
     /// Steps in dispute, counted over the whole run.
     uint256 firstStep;
     uint256 steps;
-    /// h of the interval until it is opened, then the root over the interval's witness commitments.
+    /// h of the interval until it is opened, then the root over the interval's witness commitments, then the witness of
+    /// the named step.
     bytes32 witnesses;
     /// Root over the commitments of all tensors of the step.
     bytes32 tensors;

@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {ExactOps, StepContext} from "./ExactOps.sol";
 import {Evidence, IDescentRules, IRangeRules, Outcome, Round, Stage} from "./interfaces/IDisputeRules.sol";
+import {NextRound} from "./NextRound.sol";
 import {Node, NodeDescriptor} from "./NodeDescriptor.sol";
 import {OperandRules} from "./OperandRules.sol";
 import {Claims, Position} from "./Position.sol";
@@ -13,29 +14,21 @@ import {Tensor} from "./TensorLeaves.sol";
 /// @title Moves that narrow the sum behind an element
 contract RangeRules is IRangeRules {
     /// @inheritdoc IRangeRules
-    function askSums(
-        Round calldata round,
-        bytes calldata descriptor,
-        uint256 out
-    ) external pure returns (Outcome, Round memory r) {
-        r = round;
-        r.position.claim = RoundRules.claimOf(round);
-        _setSums(round, r.position, descriptor, out);
-        r.stage = Stage.Sums;
-        return (Outcome.Continued, r);
+    function askSums(Round calldata round, bytes calldata descriptor, uint256 out) external pure {
+        Position memory p = NextRound.copy(round);
+        p.claim = RoundRules.claimOf(round);
+        _setSums(round, p, descriptor, out);
+        NextRound.goOn(p, Stage.Sums);
     }
 
     /// @inheritdoc IRangeRules
-    function postSums(
-        Round calldata round,
-        bytes calldata sums
-    ) external pure returns (Outcome, Round memory r) {
+    function postSums(Round calldata round, bytes calldata sums) external pure {
         if (round.stage != Stage.Sums) revert IDescentRules.WrongStage(round.stage);
-        r = round;
+        Position memory p = NextRound.copy(round);
         // What was posted before binds what is posted now.
-        bool isNested = r.position.sums != bytes32(0);
-        if (isNested && SumRanges.totalOf(sums) != r.position.total) revert WrongSums();
-        return _post(r, sums);
+        bool isNested = p.sums != bytes32(0);
+        if (isNested && SumRanges.totalOf(sums) != p.total) revert WrongSums();
+        _post(p, sums);
     }
 
     /// @inheritdoc IRangeRules
@@ -44,34 +37,25 @@ contract RangeRules is IRangeRules {
         bytes calldata descriptor,
         uint256 out,
         bytes calldata sums
-    ) external pure returns (Outcome, Round memory r) {
+    ) external pure {
         if (round.stage != Stage.Witness) revert IDescentRules.WrongStage(round.stage);
-        r = round;
-        _setSums(round, r.position, descriptor, out);
-        return _post(r, sums);
+        Position memory p = NextRound.copy(round);
+        _setSums(round, p, descriptor, out);
+        _post(p, sums);
     }
 
     /// @inheritdoc IRangeRules
-    function narrowSum(
-        Round calldata round,
-        bytes calldata sums,
-        uint256 number
-    ) external pure returns (Outcome, Round memory r) {
+    function narrowSum(Round calldata round, bytes calldata sums, uint256 number) external pure {
         SumRanges.requireSums(round, sums);
-        r = round;
-        (r.position.from, r.position.to) = SumRanges.rangeOf(round.position, number);
-        if (r.position.to - r.position.from < 2) revert WrongSums();
-        r.position.total = SumRanges.sumAt(sums, number);
-        r.stage = Stage.Sums;
-        return (Outcome.Continued, r);
+        Position memory p = NextRound.copy(round);
+        (p.from, p.to) = SumRanges.rangeOf(round.position, number);
+        if (p.to - p.from < 2) revert WrongSums();
+        p.total = SumRanges.sumAt(sums, number);
+        NextRound.goOn(p, Stage.Sums);
     }
 
     /// @inheritdoc IRangeRules
-    function ruleTotal(
-        Round calldata round,
-        Evidence calldata evidence,
-        bytes calldata sums
-    ) external pure returns (Outcome, Round memory) {
+    function ruleTotal(Round calldata round, Evidence calldata evidence, bytes calldata sums) external pure {
         SumRanges.requireSums(round, sums);
         Position calldata p = round.position;
         Node memory node = RoundRules.nodeOf(round, evidence.descriptor);
@@ -81,7 +65,7 @@ contract RangeRules is IRangeRules {
         bool isBorne = _isBorneByTotal(round, evidence, node, SumRanges.totalOf(sums));
         // The claim is the challenger's, but for a witness.
         if (isBorne == (p.claim == Claims.WITNESS)) revert IDescentRules.NothingShown();
-        return (Outcome.ProviderConvicted, round);
+        NextRound.decide(round, Outcome.ProviderConvicted);
     }
 
     /// @dev The claim of the position, held against the element that its sum gives.
@@ -116,10 +100,9 @@ contract RangeRules is IRangeRules {
         (p.out, p.from, p.to) = (out, 0, products);
     }
 
-    function _post(Round memory r, bytes calldata sums) private pure returns (Outcome, Round memory) {
-        if (!SumRanges.areSums(sums, r.position.to - r.position.from)) revert WrongSums();
-        r.position.sums = keccak256(sums);
-        r.stage = Stage.Sum;
-        return (Outcome.Continued, r);
+    function _post(Position memory p, bytes calldata sums) private pure {
+        if (!SumRanges.areSums(sums, p.to - p.from)) revert WrongSums();
+        p.sums = keccak256(sums);
+        NextRound.goOn(p, Stage.Sum);
     }
 }

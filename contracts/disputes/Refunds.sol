@@ -4,6 +4,8 @@ pragma solidity ^0.8.28;
 /// @title What each kind of move costs, in gas
 /// @notice Fixed amounts, never metered: measured (test/snapshots/disputeMoves.json) and rounded up.
 library Refunds {
+    /// @notice All amounts are multiples of this.
+    uint256 internal constant UNIT = 50_000;
     uint256 internal constant CHALLENGE = 300_000;
     uint256 internal constant NAME = 150_000;
     /// @notice A ruling, and the settlement and withdrawal after it.

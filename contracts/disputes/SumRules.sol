@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {ElementMoves} from "./ElementMoves.sol";
 import {ExactOps, StepContext} from "./ExactOps.sol";
 import {Evidence, IDescentRules, ISumRules, Outcome, Round} from "./interfaces/IDisputeRules.sol";
+import {NextRound} from "./NextRound.sol";
 import {Node} from "./NodeDescriptor.sol";
 import {OperandRules} from "./OperandRules.sol";
 import {RoundRules} from "./RoundRules.sol";
@@ -18,14 +19,14 @@ contract SumRules is ElementMoves, ISumRules {
         Evidence calldata evidence,
         bytes calldata sums,
         uint256 number
-    ) external pure returns (Outcome, Round memory) {
+    ) external pure {
         SumRanges.requireSums(round, sums);
         Node memory node = RoundRules.nodeOf(round, evidence.descriptor);
         (uint256 from, uint256 to) = SumRanges.rangeOf(round.position, number);
         Tensor[] memory tensors = OperandRules.operandsOf(round, evidence, node, from, to);
         int256[] memory shown = _sumsOf(node, tensors, round.position.out, from, to);
         if (shown[0] == SumRanges.sumAt(sums, number)) revert IDescentRules.NothingShown();
-        return (Outcome.ProviderConvicted, round);
+        NextRound.decide(round, Outcome.ProviderConvicted);
     }
 
     function _element(

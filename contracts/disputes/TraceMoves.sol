@@ -2,7 +2,8 @@
 pragma solidity ^0.8.28;
 
 import {TrainingClaim} from "./interfaces/IDisputedClaims.sol";
-import {IDescentRules, Outcome, Round, Stage, TraceLeaf} from "./interfaces/IDisputeRules.sol";
+import {IDescentRules, Round, Stage, TraceLeaf} from "./interfaces/IDisputeRules.sol";
+import {NextRound} from "./NextRound.sol";
 import {Position} from "./Position.sol";
 import {TraceLeaves} from "./TraceLeaves.sol";
 
@@ -16,59 +17,52 @@ abstract contract TraceMoves is IDescentRules {
         Round calldata round,
         TraceLeaf calldata before,
         TraceLeaf calldata next
-    ) external pure returns (Outcome, Round memory r) {
-        r = _begin(round, Stage.TraceLeaves);
+    ) external pure {
+        _requireStage(round, Stage.TraceLeaves);
         uint256 interval = round.position.index - 1;
         TrainingClaim calldata claim = round.claim;
         if (interval + 1 >= _leavesOf(claim)) revert WrongTraceLeaf(interval + 1);
         _requireLeaf(claim, interval, before);
         _requireLeaf(claim, interval + 1, next);
-        delete r.position;
-        Position memory p = r.position;
+        Position memory p = NextRound.copy(round);
+        p.index = 0;
         (p.stateBefore, p.stateAfter, p.witnesses) = (before.stateRoot, next.stateRoot, next.witnessHash);
         p.firstStep = interval * claim.interval;
         p.steps = _stepsOf(claim, interval);
-        if (round.interval == TraceLeaves.NO_INTERVAL) {
-            // A search: whether it has found its interval is for the challenger to say.
-            (p.from, p.to) = (round.position.from, round.position.to);
-            return _next(r, Stage.TraceName);
-        }
-        r.interval = interval;
-        return _next(r, Stage.States);
+        // A search: whether it has found its interval is for the challenger to say.
+        if (round.interval == TraceLeaves.NO_INTERVAL) NextRound.goOn(p, Stage.TraceName);
+        NextRound.setInterval(p, interval);
+        NextRound.goOn(p, Stage.States);
     }
 
     /// @inheritdoc IDescentRules
-    function nameHalf(Round calldata round, bool isLater) external pure returns (Outcome, Round memory r) {
-        r = _begin(round, Stage.TraceName);
-        Position memory p = r.position;
-        (uint256 from, uint256 to) = (p.from, p.to);
-        uint256 before = TraceLeaves.middleOf(from, to) - 1;
-        if (isLater) from = before + 1;
-        else to = before;
-        if (from >= to) revert WrongTraceLeaf(before);
-        delete r.position;
-        p = r.position;
-        (p.from, p.to, p.index) = (from, to, TraceLeaves.middleOf(from, to));
-        return _next(r, Stage.TraceLeaves);
+    function nameHalf(Round calldata round, bool isLater) external pure {
+        Position memory p = _begin(round, Stage.TraceName);
+        uint256 before = TraceLeaves.middleOf(p.from, p.to) - 1;
+        if (isLater) p.from = before + 1;
+        else p.to = before;
+        if (p.from >= p.to) revert WrongTraceLeaf(before);
+        p.index = TraceLeaves.middleOf(p.from, p.to);
+        (p.stateBefore, p.stateAfter, p.witnesses) = (bytes32(0), bytes32(0), bytes32(0));
+        (p.firstStep, p.steps) = (0, 0);
+        NextRound.goOn(p, Stage.TraceLeaves);
     }
 
     /// @inheritdoc IDescentRules
-    function takeInterval(Round calldata round) external pure returns (Outcome, Round memory r) {
-        r = _begin(round, Stage.TraceName);
-        Position memory p = r.position;
-        r.interval = p.firstStep / round.claim.interval;
+    function takeInterval(Round calldata round) external pure {
+        Position memory p = _begin(round, Stage.TraceName);
+        NextRound.setInterval(p, p.firstStep / round.claim.interval);
         (p.from, p.to) = (0, 0);
-        return _next(r, Stage.States);
+        NextRound.goOn(p, Stage.States);
     }
 
-    function _begin(Round calldata round, Stage stage) internal pure returns (Round memory) {
+    function _begin(Round calldata round, Stage stage) internal pure returns (Position memory) {
+        _requireStage(round, stage);
+        return NextRound.copy(round);
+    }
+
+    function _requireStage(Round calldata round, Stage stage) internal pure {
         if (round.stage != stage) revert WrongStage(round.stage);
-        return round;
-    }
-
-    function _next(Round memory round, Stage stage) internal pure returns (Outcome, Round memory) {
-        round.stage = stage;
-        return (Outcome.Continued, round);
     }
 
     function _leavesOf(TrainingClaim calldata claim) private pure returns (uint256) {

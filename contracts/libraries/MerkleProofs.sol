@@ -53,10 +53,26 @@ library MerkleProofs {
         uint256 depth
     ) internal pure returns (bytes32 node) {
         if (siblings.length != depth) revert WrongProofLength(siblings.length, depth);
-        node = leaf;
-        for (uint256 level = 0; level < depth; ++level) {
-            bytes32 sibling = siblings[level];
-            node = (index >> level) & 1 == 0 ? nodeOf(node, sibling) : nodeOf(sibling, node);
+        assembly ("memory-safe") {
+            // Prefix, left child, right child, behind what is allocated.
+            let free := mload(0x40)
+            mstore8(free, 1)
+            let left := add(free, 1)
+            let right := add(free, 33)
+            node := leaf
+            let cursor := siblings.offset
+            for {
+                let end := add(cursor, shl(5, depth))
+            } lt(cursor, end) {
+                cursor := add(cursor, 32)
+            } {
+                // On the right where the index is odd.
+                let side := shl(5, and(index, 1))
+                mstore(add(left, side), node)
+                mstore(sub(right, side), calldataload(cursor))
+                node := keccak256(free, 65)
+                index := shr(1, index)
+            }
         }
     }
 

@@ -43,8 +43,8 @@ enum RuleBook {
 /// | Hashes | provider | `postHashes` | Leaf |
 /// | Leaf | challenger | `nameChild` | HashNodes, OpenLeaf |
 /// | Leaf | challenger | `ruleElement` / `askSums` / `claimTooLarge` | conviction / Sums / Witness |
-/// | OpenLeaf | provider | `postLeaf` | Element, or conviction when no tensor has such a leaf |
-/// | Element | challenger | `ruleElement` / `ruleInput` / `askSums` | conviction / conviction, void / Sums |
+/// | OpenLeaf | provider | `postLeaf` | Element |
+/// | Element | challenger | `ruleElement`, `ruleLeaf` / `ruleInput` / `askSums` | conviction / or void / Sums |
 /// | Sums | provider | `postSums` | Sum |
 /// | Sum | challenger | `ruleTotal` / `ruleSum` / `narrowSum` | conviction / conviction / Sums |
 /// | Witness | provider | `answerWitness` / `answerWitnessSums` | the provider wins / Sum |
@@ -67,8 +67,6 @@ interface IDisputeGame {
     error StillOpen(uint256 jobId, uint256 challenges);
     /// @notice Thrown when a challenge comes after its time, or before anything is committed.
     error NotChallengeable(uint256 jobId);
-    /// @notice Thrown when a challenger has an open challenge of the same interval already.
-    error AlreadyChallenged(uint256 jobId, uint256 interval, address challenger);
     /// @notice Thrown when a challenge does not exist or is over.
     error NotOpen(uint256 challengeId);
     /// @notice Thrown when a move does not begin with the challenge's round.
@@ -129,6 +127,7 @@ interface IDisputeGame {
     function releaseJob(uint256 jobId) external;
 
     /// @notice Challenges interval `interval`, whose two leaves are known, with exactly the bond.
+    /// @return challengeId the job's number in the upper bits, in the lower 32 how many challenges the job has had
     function challenge(
         uint256 jobId,
         uint256 interval,

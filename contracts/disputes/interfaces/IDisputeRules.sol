@@ -79,6 +79,9 @@ struct NamedStep {
     bytes32[] beforeSiblings;
     bytes32 next;
     bytes32[] nextSiblings;
+    /// What the interval's witnesses have for the step; none for a checkpoint of several steps.
+    bytes32 witness;
+    bytes32[] witnessSiblings;
 }
 
 /// @notice State roots inside the steps in dispute, at most 32 of them, equally far apart.
@@ -92,11 +95,8 @@ struct PostedStates {
 /// @notice The list of a step's tensors, from its root down, and where the witness stands in it.
 struct PostedTensors {
     bytes32[] nodes;
-    bytes32 witness;
-    /// Among the interval's witnesses.
-    bytes32[] witnessSiblings;
-    /// In the list.
-    bytes32[] listSiblings;
+    /// Of the witness, up to the nodes: none where the nodes are the list.
+    bytes32[] siblings;
 }
 
 /// @notice What shows that the tensor of a LOAD is that of its slot.
@@ -163,8 +163,8 @@ struct ObjectEvidence {
 
 /// @title Moves from an interval down to a leaf of one tensor
 /// @notice Every function of the contracts behind these interfaces is a move: it takes the round, checks what
-/// is moved, and returns the next round. A move that is not due, or shows nothing, reverts. The contracts keep
-/// nothing.
+/// is moved, and gives back an outcome and the next round, encoded as `(Outcome, Round)` (see `NextRound`). A move that
+/// is not due, or shows nothing, reverts. The contracts keep nothing.
 interface IDescentRules {
     /// @notice Thrown when another move is due.
     error WrongStage(Stage stage);
@@ -186,71 +186,40 @@ interface IDescentRules {
     error NothingShown();
     /// @notice In a search for the wrong interval of a trace whose leaves were not published: it stands after the
     /// opened one, or before it. The next to be opened is in the middle of what is left.
-    function nameHalf(Round calldata round, bool isLater) external pure returns (Outcome, Round memory);
+    function nameHalf(Round calldata round, bool isLater) external pure;
     /// @notice The interval that was opened in a search is the wrong one.
-    function takeInterval(Round calldata round) external pure returns (Outcome, Round memory);
+    function takeInterval(Round calldata round) external pure;
 
     /// @notice Opens the two leaves around an interval.
     function openLeaves(
         Round calldata round,
         TraceLeaf calldata before,
         TraceLeaf calldata next
-    ) external pure returns (Outcome, Round memory);
-    function postStates(
-        Round calldata round,
-        PostedStates calldata posted
-    ) external pure returns (Outcome, Round memory);
-    function nameStep(
-        Round calldata round,
-        NamedStep calldata named
-    ) external pure returns (Outcome, Round memory);
-    function postTensors(
-        Round calldata round,
-        PostedTensors calldata posted
-    ) external pure returns (Outcome, Round memory);
+    ) external pure;
+    function postStates(Round calldata round, PostedStates calldata posted) external pure;
+    function nameStep(Round calldata round, NamedStep calldata named) external pure;
+    function postTensors(Round calldata round, PostedTensors calldata posted) external pure;
     /// @notice More nodes of the tree that is being narrowed.
-    function postNodes(
-        Round calldata round,
-        bytes32[] calldata nodes
-    ) external pure returns (Outcome, Round memory);
+    function postNodes(Round calldata round, bytes32[] calldata nodes) external pure;
     /// @notice One of the nodes that were posted last.
     function nameChild(
         Round calldata round,
         uint256 number,
         bytes32 child,
         bytes32[] calldata siblings
-    ) external pure returns (Outcome, Round memory);
-    function nameTensor(
-        Round calldata round,
-        NamedTensor calldata named
-    ) external pure returns (Outcome, Round memory);
-    function answerLink(
-        Round calldata round,
-        LinkAnswer calldata answer
-    ) external pure returns (Outcome, Round memory);
+    ) external pure;
+    function nameTensor(Round calldata round, NamedTensor calldata named) external pure;
+    function answerLink(Round calldata round, LinkAnswer calldata answer) external pure;
     /// @notice Claims that the state after the step is not what was stored.
-    function nameState(Round calldata round) external pure returns (Outcome, Round memory);
+    function nameState(Round calldata round) external pure;
     /// @notice Shows that a slot does not hold what was stored into it.
-    function ruleSlot(
-        Round calldata round,
-        NamedSlot calldata named
-    ) external pure returns (Outcome, Round memory);
-    function postHashes(
-        Round calldata round,
-        int256 exponent,
-        bytes32[] calldata nodes
-    ) external pure returns (Outcome, Round memory);
-    /// @notice The named leaf; one that no tensor of its layout has convicts.
-    function postLeaf(
-        Round calldata round,
-        bytes calldata descriptor,
-        bytes calldata leaf
-    ) external pure returns (Outcome, Round memory);
+    function ruleSlot(Round calldata round, NamedSlot calldata named) external pure;
+    function postHashes(Round calldata round, int256 exponent, bytes32[] calldata nodes) external pure;
+    function postLeaf(Round calldata round, bytes calldata leaf) external pure;
+    /// @notice Shows that no tensor of the layout has the posted leaf.
+    function ruleLeaf(Round calldata round, bytes calldata descriptor, bytes calldata leaf) external pure;
     /// @notice Claims that a requantised tensor's exponent is larger than any of its elements needs.
-    function claimTooLarge(
-        Round calldata round,
-        bytes calldata descriptor
-    ) external pure returns (Outcome, Round memory);
+    function claimTooLarge(Round calldata round, bytes calldata descriptor) external pure;
 }
 
 /// @title Moves that open one element
@@ -270,15 +239,9 @@ interface IElementRules {
     error WrongOrder();
 
     /// @notice Shows an element to be wrong; before its leaf is posted, its exponent.
-    function ruleElement(
-        Round calldata round,
-        Evidence calldata evidence
-    ) external pure returns (Outcome, Round memory);
+    function ruleElement(Round calldata round, Evidence calldata evidence) external pure;
     /// @notice Shows an element that needs the exponent which was claimed to be too large.
-    function answerWitness(
-        Round calldata round,
-        Evidence calldata evidence
-    ) external pure returns (Outcome, Round memory);
+    function answerWitness(Round calldata round, Evidence calldata evidence) external pure;
 }
 
 /// @title Moves that open an element of an opcode with sums, or one of its sums
@@ -289,7 +252,7 @@ interface ISumRules is IElementRules {
         Evidence calldata evidence,
         bytes calldata sums,
         uint256 number
-    ) external pure returns (Outcome, Round memory);
+    ) external pure;
 }
 
 /// @title Moves that narrow the sum behind an element
@@ -297,34 +260,19 @@ interface IRangeRules {
     /// @notice Thrown when sums are not as many as the ranges, do not add up, or are not those posted.
     error WrongSums();
 
-    function askSums(
-        Round calldata round,
-        bytes calldata descriptor,
-        uint256 out
-    ) external pure returns (Outcome, Round memory);
+    function askSums(Round calldata round, bytes calldata descriptor, uint256 out) external pure;
     /// @param sums 8 bytes for each range, two's complement
-    function postSums(
-        Round calldata round,
-        bytes calldata sums
-    ) external pure returns (Outcome, Round memory);
+    function postSums(Round calldata round, bytes calldata sums) external pure;
     /// @notice An element that needs the exponent, and the sums behind it.
     function answerWitnessSums(
         Round calldata round,
         bytes calldata descriptor,
         uint256 out,
         bytes calldata sums
-    ) external pure returns (Outcome, Round memory);
-    function narrowSum(
-        Round calldata round,
-        bytes calldata sums,
-        uint256 number
-    ) external pure returns (Outcome, Round memory);
+    ) external pure;
+    function narrowSum(Round calldata round, bytes calldata sums, uint256 number) external pure;
     /// @notice Shows that the sums posted first contradict what they are to bear out.
-    function ruleTotal(
-        Round calldata round,
-        Evidence calldata evidence,
-        bytes calldata sums
-    ) external pure returns (Outcome, Round memory);
+    function ruleTotal(Round calldata round, Evidence calldata evidence, bytes calldata sums) external pure;
 }
 
 /// @title The move that opens an element of the dataset
@@ -337,7 +285,7 @@ interface IInputRules {
         Round calldata round,
         Evidence calldata evidence,
         ObjectEvidence calldata object
-    ) external pure returns (Outcome, Round memory);
+    ) external pure;
 }
 
 /// @title Programs that are void

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { finishOf } from "../../../keepers/src/core/exact/ops/evaluate.ts";
 import { initialState } from "../../../keepers/src/core/exact/random/initialize.ts";
 import { learningRateAt } from "../../../keepers/src/core/exact/schedule.ts";
-import { spaces } from "../../../keepers/src/core/exact/tape/types.ts";
+import { spaces, type Tensor } from "../../../keepers/src/core/exact/tape/types.ts";
 import { nativeExecutor } from "../../../keepers/src/training/executors/native.ts";
 import { storeNode, traceStep } from "../../../keepers/src/training/trace/trace-step.ts";
 import { isProduction, matchSnapshot, tableOf } from "../snapshots.ts";
 import { createArena } from "./game/arena.ts";
-import { lenetJob, otherMantissa } from "./game/scenes.ts";
+import { lenetJob, otherExponent, otherMantissa } from "./game/scenes.ts";
 import { nameStep, towards } from "./game/shams.ts";
 import { type Job, Story } from "./game/story.ts";
 
@@ -33,44 +34,89 @@ async function storyOf(job: Job): Promise<Story> {
   return Story.ofStep(job, { step, state, after, tensors });
 }
 
+/** What the deployed code may cost: all moves of a dispute, and the largest. */
+const bars = new Map([
+  [16, { total: 1_300_000, most: 300_000 }],
+  [32, { total: 1_340_000, most: 300_000 }],
+]);
+
 describe("a dispute over LeNet-5, batches of 64", async () => {
   const arena = await createArena();
   let jobs = 1_000n;
   const gas: Record<string, number> = {};
 
-  for (const steps of [9_370, 1_000_000]) {
-    it(`of ${steps} steps takes at most 12 transactions, wherever the lie is`, async () => {
-      const job = lenetJob(steps);
+  /** Plays a lie in one tensor to its end, and notes what that takes. */
+  async function play(name: string, honest: Story, place: number, tensor: Tensor) {
+    const { interval } = honest.job.order;
+    const liar = honest.withTensor(step, place, tensor);
+    const id = ++jobs;
+    await arena.open(liar, id);
+    const opened = await arena.challenge(liar, Math.floor(step / interval), id);
+    const played = await arena.playOut(opened.id, honest, liar, {
+      pick(round, stage) {
+        if (stage === "Step") return nameStep(liar, round, step % interval);
+        return stage === "Node" ? towards(liar, round, place) : undefined;
+      },
+    });
+    const all = [opened.step, ...played.steps];
+    // A provider that has no answer is convicted by its silence.
+    if (played.ending === "stuck") all.push(...(await arena.timeOut(opened.id)));
+    const [, , , count] = await arena.claims.read.convictions([id]);
+    const story = all.map((each) => `${each.name} ${each.gas}`).join(", ");
+    assert.equal(count, 1, `${name}: ${story} at ${played.last}`);
+    const total = all.reduce((sum, each) => sum + each.gas, 0);
+    const most = Math.max(...all.map((each) => each.gas));
+    assert.ok(all.length <= 12, `${name}: ${story}`);
+    if (isProduction) {
+      const bar = bars.get(interval)!;
+      assert.ok(total <= bar.total && most <= bar.most, `${name}: ${total}, ${story}`);
+    }
+    gas[`${name}, total`] = total;
+    gas[`${name}, most`] = most;
+    gas[`${name}, bytes`] = all.reduce((sum, each) => sum + each.bytes, 0);
+    gas[`${name}, transactions`] = all.length;
+    return { last: played.last, transactions: all.length };
+  }
+
+  /** The first place of every opcode. */
+  function opcodePlaces({ places, program }: Job): Map<string, number> {
+    const found = new Map<string, number>();
+    for (const [place, { tape, node }] of places.entries()) {
+      const { opcode } = program.tapes[tape][node]!;
+      if (!found.has(opcode)) found.set(opcode, place);
+    }
+    return found;
+  }
+
+  for (const interval of [16, 32]) {
+    it(`of 9370 steps, ${interval} to a leaf, takes at most 12 transactions, wherever the lie is`, async () => {
+      const job = lenetJob(9_370, 16, interval);
       const honest = await storyOf(job);
-      const seen = new Set<string>();
-      for (const [place, { tape, node }] of job.places.entries()) {
-        const { opcode } = job.program.tapes[tape][node]!;
-        if (opcode === "LOAD" || seen.has(opcode)) continue;
-        // For the long run, one opcode shows that nothing depends on the number of steps but the depth of the trace.
-        if (steps > 10_000 && opcode !== "CONV") continue;
-        seen.add(opcode);
-        const liar = honest.withTensor(step, place, otherMantissa(honest.tensors(step)[place]!));
-        const id = ++jobs;
-        await arena.open(liar, id);
-        const opened = await arena.challenge(liar, Math.floor(step / 32), id);
-        const played = await arena.playOut(opened.id, honest, liar, {
-          pick(round, stage) {
-            if (stage === "Step") return nameStep(liar, round, step % 32);
-            return stage === "Node" ? towards(liar, round, place) : undefined;
-          },
-        });
-        const all = [opened.step, ...played.steps];
-        const story = all.map(({ name, gas: used }) => `${name} ${used}`).join(", ");
-        assert.equal(played.ending, "convicted", `${opcode}: ${story} at ${played.last}`);
-        assert.ok(all.length <= 12, `${opcode}: ${story}`);
-        const name = `${steps} steps, ${opcode}`;
-        gas[`${name}, total`] = all.reduce((sum, { gas: used }) => sum + used, 0);
-        gas[`${name}, most`] = Math.max(...all.map(({ gas: used }) => used));
-        gas[`${name}, transactions`] = all.length;
-        if (process.env.PRINT) console.log(name, gas[`${name}, total`], gas[`${name}, most`], story);
+      for (const [opcode, place] of opcodePlaces(job)) {
+        const right = honest.tensors(step)[place]!;
+        const name = `9370 steps, ${interval} to a leaf, ${opcode}`;
+        const { last } = await play(name, honest, place, otherMantissa(right));
+        assert.equal(last === "Link", opcode === "LOAD");
+        const { tape, node } = job.places[place]!;
+        if (interval > 16 || finishOf(job.program.tapes[tape][node]!).kind !== "requantize") continue;
+        const small = await play(`${name}, exponent too small`, honest, place, otherExponent(-1)(right));
+        const large = await play(`${name}, exponent too large`, honest, place, otherExponent(1)(right));
+        assert.deepEqual([small.last, large.last], ["Leaf", "Witness"], opcode);
       }
     });
   }
+
+  it("takes as many transactions for a million steps as for nine thousand", async () => {
+    const job = lenetJob(1_000_000, 16, 32);
+    const honest = await storyOf(job);
+    const places = opcodePlaces(job);
+    for (const opcode of ["CONV"]) {
+      const place = places.get(opcode)!;
+      const lie = otherMantissa(honest.tensors(step)[place]!);
+      const { transactions } = await play(`1000000 steps, 32 to a leaf, ${opcode}`, honest, place, lie);
+      assert.equal(transactions, gas[`9370 steps, 32 to a leaf, ${opcode}, transactions`], opcode);
+    }
+  });
 
   it("costs what is on record", { skip: !isProduction && "only with --build-profile production" }, () => {
     matchSnapshot("disputeLenet.json", tableOf(gas));

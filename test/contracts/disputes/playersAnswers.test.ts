@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import {
   type AbiFunction,
   concatHex,
-  decodeFunctionResult,
+  decodeAbiParameters,
   type Hex,
   keccak256,
   numberToHex,
@@ -77,17 +77,13 @@ function hardToRead(round: Round, move: Move): Hex {
       return struct((offset) => [salt, offset(1), offset(2)], [list(witnesses), list(roots)]);
     }
     case "postTensors": {
-      type Posted = { nodes: Hex[]; witness: Hex; witnessSiblings: Hex[]; listSiblings: Hex[] };
-      const [{ nodes, witness, witnessSiblings, listSiblings }] = args as [Posted];
-      return struct(
-        (offset) => [offset(1), witness, offset(2), offset(3)],
-        [list(nodes), list(witnessSiblings), list(listSiblings)],
-      );
+      const [{ nodes, siblings }] = args as [{ nodes: Hex[]; siblings: Hex[] }];
+      return struct((offset) => [offset(1), offset(2)], [list(nodes), list(siblings)]);
     }
     case "postHashes":
       return call((at) => [word(args[0] as bigint), word(at(0))], [list(args[1] as Hex[])]);
     case "postLeaf":
-      return call((at) => [word(at(0)), word(at(1))], [bytes(args[0] as Hex), bytes(args[1] as Hex)]);
+      return call((at) => [word(at(0))], [bytes(args[0] as Hex)]);
     case "postNodes":
       return call((at) => [word(at(0))], [list(args[0] as Hex[])]);
     case "postSums":
@@ -152,8 +148,8 @@ describe("answers of a provider", () => {
     const data = concatHex([slice(usual, 0, 4 + roundBytes), word(to)]);
     const { range } = arena.contracts;
     const result = await arena.publicClient.call({ to: range.address, data });
-    const decoded = decodeFunctionResult({ abi: range.abi, functionName: "postSums", data: result.data! });
-    const [, next] = decoded as unknown as [number, Round];
+    const roundType = moveAbi.find((item) => item.type === "function")!.inputs[0]!;
+    const [, next] = decodeAbiParameters([{ type: "uint8" }, roundType], result.data!);
     const answer = { round, selector: selectorOf("postSums"), arguments: word(to) };
     const posted = readAnswer(answer);
     assert.ok(posted.move === "postSums");

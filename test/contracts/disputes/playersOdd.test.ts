@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { concatHex, encodeAbiParameters, numberToHex, slice, toHex } from "viem";
 import type { Tensor } from "../../../keepers/src/core/exact/tape/types.ts";
-import { type Move, packSums, rangesOf } from "../../../keepers/src/training/dispute/moves.ts";
+import { type Move, packSums, rangesOf, stages } from "../../../keepers/src/training/dispute/moves.ts";
+import { nextMove } from "../../../keepers/src/training/dispute/next-move.ts";
 import { createArena, type PlayOptions } from "./game/arena.ts";
 import { oddJob, tiesJob, wideJob } from "./game/hand-made.ts";
 import { otherExponent, otherMantissa } from "./game/scenes.ts";
 import { nameStep, towards } from "./game/shams.ts";
 import { Story } from "./game/story.ts";
-import { openedNode } from "./game/told-run.ts";
+import { openedNode, runOf } from "./game/told-run.ts";
 
 const arena = await createArena();
 let jobs = 9_000n;
@@ -62,13 +64,48 @@ describe("players of disputes that no built-in model leads to", async () => {
     }
   });
 
-  it("convict a tensor with a leaf that no tensor has, as soon as it is posted", async () => {
+  it("convict a tensor with a leaf that no tensor has, by its element or by the leaf itself", async () => {
     const place = placeOf(odd, "MATMUL");
     const right = odd.tensors(step)[place]!;
     const mantissas = right.mantissas.slice();
     mantissas[3] = -(2 ** 15);
-    const played = await dispute(odd, place, { ...right, mantissas });
-    assert.deepEqual([played.ending, played.names.at(-1)], ["convicted", "postLeaf"]);
+    const tensor = { ...right, mantissas };
+    const played = await dispute(odd, place, tensor);
+    assert.deepEqual([played.ending, played.names.at(-1)], ["convicted", "ruleElement"]);
+    const { descriptor } = await openedNode(odd, step, place);
+    const leafOf = (each: Tensor): PlayOptions => {
+      const leaf = toHex(odd.withTensor(step, place, each).committed(step, place).tree.leaf(0));
+      const ruling: Move = { book: "descent", name: "ruleLeaf", args: [descriptor, leaf] };
+      return { pick: (_, stage) => (stage === "Element" ? ruling : undefined) };
+    };
+    const whole = await dispute(odd, place, tensor, leafOf(tensor));
+    assert.deepEqual([whole.ending, whole.names.at(-1)], ["convicted", "ruleLeaf"]);
+    // One that some tensor has is judged by its elements alone.
+    const wrong = otherMantissa(right);
+    assert.deepEqual((await dispute(odd, place, wrong, leafOf(wrong))).ending, "stuck");
+  });
+
+  it("rule on a leaf whose padding is not zero, or that is too short", async () => {
+    const place = placeOf(odd, "MATMUL");
+    const { challenge } = await dispute(odd, place, otherMantissa(odd.tensors(step)[place]!));
+    const { answers } = await arena.disputeOf(challenge);
+    const last = answers.at(-1)!;
+    const round = { ...last.round, stage: stages.indexOf("Element") };
+    const leaf = odd.committed(step, place).tree.leaf(0);
+    const padded = leaf.slice();
+    padded[padded.length - 1] = 1;
+    for (const posted of [padded, leaf.subarray(0, 32)]) {
+      const rest = encodeAbiParameters([{ type: "uint256" }, { type: "bytes" }], [0n, toHex(posted)]);
+      // The offset counts from behind the selector: the round, and itself.
+      const offset = numberToHex(36 * 32, { size: 32 });
+      const answer = { ...last, arguments: concatHex([offset, slice(rest, 64)]) };
+      const own = runOf(odd);
+      const move = await nextMove(
+        { role: "challenger", own, answers: [...answers.slice(0, -1), answer] },
+        round,
+      );
+      assert.equal(move?.name, "ruleLeaf");
+    }
   });
 
   it("narrow a sum that is too long to open, whether its total or one of its ranges is wrong", async () => {

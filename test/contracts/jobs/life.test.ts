@@ -37,6 +37,8 @@ async function createJob() {
   const measured = async (name: string, hash: `0x${string}`) => {
     const { gasUsed } = await world.publicClient.waitForTransactionReceipt({ hash });
     gas[name] = Number(gasUsed);
+    const { input } = await world.publicClient.getTransaction({ hash });
+    gas[`${name}, bytes`] = (input.length - 2) / 2;
   };
   // The admin is the market of this test, and the provider.
   await access.write.grantRole([9n, provider.account.address, 0]);
@@ -140,9 +142,9 @@ describe("a job on the whole deployment", async () => {
     const { before, next } = challengeOf(leaves, 1);
     await game.write.challenge([1n, 1n, before, next], { account, value: challengerBond });
     await networkHelpers.time.increase(4 * 3_600 + 1);
-    await game.write.callTimeout([1n], { account });
+    await game.write.callTimeout([(1n << 32n) | 1n], { account });
     await networkHelpers.time.increase(3_600 + 1);
-    await measured("conviction", await game.write.executeTimeout([1n], { account }));
+    await measured("conviction", await game.write.executeTimeout([(1n << 32n) | 1n], { account }));
     assert.equal((await jobs.read.jobOf([1n])).status, 9);
     assert.equal((await staking.read.operatorOf([provider.account.address])).stake, stake);
     assert.equal(await staking.read.creditOf([challenger.account.address]), (stake * 3n) / 10n);

@@ -1,8 +1,10 @@
+import { intervalOf } from "../../core/exact/order.ts";
 import type { BinaryTree } from "../../core/merkle/binary-tree.ts";
 import type { ClaimedRun } from "../../training/dispute/claimed-run.ts";
 import { OpenNode, withLeaf } from "../../training/dispute/evidence.ts";
 import {
   checkpointSteps,
+  checkpointsOf,
   descent,
   type Move,
   packSums,
@@ -17,6 +19,7 @@ import {
   siblingsOf,
   stateTreeOf,
   treeOf,
+  witnessOpening,
 } from "../../training/dispute/nodes.ts";
 import { rawPlace } from "../../training/dispute/objects.ts";
 import { openNode } from "../../training/dispute/program-nodes.ts";
@@ -57,7 +60,8 @@ export async function shamMove(claimed: ClaimedRun, round: Round, dice: Dice): P
   }
 }
 
-async function anyStep(claimed: ClaimedRun, { position: p }: Round, dice: Dice): Promise<Move> {
+async function anyStep(claimed: ClaimedRun, round: Round, dice: Dice): Promise<Move> {
+  const { interval, position: p } = round;
   const ends = checkpointSteps(Number(p.firstStep), Number(p.steps));
   const roots = await claimed.stateRoots(ends);
   const tree = treeOf(roots);
@@ -68,6 +72,11 @@ async function anyStep(claimed: ClaimedRun, { position: p }: Round, dice: Dice):
     beforeSiblings: number === 0 ? [] : siblingsOf(tree, number - 1),
     next: roots[number],
     nextSiblings: siblingsOf(tree, number),
+    ...witnessOpening(
+      await claimed.witnesses(Number(interval)),
+      Number(p.firstStep) + number - intervalOf(claimed.order, Number(interval)).firstStep,
+      checkpointsOf(Number(p.steps)).width === 1,
+    ),
   });
 }
 
@@ -97,7 +106,7 @@ async function anySlot(claimed: ClaimedRun, round: Round, dice: Dice): Promise<M
   return childOf(stateTreeOf(slots), round, dice);
 }
 
-async function anyLeaf(claimed: ClaimedRun, round: Round, dice: Dice): Promise<Move> {
+async function anyLeaf(claimed: ClaimedRun, round: Round, dice: Dice): Promise<Move | undefined> {
   const node = await nodeOfRound(claimed, round);
   if (dice.chance(15) && node.isRequantized) return descent("claimTooLarge", node.descriptor);
   if (dice.chance(15) && node.isNarrowed) {

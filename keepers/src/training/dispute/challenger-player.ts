@@ -1,6 +1,7 @@
 import { type Hex, hexToBytes } from "viem";
+import { BadInputError } from "../../core/errors.ts";
 import { intervalOf } from "../../core/exact/order.ts";
-import { unpackLeaf } from "../../core/exact/packing.ts";
+import { type UnpackedLeaf, unpackLeaf } from "../../core/exact/packing.ts";
 import { spaces } from "../../core/exact/tape/types.ts";
 import { storeNode } from "../trace/trace-step.ts";
 import { claimedList, Naming, type ReadAnswer } from "./claimed-tree.ts";
@@ -8,6 +9,7 @@ import { DisputeHistoryError } from "./errors.ts";
 import { type Evidence, OpenNode, withLeaf } from "./evidence.ts";
 import {
   checkpointSteps,
+  checkpointsOf,
   claims,
   descent,
   type Move,
@@ -16,7 +18,7 @@ import {
   stageOf,
   unpackSums,
 } from "./moves.ts";
-import { siblingsOf, stateTreeOf, treeOf } from "./nodes.ts";
+import { siblingsOf, stateTreeOf, treeOf, witnessOpening } from "./nodes.ts";
 import { rawPlace } from "./objects.ts";
 import type { OwnRun } from "./own-run.ts";
 import { type Answer, type Posted, readAnswer } from "./posted.ts";
@@ -101,12 +103,14 @@ async function nameStep(
   });
   if (number < 0) return undefined;
   const tree = treeOf(roots);
+  const isOne = checkpointsOf(Number(p.steps)).width === 1;
   return descent("nameStep", {
     number: BigInt(number),
     before: number === 0 ? p.stateBefore : roots[number - 1],
     beforeSiblings: number === 0 ? [] : siblingsOf(tree, number - 1),
     next: roots[number],
     nextSiblings: siblingsOf(tree, number),
+    ...witnessOpening(witnesses, first + number - firstStep, isOne),
   });
 }
 
@@ -200,7 +204,13 @@ async function ruleElement(
   const node = await nodeOfRound(own, answers, round);
   const { leaf } = newest(answers, "postLeaf");
   const { layout, mantissas } = node.tensor;
-  const posted = unpackLeaf(layout, Number(round.position.index), hexToBytes(leaf), anyRange);
+  let posted: UnpackedLeaf;
+  try {
+    posted = unpackLeaf(layout, Number(round.position.index), hexToBytes(leaf), anyRange);
+  } catch (error) {
+    if (!(error instanceof BadInputError)) throw error;
+    return descent("ruleLeaf", node.descriptor, leaf);
+  }
   const wrong = posted.mantissas.findIndex((mantissa, i) => mantissa !== mantissas[posted.first + i]);
   return wrong < 0 ? undefined : await ruling(own, node, posted.first + wrong, leaf);
 }

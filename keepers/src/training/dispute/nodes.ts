@@ -1,4 +1,4 @@
-import { bytesToHex, type Hex, hexToBytes } from "viem";
+import { bytesToHex, type Hex, hexToBytes, zeroHash } from "viem";
 import { absentRoot, BinaryTree } from "../../core/merkle/binary-tree.ts";
 import { leafHash, nodeHash } from "../../core/merkle/keccak.ts";
 
@@ -51,6 +51,12 @@ export function siblingsOf(tree: BinaryTree, index: number, level = 0, top = tre
   return Array.from({ length: top - level }, (_, i) =>
     nodeOf(tree, level + i, Math.floor(index / 2 ** i) ^ 1),
   );
+}
+
+/** What names a step besides its states: its witness among those of the interval, none for a checkpoint of several. */
+export function witnessOpening(witnesses: readonly Hex[], at: number, isOne: boolean) {
+  if (!isOne) return { witness: zeroHash, witnessSiblings: [] };
+  return { witness: witnesses[at]!, witnessSiblings: siblingsOf(treeOf(witnesses), at) };
 }
 
 /** Nodes of a tree that were posted, and all that follow from them: a part of a tree that is somebody else's. */

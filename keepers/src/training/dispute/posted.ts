@@ -75,7 +75,7 @@ export function readAnswer(answer: Answer): Posted {
         nodes: call.list(call.offset(1)),
       };
     case selectorOf("postLeaf"):
-      return { move: "postLeaf", leaf: call.bytes(call.offset(1)) };
+      return { move: "postLeaf", leaf: call.bytes(call.offset(0)) };
     case selectorOf("postSums"):
       return { move: "postSums", sums: call.bytes(call.offset(0)) };
     case selectorOf("answerWitnessSums"):

@@ -7,7 +7,7 @@ import type { ComputedStep } from "./computed-step.ts";
 import { OpenNode } from "./evidence.ts";
 import { type LeafOpening, openLeaf } from "./leaves.ts";
 import { checkpointSteps, descent, type Move, packSums, type Round, rangesOf, stageOf } from "./moves.ts";
-import { nodeOf, nodesBelow, siblingsOf, stateTreeOf, treeOf } from "./nodes.ts";
+import { levelsDown, nodeOf, nodesBelow, siblingsOf, stateTreeOf } from "./nodes.ts";
 import { openNode } from "./program-nodes.ts";
 
 const none: Hex = `0x${"00".repeat(32)}`;
@@ -47,7 +47,7 @@ export async function providerMove(run: ClaimedRun, round: Round): Promise<Move 
     case "OpenLeaf": {
       const computed = await run.step(step);
       const leaf = bytesToHex(computed.tree(number).leaf(index));
-      return descent("postLeaf", openNode(run.program, computed.places[number]!).descriptor, leaf);
+      return descent("postLeaf", leaf);
     }
     case "Link":
       return await link(run, await run.step(step), number);
@@ -80,19 +80,13 @@ async function states(run: ClaimedRun, { interval, position: p }: Round): Promis
   });
 }
 
-async function tensors(run: ClaimedRun, { interval, position: p }: Round): Promise<Move> {
-  const { program, order } = run;
-  const step = Number(p.firstStep);
-  const computed = await run.step(step);
+async function tensors(run: ClaimedRun, { position: p }: Round): Promise<Move> {
+  const computed = await run.step(Number(p.firstStep));
   const { tree } = computed.list;
-  const witnesses = await run.witnesses(Number(interval));
-  const at = step - intervalOf(order, Number(interval)).firstStep;
-  const place = computed.numberOf(0, program.witness, order.microBatches - 1);
+  const place = computed.numberOf(0, run.program.witness, run.order.microBatches - 1);
   return descent("postTensors", {
     nodes: nodesBelow(tree, tree.depth, 0),
-    witness: witnesses[at]!,
-    witnessSiblings: siblingsOf(treeOf(witnesses), at),
-    listSiblings: siblingsOf(tree, place),
+    siblings: siblingsOf(tree, place, 0, tree.depth - levelsDown(tree.depth, tree.leaves)),
   });
 }
 

@@ -70,7 +70,7 @@ export const otherExponent =
   (tensor: Tensor): Tensor => ({ ...tensor, exponent: tensor.exponent + delta });
 
 /** LeNet-5 on images like MNIST's, batches of 64: ten epochs of 60,000 images by default. */
-export function lenetJob(steps = 9_370, bits: 8 | 16 = 16): Job {
+export function lenetJob(steps = 9_370, bits: 8 | 16 = 16, interval = 32): Job {
   const batch = 64;
   const program = compile({
     model: buildModel("lenet5", { batch }),
@@ -89,5 +89,5 @@ export function lenetJob(steps = 9_370, bits: 8 | 16 = 16): Job {
     loss: "softmax-cross-entropy",
     optimizer: { momentum: 58_982, weightDecay: 33 },
   });
-  return new Job(program, objectsOf(128, 784, 10), { microBatches: 1, steps, interval: 32 });
+  return new Job(program, objectsOf(128, 784, 10), { microBatches: 1, steps, interval });
 }

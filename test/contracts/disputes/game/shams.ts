@@ -1,6 +1,8 @@
 /** Names that a challenger gives because it wants to, not because anything is wrong there. */
+import { zeroHash } from "viem";
 import {
   checkpointSteps,
+  checkpointsOf,
   descent,
   type Move,
   type Round,
@@ -20,7 +22,7 @@ export function towards(claimed: Story, round: Round, place: number): Move {
   return descent("nameChild", number, tree.node(level - down, at), tree.proof(at, level - down, level));
 }
 
-export function nameStep(claimed: Story, { position: p }: Round, number: number): Move {
+export function nameStep(claimed: Story, { interval, position: p }: Round, number: number): Move {
   const roots = checkpointSteps(Number(p.firstStep), Number(p.steps)).map((end) => claimed.roots[end]!);
   const tree = new Tree(roots);
   return descent("nameStep", {
@@ -29,7 +31,20 @@ export function nameStep(claimed: Story, { position: p }: Round, number: number)
     beforeSiblings: number === 0 ? [] : tree.proof(number - 1),
     next: roots[number],
     nextSiblings: tree.proof(number),
+    ...witnessOf(
+      claimed,
+      Number(interval),
+      Number(p.firstStep) + number,
+      checkpointsOf(Number(p.steps)).width,
+    ),
   });
+}
+
+function witnessOf(claimed: Story, interval: number, step: number, width: number) {
+  if (width > 1) return { witness: zeroHash, witnessSiblings: [] };
+  const witnesses = claimed.witnessesOf(interval);
+  const at = step - interval * claimed.job.order.interval;
+  return { witness: witnesses[at]!, witnessSiblings: new Tree(witnesses).proof(at) };
 }
 
 function nameTensor(claimed: Story, { position: p }: Round, place: number): Move {

@@ -223,7 +223,12 @@ export class Story {
 
   #tellOne({ step, state, after, tensors }: OneStep): void {
     const { steps } = this.job.order;
-    const made = (name: string, i: number): Hex => toHex(`${name} ${i}`, { size: 32 });
+    // Bytes like those of hashes, none of them zero for nothing: they are what a move pays for.
+    const stride = BigInt(keccak256(toHex("stride"))) | 1n;
+    const made = (name: string, i: number): Hex => {
+      const value = BigInt.asUintN(256, BigInt(keccak256(toHex(name))) + BigInt(i + 1) * stride);
+      return toHex(value, { size: 32 });
+    };
     this.states[step] = state;
     this.states[step + 1] = after;
     this.#steps[step] = tensors;
