@@ -13,6 +13,7 @@ import {
   TimeoutCalled,
 } from "../generated/DisputeGame/DisputeGame";
 import { Challenge, Event, Move } from "../generated/schema";
+import { checkpointOfClaim, jobOfClaim } from "./orders";
 import { payment } from "./payments";
 import { day, eventId, network, operator, record, zero } from "./record";
 
@@ -28,7 +29,7 @@ function challengeOf(row: Event, id: BigInt): Challenge {
 
 export function handleChallenged(event: Challenged): void {
   const id = event.params.challengeId.toString();
-  const job = event.params.jobId.toString();
+  const job = jobOfClaim(event.params.jobId);
   const row = record(event, contract, "Challenged");
   row.challenge = id;
   row.job = job;
@@ -40,6 +41,7 @@ export function handleChallenged(event: Challenged): void {
   challenge.job = job;
   challenge.challenger = event.params.challenger;
   challenge.provider = event.params.claim.provider;
+  challenge.checkpoint = checkpointOfClaim(event.params.jobId);
   challenge.interval = event.params.interval;
   challenge.traceRoot = event.params.claim.traceRoot;
   challenge.stage = 0;
@@ -129,7 +131,7 @@ export function handleRewardPaid(event: RewardPaid): void {
 }
 
 function noteJob(row: Event, id: BigInt): void {
-  row.job = id.toString();
+  row.job = jobOfClaim(id);
   row.save();
 }
 

@@ -10,6 +10,8 @@ import {
   BondReturned,
   Matched,
   OrderPosted,
+  RevealTimeoutCalled,
+  WalkPleaded,
 } from "../generated/Market/Market";
 import { Auction, Bid } from "../generated/schema";
 import { bidId, orderOf, tupleOf } from "./orders";
@@ -135,6 +137,22 @@ export function handleBondLost(event: BondLost): void {
 
 export function handleMatched(event: Matched): void {
   const row = record(event, contract, "Matched");
+  row.job = event.params.jobId.toString();
+  row.operator = event.params.provider;
+  row.save();
+}
+
+export function handleRevealTimeoutCalled(event: RevealTimeoutCalled): void {
+  const row = record(event, contract, "RevealTimeoutCalled");
+  row.job = event.params.jobId.toString();
+  row.save();
+  const auction = Auction.load(event.params.jobId.toString())!;
+  auction.revealUntil = event.params.graceEnds;
+  auction.save();
+}
+
+export function handleWalkPleaded(event: WalkPleaded): void {
+  const row = record(event, contract, "WalkPleaded");
   row.job = event.params.jobId.toString();
   row.operator = event.params.provider;
   row.save();

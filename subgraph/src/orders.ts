@@ -32,6 +32,7 @@ export function orderOf(event: ethereum.Event, hash: Bytes, struct: ethereum.Tup
   order.committeeSize = conditions[9].toI32();
   order.threshold = conditions[10].toI32();
   order.checkFee = conditions[11].toBigInt();
+  order.instalments = conditions[12].toI32();
   order.nonce = struct[3].toBigInt();
   order.expiry = struct[4].toBigInt();
   order.isPosted = false;
@@ -47,6 +48,21 @@ export function tupleOf(event: ethereum.Event, name: string): ethereum.Tuple {
   for (let i = 0; i < event.parameters.length; i++)
     if (event.parameters[i].name == name) return event.parameters[i].value.toTuple();
   throw new Error("an event has no parameter " + name);
+}
+
+/** Claims of the dispute game carry the number of a checkpoint above the job's 48 bits (contracts/jobs/ClaimIds.sol). */
+const jobBits: u8 = 48;
+
+export function jobOfClaim(claim: BigInt): string {
+  return claim.minus(checkpointBits(claim).leftShift(jobBits)).toString();
+}
+
+export function checkpointOfClaim(claim: BigInt): i32 {
+  return checkpointBits(claim).toI32();
+}
+
+function checkpointBits(claim: BigInt): BigInt {
+  return claim.rightShift(jobBits);
 }
 
 export function bidId(job: BigInt, provider: Bytes): string {

@@ -1,6 +1,6 @@
 import { ethereum } from "@graphprotocol/graph-ts";
 import { Validator } from "../generated/schema";
-import { Enrolled, Punished, Released, Resigned, WeightSet } from "../generated/ValidatorSet/ValidatorSet";
+import { Enrolled, Lowered, Punished, Released, Resigned, WeightSet } from "../generated/ValidatorSet/ValidatorSet";
 import { operator, record, zero } from "./record";
 
 const contract = "ValidatorSet";
@@ -31,12 +31,22 @@ export function handleWeightSet(event: WeightSet): void {
   validator.save();
 }
 
+export function handleLowered(event: Lowered): void {
+  const validator = Validator.load(event.params.id.toString())!;
+  const row = record(event, contract, "Lowered");
+  row.operator = validator.operator;
+  row.save();
+  validator.exitAt = event.params.exitAt;
+  validator.save();
+}
+
 export function handleResigned(event: Resigned): void {
   const validator = Validator.load(event.params.id.toString())!;
   const row = record(event, contract, "Resigned");
   row.operator = validator.operator;
   row.save();
   validator.isResigned = true;
+  validator.exitAt = event.params.exitAt;
   validator.save();
 }
 
