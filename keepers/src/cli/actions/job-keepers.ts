@@ -1,3 +1,4 @@
+import type { Logger } from "pino";
 import { openChallenger } from "../../roles/challenger/challenger.ts";
 import { createJobStorage, createResultStorage } from "../../roles/jobs/job-storage.ts";
 import { openJanitor } from "../../roles/jobs/open-janitor.ts";
@@ -39,7 +40,10 @@ export type ChallengerCommandOptions = ComputingOptions & { budget: number };
 export async function runProvider(context: CommandContext, options: ProviderCommandOptions): Promise<void> {
   const run = await startKeeper(context, "provider", options);
   const { account, chain, deployment, dataDirectory } = run.options;
-  const host = await createHost({ privateKey: await loadOrCreateIdentity(dataDirectory) });
+  const host = await createHost({
+    privateKey: await loadOrCreateIdentity(dataDirectory),
+    listen: options.workers === undefined ? [] : [options.workers],
+  });
   context.onClose(() => host.stop());
   const client = createStorageClient({ chain, deployment, host });
   context.onClose(() => client.peers.close());
@@ -71,7 +75,7 @@ export async function runProvider(context: CommandContext, options: ProviderComm
     feedMargin: options.feedMargin,
     mostJobs: options.jobs,
     takesOrders: options.auctionsOnly !== true,
-    crew: await crewOf(context, options, host, keeper.log),
+    crew: await crewOf(context, options, host, run.options.log),
   });
   await run.until(provider);
 }

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { peerIdFromPrivateKey } from "@libp2p/peer-id";
 import { type Address, formatUnits, type Hex } from "viem";
 import { encodeCall } from "../../chain/contracts.ts";
+import { explainRevert } from "../../chain/revert.ts";
 import { createJobStorage } from "../../roles/jobs/job-storage.ts";
 import { loadOrCreateBlsSecret } from "../../roles/validator/bls-secret.ts";
 import { Enroller } from "../../roles/validator/enroller.ts";
@@ -125,7 +126,7 @@ export async function validatorStatus(
 
 /** `assay validator leave` */
 export async function leave(context: CommandContext): Promise<void> {
-  const { contracts, chain, deployment } = await context.network();
+  const { contracts, deployment } = await context.network();
   const { address: operator } = await context.account();
   const { ValidatorSet } = contracts;
   const id = await ValidatorSet.read.idOf([operator]);
@@ -140,8 +141,14 @@ export async function leave(context: CommandContext): Promise<void> {
     transactions.push(await sendOnce(context, `validator resign ${id}`, () => call));
   }
   const { exitAt, duties } = await ValidatorSet.read.validatorOf([id]);
-  const { timestamp } = await chain.public.getBlock({ blockTag: "latest" });
-  const isFree = timestamp > exitAt && duties === 0;
+  // The contract alone knows which of its committees bind a validator that has left.
+  const isFree = await ValidatorSet.simulate
+    .release([id], { account: operator })
+    .then(() => true)
+    .catch((error: unknown) => {
+      if (explainRevert(error) === undefined) throw error;
+      return false;
+    });
   if (isFree) {
     const call = encodeCall(deployment, "ValidatorSet", "release", [id]);
     transactions.push(await sendOnce(context, `validator release ${id}`, () => call));
