@@ -86,7 +86,7 @@ contract RuleRefusalsTest is MiniTest {
         bytes memory descriptor = _unary(Opcodes.RELU);
         Round memory round = _roundOf(Stage.OpenLeaf, descriptor);
         vm.expectRevert(IDescentRules.WrongPostedLeaf.selector);
-        descent.postLeaf(round, descriptor, hex"00");
+        descent.postLeaf(round, hex"00");
     }
 
     function test_ruleElement_byTheOtherBook_isRefused() public {
