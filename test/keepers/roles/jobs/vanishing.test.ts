@@ -66,6 +66,7 @@ describe("a job whose provider vanishes", () => {
   it("bids and never reveals: the grace begins, its bond is lost, and whoever revealed late in it wins", async () => {
     const { network, consumer } = scene;
     const described = await scene.order();
+    const before = await consumerTokens();
     const absent = await scene.provider({ costs: { perHour: tokens, floor: 20n * tokens } });
     const late = await scene.provider({ costs: { perHour: tokens, floor: 30n * tokens } });
     const bond = maximumPrice / 10n;
@@ -81,6 +82,11 @@ describe("a job whose provider vanishes", () => {
     const job = await scene.until(described, "Matched", [late]);
     assert.equal(job.price, 30n * tokens);
     await late.stop();
+    // Then it vanishes, too: half of both bonds is the consumer's, with all of the deposit.
+    await network.chain.advance(windows.lock + 1);
+    await scene.until(described, "Cancelled", []);
+    await scene.settle([]);
+    assert.equal(await consumerTokens(), before + bond);
   });
 
   it("in training ends by the deadline: all is refunded, and part of the stake is gone", async () => {
