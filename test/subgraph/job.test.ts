@@ -84,7 +84,14 @@ describe("a job in the subgraph, by the bytecode that is deployed", () => {
       network(id: "assay") { jobs jobsFinalised paid staked }
       _meta { block { number } hasIndexingErrors }
     }`) as unknown as {
-      job: Record<string, never> & { price: string; paid: string; provider: Record<string, string> };
+      job: {
+        status: string;
+        price: string;
+        paid: string;
+        stateRoot: string;
+        provider: Record<string, string>;
+        certificates: readonly { stateRoot: string }[];
+      };
     };
     const { job } = answer;
     const onChain = scene.consumer.ledger.job(BigInt(jobId))!;
@@ -96,7 +103,7 @@ describe("a job in the subgraph, by the bytecode that is deployed", () => {
     assert.equal(job.provider.locked, String(operator.locked));
     assert.equal(job.provider.earned, String(onChain.price));
     assert.equal(job.stateRoot, onChain.result!.stateRoot);
-    assert.equal((job.certificates as { stateRoot: string }[])[0]!.stateRoot, onChain.result!.stateRoot);
+    assert.equal(job.certificates[0]!.stateRoot, onChain.result!.stateRoot);
   });
 
   it("shows the job as it was at an earlier block", async () => {

@@ -28,13 +28,14 @@ class Halting {
     const inner = this.#inner(session, firstStep);
     let step = firstStep;
     return {
+      program: inner.program,
       setState: (state) => inner.setState(state),
       getState: () => inner.getState(),
       close: () => inner.close(),
-      run: async (inputs, options) => {
+      run: async (inputs) => {
         if (step + inputs.length > this.#steps) throw new Error("the machine is at rest");
         step += inputs.length;
-        return await inner.run(inputs, options);
+        return await inner.run(inputs);
       },
     };
   };
