@@ -73,6 +73,7 @@ describe("assay", () => {
       "validator leave",
       "validator run",
       "validator status",
+      "worker run",
     ]);
     for (const path of all) {
       const { code, out, err } = await assay([...path, "--help"], at());
