@@ -118,7 +118,7 @@ describe("a signed order and a signed bid", () => {
     assert.equal(await consumer.bringTogether(order, bid), jobId);
     assert.equal((await network.contracts.JobRegistry.read.jobOf([jobId])).provider, desk.provider.address);
     await network.chain.advance(windows.lock + 7_201);
-    await scene.untilHolds("the refund", [], () => consumer.ledger.job(jobId)!.status === "Expired");
+    await scene.untilHolds("the refund", [], () => consumer.ledger.job(jobId)!.status === "Cancelled");
     await scene.settle([]);
   });
 
