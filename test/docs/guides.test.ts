@@ -126,7 +126,7 @@ describe("commands of the guides", { timeout: 900_000 }, () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const guides = ["dataset-owner", "storage-node", "training", "jobs", "validator"].map(
+  const guides = ["dataset-owner", "storage-node", "training", "jobs", "validator", "worker"].map(
     (name) => `docs/guides/${name}.md`,
   );
   for (const document of guides) {
