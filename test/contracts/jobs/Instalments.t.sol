@@ -361,9 +361,10 @@ contract InstalmentsTest is JobsFixture {
         post(id, 2);
         uint256 one = challengeOf(id, 2, 0);
         uint256 alone = game.deadlineOf(challengeOf(id, 1, 0));
-        challengeOf(id, 2, 1);
+        uint256 two = challengeOf(id, 2, 1);
         vm.assertEq(alone, time() + 4 hours, "a checkpoint with one challenge");
-        vm.assertEq(game.deadlineOf(one), time() + 4 hours + 10 minutes, "one with two");
+        vm.assertEq(game.deadlineOf(one), time() + 4 hours, "a turn that began beside none");
+        vm.assertEq(game.deadlineOf(two), time() + 4 hours + 10 minutes, "one that began beside another");
     }
 
     function test_pausing_stopsNeitherCheckpointsNorPayments() public {

@@ -28,6 +28,8 @@ contract MarketEventsTest is MarketFixture {
         revealBid(jobId, first);
         revealBid(jobId, second);
         vm.warp(START + COMMIT + REVEAL + 2);
+        market.callTimeout(jobId);
+        vm.warp(market.auctionOf(jobId).graceEnds + 1);
         market.award(jobId);
         lock(jobId, one);
         market.settleBid(jobId, one);
@@ -85,6 +87,7 @@ contract MarketEventsTest is MarketFixture {
                 IMarket.BidCommitted.selector,
                 IMarket.BidRevealed.selector,
                 IMarket.BidRevealed.selector,
+                IMarket.RevealTimeoutCalled.selector,
                 IMarket.AuctionAwarded.selector,
                 IMarket.Matched.selector
             );
