@@ -13,8 +13,8 @@ const shape = { objectCount: 4n, objectSize: 2_000, segmentObjects: 4, k: 2, n: 
 const price = parseEther("80");
 const deposit = parseEther("100");
 const stake = parseEther("160");
-const bond = parseEther("0.0252");
-const challengerBond = parseEther("0.0192");
+const bond = parseEther("0.0243");
+const challengerBond = parseEther("0.0132");
 
 /** Leaves of a trace of 20 steps, 8 to an interval. */
 const leaves = [0, 1, 2, 3].map((i) => ({
