@@ -32,6 +32,8 @@ export function jobKeeperCommands(program: Command, register: Register): void {
     .addOption(amount("--fee <tokens>", "fee per bundle of a result and answered audit", 10n ** 15n, "0.001"))
     .option("--epochs <count>", "epochs for which results are paid", natural(1, 16_384), 30)
     .option("--workers <multiaddr>", "let strangers compute for pay; where they reach this provider")
+    .option("--serve <multiaddr>", "where members of committees may ask for what saves them work")
+    .option("--announce <multiaddr>", "what to tell them, when that differs")
     .addOption(amount("--worker-pay <tokens>", "pay for a chunk of a step", 10n ** 15n, "0.001"))
     .addOption(amount("--worker-budget <tokens>", "most pay for a job; locked as surety", 10n ** 19n, "10"))
     .option("--check <share>", "part of the workers' results that is computed again here", share, 1)

@@ -17,6 +17,7 @@ import { Crew, type CrewTerms } from "./crew.ts";
 import { Decisions, decisionSchema } from "./decisions.ts";
 import { Defender } from "./defender.ts";
 import { InstalmentClaims } from "./instalments.ts";
+import { IntervalDesk, type IntervalDeskParts } from "./interval-desk.ts";
 import { Paymaster } from "./paymaster.ts";
 import { Payroll, payrollSchema } from "./payroll.ts";
 import { Prices } from "./prices.ts";
@@ -44,6 +45,8 @@ export type ProviderOptions = KeeperOptions & {
   readonly payTo?: Address;
   /** Stands between the engine and what is committed to, so that a demonstration can cheat. */
   readonly worker?: SessionWrapper;
+  /** Lets the members of committees ask for what saves them work. The host is not closed here. */
+  readonly shows?: Pick<IntervalDeskParts, "host" | "engine">;
   /** Lets strangers compute for pay. The desk is not closed here. */
   readonly crew?: { readonly desk: WorkerDesk; readonly terms: CrewTerms; readonly executor: PartsExecutor };
 };
@@ -72,6 +75,7 @@ export function openProvider(options: ProviderOptions): Promise<JobKeeper> {
         // What has a deadline on chain comes before what takes long.
         new Defender({ ...compute, worker }),
         new WitnessOpener({ ...compute, worker }),
+        ...(options.shows === undefined ? [] : [new IntervalDesk({ ...compute, worker, ...options.shows })]),
         new Bidder({ ...context, appraiser, decisions, prices, mostJobs, takesOrders }),
         new InstalmentClaims({ ...compute, storage }),
         ...(workers === undefined ? [] : [new Paymaster({ ...context, payroll, desk: workers.desk })]),
