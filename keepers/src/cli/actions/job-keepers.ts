@@ -6,6 +6,7 @@ import { openProvider, type ProviderOptions } from "../../roles/provider/provide
 import { WorkerDesk } from "../../roles/provider/worker-desk.ts";
 import { operatorRoles, registerOperator } from "../../roles/storage-node/register.ts";
 import { createStorageClient } from "../../storage/client/client.ts";
+import { probe } from "../../storage/client/probe.ts";
 import { CommitPool } from "../../storage/commit-pool.ts";
 import { createHost, type Host } from "../../storage/transport/host.ts";
 import { loadOrCreateIdentity } from "../../storage/transport/identity.ts";
@@ -29,6 +30,7 @@ export type ProviderCommandOptions = ComputingOptions & {
   epochs: number;
   workers?: string;
   serve?: string;
+  retrievalBudget: bigint;
   announce?: string;
   workerPay: bigint;
   workerBudget: bigint;
@@ -83,6 +85,10 @@ export async function runProvider(context: CommandContext, options: ProviderComm
     feedMargin: options.feedMargin,
     mostJobs: options.jobs,
     takesOrders: options.auctionsOnly !== true,
+    pleading: {
+      probe: (datasetId, signal) => probe(client, datasetId, signal),
+      budget: options.retrievalBudget,
+    },
     ...(shows !== undefined && { shows }),
     crew: await crewOf(context, options, host, run.options.log),
   });
