@@ -3,8 +3,7 @@ import type { Contracts } from "../../chain/contracts.ts";
 import { AssayError, BadInputError, exitCode } from "../../core/errors.ts";
 import { peerIdText } from "../../storage/client/peers.ts";
 import type { Host } from "../../storage/transport/host.ts";
-import type { RequestOf } from "../../storage/transport/rpc.ts";
-import { RpcClient } from "../../storage/transport/rpc-client.ts";
+import { type Reply, RpcClient } from "../../storage/transport/rpc-client.ts";
 import { type IntervalMethods, intervalProtocol, mostPartBytes } from "../jobs/interval-protocol.ts";
 
 /** What a provider hands over of the intervals that were drawn for a member; nothing of it is checked here but its size. */
@@ -42,14 +41,13 @@ export function libp2pIntervals(host: Host, contracts: Pick<Contracts, "Staking"
       });
       return client;
     };
-    const ask = async <Name extends keyof IntervalMethods & string>(
-      name: Name,
-      request: RequestOf<IntervalMethods[Name]>,
+    const receive = async (
       bytes: number,
       signal: AbortSignal,
+      call: (client: RpcClient<IntervalMethods>) => Promise<Reply<unknown>>,
     ) => {
       if (bytes > mostPartBytes) throw new BadInputError(`${bytes} bytes are too many to be handed over`);
-      const reply = await (await connected(signal)).call(name, request, { signal });
+      const reply = await call(await connected(signal));
       // Before anything is read: how much it must be is known here.
       if (reply.bodyLength !== bytes) {
         reply.discard();
@@ -63,9 +61,12 @@ export function libp2pIntervals(host: Host, contracts: Pick<Contracts, "Staking"
       }
       return body;
     };
+    const id = String(jobId);
     return {
-      state: (interval, bytes, signal) => ask("state", { jobId: String(jobId), interval }, bytes, signal),
-      sums: (step, bytes, signal) => ask("sums", { jobId: String(jobId), step }, bytes, signal),
+      state: (interval, bytes, signal) =>
+        receive(bytes, signal, (asked) => asked.call("state", { jobId: id, interval }, { signal })),
+      sums: (step, bytes, signal) =>
+        receive(bytes, signal, (asked) => asked.call("sums", { jobId: id, step }, { signal })),
       close: async () => {
         await (await client?.catch(() => undefined))?.close();
       },
