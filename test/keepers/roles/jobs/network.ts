@@ -155,6 +155,12 @@ export async function startJobNetwork({ permits = true }: JobNetworkOptions = {}
   const game = await deploy("DisputeGame", [jobs, ...rules]);
   const certificates = await deploy("ModelCertificate", [jobs]);
   const bundles = await deploy("BundleRegistry", [access, token, datasets, staking, zeroAddress, zeroHash]);
+  const beacon = await deploy("BeaconDouble");
+  const audit = await deploy("StorageAudit", [
+    ...[access, datasets, bundles, beacon, zeroAddress, zeroHash, zeroHash],
+    { seedDelay: 3_600, auditWindow: 3_600, timeoutWindow: 3_600, grace: 60 },
+  ]);
+  await write("BundleRegistry", bundles, "setAudit", [audit]);
   const { bond, window, grace } = retrieval;
   const retrievals = await deploy("RetrievalChallenges", [access, datasets, bundles, bond, window, grace]);
   const market = await deploy("Market", [
@@ -162,7 +168,6 @@ export async function startJobNetwork({ permits = true }: JobNetworkOptions = {}
     { leastWindow: 10, grace: windows.grace },
   ]);
 
-  const beacon = await deploy("BeaconDouble");
   const { unit, period, exitDelay, checks, terms } = committee;
   const validators = await deploy("ValidatorSet", [access, { staking, unit, period, exitDelay }]);
   const committees = await deploy("Committee", [
@@ -179,6 +184,7 @@ export async function startJobNetwork({ permits = true }: JobNetworkOptions = {}
     [roles.holdingModule, bundles],
     [roles.stakeModule, bundles],
     [roles.faultModule, retrievals],
+    [roles.auditModule, audit],
     [roles.marketModule, market],
     [roles.jobModule, jobs],
     [roles.stakeModule, validators],
@@ -188,6 +194,7 @@ export async function startJobNetwork({ permits = true }: JobNetworkOptions = {}
   const opened = [
     ["Staking", staking, roles.stakeModule, roleFunctions.staking.stakeModule],
     ["DatasetRegistry", datasets, roles.holdingModule, roleFunctions.datasets.holdingModule],
+    ["DatasetRegistry", datasets, roles.auditModule, roleFunctions.datasets.auditModule],
     ["BundleRegistry", bundles, roles.faultModule, roleFunctions.bundles.faultModule],
     ["Escrow", escrow, roles.jobModule, roleFunctions.escrow.jobModule],
     ["Escrow", escrow, roles.committeeModule, roleFunctions.escrow.committeeModule],
@@ -205,7 +212,7 @@ export async function startJobNetwork({ permits = true }: JobNetworkOptions = {}
     Staking: staking,
     DatasetRegistry: datasets,
     BundleRegistry: bundles,
-    StorageAudit: unused,
+    StorageAudit: audit,
     RetrievalChallenges: retrievals,
     EncodingFraud: unused,
     VerifierRegistry: unused,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { pino } from "pino";
-import { type Hex, type LocalAccount, parseEventLogs } from "viem";
+import { type Abi, type Hex, type LocalAccount, parseEventLogs } from "viem";
 import { abis } from "../../../../keepers/src/chain/abi/index.ts";
 import { encodeCall } from "../../../../keepers/src/chain/contracts.ts";
 import { createFollower } from "../../../../keepers/src/chain/follower/follower.ts";
@@ -109,13 +109,15 @@ describe("a winner that cannot have the data", () => {
     return { described, provider };
   }
 
-  async function eventsOf<N extends "Market" | "RetrievalChallenges">(contract: N, fromBlock: bigint) {
+  /** Names of the events that a contract has written since a block. */
+  async function eventsOf(contract: "Market" | "RetrievalChallenges", fromBlock: bigint): Promise<string[]> {
     const { client, deployment } = scene.network;
     const logs = await client.public.getLogs({ address: deployment.addresses[contract], fromBlock });
-    return parseEventLogs({ abi: abis[contract], logs }).map(({ eventName }) => eventName as string);
+    const abi: Abi = abis[contract];
+    return parseEventLogs({ abi, logs }).map(({ eventName }) => eventName as string);
   }
 
-  const after_ = (seconds: number) => scene.network.chain.advance(seconds);
+  const advance = (seconds: number) => scene.network.chain.advance(seconds);
   const head = () => scene.network.client.public.getBlockNumber();
   const credit = async (keeper: { address: Hex }) =>
     scene.network.contracts.RetrievalChallenges.read.creditOf([keeper.address]);
@@ -124,7 +126,7 @@ describe("a winner that cannot have the data", () => {
     for (let i = 0; i < times; i++) {
       await provider.tick();
       await provider.tick();
-      await after_(11);
+      await advance(11);
     }
   }
 
@@ -145,7 +147,7 @@ describe("a winner that cannot have the data", () => {
     await tried(provider, 4);
     assert.equal(probes, 4);
     assert.deepEqual(await eventsOf("RetrievalChallenges", from), []);
-    await after_(windows.lock + 1);
+    await advance(windows.lock + 1);
     await scene.settle([provider]);
     await provider.stop();
   });
@@ -160,9 +162,9 @@ describe("a winner that cannot have the data", () => {
     await tried(provider, 3);
     assert.deepEqual(await eventsOf("RetrievalChallenges", from), ["RetrievalChallenged"]);
     assert.ok((await eventsOf("Market", from)).includes("WalkPleaded"));
-    await after_(retrieval.window + 1);
+    await advance(retrieval.window + 1);
     await provider.tick();
-    await after_(retrieval.grace + 1);
+    await advance(retrieval.grace + 1);
     await provider.tick();
     await provider.tick();
     assert.deepEqual(await eventsOf("RetrievalChallenges", from), [
@@ -173,7 +175,7 @@ describe("a winner that cannot have the data", () => {
     ]);
     assert.equal((await BundleRegistry.read.holdingOf([unserved.bundleId])).cells, 0);
     assert.equal(await network.client.public.getBalance({ address: RetrievalChallenges.address }), 0n);
-    await after_(7_200);
+    await advance(7_200);
     await scene.settle([provider], 6);
     const market = await eventsOf("Market", from);
     assert.ok(market.includes("BondReturned") && !market.includes("BondLost"), `${market}`);
