@@ -76,20 +76,17 @@ export function recomputedRun(
     return (await publishedState({ program, order, folder, leaves, onWrong }, step)) ?? first;
   };
 
-  const known = new Map<number, Promise<StateAt>>();
-  const nearest = (step: number): Promise<StateAt> => {
-    if (!isLong) return Promise.resolve(first);
+  const found = async (step: number): Promise<StateAt> => {
     const interval = step / order.interval;
     const isStart = interval > 0 && intervals.includes(interval);
-    const found =
-      known.get(step) ??
-      (isStart ? shownState(interval) : Promise.resolve(undefined)).then(
-        (state) => state ?? storedState(step),
-      );
-    // Of one interval at a time: a state may be large.
-    known.clear();
-    known.set(step, found);
-    return found;
+    return (isStart ? await shownState(interval) : undefined) ?? (await storedState(step));
+  };
+  let last: { readonly step: number; readonly state: Promise<StateAt> } | undefined;
+  const nearest = (step: number): Promise<StateAt> => {
+    if (!isLong) return Promise.resolve(first);
+    // One is kept: a state may be large.
+    if (last?.step !== step) last = { step, state: found(step) };
+    return last.state;
   };
 
   const openSession = () => {

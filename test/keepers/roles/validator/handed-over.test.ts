@@ -111,7 +111,9 @@ describe("validators that check intervals from what the provider hands over", ()
   /** What a counter of a member has come to, by its label. */
   async function counted(address: string, name: string): Promise<Record<string, number>> {
     const metric = await counts.get(address)!.getSingleMetric(name)!.get();
-    return Object.fromEntries(metric.values.map(({ labels, value }) => [Object.values(labels)[0], value]));
+    return Object.fromEntries(
+      metric.values.map(({ labels, value }) => [String(Object.values(labels)[0]), value]),
+    );
   }
 
   async function checkedBy(keepers: readonly JobKeeper[]): Promise<void> {
