@@ -336,9 +336,9 @@ export class ClusterSession implements TrainingSession {
   ): Promise<number | undefined> {
     if (!this.#hasCaught) return undefined;
     const { records } = this.#options;
-    this.#hasCaught = false;
     const before = records.tainted();
     if (before !== undefined && before < first) throw new TaintedRunError(before);
+    this.#hasCaught = false;
     const suspects = this.#taken.filter(({ workers }) => workers.every((worker) => records.isBarred(worker)));
     for (const suspect of suspects) {
       const { step, chunk, digest } = suspect;

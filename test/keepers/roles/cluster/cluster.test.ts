@@ -123,7 +123,7 @@ function leagueFrom(n: number): PartsExecutor {
   };
 }
 
-describe("workers over libp2p", { timeout: 120_000 }, () => {
+describe("workers over libp2p", { timeout: 400_000 }, () => {
   for (const count of [1, 2, 4, 8]) {
     it(`${count} of them give the trace of a lone run`, async () => {
       const executors = Array.from({ length: count }, () => nativeExecutor);

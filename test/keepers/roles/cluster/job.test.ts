@@ -48,7 +48,7 @@ const slow: PartsExecutor = {
   },
 };
 
-describe("a job that worker processes train, on a chain", { timeout: 300_000 }, () => {
+describe("a job that worker processes train, on a chain", { timeout: 600_000 }, () => {
   let scene: Scene;
   const workers = new Set<WorkerProcess>();
 
@@ -62,7 +62,7 @@ describe("a job that worker processes train, on a chain", { timeout: 300_000 }, 
   });
 
   const until = async (what: string, holds: () => boolean | Promise<boolean>) => {
-    const end = Date.now() + 120_000;
+    const end = Date.now() + 240_000;
     while (!(await holds())) {
       assert.ok(Date.now() < end, `waited in vain for ${what}`);
       await scene.consumer.tick();
