@@ -42,9 +42,12 @@ export function jobKeeperCommands(program: Command, register: Register): void {
     )
     .option("--serve <multiaddr>", "where members of committees may ask for what saves them work")
     .option("--announce <multiaddr>", "what to tell them, when that differs")
-    .addOption(amount("--worker-pay <tokens>", "pay for a chunk of a step", 10n ** 15n, "0.001"))
+    .addOption(
+      amount("--worker-pay <tokens>", "pay for a chunk of a step, to each worker", 10n ** 15n, "0.001"),
+    )
     .addOption(amount("--worker-budget <tokens>", "most pay for a job; locked as surety", 10n ** 19n, "10"))
-    .option("--check <share>", "part of the workers' results that is computed again here", share, 1)
+    .option("--copies <count>", "workers that have to agree on a chunk", natural(1, 16), 2)
+    .option("--check <share>", "part of the chunks that is computed here too; 1 is without risk", share, 0.05)
     .option("--chunks <count>", "chunks that a step is cut into, at most", natural(1, 1024), 8)
     .description("bid, train, store, commit, answer disputes, collect; Ctrl-C ends it")
     .addHelpText(

@@ -177,6 +177,7 @@ export async function startJobNetwork({ permits = true }: JobNetworkOptions = {}
   ]);
 
   const instalments = await deploy("Instalments", [jobs, jobRules]);
+  const rewards = await deploy("WorkerRewards", [token]);
   await write("JobRegistry", jobs, "setModules", [game, committees, certificates, instalments]);
   const grants: [bigint, Address][] = [
     [roles.stakeModule, jobs],
@@ -218,7 +219,7 @@ export async function startJobNetwork({ permits = true }: JobNetworkOptions = {}
     VerifierRegistry: unused,
     ValidatorSet: validators,
     Committee: committees,
-    WorkerRewards: unused,
+    WorkerRewards: rewards,
     Instalments: instalments,
     CommitRevealBeacon: beacon,
     Escrow: escrow,
