@@ -192,9 +192,9 @@ describe("the cheapest way", () => {
     return chooser;
   }
 
-  it("counts what checks of products save: combined, LeNet-5's batch of eight is not worth it, one of 512 is", () => {
-    assert.ok(share < 1, `${share}`);
-    assert.ok(verificationShare(fixture("lenet5", 8, 512).program) < share / 4);
+  it("counts what checks of products save: the more, the larger the batch whose rows they combine", () => {
+    const larger = verificationShare(fixture("lenet5", 8, 64).program);
+    assert.ok(0 < larger && larger < share / 2 && share < 1, `${larger} ${share}`);
   });
 
   it("tries where transfer and the share of the products stay below an execution, and nowhere else", () => {
