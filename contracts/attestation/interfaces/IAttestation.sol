@@ -83,7 +83,7 @@ struct SwornLeaf {
 /// | Signing | `attest` | anyone, with the signatures of at least `threshold` members | Opening |
 /// | Opening | `openWitnesses` | anyone, the provider as a rule | Opening, Revealing when all are open |
 /// | Revealing | `reveal` | anyone | Attested; the next attempt when too few agree |
-/// | Signing, Revealing | `executeTimeout` | anyone, after window, call and grace, while the job runs | the next attempt |
+/// | Signing, Revealing | `executeTimeout` | anyone, after window, call and grace | the next attempt |
 /// | Opening | `executeTimeout` | likewise | Closed: the registry convicts the provider |
 /// | any but – | `close` | the registry | Closed |
 ///
