@@ -241,8 +241,12 @@ contract JobEndsTest is JobsFixture {
 
     function test_INV6_nobodyTakesTheRewardOrAnotherEndBeforeTheSettlement() public {
         uint256 id = committedJob(Scheme.Both);
+        uint256 won = challenge(id, 1);
         uint256 other = challenge(id, 0);
-        convict(id);
+        pass(4 hours + 1);
+        game.callTimeout(won);
+        pass(1 hours + 1);
+        game.executeTimeout(won);
         // Another end is none any more: not by the committee, by time, by payment, or by a void program.
         bytes memory reason = abi.encodeWithSelector(
             IJobRegistry.WrongStatus.selector,

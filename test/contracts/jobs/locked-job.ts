@@ -51,7 +51,7 @@ export async function createLockedJob({ order, nodeCounts, witnessNode, slots, c
     gas[`${name}, bytes`] = (input.length - 2) / 2;
   };
   // The admin is the market of this test, and the provider.
-  await access.write.grantRole([9n, provider!.account.address, 0]);
+  await access.write.grantRole([9n, provider.account.address, 0]);
   await token.write.approve([staking.address, 2n * stake]);
   await staking.write.register([2, "0x0024", "/dns4/localhost/tcp/1"]);
   await staking.write.stake([2n * stake]);
@@ -94,7 +94,7 @@ export async function createLockedJob({ order, nodeCounts, witnessNode, slots, c
   } as const;
   await token.write.approve([escrow.address, deposit], { account: consumer.account });
   await measured("open", await jobs.write.open([ordered, hashOf("order"), training]));
-  await measured("matchJob", await jobs.write.matchJob([1n, provider!.account.address, price]));
+  await measured("matchJob", await jobs.write.matchJob([1n, provider.account.address, price]));
   await measured("lock", await jobs.write.lock([1n], { value: providerBond }));
 
   /** Commits to a trace. */
@@ -112,5 +112,5 @@ export async function createLockedJob({ order, nodeCounts, witnessNode, slots, c
         },
       ]),
     );
-  return { ...world, provider: provider!, consumer, challenger, datasetId, commit, gas, measured };
+  return { ...world, provider: provider, consumer, challenger, datasetId, commit, gas, measured };
 }

@@ -25,11 +25,12 @@ async function createScene() {
     slots: program.state.length,
     committeeSize: 9,
   });
-  const { datasetId, game, networkHelpers, publicClient, provider, challenger } = locked;
+  const { datasetId, networkHelpers, publicClient, provider, challenger, viem } = locked;
+  const game = await viem.getContractAt("DisputeGame", locked.game.address);
   const job = lenetJob(steps, 16, interval, { initialRoot: initialRoot!, datasetId });
   const parts = { game, networkHelpers, publicClient, bond: challengerBond };
   const sides = playOn({ ...parts, provider: provider.account, challenger: challenger.account });
-  return { ...locked, ...sides, job, honest: await storyOf(job, step) };
+  return { ...locked, ...sides, game, job, honest: await storyOf(job, step) };
 }
 
 describe("the ruling of a dispute, and the settlement after it", async () => {
@@ -72,7 +73,6 @@ describe("the ruling of a dispute, and the settlement after it", async () => {
       }
       const credit = await game.read.creditOf([challenger.account.address]);
       assert.ok(credit > parseEther("0.0192"), "bond and refunds");
-      console.log(opcode, ruling.name, gas, settlement.gas);
       await snapshot.restore();
     });
   }

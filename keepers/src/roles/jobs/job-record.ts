@@ -179,10 +179,8 @@ function changeOf(job: JobRecord, event: JobEvent): Partial<JobRecord> {
       return { status: "Void", isOwed: false };
     case "JobRegistry.SettlementPending": {
       const { reason } = event.args;
-      return {
-        isOwed: true,
-        ...(reason === voidReason ? { status: "Void" } : { status: "Failed", failure: reason }),
-      };
+      if (reason === voidReason) return { status: "Void", isOwed: true };
+      return { status: "Failed", isOwed: true, failure: reason };
     }
     case "Market.AuctionOpened": {
       const { terms, commitUntil, revealUntil } = event.args;
