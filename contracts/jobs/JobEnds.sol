@@ -12,7 +12,7 @@ import {IJobTable} from "./interfaces/IJobTable.sol";
 import {JobTable} from "./JobTable.sol";
 
 /// @title What others report of a job, and how its money moves when it does not end well
-/// @dev What the game or the committee reports is only written down: nothing outside this contract can keep a conviction
+/// @dev What the game or the committee reports is only written down: nothing outside this contract can keep a ruling
 /// from counting, and a ruling pays for no slash. `settle` moves the money, in a transaction of its own.
 abstract contract JobEnds is JobTable, ReentrancyGuardTransient {
     bytes32 private constant CONVICTED = "convicted";

@@ -295,6 +295,8 @@ contract JobEndsTest is JobsFixture {
         vm.assertEq(staking.creditOf(challenger), 0, "not whoever settles");
     }
 
+    // `Deaf.call` is a function of its own, which reverts when what it calls does.
+    // solhint-disable avoid-low-level-calls, no-unchecked-calls
     function test_attack27_payeesThatRefuseEverythingBlockNobody() public {
         Deaf deaf = new Deaf();
         address account = address(deaf);
@@ -324,6 +326,7 @@ contract JobEndsTest is JobsFixture {
         vm.assertEq(certificates.ownerOf(id), consumer, "certificate");
         vm.assertEq(game.creditOf(provider), 1 ether, "its own affair");
     }
+    // solhint-enable avoid-low-level-calls, no-unchecked-calls
 
     function test_conduct_doublesPerConvictionUpToSixteenfold() public {
         uint256[6] memory wanted = [uint256(200), 400, 800, 1_600, 1_600, 1_600];
