@@ -4,6 +4,7 @@ import { after, before, describe, it } from "node:test";
 import { graphqlSync } from "graphql";
 import type { Address } from "viem";
 import type { DeployedName } from "../../keepers/src/chain/deployment.ts";
+import { readyMadeQueries } from "../../subgraph/generate-queries.ts";
 import { openSubgraph, type SubgraphNode } from "../../subgraph/node/node.ts";
 import { windows } from "../keepers/roles/jobs/network.ts";
 import { Scene } from "../keepers/roles/jobs/scene.ts";
@@ -104,6 +105,48 @@ describe("a job in the subgraph, by the bytecode that is deployed", () => {
     assert.equal(job.provider.earned, String(onChain.price));
     assert.equal(job.stateRoot, onChain.result!.stateRoot);
     assert.equal(job.certificates[0]!.stateRoot, onChain.result!.stateRoot);
+  });
+
+  it("answers every ready-made audit query", async () => {
+    const { job } = query(
+      `{ job(id: "${jobId}") { dataset { id } provider { id } certificates { id } } }`,
+    ) as {
+      job: { dataset: { id: string }; provider: { id: string }; certificates: { id: string }[] };
+    };
+    const { id: dataset } = job.dataset;
+    const variables = {
+      job: jobId,
+      paymentsOf: jobId,
+      block: Number(node.store.head()!.number),
+      dataset,
+      bundlesOf: dataset,
+      operator: job.provider.id,
+      certificate: job.certificates[0]!.id,
+    };
+    const answers = new Map<string, Answer>();
+    for (const { name, text } of readyMadeQueries()) {
+      const { data, errors } = graphqlSync({ schema: node.schema, source: text, variableValues: variables });
+      assert.deepEqual(errors ?? [], [], name);
+      for (const [field, value] of Object.entries(data!)) assert.notEqual(value, null, `${name}: ${field}`);
+      answers.set(name, JSON.parse(JSON.stringify(data)) as Answer);
+    }
+    const onChain = scene.consumer.ledger.job(BigInt(jobId))!;
+    const answer = (name: string) => answers.get(name) as unknown as Record<string, Record<string, never>>;
+    assert.equal(answer("training-data").job!.stateRoot, onChain.result!.stateRoot);
+    assert.equal(answer("training-data").job!.order.trainingHash, onChain.order.trainingHash);
+    const paid = (
+      answer("who-was-paid").payments as unknown as { kind: string; amount: string; to: string }[]
+    ).filter(({ kind }) => kind === "Price");
+    assert.deepEqual(
+      paid.map(({ amount, to }) => [amount, to]),
+      [[String(onChain.price), onChain.provider!.toLowerCase()]],
+    );
+    assert.equal(answer("model-certificate").certificate!.stateRoot, onChain.result!.stateRoot);
+    assert.deepEqual(
+      (answer("who-trained").job!.bids as { status: string }[]).map(({ status }) => status).includes("Won"),
+      true,
+    );
+    assert.ok((answer("job-history").events as unknown as unknown[]).length > 5);
   });
 
   it("shows the job as it was at an earlier block", async () => {
