@@ -1,5 +1,5 @@
 // Writes the typed documents of subgraph/queries and their page in the docs: `node subgraph/generate-queries.ts`.
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { codegen } from "@graphql-codegen/core";
 import * as typedDocumentPlugin from "@graphql-codegen/typed-document-node";
@@ -7,42 +7,10 @@ import * as operationsPlugin from "@graphql-codegen/typescript-operations";
 import { parse, printSchema } from "graphql";
 import { apiSchema } from "./node/schema/api-schema.ts";
 import { readEntitySchema } from "./node/schema/entity-schema.ts";
+import { readyMadeQueries } from "./ready-made.ts";
 
 const folder = import.meta.dirname;
 const queries = join(folder, "queries");
-
-/** A ready-made query: the comment that it begins with says what it answers. */
-export type ReadyMadeQuery = { readonly name: string; readonly question: string; readonly text: string };
-
-/** In the order in which the page shows them. */
-const order = [
-  "training-data",
-  "who-trained",
-  "who-checked",
-  "what-went-wrong",
-  "who-was-paid",
-  "model-certificate",
-  "job-history",
-  "job-as-of-block",
-  "lineage",
-  "storage-health",
-  "slashed-operators",
-  "operator-record",
-  "daily-totals",
-  "network-totals",
-];
-
-export function readyMadeQueries(): ReadyMadeQuery[] {
-  const names = readdirSync(queries)
-    .filter((name) => name.endsWith(".graphql"))
-    .map((name) => name.slice(0, -".graphql".length));
-  return names
-    .sort((a, b) => order.indexOf(a) - order.indexOf(b))
-    .map((name) => {
-      const [first, ...rest] = readFileSync(join(queries, `${name}.graphql`), "utf8").split("\n");
-      return { name, question: first!.replace(/^# /, ""), text: rest.join("\n").trim() };
-    });
-}
 
 /** What clients query, as Graph Node derives it from the entities. */
 export const publishedSchema = () =>

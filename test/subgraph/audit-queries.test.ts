@@ -4,12 +4,7 @@ import { join, resolve } from "node:path";
 import { before, describe, it } from "node:test";
 import { execute, type GraphQLSchema, parse, print, validate } from "graphql";
 import { type Hex, padHex, stringToHex, toHex } from "viem";
-import {
-  publishedSchema,
-  queriesPage,
-  readyMadeQueries,
-  typedDocuments,
-} from "../../subgraph/generate-queries.ts";
+import { publishedSchema, queriesPage, typedDocuments } from "../../subgraph/generate-queries.ts";
 import { Indexer } from "../../subgraph/node/indexer/indexer.ts";
 import { readSubgraph } from "../../subgraph/node/manifest.ts";
 import { executableSchema } from "../../subgraph/node/query/resolvers.ts";
@@ -22,6 +17,7 @@ import {
   SlashedOperatorsDocument,
   StorageHealthDocument,
 } from "../../subgraph/queries/documents.ts";
+import { readyMadeQueries } from "../../subgraph/ready-made.ts";
 import { addressOf, SyntheticChain, type SyntheticEvent } from "./chain.ts";
 
 const root = resolve(import.meta.dirname, "../..");

@@ -25,8 +25,9 @@ function wordReader(type: string): WordReader | undefined {
  */
 export function eventDecoder(event: AbiEvent): EventDecoder {
   const readers = event.inputs.map(({ type }) => wordReader(type));
-  const isSimple = readers.every((reader) => reader !== undefined);
-  return isSimple ? simpleDecoder(event, readers) : generalDecoder(event);
+  return readers.every((reader) => reader !== undefined)
+    ? simpleDecoder(event, readers)
+    : generalDecoder(event);
 }
 
 function simpleDecoder({ inputs }: AbiEvent, readers: readonly WordReader[]): EventDecoder {
@@ -50,7 +51,7 @@ function generalDecoder(event: AbiEvent): EventDecoder {
   const abi = [{ ...event, inputs }];
   return ({ topics, data }) => {
     try {
-      const { args } = decodeEventLog({ abi, topics: topics as [Hex], data: data as Hex });
+      const { args } = decodeEventLog({ abi, topics: topics as unknown as [Hex], data: data as Hex });
       return inputs.map(({ name }) => (args as Record<string, unknown>)[name]);
     } catch {
       return undefined;
