@@ -24,6 +24,8 @@ export type ProviderCommandOptions = ComputingOptions & {
   auctionsOnly?: boolean;
   compute: number;
   region?: number;
+  regulations?: bigint;
+  privacy: number;
   dataShards: number;
   shards: number;
   fee: bigint;
@@ -79,8 +81,8 @@ export async function runProvider(context: CommandContext, options: ProviderComm
     abilities: {
       compute,
       region: options.region === undefined ? 0n : 1n << BigInt(options.region),
-      regulations: 0n,
-      privacyTier: 0,
+      regulations: options.regulations ?? 0n,
+      privacyTier: options.privacy,
     },
     costs: { perHour, floor },
     feedMargin: options.feedMargin,

@@ -33,6 +33,8 @@ export function validatorCommands(program: Command, register: Register): void {
       natural(1, 86_400),
       60,
     )
+    .option("--top-up <tokens>", "stake up to this much, over all time, in place of what was slashed", tokens)
+    .option("--lower", "lower a greater weight, of an earlier start, to --weight")
     .option("--pay-to <address>", "who gets the fees; the account by default", address)
     .description("enrol, check drawn intervals, attest, reveal, collect fees; Ctrl-C ends it")
     .addHelpText(
@@ -71,6 +73,24 @@ Example:
         (await actions()).validatorStatus(context, options),
       ),
     );
+
+  validator
+    .command("lower")
+    .argument(
+      "<units>",
+      "units of stake that count in draws from the next rotation on",
+      natural(1, mostWeight),
+    )
+    .description("lower the weight; the stake beyond it is free after the delay")
+    .addHelpText(
+      "after",
+      `
+A validator that runs with a greater --weight raises it again: start it with the lower one.
+
+Example:
+  $ assay validator lower 1`,
+    )
+    .action(register.action(async (context, units: number) => (await actions()).lowerWeight(context, units)));
 
   validator
     .command("leave")
