@@ -53,7 +53,7 @@ function parametersOf({ contract, eventName, args }: AssayEvent): string {
   );
 }
 
-type Described = string | boolean | readonly Described[] | { readonly [name: string]: Described };
+type Described = string | number | boolean | readonly Described[] | { readonly [name: string]: Described };
 
 /** A value as the mappings write it: integers in decimal, bytes in hexadecimal, long bytes as their hash. */
 function described(value: unknown, parameter: AbiParameter): Described {
@@ -73,5 +73,5 @@ function described(value: unknown, parameter: AbiParameter): Described {
   if (!type.startsWith("bytes")) return type === "address" ? (value as Hex).toLowerCase() : String(value);
   const bytes = value as Hex;
   if (size(bytes) <= longestBytes) return bytes;
-  return { keccak256: keccak256(bytes), length: String(size(bytes)) };
+  return { keccak256: keccak256(bytes), length: size(bytes) };
 }

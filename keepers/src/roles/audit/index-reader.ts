@@ -78,7 +78,7 @@ export class IndexReader {
     for (let after: string | undefined; ; ) {
       const page = await this.#ask(
         query,
-        { where: after === undefined ? where : { ...where, id_gt: after }, block: Number(block) },
+        { where: after === undefined ? where : { and: [where, { id_gt: after }] }, block: Number(block) },
         schema,
       );
       for (const row of page.rows) found.set(row.id, row);
@@ -140,10 +140,12 @@ function bounded({ timeout = 15_000, mostBytes = 8 << 20, signal }: IndexReaderO
     });
     const chunks: Uint8Array[] = [];
     let size = 0;
-    for await (const chunk of response.body ?? []) {
-      size += chunk.length;
-      if (size > mostBytes) throw new IndexAnswerError(`its answer is larger than ${mostBytes} bytes`);
-      chunks.push(chunk);
+    if (response.body !== null) {
+      for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+        size += chunk.length;
+        if (size > mostBytes) throw new IndexAnswerError(`its answer is larger than ${mostBytes} bytes`);
+        chunks.push(chunk);
+      }
     }
     const { status, statusText, headers } = response;
     const body = [204, 304].includes(status) ? null : Buffer.concat(chunks);

@@ -7,7 +7,7 @@ import { stages } from "../../training/dispute/moves.ts";
 import { type AuditedAttempt, auditAttempts } from "./attestation.ts";
 import { type Claim, type Difference, settled, trusted, verified, wrong } from "./claims.ts";
 import { compared, indexClaims, rowDifferences } from "./index-claims.ts";
-import type { JobEvidence } from "./job-evidence.ts";
+import { isSilent, type JobEvidence, partOf } from "./job-evidence.ts";
 import type { SignatureFinding } from "./signatures.ts";
 import { account, coins, counted, instant, listed, tokens } from "./wording.ts";
 
@@ -353,10 +353,8 @@ function certificateClaim({ record, state, rowsAsOf, findings, events }: JobEvid
 
 type Dispute = JobEvidence["challenges"][number];
 
-function disputeClaim(
-  { events, rows }: JobEvidence,
-  { challengeId, challenger, claim, outcome, moves, interval, isSettled }: Dispute,
-): Claim {
+function disputeClaim({ events, rows }: JobEvidence, challenge: Dispute): Claim {
+  const { challengeId, challenger, claim, outcome, moves, isSettled } = challenge;
   const row = rows.challenges.find(({ id }) => id === String(challengeId))!;
   const own = events.filter(
     ({ contract, args }) =>
@@ -365,7 +363,9 @@ function disputeClaim(
   const isOver = outcome !== undefined || isSettled;
   const ending =
     outcome === "convicted"
-      ? "the contracts computed one element themselves, and the provider was wrong"
+      ? isSilent(challenge)
+        ? "the provider did not answer in time"
+        : "the contracts computed one element themselves, and the provider was wrong"
       : outcome === "lost"
         ? "the challenger was wrong, or gave up"
         : isOver
@@ -374,7 +374,7 @@ function disputeClaim(
   return verified({
     id: `dispute-${challengeId}`,
     topic: "disputes",
-    statement: `${account(challenger)} challenged interval ${interval} of ${account(claim.provider)}'s work; after ${counted(moves, "move")} ${ending}.`,
+    statement: `${account(challenger)} challenged ${partOf(challenge)} of ${account(claim.provider)}'s work; after ${counted(moves, "move")} ${ending}.`,
     how: "Every move was read from the chain; the contracts refuse a move that does not follow from the one before.",
     facts: [
       ["narrowed to step", String(row.firstStep)],

@@ -4,6 +4,7 @@ import type { ChainClient } from "../../chain/client.ts";
 import type { AssayEvent, Contracts } from "../../chain/contracts.ts";
 import { explainRevert } from "../../chain/revert.ts";
 import { BadInputError } from "../../core/errors.ts";
+import { noInterval } from "../../training/dispute/moves.ts";
 import { type ChallengeRecord, type DisputeEvent, foldChallenge } from "../jobs/challenge-record.ts";
 import { foldJob, type JobEvent, type JobRecord } from "../jobs/job-record.ts";
 import type { Attribution } from "./attribution.ts";
@@ -53,6 +54,16 @@ export type JobEvidence = {
   };
   readonly signatures: readonly SignatureFinding[];
 };
+
+/** Whether a conviction came from silence: a timeout was called, and no move followed. */
+export function isSilent({ outcome, graceEnds }: ChallengeRecord): boolean {
+  return outcome === "convicted" && graceEnds !== undefined;
+}
+
+/** What a challenge is about, in words. */
+export function partOf({ interval }: ChallengeRecord): string {
+  return interval === noInterval ? "the whole trace" : `interval ${interval}`;
+}
 
 export type GatherParameters = {
   readonly client: ChainClient;

@@ -1,7 +1,8 @@
 import type { AssayEvent } from "../../chain/contracts.ts";
 import { decodeOrder } from "../../core/exact/decode-order.ts";
+import { noInterval } from "../../training/dispute/moves.ts";
 import { type AuditedAttempt, auditAttempts } from "./attestation.ts";
-import type { JobEvidence } from "./job-evidence.ts";
+import { isSilent, type JobEvidence } from "./job-evidence.ts";
 import type {
   LineagePicture,
   MoneyPicture,
@@ -19,7 +20,9 @@ export function jobPictures(evidence: JobEvidence): Picture[] {
     lineage(evidence),
     timeline(evidence),
     ...auditAttempts(evidence).map((attempt) => seats(evidence, attempt)),
-    ...evidence.challenges.map((challenge) => narrowing(evidence, challenge)),
+    ...evidence.challenges
+      .filter(({ interval }) => interval !== noInterval)
+      .map((challenge) => narrowing(evidence, challenge)),
     ...money(evidence),
   ];
 }
@@ -143,10 +146,8 @@ function seats({ record }: JobEvidence, { attempt, seats: all }: AuditedAttempt)
 
 type Challenge = JobEvidence["challenges"][number];
 
-function narrowing(
-  { rows }: JobEvidence,
-  { challengeId, claim, interval, outcome, moves, round }: Challenge,
-): NarrowingPicture {
+function narrowing({ rows }: JobEvidence, challenge: Challenge): NarrowingPicture {
+  const { challengeId, claim, interval, outcome, moves, round } = challenge;
   const row = rows.challenges.find(({ id }) => id === String(challengeId))!;
   const [steps, size] = [Number(claim.steps), Number(claim.interval)];
   const intervals = Math.ceil(steps / size);
@@ -162,17 +163,19 @@ function narrowing(
     { label: `element ${index} of the tensor`, ...part(index, elements) },
   ];
   const isConvicted = outcome === "convicted";
-  const label = isConvicted
-    ? "The contracts computed this element themselves: the provider was wrong."
-    : outcome === "lost"
-      ? "The challenger did not show that anything was wrong."
-      : "It was not decided.";
+  const label = isSilent(challenge)
+    ? "The provider did not answer in time."
+    : isConvicted
+      ? "The contracts computed this element themselves: the provider was wrong."
+      : outcome === "lost"
+        ? "The challenger did not show that anything was wrong."
+        : "It was not decided.";
   return {
     kind: "narrowing",
     topic: "disputes",
     title: `Dispute ${challengeId}: narrowed from a whole training to one number in ${moves} moves`,
     description: `${levels.map((level) => level.label).join(", then ")}. ${label}`,
-    levels: Number(interval) < intervals ? levels : [],
+    levels,
     verdict: { label, tone: isConvicted ? "bad" : "muted" },
   };
 }

@@ -21,7 +21,7 @@ import {
 import type { JobStorage } from "../jobs/job-storage.ts";
 import { fetchResult, publishedState } from "../jobs/result.ts";
 import { type Claim, type ClaimParts, trusted, verified, wrong } from "./claims.ts";
-import type { JobEvidence } from "./job-evidence.ts";
+import { isSilent, type JobEvidence } from "./job-evidence.ts";
 import type { CurvePicture, Picture } from "./pictures/types.ts";
 import { counted, listed } from "./wording.ts";
 
@@ -253,9 +253,7 @@ function intervalsClaim(
   count: number,
   isWhole: boolean,
 ): Claim {
-  const convicted = challenges.flatMap(({ outcome, interval }) =>
-    outcome === "convicted" ? [Number(interval)] : [],
-  );
+  const convicted = challenges.filter(({ outcome }) => outcome === "convicted");
   const facts = [["intervals computed again", chosen.join(", ")]] as const;
   const from = isWhole
     ? "from the first state to the last"
@@ -263,14 +261,25 @@ function intervalsClaim(
   const said = `${counted(chosen.length, "interval")} of ${count} computed again in exact integers, ${from}`;
   if (convicted.length > 0) {
     const statement = "The provider was convicted: some of its steps are not what was ordered.";
-    return differing.some((interval) => convicted.includes(interval)) || differing.length > 0
+    return differing.length > 0
       ? verified({
           ...computed,
           statement,
           facts,
           how: `${said}. ${wrongAt(differing)}, as the contracts have found.`,
         })
-      : wrong({ ...computed, statement, facts, how: `${said}. All of them come out as the provider said.` });
+      : convicted.some(isSilent)
+        ? verified({
+            ...computed,
+            facts,
+            how: `${said}: as the provider said. It was convicted for its silence.`,
+          })
+        : wrong({
+            ...computed,
+            statement,
+            facts,
+            how: `${said}. All of them come out as the provider said.`,
+          });
   }
   return differing.length === 0
     ? verified({ ...computed, facts, how: `${said}: every bit of every weight is the same.` })

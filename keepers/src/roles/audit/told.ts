@@ -84,7 +84,7 @@ async function caughtUp({
   for (let waited = 0; ; waited += pollInterval) {
     const position = await reader.position();
     if (position.number >= history.block.number || waited >= patience) return position;
-    await clock.sleep(pollInterval, signal ?? new AbortController().signal);
+    await clock.sleep(pollInterval, signal);
   }
 }
 
