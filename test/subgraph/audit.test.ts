@@ -24,14 +24,10 @@ describe("an audit", () => {
 
   before(async () => {
     scene = await AuditScene.start();
-    auditor = await open();
+    const { client, deployment } = scene.stage.scene.network;
+    auditor = await openAudit({ client, deployment, index: { url: scene.server.url } });
   });
   after(() => scene?.close());
-
-  const open = (index: Partial<AuditParameters["index"]> = {}) => {
-    const { client, deployment } = scene.stage.scene.network;
-    return openAudit({ client, deployment, index: { url: scene.server.url, ...index } });
-  };
 
   const run = (intervals: RunAuditParameters["intervals"]): RunAuditParameters => {
     const { network, storage, owner } = scene.stage.scene;
@@ -43,7 +39,7 @@ describe("an audit", () => {
   const lied = async (lie: Lie, index: Partial<AuditParameters["index"]> = {}, job = scene.jobs.honest) => {
     const proxy = await lyingProxy(scene.server.url, lie);
     try {
-      return await (await open({ url: proxy.url, ...index })).job(job);
+      return await auditor.asking({ url: proxy.url, ...index }).job(job);
     } finally {
       await proxy.close();
     }

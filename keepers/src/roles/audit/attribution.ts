@@ -60,8 +60,10 @@ export class Attribution {
       case "Market":
         return event.eventName === "OrderPosted" ? {} : { job, operator };
       case "JobRegistry":
+        return event.eventName === "JobOpened"
+          ? { job, dataset: event.args.order.problem.datasetId }
+          : { job, operator };
       case "WorkerRewards":
-        return { job, operator };
       case "Instalments":
         return { job, operator };
       case "Escrow":

@@ -7,7 +7,7 @@ import { Attribution } from "./attribution.ts";
 import { type Claim, tallyOf } from "./claims.ts";
 import { shortened } from "./compare.ts";
 import { auditDataset, datasetPictures, type StorageAuditParameters } from "./dataset-claims.ts";
-import { readHistory } from "./history.ts";
+import { readHistory, StampReader } from "./history.ts";
 import { IndexReader } from "./index-reader.ts";
 import { jobClaims } from "./job-claims.ts";
 import { type GatherParameters, gatherJob, type JobEvidence } from "./job-evidence.ts";
@@ -42,6 +42,7 @@ export async function openAudit(parameters: AuditParameters): Promise<Auditor> {
     contracts: connectContracts(client.public, deployment),
     history,
     attribution: new Attribution(history.events),
+    stamps: new StampReader(client),
     index: { ...index, reader: new IndexReader({ ...index, signal }) },
     signal,
   });
@@ -55,6 +56,13 @@ export class Auditor {
   constructor(parameters: AuditParameters, parts: GatherParameters) {
     this.#parameters = parameters;
     this.#parts = parts;
+  }
+
+  /** The same reading of the chain, beside another index. */
+  asking(index: AuditParameters["index"]): Auditor {
+    const { signal } = this.#parameters;
+    const reader = new IndexReader({ ...index, signal });
+    return new Auditor(this.#parameters, { ...this.#parts, index: { ...index, reader } });
   }
 
   /**

@@ -50,7 +50,8 @@ function limited(differences: Difference[]): Difference[] {
 function normal(field: string, value: Value | undefined): string {
   if (value === undefined || value === null) return "null";
   if (field === "parameters" && typeof value === "string") return normalParameters(value);
-  const text = typeof value === "object" ? JSON.stringify(value) : String(value);
+  // An index gives the entities that a list refers to in an order of its own.
+  const text = typeof value === "object" ? JSON.stringify(value.toSorted()) : String(value);
   return text.toLowerCase();
 }
 

@@ -7,7 +7,7 @@ import type { CommitBundle } from "../../storage/client/stage.ts";
 import { verify } from "../../storage/client/verify.ts";
 import { type Claim, settled, trusted, verified, wrong } from "./claims.ts";
 import { datasetRows } from "./dataset-rows.ts";
-import { readStamps, type Stamps } from "./history.ts";
+import type { Stamps } from "./history.ts";
 import { compared, indexClaims, rowDifferences } from "./index-claims.ts";
 import { rpcClaim } from "./job-claims.ts";
 import type { GatherParameters } from "./job-evidence.ts";
@@ -65,7 +65,7 @@ export async function auditDataset(
     });
   }
   const covers = history.events.filter((event) => isCover(event, bundles));
-  const stamps = await readStamps(client, [...events, ...covers]);
+  const stamps = await parameters.stamps.read([...events, ...covers]);
   const ids = [...bundles];
   const findings = await askIndex({
     ...index,

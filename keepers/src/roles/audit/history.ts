@@ -58,27 +58,36 @@ export async function readHistory(client: ChainClient, deployment: Deployment): 
   };
 }
 
-/** The transactions of some events, with the times of their blocks. */
-export async function readStamps(client: ChainClient, events: readonly AssayEvent[]): Promise<Stamps> {
-  const blocks = await each([...new Set(events.map(({ blockNumber }) => blockNumber))], (blockNumber) =>
-    client.public.getBlock({ blockNumber }),
-  );
-  const times = new Map(blocks.map(({ number, timestamp }) => [number, timestamp]));
-  const transactions = await each(
-    [...new Set(events.map(({ transactionHash }) => transactionHash))],
-    (hash) => client.public.getTransaction({ hash }),
-  );
-  return new Map(
-    transactions.map(({ hash, blockNumber, from, to, input }) => [
-      hash,
-      { timestamp: times.get(blockNumber)!, from, to, input },
-    ]),
-  );
+/** Reads the transactions of events, each once however often it is asked for. */
+export class StampReader {
+  readonly #client: ChainClient;
+  readonly #stamps = new Map<Hex, Stamp>();
+  readonly #times = new Map<bigint, bigint>();
+
+  constructor(client: ChainClient) {
+    this.#client = client;
+  }
+
+  /** @throws what the endpoint throws */
+  async read(events: readonly AssayEvent[]): Promise<Stamps> {
+    const client = this.#client.public;
+    const missing = events.filter(({ transactionHash }) => !this.#stamps.has(transactionHash));
+    const numbers = new Set(missing.map(({ blockNumber }) => blockNumber));
+    await each(
+      [...numbers].filter((number) => !this.#times.has(number)),
+      async (blockNumber) => {
+        this.#times.set(blockNumber, (await client.getBlock({ blockNumber })).timestamp);
+      },
+    );
+    await each([...new Set(missing.map(({ transactionHash }) => transactionHash))], async (hash) => {
+      const { blockNumber, from, to, input } = await client.getTransaction({ hash });
+      this.#stamps.set(hash, { timestamp: this.#times.get(blockNumber)!, from, to, input });
+    });
+    return this.#stamps;
+  }
 }
 
-async function each<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
+async function each<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
   for (let start = 0; start < items.length; start += parallel)
-    results.push(...(await Promise.all(items.slice(start, start + parallel).map(work))));
-  return results;
+    await Promise.all(items.slice(start, start + parallel).map(work));
 }

@@ -8,8 +8,7 @@ import { noInterval } from "../../training/dispute/moves.ts";
 import { type ChallengeRecord, type DisputeEvent, foldChallenge } from "../jobs/challenge-record.ts";
 import { foldJob, type JobEvent, type JobRecord } from "../jobs/job-record.ts";
 import type { Attribution } from "./attribution.ts";
-import type { ChainHistory, Stamps } from "./history.ts";
-import { readStamps } from "./history.ts";
+import type { ChainHistory, StampReader, Stamps } from "./history.ts";
 import type { IndexReader } from "./index-reader.ts";
 import { type JobRows, jobRows } from "./job-rows.ts";
 import type { Row } from "./rows.ts";
@@ -70,6 +69,7 @@ export type GatherParameters = {
   readonly contracts: Contracts;
   readonly history: ChainHistory;
   readonly attribution: Attribution;
+  readonly stamps: StampReader;
   readonly index: { readonly url: string; readonly reader: IndexReader; readonly patience?: number };
   readonly signal?: AbortSignal;
 };
@@ -109,7 +109,7 @@ export async function gatherJob(parameters: GatherParameters, jobId: bigint): Pr
       involved.has(event.args.operator.toLowerCase()),
   );
   const about = [...(posted === undefined ? [] : [posted]), ...events, ...transfers].sort(inChainOrder);
-  const stamps = await readStamps(client, [...about, ...slashed]);
+  const stamps = await parameters.stamps.read([...about, ...slashed]);
   const rows = jobRows(about, stamps, attribution);
   const findings = await askIndex({
     ...index,

@@ -2,7 +2,6 @@ import { type Address, getAddress } from "viem";
 import type { AssayEvent } from "../../chain/contracts.ts";
 import { BadInputError } from "../../core/errors.ts";
 import { type Claim, type Difference, settled } from "./claims.ts";
-import { readStamps } from "./history.ts";
 import { compared, indexClaims, rowDifferences } from "./index-claims.ts";
 import { rpcClaim } from "./job-claims.ts";
 import type { GatherParameters } from "./job-evidence.ts";
@@ -47,7 +46,7 @@ export async function auditOperator(parameters: GatherParameters, address: Addre
     const { job } = subjectsOf(event);
     return job !== undefined && jobIds.has(job);
   });
-  const stamps = await readStamps(client, [...new Set([...events, ...paid, ...ofJobs])]);
+  const stamps = await parameters.stamps.read([...new Set([...events, ...paid, ...ofJobs])]);
   const found = (until: bigint): Found => {
     const known = ({ blockNumber }: AssayEvent) => blockNumber <= until;
     return {

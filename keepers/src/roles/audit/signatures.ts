@@ -90,40 +90,48 @@ const sentBy = (stamp: Stamp, author: Address): Checked => ({
   holds: isAddressEqual(stamp.from, author),
 });
 
-async function checkPosted(
-  { client, history, record }: SignatureParameters,
+function checkPosted(
+  parameters: SignatureParameters,
   { args }: NonNullable<SignatureParameters["posted"]>,
   stamp: Stamp,
 ): Promise<Checked> {
-  // An auction is opened by the consumer itself, without a signature.
-  if (args.signature === "0x") {
-    return callOf(history, stamp) === undefined ? unread : sentBy(stamp, record.consumer);
-  }
+  const { history, record } = parameters;
+  const isRelayed = args.signature === "0x" && callOf(history, stamp) === undefined;
   const digest = orderDigest(record.order, domainOf(history));
-  return { by: "signed", holds: await isSignedBy(client.public, record.consumer, digest, args.signature) };
+  return isRelayed
+    ? Promise.resolve(unread)
+    : authored(parameters, record.consumer, { digest, signature: args.signature, stamp });
 }
 
 async function checkAccepted(
-  { client, history }: SignatureParameters,
+  parameters: SignatureParameters,
   bid: Extract<AssayEvent, { eventName: "BidAccepted" }>["args"]["bid"],
   stamp: Stamp,
 ): Promise<Checked> {
+  const { history } = parameters;
   const call = callOf(history, stamp);
   if (call?.functionName !== "accept" && call?.functionName !== "acceptWithPermit") return unread;
   const signature = call.functionName === "accept" ? call.args[4] : call.args[3];
-  const digest = bidDigest(bid, domainOf(history));
-  return { by: "signed", holds: await isSignedBy(client.public, bid.provider, digest, signature) };
+  return authored(parameters, bid.provider, { digest: bidDigest(bid, domainOf(history)), signature, stamp });
 }
 
-async function checkAcceptedOrder(
-  { client, history, record }: SignatureParameters,
-  stamp: Stamp,
-): Promise<Checked> {
+async function checkAcceptedOrder(parameters: SignatureParameters, stamp: Stamp): Promise<Checked> {
+  const { history, record } = parameters;
   const call = callOf(history, stamp);
   if (call?.functionName === "acceptWithPermit") return sentBy(stamp, record.consumer);
   if (call?.functionName !== "accept") return unread;
   const digest = orderDigest(record.order, domainOf(history));
-  return { by: "signed", holds: await isSignedBy(client.public, record.consumer, digest, call.args[2]) };
+  return authored(parameters, record.consumer, { digest, signature: call.args[2], stamp });
+}
+
+/** As the market takes it: who sends a transaction need not sign it as well. */
+async function authored(
+  { client }: SignatureParameters,
+  author: Address,
+  { digest, signature, stamp }: { readonly digest: Hex; readonly signature: Hex; readonly stamp: Stamp },
+): Promise<Checked> {
+  if (signature === "0x") return sentBy(stamp, author);
+  return { by: "signed", holds: await isSignedBy(client.public, author, digest, signature) };
 }
 
 function checkRevealed(
