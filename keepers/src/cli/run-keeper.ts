@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { JobKeeper, KeeperOptions } from "../roles/jobs/job-keeper.ts";
 import type { MachineLimits } from "../roles/jobs/job-program.ts";
-import { createTelemetry } from "../roles/telemetry.ts";
+import { createTelemetry, type HealthCheck } from "../roles/telemetry.ts";
 import type { CommandContext } from "./context.ts";
 import { keeperOptions, machineLimits } from "./jobs.ts";
 import type { EngineName } from "./training/engines.ts";
@@ -16,6 +16,8 @@ export type ComputingOptions = RunOptions & { engine: EngineName; threads?: numb
 /** A keeper about to be opened by a command. */
 export type StartedKeeper = {
   readonly options: KeeperOptions;
+  /** Serves metrics and health if the command asks for it, and gives the URL. */
+  serve(checks: Readonly<Record<string, HealthCheck>>): Promise<string | undefined>;
   /** Runs the keeper until the user interrupts; then what is under way is finished, and everything closed. */
   until(keeper: JobKeeper, facts?: Readonly<Record<string, unknown>>): Promise<void>;
 };
@@ -33,19 +35,20 @@ export async function startKeeper(
   const telemetry = createTelemetry({ level: output.verbose ? "debug" : "info", base: { role, account } });
   for (const secret of output.hidden) telemetry.protect(secret);
   const { log, metrics } = telemetry;
+  const serve: StartedKeeper["serve"] = async (checks) => {
+    if (metricsPort === undefined) return undefined;
+    for (const [name, check] of Object.entries(checks)) telemetry.addHealthCheck(name, check);
+    const server = await telemetry.serve({ port: metricsPort, host: metricsHost });
+    context.onClose(() => server.close());
+    output.note(`metrics are served at ${server.url}/metrics, health at ${server.url}/healthz`);
+    return server.url;
+  };
   return {
     options: { ...plain, log, metrics },
+    serve,
     async until(keeper, facts = {}) {
       try {
-        let url: string | undefined;
-        if (metricsPort !== undefined) {
-          for (const [name, check] of Object.entries(keeper.healthChecks))
-            telemetry.addHealthCheck(name, check);
-          const server = await telemetry.serve({ port: metricsPort, host: metricsHost });
-          context.onClose(() => server.close());
-          ({ url } = server);
-          output.note(`metrics are served at ${url}/metrics, health at ${url}/healthz`);
-        }
+        const url = await serve(keeper.healthChecks);
         keeper.run();
         output.event(
           { event: "ready", role, account, ...facts, ...(url !== undefined && { telemetry: url }) },

@@ -14,6 +14,7 @@ import { orderCommands } from "./commands/order.ts";
 import { replayCommand } from "./commands/replay.ts";
 import { simulateCommand } from "./commands/simulate.ts";
 import { stakeCommands } from "./commands/stake.ts";
+import { subgraphCommands } from "./commands/subgraph.ts";
 import { trainCommand } from "./commands/train.ts";
 import { validatorCommands } from "./commands/validator.ts";
 import { workerCommand } from "./commands/worker.ts";
@@ -98,6 +99,7 @@ function createProgram(environment: Environment, finish: (code: number) => void)
   certificateCommands(program, register);
   auditCommands(program, register);
   validatorCommands(program, register);
+  subgraphCommands(program, register);
   return program;
 }
 

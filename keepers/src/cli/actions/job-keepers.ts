@@ -30,6 +30,7 @@ export type ProviderCommandOptions = ComputingOptions & {
   workers?: string;
   workerPay: bigint;
   workerBudget: bigint;
+  copies: number;
   check: number;
   chunks: number;
 };
@@ -83,7 +84,7 @@ export async function runProvider(context: CommandContext, options: ProviderComm
 /** What a provider needs to let workers in; undefined when it works alone. */
 async function crewOf(
   context: CommandContext,
-  { workers, engine, workerPay, workerBudget, check, chunks }: ProviderCommandOptions,
+  { workers, engine, workerPay, workerBudget, copies, check, chunks }: ProviderCommandOptions,
   host: Host,
   log: Logger,
 ): Promise<ProviderOptions["crew"]> {
@@ -97,7 +98,12 @@ async function crewOf(
   context.onClose(() => desk.close());
   const addresses = host.getMultiaddrs().map(String);
   context.output.event({ event: "workers", addresses }, `Workers may join at ${addresses.join(", ")}`);
-  const terms = { perChunk: workerPay, budget: workerBudget, checkShare: check, chunks };
+  if (check < 1) {
+    context.output.note(
+      `workers that are in league get a wrong chunk past the checks with probability up to ${1 - check}, and that costs the stake; --check 1 rules it out`,
+    );
+  }
+  const terms = { perChunk: workerPay, budget: workerBudget, copies, checkShare: check, chunks };
   return { desk, terms, executor: await partsEngineOf(engine) };
 }
 

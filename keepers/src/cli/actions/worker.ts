@@ -1,15 +1,12 @@
-import { join } from "node:path";
 import { WorkerKeeper } from "../../roles/worker/keeper.ts";
 import { createHost } from "../../storage/transport/host.ts";
 import { loadOrCreateIdentity } from "../../storage/transport/identity.ts";
 import type { CommandContext } from "../context.ts";
-import { keeperOptions, machineLimits } from "../jobs.ts";
+import { type ComputingOptions, limitsOf, startKeeper } from "../run-keeper.ts";
 import { partsEngineOf } from "../training/engines.ts";
 
-export type WorkerCommandOptions = {
-  data?: string;
+export type WorkerCommandOptions = ComputingOptions & {
   engine: "native" | "wasm";
-  threads?: number;
   leastPay: bigint;
 };
 
@@ -19,23 +16,24 @@ export async function runWorker(
   provider: string,
   options: WorkerCommandOptions,
 ): Promise<void> {
-  const { data, engine, threads, leastPay } = options;
-  const folder = data === undefined ? join(context.home, "worker") : context.path(data);
-  const keeper = await keeperOptions(context, folder);
-  const host = await createHost({ privateKey: await loadOrCreateIdentity(folder) });
+  const { options: keeper, serve } = await startKeeper(context, "worker", options);
+  const host = await createHost({ privateKey: await loadOrCreateIdentity(keeper.dataDirectory) });
   context.onClose(() => host.stop());
-  const limits = machineLimits();
   const worker = await WorkerKeeper.open({
     ...keeper,
     host,
     provider,
-    executor: await partsEngineOf(engine),
-    limits: { ...limits, threads: threads ?? limits.threads },
-    leastPay,
+    executor: await partsEngineOf(options.engine),
+    limits: limitsOf(options),
+    leastPay: options.leastPay,
   });
   context.onClose(async () => worker.close());
+  const telemetry = await serve(worker.healthChecks);
   const account = keeper.account.address;
-  context.output.event({ event: "ready", role: "worker", account }, `${account} works for ${provider}`);
+  context.output.event(
+    { event: "ready", role: "worker", account, ...(telemetry !== undefined && { telemetry }) },
+    `${account} works for ${provider}`,
+  );
   await worker.run(context.signal);
   context.output.event({ event: "stopped" }, "The worker has stopped.");
 }

@@ -32,9 +32,12 @@ export function jobKeeperCommands(program: Command, register: Register): void {
     .addOption(amount("--fee <tokens>", "fee per bundle of a result and answered audit", 10n ** 15n, "0.001"))
     .option("--epochs <count>", "epochs for which results are paid", natural(1, 16_384), 30)
     .option("--workers <multiaddr>", "let strangers compute for pay; where they reach this provider")
-    .addOption(amount("--worker-pay <tokens>", "pay for a chunk of a step", 10n ** 15n, "0.001"))
+    .addOption(
+      amount("--worker-pay <tokens>", "pay for a chunk of a step, to each worker", 10n ** 15n, "0.001"),
+    )
     .addOption(amount("--worker-budget <tokens>", "most pay for a job; locked as surety", 10n ** 19n, "10"))
-    .option("--check <share>", "part of the workers' results that is computed again here", share, 1)
+    .option("--copies <count>", "workers that have to agree on a chunk", natural(1, 16), 2)
+    .option("--check <share>", "part of the chunks that is computed here too; 1 is without risk", share, 0.05)
     .option("--chunks <count>", "chunks that a step is cut into, at most", natural(1, 1024), 8)
     .description("bid, train, store, commit, answer disputes, collect; Ctrl-C ends it")
     .addHelpText(

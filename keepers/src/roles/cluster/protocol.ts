@@ -36,12 +36,14 @@ const receipt = {
   /** What the provider owes the worker for the job by now, and its signature of it; null while that is nothing. */
   total: decimal(39),
   signature: hex(65).nullable(),
+  /** Results of this worker that others, or the provider, have to confirm first. */
+  pending: z.int().min(0),
 };
 
 /**
  * Between a provider and its workers. Workers dial, so that they may stand behind any router; each asks for work, computes it,
  * brings the result. Bodies: of `join`'s answer, the program as JSON; of `take`'s answer, what changed in the state and
- * the objects of the chunk; of `deliver`'s request, the result.
+ * the objects of the chunk; of `deliver`'s request, the sums if they were asked for.
  */
 export const clusterProtocol = defineProtocol("/assay/cluster/1.0.0", {
   join: {
@@ -62,14 +64,17 @@ export const clusterProtocol = defineProtocol("/assay/cluster/1.0.0", {
   take: {
     request: z.strictObject({ session, holds: digest.nullable() }),
     response: z.discriminatedUnion("kind", [
-      z.strictObject({ kind: z.literal("wait") }),
+      z.strictObject({ kind: z.literal("wait"), ...receipt }),
       z.strictObject({
         kind: z.literal("chunk"),
+        ...receipt,
         chunk: z.int().min(0),
         state: digest,
         since: digest.nullable(),
         /** Bytes of the state's part of the body. */
         stateBytes: z.int().min(0).max(partBytes),
+        /** Whether the sums are wanted with their digest. */
+        isSender: z.boolean(),
       }),
     ]),
     requestBody: 0,
@@ -79,11 +84,16 @@ export const clusterProtocol = defineProtocol("/assay/cluster/1.0.0", {
     cost: 5,
   },
   deliver: {
-    request: z.strictObject({ session, chunk: z.int().min(0) }),
-    response: z.strictObject({ verdict: z.enum(["accepted", "late"]), ...receipt }),
+    request: z.strictObject({
+      session,
+      chunk: z.int().min(0),
+      /** SHA-256 of the sums' encoding. */
+      digest,
+    }),
+    response: z.strictObject({ verdict: z.enum(["accepted", "pending", "late"]), ...receipt }),
     requestBody: partBytes,
     responseBody: 0,
-    // The provider may compute the chunk again before it answers.
+    // A provider that computes answers nobody meanwhile.
     timeout: 180_000,
     idempotent: true,
     cost: 5,

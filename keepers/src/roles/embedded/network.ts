@@ -46,6 +46,9 @@ const operatorStake = 10_000n * 10n ** 18n;
 const clientTokens = 1_000_000n * 10n ** 18n;
 const nodeCapacity = 1 << 30;
 
+/** Milliseconds for a request: there is no other endpoint to turn to, and on two cores proofs and training hold this one up. */
+const embeddedTimeout = 120_000;
+
 /**
  * A whole network in one process: a chain with a JSON-RPC endpoint, the contracts with development keys, and storage
  * nodes that talk to each other over libp2p on the loopback interface.
@@ -113,6 +116,7 @@ export class EmbeddedNetwork {
       chainId: chain.chainId,
       urls: [chain.rpcUrl],
       requestsPerSecond: 10_000,
+      timeout: embeddedTimeout,
     });
     const prover = new ProcessProver<ProverCircuit>({
       circuits: Object.fromEntries(artifacts.map(({ name, wasm, zkey }) => [name, { wasm, zkey }])) as Record<

@@ -5,6 +5,7 @@ import { type ClusterOptions, ClusterSession } from "../../training/cluster/sess
 import type { PartsExecutor } from "../../training/executors/parts.ts";
 import type { TrainingSession } from "../../training/executors/types.ts";
 import { rewindRun } from "../../training/trainer/rewind.ts";
+import type { ClusterMetrics } from "../cluster/metrics.ts";
 import type { JobContext } from "../jobs/duty.ts";
 import type { JobRun } from "../jobs/job-run.ts";
 import { sendCall } from "../storage-node/context.ts";
@@ -16,18 +17,21 @@ export type CrewTerms = {
   readonly perChunk: bigint;
   /** Most that all workers of one job get; the surety of the round is as much. */
   readonly budget: bigint;
-  /** Part of the results, from 0 to 1, that is computed again here before it is taken. */
+  /** Workers that have to agree on a chunk; each of them is paid. */
+  readonly copies: number;
+  /** Part of the chunks, from 0 to 1, that is computed here as well before it is taken. */
   readonly checkShare: number;
   /** Chunks that a step is cut into, at most. */
   readonly chunks: number;
 };
 
-export type CrewParts = JobContext & {
+export type CrewParts = Omit<JobContext, "metrics"> & {
   readonly account: Pick<LocalAccount, "signTypedData">;
   readonly executor: PartsExecutor;
   readonly payroll: Payroll;
   readonly desk: WorkerDesk;
   readonly terms: CrewTerms;
+  readonly metrics: ClusterMetrics;
 };
 
 /** The workers of a provider: while a job trains, they may join it, and are owed for each chunk. */
@@ -43,7 +47,7 @@ export class Crew {
    * liars may have spoilt is forgotten.
    */
   async prepare(jobId: bigint, { run }: JobRun): Promise<void> {
-    const { payroll, terms, deployment, contracts, operator, log } = this.#parts;
+    const { payroll, terms, deployment, contracts, operator, log, metrics } = this.#parts;
     const round = await contracts.WorkerRewards.read.roundOf([jobId, operator]);
     if (round.openedAt === 0) {
       const rewards = addressOf(deployment, "WorkerRewards");
@@ -54,9 +58,10 @@ export class Crew {
     payroll.begin(jobId);
     const tainted = payroll.tainted(jobId);
     if (tainted === undefined) return;
-    log.warn({ jobId, step: tainted }, "a worker lied: training again from the checkpoint before");
+    log.warn({ jobId, step: tainted }, "workers lied: training again from the checkpoint before");
     await rewindRun(run, tainted);
     payroll.rewound(jobId, tainted);
+    metrics.rewound();
   }
 
   /** The session in which workers train a job; closing it sends them away. */
@@ -66,16 +71,18 @@ export class Crew {
     firstStep: number,
     signal: AbortSignal | undefined,
   ): Promise<TrainingSession> {
-    const { executor, payroll, desk, terms, account, deployment, operator } = this.#parts;
+    const { executor, payroll, desk, terms, account, deployment, operator, metrics } = this.#parts;
     const { microBatches } = job.options;
     const chunkSize = microBatches / Math.min(microBatches, 2 ** Math.floor(Math.log2(terms.chunks)));
     const options: ClusterOptions = {
       chunkSize,
+      copies: terms.copies,
       checkShare: terms.checkShare,
       secret: randomBytes(32),
       records: jobRecords(payroll, jobId, terms.perChunk),
       firstStep,
       signal,
+      observer: metrics,
     };
     const session = await ClusterSession.open(executor, run.program, job.options, options);
     const owed = () => payroll.contributions(jobId).reduce((sum, { total }) => sum + total, 0n);
@@ -83,6 +90,7 @@ export class Crew {
       session,
       engine: job.options,
       chunkSize,
+      onLate: () => metrics.result("late"),
       pay: {
         terms: {
           chainId: deployment.chainId,
@@ -94,7 +102,7 @@ export class Crew {
         signer: account,
         total: (worker) => payroll.total(jobId, worker),
         // What is given out may all come back.
-        affordsMore: () => owed() + BigInt(desk.members) * terms.perChunk <= terms.budget,
+        affordsMore: () => owed() + BigInt(session.outstanding + 1) * terms.perChunk <= terms.budget,
       },
     });
     return {

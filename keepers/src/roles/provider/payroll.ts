@@ -12,8 +12,13 @@ export const payrollSchema = {
        worker TEXT NOT NULL,
        total TEXT NOT NULL,
        barred INTEGER NOT NULL DEFAULT 0 CHECK (barred IN (0, 1)),
-       first_unchecked INTEGER,
        PRIMARY KEY (job_id, worker)
+     ) STRICT;
+     CREATE TABLE payroll_vouched (
+       job_id TEXT NOT NULL,
+       workers TEXT NOT NULL,
+       first_step INTEGER NOT NULL,
+       PRIMARY KEY (job_id, workers)
      ) STRICT;
      CREATE TABLE payroll_rounds (
        job_id TEXT PRIMARY KEY,
@@ -72,37 +77,62 @@ export class Payroll {
     this.#change(jobId, worker, "barred = 1");
   }
 
-  firstUnchecked(jobId: bigint, worker: Address): number | undefined {
-    const step = this.#row(jobId, worker)?.first_unchecked;
-    return typeof step === "bigint" ? Number(step) : undefined;
-  }
-
-  add(jobId: bigint, worker: Address, pay: bigint, uncheckedStep: number | undefined): void {
+  /**
+   * A result is owed for to each of these workers.
+   * @param vouchedStep its step, where it counts on their word alone
+   */
+  add(jobId: bigint, workers: readonly Address[], pay: bigint, vouchedStep: number | undefined): void {
     this.#state.transaction(() => {
-      const total = this.total(jobId, worker) + pay;
-      this.#change(jobId, worker, "total = ?", String(total));
-      if (uncheckedStep === undefined) return;
-      const first = this.firstUnchecked(jobId, worker) ?? uncheckedStep;
-      this.#change(jobId, worker, "first_unchecked = ?", Math.min(first, uncheckedStep));
+      for (const worker of workers) {
+        this.#change(jobId, worker, "total = ?", String(this.total(jobId, worker) + pay));
+      }
+      if (vouchedStep === undefined) return;
+      this.#state.run(
+        `INSERT INTO payroll_vouched (job_id, workers, first_step) VALUES (?, ?, ?)
+         ON CONFLICT DO UPDATE SET first_step = MIN(first_step, excluded.first_step)`,
+        String(jobId),
+        workers
+          .map((worker) => getAddress(worker))
+          .sort()
+          .join(),
+        vouchedStep,
+      );
     });
   }
 
-  /** First step to which workers that lied contributed unchecked; undefined when there is none. */
+  /** First step with a result that counts on the word of barred workers alone; undefined when there is none. */
   tainted(jobId: bigint): number | undefined {
-    const row = this.#state.get(
-      "SELECT MIN(first_unchecked) AS step FROM payroll WHERE job_id = ? AND barred = 1",
-      String(jobId),
-    );
-    return typeof row?.step === "bigint" ? Number(row.step) : undefined;
+    const steps = this.#suspects(jobId).map(({ step }) => step);
+    return steps.length === 0 ? undefined : Math.min(...steps);
+  }
+
+  /** Results from this step on that counted on the word of barred workers were computed again. */
+  cleared(jobId: bigint, from: number): void {
+    this.#state.transaction(() => {
+      for (const { workers, step } of this.#suspects(jobId)) {
+        if (step < from) continue;
+        this.#state.run(
+          "DELETE FROM payroll_vouched WHERE job_id = ? AND workers = ?",
+          String(jobId),
+          workers.join(),
+        );
+      }
+    });
   }
 
   /** Nothing from this step on counts any more. */
   rewound(jobId: bigint, step: number): void {
-    this.#state.run(
-      "UPDATE payroll SET first_unchecked = NULL WHERE job_id = ? AND first_unchecked >= ?",
-      String(jobId),
-      step,
-    );
+    this.#state.run("DELETE FROM payroll_vouched WHERE job_id = ? AND first_step >= ?", String(jobId), step);
+  }
+
+  /** What counts on the word of barred workers alone. */
+  #suspects(jobId: bigint): { readonly workers: readonly Address[]; readonly step: number }[] {
+    return this.#state
+      .all("SELECT workers, first_step FROM payroll_vouched WHERE job_id = ?", String(jobId))
+      .map(({ workers, first_step: step }) => {
+        return { workers: (workers as string).split(",") as Address[], step: Number(step) };
+      })
+      .filter(({ workers }) => workers.every((worker) => this.isBarred(jobId, worker)));
   }
 
   #row(jobId: bigint, worker: Address): Row | undefined {
@@ -134,8 +164,9 @@ export function jobRecords(payroll: Payroll, jobId: bigint, perChunk: bigint): W
   return {
     isBarred: (worker) => payroll.isBarred(jobId, account(worker)),
     bar: (worker) => payroll.bar(jobId, account(worker)),
-    firstUnchecked: (worker) => payroll.firstUnchecked(jobId, account(worker)),
-    accepted: (worker, step, checked) =>
-      payroll.add(jobId, account(worker), perChunk, checked ? undefined : step),
+    accepted: (workers, step, isChecked) =>
+      payroll.add(jobId, workers.map(account), perChunk, isChecked ? undefined : step),
+    tainted: () => payroll.tainted(jobId),
+    cleared: (step) => payroll.cleared(jobId, step),
   };
 }

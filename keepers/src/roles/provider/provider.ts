@@ -1,10 +1,12 @@
 import { join } from "node:path";
+import { Registry } from "prom-client";
 import type { Address } from "viem";
 import type { TransactionQueue } from "../../chain/transactions/queue.ts";
 import type { CostModel } from "../../core/market/cost.ts";
 import type { Abilities } from "../../core/market/types.ts";
 import type { PartsExecutor } from "../../training/executors/parts.ts";
 import type { Executor } from "../../training/executors/types.ts";
+import { ClusterMetrics } from "../cluster/metrics.ts";
 import { JobCashier } from "../jobs/cashier.ts";
 import { JobJanitor } from "../jobs/janitor.ts";
 import { JobKeeper, type KeeperOptions } from "../jobs/job-keeper.ts";
@@ -66,7 +68,15 @@ export function openProvider(options: ProviderOptions): Promise<JobKeeper> {
       const prices = new Prices({ ...context, feedMargin });
       const payroll = new Payroll(state);
       const workers = options.crew;
-      const crew = workers && new Crew({ ...context, account, payroll, ...workers });
+      const crew =
+        workers &&
+        new Crew({
+          ...context,
+          account,
+          payroll,
+          ...workers,
+          metrics: new ClusterMetrics(options.metrics ?? new Registry(), workers.desk),
+        });
       const isOwn = (provider: Address | undefined) => provider === account.address;
       return [
         // What has a deadline on chain comes before what takes long.

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { PeerId } from "@libp2p/interface";
 import type { Logger } from "pino";
-import { type Address, recoverTypedDataAddress, stringToBytes } from "viem";
+import { type Address, type Hex, recoverTypedDataAddress, stringToBytes } from "viem";
 import { programToJson } from "../../core/exact/tape/program.json.ts";
 import type { Program } from "../../core/exact/tape/types.ts";
 import {
@@ -18,7 +18,7 @@ import {
   RpcServer,
   type ServerOptions,
 } from "../../storage/transport/rpc-server.ts";
-import { BadPartError, BarredWorkerError } from "../../training/cluster/errors.ts";
+import { BarredWorkerError } from "../../training/cluster/errors.ts";
 import type { ClusterSession } from "../../training/cluster/session.ts";
 import type { ExecutorOptions } from "../../training/executors/types.ts";
 import {
@@ -45,6 +45,8 @@ export type OfferedJob = {
     /** Whether one more chunk can be paid for. */
     affordsMore(): boolean;
   };
+  /** Hears of results that came when nobody waited for them any more. */
+  readonly onLate?: () => void;
 };
 
 export type WorkerDeskOptions = {
@@ -60,6 +62,7 @@ export type WorkerDeskOptions = {
 export type ShareFinder = (jobId: bigint, account: Address) => ReturnType<Contributions["find"]>;
 
 type Member = { readonly account: Address; readonly key: string };
+type Receipt = Pick<ResponseOf<ClusterMethods["deliver"]>, "total" | "signature" | "pending">;
 type Offer = OfferedJob & { readonly id: string; readonly program: Uint8Array };
 
 /** Where workers ask a provider for chunks and bring results: what they say is checked before anything is done with it. */
@@ -72,6 +75,8 @@ export class WorkerDesk {
   #shares: ShareFinder | undefined;
   #offer: Offer | undefined;
   #over = new AbortController();
+  /** Newest signature for each account of the job: most answers have nothing new to sign. */
+  readonly #signed = new Map<Address, { readonly total: bigint; readonly signature: Hex }>();
 
   private constructor(options: WorkerDeskOptions) {
     this.#options = options;
@@ -121,6 +126,7 @@ export class WorkerDesk {
   offer(job: OfferedJob): void {
     const program = stringToBytes(JSON.stringify(programToJson(withoutValues(job.session.program))));
     this.#over = new AbortController();
+    this.#signed.clear();
     this.#offer = { ...job, id: randomBytes(16).toString("hex"), program };
   }
 
@@ -168,67 +174,79 @@ export class WorkerDesk {
     request: { session: string; holds: string | null },
     { peer, signal }: RequestContext,
   ): Promise<Answer<ResponseOf<ClusterMethods["take"]>>> {
-    const { session, pay } = this.#current(request.session);
-    const { key } = this.#member(peer);
+    const offer = this.#current(request.session);
+    const { session, pay } = offer;
+    const member = this.#member(peer);
     if (pay?.affordsMore() === false) throw new RefusalError("full", "the pay of the job is used up");
+    const over = this.#over.signal;
     const enough = AbortSignal.timeout(longPoll);
-    const stop = AbortSignal.any([enough, signal, this.#over.signal, this.#ended.signal]);
+    const stop = AbortSignal.any([enough, signal, over, this.#ended.signal]);
     try {
-      const {
-        chunk,
-        state,
-        since = null,
-        bytes,
-        objects,
-      } = await session.take(key, request.holds ?? undefined, stop);
+      const task = await session.take(member.key, request.holds ?? undefined, stop);
+      const { chunk, state, since = null, bytes, objects, isSender } = task;
+      const stateBytes = bytes.length;
+      const receipt = await this.#receipt(offer, member);
       return {
-        result: { kind: "chunk", chunk, state, since, stateBytes: bytes.length },
-        body: { length: bytes.length + objects.length, bytes: [bytes, objects] },
+        result: { kind: "chunk", chunk, state, since, stateBytes, isSender, ...receipt },
+        body: { length: stateBytes + objects.length, bytes: [bytes, objects] },
       };
     } catch (error) {
       if (error instanceof BarredWorkerError) throw new RefusalError("refused", error.message);
-      if (enough.aborted && error === enough.reason) return { result: { kind: "wait" } };
+      // Who waits when a job ends hears of the pay for its last chunks.
+      const isOver = [enough, over].some(({ aborted, reason }) => aborted && error === reason);
+      if (isOver) return { result: { kind: "wait", ...(await this.#receipt(offer, member)) } };
       throw error;
     }
   }
 
   async #deliver(
-    request: { session: string; chunk: number },
+    request: { session: string; chunk: number; digest: string },
     { peer, body, bodyLength }: RequestContext,
   ): Promise<Answer<ResponseOf<ClusterMethods["deliver"]>>> {
     const offer = this.#current(request.session);
     const { session } = offer;
-    const { key, account } = this.#member(peer);
-    let verdict: "accepted" | "late" = "late";
+    const member = this.#member(peer);
+    const { chunk, digest } = request;
+    let bytes: Uint8Array | undefined;
     // Nothing is read into memory that is not waited for.
-    if (session.wants(key, request.chunk)) {
-      const part = await this.#read(offer, key, body, bodyLength);
-      const outcome = await session.deliver(key, request.chunk, part);
-      if (outcome === "wrong") {
-        this.#options.log.warn({ worker: account, chunk: request.chunk }, "a worker's result was wrong");
-        throw new RefusalError("refused", "the result is wrong");
+    if (bodyLength > 0 && session.wants(member.key, chunk)) {
+      bytes = await this.#read(offer, member.key, body, bodyLength);
+      if (session.sums.digest(bytes) !== digest) {
+        session.refuse(member.key);
+        throw new RefusalError("bad-request", "the sums have another digest");
       }
-      verdict = outcome;
     }
-    return { result: { verdict, ...(await receiptOf(offer, account)) } };
+    const verdict = session.deliver(member.key, chunk, { digest, bytes });
+    if (verdict === "late") offer.onLate?.();
+    return { result: { verdict, ...(await this.#receipt(offer, member)) } };
   }
 
   async #read({ session }: Offer, key: string, body: RequestContext["body"], length: number) {
-    try {
-      if (length > session.sums.mostBytes)
-        throw new BadPartError(`${length} bytes hold no result of a chunk`);
-      const bytes = new Uint8Array(length);
-      let filled = 0;
-      for await (const piece of body) {
-        bytes.set(piece, filled);
-        filled += piece.length;
-      }
-      return session.sums.decode(bytes);
-    } catch (error) {
-      if (!(error instanceof BadPartError)) throw error;
+    if (length > session.sums.mostBytes) {
       session.refuse(key);
-      throw new RefusalError("bad-request", error.message);
+      throw new RefusalError("bad-request", `${length} bytes hold no result of a chunk`);
     }
+    const bytes = new Uint8Array(length);
+    let filled = 0;
+    for await (const piece of body) {
+      bytes.set(piece, filled);
+      filled += piece.length;
+    }
+    return bytes;
+  }
+
+  async #receipt({ session, pay }: Offer, { account, key }: Member): Promise<Receipt> {
+    const pending = session.pending(key);
+    const total = pay?.total(account) ?? 0n;
+    if (pay === undefined || total === 0n) return { total: "0", signature: null, pending };
+    const known = this.#signed.get(account);
+    if (known?.total === total) return { total: String(total), signature: known.signature, pending };
+    const { terms, signer } = pay;
+    const domain = { chainId: terms.chainId, rewards: terms.rewards };
+    const message = { jobId: BigInt(terms.jobId), worker: account, total };
+    const signature = await signer.signTypedData(runningTotalTypedData(message, domain));
+    this.#signed.set(account, { total, signature });
+    return { total: String(total), signature, pending };
   }
 
   #current(id?: string): Offer {
@@ -251,17 +269,6 @@ export class WorkerDesk {
     this.#members.delete(peer);
     this.#offer?.session.leave(member.key);
   }
-}
-
-async function receiptOf({ pay }: Offer, worker: Address) {
-  const total = pay?.total(worker) ?? 0n;
-  if (pay === undefined || total === 0n) return { total: "0", signature: null };
-  const { terms, signer } = pay;
-  const domain = { chainId: terms.chainId, rewards: terms.rewards };
-  const signature = await signer.signTypedData(
-    runningTotalTypedData({ jobId: BigInt(terms.jobId), worker, total }, domain),
-  );
-  return { total: String(total), signature };
 }
 
 /** Workers get every state as it comes: what slots begin with is not theirs to know. */

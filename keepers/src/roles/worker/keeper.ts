@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { Registry } from "prom-client";
 import { addressOf, connectContracts } from "../../chain/contracts.ts";
 import { createTransactionQueue } from "../../chain/transactions/queue.ts";
 import { transactionSchema } from "../../chain/transactions/store.ts";
@@ -8,9 +9,12 @@ import { openState, type State } from "../../storage/state/state.ts";
 import type { Host } from "../../storage/transport/host.ts";
 import { RpcClient } from "../../storage/transport/rpc-client.ts";
 import type { PartsExecutor } from "../../training/executors/parts.ts";
+import { checkChain, observeQueue } from "../chain-metrics.ts";
+import { WorkMetrics } from "../cluster/metrics.ts";
 import { clusterProtocol, type PayTerms } from "../cluster/protocol.ts";
 import type { KeeperOptions } from "../jobs/job-keeper.ts";
 import type { MachineLimits } from "../jobs/job-program.ts";
+import type { HealthCheck } from "../telemetry.ts";
 import { bookSchema, type SignedTotal, WorkerBook } from "./book.ts";
 import { Claimer, type Share } from "./claimer.ts";
 import { UnfairProviderError } from "./errors.ts";
@@ -27,6 +31,9 @@ export type WorkerKeeperOptions = KeeperOptions & {
   readonly leastPay: bigint;
 };
 
+/** Milliseconds for which the provider may say nothing, not even that it has no work, before the worker counts as ill. */
+const longestSilence = 5 * 60_000;
+
 /** A worker that collects what it earns. Its last countersigned totals are all that it must not lose: they are on disk. */
 export class WorkerKeeper {
   readonly #options: WorkerKeeperOptions;
@@ -38,7 +45,11 @@ export class WorkerKeeper {
     this.#options = options;
     this.#state = state;
     const { account, chain, deployment, log, interval = 2_000, host, provider, executor, limits } = options;
+    const registry = options.metrics ?? new Registry();
     const book = new WorkerBook(state);
+    const metrics = new WorkMetrics(registry, () =>
+      book.unsettled().reduce((sum, { total }) => sum + total, 0n),
+    );
     this.#worker = new Worker({
       host,
       provider,
@@ -49,13 +60,20 @@ export class WorkerKeeper {
       book,
       accept: (pay) => this.#accept(pay),
       log,
+      onResult: (verdict) => metrics.delivered(verdict),
     });
     this.#claimer = new Claimer({
       operator: account.address,
       client: chain,
       deployment,
       contracts: connectContracts(chain.public, deployment),
-      queue: createTransactionQueue({ client: chain, state, account, pollInterval: interval }),
+      queue: createTransactionQueue({
+        client: chain,
+        state,
+        account,
+        pollInterval: interval,
+        observer: observeQueue({ log, metrics: registry }),
+      }),
       log,
       book,
       share: (signed) => this.#share(signed),
@@ -66,6 +84,17 @@ export class WorkerKeeper {
     await mkdir(options.dataDirectory, { recursive: true });
     const path = join(options.dataDirectory, "state.sqlite");
     return new WorkerKeeper(options, openState({ path, schemas: [transactionSchema, bookSchema] }));
+  }
+
+  /** What the worker says when it is asked for its health, part by part. */
+  get healthChecks(): Readonly<Record<"chain" | "provider", HealthCheck>> {
+    return {
+      chain: checkChain(this.#options.chain),
+      provider: () => {
+        const silentMs = this.#worker.silence;
+        return { ok: silentMs < longestSilence, silentMs };
+      },
+    };
   }
 
   /**

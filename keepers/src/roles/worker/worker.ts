@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
-import { type LocalAccount, verifyTypedData } from "viem";
+import { type Hex, type LocalAccount, verifyTypedData } from "viem";
 import { AssayError } from "../../core/errors.ts";
 import { programFromJson } from "../../core/exact/tape/program.json.ts";
 import type { Program } from "../../core/exact/tape/types.ts";
@@ -10,9 +10,10 @@ import { MalformedMessageError, RefusalError, TransportError } from "../../stora
 import type { Host } from "../../storage/transport/host.ts";
 import type { ResponseOf } from "../../storage/transport/rpc.ts";
 import { type Reply, RpcClient } from "../../storage/transport/rpc-client.ts";
+import { mostPending } from "../../training/cluster/board.ts";
 import { BadPartError } from "../../training/cluster/errors.ts";
 import { StateForm, SumsForm } from "../../training/cluster/forms.ts";
-import type { PartialSums, PartsExecutor, SumsSession } from "../../training/executors/parts.ts";
+import type { PartsExecutor, SumsSession } from "../../training/executors/parts.ts";
 import { type ClusterMethods, clusterProtocol, longPoll, type PayTerms } from "../cluster/protocol.ts";
 import type { WorkerBook } from "./book.ts";
 import { UnfairProviderError } from "./errors.ts";
@@ -33,6 +34,8 @@ export type WorkerOptions = {
   readonly log: Logger;
   /** Milliseconds between two attempts to reach the provider; doubled up to a minute. */
   readonly backOff?: number;
+  /** Hears what the provider said to each result. */
+  readonly onResult?: (verdict: "accepted" | "pending" | "late") => void;
 };
 
 type Joined = {
@@ -46,7 +49,11 @@ type Joined = {
   readonly pay: PayTerms | null;
 };
 
+type Receipt = Pick<ResponseOf<ClusterMethods["deliver"]>, "total" | "signature" | "pending">;
+
 const longestBackOff = 60_000;
+/** Results in a row that come too late: the provider is not fair, or this worker too slow for it. */
+const mostInVain = 16;
 
 /**
  * The worker role: joins a provider, computes chunks, keeps what the provider countersigns. Nothing but the last total has to
@@ -55,15 +62,22 @@ const longestBackOff = 60_000;
 export class Worker {
   readonly #options: WorkerOptions;
   #chunks = 0;
+  /** When the provider last said something. */
+  #answeredAt = Date.now();
   #client: RpcClient<ClusterMethods> | undefined;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
   }
 
-  /** Chunks that were taken from this worker so far. */
+  /** Chunks that this worker brought in time so far. */
   get chunks(): number {
     return this.#chunks;
+  }
+
+  /** Milliseconds since the provider last said something. */
+  get silence(): number {
+    return Date.now() - this.#answeredAt;
   }
 
   /**
@@ -79,6 +93,7 @@ export class Worker {
         await this.#work(signal);
       } catch (error) {
         if (signal.aborted) break;
+        if (error instanceof RefusalError) this.#answeredAt = Date.now();
         if (!mayPass(error)) throw error;
         if (this.#chunks > before) pause = backOff;
         log.debug({ reason: (error as Error).message }, "no work");
@@ -130,7 +145,8 @@ export class Worker {
   }
 
   async #serve(client: RpcClient<ClusterMethods>, joined: Joined, signal: AbortSignal): Promise<never> {
-    const { session } = joined;
+    const { session, pay, sums } = joined;
+    const tally = new Tally(pay, this.#owed(pay));
     let held: { digest: string; state: Int32Array[] } | undefined;
     for (;;) {
       signal.throwIfAborted();
@@ -140,6 +156,7 @@ export class Worker {
         { signal, timeout: 3 * longPoll },
       );
       const { result } = reply;
+      await this.#keep(tally, result);
       if (result.kind === "wait") continue;
       const { bytes, objects } = await readTask(joined, reply, result.stateBytes);
       if (held?.digest !== result.state) {
@@ -149,27 +166,18 @@ export class Worker {
         const since = result.since === null ? undefined : held?.state;
         held = { digest: result.state, state: joined.state.decode(bytes, result.state, since) };
       }
-      const part = await joined.engine.compute(held.state, objects);
-      await this.#deliver(client, joined, result.chunk, part, signal);
-    }
-  }
-
-  async #deliver(
-    client: RpcClient<ClusterMethods>,
-    { session, sums, pay }: Joined,
-    chunk: number,
-    part: PartialSums,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const before = this.#owed(pay);
-    const body = sums.encode(part);
-    const { result } = await client.ask("deliver", { session, chunk }, { body, signal });
-    if (result.verdict === "accepted") this.#chunks++;
-    if (pay === null) return;
-    await this.#keep(pay, result);
-    // A provider that takes a result without owing for it has cost one chunk; it gets no second one.
-    if (result.verdict === "accepted" && this.#owed(pay) < before + BigInt(pay.perChunk)) {
-      throw new UnfairProviderError(pay.provider, "it took a result and did not countersign for it");
+      const encoded = sums.encode(await joined.engine.compute(held.state, objects));
+      const { chunk, isSender } = result;
+      const delivered = await client.ask(
+        "deliver",
+        { session, chunk, digest: sums.digest(encoded) },
+        { body: isSender ? encoded : undefined, signal },
+      );
+      const { verdict } = delivered.result;
+      if (verdict !== "late") this.#chunks++;
+      this.#options.onResult?.(verdict);
+      tally.delivered(verdict);
+      await this.#keep(tally, delivered.result);
     }
   }
 
@@ -179,18 +187,61 @@ export class Worker {
     return this.#options.book.find({ rewards, provider, jobId: BigInt(pay.jobId) })?.total ?? 0n;
   }
 
-  async #keep(
-    pay: PayTerms,
-    { total, signature }: Pick<ResponseOf<ClusterMethods["deliver"]>, "total" | "signature">,
-  ): Promise<void> {
-    if (signature === null) return;
+  /** Keeps what the provider countersigned. @throws UnfairProviderError when that is less than what it has taken */
+  async #keep(tally: Tally, { total, signature, pending }: Receipt): Promise<void> {
+    this.#answeredAt = Date.now();
+    const { pay } = tally;
+    if (pay === null) return;
+    if (signature !== null) await this.#write(pay, BigInt(total), signature);
+    tally.check(this.#owed(pay), pending);
+  }
+
+  async #write(pay: PayTerms, total: bigint, signature: Hex): Promise<void> {
     const { account, book, provider: address } = this.#options;
-    const message = { jobId: BigInt(pay.jobId), worker: account.address, total: BigInt(total) };
     const { chainId, rewards, provider } = pay;
+    const message = { jobId: BigInt(pay.jobId), worker: account.address, total };
+    const known = book.find({ rewards, provider, jobId: message.jobId });
+    if (known?.total === total) return;
     const typed = runningTotalTypedData(message, { chainId, rewards });
     const isSigned = await verifyTypedData({ ...typed, address: provider, signature }).catch(() => false);
     if (!isSigned) throw new UnfairProviderError(provider, "its signature of a total is not valid");
-    book.write({ rewards, provider, jobId: message.jobId, total: message.total, signature, address });
+    book.write({ rewards, provider, jobId: message.jobId, total, signature, address });
+  }
+}
+
+/** What a worker and a provider have given each other since the worker joined. */
+class Tally {
+  readonly pay: PayTerms | null;
+  readonly #before: bigint;
+  #taken = 0;
+  #inVain = 0;
+
+  constructor(pay: PayTerms | null, before: bigint) {
+    this.pay = pay;
+    this.#before = before;
+  }
+
+  /** @throws UnfairProviderError when it wants nothing of what it has given out */
+  delivered(verdict: "accepted" | "pending" | "late"): void {
+    if (verdict !== "late") {
+      this.#taken++;
+      this.#inVain = 0;
+    } else if (++this.#inVain >= mostInVain && this.pay !== null) {
+      throw new UnfairProviderError(this.pay.provider, `it had no use for ${mostInVain} results in a row`);
+    }
+  }
+
+  /**
+   * @param owed what was countersigned so far
+   * @param pending results that it says are not confirmed yet
+   */
+  check(owed: bigint, pending: number): void {
+    if (this.pay === null) return;
+    const { provider, perChunk } = this.pay;
+    const decided = BigInt(Math.max(0, this.#taken - pending));
+    if (pending > mostPending || owed < this.#before + decided * BigInt(perChunk)) {
+      throw new UnfairProviderError(provider, "it took results and did not countersign for them");
+    }
   }
 }
 

@@ -1,4 +1,13 @@
-import type { PartialSums } from "../executors/parts.ts";
+import { randomInt } from "node:crypto";
+import { mayBeOne } from "./names.ts";
+
+/** What a worker says that a chunk gives. */
+export type Result = {
+  /** SHA-256 of the sums in their one encoding, in 64 hexadecimal digits. */
+  readonly digest: string;
+  /** The encoding; of each chunk one worker sends it. */
+  readonly bytes?: Uint8Array;
+};
 
 /** Some consecutive micro-batches of the step that is under way. */
 export type Chunk = {
@@ -8,31 +17,33 @@ export type Chunk = {
   readonly index: number;
   /** When each worker was given it, by worker. */
   readonly given: Map<string, number>;
+  /** By worker; each of them was given it. */
+  readonly results: Map<string, Result>;
   /** When it was put up. */
   readonly since: number;
-  /** A result is being checked: nobody else needs to compute it. */
-  checking: boolean;
-  done?: Outcome;
-};
-
-export type Outcome = {
-  readonly part: PartialSums;
-  /** Who computed it; undefined for the provider itself. */
-  readonly worker?: string;
-  readonly checked: boolean;
+  /** Who is to send the sums, and not their digest alone. */
+  sender: string | undefined;
+  done: boolean;
 };
 
 export type BoardOptions = {
+  /** Workers that have to agree on a chunk. */
+  readonly copies: number;
   /** Milliseconds; a parameter so that tests need not wait. */
   readonly now: () => number;
   /** Milliseconds that any worker gets for a chunk at least. */
   readonly patience: number;
 };
 
+/**
+ * Results of a worker that may be undecided at a time. Half of that may wait for others; beyond, it gets only chunks that
+ * its result makes complete.
+ */
+export const mostPending = 4;
 /** A chunk goes to another worker when it takes this many times the mean. */
 const slowFactor = 3;
-/** Workers that one chunk is given to at most. */
-const mostGiven = 3;
+/** Workers that one chunk is given to beyond its copies. */
+const mostSpare = 2;
 /** The limit is at most this many times the patience: workers that slow down together cannot raise it for ever. */
 const mostPatience = 30;
 /** Limits after which a chunk is the provider's, whoever says to be at it. */
@@ -53,16 +64,27 @@ export class Board {
     this.#options = options;
   }
 
-  get chunks(): readonly Chunk[] {
-    return this.#chunks;
+  get isDone(): boolean {
+    return this.#chunks.every(({ done }) => done);
+  }
+
+  /** Results that are under way or undecided. */
+  get outstanding(): number {
+    return this.#open().reduce((sum, { given }) => sum + given.size, 0);
   }
 
   /** Puts up the chunks of a step. Those of the step before count no more. */
   begin(count: number): void {
     const since = this.#options.now();
-    this.#chunks = Array.from({ length: count }, (_, index) => {
-      return { id: this.#next++, index, given: new Map(), since, checking: false };
-    });
+    this.#chunks = Array.from({ length: count }, (_, index) => ({
+      id: this.#next++,
+      index,
+      given: new Map(),
+      results: new Map(),
+      since,
+      sender: undefined,
+      done: false,
+    }));
   }
 
   /** Notes a sign of life. */
@@ -70,59 +92,79 @@ export class Board {
     this.#seen.set(worker, this.#options.now());
   }
 
-  /** What this worker should compute; undefined while there is nothing for it. */
+  /** What this worker should compute; undefined while there is nothing for it. Whoever asks again has lost the answer. */
   take(worker: string): Chunk | undefined {
-    const now = this.#options.now();
     this.greet(worker);
-    // Whoever asks for work has none.
-    this.release(worker);
-    const open = this.#chunks.filter((chunk) => chunk.done === undefined && !chunk.checking);
-    const chunk =
-      open.find(({ given }) => given.size === 0) ??
-      open.find((late) => late.given.size < mostGiven && this.#isLate(late, now));
-    chunk?.given.set(worker, now);
+    const open = this.#open();
+    const own = open.find(({ given, results }) => given.has(worker) && !results.has(worker));
+    if (own !== undefined) return own;
+    const chunk = this.#choose(worker, open);
+    if (chunk === undefined) return undefined;
+    chunk.given.set(worker, this.#options.now());
+    if (chunk.sender === undefined || this.#isOverdue(chunk, chunk.sender)) chunk.sender = worker;
     return chunk;
   }
 
-  /** The chunk that a worker was given and nobody has done yet. */
+  /** The chunk that a worker was given, in the step that is under way. */
   find(id: number, worker: string): Chunk | undefined {
-    const chunk = this.#chunks.find((one) => one.id === id);
-    if (chunk === undefined || chunk.done !== undefined || chunk.checking) return undefined;
-    return chunk.given.has(worker) ? chunk : undefined;
+    return this.#chunks.find((chunk) => chunk.id === id && chunk.given.has(worker));
+  }
+
+  /** Results of a worker that are undecided. */
+  pending(worker: string): number {
+    return this.#open().filter(({ results }) => results.has(worker)).length;
   }
 
   /** Notes that a worker has come with a result, and how long it took. */
-  arrived(chunk: Chunk, worker: string): void {
+  arrived(chunk: Chunk, worker: string, result: Result): void {
     this.greet(worker);
     const time = this.#options.now() - chunk.given.get(worker)!;
     this.#mean = this.#mean === undefined ? time : this.#mean * (1 - memory) + time * memory;
+    chunk.results.set(worker, result);
   }
 
-  /** Takes back what a worker has not done: it is gone, or asks for something else. */
-  release(worker: string): void {
-    for (const { given, done } of this.#chunks) if (done === undefined) given.delete(worker);
+  /** Whether as many workers as have to say the same of a chunk, and one of them has sent it. */
+  isAgreed({ results }: Chunk): boolean {
+    const all = [...results.values()];
+    return (
+      all.length >= this.#options.copies &&
+      all.some(({ bytes }) => bytes !== undefined) &&
+      all.every(({ digest }) => digest === all[0]!.digest)
+    );
+  }
+
+  /** A worker is gone: what it has not done is taken back, what it brought counts. */
+  leave(worker: string): void {
+    for (const chunk of this.#open()) {
+      if (!chunk.results.has(worker)) this.#release(chunk, worker);
+    }
+    this.#seen.delete(worker);
   }
 
   /** Forgets a worker altogether. */
   remove(worker: string): void {
-    this.release(worker);
+    for (const chunk of this.#open()) {
+      chunk.results.delete(worker);
+      this.#release(chunk, worker);
+    }
     this.#seen.delete(worker);
   }
 
   /**
-   * What no worker can be expected to do: the provider computes it itself. However workers behave, every chunk ends up here
-   * after some time.
+   * What no workers can be expected to settle between them: the provider computes it itself. However workers behave, every
+   * chunk is settled by them or ends up here after some time.
+   * @param isDrawn whether a chunk that workers agree on is to be checked
    */
-  orphan(): Chunk | undefined {
+  orphan(isDrawn: (chunk: Chunk) => boolean): Chunk | undefined {
     const now = this.#options.now();
     const limit = this.#limit();
-    const alone = [...this.#seen.values()].every((seen) => now - seen > this.#options.patience);
-    return this.#chunks.find((chunk) => {
-      if (chunk.done !== undefined || chunk.checking) return false;
-      if (now - chunk.since > patientTurns * limit) return true;
-      const given = [...chunk.given.values()];
-      if (alone) return this.#isLate(chunk, now);
-      return given.length > 0 && given.every((since) => now - since > 2 * limit);
+    const isAlone = [...this.#seen.values()].every((seen) => now - seen > this.#options.patience);
+    return this.#open().find((chunk) => {
+      const { given, results, since } = chunk;
+      if (results.size > 0 && this.#isStuck(chunk, isDrawn)) return true;
+      if (now - since > patientTurns * limit) return true;
+      if (isAlone) return this.#isLate(chunk);
+      return given.size > 0 && [...given.values()].every((at) => now - at > 2 * limit);
     });
   }
 
@@ -131,8 +173,52 @@ export class Board {
     return Math.max(1, Math.ceil(this.#limit() / 4));
   }
 
-  #isLate({ given }: Chunk, now: number): boolean {
-    return [...given.values()].every((since) => now - since > this.#limit());
+  #open(): Chunk[] {
+    return this.#chunks.filter(({ done }) => !done);
+  }
+
+  /** At random, so that workers which are in league do not choose where they meet. */
+  #choose(worker: string, open: readonly Chunk[]): Chunk | undefined {
+    const { copies } = this.#options;
+    const pending = this.pending(worker);
+    if (pending >= mostPending) return undefined;
+    const free = open.filter(({ given, results }) => {
+      if (pending >= mostPending / 2 && results.size + 1 < copies) return false;
+      return results.size < copies && ![...given.keys()].some((other) => mayBeOne(worker, other));
+    });
+    const wanted = free.filter(({ given }) => given.size < copies);
+    const late = free.filter((chunk) => chunk.given.size < copies + mostSpare && this.#hasLate(chunk));
+    const chosen = wanted.length > 0 ? wanted : late;
+    return chosen.length === 0 ? undefined : chosen[randomInt(chosen.length)];
+  }
+
+  /** Whether results differ, or are complete and cannot be taken as they are, or nobody is there to complete them. */
+  #isStuck(chunk: Chunk, isDrawn: (chunk: Chunk) => boolean): boolean {
+    const { given, results } = chunk;
+    const [first, ...others] = [...results.values()];
+    if (others.some(({ digest }) => digest !== first!.digest)) return true;
+    if (results.size >= this.#options.copies) return !this.isAgreed(chunk) || isDrawn(chunk);
+    if (given.size > results.size) return false;
+    return ![...this.#seen.keys()].some((other) => [...given.keys()].every((one) => !mayBeOne(one, other)));
+  }
+
+  #release(chunk: Chunk, worker: string): void {
+    chunk.given.delete(worker);
+    if (chunk.sender === worker) chunk.sender = undefined;
+  }
+
+  #isOverdue({ given, results }: Chunk, worker: string): boolean {
+    if (results.has(worker)) return false;
+    return this.#options.now() - given.get(worker)! > this.#limit();
+  }
+
+  #hasLate(chunk: Chunk): boolean {
+    return [...chunk.given.keys()].some((worker) => this.#isOverdue(chunk, worker));
+  }
+
+  /** Whether nobody is at it in time. */
+  #isLate(chunk: Chunk): boolean {
+    return [...chunk.given.keys()].every((worker) => this.#isOverdue(chunk, worker));
   }
 
   #limit(): number {

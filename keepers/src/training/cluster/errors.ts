@@ -19,24 +19,19 @@ export class BarredWorkerError extends AssayError {
 }
 
 /**
- * A worker was caught, and an earlier call has taken results of it unchecked: everything since must be computed again.
+ * Workers were caught, and an earlier call has taken results on their word alone: everything since must be computed again.
  */
 export class TaintedRunError extends AssayError {
   override readonly name: string = "TaintedRunError";
-  readonly worker: string;
   /** First step, counted from 0, that may be wrong. */
   readonly step: number;
 
-  constructor(worker: string, step: number) {
-    super(
-      `a result of the worker ${worker} was wrong; from step ${step} on results of it were taken unchecked`,
-      {
-        kept: "The checkpoints up to that step.",
-        next: "The run goes on from there without that worker.",
-        exitCode: exitCode.partial,
-      },
-    );
-    this.worker = worker;
+  constructor(step: number) {
+    super(`workers lied; from step ${step} on results were taken on their word alone`, {
+      kept: "The checkpoints up to that step.",
+      next: "The run goes on from there without those workers.",
+      exitCode: exitCode.partial,
+    });
     this.step = step;
   }
 }

@@ -26,7 +26,12 @@ function encodeArrays(arrays: readonly ArrayLike<number>[]): Uint8Array {
   return bytes;
 }
 
-/** @throws BadPartError when the bytes are not exactly these arrays */
+function isWithin(values: Float64Array, min: number, max: number): boolean {
+  for (let i = 0; i < values.length; i++) if (values[i]! < min || values[i]! > max) return false;
+  return true;
+}
+
+/** @throws BadPartError when the bytes are not exactly these arrays, each at its least width */
 function decodeArrays(bytes: Uint8Array, into: readonly (Float64Array | Int32Array)[], most: number): void {
   const widths = bytes.subarray(0, into.length);
   const length = into.reduce((sum, { length: count }, i) => sum + count * (widths[i] ?? 0), into.length);
@@ -37,7 +42,10 @@ function decodeArrays(bytes: Uint8Array, into: readonly (Float64Array | Int32Arr
     throw new BadPartError(`${bytes.length} bytes hold no arrays of ${length} bytes`);
   }
   let at = into.length;
-  for (const [i, values] of into.entries()) at = unpackIntegers(bytes, at, widths[i]!, values);
+  for (const [i, values] of into.entries()) {
+    at = unpackIntegers(bytes, at, widths[i]!, values);
+    if (leastWidth(values) !== widths[i]) throw new BadPartError("an array wider than it has to be");
+  }
 }
 
 /**
@@ -129,6 +137,16 @@ export class SumsForm {
     return bytes;
   }
 
+  /** SHA-256 of an encoding, in 64 hexadecimal digits. Sums have one encoding: digests are equal when sums are. */
+  digest(encoding: Uint8Array): string {
+    return createHash("sha256").update(encoding).digest("hex");
+  }
+
+  /** Sums of nothing, by gradient slot. */
+  zero(): Float64Array[] {
+    return this.#arrays().slice(0, -1);
+  }
+
   /** @throws BadPartError when the bytes are not what a chunk of this program can give */
   decode(bytes: Uint8Array): PartialSums {
     if (bytes.length < exponentBytes) throw new BadPartError("a result that was cut off");
@@ -138,10 +156,10 @@ export class SumsForm {
     const values = arrays.pop()!;
     const { output: layout } = this.#program.tapes[0][this.#program.witness]!;
     const { min, max } = dtypeRange(layout.dtype);
-    if (Math.abs(exponent) > exponentLimit || values.some((value) => value < min || value > max)) {
+    if (Math.abs(exponent) > exponentLimit || !isWithin(values, min, max)) {
       throw new BadPartError("a witness outside the range of its type");
     }
-    if (arrays.some((sum) => sum.some((value) => Math.abs(value) > this.#limit))) {
+    if (!arrays.every((sum) => isWithin(sum, -this.#limit, this.#limit))) {
       throw new BadPartError("sums above those of so many micro-batches");
     }
     const mantissas = allocateMantissas(layout.dtype, values.length);

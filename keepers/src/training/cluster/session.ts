@@ -11,8 +11,8 @@ import {
   type UpdateSession,
 } from "../executors/parts.ts";
 import type { ExecutorOptions, StepInput, StepOutput, TrainingSession } from "../executors/types.ts";
-import { Board, type Chunk } from "./board.ts";
-import { BarredWorkerError, TaintedRunError } from "./errors.ts";
+import { Board, type Chunk, type Result } from "./board.ts";
+import { BadPartError, BarredWorkerError, TaintedRunError } from "./errors.ts";
 import { SumsForm } from "./forms.ts";
 import type { WorkerRecords } from "./records.ts";
 import { Snapshots } from "./snapshots.ts";
@@ -20,7 +20,9 @@ import { Snapshots } from "./snapshots.ts";
 export type ClusterOptions = {
   /** Micro-batches of a chunk, a power of two, at most M. */
   readonly chunkSize: number;
-  /** Part of the results, from 0 to 1, that the provider computes again before it takes them. */
+  /** Workers that have to agree on a chunk before it is taken on their word. */
+  readonly copies: number;
+  /** Part of the chunks, from 0 to 1, that the provider computes as well before it takes what workers agree on. */
   readonly checkShare: number;
   /** Draws which ones; workers must not know it. */
   readonly secret: Uint8Array;
@@ -31,6 +33,17 @@ export type ClusterOptions = {
   readonly patience?: number;
   readonly now?: () => number;
   readonly signal?: AbortSignal;
+  readonly observer?: ClusterObserver;
+};
+
+/** What became of a result: it was agreed on, or the provider computed the same, or something else. */
+export type Outcome = "agreed" | "checked" | "wrong";
+
+/** Hears what a cluster does. */
+export type ClusterObserver = {
+  result(outcome: Outcome): void;
+  /** The provider computed a chunk itself: no workers settled it, or it was drawn. */
+  computed(): void;
 };
 
 /** Work for one worker. */
@@ -43,24 +56,28 @@ export type Task = {
   /** Empty when the worker holds the state. */
   readonly bytes: Uint8Array;
   readonly objects: Uint8Array;
+  /** Whether the sums are wanted; else their digest is enough. */
+  readonly isSender: boolean;
 };
 
-/** What became of a result: "late" when nobody waits for it any more. */
-export type Verdict = "accepted" | "late" | "wrong";
+/** "late": nobody waits for the result any more; "pending": others, or the provider, have to say the same first. */
+export type Verdict = "accepted" | "pending" | "late";
 
 const defaultPatience = 2_000;
 
+/** What counts on the word of workers alone. */
 type Taken = {
   readonly step: number;
   readonly chunk: number;
-  readonly worker: string;
-  readonly bytes: Uint8Array;
+  readonly workers: readonly string[];
+  readonly digest: string;
 };
 
 /**
  * A training session whose micro-batches strangers compute. The gradient of a step is a plain sum of integers, so who
- * computed which part, in which order and how often, changes no bit. The provider adds up, makes the step, computes what no
- * worker does, and computes a share of the results again: see `docs/jobs.md`, "Workers", for what that guarantees.
+ * computed which part, in which order and how often, changes no bit. A chunk counts when several workers give the same
+ * bits for it. The provider adds up, makes the step, computes what they do not settle, and a share of what they agree on:
+ * see `docs/jobs.md`, "Workers", for what that guarantees.
  */
 export class ClusterSession implements TrainingSession {
   readonly program: Program;
@@ -76,10 +93,13 @@ export class ClusterSession implements TrainingSession {
   #objects: Uint8Array | undefined;
   /** Absolute number of the step that is under way. */
   #step: number;
+  /** Of the chunks that are done, and the witness of the last one. */
+  #sums: readonly Float64Array[] = [];
+  #witness: PartialSums["witness"] | undefined;
   /** What the call that is under way has taken unchecked. */
   #taken: Taken[] = [];
-  /** Workers that were caught since the last look at what they gave before. */
-  #caught: string[] = [];
+  /** Whether a worker was caught since the last look at what they gave before. */
+  #hasCaught = false;
   /** The engine computes one thing at a time. */
   #busy: Promise<unknown> = Promise.resolve();
   #progress: (() => void) | undefined;
@@ -99,8 +119,9 @@ export class ClusterSession implements TrainingSession {
     this.#update = parts.update;
     this.#snapshots = new Snapshots(program);
     this.#step = options.firstStep;
-    const { now = Date.now, patience = defaultPatience } = options;
-    this.#board = new Board({ now, patience });
+    const { now = Date.now, patience = defaultPatience, copies, checkShare } = options;
+    // Where everything is checked, agreement adds nothing.
+    this.#board = new Board({ now, patience, copies: checkShare >= 1 ? 1 : copies });
   }
 
   static async open(
@@ -129,7 +150,7 @@ export class ClusterSession implements TrainingSession {
     return this.#current().map((values) => values.slice());
   }
 
-  /** @throws TaintedRunError when a worker was caught of which earlier calls took results unchecked */
+  /** @throws TaintedRunError when workers were caught on whose word alone earlier calls took results */
   async run(inputs: readonly StepInput[]): Promise<StepOutput[]> {
     for (const input of inputs) checkStep(this.program, this.#engine, input);
     const first = this.#step;
@@ -137,18 +158,18 @@ export class ClusterSession implements TrainingSession {
     const outputs: StepOutput[] = [];
     this.#taken = [];
     try {
-      while (outputs.length < inputs.length) {
-        const at = outputs.length;
-        const input = inputs[at]!;
-        const state = states[at]!;
-        this.#step = first + at;
-        const { sums, witness } = await this.#makeStep(state, input);
+      for (;;) {
         const wrong = await this.#recheck(first, states, inputs);
         if (wrong !== undefined) {
           states.length = wrong + 1;
           outputs.length = wrong;
-          continue;
         }
+        const at = outputs.length;
+        if (at === inputs.length) break;
+        const input = inputs[at]!;
+        const state = states[at]!;
+        this.#step = first + at;
+        const { sums, witness } = await this.#makeStep(state, input);
         states.push(await this.#update.next(state, sums, input.learningRate));
         outputs.push({ witness });
       }
@@ -182,41 +203,42 @@ export class ClusterSession implements TrainingSession {
           chunk: chunk.id,
           ...this.#snapshots.since(holds),
           objects: this.#part(objects!, chunk.index),
+          isSender: chunk.sender === worker,
         };
       }
       await this.#wait(signal);
     }
   }
 
-  /** Whether a worker was given a chunk that is still wanted. */
-  wants(worker: string, chunk: number): boolean {
-    return this.#board.find(chunk, worker) !== undefined;
+  /** Whether a worker was given a chunk of which it still has to say something. */
+  wants(worker: string, id: number): boolean {
+    const chunk = this.#board.find(id, worker);
+    return chunk !== undefined && !chunk.done && !chunk.results.has(worker);
   }
 
-  /** Takes a result over, or finds that it is wrong; then its worker gets no more work. */
-  async deliver(worker: string, id: number, part: PartialSums): Promise<Verdict> {
+  /** Results of a worker that are neither taken nor refused. */
+  pending(worker: string): number {
+    return this.#board.pending(worker);
+  }
+
+  /** Results that may still come in or be taken. */
+  get outstanding(): number {
+    return this.#board.outstanding;
+  }
+
+  /** Takes a result in. What it is worth is settled by others of the same chunk, or by the provider. */
+  deliver(worker: string, id: number, result: Result): Verdict {
     const { records } = this.#options;
     const chunk = this.#board.find(id, worker);
     if (chunk === undefined || records.isBarred(worker)) return "late";
-    this.#board.arrived(chunk, worker);
-    const checked = this.#isDrawn(id);
-    const step = this.#step;
-    if (checked) {
-      chunk.checking = true;
-      const own = await this.#compute(this.#snapshots.current, this.#part(this.#objects!, chunk.index));
-      if (!this.#isSame(own, part)) {
-        chunk.done = { part: own, checked: true };
-        this.#catch(worker);
-        return "wrong";
-      }
+    if (this.wants(worker, id)) {
+      this.#board.arrived(chunk, worker, result);
+      if (this.#board.isAgreed(chunk) && !this.#isDrawn(chunk)) this.#agree(chunk);
+      this.#progress?.();
+      this.#wake();
     }
-    chunk.done = { part, worker, checked };
-    if (!checked) {
-      this.#taken.push({ step, chunk: chunk.index, worker, bytes: this.sums.encode(part) });
-    }
-    records.accepted(worker, step, checked);
-    this.#progress?.();
-    return "accepted";
+    if (!chunk.results.has(worker)) return "late";
+    return chunk.done ? "accepted" : "pending";
   }
 
   /** A worker sent what no honest one sends. */
@@ -226,7 +248,7 @@ export class ClusterSession implements TrainingSession {
 
   /** A worker went away: what it had goes to others at once. */
   leave(worker: string): void {
-    this.#board.remove(worker);
+    this.#board.leave(worker);
     this.#wake();
     this.#progress?.();
   }
@@ -244,30 +266,67 @@ export class ClusterSession implements TrainingSession {
     const { signal } = this.#options;
     this.#snapshots.set(state);
     this.#objects = objects;
+    this.#sums = this.sums.zero();
     this.#board.begin(this.#engine.microBatches / this.#options.chunkSize);
     this.#wake();
-    while (this.#board.chunks.some(({ done }) => done === undefined)) {
+    while (!this.#board.isDone) {
       signal?.throwIfAborted();
-      const chunk = this.#board.orphan();
+      const chunk = this.#board.orphan((one) => this.#isDrawn(one));
       if (chunk === undefined) await this.#pause();
-      else await this.#computeChunk(chunk, state, objects);
+      else await this.#judge(chunk, state, objects);
     }
-    const parts = this.#board.chunks.map(({ done }) => done!.part);
-    const sums = parts[0]!.sums.map((values) => values.slice());
-    for (const part of parts.slice(1)) {
-      for (const [slot, sum] of sums.entries()) addInto(sum, part.sums[slot]!);
-    }
-    return { sums, witness: parts.at(-1)!.witness };
+    return { sums: this.#sums, witness: this.#witness! };
   }
 
-  async #computeChunk(chunk: Chunk, state: readonly Int32Array[], objects: Uint8Array): Promise<void> {
+  /** Takes what workers agree on, if it can be a result at all. */
+  #agree(chunk: Chunk): void {
+    const sent = [...chunk.results.values()].find(({ bytes }) => bytes !== undefined)!;
+    let part: PartialSums;
+    try {
+      part = this.sums.decode(sent.bytes!);
+    } catch (error) {
+      if (!(error instanceof BadPartError)) throw error;
+      // Nonsense is no digest of anything: who agrees on it is caught when the provider computes the chunk.
+      for (const [worker, result] of chunk.results)
+        chunk.results.set(worker, { ...result, bytes: undefined });
+      return;
+    }
+    const workers = [...chunk.results.keys()];
+    this.#taken.push({ step: this.#step, chunk: chunk.index, workers, digest: sent.digest });
+    this.#add(chunk, part);
+    this.#accept(workers, "agreed");
+  }
+
+  /** Computes a chunk here: whoever said the same is right. */
+  async #judge(chunk: Chunk, state: readonly Int32Array[], objects: Uint8Array): Promise<void> {
     const part = await this.#compute(state, this.#part(objects, chunk.index));
-    // A worker may have been faster; what it gave counts, as it will be paid for it.
-    if (chunk.done === undefined && !chunk.checking) chunk.done = { part, checked: true };
+    // The workers may have been faster; what they agreed on counts, as they are paid for it.
+    if (chunk.done) return;
+    this.#add(chunk, part);
+    if (chunk.results.size === 0) return;
+    const own = this.sums.digest(this.sums.encode(part));
+    for (const [worker, { digest }] of [...chunk.results]) {
+      if (digest === own) this.#accept([worker], "checked");
+      else this.#catch(worker);
+    }
+    // Whoever had as many results waiting as it may have has fewer now.
+    this.#wake();
+  }
+
+  #add(chunk: Chunk, { sums, witness }: PartialSums): void {
+    chunk.done = true;
+    for (const [slot, sum] of this.#sums.entries()) addInto(sum, sums[slot]!);
+    if ((chunk.index + 1) * this.#options.chunkSize === this.#engine.microBatches) this.#witness = witness;
+  }
+
+  #accept(workers: readonly string[], outcome: "agreed" | "checked"): void {
+    const { records, observer } = this.#options;
+    records.accepted(workers, this.#step, outcome === "checked");
+    for (const _ of workers) observer?.result(outcome);
   }
 
   /**
-   * Computes again what workers that were caught gave in this call, from its first step on.
+   * Computes again what counts on the word of barred workers alone, from the first step of this call on.
    * @returns the place of the first step that has to be made again
    */
   async #recheck(
@@ -275,49 +334,46 @@ export class ClusterSession implements TrainingSession {
     states: readonly (readonly Int32Array[])[],
     inputs: readonly StepInput[],
   ): Promise<number | undefined> {
+    if (!this.#hasCaught) return undefined;
     const { records } = this.#options;
-    for (const worker of this.#caught) {
-      const before = records.firstUnchecked(worker);
-      if (before !== undefined && before < first) throw new TaintedRunError(worker, before);
-    }
-    this.#caught = [];
-    const suspects = this.#taken.filter(({ worker }) => records.isBarred(worker));
+    const before = records.tainted();
+    if (before !== undefined && before < first) throw new TaintedRunError(before);
+    this.#hasCaught = false;
+    const suspects = this.#taken.filter(({ workers }) => workers.every((worker) => records.isBarred(worker)));
     for (const suspect of suspects) {
-      const { step, chunk, bytes } = suspect;
+      const { step, chunk, digest } = suspect;
       const at = step - first;
       const own = await this.#compute(states[at]!, this.#part(inputs[at]!.objects, chunk));
-      if (Buffer.compare(this.sums.encode(own), bytes) !== 0) {
+      if (this.sums.digest(this.sums.encode(own)) !== digest) {
         this.#taken = this.#taken.filter((taken) => taken.step < step);
+        this.#hasCaught = true;
         return at;
       }
       this.#taken = this.#taken.filter((taken) => taken !== suspect);
     }
+    records.cleared(first);
     return undefined;
   }
 
   #catch(worker: string): void {
     const { records } = this.#options;
-    if (!records.isBarred(worker)) {
-      records.bar(worker);
-      this.#caught.push(worker);
-    }
+    this.#options.observer?.result("wrong");
+    records.bar(worker);
+    this.#hasCaught = true;
     this.#board.remove(worker);
     this.#wake();
     this.#progress?.();
   }
 
-  #isSame(own: PartialSums, other: PartialSums): boolean {
-    return Buffer.compare(this.sums.encode(own), this.sums.encode(other)) === 0;
-  }
-
-  /** Drawn when the result is there, from what workers do not know. */
-  #isDrawn(chunk: number): boolean {
+  /** Drawn from what workers do not know. */
+  #isDrawn({ id }: Chunk): boolean {
     const { secret, checkShare } = this.#options;
-    const digest = createHmac("sha256", secret).update(`${this.#step}:${chunk}`).digest();
+    const digest = createHmac("sha256", secret).update(`${this.#step}:${id}`).digest();
     return digest.readUInt32LE(0) / 2 ** 32 < checkShare;
   }
 
   #compute(state: readonly Int32Array[], objects: Uint8Array): Promise<PartialSums> {
+    this.#options.observer?.computed();
     const computed = this.#busy.then(() => this.#local.compute(state, objects));
     this.#busy = computed.catch(() => undefined);
     return computed;

@@ -224,22 +224,22 @@ export class Story {
   #tellOne({ step, state, after, tensors }: OneStep): void {
     const { steps } = this.job.order;
     // Bytes like those of hashes, none of them zero for nothing: they are what a move pays for.
-    const stride = BigInt(keccak256(toHex("stride"))) | 1n;
-    const made = (name: string, i: number): Hex => {
-      const value = BigInt.asUintN(256, BigInt(keccak256(toHex(name))) + BigInt(i + 1) * stride);
-      return toHex(value, { size: 32 });
-    };
+    const word = (name: string): bigint => BigInt(keccak256(toHex(name)));
+    const stride = word("stride") | 1n;
+    const [firstRoot, firstWitness] = [word("root"), word("witness")];
+    const made = (first: bigint, i: number): Hex =>
+      toHex(BigInt.asUintN(256, first + BigInt(i + 1) * stride), { size: 32 });
     this.states[step] = state;
     this.states[step + 1] = after;
     this.#steps[step] = tensors;
     for (let i = 0; i <= steps; i++) {
       this.roots.push(
-        i === step ? this.rootOf(state) : i === step + 1 ? this.rootOf(after) : made("root", i),
+        i === step ? this.rootOf(state) : i === step + 1 ? this.rootOf(after) : made(firstRoot, i),
       );
       if (i === steps) break;
       const isTold = i === step;
       this.witnesses.push(
-        isTold ? toHex(commitTensor(tensors[this.job.witnessPlace]!, anyRange)) : made("witness", i),
+        isTold ? toHex(commitTensor(tensors[this.job.witnessPlace]!, anyRange)) : made(firstWitness, i),
       );
     }
   }

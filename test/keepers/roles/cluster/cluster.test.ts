@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { describe, it } from "node:test";
+import { Registry } from "prom-client";
 import { getAddress } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
+import { ClusterMetrics } from "../../../../keepers/src/roles/cluster/metrics.ts";
 import { clusterProtocol, type PayTerms } from "../../../../keepers/src/roles/cluster/protocol.ts";
+import type { JobRun } from "../../../../keepers/src/roles/jobs/job-run.ts";
+import { Crew, type CrewParts } from "../../../../keepers/src/roles/provider/crew.ts";
 import { jobRecords, Payroll, payrollSchema } from "../../../../keepers/src/roles/provider/payroll.ts";
 import type { OfferedJob } from "../../../../keepers/src/roles/provider/worker-desk.ts";
 import { UnfairProviderError } from "../../../../keepers/src/roles/worker/errors.ts";
@@ -11,17 +15,19 @@ import { openState } from "../../../../keepers/src/storage/state/state.ts";
 import { RefusalError } from "../../../../keepers/src/storage/transport/errors.ts";
 import { createHost } from "../../../../keepers/src/storage/transport/host.ts";
 import { RpcClient } from "../../../../keepers/src/storage/transport/rpc-client.ts";
+import { TaintedRunError } from "../../../../keepers/src/training/cluster/errors.ts";
+import { StateForm } from "../../../../keepers/src/training/cluster/forms.ts";
 import { MemoryRecords, type WorkerRecords } from "../../../../keepers/src/training/cluster/records.ts";
 import { ClusterSession } from "../../../../keepers/src/training/cluster/session.ts";
 import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
 import type { PartsExecutor } from "../../../../keepers/src/training/executors/parts.ts";
 import { intervalHash, traceRootOf } from "../../../../keepers/src/training/trace/commitments.ts";
-import { readLogs } from "../../../../keepers/src/training/trainer/progress.ts";
+import { findResumption, readLogs } from "../../../../keepers/src/training/trainer/progress.ts";
 import type { RunFolder } from "../../../../keepers/src/training/trainer/run-folder.ts";
 import { train } from "../../../../keepers/src/training/trainer/train.ts";
 import { bent } from "../../training/cluster/support.ts";
 import { digits, newRun } from "../../training/trainer/fixture.ts";
-import { startDesk, startWorker } from "./support.ts";
+import { log, startDesk, startWorker } from "./support.ts";
 
 const engine = { objectBytes: 65, microBatches: 8 };
 const salt = `0x${"5a".repeat(32)}` as const;
@@ -47,6 +53,7 @@ async function alone() {
 }
 
 type Setup = {
+  copies?: number;
   checkShare?: number;
   records?: WorkerRecords;
   pay?: OfferedJob["pay"];
@@ -55,6 +62,7 @@ type Setup = {
 
 /** A run whose chunks go over the network to these engines. */
 async function together({
+  copies = 1,
   checkShare = 0,
   records = new MemoryRecords(),
   pay,
@@ -63,6 +71,7 @@ async function together({
   const run = await newRun(order);
   const session = await ClusterSession.open(nativeExecutor, run.program, engine, {
     chunkSize: 1,
+    copies,
     checkShare,
     secret: randomBytes(32),
     records,
@@ -95,7 +104,26 @@ const liar: PartsExecutor = {
   },
 };
 
-describe("workers over libp2p", { timeout: 120_000 }, () => {
+/** Engines of workers that all tell the same lies from the n-th state on that any of them sees. */
+function leagueFrom(n: number): PartsExecutor {
+  const seen = new Set<string>();
+  return {
+    ...nativeExecutor,
+    async openSums(program, options) {
+      const honest = await nativeExecutor.openSums(program, options);
+      const form = new StateForm(program);
+      return {
+        async compute(state, objects) {
+          const part = await honest.compute(state, objects);
+          return seen.add(form.digest(state)).size >= n ? bent(part) : part;
+        },
+        close: () => honest.close(),
+      };
+    },
+  };
+}
+
+describe("workers over libp2p", { timeout: 400_000 }, () => {
   for (const count of [1, 2, 4, 8]) {
     it(`${count} of them give the trace of a lone run`, async () => {
       const executors = Array.from({ length: count }, () => nativeExecutor);
@@ -111,6 +139,69 @@ describe("workers over libp2p", { timeout: 120_000 }, () => {
     const end = await workers[1]!.done;
     assert.ok(end instanceof RefusalError && end.code === "refused", String(end));
     assert.equal(workers[1]!.worker.chunks, 0);
+  });
+
+  it("two that agree spare the provider the work, and a liar beside them is barred", async () => {
+    const executors = [nativeExecutor, nativeExecutor, liar];
+    const records = new MemoryRecords();
+    const { result, workers } = await together({ copies: 2, records, executors });
+    assert.deepEqual(result, expected);
+    const end = await workers[2]!.done;
+    assert.ok(end instanceof RefusalError && end.code === "refused", String(end));
+    const paid = [...records.taken.values()].reduce((sum, results) => sum + results, 0);
+    assert.ok(paid > 0);
+  });
+
+  it("a run goes back to the checkpoint before what liars in league agreed on, and ends as if they had never been", async () => {
+    const run = await newRun(order);
+    const state = openState({ path: ":memory:", schemas: [payrollSchema] });
+    const payroll = new Payroll(state);
+    const desk = await startDesk(undefined);
+    const registry = new Registry();
+    // The surety of the round is posted already; nothing else of the chain matters here.
+    const round = { read: { roundOf: async () => ({ openedAt: 1 }) } };
+    const crew = new Crew({
+      payroll,
+      desk: desk.desk,
+      executor: nativeExecutor,
+      account: provider,
+      operator: provider.address,
+      terms: { perChunk: 5n, budget: 10n ** 6n, copies: 2, checkShare: 0.4, chunks: 8 },
+      metrics: new ClusterMetrics(registry, desk.desk),
+      contracts: { WorkerRewards: round },
+      deployment: { chainId: terms.chainId, addresses: { WorkerRewards: terms.rewards } },
+      log,
+    } as unknown as CrewParts);
+    const league = leagueFrom(5);
+    const workers = await Promise.all(
+      [league, league].map((executor) => startWorker(desk.address, { executor })),
+    );
+    const opened = { job: { options: engine }, run } as unknown as JobRun;
+    let tainted = 0;
+    for (let life = 0; life < 3; life++) {
+      await crew.prepare(7n, opened);
+      const firstStep = (await findResumption(run))?.checkpoint.step ?? 0;
+      const session = await crew.open(7n, opened, firstStep, undefined);
+      // Only the first life has workers; they must be there for its first step.
+      while (life === 0 && desk.desk.members < 2) await new Promise((resolve) => setTimeout(resolve, 10));
+      try {
+        assert.deepEqual(await remains(run, session), expected);
+        break;
+      } catch (error) {
+        if (!(error instanceof TaintedRunError)) throw error;
+        assert.ok((await findResumption(run))!.checkpoint.step >= 4, "lies were found late");
+        tainted++;
+      } finally {
+        await session.close();
+      }
+    }
+    assert.equal(tainted, 1);
+    for (const { account } of workers) assert.ok(payroll.isBarred(7n, account.address));
+    assert.equal(payroll.tainted(7n), undefined);
+    assert.match(await registry.metrics(), /assay_rewinds_total 1\n/);
+    await Promise.all(workers.map((worker) => worker.close()));
+    await desk.close();
+    state.close();
   });
 
   const provider = privateKeyToAccount(generatePrivateKey());
@@ -157,6 +248,7 @@ describe("workers over libp2p", { timeout: 120_000 }, () => {
     const records = new MemoryRecords();
     const session = await ClusterSession.open(nativeExecutor, run.program, engine, {
       chunkSize: 1,
+      copies: 1,
       checkShare: 0,
       secret: randomBytes(32),
       records,
@@ -171,7 +263,10 @@ describe("workers over libp2p", { timeout: 120_000 }, () => {
     const signature = `0x${"11".repeat(65)}` as const;
     await assert.rejects(client.ask("join", { account: provider.address, signature }), code("refused"));
     await assert.rejects(client.ask("take", { session: unknown, holds: null }), code("not-found"));
-    await assert.rejects(client.ask("deliver", { session: unknown, chunk: 0 }), code("not-found"));
+    await assert.rejects(
+      client.ask("deliver", { session: unknown, chunk: 0, digest: "0".repeat(64) }),
+      code("not-found"),
+    );
     await assert.rejects(client.ask("share", { jobId: "7", account: provider.address }), code("not-found"));
     // What is no message of the protocol ends the stream.
     await assert.rejects(client.ask("take", { session: "x", holds: null }), { name: "TransportError" });

@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import hre from "hardhat";
 import { Registry } from "prom-client";
-import { type Abi, type Address, createWalletClient, type Hex, http, type LocalAccount } from "viem";
-import { hardhat } from "viem/chains";
+import type { Address, LocalAccount } from "viem";
 import { connectContracts } from "../../../../keepers/src/chain/contracts.ts";
 import type { Deployment } from "../../../../keepers/src/chain/deployment.ts";
 import { createTransactionQueue } from "../../../../keepers/src/chain/transactions/queue.ts";
 import { transactionSchema } from "../../../../keepers/src/chain/transactions/store.ts";
 import { runningTotalTypedData } from "../../../../keepers/src/core/market/contributions.ts";
+import { ClusterMetrics } from "../../../../keepers/src/roles/cluster/metrics.ts";
 import { JobLedger, jobLedgerSchema } from "../../../../keepers/src/roles/jobs/job-ledger.ts";
 import { JobMetrics } from "../../../../keepers/src/roles/jobs/job-metrics.ts";
 import { Crew } from "../../../../keepers/src/roles/provider/crew.ts";
@@ -30,14 +29,7 @@ describe("pay of workers, on the real contract", { timeout: 240_000 }, () => {
   let deployment: Deployment;
   before(async () => {
     network = await startJobNetwork();
-    const { admin, client, chain } = network;
-    const wallet = createWalletClient({ account: admin, chain: hardhat, transport: http(chain.rpcUrl) });
-    const { abi, bytecode } = await hre.artifacts.readArtifact("WorkerRewards");
-    const args = [network.deployment.addresses.AssayToken];
-    const hash = await wallet.deployContract({ abi: abi as Abi, bytecode: bytecode as Hex, args });
-    const receipt = await client.public.waitForTransactionReceipt({ hash, pollingInterval: 20 });
-    const WorkerRewards = receipt.contractAddress!;
-    deployment = { ...network.deployment, addresses: { ...network.deployment.addresses, WorkerRewards } };
+    ({ deployment } = network);
   });
   after(() => network.close());
 
@@ -77,9 +69,10 @@ describe("pay of workers, on the real contract", { timeout: 240_000 }, () => {
       ...own,
       account: provider,
       executor: nativeExecutor,
+      metrics: new ClusterMetrics(new Registry(), { members: 0 }),
       payroll,
       desk: desk as never,
-      terms: { perChunk: 10n, budget: surety, checkShare: 1, chunks: 8 },
+      terms: { perChunk: 10n, budget: surety, copies: 2, checkShare: 1, chunks: 8 },
     });
     const run = { run: undefined } as never;
     await crew.prepare(jobId, run);
@@ -88,9 +81,9 @@ describe("pay of workers, on the real contract", { timeout: 240_000 }, () => {
     assert.equal((await rewards.read.roundOf([jobId, provider.address])).surety, surety, "opened once");
 
     // A worker, and what it has signed; the payroll has forgotten some of it.
-    payroll.add(jobId, paid.address, 30n, undefined);
-    payroll.add(jobId, short.address, 20n, undefined);
-    payroll.add(jobId, shunned.address, 25n, undefined);
+    payroll.add(jobId, [paid.address], 30n, undefined);
+    payroll.add(jobId, [short.address], 20n, undefined);
+    payroll.add(jobId, [shunned.address], 25n, undefined);
     const claimerOf = async (account: LocalAccount, total: bigint, silent = false) => {
       const theirs = context(account);
       const book = new WorkerBook(theirs.state);

@@ -6,6 +6,7 @@ import { pino } from "pino";
 import { Registry } from "prom-client";
 import type { Address } from "viem";
 import { observeFollower, observeQueue } from "../../../../keepers/src/roles/chain-metrics.ts";
+import { ClusterMetrics, WorkMetrics } from "../../../../keepers/src/roles/cluster/metrics.ts";
 import {
   JobMetrics,
   type MeasuredKeeper,
@@ -112,6 +113,10 @@ describe("metrics of keepers of jobs", () => {
     observeQueue(observed);
     new JobMetrics(registry);
     measureKeeper(registry, keeper({ isDown: false }));
+    const cluster = new ClusterMetrics(registry, { members: 3 });
+    cluster.result("agreed");
+    const work = new WorkMetrics(registry, () => whole);
+    work.delivered("late");
     const text = readFileSync(join(import.meta.dirname, "../../../../docs/metrics.md"), "utf8");
     const documented = [...text.matchAll(/^\| `(assay_\w+)` \|/gm)].map(([, name]) => name!);
     assert.deepEqual(

@@ -166,6 +166,7 @@ export async function startJobNetwork({ permits = true }: JobNetworkOptions = {}
   ]);
 
   const instalments = await deploy("Instalments", [jobs, jobRules]);
+  const rewards = await deploy("WorkerRewards", [token]);
   await write("JobRegistry", jobs, "setModules", [game, committees, certificates, instalments]);
   const grants: [bigint, Address][] = [
     [roles.stakeModule, jobs],
@@ -201,7 +202,7 @@ export async function startJobNetwork({ permits = true }: JobNetworkOptions = {}
     VerifierRegistry: unused,
     ValidatorSet: validators,
     Committee: committees,
-    WorkerRewards: unused,
+    WorkerRewards: rewards,
     Instalments: instalments,
     CommitRevealBeacon: beacon,
     Escrow: escrow,

@@ -29,12 +29,17 @@ async function alone({ program, objectBytes, state, steps }: Fixture) {
 async function together(
   { program, objectBytes, state, steps }: Fixture,
   conducts: readonly Conduct[],
-  { calls = [4, 2], ...changes }: Partial<ClusterOptions> & { calls?: readonly number[] } = {},
+  {
+    calls = [4, 2],
+    names,
+    ...changes
+  }: Partial<ClusterOptions> & { calls?: readonly number[]; names?: readonly string[] } = {},
 ) {
   const records = new MemoryRecords();
   const engine = { objectBytes, microBatches };
   const session = await ClusterSession.open(nativeExecutor, program, engine, {
     chunkSize: 1,
+    copies: 1,
     checkShare: 0,
     secret: new Uint8Array(32).fill(1),
     records,
@@ -47,7 +52,9 @@ async function together(
     microBatches: changes.chunkSize ?? 1,
   });
   const stop = new AbortController();
-  const crew = conducts.map((conduct, i) => work(session, worker, `worker${i}`, stop.signal, conduct));
+  const crew = conducts.map((conduct, i) =>
+    work(session, worker, names?.[i] ?? `worker${i}`, stop.signal, conduct),
+  );
   try {
     await session.setState(state);
     const inputs = steps(stepCount, microBatches);
@@ -77,6 +84,7 @@ describe("a cluster", () => {
       const { result, records } = await together(
         mlp,
         Array.from({ length: count }, () => honest),
+        { patience: 60_000 },
       );
       assert.deepEqual(result, expected);
       const taken = [...records.taken.values()].reduce((sum, results) => sum + results, 0);
@@ -93,6 +101,89 @@ describe("a cluster", () => {
 
   it("without any worker trains by itself", async () => {
     assert.deepEqual((await together(mlp, [])).result, expected);
+  });
+
+  it("takes what two agree on without computing it, and owes both", async () => {
+    let computed = 0;
+    const outcomes: string[] = [];
+    const observer = {
+      result: (outcome: string) => void outcomes.push(outcome),
+      computed: () => void computed++,
+    };
+    const three = [honest, honest, honest];
+    const { result, records } = await together(mlp, three, { copies: 2, patience: 60_000, observer });
+    assert.deepEqual(result, expected);
+    assert.equal(computed, 0);
+    const taken = [...records.taken.values()].reduce((sum, results) => sum + results, 0);
+    assert.equal(taken, 2 * stepCount * microBatches);
+    assert.deepEqual(outcomes, Array(taken).fill("agreed"));
+  });
+
+  it("checks a lone worker's results when two would have to agree, and those of one owner under two names", async () => {
+    for (const names of [["alice/a"], ["alice/a", "alice/b"], ["alice/a", "bob/a"]]) {
+      const outcomes: string[] = [];
+      const observer = {
+        result: (outcome: string) => void outcomes.push(outcome),
+        computed: () => undefined,
+      };
+      const crew = names.map(() => honest);
+      const { result } = await together(mlp, crew, { copies: 2, patience: 60_000, observer, names });
+      assert.deepEqual(result, expected);
+      assert.ok(outcomes.length > 0 && outcomes.every((outcome) => outcome === "checked"), `${names}`);
+    }
+  });
+
+  it("finds out without any check who gives something else than another, and owes it nothing", async () => {
+    const crew = [honest, bent, honest];
+    const { result, records } = await together(mlp, crew, { copies: 2, patience: 60_000 });
+    assert.deepEqual(result, expected);
+    assert.deepEqual(
+      crew.map((_, i) => records.isBarred(`worker${i}`)),
+      [false, true, false],
+    );
+    assert.equal(records.taken.get("worker1"), undefined);
+  });
+
+  it("undoes what liars in league agreed on when a check falls on it, and bars all of them", async () => {
+    const changes = { copies: 2, checkShare: 0.04, calls: [stepCount], patience: 60_000 };
+    const { result, records } = await together(mlp, [bent, bent], changes);
+    assert.deepEqual(result, expected);
+    for (const liar of ["worker0", "worker1"]) {
+      assert.ok(records.isBarred(liar));
+      assert.ok(records.taken.get(liar)! > 0, "lies were taken");
+    }
+    assert.equal(records.tainted(), undefined, "nothing counts on their word any more");
+  });
+
+  it("bars who agrees on nonsense", async () => {
+    const { program, objectBytes, state, steps } = mlp;
+    const records = new MemoryRecords();
+    const session = await ClusterSession.open(
+      nativeExecutor,
+      program,
+      { objectBytes, microBatches },
+      {
+        chunkSize: microBatches,
+        copies: 2,
+        checkShare: 0,
+        secret: new Uint8Array(32),
+        records,
+        firstStep: 0,
+        patience: 60_000,
+      },
+    );
+    await session.setState(state);
+    const running = session.run(steps(1, microBatches));
+    const bytes = new Uint8Array(9);
+    for (const name of ["one", "other"]) {
+      const { chunk, isSender } = await session.take(name, undefined, new AbortController().signal);
+      const digest = session.sums.digest(bytes);
+      session.deliver(name, chunk, { digest, bytes: isSender ? bytes : undefined });
+    }
+    await running;
+    assert.ok(records.isBarred("one") && records.isBarred("other"));
+    assert.equal(records.taken.size, 0);
+    await session.close();
   });
 
   it("bars a worker that lies in every chunk, and pays it nothing", async () => {
@@ -113,13 +204,14 @@ describe("a cluster", () => {
   it("refuses to go on when a liar gave something unchecked in an earlier call", async () => {
     const { program, objectBytes, state, steps } = mlp;
     const records = new MemoryRecords();
-    records.accepted("liar", 2, false);
+    records.accepted(["liar"], 2, false);
     const session = await ClusterSession.open(
       nativeExecutor,
       program,
       { objectBytes, microBatches },
       {
         chunkSize: 2,
+        copies: 1,
         checkShare: 1,
         secret: new Uint8Array(32),
         records,
@@ -172,7 +264,8 @@ describe("a cluster", () => {
           return lies > 0 && random(lies) === 0 ? bent(part) : part;
         };
       });
-      const { result } = await together(mlp, conducts, { checkShare: 1, patience: 20 });
+      const changes = seed % 2 === 0 ? { checkShare: 1 } : { copies: 2, checkShare: 0.3, calls: [stepCount] };
+      const { result } = await together(mlp, conducts, { patience: 20, ...changes });
       assert.deepEqual(result, expected, `seed ${seed}`);
     }
   });

@@ -1,3 +1,4 @@
+import { mostPending } from "../../../../keepers/src/training/cluster/board.ts";
 import { StateForm } from "../../../../keepers/src/training/cluster/forms.ts";
 import type { ClusterSession } from "../../../../keepers/src/training/cluster/session.ts";
 import type { PartialSums, SumsSession } from "../../../../keepers/src/training/executors/parts.ts";
@@ -36,7 +37,10 @@ export async function work(
       }
       const part = await conduct(await engine.compute(held.state, task.objects), task.chunk);
       if (part === undefined) return session.leave(name);
-      await session.deliver(name, task.chunk, part);
+      const bytes = session.sums.encode(part);
+      const digest = session.sums.digest(bytes);
+      session.deliver(name, task.chunk, { digest, bytes: task.isSender ? bytes : undefined });
+      if (session.pending(name) > mostPending) throw new Error("too many results of it wait");
     }
   } catch (error) {
     session.leave(name);
