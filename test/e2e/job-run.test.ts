@@ -167,7 +167,7 @@ describe("jobs on a network of five storage nodes", () => {
       assert.match(await readFile(report, "utf8"), /<svg/);
     }
     const [done, convicted] = await Promise.all(audited.map(({ report }) => readFile(report, "utf8")));
-    assert.match(done!, /it is right on 95\.83 %/);
+    assert.match(done!, /the model is right on 95\.83 %/);
     assert.match(convicted!, /Interval 12 came out otherwise than the provider said/);
     const [address] = await trail.serveReports();
     assert.equal(await (await fetch(address!)).text(), done);

@@ -81,7 +81,14 @@ async function audited(
     await writeFile(path, reportHtml(report));
     output.note(`The report is in ${path}.`);
   }
-  output.result(report, [report.title, "", ...report.claims.flatMap(lines), "", summary(report)]);
+  output.result(report, [
+    report.title,
+    report.lead,
+    "",
+    ...report.claims.flatMap(lines),
+    "",
+    summary(report),
+  ]);
   return report.ok ? exitCode.ok : exitCode.failure;
 }
 
@@ -133,7 +140,7 @@ function lines({ verdict, statement, how, differences }: Claim): string[] {
 
 function summary({ tally, ok }: AuditReport): string {
   const counts = `${tally.verified} claims verified here, ${tally.trusted} taken on trust, ${tally.wrong} wrong.`;
-  return ok ? `${counts} Nothing that could be checked is wrong.` : counts;
+  return ok ? `${counts} Everything that could be checked is as it was said.` : counts;
 }
 
 /** Text from outside cannot move the cursor, nor turn what follows around. */

@@ -91,14 +91,14 @@ export class Auditor {
     this.#parameters.onProgress?.("comparing the index with the chain");
     const evidence = await auditDataset(this.#parts, datasetId, storage);
     const title = `Dataset ${shortened(datasetId)}`;
-    return this.#report("dataset", datasetId, title, evidence.claims, datasetPictures(evidence));
+    return this.#report("dataset", datasetId, title, "anchor", evidence.claims, datasetPictures(evidence));
   }
 
   /** @throws BadInputError when nothing is known of the account; what the chain's endpoint throws */
   async operator(address: Address): Promise<AuditReport> {
     this.#parameters.onProgress?.("comparing the index with the chain");
     const { claims, pictures } = await auditOperator(this.#parts, address);
-    return this.#report("operator", address, `Operator ${shortened(address)}`, claims, pictures);
+    return this.#report("operator", address, `Operator ${shortened(address)}`, "stake", claims, pictures);
   }
 
   #gather(jobId: bigint): Promise<JobEvidence> {
@@ -114,13 +114,14 @@ export class Auditor {
     const again = run === undefined ? undefined : await auditRun(evidence, run);
     const claims = [...jobClaims(evidence), ...(again?.claims ?? [])];
     const pictures = [...jobPictures(evidence), ...(again?.pictures ?? [])];
-    return this.#report(subject, String(evidence.jobId), titleOf(subject, evidence), claims, pictures);
+    return this.#report(subject, String(evidence.jobId), titleOf(subject, evidence), "job", claims, pictures);
   }
 
   #report(
     subject: Subject,
     id: string,
     title: string,
+    leading: string,
     claims: readonly Claim[],
     pictures: readonly Picture[],
   ): AuditReport {
@@ -130,6 +131,7 @@ export class Auditor {
       subject,
       id,
       title,
+      lead: claims.find((claim) => claim.id === leading)?.statement ?? "",
       chain: { chainId, block: block.number, hash: block.hash, timestamp: block.timestamp },
       index: this.#parts.index.url,
       tally,

@@ -21,7 +21,8 @@ main, header, footer { max-width: 60rem; margin: 0 auto; padding: 0 1.5rem; }
 header { padding-top: 3.5rem; }
 h1, h2, h3, summary, .badge, .meta, .eyebrow, svg, table, dl, nav, footer, .tally, figcaption {
   font-family: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif; }
-h1 { font-size: 2.25rem; line-height: 1.15; letter-spacing: -0.02em; margin: 0.25rem 0 1.5rem; font-weight: 700; }
+h1 { font-size: 2.25rem; line-height: 1.15; letter-spacing: -0.02em; margin: 0.25rem 0 0.5rem; font-weight: 700; }
+.lead { font-size: 1.25rem; line-height: 1.5; margin: 0 0 1.5rem; }
 h2 { font-size: 1.375rem; letter-spacing: -0.01em; line-height: 1.3; margin: 3.5rem 0 0.25rem; }
 h2 + p { margin: 0 0 1.25rem; color: var(--soft); }
 h3 { font-size: 1.0625rem; line-height: 1.45; font-weight: 600; margin: 0; overflow-wrap: anywhere; }

@@ -66,9 +66,9 @@ ${parts.join("\n")}
 `;
 }
 
-function header({ subject, id, title, chain, index, ok, tally }: AuditReport): string {
+function header({ subject, id, title, lead, chain, index, ok, tally }: AuditReport): string {
   const verdict = ok
-    ? "Nothing that could be checked is wrong."
+    ? "Everything that could be checked is as it was said."
     : sentence(`${counted(tally.wrong, "claim")} ${tally.wrong === 1 ? "is" : "are"} wrong.`);
   const counts = [
     [tally.verified, "verified here"],
@@ -78,6 +78,7 @@ function header({ subject, id, title, chain, index, ok, tally }: AuditReport): s
   return `<header>
 <p class="eyebrow">Assay audit · ${escaped(subject)} ${escaped(id.length > 20 ? `${id.slice(0, 12)}…` : id)}</p>
 <h1>${escaped(title)}</h1>
+<p class="lead">${escaped(lead)}</p>
 <div class="banner ${ok ? "good" : "bad"}">
 <strong>${ok ? "✓" : "✕"} ${verdict}</strong>
 <ul class="tally">${counts.map(([count, words]) => `<li><b>${count}</b>${words}</li>`).join("")}</ul>

@@ -114,7 +114,9 @@ export function compared({ told }: IndexFindings, name: KindName): string {
   const { noun } = kinds[name];
   return rows === undefined || hasFailed(rows)
     ? "The index gave nothing to compare."
-    : `The index tells ${counted(rows.length, noun)}, the same.`;
+    : rows.length === 0
+      ? "The index tells of none."
+      : `The index tells ${counted(rows.length, noun)}, the same.`;
 }
 
 /** Where an index's rows of some kinds differ from what they have to be. */

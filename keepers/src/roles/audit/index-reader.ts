@@ -126,7 +126,7 @@ function reasonOf(error: unknown): string {
   }
   const { name, message } = error instanceof Error ? error : { name: "", message: String(error) };
   if (name === "TimeoutError" || name === "AbortError") return "it did not answer in time";
-  return `it gave no answer: ${message.slice(0, 200)}`;
+  return `it gave no answer: ${message.replaceAll(/\s+/g, " ").slice(0, 200)}`;
 }
 
 /** `fetch` that ends after some time, body included, and reads no more than some bytes. */

@@ -12,7 +12,7 @@ import type {
   TimelinePicture,
   Tone,
 } from "./pictures/types.ts";
-import { account, coins, tokens } from "./wording.ts";
+import { shortAccount as account, coins, tokens } from "./wording.ts";
 
 /** Pictures of a job, from its events on chain. */
 export function jobPictures(evidence: JobEvidence): Picture[] {
@@ -137,7 +137,7 @@ function seats({ record }: JobEvidence, { attempt, seats: all }: AuditedAttempt)
     description: all.map(({ operator, said }) => `${operator}: ${said}`).join("; "),
     threshold,
     seats: all.map(({ operator, intervals, said }) => ({
-      label: operator === undefined ? "unknown" : `${operator.slice(0, 6)}…${operator.slice(-4)}`,
+      label: operator === undefined ? "unknown" : account(operator),
       detail: `interval ${intervals.join(", ")}`,
       said,
     })),
@@ -173,7 +173,7 @@ function narrowing({ rows }: JobEvidence, challenge: Challenge): NarrowingPictur
   return {
     kind: "narrowing",
     topic: "disputes",
-    title: `Dispute ${challengeId}: narrowed from a whole training to one number in ${moves} moves`,
+    title: `A dispute, narrowed from a whole training to one number in ${moves} moves`,
     description: `${levels.map((level) => level.label).join(", then ")}. ${label}`,
     levels,
     verdict: { label, tone: isConvicted ? "bad" : "muted" },

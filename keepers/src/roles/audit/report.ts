@@ -10,8 +10,9 @@ export type Subject = (typeof subjects)[number];
 export type AuditReport = {
   readonly subject: Subject;
   readonly id: string;
-  /** What it comes to, in a sentence. */
   readonly title: string;
+  /** What became of it, in a sentence. */
+  readonly lead: string;
   readonly chain: {
     readonly chainId: number;
     readonly block: bigint;

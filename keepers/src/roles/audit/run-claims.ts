@@ -302,7 +302,7 @@ function lossCurve(losses: ReadonlyMap<number, number>, chosen: readonly number[
     topic: "work",
     title: "How the loss fell, where the training was computed again",
     description: `Loss of ${losses.size} steps; the lower, the better the model fits its data.`,
-    source: `Computed here for intervals ${listed(chosen.map(String))} and the steps that lead to them; of each step its last micro-batch. Gaps were not computed.`,
+    source: `Computed here for ${chosen.length === 1 ? "interval" : "intervals"} ${listed(chosen.map(String))} and the steps that lead there; of each step its last micro-batch. Gaps were not computed.`,
     xLabel: "step",
     yLabel: "loss",
     runs,
@@ -348,8 +348,8 @@ async function scoreOf(
   const { accuracy, loss } = await evaluateExact(executor, compiled.program, state, kept, options);
   const score =
     accuracy === undefined
-      ? `its mean loss is ${loss.toFixed(4)}`
-      : `it is right on ${(100 * accuracy).toFixed(2)} %`;
+      ? `the mean loss of the model is ${loss.toFixed(4)}`
+      : `the model is right on ${(100 * accuracy).toFixed(2)} %`;
   return [
     verified({
       id: "evaluation",

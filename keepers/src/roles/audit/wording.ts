@@ -16,6 +16,11 @@ export function account(address: string): string {
   return `${address.slice(0, 8)}…${address.slice(-4)}`;
 }
 
+/** As {@link account}, where there is little room. */
+export function shortAccount(address: string): string {
+  return `${address.slice(0, 6)}…${address.slice(-4)}`;
+}
+
 /** A second since 1970, in UTC: "2026-11-21 16:52:19 UTC". */
 export function instant(timestamp: bigint): string {
   return `${new Date(Number(timestamp) * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC`;

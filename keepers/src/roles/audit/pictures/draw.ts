@@ -140,10 +140,10 @@ function narrowing(picture: NarrowingPicture): string {
 }
 
 function money(picture: MoneyPicture): string {
-  const row = 62;
+  const row = 78;
   const [left, right] = [216, width - 216];
   const parts = picture.flows.flatMap(({ from, to, amount, share, label, tone }, i) => {
-    const y = 6 + i * row + 22;
+    const y = i * row + 36;
     const thick = 4 + 16 * share;
     const head = right - 12;
     return [
