@@ -4,8 +4,8 @@ pragma solidity ^0.8.28;
 /// @notice Where a challenge stands. The game keeps its hash alone: whoever moves hands it in, as the last
 /// event gave it. Fields that a stage does not name are zero.
 struct Position {
-    /// State roots before and after the steps in dispute (until a node is named); in a search those that were posted for
-    /// the leaves `from` and `to`.
+    /// State roots before and after the steps in dispute (until a node is named); in a search those that were posted
+    /// for the leaves `from` and `to`.
     bytes32 stateBefore;
     bytes32 stateAfter;
     /// Steps in dispute, counted over the whole run.

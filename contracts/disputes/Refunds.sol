@@ -12,9 +12,9 @@ library Refunds {
     uint256 internal constant RULE = 450_000;
     uint256 internal constant POST = 300_000;
 
-    /// @notice Moves of each side in the longest dispute that any order allows: 5 levels of a search among 2^32 leaves of
-    /// a trace, then 17 for 1,024 steps of an interval, 2^27 tensors of a step, 2^31 leaves of a tensor, 2^24 products of
-    /// a sum.
+    /// @notice Moves of each side in the longest dispute that any order allows: 5 levels of a search among 2^32 leaves
+    /// of a trace, then 17 for 1,024 steps of an interval, 2^27 tensors of a step, 2^31 leaves of a tensor, 2^24
+    /// products of a sum.
     uint256 private constant MOST_MOVES = 22;
     uint256 internal constant MOST_CHALLENGER = CHALLENGE + RULE + MOST_MOVES * NAME;
     uint256 internal constant MOST_PROVIDER = MOST_MOVES * POST;

@@ -137,7 +137,7 @@ interface IDisputeGame {
     ) external payable returns (uint256 challengeId);
 
     /// @notice Challenges a trace whose leaves were not published, with exactly the bond: says that its last leaf is
-    /// wrong. The search for the first wrong interval takes two moves for every level of 128 intervals, as a part of this
+    /// wrong. The search for the first wrong interval takes two moves for every level of 128 intervals, in this
     /// challenge.
     function challengeTrace(uint256 jobId) external payable returns (uint256 challengeId);
 

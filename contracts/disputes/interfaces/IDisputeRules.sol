@@ -207,14 +207,14 @@ interface IDescentRules {
     ) external pure;
 
     /// @notice In a search for the wrong interval of a trace whose leaves were not published: the state roots of leaves
-    /// between the two that it stands at, equally far apart (`TraceLeaves.strideOf`). They are held against the trace at
-    /// the end: what cannot be opened then has lost.
+    /// between the two that it stands at, equally far apart (`TraceLeaves.strideOf`). They are held against the trace
+    /// at the end: what cannot be opened then has lost.
     function postTrace(Round calldata round, bytes32[] calldata roots) external pure;
     /// @notice Names the first wrong one of them: the search goes on between it and the one before.
     function nameTrace(Round calldata round, NamedRoot calldata named) external pure;
 
-    /// @notice Opens the two neighbouring leaves that a search arrived at, whose state roots are those that were posted,
-    /// and posts what `postStates` does.
+    /// @notice Opens the two neighbouring leaves that a search arrived at, whose state roots are those that were
+    /// posted, and posts what `postStates` does.
     function openInterval(
         Round calldata round,
         TraceLeaf calldata before,
