@@ -94,6 +94,7 @@ contract WorkerRewardsTest is RewardsFixture {
         _post(ada, 30, bob, 70);
         _claimAda(30);
         vm.assertEq(rewards.creditOf(ada), 30, "credit");
+        vm.assertEq(rewards.paidTo(JOB, provider, ada), 30, "paid to date");
         vm.expectRevert(abi.encodeWithSelector(IWorkerRewards.NothingDue.selector, ada));
         _claimAda(30);
         vm.prank(ada);
