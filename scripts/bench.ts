@@ -37,6 +37,8 @@ const benches = [
   { file: "train", title: "Exact training: speed" },
   { file: "trace", title: "Exact training: commitments and memory" },
   { file: "workers", title: "Workers" },
+  { file: "subgraph", title: "Subgraph" },
+  { file: "subgraph-peers", title: "Subgraph: lag, and beside Ponder" },
   { file: "accuracy", title: "Exact training: accuracy" },
   { file: "freivalds", title: "Checking without recomputing" },
 ];

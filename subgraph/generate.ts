@@ -1,14 +1,22 @@
 // Writes the manifest and the ABIs of the subgraph from the contracts, so that no event is left out:
 //   node subgraph/generate.ts                                  subgraph.yaml, abis/
-//   node subgraph/generate.ts <network> <deployment.json>      an entry of networks.json for `graph build --network`
+//   node subgraph/generate.ts <deployment.json> [network]      an entry of networks.json for `graph build --network`
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { Abi, AbiEvent, AbiParameter } from "viem";
+import type { Abi, AbiEvent, AbiParameter, Address } from "viem";
 import { stringify } from "yaml";
 import { abis } from "../keepers/src/chain/abi/index.ts";
-import { parseDeployment } from "../keepers/src/chain/deployment.ts";
+import { type Deployment, parseDeployment } from "../keepers/src/chain/deployment.ts";
+import { BadInputError } from "../keepers/src/core/errors.ts";
 
 const folder = import.meta.dirname;
+
+/** Names by which Graph Node and Studio know the networks that Assay is deployed to, by chain id. */
+export const graphNetworks: Readonly<Record<number, string>> = {
+  59141: "linea-sepolia",
+  534351: "scroll-sepolia",
+  300: "zksync-era-sepolia",
+};
 
 /** Contracts with events and an address of their own; `RandomnessBeacon` is what the three beacons have in common. */
 export const indexedContracts = Object.entries(abis)
@@ -73,25 +81,35 @@ export function generatedFiles(): Map<string, string> {
   return files;
 }
 
-function addNetwork(network: string, deploymentFile: string): void {
-  const { addresses, startBlock } = parseDeployment(
-    JSON.parse(readFileSync(deploymentFile, "utf8")),
-    deploymentFile,
-  );
+/** The name of the deployment's network and its entry in networks.json. */
+export function networkEntry(
+  deployment: Deployment,
+  name = graphNetworks[deployment.chainId],
+): [string, Record<string, { address: Address; startBlock: number }>] {
+  const { addresses, startBlock, chainId } = deployment;
+  if (name === undefined)
+    throw new BadInputError(`Graph Node's name of chain ${chainId} is not known`, {
+      next: "Say it after the deployment's file.",
+    });
+  const entries = indexedContracts.flatMap((contract) => {
+    const address = addresses[contract as keyof typeof addresses];
+    return address === undefined ? [] : [[contract, { address, startBlock: Number(startBlock) }] as const];
+  });
+  return [name, Object.fromEntries(entries)];
+}
+
+function addNetwork(deploymentFile: string, network: string | undefined): void {
+  const deployment = parseDeployment(JSON.parse(readFileSync(deploymentFile, "utf8")), deploymentFile);
   const path = join(folder, "networks.json");
   const networks = JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
-  networks[network] = Object.fromEntries(
-    indexedContracts.flatMap((contract) => {
-      const address = addresses[contract as keyof typeof addresses];
-      return address === undefined ? [] : [[contract, { address, startBlock: Number(startBlock) }]];
-    }),
-  );
+  const [name, entry] = networkEntry(deployment, network);
+  networks[name] = entry;
   writeFileSync(path, `${JSON.stringify(networks, null, 2)}\n`);
 }
 
 if (process.argv[1] !== undefined && resolve(process.argv[1]) === import.meta.filename) {
-  const [network, deploymentFile] = process.argv.slice(2);
-  if (network !== undefined && deploymentFile !== undefined) addNetwork(network, deploymentFile);
+  const [deploymentFile, network] = process.argv.slice(2);
+  if (deploymentFile !== undefined) addNetwork(deploymentFile, network);
   else {
     mkdirSync(join(folder, "abis"), { recursive: true });
     for (const [name, text] of generatedFiles()) writeFileSync(join(folder, name), text);

@@ -6,6 +6,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { BadInputError } from "../../keepers/src/core/errors.ts";
 import { UnsupportedSubgraphError } from "./errors.ts";
+import { type EventDecoder, eventDecoder } from "./indexer/decode.ts";
 import { type EntitySchema, readEntitySchema } from "./schema/entity-schema.ts";
 
 const file = z.object({ file: z.string() });
@@ -45,7 +46,12 @@ const manifestShape = z.object({
   dataSources: z.array(dataSourceShape).min(1),
 });
 
-export type EventHandlerEntry = { readonly topic: Hex; readonly event: AbiEvent; readonly handler: string };
+export type EventHandlerEntry = {
+  readonly topic: Hex;
+  readonly event: AbiEvent;
+  readonly decode: EventDecoder;
+  readonly handler: string;
+};
 
 export type DataSourceEntry = {
   readonly name: string;
@@ -142,5 +148,5 @@ function handlerOf(
         .join(",")})` === wanted.replaceAll(", ", ","),
   );
   if (event === undefined) throw new BadInputError(`the ABI of ${source} has no event ${wanted}`);
-  return { topic: toEventHash(event), event, handler };
+  return { topic: toEventHash(event), event, decode: eventDecoder(event), handler };
 }

@@ -52,8 +52,11 @@ export function openSubgraph(options: SubgraphNodeOptions): SubgraphNode {
     subgraph,
     store,
     source: new RpcSource(
-      client.public,
-      subgraph.dataSources.map(({ address }) => address),
+      client,
+      subgraph.dataSources.map(({ address, handlers }) => ({
+        address,
+        topics: handlers.map(({ topic }) => topic),
+      })),
       options.maximumRange,
     ),
   });

@@ -160,6 +160,12 @@ describe("jobs on a network of five storage nodes", () => {
     assert.deepEqual([game[0]!.from, game[0]!.call], ["challenger", "DisputeGame.challenge"]);
     assert.equal(game.filter(({ call }) => call === "DisputeGame.play ruleElement").length, 1);
     assert.ok(game.every(({ gas }) => gas > 21_000 && gas < 500_000));
+    const settlements = dispute.filter(({ call, reverted }) => call === "JobRegistry.settle" && !reverted);
+    assert.deepEqual(
+      settlements.map(({ gas }) => gas),
+      [found[cheated]!.settlementGas],
+      "once, in a transaction of its own",
+    );
     const nonce = await network.client.public.getTransactionCount({ address: guest(challenger) });
     assert.equal(dispute.filter(({ from }) => from === "challenger").length, nonce);
   });

@@ -30,6 +30,9 @@ const staking = (block: number, fork: string): SyntheticEvent[] =>
         },
       ];
 
+/** A retrieval that failed though it was never asked for: no mapping can handle it. */
+const nobodysChallenge = { challengeId: 5n, bundleId: padHex("0x01"), operator: account(40) };
+
 describe("the indexer", () => {
   let folder: string;
   let subgraph: Subgraph;
@@ -132,6 +135,31 @@ describe("the indexer", () => {
     );
   });
 
+  it("reads every header again before it believes that a mapping failed", async () => {
+    const misled = new SyntheticChain((block, fork) =>
+      block === 20
+        ? [{ contract: "RetrievalChallenges", name: "RetrievalFailed", args: nobodysChallenge }]
+        : staking(block, fork),
+    );
+    const chain = new (class extends SyntheticChain {
+      override blocks(from: bigint, to: bigint, sparse: boolean) {
+        return sparse ? misled.blocks(from, to, true) : super.blocks(from, to, false);
+      }
+    })(staking);
+    misled.mine(60);
+    chain.mine(60);
+    const sources = new Map(
+      ["Staking", "RetrievalChallenges"].map((name) => [name, { address: addressOf(name), startBlock: 0n }]),
+    );
+    subgraph = readSubgraph(manifest, { sources, network: "test" });
+    const bulk = open(chain, ":memory:", {}, 10n);
+    const near = open(chain);
+    await bulk.indexer.catchUp();
+    await near.indexer.catchUp();
+    assert.equal(bulk.indexer.hasFailed, false);
+    assert.equal(bulk.store.head()!.proof, near.store.head()!.proof);
+  });
+
   it("stops before a block whose mapping fails, says so, and keeps what came before", async () => {
     const chain = new SyntheticChain((block, fork) =>
       block === 40
@@ -141,7 +169,6 @@ describe("the indexer", () => {
           ]
         : staking(block, fork),
     );
-    const nobodysChallenge = { challengeId: 5n, bundleId: padHex("0x01"), operator: account(40) };
     subgraph = readSubgraph(manifest, {
       sources: new Map(
         ["Staking", "RetrievalChallenges"].map((name) => [

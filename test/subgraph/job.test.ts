@@ -5,6 +5,14 @@ import { graphqlSync } from "graphql";
 import type { Address } from "viem";
 import type { DeployedName } from "../../keepers/src/chain/deployment.ts";
 import { openSubgraph, type SubgraphNode } from "../../subgraph/node/node.ts";
+import type {
+  JobHistoryQuery,
+  ModelCertificateQuery,
+  TrainingDataQuery,
+  WhoTrainedQuery,
+  WhoWasPaidQuery,
+} from "../../subgraph/queries/documents.ts";
+import { readyMadeQueries } from "../../subgraph/ready-made.ts";
 import { windows } from "../keepers/roles/jobs/network.ts";
 import { Scene } from "../keepers/roles/jobs/scene.ts";
 
@@ -104,6 +112,45 @@ describe("a job in the subgraph, by the bytecode that is deployed", () => {
     assert.equal(job.provider.earned, String(onChain.price));
     assert.equal(job.stateRoot, onChain.result!.stateRoot);
     assert.equal(job.certificates[0]!.stateRoot, onChain.result!.stateRoot);
+  });
+
+  it("answers every ready-made audit query", async () => {
+    const { job } = query(
+      `{ job(id: "${jobId}") { dataset { id } provider { id } certificates { id } } }`,
+    ) as {
+      job: { dataset: { id: string }; provider: { id: string }; certificates: { id: string }[] };
+    };
+    const { id: dataset } = job.dataset;
+    const variables = {
+      job: jobId,
+      paymentsOf: jobId,
+      block: Number(node.store.head()!.number),
+      dataset,
+      bundlesOf: dataset,
+      operator: job.provider.id,
+      certificate: job.certificates[0]!.id,
+    };
+    const answers = new Map<string, Answer>();
+    for (const { name, text } of readyMadeQueries()) {
+      const { data, errors } = graphqlSync({ schema: node.schema, source: text, variableValues: variables });
+      assert.deepEqual(errors ?? [], [], name);
+      for (const [field, value] of Object.entries(data!)) assert.notEqual(value, null, `${name}: ${field}`);
+      answers.set(name, JSON.parse(JSON.stringify(data)) as Answer);
+    }
+    const onChain = scene.consumer.ledger.job(BigInt(jobId))!;
+    const answer = <T>(name: string) => answers.get(name) as unknown as T;
+    const trained = answer<TrainingDataQuery>("training-data").job!;
+    assert.equal(trained.stateRoot, onChain.result!.stateRoot);
+    assert.equal(trained.order.trainingHash, onChain.order.problem.trainingHash);
+    const prices = answer<WhoWasPaidQuery>("who-was-paid").payments.filter(({ kind }) => kind === "Price");
+    assert.deepEqual(
+      prices.map(({ amount, to }) => [amount, to]),
+      [[String(onChain.price), onChain.provider!.toLowerCase()]],
+    );
+    const { certificate } = answer<ModelCertificateQuery>("model-certificate");
+    assert.equal(certificate!.stateRoot, onChain.result!.stateRoot);
+    assert.equal(answer<WhoTrainedQuery>("who-trained").job!.provider!.id, onChain.provider!.toLowerCase());
+    assert.ok(answer<JobHistoryQuery>("job-history").events.length > 5);
   });
 
   it("shows the job as it was at an earlier block", async () => {

@@ -13,6 +13,7 @@ import { orderCommands } from "./commands/order.ts";
 import { replayCommand } from "./commands/replay.ts";
 import { simulateCommand } from "./commands/simulate.ts";
 import { stakeCommands } from "./commands/stake.ts";
+import { subgraphCommands } from "./commands/subgraph.ts";
 import { trainCommand } from "./commands/train.ts";
 import { validatorCommands } from "./commands/validator.ts";
 import { workerCommand } from "./commands/worker.ts";
@@ -96,6 +97,7 @@ function createProgram(environment: Environment, finish: (code: number) => void)
   challengeCommand(program, register);
   certificateCommands(program, register);
   validatorCommands(program, register);
+  subgraphCommands(program, register);
   return program;
 }
 

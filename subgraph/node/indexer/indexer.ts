@@ -1,7 +1,12 @@
-import { type Address, BaseError, decodeEventLog, type Hex } from "viem";
+import { setImmediate } from "node:timers/promises";
+import { type Address, BaseError } from "viem";
 import { type Clock, systemClock } from "../../../keepers/src/chain/clock.ts";
 import { ReorgTooDeepError } from "../../../keepers/src/chain/follower/errors.ts";
-import { InconsistentAnswerError, RpcUnavailableError } from "../../../keepers/src/chain/rpc/errors.ts";
+import {
+  InconsistentAnswerError,
+  RpcUnavailableError,
+  WrongChainError,
+} from "../../../keepers/src/chain/rpc/errors.ts";
 import { MappingError } from "../errors.ts";
 import type { DataSourceEntry, EventHandlerEntry, Subgraph } from "../manifest.ts";
 import type { EntityStore, IndexedBlock } from "../store/entity-store.ts";
@@ -45,6 +50,11 @@ type Source = {
 
 /** Blocks near the head that are read, with all their headers, in one step. */
 const nearRange = 32n;
+/** Milliseconds of indexing after which whoever else waits for this thread, queries above all, has its turn. */
+const slice = 40;
+
+/** Which blocks a step reads, and how. */
+type Range = { readonly from: bigint; readonly to: bigint; readonly isSparse: boolean };
 const lower = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 
 /**
@@ -56,6 +66,8 @@ export class Indexer {
   readonly #sources = new Map<string, Source[]>();
   readonly #start: bigint;
   readonly #history: bigint;
+  /** Blocks that were asked for before they are needed. */
+  #ahead: { readonly range: Range; readonly works: Promise<BlockWork[]> } | undefined;
 
   constructor(options: IndexerOptions) {
     this.#options = options;
@@ -76,21 +88,28 @@ export class Indexer {
   /** One look at the chain, and at most one step forward or back. */
   async step(): Promise<IndexerStep> {
     if (this.hasFailed) return { kind: "failed" };
-    const { source, store, maximumRange = 2_000n } = this.#options;
+    const { source, store } = this.#options;
     const head = await source.head();
     const last = store.head();
     const ancestor = last === undefined ? undefined : await this.#ancestor(last, head);
     if (ancestor !== undefined) {
+      this.#ahead = undefined;
       store.rollBack(ancestor);
       this.#options.observer?.reorganised?.(last!.number - ancestor);
       return { kind: "rolledBack", to: ancestor };
     }
     const from = last === undefined ? this.#start : last.number + 1n;
     if (from > head) return { kind: "idle" };
-    const settled = head - this.#history;
-    const isSparse = from <= settled;
-    const to = isSparse ? lower(settled, from + maximumRange - 1n) : lower(head, from + nearRange - 1n);
-    return this.#advance(await source.blocks(from, to, isSparse), last, isSparse, head);
+    const range = this.#rangeFrom(from, head);
+    const works = await this.#read(range);
+    // While these blocks are handled, the next ones are on their way.
+    if (range.to < head) this.#readAhead(this.#rangeFrom(range.to + 1n, head));
+    const step = await this.#advance(works, last, head, !range.isSparse);
+    if (step !== undefined) return step;
+    // A mapping stopped, perhaps over a log that an answer left out: every header is looked at before it is believed.
+    store.rollBack(last?.number ?? from - 1n);
+    this.#ahead = undefined;
+    return (await this.#advance(await source.blocks(from, range.to, false), last, head, true))!;
   }
 
   async catchUp(): Promise<void> {
@@ -114,6 +133,7 @@ export class Indexer {
         const isTransient =
           error instanceof BaseError ||
           error instanceof RpcUnavailableError ||
+          error instanceof WrongChainError ||
           error instanceof InconsistentAnswerError;
         if (!isTransient) throw error;
         observer?.retried?.(error);
@@ -148,41 +168,86 @@ export class Indexer {
     throw new ReorgTooDeepError("subgraph", last.number, Number(this.#history));
   }
 
-  #advance(
+  #rangeFrom(from: bigint, head: bigint): Range {
+    const { maximumRange = 2_000n } = this.#options;
+    const settled = head - this.#history;
+    return from <= settled
+      ? { from, to: lower(settled, from + maximumRange - 1n), isSparse: true }
+      : { from, to: lower(head, from + nearRange - 1n), isSparse: false };
+  }
+
+  #readAhead(range: Range): void {
+    const works = this.#options.source.blocks(range.from, range.to, range.isSparse);
+    // Whoever takes it sees the error; nobody may.
+    works.catch(() => {});
+    this.#ahead = { range, works };
+  }
+
+  async #read(range: Range): Promise<BlockWork[]> {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    const isWanted =
+      ahead !== undefined &&
+      ahead.range.from === range.from &&
+      ahead.range.to <= range.to &&
+      ahead.range.isSparse === range.isSparse;
+    return isWanted ? ahead.works : this.#options.source.blocks(range.from, range.to, range.isSparse);
+  }
+
+  /** Each block must follow the one before it, as far as they are neighbours. */
+  #checkLinks(works: readonly BlockWork[], last: IndexedBlock | undefined): void {
+    let previous: Pick<IndexedBlock, "number" | "hash" | "timestamp"> | undefined = last;
+    for (const { block } of works) {
+      if (
+        previous !== undefined &&
+        block.number === previous.number + 1n &&
+        block.parentHash !== previous.hash
+      )
+        throw new InconsistentAnswerError(`block ${block.number} does not follow the block before it`);
+      if (previous !== undefined && block.timestamp < previous.timestamp)
+        throw new InconsistentAnswerError(`block ${block.number} is older than the block before it`);
+      previous = block;
+    }
+  }
+
+  /** Handles and stores the blocks; undefined when a mapping stopped that may have been misled (unless `isSure`). */
+  async #advance(
     works: readonly BlockWork[],
     last: IndexedBlock | undefined,
-    isSparse: boolean,
     head: bigint,
-  ): IndexerStep {
+    isSure: boolean,
+  ): Promise<IndexerStep | undefined> {
     const { store, observer } = this.#options;
-    let parent: { number: bigint; hash: Hex } | undefined = last;
-    for (const { block } of works) {
-      const isNext = parent !== undefined && block.number === parent.number + 1n;
-      if (isNext && block.parentHash !== parent!.hash)
-        throw new InconsistentAnswerError(`block ${block.number} does not follow the block before it`);
-      if (!isSparse) parent = block;
-      else parent = undefined;
-    }
+    this.#checkLinks(works, last);
     let events = 0;
     let indexed: IndexedBlock | undefined;
-    const failure = store.database.transaction(() => {
-      for (const work of works) {
-        try {
-          events += this.#handle(work);
-        } catch (error) {
-          store.discard();
-          if (!(error instanceof MappingError)) throw error;
-          store.database.setMeta("failed", `block ${work.block.number}: ${error.message}`);
-          return error;
-        }
-        indexed = store.commit(work.block);
+    for (let next = 0; next < works.length; ) {
+      const until = performance.now() + slice;
+      let done = 0;
+      const failure = store.database.transaction(() => {
+        do {
+          const work = works[next]!;
+          try {
+            done += this.#handle(work);
+          } catch (error) {
+            store.discard();
+            if (!(error instanceof MappingError)) throw error;
+            if (isSure) store.database.setMeta("failed", `block ${work.block.number}: ${error.message}`);
+            return error;
+          }
+          indexed = store.commit(work.block);
+          next++;
+        } while (next < works.length && performance.now() < until);
+        return undefined;
+      });
+      events += done;
+      if (indexed !== undefined) observer?.indexed?.(head, indexed, done);
+      if (failure !== undefined) {
+        if (!isSure) return undefined;
+        observer?.failed?.(failure);
+        return { kind: "failed" };
       }
-      return undefined;
-    });
-    if (indexed !== undefined) observer?.indexed?.(head, indexed, events);
-    if (failure !== undefined) {
-      observer?.failed?.(failure);
-      return { kind: "failed" };
+      await setImmediate();
     }
     return { kind: "advanced", to: indexed!.number, events };
   }
@@ -194,7 +259,7 @@ export class Indexer {
       for (const { startBlock, mapping, handlers } of this.#sources.get(log.address.toLowerCase()) ?? []) {
         const entry = handlers.get(log.topics[0] ?? "");
         if (entry === undefined || log.blockNumber < startBlock) continue;
-        const values = decode(entry, log);
+        const values = entry.decode(log);
         if (values === undefined) continue;
         mapping.handle(
           entry.handler,
@@ -206,23 +271,5 @@ export class Indexer {
       }
     }
     return events;
-  }
-}
-
-/** The values of an event in the order of its inputs; undefined for a log that only looks like it. */
-function decode(
-  { event }: EventHandlerEntry,
-  log: BlockWork["logs"][number],
-): readonly unknown[] | undefined {
-  // Inputs without names are decoded by position, with names by name.
-  const named = {
-    ...event,
-    inputs: event.inputs.map((input, i) => ({ ...input, name: input.name || `param${i}` })),
-  };
-  try {
-    const { args } = decodeEventLog({ abi: [named], topics: log.topics as [Hex], data: log.data });
-    return named.inputs.map(({ name }) => (args as Record<string, unknown>)[name]);
-  } catch {
-    return undefined;
   }
 }

@@ -1,7 +1,6 @@
-import { bytesToHex } from "viem";
 import type { FieldType } from "../schema/entity-schema.ts";
 import { BigDecimal } from "../values/big-decimal.ts";
-import { parseBytes, type Scalar, type Value } from "../values/value.ts";
+import { parseBytes, type Scalar, toHexText, type Value } from "../values/value.ts";
 
 /** What SQLite holds. */
 export type Cell = null | string | number | bigint | Uint8Array;
@@ -27,17 +26,20 @@ const invert = (bytes: Uint8Array): Uint8Array => bytes.map((byte) => byte ^ 255
  * SQLite's own integers end at 64 bits.
  */
 export function encodeBigInt(value: bigint): Uint8Array {
-  const hex = (value < 0n ? -value : value).toString(16);
-  const magnitude =
-    value === 0n ? new Uint8Array() : parseBytes(hex.padStart(hex.length + (hex.length % 2), "0"))!;
-  const body = Uint8Array.of(magnitude.length >> 8, magnitude.length & 255, ...magnitude);
-  return value < 0n ? Uint8Array.of(0, ...invert(body)) : Uint8Array.of(1, ...body);
+  const hex = value === 0n ? "" : (value < 0n ? -value : value).toString(16);
+  const length = (hex.length + 1) >> 1;
+  const body = Buffer.allocUnsafeSlow(length + 3);
+  body[0] = 1;
+  body.writeUInt16BE(length, 1);
+  body.write(hex.length % 2 === 0 ? hex : `0${hex}`, 3, "hex");
+  if (value < 0n) for (let i = 0; i < body.length; i++) body[i]! ^= i === 0 ? 1 : 255;
+  return body;
 }
 
 export function decodeBigInt(bytes: Uint8Array): bigint {
   const isNegative = bytes[0] === 0;
   const magnitude = (isNegative ? invert(bytes) : bytes).subarray(3);
-  const value = magnitude.length === 0 ? 0n : BigInt(bytesToHex(magnitude));
+  const value = magnitude.length === 0 ? 0n : BigInt(toHexText(magnitude));
   return isNegative ? -value : value;
 }
 
@@ -80,7 +82,7 @@ function decodeScalar(scalar: Scalar, cell: Exclude<Cell, null>): Value {
 
 /** Elements of lists are text in one form each, so that they can be compared inside a JSON array. */
 export function encodeElement(scalar: Scalar, value: Value): string {
-  if (value instanceof Uint8Array) return bytesToHex(value);
+  if (value instanceof Uint8Array) return toHexText(value);
   if (scalar === "Boolean") return value === true ? "1" : "0";
   return String(value);
 }

@@ -2,7 +2,7 @@ import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { AssayError } from "../../../keepers/src/core/errors.ts";
-import type { EntitySchema, EntityType } from "../schema/entity-schema.ts";
+import type { EntitySchema, EntityType, FieldType } from "../schema/entity-schema.ts";
 import type { Cell } from "./columns.ts";
 import { columnType } from "./columns.ts";
 
@@ -13,27 +13,50 @@ export const quote = (name: string): string => `"${name}"`;
 export const blockFrom = quote("block$from");
 export const blockTo = quote("block$to");
 
+/** Number of the tables' form: a file of another one is filled anew. */
+const layout = 2;
+
 /** Raised when the file of the database is damaged or belongs to something else; a new one can be filled from the chain. */
 export class UnusableDatabaseError extends AssayError {
   override readonly name = "UnusableDatabaseError";
 }
 
-function* entityTable({ name, stored }: EntityType): Generator<string> {
-  const columns = stored.map((field) => {
-    const required = field.isRequired ? " NOT NULL" : "";
-    return `${quote(field.name)} ${columnType(field)}${required}`;
-  });
+/** Where the versions of a type's entities are that no longer hold. */
+export const historyOf = ({ name }: EntityType): string => quote(`${name}$history`);
+
+/** Longest text that an index holds; longer ones are found by reading rows. */
+export const indexedText = 64;
+
+const isText = ({ scalar, entity, enumeration }: FieldType): boolean =>
+  scalar === "String" && entity === undefined && enumeration === undefined;
+
+function indexOf(type: EntityType, field: FieldType): string {
+  const column = quote(field.name);
+  const index = `CREATE INDEX ${quote(`${type.name}$by_${field.name}`)} ON ${quote(type.name)} (${column}, id)`;
+  if (isText(field)) return `${index} WHERE length(${column}) <= ${indexedText}`;
+  // Most entities refer to few of what they could refer to.
+  return field.entity !== undefined && !field.isRequired ? `${index} WHERE ${column} IS NOT NULL` : index;
+}
+
+/**
+ * Entities as they are now, and their earlier versions apart: a change then touches the indexes of the fields that it
+ * changes, and queries of the newest block never read past what is over.
+ */
+function* entityTable(type: EntityType): Generator<string> {
+  const { name, stored, isImmutable } = type;
+  const columns = stored
+    .map((field) => `${quote(field.name)} ${columnType(field)}${field.isRequired ? " NOT NULL" : ""}`)
+    .join(", ");
   const index = (suffix: string) => quote(`${name}$${suffix}`);
-  yield `CREATE TABLE ${quote(name)} (
-    "vid$" INTEGER PRIMARY KEY, ${blockFrom} INTEGER NOT NULL, ${blockTo} INTEGER, ${columns.join(", ")}) STRICT`;
-  yield `CREATE UNIQUE INDEX ${index("current")} ON ${quote(name)} (id) WHERE ${blockTo} IS NULL`;
-  yield `CREATE INDEX ${index("versions")} ON ${quote(name)} (id, ${blockFrom})`;
+  yield `CREATE TABLE ${quote(name)} ("vid$" INTEGER PRIMARY KEY, ${blockFrom} INTEGER NOT NULL, ${columns}) STRICT`;
+  yield `CREATE UNIQUE INDEX ${index("id")} ON ${quote(name)} (id)`;
   yield `CREATE INDEX ${index("from")} ON ${quote(name)} (${blockFrom})`;
-  yield `CREATE INDEX ${index("to")} ON ${quote(name)} (${blockTo}) WHERE ${blockTo} IS NOT NULL`;
-  for (const field of stored)
-    if (field.name !== "id" && !field.isList)
-      yield `CREATE INDEX ${index(`by_${field.name}`)} ON ${quote(name)} (${quote(field.name)}, id)
-        WHERE ${blockTo} IS NULL`;
+  for (const field of stored) if (field.name !== "id" && !field.isList) yield indexOf(type, field);
+  if (isImmutable) return;
+  yield `CREATE TABLE ${historyOf(type)} ("vid$" INTEGER PRIMARY KEY, ${blockFrom} INTEGER NOT NULL,
+    ${blockTo} INTEGER NOT NULL, ${columns}) STRICT`;
+  yield `CREATE INDEX ${index("history_id")} ON ${historyOf(type)} (id, ${blockFrom})`;
+  yield `CREATE INDEX ${index("history_to")} ON ${historyOf(type)} (${blockTo})`;
 }
 
 const ownTables = [
@@ -42,6 +65,8 @@ const ownTables = [
      proof BLOB NOT NULL) STRICT`,
   `CREATE TABLE "meta$" (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID`,
 ];
+
+const identityOf = (identity: string): string => `${identity}/${layout}`;
 
 /** SQLite with prepared statements kept by their text. Integers come as `bigint`. */
 export class Database {
@@ -68,7 +93,8 @@ export class Database {
       const database = new Database(handle);
       const isNew = handle.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.n === 0n;
       if (isNew) database.#create(schema, identity);
-      else if (database.meta("identity") !== identity) throw new Error("it holds another subgraph or chain");
+      else if (database.meta("identity") !== identityOf(identity))
+        throw new Error("it holds another subgraph or chain");
       return database;
     } catch (cause) {
       handle.close();
@@ -141,7 +167,7 @@ export class Database {
       for (const sql of ownTables) this.#database.exec(sql);
       for (const type of schema.entities.values())
         for (const sql of entityTable(type)) this.#database.exec(sql);
-      this.setMeta("identity", identity);
+      this.setMeta("identity", identityOf(identity));
     });
   }
 

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
-import { type Hex, hexToBytes, toHex, zeroHash } from "viem";
+import { type Hex, zeroHash } from "viem";
 import { MappingError } from "../errors.ts";
 import type { EntitySchema, EntityType, FieldType } from "../schema/entity-schema.ts";
 import { BigDecimal } from "../values/big-decimal.ts";
-import { type Entity, parseBytes, toJson, type Value } from "../values/value.ts";
+import { type Entity, isSameValue, parseBytes, toHexText, toJson, type Value } from "../values/value.ts";
 import type { MappingStore } from "../wasm/host.ts";
 import { type Cell, decodeCell, encodeCell } from "./columns.ts";
-import { blockFrom, blockTo, type Database, quote, type Row } from "./database.ts";
+import { blockFrom, blockTo, type Database, historyOf, quote, type Row } from "./database.ts";
 
 export type BlockHeader = {
   readonly number: bigint;
@@ -26,12 +26,86 @@ type Change = { readonly type: EntityType; readonly before: Entity | undefined; 
 /** Current entities that are kept in memory; the oldest go first. */
 const cacheSize = 50_000;
 
-/** Entities with the ranges of blocks in which each of their versions held. */
+/** The statements that change the entities of one type. */
+class Table {
+  readonly #database: Database;
+  readonly #type: EntityType;
+  readonly #id: FieldType;
+  readonly #insert: string;
+  readonly #find: string;
+  readonly #keep: string;
+
+  constructor(database: Database, type: EntityType) {
+    const table = quote(type.name);
+    const columns = type.stored.map(({ name }) => quote(name)).join(", ");
+    this.#database = database;
+    this.#type = type;
+    this.#id = type.fields.get("id")!;
+    this.#find = `SELECT * FROM ${table} WHERE id = ?`;
+    this.#insert = `INSERT INTO ${table} (${blockFrom}, ${columns}) VALUES (?${", ?".repeat(type.stored.length)})`;
+    this.#keep = `INSERT INTO ${historyOf(type)} (${blockFrom}, ${blockTo}, ${columns})
+      SELECT ${blockFrom}, ?, ${columns} FROM ${table} WHERE id = ?`;
+  }
+
+  find(id: Value): Entity | undefined {
+    const row = this.#database.get(this.#find, encodeCell(this.#id, id));
+    return row === undefined ? undefined : entityOf(this.#type, row);
+  }
+
+  insert(number: bigint, entity: Entity): void {
+    const cells: Cell[] = [number];
+    for (const field of this.#type.stored) cells.push(encodeCell(field, entity.get(field.name)));
+    this.#database.run(this.#insert, ...cells);
+  }
+
+  /** Keeps the version that ends. Fields that stay as they are, and their indexes, are not touched. */
+  update(number: bigint, before: Entity, after: Entity): void {
+    const id = encodeCell(this.#id, before.get("id"));
+    this.#database.run(this.#keep, number, id);
+    const cells: Cell[] = [number];
+    let changed = "";
+    for (const field of this.#type.stored) {
+      const value = after.get(field.name);
+      if (isSameValue(value, before.get(field.name))) continue;
+      changed += `, ${quote(field.name)} = ?`;
+      cells.push(encodeCell(field, value));
+    }
+    cells.push(id);
+    this.#database.run(
+      `UPDATE ${quote(this.#type.name)} SET ${blockFrom} = ?${changed} WHERE id = ?`,
+      ...cells,
+    );
+  }
+
+  remove(number: bigint, before: Entity): void {
+    const id = encodeCell(this.#id, before.get("id"));
+    this.#database.run(this.#keep, number, id);
+    this.#database.run(`DELETE FROM ${quote(this.#type.name)} WHERE id = ?`, id);
+  }
+
+  rollBack(number: bigint): void {
+    const table = quote(this.#type.name);
+    this.#database.run(`DELETE FROM ${table} WHERE ${blockFrom} > ?`, number);
+    if (this.#type.isImmutable) return;
+    const history = historyOf(this.#type);
+    const columns = [blockFrom, ...this.#type.stored.map(({ name }) => quote(name))].join(", ");
+    this.#database.run(
+      `INSERT INTO ${table} (${columns})
+       SELECT ${columns} FROM ${history} WHERE ${blockTo} > ? AND ${blockFrom} <= ?`,
+      number,
+      number,
+    );
+    this.#database.run(`DELETE FROM ${history} WHERE ${blockTo} > ?`, number);
+  }
+}
+
+/** Entities as they are, and as they were from block to block. */
 export class EntityStore implements MappingStore {
   readonly schema: EntitySchema;
   readonly database: Database;
   readonly #cache = new Map<string, Entity | undefined>();
   readonly #changes = new Map<string, Change>();
+  readonly #tables = new Map<EntityType, Table>();
 
   constructor(database: Database, schema: EntitySchema) {
     this.database = database;
@@ -82,8 +156,11 @@ export class EntityStore implements MappingStore {
   remove(type: EntityType, id: string): void {
     const key = keyOf(type, id);
     const change = this.#changes.get(key);
+    const before = change === undefined ? this.#load(type, id, key) : change.before;
+    if (type.isImmutable && before !== undefined)
+      throw new MappingError(`${type.name} ${id} is immutable and cannot be removed`);
     if (change !== undefined) change.after = undefined;
-    else this.#changes.set(key, { type, before: this.#load(type, id, key), after: undefined });
+    else this.#changes.set(key, { type, before, after: undefined });
   }
 
   /** Forgets what was not committed. */
@@ -94,22 +171,20 @@ export class EntityStore implements MappingStore {
   /** Stores what changed since the last call as the work of this block. Runs inside the caller's transaction. */
   commit(header: BlockHeader): IndexedBlock {
     const number = header.number;
-    const changes = [...this.#changes].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+    const changes = [...this.#changes]
+      .filter(([, { type, before, after }]) => !isSameEntity(type, before, after))
+      .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
     const previous = this.head();
     // Blocks without changes do not count, since a node that catches up leaves them out.
     const last = previous?.proof ?? zeroHash;
     const proof = changes.length === 0 ? last : proofOf(last, header, changes);
     for (const [key, { type, before, after }] of changes) {
-      const table = quote(type.name);
-      const id = encodeCell(type.fields.get("id")!, (after ?? before)?.get("id"));
-      if (before !== undefined)
-        this.database.run(
-          `UPDATE ${table} SET ${blockTo} = ? WHERE id = ? AND ${blockTo} IS NULL`,
-          number,
-          id,
-        );
-      if (after !== undefined) this.#insert(type, number, after);
-      this.#remember(key, after);
+      const table = this.#table(type);
+      if (before === undefined) {
+        if (after !== undefined) table.insert(number, after);
+      } else if (after === undefined) table.remove(number, before);
+      else table.update(number, before, after);
+      if (!type.isImmutable) this.#remember(key, after);
     }
     this.#changes.clear();
     this.database.run(
@@ -118,7 +193,7 @@ export class EntityStore implements MappingStore {
       header.hash,
       header.parentHash,
       header.timestamp,
-      hexToBytes(proof),
+      parseBytes(proof)!,
     );
     return { ...header, proof };
   }
@@ -128,10 +203,7 @@ export class EntityStore implements MappingStore {
     this.discard();
     this.#cache.clear();
     this.database.transaction(() => {
-      for (const { name } of this.schema.entities.values()) {
-        this.database.run(`DELETE FROM ${quote(name)} WHERE ${blockFrom} > ?`, number);
-        this.database.run(`UPDATE ${quote(name)} SET ${blockTo} = NULL WHERE ${blockTo} > ?`, number);
-      }
+      for (const type of this.schema.entities.values()) this.#table(type).rollBack(number);
       this.database.run(`DELETE FROM "blocks$" WHERE number > ?`, number);
     });
   }
@@ -154,24 +226,19 @@ export class EntityStore implements MappingStore {
 
   #load(type: EntityType, id: string, key: string): Entity | undefined {
     if (this.#cache.has(key)) return this.#cache.get(key);
-    const row = this.database.get(
-      `SELECT * FROM ${quote(type.name)} WHERE id = ? AND ${blockTo} IS NULL`,
-      encodeCell(type.fields.get("id")!, idValue(type, id)),
-    );
-    const entity = row === undefined ? undefined : entityOf(type, row);
-    this.#remember(key, entity);
+    const entity = this.#table(type).find(idValue(type, id));
+    // What is written once is rarely read again.
+    if (!type.isImmutable) this.#remember(key, entity);
     return entity;
   }
 
-  #insert(type: EntityType, number: bigint, entity: Entity): void {
-    const names = type.stored.map(({ name }) => quote(name));
-    const cells: Cell[] = type.stored.map((field) => encodeCell(field, entity.get(field.name)));
-    this.database.run(
-      `INSERT INTO ${quote(type.name)} (${blockFrom}, ${names.join(", ")})
-       VALUES (?${", ?".repeat(names.length)})`,
-      number,
-      ...cells,
-    );
+  #table(type: EntityType): Table {
+    let table = this.#tables.get(type);
+    if (table === undefined) {
+      table = new Table(this.database, type);
+      this.#tables.set(type, table);
+    }
+    return table;
   }
 
   #remember(key: string, entity: Entity | undefined): void {
@@ -182,6 +249,12 @@ export class EntityStore implements MappingStore {
 }
 
 const keyOf = (type: EntityType, id: string): string => `${type.name} ${id}`;
+
+/** As on graph-node, an entity that is saved as it was is no change. */
+const isSameEntity = (type: EntityType, before: Entity | undefined, after: Entity | undefined): boolean =>
+  before === undefined || after === undefined
+    ? before === after
+    : type.stored.every(({ name }) => isSameValue(before.get(name), after.get(name)));
 
 /** The fields of a row that have a value. */
 export function entityOf(type: EntityType, row: Row): Entity {
@@ -200,7 +273,7 @@ function blockOf(row: Row | undefined): IndexedBlock | undefined {
     hash: row.hash as Hex,
     parentHash: row.parent as Hex,
     timestamp: row.timestamp as bigint,
-    proof: toHex(row.proof as Uint8Array),
+    proof: toHexText(row.proof as Uint8Array),
   };
 }
 

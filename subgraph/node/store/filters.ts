@@ -2,7 +2,7 @@ import { QueryError } from "../errors.ts";
 import type { EntitySchema, EntityType, FieldType } from "../schema/entity-schema.ts";
 import type { Value } from "../values/value.ts";
 import { type Cell, encodeCell, encodeElement } from "./columns.ts";
-import { blockFrom, blockTo, quote } from "./database.ts";
+import { blockFrom, blockTo, historyOf, indexedText, quote } from "./database.ts";
 
 /** Suffixes of filters, longest first, so that the end of a name is read right. */
 export const operators = [
@@ -46,11 +46,16 @@ export type Fragment = { readonly sql: string; readonly cells: readonly Cell[] }
 /** Which versions of entities a query sees. */
 export type Visibility = { readonly at: bigint | "latest" };
 
-export function visible({ at }: Visibility, alias: string): Fragment {
-  if (at === "latest") return { sql: `${alias}.${blockTo} IS NULL`, cells: [] };
+/** The rows of a type that a query sees, as a table. */
+export function rowsOf(type: EntityType, { at }: Visibility): Fragment {
+  const table = quote(type.name);
+  if (at === "latest") return { sql: table, cells: [] };
+  const now = `SELECT * FROM ${table} WHERE ${blockFrom} <= ?`;
+  if (type.isImmutable) return { sql: `(${now})`, cells: [at] };
+  const columns = [quote("vid$"), blockFrom, ...type.stored.map(({ name }) => quote(name))].join(", ");
   return {
-    sql: `(${alias}.${blockFrom} <= ? AND (${alias}.${blockTo} IS NULL OR ${alias}.${blockTo} > ?))`,
-    cells: [at, at],
+    sql: `(${now} UNION ALL SELECT ${columns} FROM ${historyOf(type)} WHERE ${blockFrom} <= ? AND ${blockTo} > ?)`,
+    cells: [at, at, at],
   };
 }
 
@@ -119,12 +124,11 @@ function childToSql(
       `the filter of ${field.name} is nested in the filter of another entity, which is not supported`,
     );
   const child = schema.entities.get(field.entity!)!;
-  const seen = visible(visibility, "c");
+  const rows = rowsOf(child, visibility);
   const inner = filterToSql(schema, child, filter, visibility, "c");
   return {
-    sql: `EXISTS (SELECT 1 FROM ${quote(child.name)} AS c
-      WHERE ${belongs(schema, field, alias, "c")} AND ${seen.sql} AND ${inner.sql})`,
-    cells: [...seen.cells, ...inner.cells],
+    sql: `EXISTS (SELECT 1 FROM ${rows.sql} AS c WHERE ${belongs(schema, field, alias, "c")} AND ${inner.sql})`,
+    cells: [...rows.cells, ...inner.cells],
   };
 }
 
@@ -136,8 +140,13 @@ function compareToSql(field: FieldType, operator: Operator, value: Value, column
     if (operator === "not") return { sql: `${column} IS NOT NULL`, cells: [] };
     throw new QueryError(`${field.name}_${operator} cannot be null`);
   }
-  if (comparison !== undefined)
-    return { sql: `${column} ${comparison} ?`, cells: [encodeCell(field, value)] };
+  if (comparison !== undefined) {
+    const isShort = operator === "equals" && typeof value === "string" && isIndexed(value);
+    return {
+      sql: `${column} ${comparison} ?${isShort ? short(column) : ""}`,
+      cells: [encodeCell(field, value)],
+    };
+  }
   const isNegated = operator.startsWith("not_");
   if (field.isList) return overlap(field, value as readonly Value[], isNegated, column);
   if (value instanceof Uint8Array)
@@ -145,13 +154,19 @@ function compareToSql(field: FieldType, operator: Operator, value: Value, column
   return pattern(operator, value as string, isNegated, column);
 }
 
+/** Short texts are in an index, which SQLite uses only when the query says itself that the text is short. */
+const isIndexed = (text: string): boolean => [...text].length <= indexedText;
+const short = (column: string): string => ` AND length(${column}) <= ${indexedText}`;
+
 /** As on graph-node, an empty list matches nothing, with `not_in` too. */
 function membership(field: FieldType, operator: "in" | "not_in", value: Value, column: string): Fragment {
   const values = (value ?? []) as readonly Value[];
   if (values.length === 0) return { sql: "FALSE", cells: [] };
   const marks = values.map(() => "?").join(", ");
+  const areShort =
+    operator === "in" && values.every((element) => typeof element === "string" && isIndexed(element));
   return {
-    sql: `${column} ${operator === "in" ? "IN" : "NOT IN"} (${marks})`,
+    sql: `${column} ${operator === "in" ? "IN" : "NOT IN"} (${marks})${areShort ? short(column) : ""}`,
     cells: values.map((element) => encodeCell(field, element)),
   };
 }

@@ -4,7 +4,7 @@ import { encodeCell } from "./columns.ts";
 import type { Database } from "./database.ts";
 import { quote } from "./database.ts";
 import { entityOf } from "./entity-store.ts";
-import { belongs, type Filter, type Fragment, filterToSql, type Visibility, visible } from "./filters.ts";
+import { belongs, type Filter, type Fragment, filterToSql, rowsOf, type Visibility } from "./filters.ts";
 import { like } from "./like.ts";
 
 export type Order = {
@@ -35,11 +35,11 @@ export class EntityReader {
   }
 
   one(type: EntityType, id: Value, visibility: Visibility): Entity | undefined {
-    const seen = visible(visibility, "e");
+    const rows = rowsOf(type, visibility);
     const row = this.#database.get(
-      `SELECT e.* FROM ${quote(type.name)} AS e WHERE e.id = ? AND ${seen.sql}`,
+      `SELECT e.* FROM ${rows.sql} AS e WHERE e.id = ?`,
+      ...rows.cells,
       encodeCell(type.fields.get("id")!, id),
-      ...seen.cells,
     );
     return row === undefined ? undefined : entityOf(type, row);
   }
@@ -64,17 +64,17 @@ export class EntityReader {
   }
 
   #select(type: EntityType, selection: Selection, visibility: Visibility, link: Fragment): Entity[] {
-    const seen = visible(visibility, "e");
+    const seen = rowsOf(type, visibility);
     const where =
       selection.filter === undefined
         ? { sql: "TRUE", cells: [] }
         : filterToSql(this.#schema, type, selection.filter, visibility, "e");
     const order = this.#order(selection.order, visibility);
     const rows = this.#database.all(
-      `SELECT e.* FROM ${quote(type.name)} AS e ${order.join.sql}
-       WHERE ${seen.sql} AND ${link.sql} AND ${where.sql} ORDER BY ${order.sql} LIMIT ? OFFSET ?`,
-      ...order.join.cells,
+      `SELECT e.* FROM ${seen.sql} AS e ${order.join.sql}
+       WHERE ${link.sql} AND ${where.sql} ORDER BY ${order.sql} LIMIT ? OFFSET ?`,
       ...seen.cells,
+      ...order.join.cells,
       ...link.cells,
       ...where.cells,
       selection.first,
@@ -98,12 +98,11 @@ export class EntityReader {
       };
     }
     const child = this.#schema.entities.get(order.field.entity!)!;
-    const seen = visible(visibility, "o");
+    const seen = rowsOf(child, visibility);
     return {
       sql: `o.${quote(order.of.name)} ${direction} ${nulls}, e.id ${direction}`,
       join: {
-        sql: `LEFT JOIN ${quote(child.name)} AS o
-          ON ${belongs(this.#schema, order.field, "e", "o")} AND ${seen.sql}`,
+        sql: `LEFT JOIN ${seen.sql} AS o ON ${belongs(this.#schema, order.field, "e", "o")}`,
         cells: seen.cells,
       },
     };

@@ -1,4 +1,3 @@
-import { bytesToHex, hexToBytes } from "viem";
 import { BigDecimal } from "./big-decimal.ts";
 
 /**
@@ -25,17 +24,30 @@ export const scalars = [
 
 export type Scalar = (typeof scalars)[number];
 
+export function isSameValue(a: Value | undefined, b: Value | undefined): boolean {
+  if (a === b) return true;
+  if (a instanceof Uint8Array) return b instanceof Uint8Array && Buffer.compare(a, b) === 0;
+  if (a instanceof BigDecimal) return b instanceof BigDecimal && a.compare(b) === 0;
+  if (!Array.isArray(a) || !Array.isArray(b)) return false;
+  return a.length === b.length && a.every((element: Value, i) => isSameValue(element, b[i] as Value));
+}
+
 /** What a scalar looks like in an answer: numbers that JSON cannot hold are strings, bytes are hexadecimal. */
 export function toJson(value: Value): unknown {
-  if (value instanceof Uint8Array) return bytesToHex(value);
+  if (value instanceof Uint8Array) return toHexText(value);
   if (typeof value === "bigint" || value instanceof BigDecimal) return value.toString();
   if (Array.isArray(value)) return value.map((element: Value) => toJson(element));
   return value;
+}
+
+export function toHexText(bytes: Uint8Array): `0x${string}` {
+  return `0x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("hex")}`;
 }
 
 /** Bytes of a hexadecimal string, with 0x or without; undefined for anything else. */
 export function parseBytes(text: string): Uint8Array | undefined {
   const digits = text.startsWith("0x") ? text.slice(2) : text;
   if (digits.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(digits)) return undefined;
-  return hexToBytes(`0x${digits}`);
+  // A copy of its own: small buffers of Node.js share one.
+  return new Uint8Array(Buffer.from(digits, "hex"));
 }

@@ -1,5 +1,6 @@
-import { type Address, type Hex, hexToBytes } from "viem";
+import type { Address, Hex } from "viem";
 import { UnsupportedSubgraphError } from "../errors.ts";
+import { parseBytes } from "../values/value.ts";
 import { type Memory, typeId } from "./memory.ts";
 
 /** A parameter of an event or a component of a tuple, as in an ABI. */
@@ -20,11 +21,11 @@ export type ChainBlock = {
   readonly stateRoot?: Hex;
   readonly transactionsRoot?: Hex;
   readonly receiptsRoot?: Hex;
-  readonly gasUsed?: bigint;
-  readonly gasLimit?: bigint;
-  readonly difficulty?: bigint;
-  readonly size?: bigint;
-  readonly baseFeePerGas?: bigint | null;
+  readonly gasUsed?: bigint | undefined;
+  readonly gasLimit?: bigint | undefined;
+  readonly difficulty?: bigint | undefined;
+  readonly size?: bigint | undefined;
+  readonly baseFeePerGas?: bigint | null | undefined;
 };
 
 export type ChainTransaction = {
@@ -64,6 +65,10 @@ const kind = {
 const zeroHash: Hex = `0x${"0".repeat(64)}`;
 const zeroAddress: Hex = `0x${"0".repeat(40)}`;
 
+/** Values of viem are hexadecimal; those of the node's own decoder are bytes already. */
+const bytesOf = (value: unknown): Uint8Array =>
+  value instanceof Uint8Array ? value : parseBytes(value as string)!;
+
 /** Writes an `ethereum.Event` and gives its pointer. */
 export function writeEvent(
   memory: Memory,
@@ -79,7 +84,7 @@ export function writeEvent(
   );
   const index = BigInt(event.logIndex);
   return memory.writeObject(typeId.EthereumEvent, [
-    memory.writeBytes(hexToBytes(event.address)),
+    memory.writeBytes(bytesOf(event.address)),
     memory.writeBigInt(index),
     // The JSON-RPC answers of today's nodes have no index within the transaction: graph-node gives the log's there.
     memory.writeBigInt(index),
@@ -92,13 +97,13 @@ export function writeEvent(
 }
 
 function writeBlock(memory: Memory, block: ChainBlock): number {
-  const hash = (value: Hex | null | undefined) => memory.writeBytes(hexToBytes(value ?? zeroHash));
+  const hash = (value: Hex | null | undefined) => memory.writeBytes(bytesOf(value ?? zeroHash));
   const number = (value: bigint | null | undefined) => memory.writeBigInt(value ?? 0n);
   return memory.writeObject(typeId.EthereumBlock, [
     hash(block.hash),
     hash(block.parentHash),
     hash(block.sha3Uncles),
-    memory.writeBytes(hexToBytes(block.miner ?? zeroAddress)),
+    memory.writeBytes(bytesOf(block.miner ?? zeroAddress)),
     hash(block.stateRoot),
     hash(block.transactionsRoot),
     hash(block.receiptsRoot),
@@ -116,7 +121,7 @@ function writeBlock(memory: Memory, block: ChainBlock): number {
 
 function writeTransaction(memory: Memory, transaction: ChainTransaction): number {
   const number = (value: bigint) => memory.writeBigInt(value);
-  const bytes = (value: Hex) => memory.writeBytes(hexToBytes(value));
+  const bytes = (value: Hex) => memory.writeBytes(bytesOf(value));
   return memory.writeObject(typeId.EthereumTransaction, [
     bytes(transaction.hash),
     number(BigInt(transaction.transactionIndex)),
@@ -152,11 +157,11 @@ function writeValue(memory: Memory, parameter: Parameter, value: unknown): numbe
     );
     return tagged(kind.tuple, memory.writeArray(typeId.ArrayEthereumValue, parts));
   }
-  if (type === "address") return tagged(kind.address, memory.writeBytes(hexToBytes(value as Hex)));
+  if (type === "address") return tagged(kind.address, memory.writeBytes(bytesOf(value)));
   if (type === "bool") return tagged(kind.bool, value === true ? 1 : 0);
   if (type === "string") return tagged(kind.string, memory.writeString(value as string));
-  if (type === "bytes") return tagged(kind.bytes, memory.writeBytes(hexToBytes(value as Hex)));
-  if (type.startsWith("bytes")) return tagged(kind.fixedBytes, memory.writeBytes(hexToBytes(value as Hex)));
+  if (type === "bytes") return tagged(kind.bytes, memory.writeBytes(bytesOf(value)));
+  if (type.startsWith("bytes")) return tagged(kind.fixedBytes, memory.writeBytes(bytesOf(value)));
   const integer = /^(u?)int(\d*)$/.exec(type);
   if (integer === null)
     throw new UnsupportedSubgraphError(`events with values of type ${type} are not supported`);

@@ -1,8 +1,8 @@
-import { bytesToHex, keccak256 } from "viem";
+import { keccak256 } from "viem";
 import { MappingError, UnsupportedSubgraphError } from "../errors.ts";
 import type { EntityType } from "../schema/entity-schema.ts";
 import { BigDecimal } from "../values/big-decimal.ts";
-import { type Entity, parseBytes, type Value } from "../values/value.ts";
+import { type Entity, parseBytes, toHexText, type Value } from "../values/value.ts";
 import type { Memory } from "./memory.ts";
 import { readBigDecimal, readFields, writeBigDecimal, writeEntity } from "./store-values.ts";
 
@@ -68,7 +68,7 @@ function basics({ memory, source, log }: HostParts): Record<string, HostFunction
     "datasource.dataSource.network": () => memory().writeString(source.network),
     [`${conversion}.bytesToString`]: (bytes) =>
       memory().writeString(Buffer.from(memory().bytes(bytes!)).toString("utf8").replace(/\0+$/, "")),
-    [`${conversion}.bytesToHex`]: (bytes) => memory().writeString(bytesToHex(memory().bytes(bytes!))),
+    [`${conversion}.bytesToHex`]: (bytes) => memory().writeString(toHexText(memory().bytes(bytes!))),
     [`${conversion}.bigIntToString`]: (value) => memory().writeString(memory().bigInt(value!).toString()),
     [`${conversion}.bigIntToHex`]: (value) => {
       const n = memory().bigInt(value!);
@@ -86,7 +86,7 @@ function basics({ memory, source, log }: HostParts): Record<string, HostFunction
 function storeFunctions({ memory, store }: HostParts): Record<string, HostFunction> {
   const found = (type: EntityType, entity: Entity | undefined) =>
     entity === undefined ? 0 : writeEntity(memory(), type, entity);
-  const named = (pointer: number) => store.type(memory().string(pointer));
+  const named = (pointer: number) => store.type(memory().name(pointer));
   return {
     "index.store.get": (name, id) => {
       const type = named(name!);

@@ -31,6 +31,9 @@ export type ModuleExports = {
 /** Longest string or byte array that a mapping may hand over, in bytes. */
 const maximumLength = 1 << 26;
 
+/** Names that are remembered; what a mapping makes up as it goes is not worth it. */
+const maximumNames = 4_096;
+
 /**
  * The memory of an AssemblyScript module (0.19, the version that graph-cli pins). Objects are pointers to their first
  * byte; the length of a string is in the header before it. A typed array is {buffer, start, byte length}, an array
@@ -39,6 +42,9 @@ const maximumLength = 1 << 26;
 export class Memory {
   readonly #exports: ModuleExports;
   readonly #ids = new Map<number, number>();
+  /** Names of entities and fields by pointer: the modules' runtime neither moves strings nor frees them. */
+  readonly #names = new Map<number, string>();
+  readonly #pointers = new Map<string, number>();
   #view: DataView;
   #bytes: Uint8Array;
 
@@ -64,7 +70,33 @@ export class Memory {
   string(pointer: number): string {
     if (pointer === 0) return "";
     const length = this.#bounded(this.u32(pointer - 4));
+    if (length <= 64) {
+      let text = "";
+      for (let at = pointer; at < pointer + length; at += 2)
+        text += String.fromCharCode(this.#view.getUint16(at, true));
+      return text;
+    }
     return Buffer.from(this.#bytes.buffer, pointer, length).toString("utf16le");
+  }
+
+  /** As `string`, for the few names that come again and again. */
+  name(pointer: number): string {
+    let name = this.#names.get(pointer);
+    if (name === undefined) {
+      name = this.string(pointer);
+      if (this.#names.size < maximumNames) this.#names.set(pointer, name);
+    }
+    return name;
+  }
+
+  /** A string that stands in memory once, however often it is written. */
+  writeName(name: string): number {
+    let pointer = this.#pointers.get(name);
+    if (pointer === undefined) {
+      pointer = this.writeString(name);
+      if (this.#pointers.size < maximumNames) this.#pointers.set(name, pointer);
+    }
+    return pointer;
   }
 
   /** A copy of what a `Uint8Array` of the module holds. */
@@ -75,22 +107,31 @@ export class Memory {
 
   /** A two's complement little-endian number of any length. */
   bigInt(pointer: number): bigint {
-    const bytes = this.bytes(pointer);
-    if (bytes.length === 0) return 0n;
-    return BigInt.asIntN(bytes.length * 8, BigInt(`0x${Buffer.from(bytes.reverse()).toString("hex")}`));
+    const view = this.#current();
+    const start = view.getUint32(pointer + 4, true);
+    const length = this.#bounded(view.getUint32(pointer + 8, true));
+    let value = 0n;
+    let at = 0;
+    // Eight bytes at a time, then what is left.
+    for (; at + 8 <= length; at += 8) value |= view.getBigUint64(start + at, true) << BigInt(at * 8);
+    for (; at < length; at++) value |= BigInt(this.#bytes[start + at]!) << BigInt(at * 8);
+    return BigInt.asIntN(length * 8, value);
   }
 
   /** Pointers in an array of objects. */
   pointers(pointer: number): number[] {
     const start = this.u32(pointer + 4);
     const length = this.#bounded(this.u32(pointer + 12));
-    return Array.from({ length }, (_, i) => this.u32(start + i * 4));
+    const found = new Array<number>(length);
+    for (let i = 0; i < length; i++) found[i] = this.u32(start + i * 4);
+    return found;
   }
 
   writeString(text: string): number {
     const pointer = this.#allocate(text.length * 2, typeId.String);
-    this.#current();
-    Buffer.from(this.#bytes.buffer, pointer, text.length * 2).write(text, "utf16le");
+    const view = this.#current();
+    if (text.length > 128) Buffer.from(this.#bytes.buffer, pointer, text.length * 2).write(text, "utf16le");
+    else for (let i = 0; i < text.length; i++) view.setUint16(pointer + i * 2, text.charCodeAt(i), true);
     return pointer;
   }
 
@@ -102,22 +143,29 @@ export class Memory {
   }
 
   writeBigInt(value: bigint): number {
+    if (value >= 0n && value < 0x7fff_ffffn) return this.#writeSmall(Number(value));
     const magnitude = value < 0n ? -value - 1n : value;
-    const length = Math.floor(magnitude.toString(2).length / 8) + 1;
-    const bytes = Buffer.from(
-      BigInt.asUintN(length * 8, value)
-        .toString(16)
-        .padStart(length * 2, "0"),
-      "hex",
-    );
-    return this.writeBytes(bytes.reverse());
+    const hex = magnitude.toString(16);
+    const bits = hex.length * 4 - Math.clz32(Number.parseInt(hex[0]!, 16)) + 28;
+    const length = (bits >> 3) + 1;
+    const bytes = new Uint8Array(length);
+    for (let i = 0, rest = BigInt.asUintN(length * 8, value); i < length; i++, rest >>= 8n)
+      bytes[i] = Number(rest & 255n);
+    return this.writeBytes(bytes);
+  }
+
+  #writeSmall(value: number): number {
+    const length = value < 0x80 ? 1 : value < 0x8000 ? 2 : value < 0x80_0000 ? 3 : 4;
+    const bytes = new Uint8Array(length);
+    for (let i = 0; i < length; i++) bytes[i] = (value >> (8 * i)) & 255;
+    return this.writeBytes(bytes);
   }
 
   /** An object whose fields are all 4 bytes wide. */
   writeObject(type: number, fields: readonly number[]): number {
     const pointer = this.#allocate(fields.length * 4, type);
     const view = this.#current();
-    for (const [i, field] of fields.entries()) view.setUint32(pointer + i * 4, field, true);
+    for (let i = 0; i < fields.length; i++) view.setUint32(pointer + i * 4, fields[i]!, true);
     return pointer;
   }
 
@@ -147,7 +195,8 @@ export class Memory {
 
   /** The views go stale whenever the memory grows. */
   #current(): DataView {
-    if (this.#view.buffer !== this.#exports.memory.buffer) {
+    // The buffer of a memory that grew is detached, which leaves its views empty.
+    if (this.#bytes.length === 0) {
       this.#view = new DataView(this.#exports.memory.buffer);
       this.#bytes = new Uint8Array(this.#exports.memory.buffer);
     }

@@ -61,14 +61,14 @@ export function readFields(memory: Memory, pointer: number): Map<string, Value> 
   return new Map(
     memory
       .pointers(memory.u32(pointer))
-      .map((entry) => [memory.string(memory.u32(entry)), readStoreValue(memory, memory.u32(entry + 4))]),
+      .map((entry) => [memory.name(memory.u32(entry)), readStoreValue(memory, memory.u32(entry + 4))]),
   );
 }
 
 export function writeEntity(memory: Memory, type: EntityType, entity: Entity): number {
   const entries = [...entity].map(([name, value]) =>
     memory.writeObject(typeId.TypedMapEntryStringStoreValue, [
-      memory.writeString(name),
+      memory.writeName(name),
       writeStoreValue(memory, type.fields.get(name)!, value),
     ]),
   );
