@@ -85,8 +85,8 @@ library HashToCurve {
         y = _rootOfCurve(x);
     }
 
-    /// @dev x3 = Z + c4·(tv2/tv1)². With x3 = n/d, d = tv1², g(x3) = (n³ + 3d³)/d³ = m/tv1⁶. tv1 is not 0 here: x1 would
-    /// be c2, which is on the curve.
+    /// @dev x3 = Z + c4·(tv2/tv1)². With x3 = n/d, d = tv1², g(x3) = (n³ + 3d³)/d³ = m/tv1⁶. tv1 is not 0 here: x1
+    /// would be c2, which is on the curve.
     function _third(uint256 tv1, uint256 tv2) private pure returns (uint256 x, uint256 y) {
         uint256 d = mulmod(tv1, tv1, P);
         uint256 n = addmod(mulmod(Z, d, P), mulmod(C4, mulmod(tv2, tv2, P), P), P);

@@ -4,7 +4,6 @@ pragma solidity ^0.8.28;
 import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
 import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
 import {MerkleProofs} from "../../../contracts/libraries/MerkleProofs.sol";
-import {Staking} from "../../../contracts/staking/Staking.sol";
 import {IStaking} from "../../../contracts/staking/interfaces/IStaking.sol";
 import {BundleRegistry} from "../../../contracts/storage/BundleRegistry.sol";
 import {IBundleRegistry} from "../../../contracts/storage/interfaces/IBundleRegistry.sol";
