@@ -323,11 +323,13 @@ abstract contract CommitteeTable is IAttestation, AccessManaged {
         emit TermsSet(index, t);
     }
 
+    /// @dev A job that has ended waits for nobody, also before it is settled.
     function _timed(uint256 jobId) private view returns (Job storage job) {
         job = _jobs[jobId];
         Phase phase = job.phase;
         bool isTimed = phase == Phase.Signing || phase == Phase.Opening || phase == Phase.Revealing;
         if (!isTimed) revert WrongPhase(jobId, phase);
+        if (!registry.isRunning(jobId)) revert JobOver(jobId);
     }
 
     function _requireRegistry() private view {

@@ -12,16 +12,21 @@ import {IJobTable} from "./interfaces/IJobTable.sol";
 import {JobTable} from "./JobTable.sol";
 
 /// @title What others report of a job, and how its money moves when it does not end well
-/// @dev An end that the game or the committee reports is written down first, and settled in a call of its own that may
-/// fail: nothing outside this contract can keep a conviction from counting. Whatever failed is done by `settle`.
+/// @dev What the game or the committee reports is only written down: nothing outside this contract can keep a ruling
+/// from counting, and a ruling pays for no slash. `settle` moves the money, in a transaction of its own.
 abstract contract JobEnds is JobTable, ReentrancyGuardTransient {
+    bytes32 private constant CONVICTED = "convicted";
+    bytes32 private constant WITHHELD = "withheld";
+    bytes32 private constant LATE = "late";
+    bytes32 private constant VOID = "void";
+
     /// @inheritdoc IDisputedClaims
     /// @dev A job that has failed already fails no second time.
     function onConvicted(uint256 claimId, uint256, uint256, address challenger) external {
         (uint256 jobId, Record storage record) = _reported(claimId);
         if (!_isRunning(record.job.status)) return;
         _fail(jobId, Fault.Convicted, challenger);
-        _trySettle(jobId);
+        emit SettlementPending(jobId, CONVICTED);
     }
 
     /// @inheritdoc IDisputedClaims
@@ -30,7 +35,7 @@ abstract contract JobEnds is JobTable, ReentrancyGuardTransient {
         if (!_isRunning(record.job.status)) return;
         record.job.status = Status.Void;
         record.isOwed = true;
-        _trySettle(jobId);
+        emit SettlementPending(jobId, VOID);
     }
 
     /// @inheritdoc IAttestedJobs
@@ -39,7 +44,7 @@ abstract contract JobEnds is JobTable, ReentrancyGuardTransient {
         Status status = _records[jobId].job.status;
         if (status != Status.Committed && status != Status.Attested) revert WrongStatus(jobId, status);
         _fail(jobId, Fault.Withheld, reporter);
-        _trySettle(jobId);
+        emit SettlementPending(jobId, WITHHELD);
     }
 
     /// @inheritdoc ICheckpointedJobs
@@ -125,13 +130,6 @@ abstract contract JobEnds is JobTable, ReentrancyGuardTransient {
         if (number == 0) record.isBonded = false;
     }
 
-    function _trySettle(uint256 jobId) private {
-        // solhint-disable-next-line no-empty-blocks
-        try this.settle(jobId) {} catch {
-            emit SettlementPending(jobId);
-        }
-    }
-
     /// @dev The author of a void program pays for what was committed to, the checkpoints that wait among it.
     function _settleVoid(uint256 jobId, Job storage job) private {
         uint256 paid = 0;
@@ -145,9 +143,9 @@ abstract contract JobEnds is JobTable, ReentrancyGuardTransient {
     function _settleFailure(uint256 jobId, Record storage record, Fault fault) private {
         (address provider, uint256 stake) = (record.job.provider, record.job.stake);
         uint256 penalty = stake;
-        bytes32 reason = fault == Fault.Convicted ? bytes32("convicted") : bytes32("withheld");
+        bytes32 reason = fault == Fault.Convicted ? CONVICTED : WITHHELD;
         if (fault == Fault.Late) {
-            reason = "late";
+            reason = LATE;
             penalty = Math.ceilDiv(stake * _parameterSets[record.parameterSet].latePenalty, BASIS_POINTS);
         }
         // All of it comes out of what this contract has locked for the job.

@@ -172,6 +172,11 @@ abstract contract JobTable is IJobRegistry, IJobTable, ICertifiedJobs, AccessMan
     }
 
     /// @inheritdoc IAttestedJobs
+    function isRunning(uint256 jobId) external view returns (bool) {
+        return _isRunning(_records[jobId].job.status);
+    }
+
+    /// @inheritdoc IAttestedJobs
     function traceOf(uint256 jobId) external view returns (bytes32 traceRoot, uint256 leaves) {
         Record storage record = _records[jobId];
         traceRoot = record.job.traceRoot;

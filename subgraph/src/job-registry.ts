@@ -34,10 +34,13 @@ function jobAndProvider(row: Event, id: BigInt, provider: Bytes): Job {
   return jobOf(row, id);
 }
 
+/** Where an end was reported before it was settled, it was one from then on. */
 function end(event: ethereum.Event, job: Job, status: string): void {
+  const isNew = job.endedAt === null;
   job.status = status;
-  job.endedAt = event.block.timestamp;
+  if (isNew) job.endedAt = event.block.timestamp;
   job.save();
+  if (isNew && status == "Failed") countFailure(event, job);
 }
 
 function countFailure(event: ethereum.Event, job: Job): void {
@@ -151,7 +154,6 @@ export function handleJobFailed(event: JobFailed): void {
   job.reason = reasonOf(event.params.reason);
   job.slashed = event.params.slashed;
   end(event, job, "Failed");
-  countFailure(event, job);
 }
 
 export function handleJobVoided(event: JobVoided): void {
@@ -163,7 +165,10 @@ export function handleBondReleased(event: BondReleased): void {
 }
 
 export function handleSettlementPending(event: SettlementPending): void {
-  jobOf(record(event, contract, "SettlementPending"), event.params.jobId);
+  const job = jobOf(record(event, contract, "SettlementPending"), event.params.jobId);
+  const reason = reasonOf(event.params.reason);
+  if (reason != "void") job.reason = reason;
+  end(event, job, reason == "void" ? "Void" : "Failed");
 }
 
 export function handleConductMarked(event: ConductMarked): void {

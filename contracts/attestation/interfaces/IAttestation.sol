@@ -156,6 +156,8 @@ interface IAttestation is ICommittee {
     error TooEarly(uint256 jobId, uint256 from);
     /// @notice Thrown when a call comes after its time.
     error TooLate(uint256 jobId, uint256 until);
+    /// @notice Thrown when a timeout is called or executed for a job that has ended.
+    error JobOver(uint256 jobId);
     /// @notice Thrown when a timeout is called twice in one phase.
     error TimeoutAlreadyCalled(uint256 jobId);
     /// @notice Thrown when fewer members sign than must, or a mask names others.

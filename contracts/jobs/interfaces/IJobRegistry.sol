@@ -24,9 +24,11 @@ import {Order} from "./Orders.sol";
 /// | Training | `expire` | anyone, after it | Failed | late penalty, the rest back |
 /// | Committed | `onAttested` | the committee | Attested | – |
 /// | Committed, Attested | `finalise` | anyone, see there | Finalised | rest of the price, stake free, certificate |
-/// | Training, Committed, Attested | `onConvicted` | the game | Failed | stake slashed, the rest back |
-/// | Committed, Attested | `onWithheld` | the committee | Failed | stake slashed, the rest back |
-/// | Training, Committed, Attested | `onVoid` | the game | Void | what is committed to is paid, the rest back |
+/// | Training, Committed, Attested | `onConvicted` | the game | Failed | none yet |
+/// | Committed, Attested | `onWithheld` | the committee | Failed | none yet |
+/// | Training, Committed, Attested | `onVoid` | the game | Void | none yet |
+/// | Failed | `settle` | anyone, once | Failed | stake slashed, the rest back |
+/// | Void | `settle` | anyone, once | Void | what is committed to is paid, the rest back |
 ///
 /// The rest is the price less the instalments that were paid for checkpoints. `expire` in training and `finalise` need
 /// every checkpoint that was posted closed.
@@ -36,6 +38,8 @@ import {Order} from "./Orders.sol";
 /// INV-3: terms and parameters of a job are those of when it was opened
 /// INV-4: Σ stake locked by this contract == Σ stake of jobs in Training, Committed or Attested, or not settled yet
 /// INV-5: at every end, what the provider was paid and what the consumer got back of the price is the deposit
+/// INV-6: from the report of an end to its settlement stake, purses and the reward's owner stay as they are, no member
+/// of the committee becomes late, and anyone can settle at any time
 interface IJobRegistry is IDisputedClaims, IAttestedJobs, ICheckpointedJobs {
     enum Status {
         None,

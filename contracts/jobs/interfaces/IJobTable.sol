@@ -7,8 +7,8 @@ import {IInstalments} from "./IInstalments.sol";
 import {IJobRegistry} from "./IJobRegistry.sol";
 import {IModelCertificate} from "./IModelCertificate.sol";
 
-/// @title What stands around the life of jobs: parameters, modules, conduct of providers, and ends that could not be
-/// paid out at once
+/// @title What stands around the life of jobs: parameters, modules, conduct of providers, and the settlement of ends
+/// that others have reported
 interface IJobTable {
     /// @notice Thrown when modules are named twice, or game or certificate are nobody.
     error InvalidModules();
@@ -24,8 +24,9 @@ interface IJobTable {
     /// @notice A provider was convicted or late.
     /// @param multiplier what its stake is multiplied by from now on, in hundredths
     event ConductMarked(address indexed provider, uint256 multiplier);
-    /// @notice A job has ended, but its money could not be moved in the same call: `settle` does it.
-    event SettlementPending(uint256 indexed jobId);
+    /// @notice A job has failed or is void, by what the game or the committee has said: `settle` is due.
+    /// @param reason "convicted", "withheld" or "void"
+    event SettlementPending(uint256 indexed jobId, bytes32 reason);
     /// @notice The bond of a job that has failed without a conviction went back.
     event BondReleased(uint256 indexed jobId, address indexed provider);
 
@@ -48,8 +49,8 @@ interface IJobTable {
     /// @notice Ends `pause`. Only AccessManager.
     function unpause() external;
 
-    /// @notice Does what the end of a job has left undone: a slash and payments that failed when the game or the
-    /// committee reported, and the bond of a job that failed while challenges were open. Anyone.
+    /// @notice Moves the money of a job whose end was reported: slashes, pays, refunds, closes its committee. Returns
+    /// the bond of a job that has failed without a conviction, as soon as no challenge is open. Anyone, at any time.
     function settle(uint256 jobId) external;
 
     /// @notice Whether a job is over, and its stake and purses are still as they were: `settle` is due.

@@ -16,6 +16,7 @@ contract AttestedJobsDouble is IAttestedJobs {
         uint64 challengeUntil;
         uint32 attested;
         uint32 withheld;
+        bool isOver;
         address reporter;
     }
 
@@ -44,7 +45,13 @@ contract AttestedJobsDouble is IAttestedJobs {
         committee.open(jobId, provider, intervals, size, threshold, fee);
     }
 
+    /// @dev As a registry does that was told of an end: its settlement comes later.
+    function end(uint256 jobId) external {
+        told[jobId].isOver = true;
+    }
+
     function close(uint256 jobId) external {
+        told[jobId].isOver = true;
         committee.close(jobId);
     }
 
@@ -53,12 +60,16 @@ contract AttestedJobsDouble is IAttestedJobs {
         ++told[jobId].attested;
     }
 
-    /// @dev As a registry does, it closes the committee of a job that has failed in the same call.
+    /// @dev The committee has closed itself.
     function onWithheld(uint256 jobId, address reporter) external {
         if (msg.sender != address(committee)) revert NotTheCommittee(msg.sender);
         ++told[jobId].withheld;
         told[jobId].reporter = reporter;
-        committee.close(jobId);
+        told[jobId].isOver = true;
+    }
+
+    function isRunning(uint256 jobId) external view returns (bool) {
+        return told[jobId].traceRoot != bytes32(0) && !told[jobId].isOver;
     }
 
     function traceOf(uint256 jobId) external view returns (bytes32 traceRoot, uint256 leaves) {

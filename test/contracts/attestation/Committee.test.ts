@@ -259,6 +259,27 @@ describe("Committee", async () => {
     await committee.write.slashSilent([jobId, 1n, 2n]);
   });
 
+  it("INV-2: no member becomes late in a job that has ended, also before it is settled", async () => {
+    const jobId = next();
+    await world.commit(jobId);
+    await world.draw(jobId);
+    await world.timeOut(jobId);
+    // Convicted in the last second of the grace: nobody has to sign for it any more.
+    await registry.write.end([jobId]);
+    await revertWithCustomError(committee.write.executeTimeout([jobId]), committee, "JobOver");
+    const other = next();
+    await world.commit(other);
+    await world.draw(other);
+    await registry.write.end([other]);
+    const { deadline } = await committee.read.jobOf([other]);
+    await networkHelpers.time.increaseTo(deadline + 1);
+    await revertWithCustomError(committee.write.callTimeout([other]), committee, "JobOver");
+    for (const each of [jobId, other]) {
+      await registry.write.close([each]);
+      await revertWithCustomError(committee.write.slashSilent([each, 1n, 0n]), committee, "NoFault");
+    }
+  });
+
   it("attack 11: witnesses withheld convict the provider after window, call and grace", async () => {
     const jobId = next();
     await world.commit(jobId);
@@ -275,7 +296,7 @@ describe("Committee", async () => {
       "TooLate",
     );
     await committee.write.executeTimeout([jobId], { account: stranger.account });
-    const [, , , , withheld, reporter] = await registry.read.told([jobId]);
+    const [, , , , withheld, , reporter] = await registry.read.told([jobId]);
     assert.deepEqual([withheld, reporter.toLowerCase()], [1, stranger.account.address]);
     assert.equal(await world.phaseOf(jobId), phase.closed);
     await revertWithCustomError(committee.write.executeTimeout([jobId]), committee, "WrongPhase");

@@ -12,7 +12,8 @@ const abis = {
     "function commit(uint256 jobId, bytes32 traceRoot, uint256 leaves, uint64 challengeUntil)",
     "function open(uint256 jobId, address provider, uint256 intervals, uint8 size, uint8 threshold, uint128 fee)",
     "function close(uint256 jobId)",
-    "function told(uint256 jobId) view returns (bytes32 traceRoot, uint256 leaves, uint64 challengeUntil, uint32 attested, uint32 withheld, address reporter)",
+    "function end(uint256 jobId)",
+    "function told(uint256 jobId) view returns (bytes32 traceRoot, uint256 leaves, uint64 challengeUntil, uint32 attested, uint32 withheld, bool isOver, address reporter)",
   ]),
   ConvictionsDouble: parseAbi(["function setOutcome(uint256 jobId, uint8 status, uint32 interval)"]),
   FeesDouble: parseAbi([

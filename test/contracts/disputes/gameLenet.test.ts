@@ -1,38 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { finishOf } from "../../../keepers/src/core/exact/ops/evaluate.ts";
-import { initialState } from "../../../keepers/src/core/exact/random/initialize.ts";
-import { learningRateAt } from "../../../keepers/src/core/exact/schedule.ts";
-import { spaces, type Tensor } from "../../../keepers/src/core/exact/tape/types.ts";
-import { nativeExecutor } from "../../../keepers/src/training/executors/native.ts";
-import { storeNode, traceStep } from "../../../keepers/src/training/trace/trace-step.ts";
+import type { Tensor } from "../../../keepers/src/core/exact/tape/types.ts";
 import { isProduction, matchSnapshot, tableOf } from "../snapshots.ts";
 import { createArena } from "./game/arena.ts";
+import { opcodePlaces, storyOf } from "./game/lenet.ts";
 import { lenetJob, otherExponent, otherMantissa } from "./game/scenes.ts";
 import { nameStep, towards } from "./game/shams.ts";
-import { type Job, Story } from "./game/story.ts";
+import type { Story } from "./game/story.ts";
 
 const step = 4_711;
-
-/** One step from the first weights, told as step 4,711 of the run. */
-async function storyOf(job: Job): Promise<Story> {
-  const { program, order } = job;
-  const state = initialState(program, order.seed);
-  const rows = Array.from({ length: 64 }, (_, row) => job.objects[job.objectAt(step, 0, row)]!);
-  const objects = new Uint8Array(rows.flatMap((row) => [...row]));
-  const traced = await traceStep({
-    executor: nativeExecutor,
-    program,
-    options: { objectBytes: order.objectBytes, microBatches: 1 },
-    state,
-    input: { objects, learningRate: learningRateAt(order.schedule, step) },
-  });
-  const tensors = [...traced.microBatches[0]!, ...traced.reduction, ...traced.optimizer];
-  const after = program.state.map((_, slot) =>
-    Int32Array.from(traced.optimizer[storeNode(program.tapes[2], spaces.state, slot)]!.mantissas),
-  );
-  return Story.ofStep(job, { step, state, after, tensors });
-}
 
 /** What the deployed code may cost: all moves of a dispute, and the largest. */
 const bars = new Map([
@@ -78,20 +55,10 @@ describe("a dispute over LeNet-5, batches of 64", async () => {
     return { last: played.last, transactions: all.length };
   }
 
-  /** The first place of every opcode. */
-  function opcodePlaces({ places, program }: Job): Map<string, number> {
-    const found = new Map<string, number>();
-    for (const [place, { tape, node }] of places.entries()) {
-      const { opcode } = program.tapes[tape][node]!;
-      if (!found.has(opcode)) found.set(opcode, place);
-    }
-    return found;
-  }
-
   for (const interval of [16, 32]) {
     it(`of 9370 steps, ${interval} to a leaf, takes at most 12 transactions, wherever the lie is`, async () => {
       const job = lenetJob(9_370, 16, interval);
-      const honest = await storyOf(job);
+      const honest = await storyOf(job, step);
       for (const [opcode, place] of opcodePlaces(job)) {
         const right = honest.tensors(step)[place]!;
         const name = `9370 steps, ${interval} to a leaf, ${opcode}`;
@@ -108,7 +75,7 @@ describe("a dispute over LeNet-5, batches of 64", async () => {
 
   it("takes as many transactions for a million steps as for nine thousand", async () => {
     const job = lenetJob(1_000_000, 16, 32);
-    const honest = await storyOf(job);
+    const honest = await storyOf(job, step);
     const places = opcodePlaces(job);
     for (const opcode of ["CONV"]) {
       const place = places.get(opcode)!;

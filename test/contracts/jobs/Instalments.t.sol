@@ -220,6 +220,7 @@ contract InstalmentsTest is JobsFixture {
         instalments.close(id, 1);
         post(id, 2);
         convictOf(id, 2, 1);
+        jobs.settle(id);
         requireStatus(id, IJobRegistry.Status.Failed);
         vm.assertEq(staking.operatorOf(provider).stake, 10_000 ether - STAKE, "slashed");
         vm.assertEq(staking.creditOf(challenger), STAKE / 2, "challenger");
@@ -248,6 +249,7 @@ contract InstalmentsTest is JobsFixture {
         commit(id);
         uint256 open = challenge(id, 1);
         convictOf(id, 1, 0);
+        jobs.settle(id);
         requireStatus(id, IJobRegistry.Status.Failed);
         (, , , , , , uint256 closed) = committee.asked(id);
         vm.assertEq(closed, 1, "committee closed");
@@ -269,6 +271,7 @@ contract InstalmentsTest is JobsFixture {
         vm.assertEq(instalments.close(id, 2), 0, "in any order, at once");
         vm.assertEq(instalments.close(id, 1), 0, "unpaid");
         vm.assertEq(game.creditOf(provider) - before, 2 ether, "bonds");
+        jobs.settle(id);
         vm.assertEq(escrow.creditOf(provider), 0, "nothing was paid");
         vm.assertEq(escrow.creditOf(consumer), DEPOSIT, "all back");
     }
@@ -295,6 +298,7 @@ contract InstalmentsTest is JobsFixture {
         jobs.expire(id);
         uint256 state = vm.snapshotState();
         convictOf(id, 1, 0);
+        jobs.settle(id);
         vm.assertEq(staking.operatorOf(provider).stake, 10_000 ether - STAKE, "all of it");
         vm.revertToState(state);
         pass(3 days);
@@ -313,6 +317,7 @@ contract InstalmentsTest is JobsFixture {
         instalments.close(id, 1);
         post(id, 2);
         game.showVoid(id, 0, 1, "", new bytes32[](0));
+        jobs.settle(id);
         requireStatus(id, IJobRegistry.Status.Void);
         vm.assertEq(escrow.creditOf(provider), FIRST + SECOND, "the author's loss");
         vm.assertEq(escrow.creditOf(consumer), DEPOSIT - FIRST - SECOND, "the rest");
@@ -326,6 +331,7 @@ contract InstalmentsTest is JobsFixture {
         post(id, 1);
         uint256 open = challengeOf(id, 1, 0);
         game.showVoid(instalments.claimIdOf(id, 1), 0, 1, "", new bytes32[](0));
+        jobs.settle(id);
         requireStatus(id, IJobRegistry.Status.Void);
         vm.assertEq(escrow.creditOf(provider), FIRST, "posted");
         vm.assertEq(game.creditOf(provider), 2 ether, "the job's bond is back too");
@@ -338,6 +344,7 @@ contract InstalmentsTest is JobsFixture {
         post(id, 1);
         commit(id);
         game.showVoid(id, 0, 1, "", new bytes32[](0));
+        jobs.settle(id);
         vm.assertEq(escrow.creditOf(provider), PRICE, "all of the price");
         instalments.close(id, 1);
         vm.assertEq(escrow.creditOf(provider), PRICE, "once");
@@ -351,6 +358,7 @@ contract InstalmentsTest is JobsFixture {
         instalments.close(id, 1);
         commit(id);
         committee.withhold(jobs, id, stranger);
+        jobs.settle(id);
         vm.assertEq(escrow.creditOf(provider), FIRST, "verified");
         vm.assertEq(escrow.creditOf(consumer), DEPOSIT - FIRST + 18 ether, "the rest");
     }

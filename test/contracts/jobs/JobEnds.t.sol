@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {TrainingClaim} from "../../../contracts/disputes/interfaces/IDisputedClaims.sol";
-import {IDisputeGame, RuleBook} from "../../../contracts/disputes/interfaces/IDisputeGame.sol";
+import {IDisputeGame, JobStatus, RuleBook} from "../../../contracts/disputes/interfaces/IDisputeGame.sol";
 import {
     IDescentRules,
     PostedStates,
@@ -15,7 +15,7 @@ import {IJobRegistry} from "../../../contracts/jobs/interfaces/IJobRegistry.sol"
 import {IJobTable} from "../../../contracts/jobs/interfaces/IJobTable.sol";
 import {Scheme} from "../../../contracts/jobs/interfaces/Orders.sol";
 import {IStaking} from "../../../contracts/staking/interfaces/IStaking.sol";
-import {Deaf} from "./JobDoubles.sol";
+import {CommitteeDouble, Deaf} from "./JobDoubles.sol";
 import {JobsFixture} from "./JobsFixture.sol";
 
 /// @notice Where the money goes when a job does not end well, and what a provider's conduct costs.
@@ -29,6 +29,7 @@ contract JobEndsTest is JobsFixture {
     function test_conviction_takesTheWholeStakeAndBurnsAtLeastThePrice() public {
         uint256 id = committedJob();
         convict(id);
+        jobs.settle(id);
         requireStatus(id, IJobRegistry.Status.Failed);
         vm.assertEq(staking.operatorOf(provider).stake, 10_000 ether - STAKE, "slashed");
         vm.assertEq(staking.creditOf(challenger), STAKE / 2, "challenger");
@@ -48,6 +49,7 @@ contract JobEndsTest is JobsFixture {
         jobs.commit(id, commitment());
         uint256 before = staking.operatorOf(provider).stake;
         convict(id);
+        jobs.settle(id);
         uint256 lost = before - staking.operatorOf(provider).stake;
         vm.assertGe(lost - staking.creditOf(challenger), price, "even with the challenger's reward");
     }
@@ -68,6 +70,7 @@ contract JobEndsTest is JobsFixture {
     function test_void_beforeTheCommitment_returnsEverything() public {
         uint256 id = lockedJob(Scheme.Both);
         game.showVoid(id, 0, 1, "", new bytes32[](0));
+        jobs.settle(id);
         requireStatus(id, IJobRegistry.Status.Void);
         vm.assertEq(escrow.creditOf(consumer), DEPOSIT + 18 ether, "all back");
         vm.assertEq(staking.operatorOf(provider).stake, 10_000 ether, "nobody is slashed");
@@ -81,6 +84,7 @@ contract JobEndsTest is JobsFixture {
         uint256 id = committedJob(Scheme.Both);
         uint256 open = challenge(id, 1);
         game.showVoid(id, 0, 1, "", new bytes32[](0));
+        jobs.settle(id);
         vm.assertEq(escrow.creditOf(provider), PRICE, "paid");
         vm.assertEq(escrow.creditOf(consumer), DEPOSIT - PRICE + 18 ether, "the rest");
         vm.assertEq(staking.operatorOf(provider).stake, 10_000 ether, "nobody is slashed");
@@ -97,6 +101,7 @@ contract JobEndsTest is JobsFixture {
     function test_withheld_slashesForTheReporter() public {
         uint256 id = committedJob(Scheme.Both);
         committee.withhold(jobs, id, stranger);
+        jobs.settle(id);
         requireStatus(id, IJobRegistry.Status.Failed);
         vm.assertEq(staking.creditOf(stranger), STAKE / 2, "reporter");
         vm.assertEq(escrow.creditOf(consumer), DEPOSIT + 18 ether, "all back");
@@ -109,6 +114,7 @@ contract JobEndsTest is JobsFixture {
         uint256 id = committedJob(Scheme.Both);
         uint256 open = challenge(id, 1);
         committee.withhold(jobs, id, stranger);
+        jobs.settle(id);
         vm.assertEq(staking.operatorOf(provider).stake, 10_000 ether - STAKE, "slashed");
         vm.expectRevert(abi.encodeWithSelector(IJobRegistry.ChallengesOpen.selector, id, 1));
         jobs.settle(id);
@@ -125,6 +131,7 @@ contract JobEndsTest is JobsFixture {
     function test_attack24_convictedThenWithheld_isRefused() public {
         uint256 id = committedJob(Scheme.Both);
         convict(id);
+        jobs.settle(id);
         bytes memory reason = abi.encodeWithSelector(
             IJobRegistry.WrongStatus.selector,
             id,
@@ -142,6 +149,7 @@ contract JobEndsTest is JobsFixture {
         TrainingClaim memory claim = jobs.claimOf(id);
         uint256 open = challenge(id, 1);
         committee.withhold(jobs, id, stranger);
+        jobs.settle(id);
         vm.assertEq(game.creditOf(provider), 0, "not yet");
         // A job that is over takes no other challenge.
         TraceLeaf memory first = leaf(0);
@@ -168,20 +176,19 @@ contract JobEndsTest is JobsFixture {
         vm.prank(provider);
         staking.unbond(1);
         convict(id);
+        jobs.settle(id);
         vm.assertEq(staking.operatorOf(provider).stake, 0, "the job's stake");
         vm.assertEq(staking.operatorOf(provider).unbonding, free, "no more than that");
     }
 
     /// @dev Whatever keeps the slash from happening, the conviction counts, and the slash is only late.
-    function test_conviction_thatCannotBeSettledAtOnceStillCounts() public {
+    function test_INV6_aConvictionThatCannotBeSettledStillCounts() public {
         uint256 id = committedJob(Scheme.Both);
         access.revokeRole(STAKE_MODULE, address(jobs));
         convict(id);
-        requireStatus(id, IJobRegistry.Status.Failed);
-        vm.assertEq(staking.lockedBy(provider, address(jobs)), STAKE, "still locked");
-        vm.assertEq(escrow.creditOf(consumer), DEPOSIT - PRICE, "still in escrow");
         vm.expectRevert();
         jobs.settle(id);
+        requireStatus(id, IJobRegistry.Status.Failed);
         access.grantRole(STAKE_MODULE, address(jobs), 0);
         vm.prank(stranger);
         jobs.settle(id);
@@ -191,17 +198,105 @@ contract JobEndsTest is JobsFixture {
         jobs.settle(id);
     }
 
-    function test_void_thatCannotBeSettledAtOnceStillCounts() public {
+    function test_INV6_aVoidThatCannotBeSettledStillCounts() public {
         uint256 id = committedJob(Scheme.Both);
         committee.breakDown(true);
         game.showVoid(id, 0, 1, "", new bytes32[](0));
         requireStatus(id, IJobRegistry.Status.Void);
+        vm.expectRevert(abi.encodeWithSelector(CommitteeDouble.Broken.selector));
+        jobs.settle(id);
         vm.assertEq(escrow.creditOf(provider), 0, "nothing half done");
         committee.breakDown(false);
         jobs.settle(id);
         vm.assertEq(escrow.creditOf(provider), PRICE, "paid");
     }
 
+    /// @dev A conviction, and nobody has settled yet.
+    function test_INV6_attack24_stakePursesAndConductWaitForTheSettlement() public {
+        uint256 id = committedJob(Scheme.Both);
+        convict(id);
+        vm.assertTrue(jobs.isOwed(id), "owed");
+        vm.assertFalse(jobs.isRunning(id), "over");
+        vm.assertEq(staking.lockedBy(provider, address(jobs)), STAKE, "still locked");
+        (uint256 price, uint256 fees) = escrow.pursesOf(id);
+        vm.assertEq(price + fees, PRICE + 18 ether, "still in escrow");
+        vm.assertEq(escrow.creditOf(consumer), DEPOSIT - PRICE, "nothing paid");
+        vm.assertEq(escrow.creditOf(provider), 0, "to nobody");
+        // Capacity is less from the ruling on: of what is free, no more can be had than with the stake gone.
+        vm.assertEq(jobs.multiplierOf(provider), 200, "conduct counts at once");
+        vm.prank(provider);
+        staking.unbond(10_000 ether - STAKE);
+        vm.expectRevert(abi.encodeWithSelector(IStaking.InsufficientUnlocked.selector, provider, 1, 0));
+        vm.prank(provider);
+        staking.unbond(1);
+        // However long it takes.
+        pass(400 days);
+        vm.prank(stranger);
+        jobs.settle(id);
+        vm.assertEq(staking.creditOf(challenger), STAKE / 2, "the challenger's, whoever settles");
+        vm.assertEq(staking.operatorOf(provider).stake, 0, "slashed");
+        vm.assertEq(escrow.creditOf(consumer), DEPOSIT + 18 ether, "all back");
+        vm.assertFalse(jobs.isOwed(id), "settled");
+    }
+
+    function test_INV6_nobodyTakesTheRewardOrAnotherEndBeforeTheSettlement() public {
+        uint256 id = committedJob(Scheme.Both);
+        uint256 won = challenge(id, 1);
+        uint256 other = challenge(id, 0);
+        pass(4 hours + 1);
+        game.callTimeout(won);
+        pass(1 hours + 1);
+        game.executeTimeout(won);
+        // Another end is none any more: not by the committee, by time, by payment, or by a void program.
+        bytes memory reason = abi.encodeWithSelector(
+            IJobRegistry.WrongStatus.selector,
+            id,
+            IJobRegistry.Status.Failed
+        );
+        vm.expectRevert(reason);
+        committee.withhold(jobs, id, stranger);
+        vm.expectRevert(reason);
+        committee.attest(jobs, id);
+        vm.expectRevert(reason);
+        jobs.expire(id);
+        vm.expectRevert(reason);
+        jobs.finalise(id);
+        vm.expectRevert(abi.encodeWithSelector(IDisputeGame.WrongStatus.selector, id, JobStatus.Convicted));
+        game.showVoid(id, 0, 1, "", new bytes32[](0));
+        // The challenge of another interval gets its bond and its moves back, before and after.
+        game.settle(other);
+        vm.assertGt(game.creditOf(challenger), 2 ether, "both bonds");
+        vm.assertEq(certificates.balanceOf(consumer), 0, "no certificate");
+        jobs.settle(id);
+        vm.assertEq(staking.creditOf(challenger), STAKE / 2, "the challenger's");
+        vm.assertEq(staking.creditOf(stranger), 0, "nobody else's");
+    }
+
+    function test_INV6_aVoidOnAnotherCheckpointAfterAConvictionChangesNothing() public {
+        uint256 id = committedJob();
+        convict(id);
+        vm.prank(address(game));
+        jobs.onVoid(id);
+        requireStatus(id, IJobRegistry.Status.Failed);
+        vm.prank(address(game));
+        jobs.onConvicted(id, 0, 0, stranger);
+        jobs.settle(id);
+        vm.assertEq(staking.creditOf(challenger), STAKE / 2, "the first report counts");
+        vm.assertEq(jobs.multiplierOf(provider), 200, "one fault");
+    }
+
+    function test_INV6_afterAWithheldWitness_theReporterIsTheOneThatReported() public {
+        uint256 id = committedJob(Scheme.Both);
+        committee.withhold(jobs, id, stranger);
+        vm.assertEq(staking.lockedBy(provider, address(jobs)), STAKE, "still locked");
+        vm.prank(challenger);
+        jobs.settle(id);
+        vm.assertEq(staking.creditOf(stranger), STAKE / 2, "reporter");
+        vm.assertEq(staking.creditOf(challenger), 0, "not whoever settles");
+    }
+
+    // `Deaf.call` is a function of its own, which reverts when what it calls does.
+    // solhint-disable avoid-low-level-calls, no-unchecked-calls
     function test_attack27_payeesThatRefuseEverythingBlockNobody() public {
         Deaf deaf = new Deaf();
         address account = address(deaf);
@@ -231,6 +326,7 @@ contract JobEndsTest is JobsFixture {
         vm.assertEq(certificates.ownerOf(id), consumer, "certificate");
         vm.assertEq(game.creditOf(provider), 1 ether, "its own affair");
     }
+    // solhint-enable avoid-low-level-calls, no-unchecked-calls
 
     function test_conduct_doublesPerConvictionUpToSixteenfold() public {
         uint256[6] memory wanted = [uint256(200), 400, 800, 1_600, 1_600, 1_600];
@@ -243,6 +339,7 @@ contract JobEndsTest is JobsFixture {
             vm.prank(provider);
             jobs.commit(id, commitment());
             convict(id);
+            jobs.settle(id);
             vm.assertEq(jobs.multiplierOf(provider), wanted[i], "multiplier");
             vm.assertEq(jobs.stakeFor(provider, 10 ether), (20 ether * wanted[i]) / 100, "stake");
         }

@@ -117,24 +117,6 @@ contract JobEventsTest is JobsFixture {
         );
     }
 
-    function test_events_ofAConvictionWhileTheStakeCannotBeReached() public {
-        uint256 id = committedJob();
-        vm.getRecordedLogs();
-        access.revokeRole(STAKE_MODULE, address(jobs));
-        convict(id);
-        access.grantRole(STAKE_MODULE, address(jobs), 0);
-        jobs.settle(id);
-        requireEvents(
-            vm.getRecordedLogs(),
-            address(jobs),
-            bytes.concat(
-                IJobTable.ConductMarked.selector,
-                IJobTable.SettlementPending.selector,
-                IJobRegistry.JobFailed.selector
-            )
-        );
-    }
-
     function test_events_ofAConviction() public {
         uint256 id = committedJob();
         vm.getRecordedLogs();
@@ -142,15 +124,44 @@ contract JobEventsTest is JobsFixture {
         requireEvents(
             vm.getRecordedLogs(),
             address(jobs),
-            bytes.concat(IJobTable.ConductMarked.selector, IJobRegistry.JobFailed.selector)
+            bytes.concat(IJobTable.ConductMarked.selector, IJobTable.SettlementPending.selector)
         );
+        jobs.settle(id);
+        requireEvents(vm.getRecordedLogs(), address(jobs), bytes.concat(IJobRegistry.JobFailed.selector));
     }
 
     function test_events_ofAnOrderThatCannotBeCarriedOut() public {
         uint256 id = committedJob();
         vm.getRecordedLogs();
         game.showVoid(id, 0, 1, "", new bytes32[](0));
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        requireEvents(logs, address(jobs), bytes.concat(IJobTable.SettlementPending.selector));
+        requireReason(logs, "void");
+        jobs.settle(id);
         requireEvents(vm.getRecordedLogs(), address(jobs), bytes.concat(IJobRegistry.JobVoided.selector));
+    }
+
+    function test_events_ofWitnessesThatAreWithheld() public {
+        uint256 id = committedJob(Scheme.Both);
+        vm.getRecordedLogs();
+        committee.withhold(jobs, id, stranger);
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        requireEvents(
+            logs,
+            address(jobs),
+            bytes.concat(IJobTable.ConductMarked.selector, IJobTable.SettlementPending.selector)
+        );
+        requireReason(logs, "withheld");
+    }
+
+    /// @dev What keepers read of an end before it is settled.
+    function requireReason(Vm.Log[] memory logs, bytes32 wanted) private pure {
+        for (uint256 i = 0; i < logs.length; ++i) {
+            if (logs[i].topics[0] != IJobTable.SettlementPending.selector) continue;
+            vm.assertEq(abi.decode(logs[i].data, (bytes32)), wanted, "reason");
+            return;
+        }
+        vm.assertTrue(false, "no reason");
     }
 
     function test_events_ofACertificate() public {

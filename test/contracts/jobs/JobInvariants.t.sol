@@ -161,6 +161,12 @@ contract JobWalk is JobsFixture {
         }
     }
 
+    function settle(uint256 which) external {
+        try jobs.settle(_job(which)) {} catch {
+            return;
+        }
+    }
+
     function payFees(uint256 which) external {
         try committee.payAll(escrow, _job(which), stranger) {} catch {
             return;
@@ -245,6 +251,25 @@ contract JobWalk is JobsFixture {
         }
     }
 
+    /// @dev INV-6: whatever has happened since an end was reported, anyone settles it, and nobody twice.
+    function requireSettlements() external {
+        if (msg.sender != _checker) return;
+        access.grantRole(STAKE_MODULE, address(jobs), 0);
+        for (uint256 id = 1; id <= jobs.jobCount(); ++id) {
+            if (!jobs.isOwed(id)) continue;
+            (uint256 locked, uint256 stake) = (
+                staking.lockedBy(provider, address(jobs)),
+                jobs.jobOf(id).stake
+            );
+            vm.prank(stranger);
+            jobs.settle(id);
+            (uint256 price, uint256 fees) = escrow.pursesOf(id);
+            vm.assertEq(price + fees, 0, "INV-6: purses");
+            vm.assertEq(locked - staking.lockedBy(provider, address(jobs)), stake, "INV-6: stake");
+            vm.assertFalse(jobs.isOwed(id) || jobs.isRunning(id), "INV-6: an end");
+        }
+    }
+
     /// @dev INV-1 and INV-2 of the escrow.
     function requireMoney() external view {
         uint256 owed = 0;
@@ -309,6 +334,12 @@ contract JobInvariants is JobsFixture {
 
     function invariant_escrowINV1_INV2_pursesAndCreditsAreTheBalance() public view {
         _walk.requireMoney();
+    }
+
+    function invariant_INV6_settlementIsOpenToAnyoneAtAnyTime() public {
+        uint256 state = vm.snapshotState();
+        _walk.requireSettlements();
+        vm.revertToState(state);
     }
 
     function invariant_attack25_INV2_strangersEndEveryJobAndNothingIsStuck() public {

@@ -32,6 +32,11 @@ const drandParameters = (genesis: bigint) => ({
   genesis,
 });
 
+/** What the registry is told of a dataset. */
+export type Anchored = Pick<Dataset, "shape" | "poseidonRoots" | "transport"> & {
+  readonly objectTree: { readonly root: Hex };
+};
+
 export type World = Awaited<ReturnType<typeof createWorld>>;
 
 export type WorldOptions = {
@@ -62,7 +67,7 @@ export async function createWorld({ initialDate, tick = async () => {} }: WorldO
   await token.write.approve([datasets.address, 10_000_000n * tokens]);
 
   /** Anchors a built dataset with a fee of one token; returns its id and the transaction. */
-  const anchor = async (dataset: Dataset, epochs = 10, name = "dataset") => {
+  const anchor = async (dataset: Anchored, epochs = 10, name = "dataset") => {
     const manifestHash = keccak256(toHex(name));
     const hash = await datasets.write.anchor([
       {

@@ -165,14 +165,32 @@ describe("assay's jobs on a network", () => {
 
   it("signs an order and a bid off chain, brings them together, and challenges the result in vain", async () => {
     const order = ["order", "sign", "digits.yaml", "--dataset", datasetId, "--price", "50", "--to", "o.json"];
+    order.push("--regulations", "3,7", "--privacy", "2");
     const { orderHash } = await json<{ orderHash: string }>(order);
     const again = await run(order);
     assert.equal(again.code, 73, "a signed order is not overwritten");
-    const bid = ["provider", "bid", "o.json", "--price", "40", "--to", "b.json", "--json"];
+    const plain = ["provider", "bid", "o.json", "--price", "40", "--to", "b.json", "--json"];
+    for (const [unmet, reason] of [
+      [["--privacy", "2"], /regulation/],
+      [["--regulations", "7", "--privacy", "2"], /regulation/],
+      [["--regulations", "3,7", "--privacy", "1"], /privacy/],
+    ] as const) {
+      const refused = await run([...plain, ...unmet], providerIndex);
+      assert.equal(refused.code, 77, refused.err);
+      assert.match(refused.err, reason);
+    }
+    for (const wrong of [
+      ["--regulations", "64"],
+      ["--regulations", "3;7"],
+      ["--privacy", "256"],
+    ])
+      assert.equal((await run([...plain, ...wrong], providerIndex)).code, 64);
+    const bid = [...plain, "--regulations", "3,5,7", "--privacy", "2"];
     assert.equal((await run([...bid.slice(0, 4), "51", ...bid.slice(5)], providerIndex)).code, 77);
     const signed = await run(bid, providerIndex);
     assert.equal(signed.code, 0, signed.err);
-    assert.equal((JSON.parse(signed.out) as { bid: { order: string } }).bid.order, orderHash);
+    const { bid: made } = JSON.parse(signed.out) as { bid: Record<string, unknown> };
+    assert.deepEqual([made.order, made.regulations, made.privacyTier], [orderHash, "168", 2]);
 
     const text = await readFile(join(cwd, "b.json"), "utf8");
     await writeFile(join(cwd, "forged.json"), text.replace(String(40n * tokens), String(30n * tokens)));

@@ -183,6 +183,11 @@ describe("assay on a network", () => {
     const { code, err } = await ran(["stake", "unbond", "1000"], index);
     assert.equal(code, 77);
     assert.match(err, /insufficient unlocked/);
+    type Retired = { transaction: string | null };
+    assert.notEqual((await json<Retired>(["stake", "retire"], index)).transaction, null);
+    assert.equal((await json<Status & { active: boolean }>(["stake", "status"], index)).active, false);
+    assert.equal((await json<Retired>(["stake", "retire"], index)).transaction, null, "once");
+    await json(["stake", "unbond", "200.5"], index);
   });
 });
 

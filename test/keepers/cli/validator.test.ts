@@ -99,6 +99,16 @@ describe("assay validator", () => {
     assert.equal((await json<Status>(["validator", "enrol", ...endpoint])).weight, 2);
   });
 
+  it("lower gives it a lower weight from the next rotation on, and refuses one that is none", async () => {
+    type Lowered = { weight: number; before: number; freeFrom: number };
+    const lowered = await json<Lowered>(["validator", "lower", "1"]);
+    assert.deepEqual([lowered.before, lowered.weight], [2, 1]);
+    const { weight, locked } = await status();
+    assert.deepEqual([weight, locked], [1, String(2n * committee.unit)], "free after the delay");
+    assert.ok(lowered.freeFrom > (await network.chain.now()));
+    assert.equal((await run(["validator", "lower", "1"])).code, 64);
+  });
+
   it("leave takes the account out of the draws, and unlocks its stake once the delay is over", async () => {
     type Left = { released: boolean; leaves: number; transactions: string[] };
     const first = await json<Left>(["validator", "leave"]);

@@ -58,6 +58,7 @@ export const committeeAbi = parseAbi([
   "error AccessManagedInvalidAuthority(address authority)",
   "error AccessManagedRequiredDelay(address caller, uint32 delay)",
   "error AccessManagedUnauthorized(address caller)",
+  "error JobOver(uint256 jobId)",
   "error NoFault(uint256 position)",
   "error NoSeed(uint256 jobId)",
   "error NotMember(uint256 position, address caller)",

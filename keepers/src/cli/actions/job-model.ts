@@ -18,13 +18,20 @@ import { engineOf } from "../training/engines.ts";
 export async function fetchJob(context: CommandContext, id: string, options: { to?: string }): Promise<void> {
   const { output } = context;
   const parameters = await modelParameters(context, id, context.path(options.to ?? `job-${id}`));
-  const { jobId, certificateId, result } = parameters.job;
+  const { jobId, status, certificateId = null } = parameters.job;
   const model = await fetchModel(parameters);
   const score = await evaluateModel(parameters, model);
-  const { stateRoot } = result!;
-  output.result({ jobId, stateRoot, certificateId: certificateId ?? null, model: model.path, score }, [
+  const { result, checkpoint = null, steps = null } = model.origin;
+  const { stateRoot } = result;
+  const said =
+    certificateId !== null
+      ? `certificate ${certificateId} says`
+      : checkpoint !== null
+        ? `checkpoint ${checkpoint} says, after ${steps} steps; the job is ${status}`
+        : "the provider committed to; there is no certificate yet";
+  output.result({ jobId, status, stateRoot, checkpoint, steps, certificateId, model: model.path, score }, [
     `model      ${model.path}`,
-    `state      ${stateRoot}, as ${certificateId === undefined ? "the provider committed to; there is no certificate yet" : `certificate ${certificateId} says`}`,
+    `state      ${stateRoot}, as ${said}`,
     ...(score === undefined ? [] : lines(score)),
   ]);
 }

@@ -31,6 +31,8 @@ export type OrderOptions = {
   expiry: number;
   leastCompute: number;
   regions?: bigint;
+  regulations?: bigint;
+  privacy: number;
   committee?: number;
   threshold?: number;
   checkFee: bigint;
@@ -124,6 +126,8 @@ async function describe(
         ...prices,
         minimumCompute: options.leastCompute,
         regions: options.regions ?? 0n,
+        regulations: options.regulations ?? 0n,
+        privacyTier: options.privacy,
         trainingTime: options.trainingTime,
         scheme: committee === 0 ? schemes.optimistic : schemes.both,
         committeeSize: committee,

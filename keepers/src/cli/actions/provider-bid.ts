@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { bytesToHex } from "viem";
 import { addressOf } from "../../chain/contracts.ts";
-import { hashOf, writeSignedBid } from "../../core/market/messages.ts";
+import { hashOf, readSignedBid, writeSignedBid } from "../../core/market/messages.ts";
 import { bidTypedData } from "../../core/market/typed-data.ts";
 import type { Bid } from "../../core/market/types.ts";
 import { checkBid, checkOrder } from "../../roles/consumer/check-match.ts";
@@ -14,6 +14,8 @@ export type BidOptions = {
   to: string;
   compute: number;
   region?: number;
+  regulations?: bigint;
+  privacy: number;
   expiry?: number;
 };
 
@@ -36,8 +38,8 @@ export async function signBid(
     price: await priceInUnits(context, conditions.priceFeed, options.price),
     compute: options.compute,
     region: options.region === undefined ? 0n : 1n << BigInt(options.region),
-    regulations: 0n,
-    privacyTier: 0,
+    regulations: options.regulations ?? 0n,
+    privacyTier: options.privacy,
     nonce: BigInt(bytesToHex(randomBytes(32))),
     expiry: options.expiry === undefined ? expiry : timestamp + BigInt(options.expiry),
   };
@@ -46,8 +48,11 @@ export async function signBid(
   const offer = { ...domain, bid, signature };
   // What the market would refuse is not handed out.
   await checkBid(view, signed, offer);
+  const text = writeSignedBid(offer);
+  // Nor what a consumer could not read.
+  readSignedBid(text);
   const path = context.path(options.to);
-  await writeNew(path, writeSignedBid(offer));
+  await writeNew(path, text);
   context.output.result({ bid, path }, [
     `order      ${bid.order}`,
     `price      ${showTyped(conditions.priceFeed, options.price)}`,

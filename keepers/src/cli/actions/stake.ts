@@ -117,6 +117,28 @@ export async function unbond(context: CommandContext, amount: bigint): Promise<v
   ]);
 }
 
+/** `assay stake retire` */
+export async function retire(context: CommandContext): Promise<void> {
+  const { contracts, deployment } = await context.network();
+  const { address: operator } = await context.account();
+  const { active } = await contracts.Staking.read.operatorOf([operator]);
+  if (!active) {
+    context.output.result(
+      { operator, retired: true, transaction: null },
+      `${operator} is no active operator`,
+    );
+    return;
+  }
+  const transaction = await sendOnce(context, "stake retire", () =>
+    encodeCall(deployment, "Staking", "retire", []),
+  );
+  const { stake, locked } = await contracts.Staking.read.operatorOf([operator]);
+  context.output.result({ operator, retired: true, stake, locked, transaction }, [
+    `${operator} takes no new duties (${transaction})`,
+    `stake      ${show(stake)}, of which ${show(locked)} are locked for duties; \`assay stake unbond\` takes out the rest`,
+  ]);
+}
+
 /** `assay stake withdraw` */
 export async function withdraw(context: CommandContext, options: { to?: Address }): Promise<void> {
   const { contracts, deployment, chain } = await context.network();

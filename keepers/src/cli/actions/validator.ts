@@ -6,30 +6,39 @@ import { explainRevert } from "../../chain/revert.ts";
 import { createJobStorage } from "../../roles/jobs/job-storage.ts";
 import { loadOrCreateBlsSecret } from "../../roles/validator/bls-secret.ts";
 import { Enroller } from "../../roles/validator/enroller.ts";
+import { libp2pIntervals } from "../../roles/validator/interval-source.ts";
 import { Libp2pExchange } from "../../roles/validator/libp2p-exchange.ts";
 import { openValidator } from "../../roles/validator/validator.ts";
 import { createStorageClient } from "../../storage/client/client.ts";
 import { createHost } from "../../storage/transport/host.ts";
 import { loadOrCreateIdentity } from "../../storage/transport/identity.ts";
 import type { CommandContext } from "../context.ts";
-import { ConfigurationError } from "../errors.ts";
+import { ConfigurationError, UsageError } from "../errors.ts";
 import { keeperOptions } from "../jobs.ts";
 import { type ComputingOptions, limitsOf, startKeeper } from "../run-keeper.ts";
 import { sendOnce } from "../send-once.ts";
-import { engineOf } from "../training/engines.ts";
+import { engineOf, runtimeOf } from "../training/engines.ts";
 
-type WeightOptions = { weight: number; stake?: bigint };
+type WeightOptions = { weight: number; stake?: bigint; topUp?: bigint; lower?: boolean };
 
 export type ValidatorCommandOptions = ComputingOptions &
-  WeightOptions & { listen: string[]; announce?: string[]; turn: number; budget?: number; payTo?: Address };
+  WeightOptions & {
+    listen: string[];
+    announce?: string[];
+    turn: number;
+    budget?: number;
+    link: number;
+    payTo?: Address;
+  };
 
 export type EnrolOptions = WeightOptions & { endpoint: string; data?: string };
 
 const role = "validator";
+const bytesPerMegabit = 125_000;
 
 /** `assay validator run` */
 export async function runValidator(context: CommandContext, options: ValidatorCommandOptions): Promise<void> {
-  const { listen, announce, weight, stake, turn: turnSeconds, budget, payTo } = options;
+  const { listen, announce, weight, stake, turn: turnSeconds, budget, link, payTo } = options;
   const run = await startKeeper(context, role, options);
   const { chain, deployment, dataDirectory } = run.options;
   const privateKey = await loadOrCreateIdentity(dataDirectory);
@@ -43,16 +52,27 @@ export async function runValidator(context: CommandContext, options: ValidatorCo
   }
   const client = createStorageClient({ chain, deployment, host });
   context.onClose(() => client.peers.close());
+  const engine = await runtimeOf(options.engine);
   const validator = await openValidator({
     ...run.options,
     storage: createJobStorage(client),
     executor: await engineOf(options.engine),
     limits: limitsOf(options),
     exchange: new Libp2pExchange({ host, endpoint, contracts: client.contracts }),
+    topUp: options.topUp,
+    lowers: options.lower,
     weight,
     stake,
     turnSeconds,
     budget,
+    ...(engine !== undefined &&
+      link > 0 && {
+        handedOver: {
+          open: libp2pIntervals(host, client.contracts),
+          engine,
+          bytesPerSecond: link * bytesPerMegabit,
+        },
+      }),
     payTo,
   });
   await run.until(validator, { endpoint });
@@ -122,6 +142,27 @@ export async function validatorStatus(
         : "left       no",
     ],
   );
+}
+
+/** `assay validator lower` */
+export async function lowerWeight(context: CommandContext, weight: number): Promise<void> {
+  const { contracts, deployment } = await context.network();
+  const { address: operator } = await context.account();
+  const { ValidatorSet } = contracts;
+  const id = await ValidatorSet.read.idOf([operator]);
+  const present = id === 0n ? 0 : (await ValidatorSet.read.validatorOf([id])).weight;
+  if (weight >= present) {
+    throw new UsageError(`the weight of ${operator} is ${present}, which is not above ${weight}`, {
+      next: "`assay validator enrol --weight` raises it; `assay validator leave` ends it.",
+    });
+  }
+  const call = encodeCall(deployment, "ValidatorSet", "lower", [BigInt(weight)]);
+  const transaction = await sendOnce(context, `validator lower ${id} ${weight}`, () => call);
+  const { exitAt } = await ValidatorSet.read.validatorOf([id]);
+  context.output.result({ operator, id, weight, before: present, freeFrom: exitAt, transaction }, [
+    `The weight is ${weight} from the next rotation on, no longer ${present} (${transaction}).`,
+    `What is locked beyond it is free from ${date(exitAt)} on, once its committees are over: \`assay validator run\` unlocks it.`,
+  ]);
 }
 
 /** `assay validator leave` */

@@ -2,7 +2,7 @@ import { type Command, Option } from "commander";
 import type { ChallengerCommandOptions, ProviderCommandOptions } from "../actions/job-keepers.ts";
 import type { Register } from "../register.ts";
 import type { RunOptions } from "../run-keeper.ts";
-import { natural, share, tokens } from "./options.ts";
+import { bits, natural, share, tier, tokens } from "./options.ts";
 import { bidCommand } from "./provider-bid.ts";
 import { computing, running } from "./run-options.ts";
 
@@ -27,11 +27,23 @@ export function jobKeeperCommands(program: Command, register: Register): void {
     .option("--auctions-only", "do not take orders that were posted without an auction")
     .option("--compute <score>", "compute score that bids declare", natural(0, 2 ** 32 - 1), 1)
     .option("--region <number>", "region that bids declare", natural(0, 63))
+    .option("--regulations <numbers>", "regulations that bids declare, with commas between", bits)
+    .option("--privacy <tier>", "privacy tier that bids declare", tier, 0)
     .option("-k, --data-shards <count>", "bundles that are enough to restore a result", natural(1, 36), 8)
     .option("-n, --shards <count>", "bundles of a result", natural(2, 255), 11)
     .addOption(amount("--fee <tokens>", "fee per bundle of a result and answered audit", 10n ** 15n, "0.001"))
     .option("--epochs <count>", "epochs for which results are paid", natural(1, 16_384), 30)
     .option("--workers <multiaddr>", "let strangers compute for pay; where they reach this provider")
+    .addOption(
+      amount(
+        "--retrieval-budget <coins>",
+        "most coins, over all time, for challenging holders that do not serve the data of a won job",
+        10n ** 16n,
+        "0.01",
+      ),
+    )
+    .option("--serve <multiaddr>", "where members of committees may ask for what saves them work")
+    .option("--announce <multiaddr>", "what to tell them, when that differs")
     .addOption(
       amount("--worker-pay <tokens>", "pay for a chunk of a step, to each worker", 10n ** 15n, "0.001"),
     )

@@ -39,7 +39,14 @@ export function jobCommands(program: Command, register: Register): void {
     .argument("<id>", "number of the job")
     .option("--to <folder>", "folder for the model; job-<id> by default")
     .description("fetch the trained model, check it against commitment and certificate, export and score it")
-    .addHelpText("after", "\nExample:\n  $ assay job fetch 7 --to digits-model")
+    .addHelpText(
+      "after",
+      `
+Of a job that failed or goes on, it fetches the newest checkpoint that was verified and paid: that state is the consumer's.
+
+Example:
+  $ assay job fetch 7 --to digits-model`,
+    )
     .action(
       register.action(async (context, id: string, options: { to?: string }) =>
         (await models()).fetchJob(context, id, options),

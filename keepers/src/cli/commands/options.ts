@@ -10,6 +10,15 @@ export function natural(low: number, high: number): (text: string) => number {
   };
 }
 
+/** Parses numbers of bits with commas between into a mask, for regions and regulations. */
+export function bits(text: string): bigint {
+  const number = natural(0, 63);
+  return text.split(",").reduce((mask, each) => mask | (1n << BigInt(number(each.trim()))), 0n);
+}
+
+/** Parses a privacy tier. */
+export const tier = natural(0, 255);
+
 /** Parses a part of a whole, from 0 to 1. */
 export function share(text: string): number {
   const value = Number(text);

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { CreateOptions, SignOptions } from "../actions/order.ts";
 import type { Register } from "../register.ts";
-import { address, natural, tokens } from "./options.ts";
+import { address, bits, natural, tier, tokens } from "./options.ts";
 
 const actions = () => import("../actions/order.ts");
 const matching = () => import("../actions/order-match.ts");
@@ -95,8 +95,14 @@ function described(command: Command): Command {
     .option(
       "--regions <numbers>",
       "regions from which bids are taken, with commas between; any by default",
-      regions,
+      bits,
     )
+    .option(
+      "--regulations <numbers>",
+      "regulations that the provider is to fulfil, all of them, with commas between",
+      bits,
+    )
+    .option("--privacy <tier>", "least privacy tier of a bid", tier, 0)
     .option("--committee <members>", "validators that check samples of the work", natural(1, 64))
     .option("--threshold <members>", "how many of them must agree; more than half by default", natural(1, 64))
     .addOption(
@@ -110,12 +116,6 @@ function described(command: Command): Command {
       natural(1, 16),
       1,
     );
-}
-
-/** A mask of regions. */
-function regions(text: string): bigint {
-  const number = natural(0, 63);
-  return text.split(",").reduce((mask, each) => mask | (1n << BigInt(number(each.trim()))), 0n);
 }
 
 function nonce(text: string): bigint {

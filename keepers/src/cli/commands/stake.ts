@@ -8,7 +8,7 @@ const actions = () => import("../actions/stake.ts");
 
 /** `assay stake`: the account as an operator. */
 export function stakeCommands(program: Command, register: Register): void {
-  const stake = program.command("stake").description("operators: register, stake, unbond, withdraw");
+  const stake = program.command("stake").description("operators: register, stake, unbond, retire, withdraw");
 
   stake
     .command("status")
@@ -50,6 +50,14 @@ export function stakeCommands(program: Command, register: Register): void {
     .description("start to take unlocked stake out; it can be withdrawn after the unbonding delay")
     .addHelpText("after", "\nExample:\n  $ assay stake unbond 250.5")
     .action(register.action(async (context, amount: bigint) => (await actions()).unbond(context, amount)));
+
+  stake
+    .command("retire")
+    .description(
+      "take no new duties any more; those that are there go on, and the stake can be unbonded as before",
+    )
+    .addHelpText("after", "\nExample:\n  $ assay stake retire")
+    .action(register.action(async (context) => (await actions()).retire(context)));
 
   stake
     .command("withdraw")

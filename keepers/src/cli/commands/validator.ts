@@ -19,6 +19,12 @@ export function validatorCommands(program: Command, register: Register): void {
       "executed from the first state on for one seat; longer ones begin at stored checkpoints; any number by default",
       natural(1, 2 ** 53 - 1),
     )
+    .option(
+      "--link <Mbit/s>",
+      "what the link to providers carries: steps are verified from what they hand over where that is cheaper; 0: never",
+      natural(0, 1_000_000),
+      100,
+    )
     .option("--listen <multiaddr...>", "where to listen for other validators", ["/ip4/0.0.0.0/tcp/4702"])
     .option("--announce <multiaddr...>", "what to tell others, when that differs")
     .option(
@@ -27,6 +33,8 @@ export function validatorCommands(program: Command, register: Register): void {
       natural(1, 86_400),
       60,
     )
+    .option("--top-up <tokens>", "stake up to this much, over all time, in place of what was slashed", tokens)
+    .option("--lower", "lower a greater weight, of an earlier start, to --weight")
     .option("--pay-to <address>", "who gets the fees; the account by default", address)
     .description("enrol, check drawn intervals, attest, reveal, collect fees; Ctrl-C ends it")
     .addHelpText(
@@ -65,6 +73,24 @@ Example:
         (await actions()).validatorStatus(context, options),
       ),
     );
+
+  validator
+    .command("lower")
+    .argument(
+      "<units>",
+      "units of stake that count in draws from the next rotation on",
+      natural(1, mostWeight),
+    )
+    .description("lower the weight; the stake beyond it is free after the delay")
+    .addHelpText(
+      "after",
+      `
+A validator that runs with a greater --weight raises it again: start it with the lower one.
+
+Example:
+  $ assay validator lower 1`,
+    )
+    .action(register.action(async (context, units: number) => (await actions()).lowerWeight(context, units)));
 
   validator
     .command("leave")

@@ -6,6 +6,7 @@ import type { JobRecord } from "../jobs/job-record.ts";
 import { trainJob } from "../jobs/job-run.ts";
 import { makeMove } from "../jobs/mover.ts";
 import { type OpenRun, OpenRuns } from "../jobs/open-runs.ts";
+import { settleIfOver } from "../jobs/settler.ts";
 
 export type DisputantParts = JobContext &
   ComputeParts & {
@@ -59,7 +60,7 @@ export class Disputant implements Duty {
       own: claimedPart(run.disputed, challenge.claim),
       answers: challenge.answers,
     };
-    if (await makeMove(this.#parts, challenge, player)) return;
+    if (await makeMove(this.#parts, challenge, player)) return await settleIfOver(this.#parts, challenge);
     const { jobId, challengeId } = challenge;
     log.error({ jobId, challengeId }, "nothing that was posted in this challenge is wrong");
   }

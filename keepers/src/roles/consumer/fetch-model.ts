@@ -26,7 +26,7 @@ import {
   objectShare,
   openJob,
 } from "../jobs/job-program.ts";
-import type { JobRecord } from "../jobs/job-record.ts";
+import { type CommittedResult, isRunning, type JobRecord } from "../jobs/job-record.ts";
 import type { JobStorage } from "../jobs/job-storage.ts";
 import { fetchState } from "../jobs/result.ts";
 
@@ -51,33 +51,80 @@ export type FetchModelParameters = {
 };
 
 export type FetchedModel = {
+  /** What it was held against: the result, or the newest checkpoint that could be had. */
+  readonly origin: StateOrigin;
   /** Path of the ONNX file: the forward model with trained weights in float32. */
   readonly path: string;
   readonly state: Int32Array[];
   readonly onnx: Uint8Array;
 };
 
+/** A stored state of a job that somebody stands for. */
+export type StateOrigin = {
+  readonly result: CommittedResult;
+  /** Number of the checkpoint; undefined for the result. */
+  readonly checkpoint: number | undefined;
+  /** Steps of training behind it; undefined for all of them. */
+  readonly steps: number | undefined;
+};
+
 /** A fetched model's score. */
 export type ModelScore = { readonly exact: Evaluation; readonly float32: Evaluation };
 
 /**
- * Fetches the model of a job: the stored state, checked against certificate and commitment, exported as ONNX.
+ * States of a job that can be fetched, the best first. A result that was shown to be wrong is none of them, nor is a checkpoint
+ * that was not paid: challenges of it are still taken, or the job was over before it was verified.
+ */
+export function originsOf({ status, result, checkpoints }: JobRecord): StateOrigin[] {
+  const stands = status === "Committed" || status === "Attested" || status === "Finalised";
+  const last = result === undefined || !stands ? [] : [{ result, checkpoint: undefined, steps: undefined }];
+  const paid = checkpoints.filter((each) => each.paid !== undefined && each.paid > 0n);
+  const parts = paid.map((each) => ({ result: each, checkpoint: each.number, steps: each.steps }));
+  return last.length > 0 ? last : parts.reverse();
+}
+
+/**
+ * Fetches the model of a job: the stored state, checked against certificate and commitment, exported as ONNX. Of a job that
+ * failed, or has not come to its end, it is the newest state that was verified and paid, or an earlier one when that cannot
+ * be had.
  *
  * @throws WrongResultError when what is stored is not what was committed to; what storage throws
  */
 export async function fetchModel(parameters: FetchModelParameters): Promise<FetchedModel> {
   const { posted, job, certificate, storage, limits, folder, signal } = parameters;
-  const result = requireResult(job);
-  if (certificate !== undefined && certificate.stateRoot !== result.stateRoot) {
-    throw new WrongResultError(result.resultId, "the certificate names another state");
+  const origins = originsOf(job);
+  if (origins.length === 0) {
+    throw new AssayError(`job ${job.jobId} has no state that was verified`, { next: nextOf(job) });
+  }
+  if (certificate !== undefined && certificate.stateRoot !== job.result?.stateRoot) {
+    throw new WrongResultError(certificate.resultId, "the certificate names another state");
   }
   await mkdir(folder, { recursive: true });
   const { compiled, order } = await compileJob(posted, { storage, folder, limits, signal });
-  const state = await fetchState({ storage, program: compiled.program, order, result, folder, signal });
+  const { origin, state } = await firstOf(origins, ({ result, steps = order.steps }) =>
+    fetchState({ storage, program: compiled.program, order: { ...order, steps }, result, folder, signal }),
+  );
   const onnx = writeOnnx(exportModel(compiled, state));
   const path = join(folder, "model.onnx");
   await writeWhole(path, onnx);
-  return { path, state, onnx };
+  return { origin, path, state, onnx };
+}
+
+/** The first state that can be had. @throws what kept the first one from being fetched, when none can */
+async function firstOf(
+  origins: readonly StateOrigin[],
+  fetch: (origin: StateOrigin) => Promise<Int32Array[]>,
+): Promise<{ readonly origin: StateOrigin; readonly state: Int32Array[] }> {
+  let first: AssayError | undefined;
+  for (const origin of origins) {
+    try {
+      return { origin, state: await fetch(origin) };
+    } catch (error) {
+      if (!(error instanceof AssayError)) throw error;
+      first ??= error;
+    }
+  }
+  throw first!;
 }
 
 /**
@@ -151,9 +198,8 @@ async function score(
   };
 }
 
-function requireResult({ jobId, result }: JobRecord) {
-  if (result !== undefined) return result;
-  throw new AssayError(`nothing was committed to in job ${jobId}`, {
-    next: "Wait until the provider has committed to a result.",
-  });
+function nextOf(job: JobRecord): string {
+  return isRunning(job) || job.status === "Open" || job.status === "Matched"
+    ? "Wait until the provider has committed to a result, or a checkpoint was paid."
+    : "It has come to no result, and no part of it was paid.";
 }

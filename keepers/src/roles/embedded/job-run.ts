@@ -317,6 +317,7 @@ class JobsRun {
     const { jobId, orderHash } = failed;
     const reason = hexToString(failed.failure!, { size: 32 });
     if (reason !== "convicted") throw new AssayError(`the job failed for another reason: ${reason}`);
+    await this.#until("the job to be settled", () => !this.#job().isOwed);
     const slash = await this.#slash(cheater, fromBlock);
     const { DisputeGame, Escrow, Staking } = this.#contracts;
     const [, , rewardAfter] = await DisputeGame.read.jobs([jobId]);
@@ -349,6 +350,9 @@ class JobsRun {
       interval: wrong,
       moves: moves.length,
       disputeGas: gasOf(transactions.filter(({ call }) => call.startsWith("DisputeGame."))),
+      settlementGas: gasOf(
+        transactions.filter(({ call, reverted }) => call === "JobRegistry.settle" && !reverted),
+      ),
       ...slash,
       refunded: amount(failed.price!),
       challengerGained: `${formatUnits(gained, 18)} ether`,

@@ -5,6 +5,7 @@ import { dueInDispute } from "./dispute-duty.ts";
 import type { Duty, JobContext } from "./duty.ts";
 import { forEach } from "./each.ts";
 import type { AuctionRecord, JobRecord } from "./job-record.ts";
+import { settleEnd, settleIfOver } from "./settler.ts";
 
 export type JanitorParts = JobContext & {
   /** Jobs that this keeper looks after; all by default. */
@@ -59,7 +60,7 @@ export class JobJanitor implements Duty {
     const isPending = await this.#closeCheckpoints(job, now);
     if (status === "Training" && now > deadline! && !isPending) await this.#call("expire", jobId);
     if ((status === "Committed" || status === "Attested") && !isPending) await this.#finalise(job, now);
-    if (job.isOwed) await this.#call("settle", jobId);
+    if (job.isOwed) await settleEnd(this.#parts, jobId);
   }
 
   /** Ends a job whose provider did not lock. Its consumer need not wait for the order to expire. */
@@ -134,7 +135,7 @@ export class JobJanitor implements Duty {
     return BigInt(job.challengeUntil);
   }
 
-  async #call(functionName: "expire" | "finalise" | "settle", jobId: bigint): Promise<void> {
+  async #call(functionName: "expire" | "finalise", jobId: bigint): Promise<void> {
     await tryCall(this.#parts, `${functionName}:${jobId}`, "JobRegistry", functionName, [jobId]);
   }
 
@@ -150,7 +151,8 @@ export class JobJanitor implements Duty {
     if (due === undefined || now < due.from) return;
     const turn = due.call === "settle" ? "" : `:${moves}`;
     const key = `${keys[due.call]}:${challengeId}${turn}`;
-    await tryCall(this.#parts, key, "DisputeGame", due.call, [challengeId]);
+    const isDone = await tryCall(this.#parts, key, "DisputeGame", due.call, [challengeId]);
+    if (isDone && due.call === "executeTimeout") await settleIfOver(this.#parts, challenge);
   }
 
   /** What is left to do once a job is over. */
@@ -166,7 +168,7 @@ export class JobJanitor implements Duty {
     const challenges = ledger.challengesOf(jobId);
     for (const { checkpoint } of ledger.boundClaims(jobId)) {
       if (isDisputed(challenges, checkpoint)) continue;
-      if (checkpoint === 0) await this.#call("settle", jobId);
+      if (checkpoint === 0) await tryCall(this.#parts, `release:${jobId}`, "JobRegistry", "settle", [jobId]);
       else await this.#closeCheckpoint(jobId, checkpoint);
     }
     for (const claim of ledger.unrewardedClaims(jobId)) {

@@ -1,4 +1,4 @@
-import type { Address, Hex } from "viem";
+import { type Address, type Hex, stringToHex } from "viem";
 import type { ContractEvent } from "../../chain/contracts.ts";
 import type { AuctionTerms, Bid, Order } from "../../core/market/types.ts";
 
@@ -24,6 +24,9 @@ export type JobStatus =
   | "Cancelled"
   | "Failed"
   | "Void";
+
+/** How `SettlementPending` says that a program was shown to be void. */
+export const voidReason = stringToHex("void", { size: 32 });
 
 /** A bid in an auction. */
 export type AuctionBid = {
@@ -90,7 +93,7 @@ export type JobRecord = {
   /** A committee has vouched for it. */
   readonly isAttested: boolean;
   readonly certificateId: bigint | undefined;
-  /** A job has ended, but its money has still to be moved. */
+  /** A job has ended by what the game or the committee has said, but its money has still to be moved: `settle` is due. */
   readonly isOwed: boolean;
   /** Of a job that failed: "late", "convicted" or "withheld" in 32 bytes. */
   readonly failure: Hex | undefined;
@@ -174,8 +177,11 @@ function changeOf(job: JobRecord, event: JobEvent): Partial<JobRecord> {
       return { status: "Failed", isOwed: false, failure: event.args.reason };
     case "JobRegistry.JobVoided":
       return { status: "Void", isOwed: false };
-    case "JobRegistry.SettlementPending":
-      return { isOwed: true };
+    case "JobRegistry.SettlementPending": {
+      const { reason } = event.args;
+      if (reason === voidReason) return { status: "Void", isOwed: true };
+      return { status: "Failed", isOwed: true, failure: reason };
+    }
     case "Market.AuctionOpened": {
       const { terms, commitUntil, revealUntil } = event.args;
       return {

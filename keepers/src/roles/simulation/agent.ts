@@ -89,7 +89,10 @@ export function garbageOffer(
   };
 }
 
-/** What an account can do about the challenges of the job besides moving in them, by the keepers' rules. */
+/**
+ * What an account can do about the challenges of the job besides moving in them, and about the end that was reported, by the
+ * keepers' rules.
+ */
 export async function tidyOffers(
   { world, table }: Scene,
   account: Address,
@@ -111,6 +114,14 @@ export async function tidyOffers(
       key: `${due.call}:${challengeId}:${due.call === "settle" ? "" : moves}`,
       from: account,
       call: encodeCall(world.deployment, "DisputeGame", due.call, [challengeId]),
+    });
+  }
+  if (table.isOwed && (isForAll || table.hasConvicted(account))) {
+    offers.push({
+      at: now + latency,
+      key: `settle:${table.jobId}`,
+      from: account,
+      call: encodeCall(world.deployment, "JobRegistry", "settle", [table.jobId]),
     });
   }
   return offers;

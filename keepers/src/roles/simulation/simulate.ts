@@ -319,6 +319,7 @@ class Simulation {
     const { DisputeGame } = contracts;
     const { table, world } = this.#scene;
     if (!table.isOver) return ["the job has no end"];
+    if (table.isOwed) return ["the job's end is not settled"];
     const others = Array.from({ length: otherAccounts }, (_, i) => world.other(i));
     const sink = await DisputeGame.read.BURN_SINK();
     const accounts = [provider, challenger, consumer, bystander, ...others].map(({ address }) => address);

@@ -1,8 +1,8 @@
-import { type Log, parseEventLogs } from "viem";
+import { type Address, isAddressEqual, type Log, parseEventLogs } from "viem";
 import { abis } from "../../chain/abi/index.ts";
 import type { Contracts } from "../../chain/contracts.ts";
 import { type ChallengeRecord, type DisputeEvent, foldChallenge } from "../jobs/challenge-record.ts";
-import type { JobStatus } from "../jobs/job-record.ts";
+import { type JobStatus, voidReason } from "../jobs/job-record.ts";
 
 const ends = { JobFinalised: "Finalised", JobFailed: "Failed", JobVoided: "Void" } as const;
 
@@ -10,6 +10,8 @@ const ends = { JobFinalised: "Finalised", JobFailed: "Failed", JobVoided: "Void"
 export class Table {
   readonly jobId: bigint;
   status: JobStatus = "Training";
+  /** The job's end was reported, and is not settled. */
+  isOwed = false;
   isRewarded = false;
   readonly #contracts: Contracts;
   readonly #events = new Map<bigint, DisputeEvent[]>();
@@ -33,6 +35,13 @@ export class Table {
     return this.#challenges.get(challengeId);
   }
 
+  /** Whether an account's challenge has convicted the provider: part of the slash is its own. */
+  hasConvicted(account: Address): boolean {
+    return this.challenges.some(
+      ({ challenger, outcome }) => outcome === "convicted" && isAddressEqual(challenger, account),
+    );
+  }
+
   /** Last second of the turn of a challenge. */
   async deadlineOf(challengeId: bigint): Promise<bigint> {
     let deadline = this.#deadlines.get(challengeId);
@@ -49,7 +58,13 @@ export class Table {
     this.#deadlines.clear();
     for (const event of parseEventLogs({ abi: abis.JobRegistry, logs: [...logs] })) {
       if (event.eventName === "JobCommitted") this.status = "Committed";
-      else if (event.eventName in ends) this.status = ends[event.eventName as keyof typeof ends];
+      else if (event.eventName === "SettlementPending") {
+        this.status = event.args.reason === voidReason ? "Void" : "Failed";
+        this.isOwed = true;
+      } else if (event.eventName in ends) {
+        this.status = ends[event.eventName as keyof typeof ends];
+        this.isOwed = false;
+      }
     }
     const touched = new Set<bigint>();
     for (const { eventName, args } of parseEventLogs({ abi: abis.DisputeGame, logs: [...logs] })) {

@@ -1,4 +1,5 @@
 /** A chain with the game on it, and both sides of a dispute played to its end. */
+import type { ContractReturnType } from "@nomicfoundation/hardhat-viem/types";
 import { network } from "hardhat";
 import { type Account, getContract, type Hex, parseEther, parseEventLogs, toHex } from "viem";
 import { trainingHash } from "../../../../keepers/src/core/exact/order.ts";
@@ -99,6 +100,52 @@ export async function createArena() {
     slots: BigInt(program.state.length),
   });
 
+  async function open(claimed: Story, id = jobId, with_ = terms): Promise<void> {
+    await claims.write.open([id, claimOf(claimed), with_], { value: providerBond });
+  }
+
+  /** Opens a job whose trace is the one of a run. */
+  async function openRun(run: ClaimedRun, id: bigint): Promise<void> {
+    const traceRoot = toHex(traceTreeOf(await run.leaves()).root);
+    await claims.write.open([id, claimWith(run, traceRoot), terms], { value: providerBond });
+  }
+
+  return {
+    ...playOn({
+      publicClient,
+      networkHelpers,
+      game,
+      provider: provider!.account,
+      challenger: challenger!.account,
+      bond: terms.challengerBond,
+    }),
+    viem,
+    networkHelpers,
+    publicClient,
+    game,
+    claims,
+    accounts: { deployer: deployer!, provider: provider!, challenger: challenger!, others },
+    open,
+    openRun,
+    claimOf,
+    contracts: { descent, element, sum, range, input, voids },
+  };
+}
+
+type Connection = Awaited<ReturnType<typeof network.create>>;
+/** What disputes are played on. */
+export type Stage = {
+  readonly publicClient: Awaited<ReturnType<Connection["viem"]["getPublicClient"]>>;
+  readonly networkHelpers: Connection["networkHelpers"];
+  readonly game: ContractReturnType<"DisputeGame">;
+  readonly provider: Account;
+  readonly challenger: Account;
+  /** What a challenge takes, in wei. */
+  readonly bond: bigint;
+};
+
+/** Both sides of disputes in a game, whatever registry it asks. */
+export function playOn({ publicClient, networkHelpers, game, provider, challenger, bond }: Stage) {
   async function measured(name: string, hash: Hex): Promise<Step> {
     const receipt = await publicClient.waitForTransactionReceipt({ hash });
     const { input: data } = await publicClient.getTransaction({ hash });
@@ -122,8 +169,8 @@ export async function createArena() {
     return (await disputeOf(id)).round;
   }
 
-  const asChallenger = { account: challenger!.account };
-  const asProvider = { account: provider!.account };
+  const asChallenger = { account: challenger };
+  const asProvider = { account: provider };
 
   async function play(
     id: bigint,
@@ -135,32 +182,22 @@ export async function createArena() {
     return game.write.play([id, books[move.book], encode(round, move)], { account });
   }
 
-  function accountOf(round: Round, from: Account = challenger!.account): Account {
-    return ownerOf(round) === "provider" ? provider!.account : from;
-  }
-
-  async function open(claimed: Story, id = jobId, with_ = terms): Promise<void> {
-    await claims.write.open([id, claimOf(claimed), with_], { value: providerBond });
-  }
-
-  /** Opens a job whose trace is the one of a run. */
-  async function openRun(run: ClaimedRun, id: bigint): Promise<void> {
-    const traceRoot = toHex(traceTreeOf(await run.leaves()).root);
-    await claims.write.open([id, claimWith(run, traceRoot), terms], { value: providerBond });
+  function accountOf(round: Round, from: Account = challenger): Account {
+    return ownerOf(round) === "provider" ? provider : from;
   }
 
   /** Challenges an interval whose leaves are known. */
-  async function challenge(claimed: Story, interval: number, id = jobId, from = challenger!.account) {
+  async function challenge(claimed: Story, interval: number, id = jobId, from = challenger) {
     return await openWith(challengeOf(await runOf(claimed).leaves(), interval), id, from);
   }
 
   /** Makes the move that opens a dispute. */
-  async function openWith(move: OpeningMove, id: bigint, from = challenger!.account) {
-    const bond = { account: from, value: terms.challengerBond };
+  async function openWith(move: OpeningMove, id: bigint, from = challenger) {
+    const paid = { account: from, value: bond };
     const hash =
       move.kind === "challenge"
-        ? await game.write.challenge([id, BigInt(move.interval), move.before, move.next], bond)
-        : await game.write.challengeTrace([id], bond);
+        ? await game.write.challenge([id, BigInt(move.interval), move.before, move.next], paid)
+        : await game.write.challengeTrace([id], paid);
     const { logs } = await publicClient.waitForTransactionReceipt({ hash });
     const [event] = parseEventLogs({ abi: game.abi, logs, eventName: "Challenged" });
     return { id: event!.args.challengeId, step: await measured(move.kind, hash) };
@@ -233,19 +270,10 @@ export async function createArena() {
   }
 
   return {
-    viem,
-    networkHelpers,
-    publicClient,
-    game,
-    claims,
-    accounts: { deployer: deployer!, provider: provider!, challenger: challenger!, others },
     asChallenger,
     asProvider,
-    open,
-    openRun,
     openWith,
     challenge,
-    claimOf,
     disputeOf,
     roundOf,
     play,
@@ -255,7 +283,6 @@ export async function createArena() {
     lastSecond,
     endingOf,
     measured,
-    contracts: { descent, element, sum, range, input, voids },
   };
 }
 

@@ -1,3 +1,4 @@
+import type { TrainingOrder } from "../../../../keepers/src/core/exact/order.ts";
 import type { Program, Tensor } from "../../../../keepers/src/core/exact/tape/types.ts";
 import { compile } from "../../../../keepers/src/training/compiler/compile.ts";
 import { buildModel } from "../../../../keepers/src/training/models/built-in.ts";
@@ -70,7 +71,12 @@ export const otherExponent =
   (tensor: Tensor): Tensor => ({ ...tensor, exponent: tensor.exponent + delta });
 
 /** LeNet-5 on images like MNIST's, batches of 64: ten epochs of 60,000 images by default. */
-export function lenetJob(steps = 9_370, bits: 8 | 16 = 16, interval = 32): Job {
+export function lenetJob(
+  steps = 9_370,
+  bits: 8 | 16 = 16,
+  interval = 32,
+  more: Partial<Pick<TrainingOrder, "initialRoot" | "datasetId">> = {},
+): Job {
   const batch = 64;
   const program = compile({
     model: buildModel("lenet5", { batch }),
@@ -89,5 +95,5 @@ export function lenetJob(steps = 9_370, bits: 8 | 16 = 16, interval = 32): Job {
     loss: "softmax-cross-entropy",
     optimizer: { momentum: 58_982, weightDecay: 33 },
   });
-  return new Job(program, objectsOf(128, 784, 10), { microBatches: 1, steps, interval });
+  return new Job(program, objectsOf(128, 784, 10), { microBatches: 1, steps, interval, ...more });
 }

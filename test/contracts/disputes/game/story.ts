@@ -40,7 +40,8 @@ export class Job {
   constructor(
     program: Program,
     objects: readonly Uint8Array[],
-    size: Pick<TrainingOrder, "microBatches" | "steps" | "interval">,
+    size: Pick<TrainingOrder, "microBatches" | "steps" | "interval" | "datasetId"> &
+      Partial<Pick<TrainingOrder, "initialRoot">>,
   ) {
     this.program = program;
     this.objects = objects;

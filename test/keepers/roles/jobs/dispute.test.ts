@@ -156,6 +156,37 @@ describe("a dispute between keepers", () => {
     assert.deepEqual(janitor.ledger.openChallenges(), []);
   });
 
+  it("is settled by a janitor when whoever convicted does nothing more, once", async () => {
+    const { network, consumer } = scene;
+    const { deployment, send, contracts } = network;
+    const described = await scene.order();
+    const provider = await scene.provider();
+    await consumer.post(described);
+    const committed = await scene.until(described, "Committed", [provider]);
+    const { jobId } = committed;
+    await provider.stop();
+    const liar = scene.account();
+    await sue(liar, committed, described);
+    const [{ challengeId }] = await untilChallenged(jobId);
+    await network.chain.advance(windows.dispute + 1);
+    await send(liar, encodeCall(deployment, "DisputeGame", "callTimeout", [challengeId]));
+    await network.chain.advance(windows.grace + 1);
+    await send(liar, encodeCall(deployment, "DisputeGame", "executeTimeout", [challengeId]));
+    await consumer.catchUp();
+    const job = consumer.ledger.job(jobId)!;
+    assert.deepEqual([job.status, job.isOwed], ["Failed", true]);
+    assert.equal(job.failure, `0x${Buffer.from("convicted").toString("hex").padEnd(64, "0")}`);
+    assert.equal((await contracts.Staking.read.operatorOf([job.provider!])).locked, job.stake);
+    for (const janitor of [await scene.janitor(), await scene.janitor()]) {
+      await janitor.tick();
+      await janitor.catchUp();
+      assert.equal(janitor.ledger.job(jobId)!.isOwed, false);
+      await janitor.tick();
+    }
+    const { stake, locked } = await contracts.Staking.read.operatorOf([job.provider!]);
+    assert.deepEqual([stake, locked], [1_000n * tokens - job.stake!, 0n]);
+  });
+
   it("finds a stored state that is another one than was committed to", async () => {
     const { storage, consumer, owner, network } = scene;
     const described = await scene.order();

@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { claimIdOf } from "../../../../keepers/src/core/market/instalments.ts";
+import type { DescribedOrder } from "../../../../keepers/src/roles/consumer/describe-order.ts";
+import { fetchModel, originsOf } from "../../../../keepers/src/roles/consumer/fetch-model.ts";
 import type { JobKeeper } from "../../../../keepers/src/roles/jobs/job-keeper.ts";
+import type { JobStatus } from "../../../../keepers/src/roles/jobs/job-record.ts";
 import type { SessionWrapper } from "../../../../keepers/src/roles/jobs/job-run.ts";
 import { noInterval } from "../../../../keepers/src/training/dispute/moves.ts";
+import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
 import { tokens, windows } from "./network.ts";
-import { cheat, digitsConfig, floor, Scene, type Ticking } from "./scene.ts";
+import { cheat, digitsConfig, floor, limits, Scene, type Ticking } from "./scene.ts";
 
 /** 8 intervals of 5 steps: checkpoints after 10, 20 and 30 of 40 steps. */
 const instalments = 4;
@@ -78,6 +83,7 @@ describe("a job that is paid in instalments", () => {
       [[2, 20, undefined]],
     );
     assert.deepEqual(watcher.ledger.challengesOf(jobId), [], "it is right");
+    await assert.rejects(fetched(described), /no state that was verified/, "not paid yet");
     const { AssayToken, DisputeGame, Escrow } = network.contracts;
     const before = await AssayToken.read.balanceOf([account!]);
     await network.chain.advance(windows.challenge + 1);
@@ -88,11 +94,20 @@ describe("a job that is paid in instalments", () => {
     assert.equal((await AssayToken.read.balanceOf([account!])) - before, floor / 2n, "collected at once");
     assert.equal(await AssayToken.read.balanceOf([Escrow.address]), floor / 2n);
 
+    // What was paid for is the consumer's, whatever becomes of the rest.
+    const { origin, state } = await fetched(described);
+    assert.deepEqual([origin.checkpoint, origin.steps], [2, 20]);
+    assert.ok(state.length > 0 && state.some((slot) => slot.some((mantissa) => mantissa !== 0)));
+    scene.storage.withheld.add(origin.result.resultId);
+    await assert.rejects(fetched(described), /bundles/);
+    scene.storage.withheld.clear();
+
     machine.release();
     await scene.until(described, "Committed", keepers);
     await network.chain.advance(windows.challenge + 1);
     await scene.until(described, "Finalised", keepers);
     await scene.settle(keepers);
+    assert.equal((await fetched(described)).origin.checkpoint, undefined, "the result");
     assert.equal((await AssayToken.read.balanceOf([account!])) - before, floor, "the whole price");
     const { bond } = await gameJob(claimIdOf({ jobId, checkpoint: 2 }));
     assert.equal(bond, 0n);
@@ -121,12 +136,38 @@ describe("a job that is paid in instalments", () => {
     const { stake, locked } = await Staking.read.operatorOf([job.provider!]);
     assert.deepEqual([stake, locked], [900n * tokens, 0n]);
     assert.equal(job.result, undefined, "nothing was committed to");
+    await assert.rejects(fetched(described), /no state that was verified/, "none of it was paid");
     await network.chain.advance(windows.dispute + 1);
     await scene.untilHolds("the reward", keepers, () => watcher.ledger.isRewarded(job.jobId));
     await scene.settle(keepers);
     assert.equal(await AssayToken.read.balanceOf([Escrow.address]), 0n);
     assert.deepEqual(watcher.ledger.boundClaims(job.jobId), [], "the job's own bond is back");
   });
+
+  it("offers no state that was convicted or was not paid, and the newest first", () => {
+    const { orderHash } = scene.consumer.ledger.jobsOfConsumer(scene.owner.address)[0]!;
+    const job = scene.consumer.jobOf(orderHash)!;
+    const [checkpoint] = job.checkpoints;
+    const of = (number: number, paid: bigint | undefined) => ({ ...checkpoint!, number, paid });
+    const checkpoints = [of(1, 5n), of(2, 5n), of(3, undefined), of(4, 0n)];
+    const numbers = (status: JobStatus) =>
+      originsOf({ ...job, status, checkpoints }).map((origin) => origin.checkpoint);
+    assert.deepEqual(numbers("Failed"), [2, 1]);
+    assert.deepEqual(numbers("Void"), [2, 1]);
+    assert.deepEqual(numbers("Committed"), [undefined]);
+    assert.deepEqual(originsOf({ ...job, status: "Failed", checkpoints: [] }), []);
+  });
+
+  /** The consumer fetches what there is of its order. */
+  const fetched = async (described: DescribedOrder) =>
+    await fetchModel({
+      posted: scene.consumer.ledger.order(described.orderHash)!,
+      job: scene.job(described)!,
+      storage: scene.storage.of(scene.owner),
+      executor: nativeExecutor,
+      limits,
+      folder: join(scene.network.folder, "parts"),
+    });
 
   const gameJob = async (claimId: bigint) => {
     const [, , , , bond] = await scene.network.contracts.DisputeGame.read.jobs([claimId]);

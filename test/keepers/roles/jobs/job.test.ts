@@ -4,6 +4,7 @@ import { after, before, describe, it } from "node:test";
 import { bidTypedData } from "../../../../keepers/src/core/market/typed-data.ts";
 import type { Bid } from "../../../../keepers/src/core/market/types.ts";
 import { evaluateModel, fetchModel } from "../../../../keepers/src/roles/consumer/fetch-model.ts";
+import { sentTransactions } from "../../../../keepers/src/roles/embedded/sent-transactions.ts";
 import type { JobKeeper } from "../../../../keepers/src/roles/jobs/job-keeper.ts";
 import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
 import { tokens, windows } from "./network.ts";
@@ -128,6 +129,14 @@ describe("a job on a chain", () => {
     const [challenge] = watcher.ledger.challengesOf(job.jobId);
     assert.equal(challenge?.interval, 4n);
     assert.equal(challenge?.outcome, "convicted");
+    const { client, deployment } = network;
+    const sent = await sentTransactions(client, deployment, {
+      senders: new Map([[account.address, "watcher"]]),
+      fromBlock: deployment.startBlock,
+    });
+    const calls = sent.map(({ call }) => call);
+    const ruling = calls.findLastIndex((call) => call.startsWith("DisputeGame.play"));
+    assert.equal(calls[ruling + 1], "JobRegistry.settle", "right after the ruling");
     const { AssayToken, Escrow, Staking } = network.contracts;
     const { stake, locked } = await Staking.read.operatorOf([job.provider!]);
     assert.deepEqual([stake, locked], [900n * tokens, 0n]);

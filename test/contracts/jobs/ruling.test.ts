@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { parseEther } from "viem";
+import { playOn } from "../disputes/game/arena.ts";
+import { opcodePlaces, storyOf } from "../disputes/game/lenet.ts";
+import { lenetJob, otherMantissa } from "../disputes/game/scenes.ts";
+import { nameStep, towards } from "../disputes/game/shams.ts";
+import { runOf } from "../disputes/game/told-run.ts";
+import { isProduction } from "../snapshots.ts";
+import { challengerBond, createLockedJob, deposit, stake } from "./locked-job.ts";
+
+const [steps, interval, step] = [9_370, 16, 4_711];
+/** What no transaction of a dispute may exceed. */
+const most = 300_000;
+const failed = 9;
+
+/** LeNet-5, batches of 64, in a trace of which one step exists; a committee has been asked for. */
+async function createScene() {
+  const { order, program } = lenetJob(steps, 16, interval);
+  const [initialRoot] = (await storyOf(lenetJob(steps, 16, interval), step)).roots;
+  const locked = await createLockedJob({
+    order: { ...order, initialRoot: initialRoot! },
+    nodeCounts: program.tapes.map((tape) => tape.length) as [number, number, number],
+    witnessNode: program.witness,
+    slots: program.state.length,
+    committeeSize: 9,
+  });
+  const { datasetId, networkHelpers, publicClient, provider, challenger, viem } = locked;
+  const game = await viem.getContractAt("DisputeGame", locked.game.address);
+  const job = lenetJob(steps, 16, interval, { initialRoot: initialRoot!, datasetId });
+  const parts = { game, networkHelpers, publicClient, bond: challengerBond };
+  const sides = playOn({ ...parts, provider: provider.account, challenger: challenger.account });
+  return { ...locked, ...sides, game, job, honest: await storyOf(job, step) };
+}
+
+describe("the ruling of a dispute, and the settlement after it", async () => {
+  const scene = await createScene();
+  const { jobs, game, staking, escrow, networkHelpers, provider, challenger, consumer, job, honest } = scene;
+  const snapshot = await networkHelpers.takeSnapshot();
+
+  /** Plays a lie in one tensor to its end. */
+  async function convict(place: number) {
+    const liar = honest.withTensor(step, place, otherMantissa(honest.tensors(step)[place]!));
+    await scene.commit(await runOf(liar).leaves());
+    const { id } = await scene.challenge(liar, Math.floor(step / interval), 1n);
+    const played = await scene.playOut(id, honest, liar, {
+      pick(round, stage) {
+        if (stage === "Step") return nameStep(liar, round, step % interval);
+        return stage === "Node" ? towards(liar, round, place) : undefined;
+      },
+    });
+    // A provider that has no answer is convicted by its silence.
+    if (played.ending === "stuck") return (await scene.timeOut(id)).at(-1)!;
+    assert.equal(played.ending, "convicted");
+    return played.steps.at(-1)!;
+  }
+
+  const all = [...opcodePlaces(job)];
+  const chosen = isProduction ? all : all.filter(([opcode]) => opcode === "CONV");
+  for (const [opcode, place] of chosen) {
+    it(`cost at most ${most} gas each, for a lie in ${opcode}`, async () => {
+      const ruling = await convict(place);
+      assert.equal((await jobs.read.jobOf([1n])).status, failed);
+      assert.equal(await staking.read.lockedBy([provider.account.address, jobs.address]), stake);
+      const hash = await jobs.write.settle([1n], { account: challenger.account });
+      const settlement = await scene.measured("settle", hash);
+      assert.equal((await staking.read.operatorOf([provider.account.address])).stake, stake);
+      assert.ok((await staking.read.creditOf([challenger.account.address])) > 0n);
+      assert.equal(await escrow.read.creditOf([consumer.account.address]), deposit);
+      const { gas } = ruling;
+      if (isProduction) {
+        assert.ok(gas <= most && settlement.gas <= most, `${ruling.name} ${gas}, settle ${settlement.gas}`);
+      }
+      const credit = await game.read.creditOf([challenger.account.address]);
+      assert.ok(credit > parseEther("0.0192"), "bond and refunds");
+      await snapshot.restore();
+    });
+  }
+});

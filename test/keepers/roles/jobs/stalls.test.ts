@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import type { ChainClient } from "../../../../keepers/src/chain/client.ts";
+import { RpcUnavailableError } from "../../../../keepers/src/chain/rpc/errors.ts";
+import { CommitteeScene, turnSeconds } from "../validator/committee-scene.ts";
+import { committee, tokens, windows } from "./network.ts";
+import { floor, maximumPrice, Scene, type Ticking } from "./scene.ts";
+
+/** Seconds for which a committee that does not decide holds a job up: `JobRegistry.MAX_PENDING`. */
+const mostPending = 30 * 86_400;
+
+describe("a job whose committee cannot be had", () => {
+  let stage: CommitteeScene;
+
+  before(async () => {
+    stage = await CommitteeScene.start(1);
+  });
+
+  after(async () => {
+    await stage?.close();
+  });
+
+  const committed = async () => {
+    const { scene } = stage;
+    const described = await stage.order(1, 1);
+    const provider = await scene.provider();
+    await scene.consumer.post(described);
+    const { jobId, price } = await scene.until(described, "Committed", [provider]);
+    return { described, provider, jobId, price: price! };
+  };
+
+  it("is attested to by the next seed when the beacon has stalled", async () => {
+    const { scene, keepers } = stage;
+    const { Committee } = scene.network.contracts;
+    const { described, provider, jobId } = await committed();
+    const { requestId } = await Committee.read.drawOf([jobId, 1n]);
+    await scene.settle(keepers);
+    assert.equal((await Committee.read.drawOf([jobId, 1n])).requestId, requestId, "not before its time");
+    await scene.network.chain.advance(committee.exitDelay + committee.period + turnSeconds);
+    await scene.settle(keepers);
+    assert.notEqual((await Committee.read.drawOf([jobId, 1n])).requestId, requestId, "asked for anew");
+    await stage.seed(jobId);
+    await scene.until(described, "Attested", [...keepers, provider]);
+    await scene.network.chain.advance(windows.challenge + 1);
+    await scene.until(described, "Finalised", [provider]);
+    await provider.stop();
+  });
+
+  it("is paid without it when neither beacon nor members are ever heard of, and the fees go back", async () => {
+    const { scene } = stage;
+    const { AssayToken, Escrow, Staking } = scene.network.contracts;
+    const { described, provider, price } = await committed();
+    const { address } = scene.owner;
+    const left = await AssayToken.read.balanceOf([address]);
+    const fees = await AssayToken.read.balanceOf([Escrow.address]);
+    await scene.network.chain.advance(2 * windows.challenge + 1);
+    await scene.settle([provider]);
+    assert.equal(scene.job(described)!.status, "Committed", "it may still decide");
+    await scene.network.chain.advance(mostPending);
+    const job = await scene.until(described, "Finalised", [provider]);
+    await scene.settle([provider]);
+    assert.equal(await AssayToken.read.balanceOf([Escrow.address]), 0n);
+    assert.equal((await AssayToken.read.balanceOf([address])) - left, fees - price, "unspent fees");
+    assert.deepEqual([job.isAttested, (await Staking.read.operatorOf([job.provider!])).locked], [false, 0n]);
+    await provider.stop();
+  });
+});
+
+/** An endpoint that fails at every so many requests, whatever they are: before the chain hears of them, or after. */
+function faulty(client: ChainClient, every: number): ChainClient & { readonly faults: number } {
+  let requests = 0;
+  let faults = 0;
+  const disturbed = async <T>(ask: () => Promise<T>): Promise<T> => {
+    if (++requests % every !== 0) return await ask();
+    faults++;
+    // Every other time the request was carried out, and the answer is lost.
+    if (faults % 2 === 0) await ask();
+    throw new RpcUnavailableError("the endpoint does not answer");
+  };
+  const public_ = client.public.extend(() => ({}));
+  const transport = public_.transport.request;
+  Object.assign(public_, {
+    request: ((args: never, options: never) => disturbed(() => transport(args, options))) as never,
+  });
+  return {
+    ...client,
+    request: (method, params) => disturbed(() => client.request(method, params)),
+    public: public_,
+    get faults() {
+      return faults;
+    },
+  };
+}
+
+describe("a job whose keepers' endpoint fails again and again", () => {
+  let scene: Scene;
+
+  before(async () => {
+    scene = await Scene.start();
+  });
+
+  after(async () => {
+    await scene?.close();
+  });
+
+  /** A keeper whose duties fail now and then goes on with the next look, as in its own loops. */
+  const patient = (keeper: Ticking): Ticking => ({
+    async tick() {
+      await keeper.tick().catch((error: Error) => assert.match(String(error), /endpoint does not answer/));
+    },
+  });
+
+  it("is bid for, trained, paid and certified once, with nothing lost", async () => {
+    const { network, consumer } = scene;
+    const account = scene.account();
+    await scene.stake(account);
+    const chain = faulty(network.client, 13);
+    const provider = await scene.openProvider(account, { chain });
+    const described = await scene.order();
+    const bond = maximumPrice / 10n;
+    await consumer.openAuction(described, { commitWindow: 600, revealWindow: 600, bond });
+    const keepers = [patient(provider)];
+    await scene.untilHolds("the bid", keepers, () => scene.job(described)!.auction!.bids.size === 1);
+    await network.chain.advance(600);
+    const isOpen = () =>
+      [...scene.job(described)!.auction!.bids.values()].every((bid) => bid.price !== undefined);
+    await scene.untilHolds("the reveal", keepers, isOpen);
+    await network.chain.advance(600);
+    await scene.until(described, "Committed", keepers);
+    await network.chain.advance(windows.challenge + 1);
+    await scene.until(described, "Finalised", keepers);
+    await scene.settle(keepers, 6);
+    assert.ok(chain.faults > 10, `${chain.faults} faults`);
+    const { AssayToken, Escrow, Market, Staking } = network.contracts;
+    assert.equal(await AssayToken.read.balanceOf([account.address]), 100n * tokens + floor, "paid once");
+    for (const { address } of [Escrow, Market]) assert.equal(await AssayToken.read.balanceOf([address]), 0n);
+    assert.equal((await Staking.read.operatorOf([account.address])).locked, 0n);
+    await provider.stop();
+  });
+});
