@@ -134,11 +134,13 @@ describe("workers over libp2p", { timeout: 400_000 }, () => {
   }
 
   it("a liar among them is barred and changes nothing", async () => {
-    const { result, workers } = await together({ checkShare: 1, executors: [nativeExecutor, liar] });
+    const records = new MemoryRecords();
+    const { result, workers } = await together({ checkShare: 1, records, executors: [nativeExecutor, liar] });
     assert.deepEqual(result, expected);
     const end = await workers[1]!.done;
     assert.ok(end instanceof RefusalError && end.code === "refused", String(end));
-    assert.equal(workers[1]!.worker.chunks, 0);
+    const paid = [...records.taken.keys()].map((worker) => worker.split("/")[0]);
+    assert.deepEqual(paid, [workers[0]!.account.address]);
   });
 
   it("two that agree spare the provider the work, and a liar beside them is barred", async () => {

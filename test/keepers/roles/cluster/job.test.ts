@@ -26,22 +26,17 @@ import { WorkerProcess } from "./worker-process.ts";
 
 const perChunk = 10n ** 15n;
 const terms = { perChunk, budget: 20n * tokens, copies: 2, checkShare: 0.1, chunks: 8 };
-const config = { ...digitsConfig, microBatch: 8, microBatches: 8, steps: 48, interval: 4 };
+const config = { ...digitsConfig, microBatch: 8, microBatches: 8, steps: 32, interval: 4 };
 
-/** What the provider computes itself takes its time, so that the job lasts while processes are started and killed. */
-const slow: PartsExecutor = {
-  async openSums(program, options) {
-    const sums = await nativeExecutor.openSums(program, options);
-    const compute: typeof sums.compute = async (state, objects) => {
-      await delay(40);
-      return await sums.compute(state, objects);
-    };
-    return { compute, close: () => sums.close() };
-  },
+/** Steps that the provider may make, so that the job lasts while processes are started and killed. */
+const pace = { allowed: 0, made: 0 };
+const paced: PartsExecutor = {
+  ...nativeExecutor,
   async openUpdate(program, options) {
     const update = await nativeExecutor.openUpdate(program, options);
     const next: typeof update.next = async (state, sums, learningRate) => {
-      await delay(100);
+      while (pace.made >= pace.allowed) await delay(20);
+      pace.made++;
       return await update.next(state, sums, learningRate);
     };
     return { next, close: () => update.close() };
@@ -66,7 +61,7 @@ describe("a job that worker processes train, on a chain", { timeout: 600_000 }, 
     while (!(await holds())) {
       assert.ok(Date.now() < end, `waited in vain for ${what}`);
       await scene.consumer.tick();
-      await delay(50);
+      await delay(200);
     }
   };
 
@@ -80,7 +75,8 @@ describe("a job that worker processes train, on a chain", { timeout: 600_000 }, 
     });
     const desk = await WorkerDesk.open({ host, log });
     const metrics = new Registry();
-    const keeper = await scene.openProvider(account, { crew: { desk, terms, executor: slow }, metrics });
+    const crew = { desk, terms, executor: paced };
+    const keeper = await scene.openProvider(account, { crew, metrics, interval: 200 });
     keeper.run();
     return {
       desk,
@@ -123,7 +119,7 @@ describe("a job that worker processes train, on a chain", { timeout: 600_000 }, 
     const session = await nativeExecutor.open(prepared.compiled.program, prepared.options);
     try {
       const run = await newRun({ path: join(folder, "run"), config, prepared, session });
-      await train({ run, session, source: prepared.source, checkpoint: { every: 48 } });
+      await train({ run, session, source: prepared.source, checkpoint: { every: 32 } });
       const { trace, witnesses } = await readLogs(run);
       return { roots: trace.map(({ stateRoot }) => stateRoot), witnesses };
     } finally {
@@ -161,7 +157,10 @@ describe("a job that worker processes train, on a chain", { timeout: 600_000 }, 
     const [before, other] = await Promise.all([start(kept), start(shunned)]);
     const done = async (provider: typeof first, results: number) => {
       const already = await provider.paid();
-      await until("results of workers", async () => (await provider.paid()) >= already + results);
+      await until("results of workers", async () => {
+        if (pace.made === pace.allowed) pace.allowed++;
+        return (await provider.paid()) >= already + results;
+      });
     };
     await until("both workers", () => first.desk.members === 2);
     await done(first, 16);
@@ -173,7 +172,9 @@ describe("a job that worker processes train, on a chain", { timeout: 600_000 }, 
 
     // The provider goes in the middle of the job, and forgets what it owes to one of its workers.
     await other!.kill();
-    await first.stop();
+    const stopped = first.stop();
+    pace.allowed = Number.POSITIVE_INFINITY;
+    await stopped;
     assert.equal(scene.job(described)!.status, "Training");
     const owed = inspect(folderOf(provider), payrollSchema, (state) => {
       const totals = new Payroll(state).contributions(jobId);
