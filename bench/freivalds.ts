@@ -5,6 +5,7 @@ import { compile } from "../keepers/src/training/compiler/compile.ts";
 import { nativeEngine, nativeExecutor } from "../keepers/src/training/executors/native.ts";
 import { openPlan } from "../keepers/src/training/executors/open-plan.ts";
 import type { StepInput } from "../keepers/src/training/executors/types.ts";
+import { CheapestWay } from "../keepers/src/training/freivalds/cheapest-way.ts";
 import { openProvider } from "../keepers/src/training/freivalds/provide.ts";
 import { accumulatorBytes } from "../keepers/src/training/freivalds/serialize.ts";
 import { openVerifier } from "../keepers/src/training/freivalds/verify.ts";
@@ -25,6 +26,8 @@ const classes = 10;
 const seed = new Uint8Array(32).fill(5);
 /** Steps that an executor runs in one go, as a validator would re-execute an interval. */
 const stepsInOneGo = 4;
+/** Links to a provider, in bytes a second. */
+const links = [12.5e6, 1.25e9];
 
 function square(width: number, batch: number): Case {
   return {
@@ -110,9 +113,36 @@ async function compare(report: Report, each: Case, rounds: number): Promise<void
     const handed = `lower is better, pays below 1; error 2^−${verifier.errorBits}`;
     row("executing it again, native executor", best.fast, `${handed}; ${megabytes} MB of sums handed over`);
     row("executing it again, every tensor at hand (open graphs)", best.open, handed);
+    for (const [peer, seconds] of [
+      ["executing it again, native executor", best.fast],
+      ["executing it again, every tensor at hand (open graphs)", best.open],
+    ] as const) {
+      const chosen = links.map((link) => cheapest(program, link, seconds, best.verify));
+      const ways = chosen.map(({ way }, i) => `${way} at ${(links[i]! * 8) / 1e9} Gbit/s`).join(", ");
+      report({
+        name: `check a step the cheaper way, ${each.name}`,
+        value: chosen.at(-1)!.seconds * 1e3,
+        unit: "ms",
+        peer,
+        peerValue: seconds * 1e3,
+        ratio: chosen.at(-1)!.seconds / seconds,
+        note: `transfer included, at ${(links.at(-1)! * 8) / 1e9} Gbit/s; the cost model's choice: ${ways}`,
+      });
+    }
   } finally {
     await Promise.all([fast.close(), open.close(), provider.close(), verifier.close()]);
   }
+}
+
+/** What a validator would do that has measured these seconds, and what that takes it with the transfer. */
+function cheapest(program: Program, bytesPerSecond: number, execute: number, verify: number) {
+  const chooser = new CheapestWay({ program, microBatches: 1, bytesPerSecond });
+  const steps = 100;
+  for (const _ of [0, 1]) chooser.executed(1, execute);
+  for (const _ of [0, 1]) if (chooser.next(steps).way === "verify") chooser.verified(verify);
+  const { way } = chooser.next(steps);
+  const seconds = way === "verify" ? verify + accumulatorBytes(program) / bytesPerSecond : execute;
+  return { way: way === "verify" ? "verifies" : "executes", seconds };
 }
 
 function timed(work: () => Promise<unknown>): () => Promise<number> {

@@ -1,6 +1,16 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import { openAudit } from "../keepers/src/roles/audit/audit.ts";
+import type { Tally } from "../keepers/src/roles/audit/claims.ts";
+import { reportHtml } from "../keepers/src/roles/audit/html.ts";
 import type { EmbeddedNetwork } from "../keepers/src/roles/embedded/network.ts";
+import { createJobStorage } from "../keepers/src/roles/jobs/job-storage.ts";
+import { createStorageClient } from "../keepers/src/storage/client/client.ts";
+import { createHost } from "../keepers/src/storage/transport/host.ts";
+import { nativeExecutor } from "../keepers/src/training/executors/native.ts";
 import { openSubgraph, type SubgraphNode } from "../subgraph/node/node.ts";
 import type { GraphqlServer } from "../subgraph/node/query/server.ts";
 import { root } from "./setup.ts";
@@ -21,6 +31,13 @@ export type Trail = {
   readonly slashes: readonly { readonly reason: string }[];
 };
 
+/** What an audit of a job came to, and where its report is. */
+export type Audited = { readonly job: string; readonly report: string; readonly claims: Tally };
+
+/** Intervals that audits of the demonstration compute again, and what of this machine they may take. */
+const sample = 2;
+const limits = { threads: 1, memoryBytes: 2 ** 30 };
+
 /** Indexes the embedded network from its first block on, while it runs, and serves what was found. */
 export class AuditTrail {
   readonly #network: EmbeddedNetwork;
@@ -28,6 +45,9 @@ export class AuditTrail {
   readonly #server: GraphqlServer;
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
+  /** Reports by their path. */
+  readonly #reports = new Map<string, string>();
+  #site: Server | undefined;
 
   private constructor(network: EmbeddedNetwork, node: SubgraphNode, server: GraphqlServer) {
     this.#network = network;
@@ -70,7 +90,58 @@ export class AuditTrail {
     return { trail: data, lagSeconds };
   }
 
+  /**
+   * Audits jobs as a stranger would, from chain, index and storage alone, and writes their reports into a folder.
+   *
+   * @throws Error when something is wrong: then this program is
+   */
+  async audit(jobs: readonly string[], folder: string, scratch: string): Promise<Audited[]> {
+    const { client, deployment } = this.#network;
+    const host = await createHost({});
+    const storage = createStorageClient({ chain: client, deployment, host });
+    const audited: Audited[] = [];
+    try {
+      await mkdir(folder, { recursive: true });
+      const auditor = await openAudit({ client, deployment, index: { url: this.url } });
+      for (const job of jobs) {
+        const report = await auditor.job(BigInt(job), {
+          storage: createJobStorage(storage),
+          executor: nativeExecutor,
+          limits,
+          folder: join(scratch, `audit-${job}`),
+          intervals: sample,
+        });
+        const wrong = report.claims.find(({ verdict }) => verdict === "wrong");
+        if (wrong !== undefined)
+          throw new Error(`the audit of job ${job} finds: ${wrong.statement} ${wrong.how}`);
+        const name = `job-${job}.html`;
+        const html = reportHtml(report);
+        await writeFile(join(folder, name), html);
+        this.#reports.set(`/${name}`, html);
+        audited.push({ job, report: join(folder, name), claims: report.tally });
+      }
+    } finally {
+      await storage.peers.close();
+      await host.stop();
+    }
+    return audited;
+  }
+
+  /** Serves the reports that were written; their addresses. */
+  async serveReports(): Promise<string[]> {
+    this.#site = createServer(({ url = "" }, response) => {
+      const html = this.#reports.get(url);
+      response.writeHead(html === undefined ? 404 : 200, { "content-type": "text/html; charset=utf-8" });
+      response.end(html ?? "not found");
+    });
+    await new Promise<void>((listening) => this.#site!.listen(0, "127.0.0.1", listening));
+    const { port } = this.#site.address() as AddressInfo;
+    return [...this.#reports.keys()].map((path) => `http://127.0.0.1:${port}${path}`);
+  }
+
   async close(): Promise<void> {
+    this.#site?.close();
+    this.#site?.closeAllConnections();
     this.#stop.abort();
     await this.#running;
     await this.#server.close();

@@ -1,5 +1,5 @@
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import { destination, pino } from "pino";
 import type { Seat } from "../keepers/src/roles/embedded/committee-run.ts";
@@ -8,7 +8,7 @@ import { EmbeddedNetwork } from "../keepers/src/roles/embedded/network.ts";
 import type { SentTransaction } from "../keepers/src/roles/embedded/sent-transactions.ts";
 import { runStorage, type StorageRunOptions } from "../keepers/src/roles/embedded/storage-run.ts";
 import { runTraining } from "../keepers/src/roles/embedded/training-run.ts";
-import { AuditTrail } from "./audit-trail.ts";
+import { AuditTrail, type Trail } from "./audit-trail.ts";
 import { root, setUp } from "./setup.ts";
 import { messageOf, Stages, say, showProgress } from "./stages.ts";
 
@@ -19,7 +19,8 @@ through its life: encode, place, anchor, lose two nodes, audit, slash, repair, f
 it in exact integers, replays the run with another engine to the same bits, and catches a worker that flips one bit of one
 weight. Then orders a training from three providers by sealed bids, has it trained, attested by a committee of nine of whom five
 must agree, paid and certified, and has the same order done by a provider that cheats: it is challenged, convicted by the
-contracts, slashed, and the price is refunded. A subgraph indexes all of it and answers GraphQL.
+contracts, slashed, and the price is refunded. A subgraph indexes all of it and answers GraphQL; an audit of both jobs believes
+nothing of what it says, checks it against chain, storage and computation, and writes a report of each.
   --once    end after the run: exit code 0, or 1 if any stage failed
   --json    end with one JSON document on standard output
   --port    port of the chain's JSON-RPC endpoint (a free one by default)
@@ -77,7 +78,7 @@ function printTransactions(title: string, transactions: readonly SentTransaction
 }
 
 /** What the subgraph tells must be what the stages before it did. */
-async function checkTrail(audit: AuditTrail): Promise<Record<string, unknown>> {
+async function checkTrail(audit: AuditTrail): Promise<Record<string, unknown> & Pick<Trail, "jobs">> {
   const { trail, lagSeconds } = await audit.ask();
   const { network: totals, jobs, challenges, slashes } = trail;
   const statuses = jobs.map(({ status }) => status);
@@ -95,6 +96,22 @@ async function checkTrail(audit: AuditTrail): Promise<Record<string, unknown>> {
     jobs,
     challenges: challenges.length,
   };
+}
+
+/** Audits the jobs, and sums up what came of it. */
+async function auditJobs(
+  trail: AuditTrail,
+  jobs: Trail["jobs"],
+  folder: string,
+): Promise<Record<string, unknown>> {
+  const ids = jobs.map(({ id }) => id);
+  const audited = await trail.audit(ids, join(root, ".assay", "reports"), folder);
+  return Object.fromEntries(
+    audited.map(({ job, report, claims }) => [
+      `job ${job}`,
+      `${claims.verified} verified, ${claims.trusted} trusted, ${claims.wrong} wrong: ${relative(root, report)}`,
+    ]),
+  );
 }
 
 function untilInterrupted(): Promise<void> {
@@ -144,7 +161,10 @@ async function main(): Promise<number> {
     const { datasetId } = await runStorage({ ...shared, ...shape });
     await runTraining({ ...shared, datasetId });
     const shown = await runJobs({ ...shared, datasetId, log });
-    await stages.run("ask the subgraph by GraphQL what happened", () => checkTrail(trail!));
+    const { jobs } = await stages.run("ask the subgraph by GraphQL what happened", () => checkTrail(trail!));
+    await stages.run("audit both jobs: every claim checked here, or named as trusted", () =>
+      auditJobs(trail!, jobs, folder),
+    );
     printCommittee(shown);
     printTransactions("The job of the provider that cheated, transaction by transaction", shown.dispute);
   } catch (error) {
@@ -153,8 +173,9 @@ async function main(): Promise<number> {
   }
   printTable(stages);
   if (values.once !== true && stages.ok) {
+    const reports = await trail!.serveReports();
     say(
-      `The network stays up: JSON-RPC at ${network!.chain.rpcUrl}, chain id ${network!.chain.chainId}; GraphQL at ${trail!.url}. Ctrl-C ends it.`,
+      `The network stays up: JSON-RPC at ${network!.chain.rpcUrl}, chain id ${network!.chain.chainId}; GraphQL at ${trail!.url}; reports at ${reports.join(" and ")}. Ctrl-C ends it.`,
     );
     await untilInterrupted();
   }

@@ -109,7 +109,8 @@ export function handleAttemptFailed(event: AttemptFailed): void {
 export function handleCommitteeDismissed(event: CommitteeDismissed): void {
   note(event, "CommitteeDismissed", event.params.jobId);
   const attestation = attestationOf(event.params.jobId, event.params.attempt);
-  attestation.status = "Failed";
+  // Members of every attempt are dismissed once the job is over: what was attested stays so.
+  if (attestation.status != "Attested") attestation.status = "Failed";
   attestation.save();
 }
 

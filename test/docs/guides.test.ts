@@ -5,6 +5,9 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, describe, it } from "node:test";
+import { connectChain } from "../../keepers/src/chain/client.ts";
+import { readDeployment } from "../../keepers/src/chain/deployment.ts";
+import { openSubgraph } from "../../subgraph/node/node.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const documents = [
@@ -126,11 +129,47 @@ describe("commands of the guides", { timeout: 900_000 }, () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const guides = ["dataset-owner", "storage-node", "training", "jobs", "validator", "worker"].map(
+  const described = () =>
+    JSON.parse(readFileSync(join(folder, ".assay", "dev", "network.json"), "utf8")) as {
+      rpcUrl: string;
+      chainId: number;
+      deployment: string;
+    };
+
+  /** Serves the audit trail of the guides' network, as `npm start` does for its own. */
+  async function serveIndex(): Promise<{ url: string; close(): Promise<void> }> {
+    const { rpcUrl, chainId, deployment } = described();
+    const node = openSubgraph({
+      manifest: join(root, "subgraph/build/subgraph.yaml"),
+      client: await connectChain({ chainId, urls: [rpcUrl] }),
+      deployment: readDeployment({ chainId, file: deployment }),
+      path: ":memory:",
+      pollInterval: 200,
+    });
+    const stop = new AbortController();
+    const running = node.indexer.run(stop.signal);
+    const { url, close } = await node.serve();
+    return {
+      url,
+      close: async () => {
+        stop.abort();
+        await running;
+        await close();
+        node.close();
+      },
+    };
+  }
+
+  const guides = ["dataset-owner", "auditor", "storage-node", "training", "jobs", "validator", "worker"].map(
     (name) => `docs/guides/${name}.md`,
   );
   for (const document of guides) {
-    it(`${document}: every command does what it says`, async () => {
+    it(`${document}: every command does what it says`, async (context) => {
+      if (document.includes("auditor")) {
+        const index = await serveIndex();
+        context.after(() => index.close());
+        env.ASSAY_SUBGRAPH_URL = index.url;
+      }
       for (const { info, lines } of blocksOf(read(document))) {
         // The dataset that the first guide stores; it is not there when this guide is run alone.
         const stored = info === "sh stored" && env.DATASET_ID !== undefined;
@@ -155,9 +194,7 @@ describe("commands of the guides", { timeout: 900_000 }, () => {
   }
 
   it("docs/guides/deployer.md: deploys to a node over JSON-RPC", async () => {
-    const { rpcUrl } = JSON.parse(readFileSync(join(folder, ".assay", "dev", "network.json"), "utf8")) as {
-      rpcUrl: string;
-    };
+    const { rpcUrl } = described();
     const [block] = blocksOf(read("docs/guides/deployer.md")).filter(({ info }) => info === "sh deploy");
     const home = join(folder, "deployer");
     // The guide's node listens at the usual port; this one does not.

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -14,6 +14,7 @@ import { wasmExecutor } from "../../keepers/src/training/executors/wasm.ts";
 import { newRun } from "../../keepers/src/training/trainer/new-run.ts";
 import { prepare } from "../../keepers/src/training/trainer/prepare.ts";
 import { train } from "../../keepers/src/training/trainer/train.ts";
+import { AuditTrail } from "../../scripts/audit-trail.ts";
 import { type OwnerClient, openOwner } from "./support/client.ts";
 
 const configPath = join(import.meta.dirname, "../../docs/guides/training/job.yaml");
@@ -29,6 +30,7 @@ describe("jobs on a network of five storage nodes", () => {
   let owner: OwnerClient;
   const found: Record<string, unknown>[] = [];
   let shown: JobsShown;
+  let trail: AuditTrail;
   let consumerTokens: bigint;
 
   before(async () => {
@@ -51,10 +53,12 @@ describe("jobs on a network of five storage nodes", () => {
       found.push(details as Record<string, unknown>);
       return details;
     };
+    trail = await AuditTrail.start(network, folder);
     shown = await runJobs({ network, folder, datasetId, stage });
   });
 
   after(async () => {
+    await trail?.close();
     await owner?.close();
     await network?.close();
     await rm(folder, { recursive: true, force: true });
@@ -152,6 +156,21 @@ describe("jobs on a network of five storage nodes", () => {
       (await network.chain.balanceOf(guest(challenger))) > 10_000n * 10n ** 18n,
       "more than at first",
     );
+  });
+
+  it("are audited by a stranger who believes nothing: chain, proofs, data, steps, model", async () => {
+    const reports = join(folder, "reports");
+    const audited = await trail.audit(["1", "2"], reports, folder);
+    for (const { report, claims } of audited) {
+      assert.equal(claims.wrong, 0);
+      assert.equal(claims.trusted, 1, "the RPC endpoint");
+      assert.match(await readFile(report, "utf8"), /<svg/);
+    }
+    const [done, convicted] = await Promise.all(audited.map(({ report }) => readFile(report, "utf8")));
+    assert.match(done!, /the model is right on 95\.83 %/);
+    assert.match(convicted!, /Interval 12 came out otherwise than the provider said/);
+    const [address] = await trail.serveReports();
+    assert.equal(await (await fetch(address!)).text(), done);
   });
 
   it("list every transaction of the dispute with the gas that it took", async () => {

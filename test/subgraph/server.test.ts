@@ -92,6 +92,25 @@ describe("the GraphQL server", () => {
     }
   });
 
+  it("judges a query by the variables it comes with now, not by those it came with first", async () => {
+    const query = "query ($n: Int) { nodes(first: $n) { before(first: $n) { before(first: $n) { id } } } }";
+    const ask = async (n: number) =>
+      (await (await post({ query, variables: { n } })).json()) as { errors?: { message: string }[] };
+    assert.equal((await ask(1)).errors, undefined);
+    assert.match((await ask(1_000)).errors![0]!.message, /more than 1000000/);
+    assert.equal((await ask(1)).errors, undefined);
+  });
+
+  it("refuses a query of very many fields before it compares them with one another", async () => {
+    const { errors } = (await (await post({ query: `{ nodes { ${"id ".repeat(80_000)} } }` })).json()) as {
+      errors: { message: string }[];
+    };
+    assert.deepEqual(
+      errors.map(({ message }) => message),
+      ["the query has more than 2000 fields"],
+    );
+  });
+
   it("does not read requests without end", async () => {
     const answer = await post({ query: `{ nodes { id } } # ${"x".repeat(300_000)}` }).catch(() => undefined);
     assert.ok(answer === undefined || answer.status === 413);

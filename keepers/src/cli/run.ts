@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { exitCode } from "../core/errors.ts";
 import { accountCommands } from "./commands/account.ts";
+import { auditCommands } from "./commands/audit.ts";
 import { certificateCommands } from "./commands/certificate.ts";
 import { challengeCommand } from "./commands/challenge.ts";
 import { dataCommands } from "./commands/data.ts";
@@ -96,6 +97,7 @@ function createProgram(environment: Environment, finish: (code: number) => void)
   workerCommand(program, register);
   challengeCommand(program, register);
   certificateCommands(program, register);
+  auditCommands(program, register);
   validatorCommands(program, register);
   subgraphCommands(program, register);
   return program;

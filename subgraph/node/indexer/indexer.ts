@@ -52,6 +52,8 @@ type Source = {
 const nearRange = 32n;
 /** Milliseconds of indexing after which whoever else waits for this thread, queries above all, has its turn. */
 const slice = 40;
+/** Events in one transaction of a bulk read: what many of them change is written once. */
+const bulkEvents = 5_000;
 
 /** Which blocks a step reads, and how. */
 type Range = { readonly from: bigint; readonly to: bigint; readonly isSparse: boolean };
@@ -218,28 +220,38 @@ export class Indexer {
     isSure: boolean,
   ): Promise<IndexerStep | undefined> {
     const { store, observer } = this.#options;
+    const { database } = store;
     this.#checkLinks(works, last);
+    const isBulk = works.length > Number(nearRange);
     let events = 0;
     let indexed: IndexedBlock | undefined;
-    for (let next = 0; next < works.length; ) {
-      const until = performance.now() + slice;
+    let next = 0;
+    while (next < works.length) {
       let done = 0;
-      const failure = store.database.transaction(() => {
+      let failure: MappingError | undefined;
+      database.begin();
+      try {
         do {
-          const work = works[next]!;
-          try {
-            done += this.#handle(work);
-          } catch (error) {
-            store.discard();
-            if (!(error instanceof MappingError)) throw error;
-            if (isSure) store.database.setMeta("failed", `block ${work.block.number}: ${error.message}`);
-            return error;
-          }
-          indexed = store.commit(work.block);
-          next++;
-        } while (next < works.length && performance.now() < until);
-        return undefined;
-      });
+          const until = performance.now() + slice;
+          // Queries that come in between see whole blocks: a turn ends with one.
+          if (done > 0) await setImmediate();
+          do {
+            const handled = this.#tryHandle(works[next]!);
+            if (handled instanceof MappingError) failure = handled;
+            else {
+              done += handled;
+              indexed = store.commit(works[next++]!.block);
+            }
+          } while (failure === undefined && next < works.length && performance.now() < until);
+        } while (failure === undefined && isBulk && next < works.length && done < bulkEvents);
+        if (failure !== undefined && isSure)
+          database.setMeta("failed", `block ${works[next]!.block.number}: ${failure.message}`);
+        database.commit();
+      } catch (error) {
+        database.rollBack();
+        store.forget();
+        throw error;
+      }
       events += done;
       if (indexed !== undefined) observer?.indexed?.(head, indexed, done);
       if (failure !== undefined) {
@@ -250,6 +262,17 @@ export class Indexer {
       await setImmediate();
     }
     return { kind: "advanced", to: indexed!.number, events };
+  }
+
+  /** As `#handle`; a mapping that stopped leaves nothing of its block behind. */
+  #tryHandle(work: BlockWork): number | MappingError {
+    try {
+      return this.#handle(work);
+    } catch (error) {
+      this.#options.store.discard();
+      if (error instanceof MappingError) return error;
+      throw error;
+    }
   }
 
   /** Runs the handlers of one block's events in the order of the chain; gives how many there were. */

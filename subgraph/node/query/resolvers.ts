@@ -2,14 +2,14 @@ import type { GraphQLFieldResolver, GraphQLObjectType, GraphQLSchema } from "gra
 import { QueryError } from "../errors.ts";
 import { apiSchema, plural, singular } from "../schema/api-schema.ts";
 import type { EntitySchema, EntityType, FieldType } from "../schema/entity-schema.ts";
-import { type EntityStore, type IndexedBlock, idValue } from "../store/entity-store.ts";
+import { type EntityStore, type EntityView, type IndexedBlock, idValue } from "../store/entity-store.ts";
 import type { Visibility } from "../store/filters.ts";
 import { EntityReader } from "../store/select.ts";
-import type { Entity, Value } from "../values/value.ts";
+import type { Value } from "../values/value.ts";
 import { type ListArguments, selectionOf } from "./arguments.ts";
 
 /** An entity as of a block: what is asked about it further down is as of the same one. */
-type Node = { readonly entity: Entity; readonly visibility: Visibility };
+type Node = { readonly entity: EntityView; readonly visibility: Visibility };
 
 type BlockArgument = {
   readonly hash?: Uint8Array | null;
@@ -56,10 +56,10 @@ export function executableSchema(parts: QueryParts): GraphQLSchema {
   return schema;
 }
 
-const node = (entity: Entity | undefined, visibility: Visibility): Node | null =>
+const node = (entity: EntityView | undefined, visibility: Visibility): Node | null =>
   entity === undefined ? null : { entity, visibility };
 
-const nodes = (entities: readonly Entity[], visibility: Visibility): Node[] =>
+const nodes = (entities: readonly EntityView[], visibility: Visibility): Node[] =>
   entities.map((entity) => ({ entity, visibility }));
 
 function entityField(

@@ -1,6 +1,6 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { GraphQLError } from "graphql";
+import { GraphQLError, validate } from "graphql";
 import { createYoga, type Plugin } from "graphql-yoga";
 import { QueryError } from "../errors.ts";
 import { defaultLimits, type QueryLimits, withinLimits } from "./limits.ts";
@@ -23,13 +23,24 @@ export type GraphqlServer = {
 /** Longest request that is read, in bytes. */
 const maximumBody = 256 * 1024;
 
-/** Checks what a query would cost before it runs. */
-const limiter = (limits: QueryLimits): Plugin => ({
-  onValidate: ({ addValidationRule, context }) => {
-    const { variables } = (context as { params?: { variables?: Record<string, unknown> } }).params ?? {};
-    addValidationRule(withinLimits(limits, variables));
-  },
-});
+/**
+ * Checks what a query would cost: its shape before GraphQL's own rules, whose time grows faster than the query does, and
+ * what it could name whenever it runs. The outcome of the first is kept with the document; the second depends on variables.
+ */
+function limiter(limits: QueryLimits): Plugin {
+  const shape = withinLimits({ ...limits, entities: Number.POSITIVE_INFINITY }, undefined);
+  return {
+    onValidate({ params: { schema, documentAST }, setResult }) {
+      const errors = validate(schema, documentAST, [shape]);
+      if (errors.length > 0) setResult([...errors]);
+    },
+    onExecute({ args, setResultAndStopExecution }) {
+      const rule = withinLimits(limits, args.variableValues);
+      const errors = validate(args.schema, args.document, [rule]);
+      if (errors.length > 0) setResultAndStopExecution({ errors });
+    },
+  };
+}
 
 /** Serves queries over HTTP, and GraphiQL to browsers. */
 export async function serveGraphql(options: GraphqlServerOptions): Promise<GraphqlServer> {

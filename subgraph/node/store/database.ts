@@ -13,6 +13,15 @@ export const quote = (name: string): string => `"${name}"`;
 export const blockFrom = quote("block$from");
 export const blockTo = quote("block$to");
 
+/** The cache is 64 MiB, as is the log before it is taken over: most pages change again before that. */
+const pragmas = [
+  "journal_mode = WAL",
+  "synchronous = NORMAL",
+  "cache_size = -65536",
+  "wal_autocheckpoint = 16384",
+  "temp_store = MEMORY",
+];
+
 /** Number of the tables' form: a file of another one is filled anew. */
 const layout = 2;
 
@@ -86,8 +95,7 @@ export class Database {
     const handle = new DatabaseSync(path, { readBigInts: true });
     try {
       // A power cut may take the last blocks back, which are read from the chain again; it never leaves half of one.
-      for (const pragma of ["journal_mode = WAL", "synchronous = NORMAL", "cache_size = -65536"])
-        handle.exec(`PRAGMA ${pragma}`);
+      for (const pragma of pragmas) handle.exec(`PRAGMA ${pragma}`);
       if (handle.prepare("PRAGMA quick_check(1)").get()?.quick_check !== "ok")
         throw new Error("it is malformed");
       const database = new Database(handle);
@@ -147,15 +155,28 @@ export class Database {
 
   /** All of `work` happens, or none of it. `work` must be synchronous. */
   transaction<T>(work: () => T): T {
-    this.#database.exec("BEGIN IMMEDIATE");
+    this.begin();
     try {
       const result = work();
-      this.#database.exec("COMMIT");
+      this.commit();
       return result;
     } catch (error) {
-      this.#database.exec("ROLLBACK");
+      this.rollBack();
       throw error;
     }
+  }
+
+  begin(): void {
+    this.#database.exec("BEGIN IMMEDIATE");
+  }
+
+  commit(): void {
+    this.#database.exec("COMMIT");
+  }
+
+  /** Takes back what happened since `begin`. */
+  rollBack(): void {
+    this.#database.exec("ROLLBACK");
   }
 
   close(): void {

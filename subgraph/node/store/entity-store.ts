@@ -168,6 +168,12 @@ export class EntityStore implements MappingStore {
     this.#changes.clear();
   }
 
+  /** After a transaction was taken back: nothing is known of what the database holds. */
+  forget(): void {
+    this.discard();
+    this.#cache.clear();
+  }
+
   /** Stores what changed since the last call as the work of this block. Runs inside the caller's transaction. */
   commit(header: BlockHeader): IndexedBlock {
     const number = header.number;
@@ -200,8 +206,7 @@ export class EntityStore implements MappingStore {
 
   /** Takes back every block above `number`. */
   rollBack(number: bigint): void {
-    this.discard();
-    this.#cache.clear();
+    this.forget();
     this.database.transaction(() => {
       for (const type of this.schema.entities.values()) this.#table(type).rollBack(number);
       this.database.run(`DELETE FROM "blocks$" WHERE number > ?`, number);
@@ -257,7 +262,7 @@ const isSameEntity = (type: EntityType, before: Entity | undefined, after: Entit
     : type.stored.every(({ name }) => isSameValue(before.get(name), after.get(name)));
 
 /** The fields of a row that have a value. */
-export function entityOf(type: EntityType, row: Row): Entity {
+function entityOf(type: EntityType, row: Row): Entity {
   const entity = new Map<string, Value>();
   for (const field of type.stored) {
     const value = decodeCell(field, row[field.name]!);
@@ -265,6 +270,16 @@ export function entityOf(type: EntityType, row: Row): Entity {
   }
   return entity;
 }
+
+/** An entity of an answer, whose fields are decoded when they are asked for. */
+export type EntityView = { get(name: string): Value | undefined };
+
+export const viewOf = (type: EntityType, row: Row): EntityView => ({
+  get(name) {
+    const value = decodeCell(type.fields.get(name)!, row[name]!);
+    return value === null ? undefined : value;
+  },
+});
 
 function blockOf(row: Row | undefined): IndexedBlock | undefined {
   if (row === undefined) return undefined;

@@ -1,9 +1,9 @@
 import type { EntitySchema, EntityType, FieldType } from "../schema/entity-schema.ts";
-import type { Entity, Value } from "../values/value.ts";
+import type { Value } from "../values/value.ts";
 import { encodeCell } from "./columns.ts";
 import type { Database } from "./database.ts";
 import { quote } from "./database.ts";
-import { entityOf } from "./entity-store.ts";
+import { type EntityView, viewOf } from "./entity-store.ts";
 import { belongs, type Filter, type Fragment, filterToSql, rowsOf, type Visibility } from "./filters.ts";
 import { like } from "./like.ts";
 
@@ -34,22 +34,22 @@ export class EntityReader {
     database.define("pg_ilike", (text, pattern) => like(text ?? null, pattern ?? null, true));
   }
 
-  one(type: EntityType, id: Value, visibility: Visibility): Entity | undefined {
+  one(type: EntityType, id: Value, visibility: Visibility): EntityView | undefined {
     const rows = rowsOf(type, visibility);
     const row = this.#database.get(
       `SELECT e.* FROM ${rows.sql} AS e WHERE e.id = ?`,
       ...rows.cells,
       encodeCell(type.fields.get("id")!, id),
     );
-    return row === undefined ? undefined : entityOf(type, row);
+    return row === undefined ? undefined : viewOf(type, row);
   }
 
-  many(type: EntityType, selection: Selection, visibility: Visibility): Entity[] {
+  many(type: EntityType, selection: Selection, visibility: Visibility): EntityView[] {
     return this.#select(type, selection, visibility, { sql: "TRUE", cells: [] });
   }
 
   /** What a derived field of `parent` holds. */
-  derived(field: FieldType, parent: Entity, selection: Selection, visibility: Visibility): Entity[] {
+  derived(field: FieldType, parent: EntityView, selection: Selection, visibility: Visibility): EntityView[] {
     const child = this.#schema.entities.get(field.entity!)!;
     const reference = child.fields.get(field.derivedFrom!)!;
     const id = encodeCell({ ...reference, isList: false }, parent.get("id"));
@@ -63,7 +63,7 @@ export class EntityReader {
     return this.#select(child, selection, visibility, link);
   }
 
-  #select(type: EntityType, selection: Selection, visibility: Visibility, link: Fragment): Entity[] {
+  #select(type: EntityType, selection: Selection, visibility: Visibility, link: Fragment): EntityView[] {
     const seen = rowsOf(type, visibility);
     const where =
       selection.filter === undefined
@@ -80,7 +80,7 @@ export class EntityReader {
       selection.first,
       selection.skip,
     );
-    return rows.map((row) => entityOf(type, row));
+    return rows.map((row) => viewOf(type, row));
   }
 
   /** Ties go by id, in the same direction. Nulls come last upwards and first downwards, as in PostgreSQL. */

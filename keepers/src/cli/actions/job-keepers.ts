@@ -6,6 +6,7 @@ import { openProvider, type ProviderOptions } from "../../roles/provider/provide
 import { WorkerDesk } from "../../roles/provider/worker-desk.ts";
 import { operatorRoles, registerOperator } from "../../roles/storage-node/register.ts";
 import { createStorageClient } from "../../storage/client/client.ts";
+import { probe } from "../../storage/client/probe.ts";
 import { CommitPool } from "../../storage/commit-pool.ts";
 import { createHost, type Host } from "../../storage/transport/host.ts";
 import { loadOrCreateIdentity } from "../../storage/transport/identity.ts";
@@ -13,7 +14,7 @@ import { slipProbability } from "../../training/cluster/risk.ts";
 import type { CommandContext } from "../context.ts";
 import { UsageError } from "../errors.ts";
 import { type ComputingOptions, limitsOf, type RunOptions, startKeeper } from "../run-keeper.ts";
-import { engineOf, partsEngineOf } from "../training/engines.ts";
+import { engineOf, partsEngineOf, runtimeOf } from "../training/engines.ts";
 
 export type ProviderCommandOptions = ComputingOptions & {
   stake?: bigint;
@@ -31,6 +32,9 @@ export type ProviderCommandOptions = ComputingOptions & {
   fee: bigint;
   epochs: number;
   workers?: string;
+  serve?: string;
+  retrievalBudget: bigint;
+  announce?: string;
   workerPay: bigint;
   workerBudget: bigint;
   copies: number;
@@ -46,18 +50,24 @@ export async function runProvider(context: CommandContext, options: ProviderComm
   const { account, chain, deployment, dataDirectory } = run.options;
   const host = await createHost({
     privateKey: await loadOrCreateIdentity(dataDirectory),
-    listen: options.workers === undefined ? [] : [options.workers],
+    listen: [options.workers, options.serve].filter((address) => address !== undefined),
   });
   context.onClose(() => host.stop());
   const client = createStorageClient({ chain, deployment, host });
   context.onClose(() => client.peers.close());
   const pool = new CommitPool();
   context.onClose(() => pool.close());
+  const shows = await showsOf(options, host);
   const { stake } = options;
-  if (stake !== undefined) {
+  if (stake !== undefined || shows !== undefined) {
     await registerOperator(
       { ...client, account, queue: await context.queue() },
-      { peerId: host.peerId.toMultihash().bytes, endpoint: "", stake, role: operatorRoles.provider },
+      {
+        peerId: host.peerId.toMultihash().bytes,
+        endpoint: shows?.endpoint ?? "",
+        stake: stake ?? 0n,
+        role: operatorRoles.provider,
+      },
     );
   }
   const { dataShards: k, shards: n, fee: feePerAudit, epochs, perHour, floor, compute } = options;
@@ -79,9 +89,29 @@ export async function runProvider(context: CommandContext, options: ProviderComm
     feedMargin: options.feedMargin,
     mostJobs: options.jobs,
     takesOrders: options.auctionsOnly !== true,
+    pleading: {
+      probe: (datasetId, signal) => probe(client, datasetId, signal),
+      budget: options.retrievalBudget,
+    },
+    ...(shows !== undefined && { shows }),
     crew: await crewOf(context, options, host, run.options.log),
   });
   await run.until(provider);
+}
+
+/** What a provider needs to answer members of committees; undefined when it does not. */
+async function showsOf(
+  { serve, announce, workers, engine }: ProviderCommandOptions,
+  host: Host,
+): Promise<(NonNullable<ProviderOptions["shows"]> & { endpoint: string }) | undefined> {
+  if (serve === undefined) return undefined;
+  const runtime = await runtimeOf(engine);
+  if (runtime === undefined) {
+    throw new UsageError("--serve needs the engine native or wasm: the reference hands no sums over");
+  }
+  // Addresses stand in the order in which the host listens: those for workers come first.
+  const own = host.getMultiaddrs().at(workers === undefined ? 0 : -1);
+  return { host, engine: runtime, endpoint: announce ?? own!.toString() };
 }
 
 /** What a provider needs to let workers in; undefined when it works alone. */

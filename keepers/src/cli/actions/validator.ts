@@ -6,6 +6,7 @@ import { explainRevert } from "../../chain/revert.ts";
 import { createJobStorage } from "../../roles/jobs/job-storage.ts";
 import { loadOrCreateBlsSecret } from "../../roles/validator/bls-secret.ts";
 import { Enroller } from "../../roles/validator/enroller.ts";
+import { libp2pIntervals } from "../../roles/validator/interval-source.ts";
 import { Libp2pExchange } from "../../roles/validator/libp2p-exchange.ts";
 import { openValidator } from "../../roles/validator/validator.ts";
 import { createStorageClient } from "../../storage/client/client.ts";
@@ -16,20 +17,28 @@ import { ConfigurationError, UsageError } from "../errors.ts";
 import { keeperOptions } from "../jobs.ts";
 import { type ComputingOptions, limitsOf, startKeeper } from "../run-keeper.ts";
 import { sendOnce } from "../send-once.ts";
-import { engineOf } from "../training/engines.ts";
+import { engineOf, runtimeOf } from "../training/engines.ts";
 
 type WeightOptions = { weight: number; stake?: bigint; topUp?: bigint; lower?: boolean };
 
 export type ValidatorCommandOptions = ComputingOptions &
-  WeightOptions & { listen: string[]; announce?: string[]; turn: number; budget?: number; payTo?: Address };
+  WeightOptions & {
+    listen: string[];
+    announce?: string[];
+    turn: number;
+    budget?: number;
+    link: number;
+    payTo?: Address;
+  };
 
 export type EnrolOptions = WeightOptions & { endpoint: string; data?: string };
 
 const role = "validator";
+const bytesPerMegabit = 125_000;
 
 /** `assay validator run` */
 export async function runValidator(context: CommandContext, options: ValidatorCommandOptions): Promise<void> {
-  const { listen, announce, weight, stake, turn: turnSeconds, budget, payTo } = options;
+  const { listen, announce, weight, stake, turn: turnSeconds, budget, link, payTo } = options;
   const run = await startKeeper(context, role, options);
   const { chain, deployment, dataDirectory } = run.options;
   const privateKey = await loadOrCreateIdentity(dataDirectory);
@@ -43,6 +52,7 @@ export async function runValidator(context: CommandContext, options: ValidatorCo
   }
   const client = createStorageClient({ chain, deployment, host });
   context.onClose(() => client.peers.close());
+  const engine = await runtimeOf(options.engine);
   const validator = await openValidator({
     ...run.options,
     storage: createJobStorage(client),
@@ -55,6 +65,14 @@ export async function runValidator(context: CommandContext, options: ValidatorCo
     stake,
     turnSeconds,
     budget,
+    ...(engine !== undefined &&
+      link > 0 && {
+        handedOver: {
+          open: libp2pIntervals(host, client.contracts),
+          engine,
+          bytesPerSecond: link * bytesPerMegabit,
+        },
+      }),
     payTo,
   });
   await run.until(validator, { endpoint });

@@ -35,6 +35,16 @@ export function jobKeeperCommands(program: Command, register: Register): void {
     .option("--epochs <count>", "epochs for which results are paid", natural(1, 16_384), 30)
     .option("--workers <multiaddr>", "let strangers compute for pay; where they reach this provider")
     .addOption(
+      amount(
+        "--retrieval-budget <coins>",
+        "most coins, over all time, for challenging holders that do not serve the data of a won job",
+        10n ** 16n,
+        "0.01",
+      ),
+    )
+    .option("--serve <multiaddr>", "where members of committees may ask for what saves them work")
+    .option("--announce <multiaddr>", "what to tell them, when that differs")
+    .addOption(
       amount("--worker-pay <tokens>", "pay for a chunk of a step, to each worker", 10n ** 15n, "0.001"),
     )
     .addOption(amount("--worker-budget <tokens>", "most pay for a job; locked as surety", 10n ** 19n, "10"))

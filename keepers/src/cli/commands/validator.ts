@@ -19,6 +19,12 @@ export function validatorCommands(program: Command, register: Register): void {
       "executed from the first state on for one seat; longer ones begin at stored checkpoints; any number by default",
       natural(1, 2 ** 53 - 1),
     )
+    .option(
+      "--link <Mbit/s>",
+      "what the link to providers carries: steps are verified from what they hand over where that is cheaper; 0: never",
+      natural(0, 1_000_000),
+      100,
+    )
     .option("--listen <multiaddr...>", "where to listen for other validators", ["/ip4/0.0.0.0/tcp/4702"])
     .option("--announce <multiaddr...>", "what to tell others, when that differs")
     .option(

@@ -1,3 +1,4 @@
+import type { Engine } from "../../training/executors/ort.ts";
 import type { PartsExecutor } from "../../training/executors/parts.ts";
 import type { Executor } from "../../training/executors/types.ts";
 
@@ -15,4 +16,11 @@ export async function engineOf(name: EngineName): Promise<Executor> {
 export async function partsEngineOf(name: Exclude<EngineName, "reference">): Promise<PartsExecutor> {
   if (name === "native") return (await import("../../training/executors/native.ts")).nativeExecutor;
   return (await import("../../training/executors/wasm.ts")).wasmExecutor;
+}
+
+/** The runtime of an engine; undefined for the reference, which has none. */
+export async function runtimeOf(name: EngineName): Promise<Engine | undefined> {
+  if (name === "native") return (await import("../../training/executors/native.ts")).nativeEngine;
+  if (name === "wasm") return (await import("../../training/executors/wasm.ts")).wasmEngine;
+  return undefined;
 }

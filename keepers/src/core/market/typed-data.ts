@@ -88,9 +88,14 @@ export function bidHash(bid: Bid): Hex {
   return hashStruct({ data: bid, types, primaryType: "Bid" });
 }
 
-/** What a consumer or provider signs. */
+/** What a consumer signs. */
 export function orderDigest(order: Order, domain: MarketDomain): Hex {
   return hashTypedData(orderTypedData(order, domain));
+}
+
+/** What a provider signs. */
+export function bidDigest(bid: Bid, domain: MarketDomain): Hex {
+  return hashTypedData(bidTypedData(bid, domain));
 }
 
 export type SealParameters = MarketDomain & {

@@ -32,6 +32,7 @@ const inWhole = (units: bigint) => Number(formatUnits(units, 18));
 export class JobMetrics {
   readonly #paid: Counter<"purse">;
   readonly #intervals: Counter<"outcome">;
+  readonly #steps: Counter<"way">;
   readonly #failures: Counter<"duty">;
 
   constructor(registry: Registry) {
@@ -48,6 +49,12 @@ export class JobMetrics {
       labelNames: ["outcome"],
       registers,
     });
+    this.#steps = new Counter({
+      name: "assay_steps_recomputed_total",
+      help: "Steps of drawn intervals and of what comes before them, by how they were computed again",
+      labelNames: ["way"],
+      registers,
+    });
     this.#failures = new Counter({
       name: "assay_duty_failures_total",
       help: "Times that a duty failed and was tried again",
@@ -62,6 +69,10 @@ export class JobMetrics {
 
   checked(outcome: CheckOutcome, intervals: number): void {
     this.#intervals.inc({ outcome }, intervals);
+  }
+
+  recomputed(way: "executed" | "verified", steps: number): void {
+    this.#steps.inc({ way }, steps);
   }
 
   failed(duty: string): void {

@@ -9,6 +9,7 @@ import type { JobRecord } from "../jobs/job-record.ts";
 import { chainTime, sendCall, tryCall } from "../storage-node/context.ts";
 import type { Appraiser } from "./appraiser.ts";
 import type { Decisions } from "./decisions.ts";
+import type { Pleader } from "./pleader.ts";
 import type { PricedBid, Prices } from "./prices.ts";
 
 export type BidderParts = JobContext & {
@@ -19,6 +20,8 @@ export type BidderParts = JobContext & {
   readonly mostJobs: number;
   /** Whether orders that were posted without an auction are taken at the provider's own price. */
   readonly takesOrders: boolean;
+  /** Makes sure of a won job's data before stake is locked for it; it is trusted to be there when this is left out. */
+  readonly pleader?: Pick<Pleader, "isThere">;
 };
 
 /** Statuses in which a provider is bound to a job. */
@@ -37,7 +40,7 @@ export class Bidder implements Duty {
     const { ledger, operator, takesOrders } = this.#parts;
     // What was promised comes first: it has deadlines.
     await forEach(ledger.openJobs(), async (job) => {
-      if (job.status === "Matched" && job.provider === operator) await this.#lock(job);
+      if (job.status === "Matched" && job.provider === operator) await this.#lock(job, signal);
       else if (job.status === "Open" && job.auction !== undefined) await this.#reveal(job);
     });
     await forEach(ledger.openJobs(), async (job) => {
@@ -143,9 +146,11 @@ export class Bidder implements Duty {
     return openJobsOf(ledger, operator).length < mostJobs;
   }
 
-  async #lock({ jobId, deadline, matches }: JobRecord): Promise<void> {
-    const { contracts, client, log } = this.#parts;
+  async #lock(job: JobRecord, signal: AbortSignal): Promise<void> {
+    const { contracts, client, log, pleader } = this.#parts;
+    const { jobId, deadline, matches } = job;
     if ((await chainTime(client)) > deadline!) return;
+    if (pleader !== undefined && !(await pleader.isThere(job, signal))) return;
     const { providerBond } = await contracts.JobRegistry.read.parametersOf([jobId]);
     const key = `lock:${jobId}:${matches}`;
     if (await tryCall(this.#parts, key, "JobRegistry", "lock", [jobId], providerBond)) {

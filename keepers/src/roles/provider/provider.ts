@@ -19,8 +19,10 @@ import { Crew, type CrewTerms } from "./crew.ts";
 import { Decisions, decisionSchema } from "./decisions.ts";
 import { Defender } from "./defender.ts";
 import { InstalmentClaims } from "./instalments.ts";
+import { IntervalDesk, type IntervalDeskParts } from "./interval-desk.ts";
 import { Paymaster } from "./paymaster.ts";
 import { Payroll, payrollSchema } from "./payroll.ts";
+import { Pleader, type Pleading, pleaSchema } from "./pleader.ts";
 import { Prices } from "./prices.ts";
 import { Trainer } from "./trainer.ts";
 import { WitnessOpener } from "./witness-opener.ts";
@@ -46,6 +48,10 @@ export type ProviderOptions = KeeperOptions & {
   readonly payTo?: Address;
   /** Stands between the engine and what is committed to, so that a demonstration can cheat. */
   readonly worker?: SessionWrapper;
+  /** How it makes sure of a won job's data before it locks stake; the data is trusted to be there when this is left out. */
+  readonly pleading?: Pleading;
+  /** Lets the members of committees ask for what saves them work. The host is not closed here. */
+  readonly shows?: Pick<IntervalDeskParts, "host" | "engine">;
   /** Lets strangers compute for pay. The desk is not closed here. */
   readonly crew?: { readonly desk: WorkerDesk; readonly terms: CrewTerms; readonly executor: PartsExecutor };
 };
@@ -58,7 +64,7 @@ export function openProvider(options: ProviderOptions): Promise<JobKeeper> {
   const { dataDirectory, account, mostJobs = 1, takesOrders = true, feedMargin = 5, payTo } = options;
   const { executor, limits, abilities, costs, worker } = options;
   return JobKeeper.open(options, {
-    schemas: [payrollSchema, decisionSchema],
+    schemas: [payrollSchema, decisionSchema, pleaSchema],
     duties(context, state) {
       const { ledger } = context;
       const storage = options.storage(context.queue);
@@ -77,12 +83,16 @@ export function openProvider(options: ProviderOptions): Promise<JobKeeper> {
           ...workers,
           metrics: new ClusterMetrics(options.metrics ?? new Registry(), workers.desk),
         });
+      const { pleading } = options;
+      const pleader = pleading && new Pleader({ ...context, state, ...pleading });
       const isOwn = (provider: Address | undefined) => provider === account.address;
       return [
         // What has a deadline on chain comes before what takes long.
         new Defender({ ...compute, worker }),
         new WitnessOpener({ ...compute, worker }),
-        new Bidder({ ...context, appraiser, decisions, prices, mostJobs, takesOrders }),
+        ...(options.shows === undefined ? [] : [new IntervalDesk({ ...compute, worker, ...options.shows })]),
+        new Bidder({ ...context, appraiser, decisions, prices, mostJobs, takesOrders, pleader }),
+        ...(pleader === undefined ? [] : [pleader]),
         new InstalmentClaims({ ...compute, storage }),
         ...(workers === undefined ? [] : [new Paymaster({ ...context, payroll, desk: workers.desk })]),
         new JobJanitor({

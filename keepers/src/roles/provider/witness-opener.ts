@@ -1,7 +1,5 @@
 import type { Hex } from "viem";
-import { addressOf } from "../../chain/contracts.ts";
-import { type DrawnCommittee, intervalsOf } from "../../core/attestation/statement.ts";
-import { traceLength } from "../../core/exact/commitment.ts";
+import { intervalsOf } from "../../core/attestation/statement.ts";
 import type { FolderRun } from "../../training/dispute/claimed-run.ts";
 import { openLeaf } from "../../training/dispute/leaves.ts";
 import type { Duty } from "../jobs/duty.ts";
@@ -9,6 +7,7 @@ import { forEach } from "../jobs/each.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
 import { OpenRuns, type OpenRunsParts } from "../jobs/open-runs.ts";
 import { tryCall } from "../storage-node/context.ts";
+import { drawnFor } from "./drawn.ts";
 
 /** What stands behind a leaf of the trace (`Opening`). */
 export type Opening = {
@@ -69,22 +68,8 @@ export class WitnessOpener implements Duty {
   }
 
   /** The intervals behind the leaves of the signed root, in their order. */
-  async #drawn({ jobId, result }: JobRecord, attempt: bigint, run: FolderRun): Promise<number[]> {
-    const { contracts, deployment } = this.#parts;
-    const { Committee, RandomnessBeacon } = contracts;
-    const { signers, requestId } = await Committee.read.drawOf([jobId, attempt]);
-    const [seed] = await RandomnessBeacon.read.seedOf([requestId]);
-    const draw: DrawnCommittee = {
-      chainId: BigInt(deployment.chainId),
-      contract: addressOf(deployment, "Committee"),
-      jobId,
-      attempt,
-      seed,
-      traceRoot: result!.traceRoot,
-      intervals: traceLength(run.order.steps, run.order.interval) - 1,
-      checks: Number(await Committee.read.checks()),
-      members: await Committee.read.membersOf([jobId, attempt]),
-    };
+  async #drawn(job: JobRecord, attempt: bigint, run: FolderRun): Promise<number[]> {
+    const { draw, signers } = await drawnFor(this.#parts, job, attempt, run.order);
     return draw.members.flatMap((_, position) =>
       ((signers >> BigInt(position)) & 1n) === 1n ? intervalsOf(draw, position) : [],
     );

@@ -33,6 +33,13 @@ export const ledgerSchema = {
      ) STRICT;
      CREATE INDEX ledger_bundle_events_by_bundle
        ON ledger_bundle_events (bundle_id, block_number, log_index);`,
+    `CREATE TABLE ledger_retrievals (
+       challenge_id TEXT PRIMARY KEY,
+       bundle_id TEXT NOT NULL,
+       operator TEXT NOT NULL,
+       cell_index INTEGER NOT NULL,
+       is_over INTEGER NOT NULL DEFAULT 0
+     ) STRICT;`,
   ],
 } as const;
 
@@ -57,7 +64,10 @@ export type LedgerHolding = {
 /** A bundle that had a holder and lost it before its dataset ended. */
 export type LedgerVacancy = { bundleId: Hex; datasetId: Hex; bundleIndex: number };
 
-/** Takes the events of DatasetRegistry and BundleRegistry over into the ledger's tables. */
+/** A cell of a bundle that an operator is challenged to publish. */
+export type LedgerRetrieval = { challengeId: bigint; bundleId: Hex; cellIndex: number };
+
+/** Takes the events of DatasetRegistry, BundleRegistry and RetrievalChallenges over into the ledger's tables. */
 export const ledgerHandler: EventHandler = {
   applied(event: AssayEvent, state: State): void {
     if (event.contract === "DatasetRegistry" && event.eventName === "DatasetAnchored") {
@@ -72,6 +82,7 @@ export const ledgerHandler: EventHandler = {
         shape.n,
       );
     }
+    if (event.contract === "RetrievalChallenges") takeRetrieval(event, state);
     if (event.contract !== "BundleRegistry") return;
     if (event.eventName === "BundlePlaced") {
       const { bundleId, datasetId, bundleIndex, operator, since } = event.args;
@@ -99,9 +110,51 @@ export const ledgerHandler: EventHandler = {
         event.blockHash,
         event.logIndex,
       );
+    } else if (event.contract === "RetrievalChallenges") {
+      returnRetrieval(event, state);
     }
   },
 };
+
+function takeRetrieval(event: AssayEvent, state: State): void {
+  if (event.contract !== "RetrievalChallenges") return;
+  if (event.eventName === "RetrievalChallenged") {
+    const { challengeId, bundleId, operator, cellIndex } = event.args;
+    state.run(
+      `INSERT OR REPLACE INTO ledger_retrievals (challenge_id, bundle_id, operator, cell_index)
+       VALUES (?, ?, ?, ?)`,
+      String(challengeId),
+      bundleId,
+      operator.toLowerCase(),
+      cellIndex,
+    );
+  } else if (endsRetrieval(event)) {
+    setRetrievalOver(state, event.args.challengeId, 1);
+  }
+}
+
+function returnRetrieval(event: AssayEvent, state: State): void {
+  if (event.contract !== "RetrievalChallenges") return;
+  if (event.eventName === "RetrievalChallenged") {
+    state.run("DELETE FROM ledger_retrievals WHERE challenge_id = ?", String(event.args.challengeId));
+  } else if (endsRetrieval(event)) {
+    setRetrievalOver(state, event.args.challengeId, 0);
+  }
+}
+
+const retrievalEnds = ["CellPublished", "RetrievalFailed", "RetrievalVoided"] as const;
+type RetrievalEnd = Extract<
+  AssayEvent,
+  { contract: "RetrievalChallenges"; eventName: (typeof retrievalEnds)[number] }
+>;
+
+function endsRetrieval(event: AssayEvent): event is RetrievalEnd {
+  return retrievalEnds.some((name) => name === event.eventName);
+}
+
+function setRetrievalOver(state: State, challengeId: bigint, isOver: 0 | 1): void {
+  state.run("UPDATE ledger_retrievals SET is_over = ? WHERE challenge_id = ?", isOver, String(challengeId));
+}
 
 type Placed = { datasetId: Hex; bundleIndex: number; operator: Address; since: number };
 
@@ -171,6 +224,19 @@ export class Ledger {
   coverBundles(coverId: Hex): Hex[] | undefined {
     const row = this.#state.get("SELECT bundle_ids FROM ledger_covers WHERE cover_id = ?", coverId);
     return row === undefined ? undefined : ((row.bundle_ids as string).split(",") as Hex[]);
+  }
+
+  /** Retrieval challenges that are open against an operator. */
+  openRetrievals(operator: Address): LedgerRetrieval[] {
+    const rows = this.#state.all(
+      "SELECT * FROM ledger_retrievals WHERE is_over = 0 AND operator = ? ORDER BY CAST(challenge_id AS INTEGER)",
+      operator.toLowerCase(),
+    );
+    return rows.map((row) => ({
+      challengeId: BigInt(row.challenge_id as string),
+      bundleId: row.bundle_id as Hex,
+      cellIndex: Number(row.cell_index),
+    }));
   }
 
   vacancies(): LedgerVacancy[] {

@@ -31,6 +31,7 @@ import { DrandRelay } from "./drand-relay.ts";
 import { Janitor } from "./janitor.ts";
 import { Ledger, ledgerHandler, ledgerSchema } from "./ledger.ts";
 import { Possession } from "./possession.ts";
+import { Publisher } from "./publisher.ts";
 import { Repairer } from "./repairer.ts";
 import { StorageService } from "./service.ts";
 import { Shelf, type ShelvedBundle, shelfSchema } from "./shelf.ts";
@@ -73,6 +74,7 @@ export type StorageNodeOptions = {
 
 type Duties = {
   auditor: Auditor;
+  publisher: Publisher;
   watcher: Watcher;
   repairer: Repairer;
   cashier: Cashier;
@@ -170,7 +172,7 @@ export class StorageNode {
       client: chain,
       state,
       deployment,
-      contracts: ["DatasetRegistry", "BundleRegistry"],
+      contracts: ["DatasetRegistry", "BundleRegistry", "RetrievalChallenges"],
       handler: ledgerHandler,
       pollInterval: options.interval ?? 2000,
       observer: observed && observeFollower(observed),
@@ -189,6 +191,7 @@ export class StorageNode {
         shelf,
         storage,
         auditor: new Auditor({ ...context, ledger, shelf, possession }),
+        publisher: new Publisher({ ...context, ledger, shelf, vault }),
         watcher: new Watcher({ ...context, ledger, stagger }),
         repairer: new Repairer({ ...context, ledger, shelf, vault, storage, capacity, stagger }),
         cashier: new Cashier({ ...context, ledger, claimEvery: BigInt(options.claimEvery ?? 24) }),
@@ -244,7 +247,7 @@ export class StorageNode {
   /** Takes up the duties; returns at once. */
   run(): void {
     const { follower } = this.#parts;
-    const { auditor, watcher, repairer, cashier, member, relay, covers, janitor } = this.#duties;
+    const { auditor, publisher, watcher, repairer, cashier, member, relay, covers, janitor } = this.#duties;
     const { signal } = this.#stopping;
     this.#loops = [
       this.#loop("following", async () => {
@@ -256,6 +259,9 @@ export class StorageNode {
       }),
       this.#loop("audits", async () => {
         await auditor.tick(signal);
+      }),
+      this.#loop("retrievals", async () => {
+        await publisher.tick(signal);
       }),
       this.#loop("covers", async () => {
         await covers?.tick(signal);

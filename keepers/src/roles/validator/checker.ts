@@ -1,32 +1,29 @@
 import type { Hex } from "viem";
 import { digestOf, intervalsOf, witnessesHash } from "../../core/attestation/statement.ts";
 import { BadInputError } from "../../core/errors.ts";
-import { initialState } from "../../core/exact/random/initialize.ts";
 import type { OpenedLeaf } from "../../core/exact/result-files.ts";
 import { NotEnoughBundlesError } from "../../storage/client/errors.ts";
-import { ExecutedRun } from "../../training/dispute/own-run.ts";
 import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
 import { OrderRefusedError } from "../jobs/errors.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
 import { type JobRun, openJobRun } from "../jobs/job-run.ts";
-import { fetchResult, publishedState } from "../jobs/result.ts";
+import { fetchResult } from "../jobs/result.ts";
 import type { Check, CheckBook } from "./check-book.ts";
 import type { Committees, Seat } from "./committees.ts";
+import { type RecomputingParts, recomputedRun } from "./recomputing.ts";
 
 export type CheckerParts = JobContext &
   ComputeParts & {
     readonly all: Committees;
     readonly book: CheckBook;
-    /** Micro-batches that are executed from the first state on for one seat; any number by default. */
-    readonly budget?: number;
-  };
+  } & Pick<RecomputingParts, "budget" | "handedOver">;
 
 /**
  * Executes the intervals again that were drawn for this member, once for each draw. As far as its budget reaches, the run
- * is executed from its first state up to the end of the last interval: what is found right is right from the beginning.
- * Beyond that each interval is executed from the stored checkpoint before it, once its leaf bears it out: what is found
- * right is right from there on.
+ * is computed again from its first state up to the end of the last interval: what is found right is right from the beginning.
+ * Beyond that each interval is computed from a state that the provider hands over or has stored, once a leaf bears it out:
+ * what is found right is right from there on. Steps are executed, or verified from their sums where that is cheaper.
  */
 export class Checker implements Duty {
   readonly name = "checking";
@@ -60,7 +57,7 @@ export class Checker implements Duty {
     try {
       const leaves = await this.#leaves(job, opened, signal);
       if (leaves !== undefined) {
-        const check = await this.#execute(opened, leaves, { draw, position }, signal);
+        const check = await this.#execute(opened, leaves, { job, draw, position }, signal);
         book.write(draw, check);
         metrics.checked(check.verdict, intervalsOf(draw, position).length);
       }
@@ -70,23 +67,14 @@ export class Checker implements Duty {
   }
 
   async #execute(
-    { run: { program, order }, job: { source, options }, folder }: JobRun,
+    opened: JobRun,
     leaves: readonly OpenedLeaf[],
-    { draw, position }: Pick<Seat, "draw" | "position">,
+    { job, draw, position }: Pick<Seat, "job" | "draw" | "position">,
     signal: AbortSignal,
   ): Promise<Check> {
-    const { executor, log, budget = Number.POSITIVE_INFINITY } = this.#parts;
-    const first = { step: 0, state: initialState(program, order.seed) };
-    const { jobId } = draw;
-    const onWrong = (leaf: number) =>
-      log.warn({ jobId, leaf }, "a stored checkpoint is not what it should be");
-    const last = Math.max(...intervalsOf(draw, position)) + 1;
-    const isLong = last * order.interval * order.microBatches > budget;
-    const nearest = async (step: number) => {
-      if (!isLong) return first;
-      return (await publishedState({ program, order, folder, leaves, onWrong }, step)) ?? first;
-    };
-    const own = new ExecutedRun({ program, order, source, executor, options, nearest, signal });
+    const { log } = this.#parts;
+    const { order } = opened.run;
+    const { own, close } = recomputedRun(this.#parts, opened, leaves, { job, draw, position }, signal);
     try {
       const digests: Hex[] = [];
       for (const interval of intervalsOf(draw, position)) {
@@ -107,7 +95,7 @@ export class Checker implements Duty {
       log.info({ jobId: draw.jobId, digests: digests.length }, "this member's intervals are right");
       return { verdict: "right", digests };
     } finally {
-      await own.close();
+      await close();
     }
   }
 

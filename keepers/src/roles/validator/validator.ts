@@ -25,6 +25,7 @@ import { Enroller } from "./enroller.ts";
 import type { Exchange } from "./exchange.ts";
 import { Member } from "./member.ts";
 import { Prosecutor } from "./prosecutor.ts";
+import type { HandedOver } from "./recomputing.ts";
 import { Steward } from "./steward.ts";
 import { SwornBook, swornSchema } from "./sworn-book.ts";
 import { Weigher, weigherSchema } from "./weigher.ts";
@@ -38,6 +39,8 @@ export type ValidatorOptions = KeeperOptions & {
    * with results save the rest. Any number by default.
    */
   readonly budget?: number;
+  /** How what providers hand over is used; intervals are executed again when it is left out. */
+  readonly handedOver?: HandedOver;
   /** How the members of a committee reach each other; it is closed with the keeper. */
   readonly exchange: Exchange;
   /** Units of stake that count in draws; 1 by default. */
@@ -62,7 +65,7 @@ export type ValidatorOptions = KeeperOptions & {
  */
 export async function openValidator(options: ValidatorOptions): Promise<JobKeeper> {
   const { dataDirectory, account, storage, executor, limits, exchange, payTo } = options;
-  const { weight = 1, stake, topUp = 0n, lowers = false, turnSeconds = 60, budget } = options;
+  const { weight = 1, stake, topUp = 0n, lowers = false, turnSeconds = 60, budget, handedOver } = options;
   const secret = await loadOrCreateBlsSecret(dataDirectory);
   let desk: Desk | undefined;
   const keeper = await JobKeeper.open(options, {
@@ -81,7 +84,7 @@ export async function openValidator(options: ValidatorOptions): Promise<JobKeepe
       const sworn = new SwornBook(state);
       const prosecutor = new Prosecutor({ ...context, all, committees, book, sworn });
       const checking = {
-        ...{ ...context, all, book, storage, executor, limits, budget },
+        ...{ ...context, all, book, storage, executor, limits, budget, handedOver },
         folder: join(dataDirectory, "jobs"),
       };
       desk = new Desk({ ...context, all, book, secret });

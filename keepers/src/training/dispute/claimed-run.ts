@@ -2,6 +2,7 @@ import { bytesToHex, type Hex, hexToBytes } from "viem";
 import { intervalSalt, traceLength } from "../../core/exact/commitment.ts";
 import { initialState } from "../../core/exact/random/initialize.ts";
 import { spaces, type Tensor } from "../../core/exact/tape/types.ts";
+import type { StepInput } from "../executors/types.ts";
 import { stateRootOf } from "../trace/commitments.ts";
 import { nearestState } from "../trace/nearest-state.ts";
 import { storeNode } from "../trace/trace-step.ts";
@@ -84,6 +85,16 @@ export class FolderRun implements ClaimedRun {
 
   slots(steps: number): Promise<readonly Hex[]> {
     return this.#executed.slots(steps);
+  }
+
+  /** The state after so many steps, computed again. */
+  state(steps: number): Promise<readonly Int32Array[]> {
+    return this.#executed.state(steps);
+  }
+
+  /** What a step reads besides the state. */
+  input(step: number): Promise<StepInput> {
+    return this.#executed.input(step);
   }
 
   async witnesses(interval: number): Promise<readonly Hex[]> {

@@ -3,7 +3,7 @@ import { StateHasher } from "../../core/exact/commitment.ts";
 import { samplesOf, type TrainingOrder } from "../../core/exact/order.ts";
 import type { Program } from "../../core/exact/tape/types.ts";
 import type { ObjectSource } from "../data/types.ts";
-import type { Executor, ExecutorOptions } from "../executors/types.ts";
+import type { Executor, ExecutorOptions, StepInput } from "../executors/types.ts";
 import { placesOf, tensorAt } from "../trace/place.ts";
 import { traceStep } from "../trace/trace-step.ts";
 import { ComputedStep } from "./computed-step.ts";
@@ -82,6 +82,11 @@ export class ExecutedRun implements OwnRun {
   /** The state itself after so many steps. */
   state(steps: number): Promise<readonly Int32Array[]> {
     return this.#inTurn(() => this.#replayer.state(steps));
+  }
+
+  /** What a step reads besides the state. */
+  input(step: number): Promise<StepInput> {
+    return this.#inTurn(() => this.#replayer.input(step));
   }
 
   async slots(steps: number): Promise<readonly Hex[]> {

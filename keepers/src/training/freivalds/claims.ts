@@ -24,7 +24,7 @@ export function refusal(
 export function refuseSums(
   program: Program,
   sums: readonly HandedSums[],
-  { accumulators }: StepClaim,
+  { accumulators }: Pick<StepClaim, "accumulators">,
   microBatches: number,
 ): Refusal | undefined {
   for (let j = 0; j < microBatches; j++) {

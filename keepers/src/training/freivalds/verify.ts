@@ -12,7 +12,7 @@ import { elementCount } from "../onnx/types.ts";
 import { type Refusal, refusal, refuseState, refuseSums, wrongTensor } from "./claims.ts";
 import { planChecks } from "./contractions.ts";
 import { freivaldsNames, lowerVerification, sumDtype } from "./graphs.ts";
-import type { StepClaim, SumArray, Verdict } from "./types.ts";
+import type { Accumulators, StepClaim, SumArray, Verdict } from "./types.ts";
 
 /** Error of a verification by default: at most 2^−60. */
 export const defaultErrorBits = 60;
@@ -40,8 +40,25 @@ export type Verifier = {
     claim: StepClaim,
     seed: Seed,
   ): Promise<Verdict>;
+  /** As `verify`, of a step of which nothing but its sums was handed over: what they make of the state. */
+  advance(
+    stateBefore: readonly Int32Array[],
+    input: StepInput,
+    accumulators: Accumulators,
+    seed: Seed,
+  ): Promise<Advance>;
   close(): Promise<void>;
 };
+
+/** A step taken with sums that were handed over. */
+export type Advance =
+  | {
+      readonly ok: true;
+      /** One array per slot. */
+      readonly state: Int32Array[];
+      readonly witness: Tensor;
+    }
+  | Refusal;
 
 /**
  * Opens the validator's graphs. A step is accepted when every handed-over sum passes Freivalds' check and all else,
@@ -73,7 +90,7 @@ export async function openVerifier(program: Program, options: VerifierOptions): 
   /** The tensors of the nodes put out, or the first refusal. */
   const microBatch = async (
     feeds: Feeds,
-    claim: StepClaim,
+    claim: Omit<StepClaim, "stateAfter">,
     j: number,
   ): Promise<Refusal | Map<number, Tensor>> => {
     for (const [i, each] of sums.entries()) {
@@ -105,40 +122,52 @@ export async function openVerifier(program: Program, options: VerifierOptions): 
     return before.map((values, slot) => (outputs[openNames.next(slot)]?.data ?? values) as Int32Array);
   };
 
+  const compute = async (
+    stateBefore: readonly Int32Array[],
+    input: StepInput,
+    claim: Omit<StepClaim, "stateAfter">,
+    seed: Seed,
+  ): Promise<Advance> => {
+    checkState(program, stateBefore);
+    checkStep(program, options, input);
+    const refused = refuseSums(program, sums, claim, microBatches);
+    if (refused !== undefined) return refused;
+    const feeds: Feeds = {};
+    for (const [slot, tensor] of stateFeeds(session.runtime, program, stateBefore).entries()) {
+      feeds[openNames.state(slot)] = tensor;
+    }
+    for (const [i, { sums, plan }] of checks.entries()) {
+      const entries = drawVectors(seed, sums.index, plan);
+      feeds[freivaldsNames.vectors(i)] = new Tensor("float64", entries, [plan.vectors, plan.length]);
+    }
+    feeds[openNames.learningRate] = new Tensor("float64", Float64Array.of(input.learningRate), []);
+    const totals = program.gradients.map(({ shape }) => new Float64Array(elementCount(shape)));
+    const batchBytes = program.microBatch * objectBytes;
+    try {
+      let witness: Tensor | undefined;
+      for (let j = 0; j < microBatches; j++) {
+        const batch = input.objects.subarray(j * batchBytes, (j + 1) * batchBytes);
+        feeds[openNames.objects] = new Tensor("uint8", batch, [program.microBatch, objectBytes]);
+        const result = await microBatch(feeds, claim, j);
+        if (!(result instanceof Map)) return result;
+        for (const [slot, node] of gradients.entries()) add(totals[slot]!, result.get(node)!.mantissas);
+        witness = result.get(program.witness);
+      }
+      return { ok: true, state: await next(feeds, totals, stateBefore), witness: witness! };
+    } catch (cause) {
+      throw new EngineError(engine.name, "the step could not be verified", { cause });
+    }
+  };
+
   return {
     errorBits,
     async verify(stateBefore, input, claim, seed) {
-      checkState(program, stateBefore);
-      checkStep(program, options, input);
-      const refused = refuseSums(program, sums, claim, microBatches);
-      if (refused !== undefined) return refused;
-      const feeds: Feeds = {};
-      for (const [slot, tensor] of stateFeeds(session.runtime, program, stateBefore).entries()) {
-        feeds[openNames.state(slot)] = tensor;
-      }
-      for (const [i, { sums, plan }] of checks.entries()) {
-        const entries = drawVectors(seed, sums.index, plan);
-        feeds[freivaldsNames.vectors(i)] = new Tensor("float64", entries, [plan.vectors, plan.length]);
-      }
-      feeds[openNames.learningRate] = new Tensor("float64", Float64Array.of(input.learningRate), []);
-      const totals = program.gradients.map(({ shape }) => new Float64Array(elementCount(shape)));
-      const batchBytes = program.microBatch * objectBytes;
-      try {
-        let witness: Tensor | undefined;
-        for (let j = 0; j < microBatches; j++) {
-          const batch = input.objects.subarray(j * batchBytes, (j + 1) * batchBytes);
-          feeds[openNames.objects] = new Tensor("uint8", batch, [program.microBatch, objectBytes]);
-          const result = await microBatch(feeds, claim, j);
-          if (!(result instanceof Map)) return result;
-          for (const [slot, node] of gradients.entries()) add(totals[slot]!, result.get(node)!.mantissas);
-          witness = result.get(program.witness);
-        }
-        const state = await next(feeds, totals, stateBefore);
-        return refuseState(program, state, claim.stateAfter) ?? { ok: true, errorBits, witness: witness! };
-      } catch (cause) {
-        throw new EngineError(engine.name, "the step could not be verified", { cause });
-      }
+      const step = await compute(stateBefore, input, claim, seed);
+      if (!step.ok) return step;
+      const refused = refuseState(program, step.state, claim.stateAfter);
+      return refused ?? { ok: true, errorBits, witness: step.witness };
     },
+    advance: (stateBefore, input, accumulators, seed) => compute(stateBefore, input, { accumulators }, seed),
     async close() {
       await session.close();
       await update.close();

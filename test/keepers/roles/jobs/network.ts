@@ -11,6 +11,7 @@ import {
   http,
   type LocalAccount,
   zeroAddress,
+  zeroHash,
 } from "viem";
 import { hardhat } from "viem/chains";
 import { roleFunctions, roles, selectorsOf } from "../../../../ignition/modules/roles.ts";
@@ -39,6 +40,8 @@ export const committee = {
     lieSlash: 50n * tokens,
   },
 };
+/** Retrieval challenges: coins that go with one, seconds to publish and of grace. */
+export const retrieval = { bond: 10n ** 15n, window: 300, grace: 60 };
 const refundPrice = 10n ** 9n;
 /** Gas that `Refunds` allows each side. */
 const mostProvider = 9_600_000n;
@@ -151,12 +154,20 @@ export async function startJobNetwork({ permits = true }: JobNetworkOptions = {}
   for (const book of books) rules.push(await deploy(book));
   const game = await deploy("DisputeGame", [jobs, ...rules]);
   const certificates = await deploy("ModelCertificate", [jobs]);
+  const bundles = await deploy("BundleRegistry", [access, token, datasets, staking, zeroAddress, zeroHash]);
+  const beacon = await deploy("BeaconDouble");
+  const audit = await deploy("StorageAudit", [
+    ...[access, datasets, bundles, beacon, zeroAddress, zeroHash, zeroHash],
+    { seedDelay: 3_600, auditWindow: 3_600, timeoutWindow: 3_600, grace: 60 },
+  ]);
+  await write("BundleRegistry", bundles, "setAudit", [audit]);
+  const { bond, window, grace } = retrieval;
+  const retrievals = await deploy("RetrievalChallenges", [access, datasets, bundles, bond, window, grace]);
   const market = await deploy("Market", [
-    ...[access, token, staking, jobs, escrow, datasets, await deploy("RetrievalsDouble")],
+    ...[access, token, staking, jobs, escrow, datasets, retrievals],
     { leastWindow: 10, grace: windows.grace },
   ]);
 
-  const beacon = await deploy("BeaconDouble");
   const { unit, period, exitDelay, checks, terms } = committee;
   const validators = await deploy("ValidatorSet", [access, { staking, unit, period, exitDelay }]);
   const committees = await deploy("Committee", [
@@ -171,6 +182,10 @@ export async function startJobNetwork({ permits = true }: JobNetworkOptions = {}
   const grants: [bigint, Address][] = [
     [roles.stakeModule, jobs],
     [roles.holdingModule, admin.address],
+    [roles.holdingModule, bundles],
+    [roles.stakeModule, bundles],
+    [roles.faultModule, retrievals],
+    [roles.auditModule, audit],
     [roles.marketModule, market],
     [roles.jobModule, jobs],
     [roles.stakeModule, validators],
@@ -180,6 +195,8 @@ export async function startJobNetwork({ permits = true }: JobNetworkOptions = {}
   const opened = [
     ["Staking", staking, roles.stakeModule, roleFunctions.staking.stakeModule],
     ["DatasetRegistry", datasets, roles.holdingModule, roleFunctions.datasets.holdingModule],
+    ["DatasetRegistry", datasets, roles.auditModule, roleFunctions.datasets.auditModule],
+    ["BundleRegistry", bundles, roles.faultModule, roleFunctions.bundles.faultModule],
     ["Escrow", escrow, roles.jobModule, roleFunctions.escrow.jobModule],
     ["Escrow", escrow, roles.committeeModule, roleFunctions.escrow.committeeModule],
     ["JobRegistry", jobs, roles.marketModule, roleFunctions.jobs.marketModule],
@@ -195,9 +212,9 @@ export async function startJobNetwork({ permits = true }: JobNetworkOptions = {}
     AssayToken: token,
     Staking: staking,
     DatasetRegistry: datasets,
-    BundleRegistry: unused,
-    StorageAudit: unused,
-    RetrievalChallenges: unused,
+    BundleRegistry: bundles,
+    StorageAudit: audit,
+    RetrievalChallenges: retrievals,
     EncodingFraud: unused,
     VerifierRegistry: unused,
     ValidatorSet: validators,

@@ -7,7 +7,7 @@ import { schemes } from "../../../../keepers/src/core/market/types.ts";
 import { type DescribedOrder, describeOrder } from "../../../../keepers/src/roles/consumer/describe-order.ts";
 import type { JobKeeper } from "../../../../keepers/src/roles/jobs/job-keeper.ts";
 import type { Exchange } from "../../../../keepers/src/roles/validator/exchange.ts";
-import { openValidator } from "../../../../keepers/src/roles/validator/validator.ts";
+import { openValidator, type ValidatorOptions } from "../../../../keepers/src/roles/validator/validator.ts";
 import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
 import type { Executor } from "../../../../keepers/src/training/executors/types.ts";
 import { committee, type JobNetwork, tokens } from "../jobs/network.ts";
@@ -31,6 +31,11 @@ type Parts = {
   readonly executor: Executor;
   /** How they reach each other; within this process by default. */
   readonly exchange: (account: LocalAccount, network: JobNetwork) => Promise<Exchange>;
+  /** What else they are opened with. */
+  readonly options: (
+    account: LocalAccount,
+    network: JobNetwork,
+  ) => Partial<Pick<ValidatorOptions, "handedOver" | "budget" | "metrics">>;
 };
 
 /** A scene with validators that reach each other within this process. */
@@ -46,6 +51,7 @@ export class CommitteeScene {
     this.#parts = {
       executor: nativeExecutor,
       exchange: async ({ address }) => this.members.exchangeOf(address),
+      options: () => ({}),
       ...parts,
     };
     this.#log = pino({ level: process.env.LOG_LEVEL ?? "silent" });
@@ -80,6 +86,7 @@ export class CommitteeScene {
       exchange: await this.#parts.exchange(account, network),
       stake,
       turnSeconds,
+      ...this.#parts.options(account, network),
     });
   }
 

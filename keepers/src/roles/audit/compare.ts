@@ -1,0 +1,76 @@
+import type { Difference } from "./claims.ts";
+import { normalParameters } from "./event-rows.ts";
+import { type Kind, type KindName, kinds, type Row, type Value } from "./rows.ts";
+
+/** What an index told of one kind: its rows, or why there are none that can be compared. */
+export type Told = readonly Row[] | { readonly failure: string };
+
+export function hasFailed(told: Told): told is { readonly failure: string } {
+  return "failure" in told;
+}
+
+/** Rows that stand in a report for one kind at most; the rest is counted. */
+const mostNamed = 20;
+
+/**
+ * Where an index's rows differ from what they have to be: rows that it leaves out, invents, or gives other fields.
+ * Nothing differs where it gave no answer: that it did not is a claim of its own.
+ */
+export function differencesOf(name: KindName, told: Told, expected: readonly Row[]): Difference[] {
+  if (hasFailed(told)) return [];
+  const kind: Kind = kinds[name];
+  const byId = new Map(told.map((row) => [row.id.toLowerCase(), row]));
+  const differences: Difference[] = [];
+  for (const row of expected) {
+    const given = byId.get(row.id.toLowerCase());
+    byId.delete(row.id.toLowerCase());
+    if (given === undefined) {
+      differences.push({ what: `a ${kind.noun} is left out`, told: "nothing", found: describe(kind, row) });
+      continue;
+    }
+    for (const field of Object.keys(kind.fields)) {
+      const [one, other] = [normal(field, given[field]), normal(field, row[field])];
+      if (one === other) continue;
+      const what = `${kind.noun} ${shortened(row.id)}: ${field}`;
+      differences.push({ what, told: shown(given[field]), found: shown(row[field]) });
+    }
+  }
+  for (const row of byId.values())
+    differences.push({ what: `a ${kind.noun} is invented`, told: describe(kind, row), found: "nothing" });
+  return limited(differences);
+}
+
+function limited(differences: Difference[]): Difference[] {
+  const more = differences.length - mostNamed;
+  if (more <= 0) return differences;
+  return [...differences.slice(0, mostNamed), { what: `and ${more} more`, told: "", found: "" }];
+}
+
+/** Two texts are the same value when these are the same. */
+function normal(field: string, value: Value | undefined): string {
+  if (value === undefined || value === null) return "null";
+  if (field === "parameters" && typeof value === "string") return normalParameters(value);
+  // An index gives the entities that a list refers to in an order of its own.
+  const text = typeof value === "object" ? JSON.stringify(value.toSorted()) : String(value);
+  return text.toLowerCase();
+}
+
+/** Fields of a row that say most, in one line. */
+function describe({ fields }: Kind, row: Row): string {
+  const told = Object.keys(fields)
+    .filter((field) => row[field] !== null && row[field] !== undefined)
+    .slice(0, 6)
+    .map((field) => `${field} ${shown(row[field], 80)}`);
+  return `${shortened(row.id)} (${told.join(", ")})`;
+}
+
+function shown(value: Value | undefined, most = 160): string {
+  if (value === undefined || value === null) return "none";
+  const text = typeof value === "object" ? value.join(", ") : String(value);
+  return text.length <= most ? text : `${text.slice(0, most)}…`;
+}
+
+/** Long ids by their ends. */
+export function shortened(id: string): string {
+  return id.length <= 24 ? id : `${id.slice(0, 10)}…${id.slice(-6)}`;
+}

@@ -1,0 +1,155 @@
+import { ClientError, GraphQLClient } from "graphql-request";
+import { z } from "zod";
+import { IndexAnswerError } from "./errors.ts";
+import { type FieldKind, type Kind, type KindName, kinds, type Row, type Value } from "./rows.ts";
+
+export type IndexReaderOptions = {
+  readonly url: string;
+  /** Milliseconds for one answer, its body included; 15 seconds by default. */
+  readonly timeout?: number;
+  /** Bytes of one answer; 8 MiB by default. */
+  readonly mostBytes?: number;
+  /** Rows of one list; 20,000 by default. */
+  readonly mostRows?: number;
+  readonly signal?: AbortSignal;
+};
+
+/** Up to which block an index tells. */
+export type IndexPosition = {
+  readonly number: bigint;
+  readonly hash: string | undefined;
+  readonly hasErrors: boolean;
+};
+
+/** Rows of one page: what Graph Node gives at most. */
+const pageRows = 1_000;
+const longestId = 200;
+/** Parameters of an event are the longest text: a posted package fits in. */
+const longestText = 1 << 20;
+
+const id = z.string().max(longestId);
+const fields: { readonly [K in FieldKind]: z.ZodType<Value> } = {
+  value: z.union([z.string().max(longestText), z.number(), z.boolean(), z.null()]),
+  one: z.union([z.object({ id }).transform((row) => row.id), z.null()]),
+  many: z.array(z.object({ id }).transform((row) => row.id)).max(pageRows),
+};
+
+const metaSchema = z.object({
+  _meta: z.object({
+    block: z.object({ number: z.int().nonnegative(), hash: z.string().max(longestId).nullish() }),
+    hasIndexingErrors: z.boolean(),
+  }),
+});
+
+/**
+ * Asks an index: any endpoint that speaks The Graph's dialect. Nothing that it answers is believed; here it is only kept from
+ * doing harm by size, slowness or form. All methods throw `IndexAnswerError`.
+ */
+export class IndexReader {
+  readonly #client: GraphQLClient;
+  readonly #options: IndexReaderOptions;
+
+  constructor(options: IndexReaderOptions) {
+    this.#options = options;
+    this.#client = new GraphQLClient(options.url, { fetch: bounded(options) });
+  }
+
+  async position(): Promise<IndexPosition> {
+    const { _meta } = await this.#ask(
+      "{ _meta { block { number hash } hasIndexingErrors } }",
+      {},
+      metaSchema,
+    );
+    const { number, hash } = _meta.block;
+    return { number: BigInt(number), hash: hash?.toLowerCase(), hasErrors: _meta.hasIndexingErrors };
+  }
+
+  /** Every row that meets a filter, as of a block. */
+  async rows(name: KindName, where: Readonly<Record<string, unknown>>, block: bigint): Promise<Row[]> {
+    const { mostRows = 20_000 } = this.#options;
+    const kind: Kind = kinds[name];
+    const query = `query Audit($where: ${kind.type}_filter!, $block: Int!) {
+      rows: ${name}(first: ${pageRows}, where: $where, orderBy: id, block: { number: $block }) {
+        id ${Object.entries(kind.fields).map(selection).join(" ")}
+      }
+    }`;
+    const schema = z.object({ rows: z.array(rowSchema(kind)).max(pageRows) });
+    const found = new Map<string, Row>();
+    for (let after: string | undefined; ; ) {
+      const page = await this.#ask(
+        query,
+        { where: after === undefined ? where : { and: [where, { id_gt: after }] }, block: Number(block) },
+        schema,
+      );
+      for (const row of page.rows) found.set(row.id, row);
+      if (page.rows.length < pageRows) return [...found.values()];
+      if (found.size > mostRows)
+        throw new IndexAnswerError(`it gives more than ${mostRows} rows of "${name}"`);
+      const last = page.rows.at(-1)!.id;
+      if (last === after) throw new IndexAnswerError(`it gives the same page of "${name}" again and again`);
+      after = last;
+    }
+  }
+
+  async #ask<T>(query: string, variables: Record<string, unknown>, schema: z.ZodType<T>): Promise<T> {
+    let answer: unknown;
+    try {
+      answer = await this.#client.request(query, variables);
+    } catch (cause) {
+      this.#options.signal?.throwIfAborted();
+      throw cause instanceof IndexAnswerError ? cause : new IndexAnswerError(reasonOf(cause), { cause });
+    }
+    const parsed = schema.safeParse(answer);
+    if (parsed.success) return parsed.data;
+    const { path, message } = parsed.error.issues[0]!;
+    throw new IndexAnswerError(
+      `its answer has not the form that was asked for: ${path.join(".")}: ${message}`,
+    );
+  }
+}
+
+function selection([name, kind]: readonly [string, FieldKind]): string {
+  return kind === "value" ? name : `${name} { id }`;
+}
+
+function rowSchema({ fields: wanted }: Kind): z.ZodType<Row> {
+  const shape = Object.fromEntries(Object.entries(wanted).map(([name, kind]) => [name, fields[kind]]));
+  return z.object({ id, ...shape }) as unknown as z.ZodType<Row>;
+}
+
+/** What an endpoint said itself is cut short: it goes into reports. */
+function reasonOf(error: unknown): string {
+  if (error instanceof ClientError) {
+    const [first] = error.response.errors ?? [];
+    const status = `it answered with status ${error.response.status}`;
+    return first === undefined ? status : `it refused the query: ${String(first.message).slice(0, 200)}`;
+  }
+  const { name, message } = error instanceof Error ? error : { name: "", message: String(error) };
+  if (name === "TimeoutError" || name === "AbortError") return "it did not answer in time";
+  return `it gave no answer: ${message.replaceAll(/\s+/g, " ").slice(0, 200)}`;
+}
+
+/** `fetch` that ends after some time, body included, and reads no more than some bytes. */
+function bounded({ timeout = 15_000, mostBytes = 8 << 20, signal }: IndexReaderOptions): typeof fetch {
+  return async (input, init) => {
+    const limit = AbortSignal.timeout(timeout);
+    const response = await fetch(input, {
+      ...init,
+      redirect: "error",
+      signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
+    });
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    if (response.body !== null) {
+      for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+        size += chunk.length;
+        if (size > mostBytes) throw new IndexAnswerError(`its answer is larger than ${mostBytes} bytes`);
+        chunks.push(chunk);
+      }
+    }
+    const { status, statusText, headers } = response;
+    const body = [204, 304].includes(status) ? null : Buffer.concat(chunks);
+    const type = headers.get("content-type") ?? "text/plain";
+    return new Response(body, { status, statusText, headers: { "content-type": type } });
+  };
+}

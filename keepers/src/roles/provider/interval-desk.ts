@@ -1,0 +1,223 @@
+import { peerIdFromString } from "@libp2p/peer-id";
+import { bytesToHex, type Hex } from "viem";
+import { intervalsOf } from "../../core/attestation/statement.ts";
+import { decodeOrder } from "../../core/exact/decode-order.ts";
+import { encodeState, stateFileBytes } from "../../core/exact/result-files.ts";
+import { RefusalError } from "../../storage/transport/errors.ts";
+import type { Host } from "../../storage/transport/host.ts";
+import { type Answer, type RequestContext, RpcServer } from "../../storage/transport/rpc-server.ts";
+import type { Engine } from "../../training/executors/ort.ts";
+import { openProvider, type Provider } from "../../training/freivalds/provide.ts";
+import { accumulatorBytes, encodeAccumulators } from "../../training/freivalds/serialize.ts";
+import type { Duty } from "../jobs/duty.ts";
+import { type IntervalMethods, intervalProtocol, mostPartBytes } from "../jobs/interval-protocol.ts";
+import type { JobRecord } from "../jobs/job-record.ts";
+import { type OpenRun, OpenRuns, type OpenRunsParts } from "../jobs/open-runs.ts";
+import { drawnFor } from "./drawn.ts";
+
+export type IntervalDeskParts = OpenRunsParts & {
+  /** The keeper's node; it is not closed here. */
+  readonly host: Host;
+  /** What sums are computed with. */
+  readonly engine: Engine;
+};
+
+/** `Phase.Signing` of `IAttestation`. */
+const signingPhase = 2;
+/** How often one member is given the same thing. */
+const mostTimes = 2;
+
+/** What members of a draw may ask for, by peer id: the intervals that each of them was given. */
+type Guests = ReadonlyMap<Hex, ReadonlySet<number>>;
+
+/**
+ * Gives the members of a committee what saves them work on the intervals that were drawn for them: the state before an
+ * interval, and the sums of its steps. It computes one thing at a time, for members alone, and each thing twice at most: a
+ * member costs a provider no more than its intervals twice over.
+ */
+export class IntervalDesk implements Duty {
+  readonly name = "showing";
+  readonly #parts: IntervalDeskParts;
+  readonly #runs: OpenRuns;
+  readonly #guests = new Map<string, Promise<Guests>>();
+  readonly #given = new Map<string, number>();
+  readonly #providers = new Map<bigint, Promise<Provider>>();
+  readonly #closing = new AbortController();
+  #server: Promise<RpcServer<IntervalMethods>> | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: IntervalDeskParts) {
+    this.#parts = parts;
+    this.#runs = new OpenRuns(parts);
+  }
+
+  async tick(): Promise<void> {
+    const { ledger, operator } = this.#parts;
+    this.#server ??= this.#serve();
+    await this.#server;
+    const checked = ledger.openJobs().filter((job) => isChecked(job, operator));
+    await this.#forgetAllBut(new Set(checked.map(({ jobId }) => jobId)));
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    const server = await this.#server?.catch(() => undefined);
+    await server?.stop();
+    await this.#forgetAllBut(new Set());
+  }
+
+  #serve(): Promise<RpcServer<IntervalMethods>> {
+    const { host, log } = this.#parts;
+    const server = RpcServer.start(
+      host,
+      intervalProtocol,
+      {
+        state: async ({ jobId, interval }, context) => {
+          const job = await this.#admit(BigInt(jobId), () => interval, `state ${interval}`, context);
+          return this.#inTurn(context, async () => this.#state(await this.#run(job), interval));
+        },
+        sums: async ({ jobId, step }, context) => {
+          const intervalOf = (length: number) => Math.floor(step / length);
+          const job = await this.#admit(BigInt(jobId), intervalOf, `sums ${step}`, context);
+          return this.#inTurn(context, async () => this.#sums(await this.#run(job), job.jobId, step));
+        },
+      },
+      {
+        concurrent: 2,
+        streamsPerConnection: 4,
+        onError: (error, peer, method) =>
+          log.warn({ peer, method, reason: (error as Error).message }, "a member's request failed"),
+      },
+    );
+    server.catch(() => {
+      this.#server = undefined;
+    });
+    return server;
+  }
+
+  async #state({ disputed }: OpenRun, interval: number): Promise<Answer<Record<string, never>>> {
+    requireSize(stateFileBytes(disputed.program));
+    return answerOf(encodeState(await disputed.state(interval * disputed.order.interval)));
+  }
+
+  async #sums(
+    { disputed, job }: OpenRun,
+    jobId: bigint,
+    step: number,
+  ): Promise<Answer<Record<string, never>>> {
+    const { program, order } = disputed;
+    if (step >= order.steps) throw new RefusalError("not-found", "there is no such step");
+    requireSize(order.microBatches * accumulatorBytes(program));
+    const provider = await this.#provider(jobId, { job });
+    const state = await disputed.state(step);
+    const { objects } = await disputed.input(step);
+    return answerOf(encodeAccumulators(program, await provider.accumulators(state, objects)));
+  }
+
+  #provider(jobId: bigint, { job }: Pick<OpenRun, "job">): Promise<Provider> {
+    const known = this.#providers.get(jobId);
+    if (known !== undefined) return known;
+    const { engine } = this.#parts;
+    const opening = openProvider(job.compiled.program, { ...job.options, engine });
+    this.#providers.set(jobId, opening);
+    opening.catch(() => this.#providers.delete(jobId));
+    return opening;
+  }
+
+  #run(job: JobRecord): Promise<OpenRun> {
+    // A run outlives the request that opens it.
+    return this.#runs.get(job, this.#closing.signal);
+  }
+
+  /** The job, when the peer has a member's right to this of it. @throws RefusalError */
+  async #admit(
+    jobId: bigint,
+    intervalOf: (length: number) => number,
+    what: string,
+    { peer }: RequestContext,
+  ): Promise<JobRecord> {
+    const { ledger, operator, contracts } = this.#parts;
+    const job = ledger.job(jobId);
+    if (job === undefined || !isChecked(job, operator)) {
+      throw new RefusalError("not-found", "this job is not checked by a committee now");
+    }
+    const { phase, attempt } = await contracts.Committee.read.jobOf([jobId]);
+    if (phase !== signingPhase) throw new RefusalError("not-found", "no committee is to sign this job now");
+    const asker = bytesToHex(peerIdFromString(peer).toMultihash().bytes);
+    const order = decodeOrder(job.training);
+    const guests = await this.#guestsOf(job, BigInt(attempt), order);
+    if (guests.get(asker)?.has(intervalOf(order.interval)) !== true) {
+      throw new RefusalError("refused", "this interval was not drawn for this peer");
+    }
+    const key = `${jobId}:${attempt}:${asker}:${what}`;
+    const given = this.#given.get(key) ?? 0;
+    if (given >= mostTimes) throw new RefusalError("refused", "this was given often enough");
+    this.#given.set(key, given + 1);
+    return job;
+  }
+
+  #guestsOf(job: JobRecord, attempt: bigint, order: { steps: number; interval: number }): Promise<Guests> {
+    const key = `${job.jobId}:${attempt}`;
+    let guests = this.#guests.get(key);
+    if (guests === undefined) {
+      guests = this.#readGuests(job, attempt, order);
+      this.#guests.set(key, guests);
+      guests.catch(() => this.#guests.delete(key));
+    }
+    return guests;
+  }
+
+  async #readGuests(
+    job: JobRecord,
+    attempt: bigint,
+    order: { steps: number; interval: number },
+  ): Promise<Guests> {
+    const { Staking, ValidatorSet } = this.#parts.contracts;
+    const { draw } = await drawnFor(this.#parts, job, attempt, order);
+    const guests = await Promise.all(
+      draw.members.map(async (id, position) => {
+        const { operator } = await ValidatorSet.read.validatorOf([id]);
+        const [peerId] = await Staking.read.identityOf([operator]);
+        return [peerId, new Set(intervalsOf(draw, position))] as const;
+      }),
+    );
+    return new Map(guests);
+  }
+
+  /** One computation at a time, whoever asks; what nobody waits for any more is left out. */
+  #inTurn<T>({ signal }: RequestContext, work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(() => {
+      signal.throwIfAborted();
+      return work();
+    });
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+
+  async #forgetAllBut(jobs: ReadonlySet<bigint>): Promise<void> {
+    const isOver = (key: string) => !jobs.has(BigInt(key.split(":", 1)[0]!));
+    for (const key of this.#guests.keys()) if (isOver(key)) this.#guests.delete(key);
+    for (const key of this.#given.keys()) if (isOver(key)) this.#given.delete(key);
+    for (const [jobId, opening] of this.#providers) {
+      if (jobs.has(jobId)) continue;
+      this.#providers.delete(jobId);
+      // What is computed now uses what is closed here.
+      await this.#turn;
+      await (await opening.catch(() => undefined))?.close();
+    }
+    await this.#runs.closeAllBut(jobs);
+  }
+}
+
+function isChecked({ provider, status, order }: JobRecord, operator: string): boolean {
+  return provider === operator && status === "Committed" && order.conditions.committeeSize !== 0;
+}
+
+function requireSize(bytes: number): void {
+  if (bytes > mostPartBytes)
+    throw new RefusalError("refused", `${bytes} bytes are too many to be handed over`);
+}
+
+function answerOf(bytes: Uint8Array): Answer<Record<string, never>> {
+  return { result: {}, body: { length: bytes.length, bytes: [bytes] } };
+}
