@@ -200,7 +200,10 @@ describe("an audit", () => {
         /no answer|not the form|status/,
       ],
       [
-        (_list, _request, response) => Boolean(response.end('{"data":{"rows":7}}')),
+        (_list, _request, response) => {
+          response.setHeader("content-type", "application/json").end('{"data":{"rows":7,"_meta":[]}}');
+          return true;
+        },
         /form that was asked for/,
       ],
       [(_list, _request, response) => Boolean(response.writeHead(500).end()), /./],
