@@ -85,9 +85,9 @@ library HashToCurve {
         y = _rootOfCurve(x);
     }
 
-    /// @dev x3 = Z + c4·(tv2/tv1)², or Z when tv1 is 0. With x3 = n/d, d = tv1², g(x3) = (n³ + 3d³)/d³ = m/tv1⁶.
+    /// @dev x3 = Z + c4·(tv2/tv1)². With x3 = n/d, d = tv1², g(x3) = (n³ + 3d³)/d³ = m/tv1⁶. tv1 is not 0 here: x1
+    /// would be c2, which is on the curve.
     function _third(uint256 tv1, uint256 tv2) private pure returns (uint256 x, uint256 y) {
-        if (tv1 == 0) return (Z, _rootOfCurve(Z));
         uint256 d = mulmod(tv1, tv1, P);
         uint256 n = addmod(mulmod(Z, d, P), mulmod(C4, mulmod(tv2, tv2, P), P), P);
         uint256 m = addmod(mulmod(mulmod(n, n, P), n, P), mulmod(3, mulmod(mulmod(d, d, P), d, P), P), P);

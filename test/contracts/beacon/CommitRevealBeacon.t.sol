@@ -23,21 +23,24 @@ abstract contract CommitRevealFixture is StakingFixture {
 
     function setUpBeacon() internal {
         setUpStaking();
-        beacon = deployBeacon(2);
+        beacon = deployBeacon(2, COMMIT);
         enlist(one, 1_000);
         enlist(two, 1_000);
         enlist(three, 1_000);
         skip(1);
     }
 
-    function deployBeacon(uint32 minCommitters) internal returns (CommitRevealBeacon deployed) {
+    function deployBeacon(
+        uint32 minCommitters,
+        uint64 commitWindow
+    ) internal returns (CommitRevealBeacon deployed) {
         deployed = new CommitRevealBeacon(
             address(access),
             CommitRevealBeacon.Configuration({
                 staking: staking,
                 role: IStaking.Role.Storage,
                 minCommitters: minCommitters,
-                commitWindow: COMMIT,
+                commitWindow: commitWindow,
                 revealWindow: REVEAL,
                 grace: GRACE,
                 bond: BOND
@@ -123,6 +126,9 @@ contract CommitRevealBeaconTest is CommitRevealFixture {
     function test_attack18_requestJoinsOnlyASessionThatNobodyCouldSeeInto() public {
         uint256 first = beacon.sessionOf(beacon.request());
         vm.assertEq(beacon.sessionOf(beacon.request()), first, "same moment");
+        uint256[] memory joined = beacon.requestsOf(first);
+        vm.assertEq(joined.length, 2, "requests of the session");
+        vm.assertEq(joined[1], beacon.requestCount(), "the later one");
         commitBy(first, one);
         vm.assertEq(beacon.sessionOf(beacon.request()), first + 1, "after a commitment");
         skip(1);
@@ -188,6 +194,12 @@ contract CommitRevealBeaconTest is CommitRevealFixture {
         vm.expectRevert(abi.encodeWithSelector(ICommitRevealBeacon.NotEligible.selector, two));
         beacon.commit(id, "x");
         vm.stopPrank();
+    }
+
+    function test_commit_toASessionThatNeverWas_reverts() public {
+        _expectWrongPhase(1, ICommitRevealBeacon.Phase.None);
+        vm.prank(one);
+        beacon.commit(1, "commitment");
     }
 
     function test_commit_twiceOrEmpty_reverts() public {
@@ -258,7 +270,9 @@ contract CommitRevealBeaconTest is CommitRevealFixture {
         beacon.slashMissing(id, two);
         beacon.callTimeout(id);
         skip(GRACE);
+        _expectOutcome(id, 0, ICommitRevealBeacon.Outcome.Open);
         beacon.finalize(id);
+        _expectOutcome(id, 0, ICommitRevealBeacon.Outcome.Failed);
 
         vm.prank(three);
         beacon.slashMissing(id, two);
@@ -280,6 +294,7 @@ contract CommitRevealBeaconTest is CommitRevealFixture {
         revealBy(id, three);
         (, uint64 readyAt) = beacon.seedOf(requestId);
         vm.assertEq(readyAt, block.timestamp, "ready");
+        _expectOutcome(id, 1, ICommitRevealBeacon.Outcome.Ready);
     }
 
     function test_attack18_excludedBeforeItsSlash_too() public {
@@ -350,13 +365,22 @@ contract CommitRevealBeaconTest is CommitRevealFixture {
         vm.assertEq(beacon.maxDrawValue(), 70, "bond less the reporter's share");
     }
 
-    function test_configuration_refusesASingleCommitter() public {
+    function test_configuration_refusesASingleCommitter_andWindowsOutOfBounds() public {
         vm.expectRevert(ICommitRevealBeacon.InvalidConfiguration.selector);
-        this.deployWith(1);
+        this.deployWith(1, COMMIT);
+        vm.expectRevert(ICommitRevealBeacon.InvalidConfiguration.selector);
+        this.deployWith(2, 0);
+        vm.expectRevert(ICommitRevealBeacon.InvalidConfiguration.selector);
+        this.deployWith(2, 30 days + 1);
+        this.deployWith(2, 30 days);
     }
 
-    function deployWith(uint32 minCommitters) external {
-        deployBeacon(minCommitters);
+    function deployWith(uint32 minCommitters, uint64 commitWindow) external {
+        deployBeacon(minCommitters, commitWindow);
+    }
+
+    function _expectOutcome(uint256 id, uint32 round, ICommitRevealBeacon.Outcome outcome) private view {
+        vm.assertEq(uint256(beacon.outcomeOf(id, round)), uint256(outcome), "outcome");
     }
 
     function _expectWrongPhase(uint256 id, ICommitRevealBeacon.Phase phase) private {

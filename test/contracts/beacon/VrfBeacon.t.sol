@@ -6,6 +6,7 @@ import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessMana
 import {VRFConsumerBaseV2Plus} from "@chainlink/contracts/src/v0.8/vrf/dev/VRFConsumerBaseV2Plus.sol";
 import {VRFCoordinatorV2_5Mock} from "@chainlink/contracts/src/v0.8/vrf/mocks/VRFCoordinatorV2_5Mock.sol";
 import {VrfBeacon} from "../../../contracts/beacon/VrfBeacon.sol";
+import {IVrfBeacon} from "../../../contracts/beacon/interfaces/IVrfBeacon.sol";
 import {IRandomnessBeacon} from "../../../contracts/beacon/interfaces/IRandomnessBeacon.sol";
 import {MiniTest} from "../MiniTest.sol";
 
@@ -13,26 +14,40 @@ contract VrfBeaconTest is MiniTest {
     AccessManager internal access;
     VRFCoordinatorV2_5Mock internal coordinator;
     VrfBeacon internal beacon;
+    uint256 internal subscription;
 
     function setUp() public {
         vm.warp(1_800_000_000);
         access = new AccessManager(address(this));
         coordinator = new VRFCoordinatorV2_5Mock(0, 0, 1);
-        uint256 subscription = coordinator.createSubscription();
+        subscription = coordinator.createSubscription();
         vm.deal(address(this), 10 ether);
         coordinator.fundSubscriptionWithNative{value: 1 ether}(subscription);
-        beacon = new VrfBeacon(
-            address(access),
-            VrfBeacon.Configuration({
-                coordinator: address(coordinator),
-                subscriptionId: subscription,
-                keyHash: "lane",
-                confirmations: 3,
-                payInNative: true,
-                redrawAfter: 1 days
-            })
-        );
+        beacon = this.deploy(1 days);
         coordinator.addConsumer(subscription, address(beacon));
+    }
+
+    function deploy(uint64 redrawAfter) external returns (VrfBeacon) {
+        return
+            new VrfBeacon(
+                address(access),
+                VrfBeacon.Configuration({
+                    coordinator: address(coordinator),
+                    subscriptionId: subscription,
+                    keyHash: "lane",
+                    confirmations: 3,
+                    payInNative: true,
+                    redrawAfter: redrawAfter
+                })
+            );
+    }
+
+    function test_configuration_refusesToRedrawAtOnceOrNever() public {
+        vm.expectRevert(IVrfBeacon.InvalidConfiguration.selector);
+        this.deploy(0);
+        vm.expectRevert(IVrfBeacon.InvalidConfiguration.selector);
+        this.deploy(30 days + 1);
+        vm.assertEq(this.deploy(30 days).redrawAfter(), 30 days, "the longest wait");
     }
 
     function test_seed_comesFromTheCoordinatorsWord() public {

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IWorkerRewards} from "../../../contracts/jobs/interfaces/IWorkerRewards.sol";
 import {WorkerRewards} from "../../../contracts/jobs/WorkerRewards.sol";
-import {Credits} from "../../../contracts/libraries/Credits.sol";
 import {ExactTransfer} from "../../../contracts/libraries/ExactTransfer.sol";
 import {MerkleProofs} from "../../../contracts/libraries/MerkleProofs.sol";
 import {MiniTest} from "../MiniTest.sol";
@@ -94,6 +92,7 @@ contract WorkerRewardsTest is RewardsFixture {
         _post(ada, 30, bob, 70);
         _claimAda(30);
         vm.assertEq(rewards.creditOf(ada), 30, "credit");
+        vm.assertEq(rewards.paidTo(JOB, provider, ada), 30, "paid to date");
         vm.expectRevert(abi.encodeWithSelector(IWorkerRewards.NothingDue.selector, ada));
         _claimAda(30);
         vm.prank(ada);

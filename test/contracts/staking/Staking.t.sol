@@ -71,6 +71,15 @@ contract StakingTest is StakingFixture {
         staking.stake(1);
     }
 
+    function test_stakeOrUnbond_nothing_reverts() public {
+        vm.startPrank(operator);
+        vm.expectRevert(IStaking.ZeroAmount.selector);
+        staking.stake(0);
+        vm.expectRevert(IStaking.ZeroAmount.selector);
+        staking.unbond(0);
+        vm.stopPrank();
+    }
+
     function test_isEligible_needsRoleActivityAndFreeStake() public {
         lockFor(moduleA, operator, 400);
         vm.assertTrue(staking.isEligible(operator, IStaking.Role.Storage, 600), "600 are free");

@@ -4,7 +4,6 @@ pragma solidity ^0.8.28;
 import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
 import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
 import {MerkleProofs} from "../../../contracts/libraries/MerkleProofs.sol";
-import {Staking} from "../../../contracts/staking/Staking.sol";
 import {IStaking} from "../../../contracts/staking/interfaces/IStaking.sol";
 import {BundleRegistry} from "../../../contracts/storage/BundleRegistry.sol";
 import {IBundleRegistry} from "../../../contracts/storage/interfaces/IBundleRegistry.sol";
@@ -361,6 +360,15 @@ contract BundleRegistryTest is StorageFixture {
         bundles.registerCover(_ids, 1, proofOf(REGISTRATION, new uint256[](0)));
         vm.prank(actor("a"));
         bundles.surrender(id);
+        bundles.unpause();
+        place(made, 1, "b");
+    }
+
+    function test_settleRepair_ofABundleThatWasNeverLost_paysNothing() public {
+        bytes32 id = enlistAndPlace(made, 0, "a");
+        access.grantRole(AUDITOR, address(this), 0);
+        bundles.settleRepair(id);
+        vm.assertEq(bundles.creditOf(actor("a")), 0, "credit");
     }
 
     function _expectPlace(bytes4 selector, IBundleRegistry.SignedReceipt memory signed) private {

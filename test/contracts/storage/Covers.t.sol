@@ -142,6 +142,16 @@ contract CoversTest is CoverFixture {
         vm.assertEq(audit.claim(ids[0]), FEE, "once");
     }
 
+    function test_timeout_ofABundleWhoseCoverAnswered_isRefused() public {
+        bytes32 coverId = registerCover(ids, "a", 42);
+        uint32 epoch = nextEpoch();
+        answerCover(coverId, ids, epoch);
+        (, , uint64 closesAt) = audit.windowOf(epoch);
+        vm.warp(closesAt + 1);
+        vm.expectRevert(abi.encodeWithSelector(IStorageAudit.AlreadyAnswered.selector, coverId, epoch));
+        audit.callTimeout(ids[0], epoch);
+    }
+
     function test_timeoutOfACoverHoldsForEachOfItsBundles() public {
         bytes32 coverId = registerCover(ids, "a", 42);
         uint32 epoch = nextEpoch();

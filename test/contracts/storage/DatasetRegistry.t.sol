@@ -196,7 +196,9 @@ contract DatasetRegistryTest is StorageFixture {
     function test_parameterChange_doesNotAlterAnAnchoredDataset() public {
         Anchored memory made = anchorSmall(3, 2);
         IDatasetRegistry.Dataset memory before = datasets.datasetOf(made.id);
-        datasets.setParameters(IDatasetRegistry.Parameters(99, 100, 90, 60, address(7)));
+        IDatasetRegistry.Parameters memory changed = IDatasetRegistry.Parameters(99, 100, 90, 60, address(7));
+        datasets.setParameters(changed);
+        vm.assertEq(abi.encode(datasets.parameters()), abi.encode(changed), "those of the next");
         vm.assertEq(
             keccak256(abi.encode(datasets.datasetOf(made.id))),
             keccak256(abi.encode(before)),
@@ -304,6 +306,17 @@ contract DatasetRegistryTest is StorageFixture {
         datasets.close(made.id);
         datasets.withdrawCredit(owner);
         vm.stopPrank();
+        datasets.unpause();
+        anchorSmall(3, 1);
+    }
+
+    function test_cellsOf_aBundleThatTheDatasetDoesNotHave_reverts() public {
+        Anchored memory made = anchorSmall(3, 1);
+        vm.assertEq(datasets.cellsOf(made.id, 2), 1, "the last one");
+        vm.expectRevert(
+            abi.encodeWithSelector(IDatasetRegistry.InvalidShape.selector, bytes32("bundleIndex"), 3, 0, 2)
+        );
+        datasets.cellsOf(made.id, 3);
     }
 
     function _fund(address who) private {

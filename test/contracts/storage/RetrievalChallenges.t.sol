@@ -211,6 +211,10 @@ contract RetrievalChallengesTest is StorageFixture {
         retrieval.callTimeout(number);
         vm.assertEq(retrieval.challengeOf(number).graceEnds, deadline + 1 + GRACE, "grace");
         vm.assertEq(retrieval.challengeOf(number).bond, RETRIEVAL_BOND, "bond");
+        vm.assertEq(retrieval.bond(), 0.5 ether, "bond of the next");
+        (uint32 window, uint32 grace) = retrieval.deadlines();
+        vm.assertEq(window, 3 hours, "window of the next");
+        vm.assertEq(grace, 30 minutes, "grace of the next");
     }
 
     function test_parameters_haveHardBounds() public {
@@ -230,6 +234,8 @@ contract RetrievalChallengesTest is StorageFixture {
         retrieval.publish(number, cell, new bytes32[](0));
         vm.prank(actor("a"));
         retrieval.withdraw(payable(actor("a")));
+        retrieval.unpause();
+        vm.assertEq(_challenge(), number + 1, "a new one");
     }
 
     function _challenge() private returns (uint256) {

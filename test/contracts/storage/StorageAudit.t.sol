@@ -409,6 +409,8 @@ contract StorageAuditTest is StorageFixture {
         audit.claim(id);
         vm.prank(actor("a"));
         datasets.withdrawCredit(actor("a"));
+        audit.unpause();
+        vm.assertEq(nextEpoch(), epoch + 1, "opens again");
     }
 
     function test_settings_onlyByTheAccessManager() public {
