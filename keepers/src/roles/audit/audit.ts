@@ -142,8 +142,8 @@ export class Auditor {
   }
 }
 
-function titleOf(subject: "job" | "certificate", { record }: JobEvidence): string {
+function titleOf(subject: "job" | "certificate", { record, rows }: JobEvidence): string {
   return subject === "job"
-    ? `Job ${record.jobId}: ${record.status.toLowerCase()}`
+    ? `Job ${record.jobId}: ${String(rows.jobs[0]!.status).toLowerCase()}`
     : `Certificate ${record.certificateId}: the model of job ${record.jobId}`;
 }

@@ -1,4 +1,4 @@
-import { hexToBytes, hexToString, keccak256 } from "viem";
+import { hexToBytes, keccak256 } from "viem";
 import type { AssayEvent } from "../../chain/contracts.ts";
 import { decodeOrder } from "../../core/exact/decode-order.ts";
 import { packageDigest } from "../../core/market/package.ts";
@@ -8,6 +8,7 @@ import { type AuditedAttempt, auditAttempts } from "./attestation.ts";
 import { type Claim, type Difference, settled, trusted, verified, wrong } from "./claims.ts";
 import { compared, indexClaims, rowDifferences } from "./index-claims.ts";
 import { isSilent, type JobEvidence, partOf } from "./job-evidence.ts";
+import type { Value } from "./rows.ts";
 import type { SignatureFinding } from "./signatures.ts";
 import { account, coins, counted, instant, listed, tokens } from "./wording.ts";
 
@@ -165,35 +166,36 @@ function awardClaim({ record, rowsAsOf, findings, events }: JobEvidence): Claim 
 
 const noFeed = "0x0000000000000000000000000000000000000000";
 
-function statusClaim({ record, rowsAsOf, findings, state, events }: JobEvidence): Claim {
+function statusClaim({ record, rows, rowsAsOf, findings, state, events }: JobEvidence): Claim {
   const differences = rowDifferences(findings, { jobs: rowsAsOf.jobs });
-  const expected = statusCodes[record.status];
+  const { status, reason } = rows.jobs[0]!;
+  const expected = statusCodes[status as keyof typeof statusCodes];
   if (state.job.status !== expected)
     differences.push({
       what: "status in the registry",
       told: String(state.job.status),
-      found: record.status,
+      found: String(status),
     });
   return settled(differences, {
     id: "job",
     topic: "work",
-    statement: statusSentence(record),
+    statement: statusSentence(String(status), reason),
     how: `The job was put together again from ${counted(events.length, "event")} and held against what the registry stores. ${compared(findings, "jobs")}`,
     problem: "What is told of the job is not what happened.",
     facts: [
-      ["status", record.status],
+      ["status", String(status)],
       ["stake locked", tokens(record.stake ?? 0n)],
     ],
     transactions: hashesOf(events, "JobOpened", "JobLocked", "JobFinalised", "JobFailed"),
   });
 }
 
-function statusSentence({ status, failure }: JobEvidence["record"]): string {
+function statusSentence(status: string, reason: Value | undefined): string {
   switch (status) {
     case "Finalised":
       return "The job was done, stood open to challenge, and is final.";
     case "Failed":
-      return `The job failed: ${failureWords(failure)}.`;
+      return `The job failed: ${failureWords(reason)}.`;
     case "Void":
       return "The job was void: its program cannot be carried out.";
     case "Cancelled":
@@ -204,8 +206,8 @@ function statusSentence({ status, failure }: JobEvidence["record"]): string {
   }
 }
 
-function failureWords(failure: JobEvidence["record"]["failure"]): string {
-  switch (failure === undefined ? "" : hexToString(failure, { size: 32 })) {
+function failureWords(reason: Value | undefined): string {
+  switch (reason) {
     case "convicted":
       return "a dispute has shown that its provider computed something else than was ordered";
     case "late":
@@ -386,7 +388,7 @@ function disputeClaim({ events, rows }: JobEvidence, challenge: Dispute): Claim 
   });
 }
 
-function disputesClaim({ challenges, rowsAsOf, findings, record }: JobEvidence): Claim {
+function disputesClaim({ challenges, rowsAsOf, findings }: JobEvidence): Claim {
   const { challenges: rows, moves } = rowsAsOf;
   const differences = rowDifferences(findings, { challenges: rows, moves });
   const convicted = challenges.some(({ outcome }) => outcome === "convicted");
@@ -397,7 +399,7 @@ function disputesClaim({ challenges, rowsAsOf, findings, record }: JobEvidence):
       challenges.length === 0
         ? "Nobody has challenged this work."
         : `${counted(challenges.length, "dispute")}; ${convicted ? "the provider was convicted" : "the provider was not convicted"}.`,
-    how: `All challenges of this job were read from the chain${record.status === "Failed" ? ", with the failure that followed" : ""}. ${compared(findings, "challenges")}`,
+    how: `All challenges of this job were read from the chain${rowsAsOf.jobs[0]?.status === "Failed" ? ", with the failure that followed" : ""}. ${compared(findings, "challenges")}`,
     problem: "What is told of the disputes is not what happened.",
   });
 }

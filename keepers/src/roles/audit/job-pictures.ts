@@ -27,8 +27,9 @@ export function jobPictures(evidence: JobEvidence): Picture[] {
   ];
 }
 
-function lineage({ record, state }: JobEvidence): LineagePicture {
-  const { order, status, provider, price, result } = record;
+function lineage({ record, rows, state }: JobEvidence): LineagePicture {
+  const { order, provider, price, result } = record;
+  const status = String(rows.jobs[0]!.status);
   const tone: Tone = status === "Finalised" ? "good" : status === "Failed" ? "bad" : "plain";
   const { steps } = decodeOrder(record.training);
   const isDone = result !== undefined;
@@ -97,6 +98,7 @@ const moments: Readonly<Record<string, readonly [label: string, tone: Tone]>> = 
   "DisputeGame.Challenged": ["A challenger disputes an interval", "bad"],
   "DisputeGame.ChallengeLost": ["The challenger loses", "good"],
   "DisputeGame.ProviderConvicted": ["The provider is convicted by the contracts", "bad"],
+  "JobRegistry.SettlementPending": ["The end of the job is reported", "muted"],
   "JobRegistry.JobFailed": ["The job has failed", "bad"],
   "JobRegistry.JobVoided": ["The job is void", "bad"],
   "JobRegistry.JobFinalised": ["The job is final", "good"],

@@ -216,6 +216,13 @@ class JobFold {
       case "JobAttested":
         this.#job(event.args.jobId).status = "Attested";
         return;
+      case "SettlementPending": {
+        const reason = reasonText(event.args.reason);
+        const isVoid = reason === "void";
+        if (!isVoid) this.#job(event.args.jobId).reason = reason;
+        this.#ended(event, event.args.jobId, isVoid ? "Void" : "Failed");
+        return;
+      }
       case "JobFailed": {
         const { jobId, reason, slashed } = event.args;
         Object.assign(this.#job(jobId), { reason: reasonText(reason), slashed: text(slashed) });
@@ -260,7 +267,9 @@ class JobFold {
   }
 
   #ended(event: AssayEvent, jobId: bigint, status: string): void {
-    Object.assign(this.#job(jobId), { status, endedAt: this.#time(event) });
+    const job = this.#job(jobId);
+    // Where an end was reported before it was settled, it was one from then on.
+    Object.assign(job, { status, endedAt: job.endedAt ?? this.#time(event) });
   }
 
   #instalments(event: ContractEvent<"Instalments">): void {

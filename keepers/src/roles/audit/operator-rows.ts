@@ -2,6 +2,7 @@ import type { AssayEvent, ContractEvent } from "../../chain/contracts.ts";
 import type { Attribution } from "./attribution.ts";
 import type { Stamps } from "./history.ts";
 import { paymentOf } from "./payment-rows.ts";
+import { reasonText } from "./reason-text.ts";
 import type { Row, Value } from "./rows.ts";
 
 type Draft = { id: string; [field: string]: Value };
@@ -21,13 +22,29 @@ export function operatorRow(
   attribution: Attribution,
 ): Row {
   const fold = new OperatorFold(account, stamps);
+  const failed = new Set<bigint>();
+  const providers = new Map<bigint, string>();
   for (const event of events) {
+    if (event.contract === "JobRegistry") {
+      if (event.eventName === "JobMatched")
+        providers.set(event.args.jobId, event.args.provider.toLowerCase());
+      if (isFailure(event) && providers.get(event.args.jobId) === account) failed.add(event.args.jobId);
+    }
     const paid = paymentOf(event, attribution);
     if (paid !== undefined && earning.has(paid.kind) && paid.to.toLowerCase() === account)
       fold.plus("earned", paid.amount);
     if (attribution.subjectsOf(event).operator === account) fold.add(event);
   }
+  fold.row.jobsFailed = failed.size;
   return fold.row;
+}
+
+/** A failure, and one that is reported before it is settled: the same job counts once. */
+function isFailure(
+  event: ContractEvent<"JobRegistry">,
+): event is Extract<ContractEvent<"JobRegistry">, { eventName: "JobFailed" | "SettlementPending" }> {
+  if (event.eventName === "SettlementPending") return reasonText(event.args.reason) !== "void";
+  return event.eventName === "JobFailed";
 }
 
 class OperatorFold {
@@ -67,7 +84,6 @@ class OperatorFold {
         return;
       case "JobRegistry":
         if (event.eventName === "JobFinalised") this.#count("jobsFinalised");
-        if (event.eventName === "JobFailed") this.#count("jobsFailed");
         if (event.eventName === "ConductMarked") this.row.conduct = String(event.args.multiplier);
     }
   }
