@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { afterEach, describe, it } from "node:test";
 import { parseEther } from "viem";
 import { playOn } from "../disputes/game/arena.ts";
 import { opcodePlaces, storyOf } from "../disputes/game/lenet.ts";
@@ -37,6 +37,7 @@ describe("the ruling of a dispute, and the settlement after it", async () => {
   const scene = await createScene();
   const { jobs, game, staking, escrow, networkHelpers, provider, challenger, consumer, job, honest } = scene;
   const snapshot = await networkHelpers.takeSnapshot();
+  afterEach(() => snapshot.restore());
 
   /** Plays a lie in one tensor to its end. */
   async function convict(place: number) {
@@ -73,7 +74,6 @@ describe("the ruling of a dispute, and the settlement after it", async () => {
       }
       const credit = await game.read.creditOf([challenger.account.address]);
       assert.ok(credit > parseEther("0.0192"), "bond and refunds");
-      await snapshot.restore();
     });
   }
 });
