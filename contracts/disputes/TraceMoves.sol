@@ -23,8 +23,9 @@ import {TraceLeaves} from "./TraceLeaves.sol";
 /// not opened at once: of all posted roots the two that count are held against the trace when the search is over.
 /// That is enough. Whoever posts binds itself: the challenger goes on between two neighbours of which it agrees with
 /// the first and not with the second, so that the interval it arrives at is wrong as posted; a provider whose trace
-/// holds other roots there, whether those that it posted were right, wrong or no hashes at all, cannot open it, and whoever
-/// has no move loses. A provider whose trace is right posts what it can open, and arrives at one that is right.
+/// holds other roots there, whether those that it posted were right, wrong or no hashes at all, cannot open it, and
+/// whoever has no move loses. A provider whose trace is right posts what it can open, and arrives at one that is
+/// right.
 abstract contract TraceMoves is IDescentRules {
     /// @dev State roots inside an interval that are posted at once.
     uint256 private constant STATES = 32;
