@@ -23,9 +23,8 @@ import {
   witnessOpening,
 } from "../../training/dispute/nodes.ts";
 import { rawPlace } from "../../training/dispute/objects.ts";
-import { type Posted, readAnswer } from "../../training/dispute/posted.ts";
+import { type Answer, type Posted, readAnswer } from "../../training/dispute/posted.ts";
 import { openNode } from "../../training/dispute/program-nodes.ts";
-import type { ChallengeRecord } from "../jobs/challenge-record.ts";
 import type { Dice } from "./dice.ts";
 
 /**
@@ -35,7 +34,7 @@ import type { Dice } from "./dice.ts";
  */
 export async function shamMove(
   claimed: ClaimedRun,
-  { round, answers }: Pick<Required<ChallengeRecord>, "round" | "answers">,
+  { round, answers }: { readonly round: Round; readonly answers: readonly Answer[] },
   dice: Dice,
 ): Promise<Move | undefined> {
   const { position: p } = round;
