@@ -65,7 +65,12 @@ export async function run(report: Report, { quick }: BenchOptions): Promise<void
     rows.push({ name: `${count} worker processes${agreeing}`, seconds: crew.seconds });
   }
   // The machine may have been busier at first: the quicker of two.
-  alone = { ...alone, seconds: Math.min(alone.seconds, (await lone()).seconds) };
+  const later = await lone();
+  alone = {
+    ...alone,
+    seconds: Math.min(alone.seconds, later.seconds),
+    processor: Math.min(alone.processor, later.processor),
+  };
   for (const { name, seconds } of rows) {
     report({
       name: `LeNet-5, step of ${microBatches} × ${microBatch}, ${name}`,
@@ -77,7 +82,7 @@ export async function run(report: Report, { quick }: BenchOptions): Promise<void
       note: `speed-up, higher is better; one thread each, ${availableParallelism()} cores for them and the provider; the same state root; no samples checked`,
     });
   }
-  await simulate(report, program, inputs, { lone: alone.seconds, own: own / (microBatches / chunkSize) });
+  await simulate(report, program, inputs, { lone: alone.processor, own: own / (microBatches / chunkSize) });
 }
 
 async function measure(session: TrainingSession, program: Program, inputs: readonly StepInput[]) {
@@ -134,7 +139,7 @@ type Costs = {
   readonly sums: number;
   /** Change of the state. */
   readonly change: number;
-  /** The provider's processor for a chunk: to send it, to receive it, to add it up. */
+  /** The provider's processor for a chunk: to send it, to receive it, to add it up. A worker's share is taken for as much. */
   readonly own: number;
   /** The provider's part between two steps, in which workers wait. */
   readonly update: number;
@@ -151,7 +156,7 @@ function predict(costs: Costs, workers: number, copies: number, size: number) {
   const transfers = (8 * (each * (down + costs.sums) + costs.change)) / link.rate + 2 * each * link.roundTrip;
   const busy = Math.min(workers, given);
   const parts = {
-    "the workers' processors": each * size * costs.compute,
+    "the workers' processors": each * (size * costs.compute + costs.own),
     "the workers' links": transfers,
     "the provider's link":
       (8 * (given * down + (given / copies) * costs.sums + busy * costs.change)) / uplink,
@@ -165,7 +170,7 @@ function predict(costs: Costs, workers: number, copies: number, size: number) {
   return { seconds, size, limit };
 }
 
-/** What more machines would give, from costs measured here: the lowest of five. */
+/** What more machines would give, from processor time measured here, which other work on this machine does not add to. */
 async function simulate(
   report: Report,
   program: Program,
@@ -180,9 +185,10 @@ async function simulate(
   const seconds = async (work: () => Promise<unknown>) => {
     let least = Number.POSITIVE_INFINITY;
     for (let i = 0; i < 5; i++) {
-      const start = performance.now();
+      const start = process.cpuUsage();
       await work();
-      least = Math.min(least, (performance.now() - start) / 1000);
+      const { user, system } = process.cpuUsage(start);
+      least = Math.min(least, (user + system) / 1e6);
     }
     return least;
   };
@@ -209,7 +215,7 @@ async function simulate(
   };
   await sums.close();
   await update.close();
-  const measured = `measured: ${(1000 * costs.compute).toFixed(1)} ms and ${costs.objects} bytes of a micro-batch, ${costs.sums} bytes of sums, ${(1000 * costs.own).toFixed(1)} ms of the provider for a chunk, ${(1000 * costs.update).toFixed(1)} ms for a step; workers at 100 Mbit/s and 40 ms, provider at 1 Gbit/s`;
+  const measured = `processor time measured: ${(1000 * costs.compute).toFixed(1)} ms and ${costs.objects} bytes of a micro-batch, ${costs.sums} bytes of sums, ${(1000 * costs.own).toFixed(1)} ms of the provider for a chunk, ${(1000 * costs.update).toFixed(1)} ms for a step; workers at 100 Mbit/s and 40 ms, provider at 1 Gbit/s`;
   for (const copies of [1, 2]) {
     for (const count of simulated) {
       const sizes = [1, 2, 4, 8, 16, 32, 64].map((size) => predict(costs, count, copies, size));

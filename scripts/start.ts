@@ -103,7 +103,7 @@ async function auditJobs(
   trail: AuditTrail,
   jobs: Trail["jobs"],
   folder: string,
-): Promise<Record<string, unknown>> {
+): Promise<Record<string, string>> {
   const ids = jobs.map(({ id }) => id);
   const audited = await trail.audit(ids, join(root, ".assay", "reports"), folder);
   return Object.fromEntries(
@@ -162,9 +162,11 @@ async function main(): Promise<number> {
     await runTraining({ ...shared, datasetId });
     const shown = await runJobs({ ...shared, datasetId, log });
     const { jobs } = await stages.run("ask the subgraph by GraphQL what happened", () => checkTrail(trail!));
-    await stages.run("audit both jobs: every claim checked here, or named as trusted", () =>
+    const audits = await stages.run("audit both jobs: every claim checked here, or named as trusted", () =>
       auditJobs(trail!, jobs, folder),
     );
+    say("\n  What an audit that believes nobody makes of both jobs:\n");
+    for (const [job, words] of Object.entries(audits)) say(`  ${job}: ${words}`);
     printCommittee(shown);
     printTransactions("The job of the provider that cheated, transaction by transaction", shown.dispute);
   } catch (error) {

@@ -10,6 +10,7 @@ import { probe } from "../../storage/client/probe.ts";
 import { CommitPool } from "../../storage/commit-pool.ts";
 import { createHost, type Host } from "../../storage/transport/host.ts";
 import { loadOrCreateIdentity } from "../../storage/transport/identity.ts";
+import { slipProbability } from "../../training/cluster/risk.ts";
 import type { CommandContext } from "../context.ts";
 import { UsageError } from "../errors.ts";
 import { type ComputingOptions, limitsOf, type RunOptions, startKeeper } from "../run-keeper.ts";
@@ -130,9 +131,11 @@ async function crewOf(
   context.onClose(() => desk.close());
   const addresses = host.getMultiaddrs().map(String);
   context.output.event({ event: "workers", addresses }, `Workers may join at ${addresses.join(", ")}`);
-  if (check < 1) {
+  // A league may hold all of the work: accounts are free.
+  const risk = slipProbability({ checkShare: check, copies, share: 1, chunks: 1 });
+  if (risk > 0) {
     context.output.note(
-      `workers that are in league get a wrong chunk past the checks with probability up to ${1 - check}, and that costs the stake; --check 1 rules it out`,
+      `workers in league get a wrong chunk past the checks with probability ${risk} at most, which costs the stake; --check 1 rules it out`,
     );
   }
   const terms = { perChunk: workerPay, budget: workerBudget, copies, checkShare: check, chunks };

@@ -17,7 +17,7 @@ export function workerCommand(program: Command, register: Register): void {
     .addHelpText(
       "after",
       `
-A worker may be killed at any time and started again. It risks the work on four chunks at most.
+A worker may be killed at any time and started again. It risks the work on a few chunks.
 
 Example:
   $ assay worker run /ip4/203.0.113.7/tcp/4710/p2p/12D3KooW… --least-pay 0.01`,

@@ -83,7 +83,7 @@ function currentClaim({ findings, history, events, subject }: IndexClaimParamete
     how:
       asOf === newest
         ? `It has read the chain up to block ${newest}, the newest there is, and the block's hash is the chain's.`
-        : `It has read the chain up to block ${asOf}; in the ${newest - asOf} blocks since then nothing happened to ${subject}.`,
+        : `It has read the chain up to block ${asOf}; nothing happened to ${subject} in the ${counted(Number(newest - asOf), "block")} since then.`,
   });
 }
 

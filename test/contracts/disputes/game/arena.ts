@@ -1,7 +1,7 @@
 /** A chain with the game on it, and both sides of a dispute played to its end. */
 import type { ContractReturnType } from "@nomicfoundation/hardhat-viem/types";
 import { network } from "hardhat";
-import { type Account, getContract, type Hex, parseEther, parseEventLogs, toHex } from "viem";
+import { type Abi, type Account, getContract, type Hex, parseEther, parseEventLogs, toHex } from "viem";
 import { trainingHash } from "../../../../keepers/src/core/exact/order.ts";
 import type { ClaimedRun } from "../../../../keepers/src/training/dispute/claimed-run.ts";
 import { challengeOf, type OpeningMove } from "../../../../keepers/src/training/dispute/find-interval.ts";
@@ -67,7 +67,7 @@ export async function createArena() {
   const range = await viem.deployContract("RangeRules");
   const input = await viem.deployContract("InputRules");
   const voids = await viem.deployContract("VoidRules");
-  const game = await viem.deployContract("DisputeGame", [
+  const deployed = await viem.deployContract("DisputeGame", [
     claims.address,
     descent.address,
     element.address,
@@ -76,6 +76,14 @@ export async function createArena() {
     input.address,
     voids.address,
   ]);
+  // What the rules revert with comes through the game as it is, and is in no ABI but theirs.
+  const rules: readonly Abi[] = [descent.abi, element.abi, sum.abi, range.abi, input.abi];
+  const errors = rules.flatMap((abi) => abi.filter((item) => item.type === "error"));
+  const game = getContract({
+    address: deployed.address,
+    abi: [...deployed.abi, ...errors],
+    client: { public: publicClient, wallet: deployer! },
+  }) as unknown as ContractReturnType<"DisputeGame">;
   await claims.write.setGame([game.address]);
   const until = BigInt(await networkHelpers.time.latest()) + 3_650n * 86_400n;
 

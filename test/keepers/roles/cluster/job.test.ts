@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
@@ -142,6 +143,8 @@ describe("a job that worker processes train, on a chain", { timeout: 600_000 }, 
     const hash = `0x${"00".repeat(32)}` as const;
     const keyHashes = { possession: hash, covering: hash, registration: hash };
     const deployment = writeDeployment({ ...network.deployment, keyHashes }, join(network.folder, "cli"));
+    const file = join(network.folder, "worker.yaml");
+    await writeFile(file, "least-pay: 0.001\nthreads: 1\nmetrics-port: 0\n");
     const start = async (account: LocalAccount) => {
       const index = [provider, kept, shunned].indexOf(account) + 2;
       const worker = await WorkerProcess.start({
@@ -150,6 +153,7 @@ describe("a job that worker processes train, on a chain", { timeout: 600_000 }, 
         home: folderOf(account),
         privateKey: chain.privateKey(index),
         provider: first.address,
+        config: file,
       });
       workers.add(worker);
       return worker;
@@ -166,9 +170,12 @@ describe("a job that worker processes train, on a chain", { timeout: 600_000 }, 
     await done(first, 16);
     await before!.kill();
     await until("the desk to miss it", () => first.desk.members === 1);
-    await start(kept);
+    const again = await start(kept);
     await until("the worker to come back", () => first.desk.members === 2);
     await done(first, 16);
+    const served = async (path: string) => (await fetch(`${again!.ready.telemetry}${path}`)).text();
+    assert.match(await served("/metrics"), /assay_delivered_chunks_total\{verdict="\w+"\} [1-9]/);
+    assert.match(await served("/healthz"), /"provider":\{"ok":true/);
 
     // The provider goes in the middle of the job, and forgets what it owes to one of its workers.
     await other!.kill();

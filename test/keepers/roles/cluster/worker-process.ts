@@ -15,8 +15,8 @@ export type WorkerProcessOptions = {
   readonly privateKey: Hex;
   /** Multiaddr of the provider. */
   readonly provider: string;
-  /** Further arguments of `assay worker run`. */
-  readonly more?: readonly string[];
+  /** File with options of `assay worker run`. */
+  readonly config: string;
 };
 
 /** `assay worker run` in a process of its own. */
@@ -32,9 +32,9 @@ export class WorkerProcess {
 
   /** Starts a worker and waits until it says that it is ready. */
   static async start(options: WorkerProcessOptions): Promise<WorkerProcess> {
-    const { rpcUrl, deployment, home, privateKey, provider, more = [] } = options;
+    const { rpcUrl, deployment, home, privateKey, provider, config } = options;
     const global = ["--rpc", rpcUrl, "--deployment", deployment, "--home", home, "--json"];
-    const args = [...global, "worker", "run", provider, "--threads", "1", ...more];
+    const args = [...global, "worker", "run", provider, "--config", config];
     const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", main, ...args], {
       env: { ...process.env, ASSAY_PRIVATE_KEY: privateKey },
       stdio: ["ignore", "pipe", "pipe"],

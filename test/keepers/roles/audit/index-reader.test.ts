@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { describe, it } from "node:test";
+import { IndexAnswerError } from "../../../../keepers/src/roles/audit/errors.ts";
+import { IndexReader, type IndexReaderOptions } from "../../../../keepers/src/roles/audit/index-reader.ts";
+
+type Respond = (response: ServerResponse, body: { variables: Record<string, unknown> }) => void;
+
+/** Reads from an endpoint that answers as it is told. */
+async function reading<T>(
+  respond: Respond,
+  work: (reader: IndexReader) => Promise<T>,
+  options: Partial<IndexReaderOptions> = {},
+): Promise<T> {
+  const server = createServer(async (request: IncomingMessage, response) => {
+    let text = "";
+    for await (const chunk of request) text += String(chunk);
+    response.setHeader("content-type", "application/json");
+    respond(response, JSON.parse(text));
+  });
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  const { port } = server.address() as AddressInfo;
+  try {
+    return await work(new IndexReader({ url: `http://127.0.0.1:${port}/`, timeout: 5_000, ...options }));
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+const json = (response: ServerResponse, data: unknown) => response.end(JSON.stringify({ data }));
+const slash = (id: string) => ({
+  id,
+  ...{ module: "0x01", beneficiary: "0x02", amount: "3", burnt: "2", reason: "late" },
+  ...{ timestamp: "4", transaction: "0x05", operator: { id: "0x06" } },
+});
+
+describe("what an audit reads from an index", () => {
+  const refused = (respond: Respond, message: RegExp, options?: Partial<IndexReaderOptions>) =>
+    assert.rejects(
+      reading(respond, (reader) => reader.position(), options),
+      (error) => error instanceof IndexAnswerError && message.test(error.message),
+    );
+
+  it("is refused when it is no JSON, has another form, or is an error of the endpoint's", async () => {
+    await refused((response) => response.end("<html>no</html>"), /no answer/);
+    await refused((response) => json(response, { _meta: [] }), /form that was asked for: _meta/);
+    await refused((response) => response.writeHead(500).end(), /status 500/);
+    await refused((response) => response.end('{"errors":[{"message":"no"}]}'), /refused the query: no/);
+    await refused(
+      (response) => response.writeHead(302, { location: "http://192.0.2.1/" }).end(),
+      /no answer/,
+    );
+  });
+
+  it("attack: never comes, stops in the middle, or has no end", async () => {
+    await refused(() => {}, /not answer in time/, { timeout: 200 });
+    await refused((response) => response.write('{"data":'), /not answer in time/, { timeout: 200 });
+    const endless: Respond = (response) => {
+      const more = () => {
+        while (!response.destroyed && response.write("x".repeat(1 << 16)));
+      };
+      response.on("drain", more);
+      more();
+    };
+    await refused(endless, /larger than 1048576 bytes/, { mostBytes: 1 << 20 });
+  });
+
+  it("comes page by page, and references as the ids that they are", async () => {
+    const all = Array.from({ length: 1_500 }, (_, i) => slash(`0x${String(i).padStart(6, "0")}`));
+    const pages: Respond = (response, { variables }) => {
+      const { and } = variables.where as { and?: [unknown, { id_gt: string }] };
+      const after = and?.[1].id_gt ?? "";
+      json(response, { rows: all.filter(({ id }) => id > after).slice(0, 1_000) });
+    };
+    const rows = await reading(pages, (reader) => reader.rows("slashes", { operator: "0x06" }, 7n));
+    assert.equal(rows.length, 1_500);
+    assert.equal(rows[0]!.operator, "0x06");
+  });
+
+  it("attack: gives pages for ever, the same again and again, or fields that are too long", async () => {
+    let next = 0;
+    const pageOf = (id: () => string) => Array.from({ length: 1_000 }, () => slash(id()));
+    const rows = (respond: Respond) =>
+      reading(respond, (reader) => reader.rows("slashes", {}, 7n), { mostRows: 5_000 });
+    await assert.rejects(
+      rows((response) => json(response, { rows: pageOf(() => `0x${next++}`) })),
+      /more than 5000 rows/,
+    );
+    await assert.rejects(
+      rows((response) => json(response, { rows: pageOf(() => "0x01") })),
+      /the same page/,
+    );
+    const long = { ...slash("0x01"), reason: "x".repeat((1 << 20) + 1) };
+    await assert.rejects(
+      rows((response) => json(response, { rows: [long] })),
+      /form that was asked for/,
+    );
+  });
+});
