@@ -108,7 +108,7 @@ ponder.on("Staking:Slashed", async (given) => {
 
 const api = `
 import { db } from "ponder:api";
-import * as schema from "ponder:schema";
+import schema from "ponder:schema";
 import { Hono } from "hono";
 import { graphql } from "ponder";
 const app = new Hono();

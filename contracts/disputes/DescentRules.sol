@@ -8,10 +8,8 @@ import {
     IDescentRules,
     LinkAnswer,
     NamedSlot,
-    NamedStep,
     NamedTensor,
     Outcome,
-    PostedStates,
     PostedTensors,
     Round,
     Stage
@@ -29,50 +27,6 @@ import {TraceMoves} from "./TraceMoves.sol";
 /// @title Moves from an interval down to a leaf of one tensor
 contract DescentRules is TraceMoves {
     using TensorGeometry for Geometry;
-
-    /// @dev State roots that are posted at once.
-    uint256 private constant STATES = 32;
-
-    /// @inheritdoc IDescentRules
-    function postStates(Round calldata round, PostedStates calldata posted) external pure {
-        Position memory p = _begin(round, Stage.States);
-        bytes32[] calldata witnesses = posted.witnesses;
-        if (p.steps == _stepsOf(round.claim, round.interval)) {
-            bool isWhole = witnesses.length == p.steps;
-            bytes32 h = keccak256(abi.encodePacked(posted.salt, witnesses));
-            if (!isWhole || h != p.witnesses) revert WrongWitnesses();
-            p.witnesses = Narrowing.fold(witnesses, 0, MerkleProofs.depthOf(p.steps));
-        } else if (witnesses.length != 0) {
-            revert WrongWitnesses();
-        }
-        (uint256 count, ) = _checkpointsOf(p.steps);
-        bytes32[] calldata roots = posted.roots;
-        if (roots.length != count || roots[count - 1] != p.stateAfter)
-            revert WrongStates(roots.length, count);
-        p.node = Narrowing.fold(roots, 0, MerkleProofs.depthOf(count));
-        NextRound.goOn(p, Stage.Step);
-    }
-
-    /// @inheritdoc IDescentRules
-    function nameStep(Round calldata round, NamedStep calldata named) external pure {
-        Position memory p = _begin(round, Stage.Step);
-        uint256 number = named.number;
-        (uint256 count, uint256 width) = _checkpointsOf(p.steps);
-        uint256 depth = MerkleProofs.depthOf(count);
-        Narrowing.requireChild(p.node, depth, count, number, named.next, named.nextSiblings);
-        if (number == 0) {
-            if (named.before != p.stateBefore) revert WrongStep(number);
-        } else {
-            Narrowing.requireChild(p.node, depth, count, number - 1, named.before, named.beforeSiblings);
-        }
-        (p.stateBefore, p.stateAfter, p.node) = (named.before, named.next, bytes32(0));
-        p.firstStep += number * width;
-        uint256 rest = p.steps - number * width;
-        p.steps = rest < width ? rest : width;
-        if (p.steps > 1) NextRound.goOn(p, Stage.States);
-        p.witnesses = _witnessOf(round, p, named);
-        NextRound.goOn(p, Stage.Tensors);
-    }
 
     /// @inheritdoc IDescentRules
     function postTensors(Round calldata round, PostedTensors calldata posted) external pure {
@@ -252,20 +206,6 @@ contract DescentRules is TraceMoves {
         }
     }
 
-    /// @dev The witness of a step, as h binds it.
-    function _witnessOf(
-        Round calldata round,
-        Position memory p,
-        NamedStep calldata named
-    ) private pure returns (bytes32 witness) {
-        uint256 index = p.firstStep - round.interval * round.claim.interval;
-        uint256 depth = MerkleProofs.depthOf(_stepsOf(round.claim, round.interval));
-        witness = named.witness;
-        if (MerkleProofs.rootOf(witness, index, named.witnessSiblings, depth) != p.witnesses) {
-            revert WrongWitnesses();
-        }
-    }
-
     /// @dev The witness of the step stands in its list where the tape marks it.
     function _requireWitness(
         TrainingClaim calldata claim,
@@ -312,11 +252,5 @@ contract DescentRules is TraceMoves {
             isThere = node.tape == 2 && place - first - claim.nodeCounts[1] == node.index;
         }
         if (!isThere) revert WrongNode(place);
-    }
-
-    /// @dev How many state roots stand for so many steps, and how many steps apart.
-    function _checkpointsOf(uint256 steps) private pure returns (uint256 count, uint256 width) {
-        width = (steps + STATES - 1) / STATES;
-        count = (steps + width - 1) / width;
     }
 }

@@ -15,7 +15,6 @@ import {
     IVoidRules,
     Outcome,
     Round,
-    Stage,
     TraceLeaf
 } from "./interfaces/IDisputeRules.sol";
 import {NextRound} from "./NextRound.sol";
@@ -62,8 +61,7 @@ contract DisputeGame is DisputeTable {
         Job storage job;
         Round memory round;
         (id, c, job, round.claim) = _newChallenge(jobId, interval);
-        // As a provider opens the leaves of a trace that it did not publish.
-        (round.stage, round.position.index) = (Stage.TraceLeaves, interval + 1);
+        round.interval = interval;
         bytes memory call = abi.encodeCall(IDescentRules.openLeaves, (round, before, next));
         _setRound(id, c, job, _ask(address(descentRules), call));
     }
@@ -76,9 +74,9 @@ contract DisputeGame is DisputeTable {
         (id, c, job, round.claim) = _newChallenge(jobId, NO_INTERVAL);
         TrainingClaim memory claim = round.claim;
         uint256 last = TraceLeaves.countOf(claim.steps, claim.interval) - 1;
-        (round.stage, round.interval) = (Stage.TraceLeaves, NO_INTERVAL);
         // The first leaf is the order's; the challenger says that the last one is wrong.
-        (round.position.to, round.position.index) = (last, TraceLeaves.middleOf(0, last));
+        (round.stage, round.interval) = (TraceLeaves.stageOf(0, last), NO_INTERVAL);
+        round.position.to = last;
         _setRound(id, c, job, abi.encode(Outcome.Continued, round));
     }
 
@@ -97,9 +95,8 @@ contract DisputeGame is DisputeTable {
         if (isProviders) {
             emit Posted(challengeId, bytes4(move), move[4 + NextRound.LENGTH:]);
         } else if (outcome == Outcome.Continued) {
-            uint256 units = c.stage == Stage.TraceName ? Refunds.SEARCH : Refunds.NAME;
-            c.units += uint8(units / Refunds.UNIT);
-            job.unitsDue += uint48(units);
+            c.units += uint8(Refunds.NAME / Refunds.UNIT);
+            job.unitsDue += uint48(Refunds.NAME);
         }
         if (outcome == Outcome.Continued) _setRound(challengeId, c, job, result);
         else if (outcome == Outcome.ProviderConvicted) _convict(challengeId, c, job);

@@ -289,6 +289,7 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
                 (1 << uint256(Stage.Witness)) |
                 (1 << uint256(Stage.Link)) |
                 (1 << uint256(Stage.TraceLeaves)) |
+                (1 << uint256(Stage.TraceRoots)) |
                 (1 << uint256(Stage.StateNodes));
         return (providers >> uint256(stage)) & 1 == 1;
     }

@@ -4,7 +4,8 @@ pragma solidity ^0.8.28;
 /// @notice Where a challenge stands. The game keeps its hash alone: whoever moves hands it in, as the last
 /// event gave it. Fields that a stage does not name are zero.
 struct Position {
-    /// State roots before and after the steps in dispute (until a node is named).
+    /// State roots before and after the steps in dispute (until a node is named); in a search those that were posted
+    /// for the leaves `from` and `to`.
     bytes32 stateBefore;
     bytes32 stateAfter;
     /// Steps in dispute, counted over the whole run.
@@ -31,7 +32,7 @@ struct Position {
     /// What is judged: see `Claims`.
     uint256 claim;
     /// Element whose sum is narrowed, the range of its products, what the range gives by the sums posted before, and
-    /// keccak256 of the sums posted last.
+    /// keccak256 of the sums posted last. In a search: the last leaf that is agreed with, the first one that is not.
     uint256 out;
     uint256 from;
     uint256 to;

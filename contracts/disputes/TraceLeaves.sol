@@ -2,7 +2,8 @@
 pragma solidity ^0.8.28;
 
 import {MerkleProofs} from "../libraries/MerkleProofs.sol";
-import {TraceLeaf} from "./interfaces/IDisputeRules.sol";
+import {Stage, TraceLeaf} from "./interfaces/IDisputeRules.sol";
+import {Narrowing} from "./Narrowing.sol";
 
 /// @title Leaves of a trace
 /// @notice Leaf 0 holds the order's initial state, leaf i + 1 the state after interval i and h of it.
@@ -12,10 +13,17 @@ library TraceLeaves {
     /// @notice Interval of a challenge that still looks for one.
     uint256 internal constant NO_INTERVAL = type(uint32).max;
 
-    /// @notice The leaf that is opened next, with the one before it, in a search between a leaf that is right and a
-    /// later one that is wrong.
-    function middleOf(uint256 right, uint256 wrong) internal pure returns (uint256) {
-        return (right + wrong + 1) / 2;
+    /// @notice How many leaves apart the state roots are that a search asks for next: in as few rounds as there can be,
+    /// each of at most 128 parts (192 where one round is enough), as even as they can be.
+    /// @param span leaves from the last one that is agreed with to the first one that is not
+    function strideOf(uint256 span) internal pure returns (uint256) {
+        uint256 down = Narrowing.levelsDown(MerkleProofs.depthOf(span), span);
+        return (span + (1 << down) - 1) >> down;
+    }
+
+    /// @notice What a search goes on with: an interval that is to be opened, or state roots between the two leaves.
+    function stageOf(uint256 from, uint256 to) internal pure returns (Stage) {
+        return to - from == 1 ? Stage.TraceLeaves : Stage.TraceRoots;
     }
 
     /// @notice Leaves of the trace of `steps` steps: ⌈steps / interval⌉ + 1.

@@ -10,8 +10,8 @@ const tokens = 10n ** 18n;
 /** Wei for a unit of gas: ten times a usual 0.1 gwei, so that refunds suffice in a bad hour. */
 const refundPrice = 10n ** 9n;
 /** Gas that contracts/disputes/Refunds.sol allows each side: MOST_PROVIDER and MOST_CHALLENGER. */
-const providerGas = 9_600_000n;
-const challengerGas = 6_300_000n;
+const providerGas = 6_600_000n;
+const challengerGas = 4_050_000n;
 
 /**
  * Escrow, registry, certificates, instalments and the dispute game, above the given storage module. `attestationModule` tells the registry
@@ -42,8 +42,8 @@ export const jobsModule = (storage: ReturnType<typeof storageModule>) =>
           extension: m.getParameter<number>("extension", 10 * minute),
           grace: m.getParameter<number>("grace", hour),
         },
-        // Twice the least, so that a conviction leaves a reward after the refunds.
-        providerBond: m.getParameter<bigint>("providerBond", 4n * challengerGas * refundPrice),
+        // Three times the least, so that a conviction leaves a reward after the refunds of many challenges.
+        providerBond: m.getParameter<bigint>("providerBond", 6n * challengerGas * refundPrice),
       },
     ]);
     const game = m.contract("DisputeGame", [

@@ -30,9 +30,10 @@ enum RuleBook {
 ///
 /// | stage due | who | moves | leads to |
 /// |---|---|---|---|
-/// | – | challenger | `challenge` / `challengeTrace` of the game | States / TraceLeaves |
-/// | TraceLeaves | provider | `openLeaves` | TraceName |
-/// | TraceName | challenger | `nameHalf` / `takeInterval` | TraceLeaves / States |
+/// | – | challenger | `challenge` / `challengeTrace` of the game | States / TraceRoots, TraceLeaves |
+/// | TraceRoots | provider | `postTrace` | TraceName |
+/// | TraceName | challenger | `nameTrace` | TraceRoots, TraceLeaves |
+/// | TraceLeaves | provider | `openInterval` | Step |
 /// | TensorNodes, HashNodes, StateNodes | provider | `postNodes` | Node, Leaf, StateName |
 /// | States | provider | `postStates` | Step |
 /// | Step | challenger | `nameStep` | States or Tensors |
@@ -135,7 +136,9 @@ interface IDisputeGame {
         TraceLeaf calldata next
     ) external payable returns (uint256 challengeId);
 
-    /// @notice Challenges a trace whose leaves were not published, with exactly the bond.
+    /// @notice Challenges a trace whose leaves were not published, with exactly the bond: says that its last leaf is
+    /// wrong. The search for the first wrong interval takes two moves for every level of 128 intervals, in this
+    /// challenge.
     function challengeTrace(uint256 jobId) external payable returns (uint256 challengeId);
 
     /// @notice Shows that the program has a void node; anyone, without a bond.

@@ -35,10 +35,12 @@ enum Stage {
     Witness,
     /// Provider: the slot that a LOAD stands for.
     Link,
-    /// Challenger: whether the wrong interval of a trace is the opened one, or stands before or after it.
+    /// Challenger: the first wrong one of the state roots posted last in a search.
     TraceName,
-    /// Provider: the two leaves around the interval that is asked for.
+    /// Provider: the two leaves around the interval that a search arrived at, with what `States` asks for.
     TraceLeaves,
+    /// Provider: state roots of leaves between the two that a search stands at.
+    TraceRoots,
     /// Provider: nodes of the state after the step.
     StateNodes,
     /// Challenger: the slot that is not what was stored, or the way to it.
@@ -69,6 +71,18 @@ struct TraceLeaf {
     bytes32 stateRoot;
     bytes32 witnessHash;
     bytes32[] siblings;
+}
+
+/// @notice The first wrong state root among those posted last in a search, with the one before it.
+struct NamedRoot {
+    /// From 0; as many as were posted: the leaf behind them, which was found to be wrong before.
+    uint256 number;
+    /// Not looked at for the first.
+    bytes32 before;
+    bytes32[] beforeSiblings;
+    /// Not looked at for the leaf behind them.
+    bytes32 next;
+    bytes32[] nextSiblings;
 }
 
 /// @notice The first wrong step, or checkpoint, among those posted last, with the roots before and after it.
@@ -184,17 +198,28 @@ interface IDescentRules {
     error WrongPostedLeaf();
     /// @notice Thrown when a move shows nothing.
     error NothingShown();
-    /// @notice In a search for the wrong interval of a trace whose leaves were not published: it stands after the
-    /// opened one, or before it. The next to be opened is in the middle of what is left.
-    function nameHalf(Round calldata round, bool isLater) external pure;
-    /// @notice The interval that was opened in a search is the wrong one.
-    function takeInterval(Round calldata round) external pure;
 
-    /// @notice Opens the two leaves around an interval.
+    /// @notice Opens the two leaves around an interval: no move of its own, but what a challenge begins with.
     function openLeaves(
         Round calldata round,
         TraceLeaf calldata before,
         TraceLeaf calldata next
+    ) external pure;
+
+    /// @notice In a search for the wrong interval of a trace whose leaves were not published: the state roots of leaves
+    /// between the two that it stands at, equally far apart (`TraceLeaves.strideOf`). They are held against the trace
+    /// at the end: what cannot be opened then has lost.
+    function postTrace(Round calldata round, bytes32[] calldata roots) external pure;
+    /// @notice Names the first wrong one of them: the search goes on between it and the one before.
+    function nameTrace(Round calldata round, NamedRoot calldata named) external pure;
+
+    /// @notice Opens the two neighbouring leaves that a search arrived at, whose state roots are those that were
+    /// posted, and posts what `postStates` does.
+    function openInterval(
+        Round calldata round,
+        TraceLeaf calldata before,
+        TraceLeaf calldata next,
+        PostedStates calldata posted
     ) external pure;
     function postStates(Round calldata round, PostedStates calldata posted) external pure;
     function nameStep(Round calldata round, NamedStep calldata named) external pure;

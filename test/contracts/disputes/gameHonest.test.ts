@@ -365,61 +365,6 @@ describe("moves", async () => {
     await assert.rejects(arena.play(opened.id, round, move, arena.accounts.challenger.account), /WrongRound/);
   });
 
-  it("find a wrong interval in a trace whose leaves were not published", async () => {
-    const id = ++jobs;
-    const late = new Story(
-      job,
-      { step: 3, state: (state) => state.map((v, i) => (i === 1 ? v.map((m) => m ^ 4) : v)) },
-      honest,
-    );
-    await arena.open(late, id);
-    await game.write.challengeTrace([id], {
-      account: arena.accounts.challenger.account,
-      value: terms.challengerBond,
-    });
-    // Of the job in its upper bits, its first challenge.
-    const challenge = (id << 32n) | 1n;
-    const played = await arena.playOut(challenge, honest, late);
-    assert.deepEqual(
-      played.steps.map(({ name }) => name),
-      [
-        "openLeaves",
-        "takeInterval",
-        "postStates",
-        "nameStep",
-        "postTensors",
-        "nameState",
-        "postNodes",
-        "ruleSlot",
-      ],
-    );
-    const [interval, , , count] = await arena.claims.read.convictions([id]);
-    assert.deepEqual([interval, count], [1, 1]);
-  });
-
-  it("attack 7: search a trace for as long as it can be halved, and no longer", async () => {
-    const many = new Story(mlpJob(16, 11, 1));
-    const asChallenger = { account: arena.accounts.challenger.account };
-    for (const isLater of [true, false]) {
-      const id = ++jobs;
-      await arena.open(many, id);
-      await game.write.challengeTrace([id], { ...asChallenger, value: terms.challengerBond });
-      const challenge = (id << 32n) | 1n;
-      let opened = 0;
-      for (;;) {
-        const asked = await arena.roundOf(challenge);
-        await arena.play(challenge, asked, (await providerMove(runOf(many), asked))!);
-        opened++;
-        const round = await arena.roundOf(challenge);
-        const more = await arena.play(challenge, round, descent("nameHalf", isLater)).catch((error) => error);
-        if (typeof more === "string") continue;
-        assert.match(String(more), /WrongTraceLeaf/);
-        break;
-      }
-      assert.ok(opened >= 3 && opened <= 4, `${opened} intervals of 11 were opened`);
-    }
-  });
-
   it("hold a slot of the state against its own STORE, as it stands in the list, and against nothing else", async () => {
     const id = ++jobs;
     const late = new Story(

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Hex } from "viem";
-import { traceLength } from "../../../keepers/src/core/exact/commitment.ts";
 import type { ClaimedRun } from "../../../keepers/src/training/dispute/claimed-run.ts";
 import {
   challengeOf,
@@ -72,32 +71,8 @@ describe("players of a dispute over a run that was trained to a folder", () => {
 
   it("attack 9: killed before every move and started from disk and chain, make the same moves", async () => {
     const provider = await cheated.provider();
-    const own = cheated.challenger();
-    const seen: { history: DisputeHistory; data: Hex }[] = [];
-    const id = await openJob(provider);
-    const opened = await arena.openWith(challengeOf(await provider.leaves(), 6), id);
-    const played = await arena.playRuns(opened.id, own, provider, {
-      async pick(round) {
-        const history = await arena.disputeOf(opened.id);
-        const { answers } = history;
-        const side = ownerOf(round) === "provider";
-        const move = side
-          ? await nextMove({ role: "provider", run: provider }, round)
-          : await nextMove({ role: "challenger", own, answers }, round);
-        seen.push({ history, data: encodeMove(round, move!) });
-        return move;
-      },
-    });
-    assert.equal(played.ending, "convicted");
-    assert.equal(seen.length, 8);
-    for (const { history, data } of seen) {
-      const { round, answers } = history;
-      const again =
-        ownerOf(round) === "provider"
-          ? await nextMove({ role: "provider", run: await cheated.provider() }, round)
-          : await nextMove({ role: "challenger", own: cheated.challenger(), answers }, round);
-      assert.equal(encodeMove(round, again!), data);
-    }
+    const moves = await playRestarted(cheated, challengeOf(await provider.leaves(), 6));
+    assert.deepEqual(moves, [...names, "ruleElement"]);
   });
 
   it("leave an honest provider alone, and find nothing to say against it when they challenge it all the same", async () => {
@@ -146,25 +121,41 @@ describe("players of a dispute over a run that was trained to a folder", () => {
     assert.equal((await arena.claims.read.convictions([id]))[3], 1);
   });
 
-  it("attack 11: a withheld trace whose provider answers is searched, each answer halving what is left", async () => {
-    const provider = await cheated.provider();
-    const played = await dispute(cheated.challenger(), provider, { kind: "challengeTrace" });
-    assert.deepEqual([played.ending, played.convicted], ["convicted", 6]);
-    const opened = played.steps.filter(({ name }) => name === "openLeaves").length;
-    const most = Math.ceil(Math.log2(traceLength(mlp.order.steps, mlp.order.interval) - 1));
-    assert.ok(opened <= most, `${opened} intervals were opened`);
-    const [search, rest] = [played.steps.slice(0, 2 * opened), played.steps.slice(2 * opened)];
-    assert.ok(
-      search.every(({ name }, i) =>
-        i % 2 === 0 ? name === "openLeaves" : /nameHalf|takeInterval/.test(name),
-      ),
-    );
-    assert.deepEqual(
-      rest.map(({ name }) => name),
-      [...names, "ruleElement"],
-    );
+  it("attacks 9 and 11: a withheld trace is searched, also when both are killed before every move", async () => {
+    const moves = await playRestarted(cheated, { kind: "challengeTrace" });
+    assert.deepEqual(moves, ["postTrace", "nameTrace", "openInterval", ...names.slice(1), "ruleElement"]);
   });
 });
+
+/** Plays a dispute to its end, then chooses every move again from disk and chain alone. */
+async function playRestarted(run: Awaited<ReturnType<typeof trainedRun>>, opening: OpeningMove) {
+  const [provider, own] = [await run.provider(), run.challenger()];
+  const seen: { history: DisputeHistory; data: Hex; name: string }[] = [];
+  const id = await openJob(provider);
+  const opened = await arena.openWith(opening, id);
+  const played = await arena.playRuns(opened.id, own, provider, {
+    async pick(round) {
+      const history = await arena.disputeOf(opened.id);
+      const { answers } = history;
+      const side = ownerOf(round) === "provider";
+      const move = side
+        ? await nextMove({ role: "provider", run: provider }, round)
+        : await nextMove({ role: "challenger", own, answers }, round);
+      seen.push({ history, data: encodeMove(round, move!), name: move!.name });
+      return move;
+    },
+  });
+  assert.equal(played.ending, "convicted");
+  for (const { history, data } of seen) {
+    const { round, answers } = history;
+    const again =
+      ownerOf(round) === "provider"
+        ? await nextMove({ role: "provider", run: await run.provider() }, round)
+        : await nextMove({ role: "challenger", own: run.challenger(), answers }, round);
+    assert.equal(encodeMove(round, again!), data);
+  }
+  return seen.map(({ name }) => name);
+}
 
 /** A run as plain functions, so that one of them can be another. */
 function runOf(run: OwnRun): OwnRun {

@@ -73,7 +73,7 @@ describe("the ruling of a dispute, and the settlement after it", async () => {
         assert.ok(gas <= most && settlement.gas <= most, `${ruling.name} ${gas}, settle ${settlement.gas}`);
       }
       const credit = await game.read.creditOf([challenger.account.address]);
-      assert.ok(credit > parseEther("0.0192"), "bond and refunds");
+      assert.ok(credit > parseEther("0.0132"), "bond and refunds");
     });
   }
 });

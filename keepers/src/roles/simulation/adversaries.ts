@@ -1,8 +1,8 @@
-import { type Address, isAddressEqual } from "viem";
+import { type Address, type Hex, isAddressEqual, zeroHash } from "viem";
 import { encodeCall } from "../../chain/contracts.ts";
 import type { ClaimedRun } from "../../training/dispute/claimed-run.ts";
 import { challengeOf } from "../../training/dispute/find-interval.ts";
-import { type Move, packSums, unpackSums } from "../../training/dispute/moves.ts";
+import { type Move, packSums, searchedLeaves, unpackSums } from "../../training/dispute/moves.ts";
 import { nextMove } from "../../training/dispute/next-move.ts";
 import type { OwnRun } from "../../training/dispute/own-run.ts";
 import { type ChallengeRecord, turnOf } from "../jobs/challenge-record.ts";
@@ -32,7 +32,13 @@ export type Conduct = {
   readonly garbage: number;
   /** Added to the first of the sums that it posts. */
   readonly tilt: bigint;
+  /** The state roots that it posts in a search. */
+  readonly search: SearchConduct;
 };
+
+/** Roots that a provider posts in a search: its own, or others than it can open. */
+export const searchConducts = ["own", "right", "half right", "garbage", "zeros", "repeated"] as const;
+export type SearchConduct = (typeof searchConducts)[number];
 
 /** When a party of this conduct makes its move of a round. */
 function timingOf(conduct: Conduct, { challengeId, moves }: ChallengeRecord, seed: string): Timing {
@@ -79,7 +85,8 @@ export class LyingProvider implements Agent {
       }
       const move = await nextMove({ role: "provider", run: this.#run }, challenge.round!);
       if (move !== undefined) {
-        offers.push(moveOffer(this.#scene, this.account, challenge, at, this.#tilted(move)));
+        const told = await this.#searched(this.#tilted(move), challenge);
+        offers.push(moveOffer(this.#scene, this.account, challenge, at, told));
       }
     }
     return offers;
@@ -87,8 +94,41 @@ export class LyingProvider implements Agent {
 
   #tilted(move: Move): Move {
     if (move.name !== "postSums" || this.#conduct.tilt === 0n) return move;
-    const sums = unpackSums(move.args[0] as `0x${string}`);
+    const sums = unpackSums(move.args[0] as Hex);
     return { ...move, args: [packSums([sums[0]! + this.#conduct.tilt, ...sums.slice(1)])] };
+  }
+
+  /** Other state roots in a search than those of the run. */
+  async #searched(move: Move, { challengeId, moves, round }: ChallengeRecord): Promise<Move> {
+    if (move.name !== "postTrace") return move;
+    const own = move.args[0] as readonly Hex[];
+    const { right } = this.#scene.open;
+    const rightRoots = async () =>
+      await right.stateRoots(
+        searchedLeaves(round!.position)
+          .slice(0, -1)
+          .map((leaf) => leaf * right.order.interval),
+      );
+    const dice = new Dice(this.#seed, `search ${challengeId} ${moves}`);
+    switch (this.#conduct.search) {
+      case "own":
+        return move;
+      case "right":
+        return { ...move, args: [await rightRoots()] };
+      case "half right": {
+        const until = dice.int(0, own.length);
+        const roots = await rightRoots();
+        return { ...move, args: [own.map((root, i) => (i < until ? roots[i]! : root))] };
+      }
+      case "garbage":
+        return { ...move, args: [own.map((root) => (dice.chance(50) ? dice.hash() : root))] };
+      case "zeros":
+        return { ...move, args: [own.map(() => zeroHash)] };
+      case "repeated": {
+        const one = dice.pick(own);
+        return { ...move, args: [own.map(() => one)] };
+      }
+    }
   }
 }
 
@@ -159,17 +199,19 @@ export class FalseChallenger implements Agent {
     return [...offers, moveOffer(this.#scene, this.account, challenge, at, move)];
   }
 
-  async #choose({ challengeId, moves, round, answers }: ChallengeRecord): Promise<Move | undefined> {
+  async #choose(challenge: ChallengeRecord): Promise<Move | undefined> {
+    const { challengeId, moves, answers } = challenge;
+    const round = challenge.round!;
     const { plot, claimed, seed } = this.#options;
     switch (plot.kind) {
       case "silent":
         return undefined;
       case "sham":
-        return await shamMove(claimed, round!, new Dice(seed, `sham ${challengeId} ${moves}`));
+        return await shamMove(claimed, { round, answers }, new Dice(seed, `sham ${challengeId} ${moves}`));
       case "right":
-        return await nextMove({ role: "challenger", own: this.#scene.open.right, answers }, round!);
+        return await nextMove({ role: "challenger", own: this.#scene.open.right, answers }, round);
       case "mistaken":
-        return await nextMove({ role: "challenger", own: plot.own, answers }, round!);
+        return await nextMove({ role: "challenger", own: plot.own, answers }, round);
     }
   }
 

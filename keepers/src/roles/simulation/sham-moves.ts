@@ -14,6 +14,7 @@ import {
 } from "../../training/dispute/moves.ts";
 import {
   levelsDown,
+  namedRoot,
   nodeOf,
   nodesBelow,
   siblingsOf,
@@ -22,7 +23,9 @@ import {
   witnessOpening,
 } from "../../training/dispute/nodes.ts";
 import { rawPlace } from "../../training/dispute/objects.ts";
+import { type Posted, readAnswer } from "../../training/dispute/posted.ts";
 import { openNode } from "../../training/dispute/program-nodes.ts";
+import type { ChallengeRecord } from "../jobs/challenge-record.ts";
 import type { Dice } from "./dice.ts";
 
 /**
@@ -30,12 +33,16 @@ import type { Dice } from "./dice.ts";
  *
  * @param claimed the provider's run: whoever follows the chain and computes knows it
  */
-export async function shamMove(claimed: ClaimedRun, round: Round, dice: Dice): Promise<Move | undefined> {
+export async function shamMove(
+  claimed: ClaimedRun,
+  { round, answers }: Pick<Required<ChallengeRecord>, "round" | "answers">,
+  dice: Dice,
+): Promise<Move | undefined> {
   const { position: p } = round;
   const step = Number(p.firstStep);
   switch (stageOf(round)) {
     case "TraceName":
-      return dice.chance(30) ? descent("takeInterval") : descent("nameHalf", dice.chance(50));
+      return anyRoot(readAnswer(answers.at(-1)!), dice);
     case "Step":
       return await anyStep(claimed, round, dice);
     case "Node":
@@ -58,6 +65,12 @@ export async function shamMove(claimed: ClaimedRun, round: Round, dice: Dice): P
     default:
       throw new TypeError(`${stageOf(round)} of step ${step} is no challenger's turn`);
   }
+}
+
+/** Any of the roots that were posted last, whatever the provider's run has there, or the leaf behind them. */
+function anyRoot(posted: Posted, dice: Dice): Move {
+  const roots = "roots" in posted ? posted.roots : [];
+  return descent("nameTrace", namedRoot(roots, dice.int(0, roots.length)));
 }
 
 async function anyStep(claimed: ClaimedRun, round: Round, dice: Dice): Promise<Move> {

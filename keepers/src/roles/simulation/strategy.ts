@@ -1,5 +1,5 @@
 import { BadInputError } from "../../core/errors.ts";
-import type { Conduct } from "./adversaries.ts";
+import { type Conduct, searchConducts } from "./adversaries.ts";
 import type { Timing } from "./agent.ts";
 import { Dice } from "./dice.ts";
 import { type TinyJobName, tinyJobNames } from "./tiny-programs.ts";
@@ -50,7 +50,14 @@ export type Strategy = {
   readonly isLate: boolean;
 };
 
-const honestConduct: Conduct = { timing: "prompt", mood: 0, silentFrom: undefined, garbage: 0, tilt: 0n };
+const honestConduct: Conduct = {
+  timing: "prompt",
+  mood: 0,
+  silentFrom: undefined,
+  garbage: 0,
+  tilt: 0n,
+  search: "own",
+};
 
 /** Strategy number `index` of a seed: families take turns, everything else is drawn. */
 export function strategyOf(seed: string, index: number, only?: Family): Strategy {
@@ -141,6 +148,7 @@ function anyConduct(dice: Dice): Conduct {
     silentFrom: dice.chance(25) ? dice.int(1, 12) : undefined,
     garbage: dice.pick([0, 0, 20]),
     tilt: dice.chance(30) ? BigInt(dice.pick([-1, 1, 1_000])) : 0n,
+    search: dice.apart("search").pick(searchConducts),
   };
 }
 

@@ -15,10 +15,11 @@ import {
   type Move,
   type Round,
   rangesOf,
+  searchedLeaves,
   stageOf,
   unpackSums,
 } from "./moves.ts";
-import { siblingsOf, stateTreeOf, treeOf, witnessOpening } from "./nodes.ts";
+import { namedRoot, siblingsOf, stateTreeOf, treeOf, witnessOpening } from "./nodes.ts";
 import { rawPlace } from "./objects.ts";
 import type { OwnRun } from "./own-run.ts";
 import { type Answer, type Posted, readAnswer } from "./posted.ts";
@@ -41,7 +42,7 @@ export async function challengerMove(
   const read = answers.map((answer) => ({ round: answer.round, posted: readAnswer(answer) }));
   switch (stageOf(round)) {
     case "TraceName":
-      return await nameHalf(own, round);
+      return await nameTrace(own, read, round);
     case "Step":
       return await nameStep(own, read, round);
     case "Node":
@@ -69,12 +70,17 @@ function newest<M extends Posted["move"]>(
   return found.posted as Extract<Posted, { move: M }>;
 }
 
-/** The salts hide which leaf is wrong until it is opened: then its state root says on which side the first wrong one is. */
-async function nameHalf(own: OwnRun, { position: p }: Round): Promise<Move> {
-  const [first, steps] = [Number(p.firstStep), Number(p.steps)];
-  const [before, after] = await own.stateRoots([first, first + steps]);
-  if (before !== p.stateBefore) return descent("nameHalf", false);
-  return after === p.stateAfter ? descent("nameHalf", true) : descent("takeInterval");
+/** The first posted root that is not the own one; with all of them right it is the leaf behind them, as before. */
+async function nameTrace(own: OwnRun, answers: readonly ReadAnswer[], { position: p }: Round): Promise<Move> {
+  const { roots } = newest(answers, "postTrace");
+  const leaves = searchedLeaves(p);
+  let number = 0;
+  while (number < roots.length) {
+    const [root] = await own.stateRoots([leaves[number]! * own.order.interval]);
+    if (root !== roots[number]) break;
+    number++;
+  }
+  return descent("nameTrace", namedRoot(roots, number));
 }
 
 async function nameStep(
@@ -83,7 +89,7 @@ async function nameStep(
   { interval, position: p }: Round,
 ): Promise<Move | undefined> {
   const { firstStep } = intervalOf(own.order, Number(interval));
-  const states = answers.flatMap(({ posted }) => (posted.move === "postStates" ? [posted] : []));
+  const states = answers.flatMap(({ posted }) => ("witnesses" in posted ? [posted] : []));
   const witnesses = states.find((each) => each.witnesses.length > 0)?.witnesses;
   const roots = states.at(-1)?.roots;
   if (witnesses === undefined || roots === undefined)

@@ -64,9 +64,8 @@ export type OpeningMove =
   | { readonly kind: "challengeTrace" };
 
 /**
- * The move that opens a dispute. Leaves that are not those of the committed trace are as good as none: they are asked for
- * on chain, each time in the middle of what is left, until the wrong interval is found. That needs a wrong result: then there
- * is one.
+ * The move that opens a dispute. Leaves that are not those of the committed trace are as good as none: the first wrong one is
+ * searched for on chain. That needs a wrong result: then there is one.
  *
  * @returns undefined when every interval that is looked at is right
  */

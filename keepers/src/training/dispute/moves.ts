@@ -1,5 +1,7 @@
 import { type Abi, type Address, concatHex, encodeFunctionData, type Hex, numberToHex } from "viem";
+import { depthOf } from "../../core/merkle/binary-tree.ts";
 import { type MoveName, moveAbi } from "./abi.ts";
+import { levelsDown } from "./nodes.ts";
 
 /** Names of the stages, by their code. */
 export const stages = [
@@ -20,6 +22,7 @@ export const stages = [
   "Link",
   "TraceName",
   "TraceLeaves",
+  "TraceRoots",
   "StateNodes",
   "StateName",
   "Closed",
@@ -37,6 +40,7 @@ const owners: { readonly [S in StageName]?: Role } = {
   Witness: "provider",
   Link: "provider",
   TraceLeaves: "provider",
+  TraceRoots: "provider",
   StateNodes: "provider",
   TraceName: "challenger",
   Step: "challenger",
@@ -129,6 +133,14 @@ export function encodeMove(round: Round, { name, args }: Move): Hex {
 
 /** Interval of a challenge that has none yet. */
 export const noInterval = 2n ** 32n - 1n;
+
+/** Leaves that the parts end at into which a search cuts what it stands at: state roots of all but the last are asked for. */
+export function searchedLeaves({ from, to }: Pick<Position, "from" | "to">): number[] {
+  const [first, end] = [Number(from), Number(to)];
+  const span = end - first;
+  const stride = Math.ceil(span / 2 ** levelsDown(depthOf(span), span));
+  return Array.from({ length: Math.ceil(span / stride) }, (_, i) => Math.min(first + (i + 1) * stride, end));
+}
 
 /** State roots that stand for so many steps, and how many steps apart. */
 export function checkpointsOf(steps: number): { readonly count: number; readonly width: number } {

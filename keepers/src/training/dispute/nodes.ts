@@ -53,6 +53,16 @@ export function siblingsOf(tree: BinaryTree, index: number, level = 0, top = tre
   );
 }
 
+/** What names one of the state roots that were posted in a search, or the leaf behind them (`NamedRoot`). */
+export function namedRoot(roots: readonly Hex[], number: number) {
+  const tree = treeOf(roots);
+  const opened = (at: number) =>
+    at < 0 || at >= roots.length ? ([zeroHash, []] as const) : ([roots[at]!, siblingsOf(tree, at)] as const);
+  const [before, beforeSiblings] = opened(number - 1);
+  const [next, nextSiblings] = opened(number);
+  return { number: BigInt(number), before, beforeSiblings, next, nextSiblings };
+}
+
 /** What names a step besides its states: its witness among those of the interval, none for a checkpoint of several. */
 export function witnessOpening(witnesses: readonly Hex[], at: number, isOne: boolean) {
   if (!isOne) return { witness: zeroHash, witnessSiblings: [] };

@@ -23,14 +23,17 @@ export type Answer = {
 
 /** What an answer shows, as far as a challenger needs it. */
 export type Posted =
-  | { readonly move: "openLeaves"; readonly before: PostedLeaf; readonly next: PostedLeaf }
-  | { readonly move: "postStates"; readonly witnesses: readonly Hex[]; readonly roots: readonly Hex[] }
+  | { readonly move: "postTrace"; readonly roots: readonly Hex[] }
+  | {
+      readonly move: "openInterval" | "postStates";
+      readonly witnesses: readonly Hex[];
+      readonly roots: readonly Hex[];
+    }
   | { readonly move: "postTensors"; readonly nodes: readonly Hex[] }
   | { readonly move: "postNodes"; readonly nodes: readonly Hex[] }
   | { readonly move: "postHashes"; readonly exponent: bigint; readonly nodes: readonly Hex[] }
   | { readonly move: "postLeaf"; readonly leaf: Hex }
   | { readonly move: "postSums" | "answerWitnessSums"; readonly sums: Hex };
-export type PostedLeaf = { readonly stateRoot: Hex; readonly h: Hex };
 
 /** More than any network takes in one transaction. */
 const mostBytes = 2 ** 18;
@@ -56,14 +59,12 @@ export function selectorOf(name: MoveName): Hex {
 export function readAnswer(answer: Answer): Posted {
   const call = new Call(answer);
   switch (answer.selector) {
-    case selectorOf("openLeaves"): {
-      const [before, next] = [call.offset(0), call.offset(1)];
-      return { move: "openLeaves", before: leafAt(call, before), next: leafAt(call, next) };
-    }
-    case selectorOf("postStates"): {
-      const posted = call.offset(0);
-      return { move: "postStates", witnesses: call.listIn(posted, 1), roots: call.listIn(posted, 2) };
-    }
+    case selectorOf("postTrace"):
+      return { move: "postTrace", roots: call.list(call.offset(0)) };
+    case selectorOf("openInterval"):
+      return { move: "openInterval", ...statesAt(call, call.offset(2)) };
+    case selectorOf("postStates"):
+      return { move: "postStates", ...statesAt(call, call.offset(0)) };
     case selectorOf("postTensors"):
       return { move: "postTensors", nodes: call.listIn(call.offset(0), 0) };
     case selectorOf("postNodes"):
@@ -85,8 +86,8 @@ export function readAnswer(answer: Answer): Posted {
   }
 }
 
-function leafAt(call: Call, at: number): PostedLeaf {
-  return { stateRoot: call.word(at), h: call.word(at + wordBytes) };
+function statesAt(call: Call, posted: number) {
+  return { witnesses: call.listIn(posted, 1), roots: call.listIn(posted, 2) };
 }
 
 /** The call of a move, read as the EVM reads calldata: beyond its ends there are zeros. */

@@ -1,12 +1,21 @@
 import { bytesToHex, type Hex } from "viem";
-import { intervalOf } from "../../core/exact/order.ts";
+import { type IntervalSteps, intervalOf } from "../../core/exact/order.ts";
 import { spaces } from "../../core/exact/tape/types.ts";
 import { storeNode } from "../trace/trace-step.ts";
 import type { ClaimedRun } from "./claimed-run.ts";
 import type { ComputedStep } from "./computed-step.ts";
 import { OpenNode } from "./evidence.ts";
-import { type LeafOpening, openLeaf } from "./leaves.ts";
-import { checkpointSteps, descent, type Move, packSums, type Round, rangesOf, stageOf } from "./moves.ts";
+import { openLeaf } from "./leaves.ts";
+import {
+  checkpointSteps,
+  descent,
+  type Move,
+  packSums,
+  type Round,
+  rangesOf,
+  searchedLeaves,
+  stageOf,
+} from "./moves.ts";
 import { levelsDown, nodeOf, nodesBelow, siblingsOf, stateTreeOf } from "./nodes.ts";
 import { openNode } from "./program-nodes.ts";
 
@@ -23,13 +32,21 @@ export async function providerMove(run: ClaimedRun, round: Round): Promise<Move 
   const step = Number(p.firstStep);
   const number = Number(p.place);
   switch (stageOf(round)) {
-    case "TraceLeaves": {
+    case "TraceRoots": {
       const leaves = await run.leaves();
-      const openings: LeafOpening[] = [openLeaf(leaves, index - 1), openLeaf(leaves, index)];
-      return descent("openLeaves", ...openings);
+      const asked = searchedLeaves(p).slice(0, -1);
+      return descent(
+        "postTrace",
+        asked.map((leaf) => leaves[leaf]!.stateRoot),
+      );
     }
+    case "TraceLeaves":
+      return await openInterval(run, round);
     case "States":
-      return await states(run, round);
+      return descent(
+        "postStates",
+        await statesIn(run, Number(round.interval), { firstStep: step, steps: Number(p.steps) }),
+      );
     case "Tensors":
       return await tensors(run, round);
     case "TensorNodes":
@@ -69,15 +86,27 @@ function openedNode(step: ComputedStep, number: number): OpenNode {
   return new OpenNode(step, number, (place) => siblingsOf(step.list.tree, place));
 }
 
-async function states(run: ClaimedRun, { interval, position: p }: Round): Promise<Move> {
-  const steps = Number(p.steps);
+/** Opens what a search arrived at; there is nothing to open where other roots were posted for the two leaves. */
+async function openInterval(run: ClaimedRun, { position: p }: Round): Promise<Move | undefined> {
+  const leaves = await run.leaves();
+  const interval = Number(p.from);
+  const [before, next] = [openLeaf(leaves, interval), openLeaf(leaves, interval + 1)];
+  const isLast = interval + 2 === leaves.length;
+  if (interval > 0 && before.stateRoot !== p.stateBefore) return undefined;
+  if (!isLast && next.stateRoot !== p.stateAfter) return undefined;
+  const posted = await statesIn(run, interval, intervalOf(run.order, interval));
+  return descent("openInterval", before, next, posted);
+}
+
+/** State roots inside some steps of an interval (`PostedStates`). */
+async function statesIn(run: ClaimedRun, interval: number, { firstStep, steps }: IntervalSteps) {
   // Narrowed states stand for fewer steps than the interval has; then the witnesses were posted before.
-  const isWhole = steps === intervalOf(run.order, Number(interval)).steps;
-  return descent("postStates", {
-    salt: isWhole ? run.salt(Number(interval)) : none,
-    witnesses: isWhole ? await run.witnesses(Number(interval)) : [],
-    roots: await run.stateRoots(checkpointSteps(Number(p.firstStep), steps)),
-  });
+  const isWhole = steps === intervalOf(run.order, interval).steps;
+  return {
+    salt: isWhole ? run.salt(interval) : none,
+    witnesses: isWhole ? await run.witnesses(interval) : [],
+    roots: await run.stateRoots(checkpointSteps(firstStep, steps)),
+  };
 }
 
 async function tensors(run: ClaimedRun, { position: p }: Round): Promise<Move> {

@@ -1,11 +1,12 @@
 /** Names that a challenger gives because it wants to, not because anything is wrong there. */
-import { zeroHash } from "viem";
+import { type Hex, zeroHash } from "viem";
 import {
   checkpointSteps,
   checkpointsOf,
   descent,
   type Move,
   type Round,
+  searchedLeaves,
 } from "../../../../keepers/src/training/dispute/moves.ts";
 import { levelsDown } from "../../../../keepers/src/training/dispute/nodes.ts";
 import type { Story } from "./story.ts";
@@ -20,6 +21,30 @@ export function towards(claimed: Story, round: Round, place: number): Move {
   const at = place >> (level - down);
   const number = BigInt(at - (Number(round.position.index) << down));
   return descent("nameChild", number, tree.node(level - down, at), tree.proof(at, level - down, level));
+}
+
+/** Names the part of a searched trace that an interval lies in. */
+export function searchFor(claimed: Story, { position: p }: Round, interval: number): Move {
+  const ends = searchedLeaves(p);
+  const number = ends.findIndex((end) => end > interval);
+  return nameRoot(
+    ends.slice(0, -1).map((leaf) => claimed.traceRootAt(leaf)),
+    number,
+  );
+}
+
+/** Names one of the state roots that were posted in a search, or the leaf behind them. */
+export function nameRoot(roots: readonly Hex[], number: number): Move {
+  const tree = new Tree(roots);
+  const isFirst = number === 0;
+  const isBehind = number === roots.length;
+  return descent("nameTrace", {
+    number: BigInt(number),
+    before: isFirst ? zeroHash : roots[number - 1],
+    beforeSiblings: isFirst ? [] : tree.proof(number - 1),
+    next: isBehind ? zeroHash : roots[number],
+    nextSiblings: isBehind ? [] : tree.proof(number),
+  });
 }
 
 export function nameStep(claimed: Story, { interval, position: p }: Round, number: number): Move {

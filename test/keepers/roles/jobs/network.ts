@@ -44,10 +44,10 @@ export const committee = {
 export const retrieval = { bond: 10n ** 15n, window: 300, grace: 60 };
 const refundPrice = 10n ** 9n;
 /** Gas that `Refunds` allows each side. */
-const mostProvider = 9_600_000n;
-const mostChallenger = 6_300_000n;
+const mostProvider = 6_600_000n;
+const mostChallenger = 4_050_000n;
 export const challengerBond = 2n * mostProvider * refundPrice;
-export const providerBond = 4n * mostChallenger * refundPrice;
+export const providerBond = 6n * mostChallenger * refundPrice;
 
 /** Jobs and their market on an embedded chain; datasets are anchored on the real registry, their bundles declared held. */
 export type JobNetwork = {
