@@ -7,6 +7,8 @@ import { after, before, describe, it } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { type Hex, parseUnits } from "viem";
 import { bundleId } from "../../keepers/src/core/ids.ts";
+import { openAudit } from "../../keepers/src/roles/audit/audit.ts";
+import { reportHtml } from "../../keepers/src/roles/audit/html.ts";
 import { EmbeddedNetwork } from "../../keepers/src/roles/embedded/network.ts";
 import { runStorage } from "../../keepers/src/roles/embedded/storage-run.ts";
 import { runTraining } from "../../keepers/src/roles/embedded/training-run.ts";
@@ -14,6 +16,7 @@ import { readHolders } from "../../keepers/src/storage/client/dataset.ts";
 import { NotEnoughBundlesError } from "../../keepers/src/storage/client/errors.ts";
 import { get } from "../../keepers/src/storage/client/get.ts";
 import { openRun } from "../../keepers/src/training/trainer/run-folder.ts";
+import { AuditTrail } from "../../scripts/audit-trail.ts";
 import { type OwnerClient, openOwner } from "./support/client.ts";
 import { advanceTo, answeredBundles, nextEpoch, seedOf, until } from "./support/epochs.ts";
 
@@ -122,6 +125,45 @@ describe("a network of five storage nodes", () => {
       n,
     );
     assert.equal(operators[lost!]?.earned, "0");
+  });
+
+  it("is audited by a stranger: its history, its last proofs again, who lost stake and who repaired", async () => {
+    const trail = await AuditTrail.start(network, folder);
+    try {
+      const { client, deployment, commitPool } = network;
+      const index = { url: trail.url, patience: 120_000 };
+      const auditor = await openAudit({ client, deployment, index });
+      const commit = (bytes: Uint8Array) => commitPool.commit(bytes);
+      const report = await auditor.dataset(datasetId, { client: owner, commit, full: true });
+      assert.deepEqual(
+        report.claims.filter(({ verdict }) => verdict === "wrong").map(({ how }) => how),
+        [],
+      );
+      const verdicts = new Map(report.claims.map(({ id, verdict }) => [id, verdict]));
+      for (const id of [
+        "history",
+        "roots",
+        "holders",
+        "audits",
+        "payments",
+        "storage-possession",
+        "storage-code",
+      ])
+        assert.equal(verdicts.get(id), "verified", id);
+      const health = report.pictures.find(({ kind }) => kind === "health");
+      const cells = health?.kind === "health" ? health.rows.flatMap((row) => row.cells) : [];
+      assert.equal(cells.filter((cell) => cell === "missed").length, 1);
+      const [lost] = await events("BundleVacated");
+      const operator = await auditor.operator(lost!.operator);
+      assert.deepEqual(
+        operator.claims.filter(({ verdict }) => verdict === "wrong").map(({ how }) => how),
+        [],
+      );
+      assert.match(operator.claims.find(({ id }) => id === "slashes")!.statement, /in one slash/);
+      assert.match(reportHtml(report), /<svg/);
+    } finally {
+      await trail.close();
+    }
   });
 
   it("trains on what is stored, to the same bits in two engines, and finds a bit that a worker flips", async () => {
