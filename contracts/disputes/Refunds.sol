@@ -9,7 +9,7 @@ library Refunds {
     uint256 internal constant CHALLENGE = 300_000;
     uint256 internal constant NAME = 150_000;
     /// @notice A ruling, and the settlement and withdrawal after it.
-    uint256 internal constant RULE = 450_000;
+    uint256 internal constant RULE = 600_000;
     uint256 internal constant POST = 300_000;
 
     /// @notice Moves of each side in the longest dispute that any order allows: 5 levels of a search among 2^32 leaves

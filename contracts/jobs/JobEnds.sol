@@ -84,7 +84,6 @@ abstract contract JobEnds is JobTable, ReentrancyGuardTransient {
         record.fault = fault;
         record.reporter = reporter;
         record.isOwed = true;
-        _mark(record.job.provider, fault == Fault.Late ? Conducts.LATE : Conducts.CONVICTION);
     }
 
     function _settle(uint256 jobId, Record storage record) internal {
@@ -148,6 +147,7 @@ abstract contract JobEnds is JobTable, ReentrancyGuardTransient {
             reason = LATE;
             penalty = Math.ceilDiv(stake * _parameterSets[record.parameterSet].latePenalty, BASIS_POINTS);
         }
+        _mark(provider, fault == Fault.Late ? Conducts.LATE : Conducts.CONVICTION);
         // All of it comes out of what this contract has locked for the job.
         (uint256 slashed, ) = staking.slash(provider, penalty, record.reporter, reason);
         if (slashed < stake) staking.unlock(provider, stake - slashed);

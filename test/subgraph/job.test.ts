@@ -117,7 +117,7 @@ describe("a job in the subgraph, by the bytecode that is deployed", () => {
   it("answers every ready-made audit query", async () => {
     const { job } = query(
       `{ job(id: "${jobId}") { dataset { id } provider { id } certificates { id } } }`,
-    ) as {
+    ) as unknown as {
       job: { dataset: { id: string }; provider: { id: string }; certificates: { id: string }[] };
     };
     const { id: dataset } = job.dataset;

@@ -291,7 +291,7 @@ describe("bonds of a dispute", async () => {
     const gains = (await credits()).map((credit, i) => credit - before[i]!);
     const price = terms.refundPrice;
     const opening = terms.challengerBond + 300_000n * price;
-    const winner = terms.challengerBond + (300_000n + 450_000n + 3n * 150_000n) * price;
+    const winner = terms.challengerBond + (300_000n + 600_000n + 3n * 150_000n) * price;
     const due = 2n * 300_000n * price + (winner - terms.challengerBond);
     assert.deepEqual(gains, [opening, opening + providerBond / 2n - due, winner]);
     await expectSolvent(0n);

@@ -222,8 +222,7 @@ contract JobEndsTest is JobsFixture {
         vm.assertEq(price + fees, PRICE + 18 ether, "still in escrow");
         vm.assertEq(escrow.creditOf(consumer), DEPOSIT - PRICE, "nothing paid");
         vm.assertEq(escrow.creditOf(provider), 0, "to nobody");
-        // Capacity is less from the ruling on: of what is free, no more can be had than with the stake gone.
-        vm.assertEq(jobs.multiplierOf(provider), 200, "conduct counts at once");
+        // Of what is free, no more can be had than with the stake gone.
         vm.prank(provider);
         staking.unbond(10_000 ether - STAKE);
         vm.expectRevert(abi.encodeWithSelector(IStaking.InsufficientUnlocked.selector, provider, 1, 0));
@@ -235,6 +234,7 @@ contract JobEndsTest is JobsFixture {
         jobs.settle(id);
         vm.assertEq(staking.creditOf(challenger), STAKE / 2, "the challenger's, whoever settles");
         vm.assertEq(staking.operatorOf(provider).stake, 0, "slashed");
+        vm.assertEq(jobs.multiplierOf(provider), 200, "conduct counts");
         vm.assertEq(escrow.creditOf(consumer), DEPOSIT + 18 ether, "all back");
         vm.assertFalse(jobs.isOwed(id), "settled");
     }
