@@ -49,7 +49,7 @@ export function jobKeeperCommands(program: Command, register: Register): void {
     )
     .addOption(amount("--worker-budget <tokens>", "most pay for a job; locked as surety", 10n ** 19n, "10"))
     .option("--copies <count>", "workers that have to agree on a chunk", natural(1, 16), 2)
-    .option("--check <share>", "part of the chunks that is computed here too; 1 is without risk", share, 0.05)
+    .option("--check <share>", "part of the chunks that is computed here too; 1 is without risk", share, 1)
     .option("--chunks <count>", "chunks that a step is cut into, at most", natural(1, 1024), 8)
     .description("bid, train, store, commit, answer disputes, collect; Ctrl-C ends it")
     .addHelpText(
