@@ -11,7 +11,7 @@ const tokens = 10n ** 18n;
 const refundPrice = 10n ** 9n;
 /** Gas that contracts/disputes/Refunds.sol allows each side: MOST_PROVIDER and MOST_CHALLENGER. */
 const providerGas = 6_600_000n;
-const challengerGas = 4_050_000n;
+const challengerGas = 4_200_000n;
 
 /**
  * Escrow, registry, certificates, instalments and the dispute game, above the given storage module. `attestationModule` tells the registry

@@ -385,21 +385,21 @@ contract JobTermsTest is JobsFixture {
             if (i == 5) p.dispute.window = 59;
             if (i == 6) p.dispute.grace = 7 days + 1;
             if (i == 7) p.dispute.refundPrice = 0;
-            // Posts of 17 × 300,000 + 30 × 150,000 gas, twice; names of 17 × 150,000 + 30 × 100,000, a
-            // challenge and a ruling, twice.
+            // 22 posts of 300,000 gas, twice; 22 names of 150,000, a challenge of 300,000 and a ruling of 600,000,
+            // twice.
             if (i == 8) p.dispute.challengerBond = 13_200_000 gwei - 1;
-            if (i == 9) p.providerBond = 8_100_000 gwei - 1;
+            if (i == 9) p.providerBond = 8_400_000 gwei - 1;
             vm.expectRevert(abi.encodeWithSelector(IJobRegistry.OutOfBounds.selector, names[i]));
             jobs.setParameters(p);
         }
         IJobRegistry.Parameters memory least = parameters();
-        (least.dispute.challengerBond, least.providerBond) = (13_200_000 gwei, 8_100_000 gwei);
+        (least.dispute.challengerBond, least.providerBond) = (13_200_000 gwei, 8_400_000 gwei);
         (least.dispute.window, least.dispute.grace) = (60, 60);
         jobs.setParameters(least);
         uint256 id = matchedJob(Scheme.Optimistic);
         // The game takes what the registry takes.
         vm.prank(provider);
-        jobs.lock{value: 8_100_000 gwei}(id);
+        jobs.lock{value: 8_400_000 gwei}(id);
     }
 
     function test_modulesAreNamedOnce_andStrangersMayNothing() public {

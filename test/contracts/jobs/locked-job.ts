@@ -12,7 +12,7 @@ export const deposit = parseEther("100");
 /** What the provider locks, of twice as much. */
 export const stake = parseEther("160");
 export const challengerBond = parseEther("0.0132");
-const providerBond = parseEther("0.0243");
+const providerBond = parseEther("0.0252");
 
 const shape = { objectCount: 4n, objectSize: 2_000, segmentObjects: 4, k: 2, n: 3, encrypted: false };
 

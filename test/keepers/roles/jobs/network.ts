@@ -45,7 +45,7 @@ export const retrieval = { bond: 10n ** 15n, window: 300, grace: 60 };
 const refundPrice = 10n ** 9n;
 /** Gas that `Refunds` allows each side. */
 const mostProvider = 6_600_000n;
-const mostChallenger = 4_050_000n;
+const mostChallenger = 4_200_000n;
 export const challengerBond = 2n * mostProvider * refundPrice;
 export const providerBond = 6n * mostChallenger * refundPrice;
 
