@@ -88,6 +88,7 @@ describe("configuration files of keepers", () => {
       announce: ["/dns4/validator.example.org/tcp/4702"],
       metricsPort: 9465,
       threads: 2,
+      link: 100,
     });
   });
 
