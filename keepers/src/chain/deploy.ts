@@ -3,7 +3,6 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import hre from "hardhat";
 import { bytesToHex, getAddress, keccak256 } from "viem";
-import { AssayCommitReveal, AssayDrand, AssayVrf } from "../../../ignition/modules/Assay.ts";
 import { AssayError, exitCode } from "../core/errors.ts";
 import { type BeaconKind, type Circuit, circuits, type Deployment } from "./deployment.ts";
 
@@ -27,11 +26,16 @@ export type DeployOptions = {
   deploymentId?: string;
 };
 
-const modules = {
-  CommitRevealBeacon: AssayCommitReveal,
-  DrandBeacon: AssayDrand,
-  VrfBeacon: AssayVrf,
-} as const;
+/** The modules read the compiled contracts as soon as they are loaded, so not before somebody deploys. */
+async function moduleOf(beacon: BeaconKind) {
+  const { AssayCommitReveal, AssayDrand, AssayVrf } = await import("../../../ignition/modules/Assay.ts");
+  const modules = {
+    CommitRevealBeacon: AssayCommitReveal,
+    DrandBeacon: AssayDrand,
+    VrfBeacon: AssayVrf,
+  } as const;
+  return modules[beacon];
+}
 
 const localChains = new Set([31337, 1337]);
 
@@ -80,7 +84,7 @@ export async function deployOn(
   const keyHashes = Object.fromEntries(
     circuits.map((circuit) => [circuit, keccak256(keys[circuit])]),
   ) as Record<Circuit, `0x${string}`>;
-  const contracts = await connection.ignition.deploy(modules[beacon], {
+  const contracts = await connection.ignition.deploy(await moduleOf(beacon), {
     parameters: {
       ...parameters,
       Verifier: {
