@@ -6,7 +6,7 @@ import { opcodePlaces, storyOf } from "../disputes/game/lenet.ts";
 import { lenetJob, otherMantissa } from "../disputes/game/scenes.ts";
 import { nameStep, towards } from "../disputes/game/shams.ts";
 import { runOf } from "../disputes/game/told-run.ts";
-import { isProduction } from "../snapshots.ts";
+import { isProduction, matchSnapshot, tableOf } from "../snapshots.ts";
 import { challengerBond, createLockedJob, deposit, stake } from "./locked-job.ts";
 
 const [steps, interval, step] = [9_370, 16, 4_711];
@@ -39,11 +39,11 @@ describe("the ruling of a dispute, and the settlement after it", async () => {
   const snapshot = await networkHelpers.takeSnapshot();
   afterEach(() => snapshot.restore());
 
-  /** Plays a lie in one tensor to its end. */
+  /** Plays a lie in one tensor to its end; gives back every move of both sides. */
   async function convict(place: number) {
     const liar = honest.withTensor(step, place, otherMantissa(honest.tensors(step)[place]!));
     await scene.commit(await runOf(liar).leaves());
-    const { id } = await scene.challenge(liar, Math.floor(step / interval), 1n);
+    const { id, step: first } = await scene.challenge(liar, Math.floor(step / interval), 1n);
     const played = await scene.playOut(id, honest, liar, {
       pick(round, stage) {
         if (stage === "Step") return nameStep(liar, round, step % interval);
@@ -51,16 +51,17 @@ describe("the ruling of a dispute, and the settlement after it", async () => {
       },
     });
     // A provider that has no answer is convicted by its silence.
-    if (played.ending === "stuck") return (await scene.timeOut(id)).at(-1)!;
+    if (played.ending === "stuck") return [first, ...played.steps, ...(await scene.timeOut(id))];
     assert.equal(played.ending, "convicted");
-    return played.steps.at(-1)!;
+    return [first, ...played.steps];
   }
 
+  const onRecord: Record<string, number> = {};
   const all = [...opcodePlaces(job)];
   const chosen = isProduction ? all : all.filter(([opcode]) => opcode === "CONV");
   for (const [opcode, place] of chosen) {
     it(`cost at most ${most} gas each, for a lie in ${opcode}`, async () => {
-      const ruling = await convict(place);
+      const moves = await convict(place);
       assert.equal((await jobs.read.jobOf([1n])).status, failed);
       assert.equal(await staking.read.lockedBy([provider.account.address, jobs.address]), stake);
       const hash = await jobs.write.settle([1n], { account: challenger.account });
@@ -68,12 +69,19 @@ describe("the ruling of a dispute, and the settlement after it", async () => {
       assert.equal((await staking.read.operatorOf([provider.account.address])).stake, stake);
       assert.ok((await staking.read.creditOf([challenger.account.address])) > 0n);
       assert.equal(await escrow.read.creditOf([consumer.account.address]), deposit);
-      const { gas } = ruling;
-      if (isProduction) {
-        assert.ok(gas <= most && settlement.gas <= most, `${ruling.name} ${gas}, settle ${settlement.gas}`);
+      for (const { name, gas } of isProduction ? [...moves, settlement] : []) {
+        assert.ok(gas <= most, `${name} ${gas}`);
       }
+      onRecord[`${opcode}, transactions`] = moves.length;
+      onRecord[`${opcode}, total`] = moves.reduce((sum, { gas }) => sum + gas, 0);
+      onRecord[`${opcode}, last`] = moves.at(-1)!.gas;
+      onRecord[`${opcode}, settlement`] = settlement.gas;
       const credit = await game.read.creditOf([challenger.account.address]);
       assert.ok(credit > parseEther("0.0132"), "bond and refunds");
     });
   }
+
+  it("cost in all what is on record", { skip: !isProduction }, () => {
+    matchSnapshot("disputeRegistry.json", tableOf(onRecord));
+  });
 });
