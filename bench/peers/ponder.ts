@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { stakingAbi } from "../../keepers/src/chain/abi/staking.ts";
+import { freePort } from "../../test/keepers/cli/terminal.ts";
 import { chainId, stakingAddress } from "../../test/subgraph/event-chain.ts";
 
 export const ponderVersion = "0.16.10";
@@ -49,26 +49,26 @@ export const network = onchainTable("network", (t) => ({
 const handlers = `
 import { ponder } from "ponder:registry";
 import { event, operator, lock, slash, network } from "ponder:schema";
-const json = (args: object) => JSON.stringify(args, (_, value) => (typeof value === "bigint" ? String(value) : value));
-async function record(name: string, { event: e, context }: any) {
+const json = (args) => JSON.stringify(args, (_, value) => (typeof value === "bigint" ? String(value) : value));
+async function record(name, { event: e, context }) {
   await context.db.insert(event).values({
     id: e.id, contract: "Staking", name, parameters: json(e.args), block: e.block.number, timestamp: e.block.timestamp,
     transaction: e.transaction.hash, sender: e.transaction.from, logIndex: e.log.logIndex, operator: e.args.operator,
   });
 }
-const totals = (context: any, change: { operators?: number; staked?: bigint; slashed?: bigint }) =>
+const totals = (context, change) =>
   context.db.insert(network)
     .values({ id: "assay", operators: change.operators ?? 0, staked: change.staked ?? 0n, slashed: change.slashed ?? 0n })
-    .onConflictDoUpdate((row: any) => ({
+    .onConflictDoUpdate((row) => ({
       operators: row.operators + (change.operators ?? 0),
       staked: row.staked + (change.staked ?? 0n),
       slashed: row.slashed + (change.slashed ?? 0n),
     }));
-const held = (context: any, args: any, amount: bigint) =>
+const held = (context, args, amount) =>
   context.db.insert(lock)
     .values({ id: args.operator + args.module, operator: args.operator, module: args.module, amount })
-    .onConflictDoUpdate((row: any) => ({ amount: row.amount + amount }));
-const change = (context: any, id: any, set: (row: any) => object) => context.db.update(operator, { id }).set(set);
+    .onConflictDoUpdate((row) => ({ amount: row.amount + amount }));
+const change = (context, id, set) => context.db.update(operator, { id }).set(set);
 
 ponder.on("Staking:OperatorRegistered", async (given) => {
   await record("OperatorRegistered", given);
@@ -86,7 +86,7 @@ ponder.on("Staking:Staked", async (given) => {
   await totals(given.context, { staked: amount });
 });
 for (const [name, sign] of [["Locked", 1n], ["Unlocked", -1n]] as const)
-  ponder.on(("Staking:" + name) as any, async (given: any) => {
+  ponder.on("Staking:" + name, async (given) => {
     await record(name, given);
     const { operator: id, amount } = given.event.args;
     await held(given.context, given.event.args, sign * amount);
@@ -116,14 +116,6 @@ app.use("/graphql", graphql({ db, schema }));
 export default app;
 `;
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  return port;
-}
-
 async function command(cwd: string, name: string, args: readonly string[]): Promise<void> {
   const child = spawn(name, args, { cwd, stdio: ["ignore", "ignore", "pipe"] });
   let said = "";
@@ -148,7 +140,7 @@ export async function ponderRate({ folder, rpcUrl, minutes }: PonderRun): Promis
     "ponder.config.ts": config(rpcUrl),
     "ponder.schema.ts": schema,
     "abi.ts": `export const abi = ${JSON.stringify(stakingAbi)} as const;`,
-    "src/index.ts": handlers,
+    "src/index.js": handlers,
     "src/api/index.ts": api,
   };
   for (const [name, text] of Object.entries(files)) await writeFile(join(project, name), text);

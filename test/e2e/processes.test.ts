@@ -9,9 +9,10 @@ import { bundleId } from "../../keepers/src/core/ids.ts";
 import { EmbeddedNetwork } from "../../keepers/src/roles/embedded/network.ts";
 import { put } from "../../keepers/src/storage/client/put.ts";
 import { openSource } from "../../keepers/src/storage/readers/open-source.ts";
+import { CliProcess, type CliProcessOptions } from "../keepers/cli/cli-process.ts";
+import { freePort } from "../keepers/cli/terminal.ts";
 import { type OwnerClient, openOwner } from "./support/client.ts";
 import { answeredBundles, nextEpoch, seedOf, until } from "./support/epochs.ts";
-import { freePort, KeeperProcess, type KeeperProcessOptions } from "./support/keeper-process.ts";
 
 const n = 3;
 /** A funded account of the embedded chain that no node in this process uses. */
@@ -23,8 +24,8 @@ describe("a keeper in a process of its own", () => {
   let network: EmbeddedNetwork;
   let owner: OwnerClient;
   let clock: { chain: EmbeddedNetwork["chain"]; contracts: OwnerClient["contracts"] };
-  let keeper: KeeperProcess | undefined;
-  let options: KeeperProcessOptions;
+  let keeper: CliProcess | undefined;
+  let options: CliProcessOptions;
   let datasetId: Hex;
 
   before(async () => {
@@ -35,15 +36,15 @@ describe("a keeper in a process of its own", () => {
     const funds = [network.chain.account(keeperAccount).address, parseUnits("1000", 18)] as const;
     const transfer = encodeCall(network.deployment, "AssayToken", "transfer", funds);
     await owner.queue.send({ ...transfer, key: "fund the keeper" });
+    const listen = `/ip4/127.0.0.1/tcp/${await freePort()}`;
     options = {
       rpcUrl: network.chain.rpcUrl,
       deployment: network.deploymentPath,
       home: join(folder, "keeper"),
       privateKey: network.chain.privateKey(keeperAccount),
-      port: await freePort(),
-      stake: 1000,
+      command: ["keeper", "--listen", listen, "--stake", "1000", "--capacity", "1"],
     };
-    keeper = await KeeperProcess.start(options);
+    keeper = await CliProcess.start(options);
     const path = join(folder, "lines.txt");
     await writeFile(path, "a line\n".repeat(500));
     const result = await put(owner, {
@@ -118,10 +119,10 @@ describe("a keeper in a process of its own", () => {
     const { mined, known } = await nonces();
     assert.equal(known, mined, "nothing was sent before the first kill");
 
-    keeper = await KeeperProcess.start(options);
+    keeper = await CliProcess.start(options);
     await until("the answer to be sent", async () => (await nonces()).known === mined + 1);
     await keeper.kill();
-    keeper = await KeeperProcess.start(options);
+    keeper = await CliProcess.start(options);
     await setMining(true);
     await until("every bundle to be answered", async () => {
       return (await answeredBundles(owner.contracts, datasetId, n, epoch)).length === n;
@@ -134,7 +135,7 @@ describe("a keeper in a process of its own", () => {
 
   it("ends with exit code 0 when it is told to, and keeps its bundle", async () => {
     assert.equal(await keeper!.stop(), 0);
-    keeper = await KeeperProcess.start(options);
+    keeper = await CliProcess.start(options);
     const { stake } = await owner.contracts.Staking.read.operatorOf([
       network.chain.account(keeperAccount).address,
     ]);

@@ -47,6 +47,8 @@ export const terms = {
   lieSlash: 500n * tokens,
 };
 /** `JobStatus` of the game. */
+/** Phases of a committee's work on a job, as `ICommittee.Phase` numbers them. */
+export const phase = { seeding: 1, signing: 2, opening: 3, revealing: 4, attested: 5, silent: 6, closed: 7 };
 export const status = { open: 1, convicted: 2, void: 3, released: 4 };
 export const stakePerOperator = 10_000n * tokens;
 

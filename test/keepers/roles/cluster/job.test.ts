@@ -19,11 +19,11 @@ import { prepare } from "../../../../keepers/src/training/trainer/prepare.ts";
 import { readLogs } from "../../../../keepers/src/training/trainer/progress.ts";
 import { openRun } from "../../../../keepers/src/training/trainer/run-folder.ts";
 import { train } from "../../../../keepers/src/training/trainer/train.ts";
-import { freePort } from "../../../e2e/support/keeper-process.ts";
+import { CliProcess } from "../../cli/cli-process.ts";
+import { freePort } from "../../cli/terminal.ts";
 import { tokens } from "../jobs/network.ts";
 import { digitsConfig, Scene } from "../jobs/scene.ts";
 import { log } from "./support.ts";
-import { WorkerProcess } from "./worker-process.ts";
 
 const perChunk = 10n ** 15n;
 const terms = { perChunk, budget: 20n * tokens, copies: 2, checkShare: 0.1, chunks: 8 };
@@ -46,7 +46,7 @@ const paced: PartsExecutor = {
 
 describe("a job that worker processes train, on a chain", { timeout: 600_000 }, () => {
   let scene: Scene;
-  const workers = new Set<WorkerProcess>();
+  const workers = new Set<CliProcess>();
 
   before(async () => {
     scene = await Scene.start();
@@ -147,13 +147,12 @@ describe("a job that worker processes train, on a chain", { timeout: 600_000 }, 
     await writeFile(file, "least-pay: 0.001\nthreads: 1\nmetrics-port: 0\n");
     const start = async (account: LocalAccount) => {
       const index = [provider, kept, shunned].indexOf(account) + 2;
-      const worker = await WorkerProcess.start({
+      const worker = await CliProcess.start({
         rpcUrl: chain.rpcUrl,
         deployment,
         home: folderOf(account),
         privateKey: chain.privateKey(index),
-        provider: first.address,
-        config: file,
+        command: ["worker", "run", first.address, "--config", file],
       });
       workers.add(worker);
       return worker;

@@ -4,23 +4,21 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { Hex } from "viem";
 
-const main = fileURLToPath(new URL("../../../../keepers/src/cli/main.ts", import.meta.url));
+const main = fileURLToPath(new URL("../../../keepers/src/cli/main.ts", import.meta.url));
 
-export type WorkerProcessOptions = {
+export type CliProcessOptions = {
   readonly rpcUrl: string;
   /** File with the addresses. */
   readonly deployment: string;
-  /** Folder of the worker's state. */
+  /** Folder of its state. */
   readonly home: string;
   readonly privateKey: Hex;
-  /** Multiaddr of the provider. */
-  readonly provider: string;
-  /** File with options of `assay worker run`. */
-  readonly config: string;
+  /** A command that runs until it is told to stop, with its options. */
+  readonly command: readonly string[];
 };
 
-/** `assay worker run` in a process of its own. */
-export class WorkerProcess {
+/** `assay` in a process of its own. */
+export class CliProcess {
   /** What it says when it is ready. */
   readonly ready: Readonly<Record<string, unknown>>;
   readonly #child: ChildProcess;
@@ -30,11 +28,10 @@ export class WorkerProcess {
     this.ready = ready;
   }
 
-  /** Starts a worker and waits until it says that it is ready. */
-  static async start(options: WorkerProcessOptions): Promise<WorkerProcess> {
-    const { rpcUrl, deployment, home, privateKey, provider, config } = options;
-    const global = ["--rpc", rpcUrl, "--deployment", deployment, "--home", home, "--json"];
-    const args = [...global, "worker", "run", provider, "--config", config];
+  /** Starts the command and waits until it says that it is ready. */
+  static async start(options: CliProcessOptions): Promise<CliProcess> {
+    const { rpcUrl, deployment, home, privateKey, command } = options;
+    const args = ["--rpc", rpcUrl, "--deployment", deployment, "--home", home, "--json", ...command];
     const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", main, ...args], {
       env: { ...process.env, ASSAY_PRIVATE_KEY: privateKey },
       stdio: ["ignore", "pipe", "pipe"],
@@ -50,9 +47,9 @@ export class WorkerProcess {
         hear(`${line}\n`);
         if (line.includes('"ready"')) resolve(JSON.parse(line) as Record<string, unknown>);
       });
-      child.once("exit", (code) => reject(new Error(`the worker ended with ${code}: ${said}`)));
+      child.once("exit", (code) => reject(new Error(`${command[0]} ended with ${code}: ${said}`)));
     });
-    return new WorkerProcess(child, ready);
+    return new CliProcess(child, ready);
   }
 
   /** As a power cut would: nothing is told, nothing is finished. */
