@@ -11,8 +11,8 @@ import {
 } from "../../core/dataset/format.ts";
 import { fits, writeField } from "../../core/dataset/records.ts";
 import type { BadInputError } from "../../core/errors.ts";
-import { plainName, readBytes, sourceName } from "./bytes.ts";
 import { parseNumber, TypeFinder } from "./numbers.ts";
+import { type InputFile, plainName, sourceName } from "./pieces.ts";
 import { type DatasetSource, malformed, maxLineBytes } from "./source.ts";
 
 export type CsvDelimiter = "," | ";" | "\t" | "|";
@@ -48,8 +48,9 @@ type Row = { cells: string[]; line: number };
  * manifest is not kept.
  * @throws BadInputError that names file and line when a cell is no number, rows differ in length, or a quote is open.
  */
-export async function readCsv(path: string, options: CsvOptions = {}): Promise<DatasetSource> {
-  const schema = await scan(path, options);
+export async function readCsv(file: InputFile, options: CsvOptions = {}): Promise<DatasetSource> {
+  const { path } = file;
+  const schema = await scan(file, options);
   const fields = fieldsOf(path, schema, options.shape);
   const objectSize = fields.reduce(
     (sum, field) => sum + fieldLength(field.shape) * dtypeBytes[field.dtype],
@@ -60,14 +61,14 @@ export async function readCsv(path: string, options: CsvOptions = {}): Promise<D
   const format: RecordsFormat = {
     kind: "records",
     fields,
-    origin: { kind: "csv", file: plainName(path), delimiter: options.delimiter ?? ",", header, labelColumn },
+    origin: { kind: "csv", file: plainName(file), delimiter: options.delimiter ?? ",", header, labelColumn },
   };
   assertRecordsFormat(format, objectSize);
 
   async function* objects(): AsyncGenerator<Uint8Array> {
     let rows = 0;
     let headerDue = schema.header !== null;
-    for await (const { cells, line } of readRows(path, options)) {
+    for await (const { cells, line } of readRows(file, options)) {
       if (headerDue) {
         headerDue = false;
         continue;
@@ -86,7 +87,7 @@ export async function readCsv(path: string, options: CsvOptions = {}): Promise<D
   }
 
   return {
-    name: sourceName(path),
+    name: sourceName(file),
     objectSize,
     objectCount: schema.rows,
     objects,
@@ -96,14 +97,15 @@ export async function readCsv(path: string, options: CsvOptions = {}): Promise<D
   };
 }
 
-async function scan(path: string, options: CsvOptions): Promise<CsvSchema> {
+async function scan(file: InputFile, options: CsvOptions): Promise<CsvSchema> {
+  const { path } = file;
   let header: string[] | null = null;
   let labelColumn: number | null = null;
   let columns = 0;
   let rows = 0;
   const inputs = new TypeFinder();
   const labels = new TypeFinder();
-  for await (const { cells, line } of readRows(path, options)) {
+  for await (const { cells, line } of readRows(file, options)) {
     if (columns === 0) {
       columns = cells.length;
       if (columns > maxColumns)
@@ -136,7 +138,7 @@ async function scan(path: string, options: CsvOptions): Promise<CsvSchema> {
 }
 
 /** Rows with the number of the line they end on; empty lines are skipped. */
-async function* readRows(path: string, { delimiter = ",", maxBytes }: CsvOptions): AsyncGenerator<Row> {
+async function* readRows(file: InputFile, { delimiter = ",", maxBytes }: CsvOptions): AsyncGenerator<Row> {
   const parser = parse({
     bom: true,
     delimiter,
@@ -146,7 +148,7 @@ async function* readRows(path: string, { delimiter = ",", maxBytes }: CsvOptions
     skip_empty_lines: true,
     trim: true,
   });
-  const bytes = readBytes(path, { maxBytes });
+  const bytes = file.read({ maxBytes });
   const feeding = feed(parser, bytes);
   try {
     for await (const row of parser as AsyncIterable<{ record: string[]; info: { lines: number } }>) {
@@ -154,7 +156,7 @@ async function* readRows(path: string, { delimiter = ",", maxBytes }: CsvOptions
     }
     await feeding;
   } catch (error) {
-    throw error instanceof CsvError ? csvError(path, error) : error;
+    throw error instanceof CsvError ? csvError(file.path, error) : error;
   } finally {
     parser.destroy();
     await bytes.return(undefined);
