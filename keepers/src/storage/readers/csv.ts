@@ -1,4 +1,3 @@
-import { CsvError, parse } from "csv-parse";
 import {
   assertRecordsFormat,
   type Dtype,
@@ -10,12 +9,10 @@ import {
   type RecordsFormat,
 } from "../../core/dataset/format.ts";
 import { fits, writeField } from "../../core/dataset/records.ts";
-import type { BadInputError } from "../../core/errors.ts";
+import { type CsvDelimiter, readRows } from "./csv-rows.ts";
 import { parseNumber, TypeFinder } from "./numbers.ts";
 import { type InputFile, plainName, sourceName } from "./pieces.ts";
-import { type DatasetSource, malformed, maxLineBytes } from "./source.ts";
-
-export type CsvDelimiter = "," | ";" | "\t" | "|";
+import { type DatasetSource, malformed } from "./source.ts";
 
 export type CsvOptions = {
   delimiter?: CsvDelimiter;
@@ -39,8 +36,6 @@ type CsvSchema = {
   inputType: Dtype;
   labelType: Dtype;
 };
-
-type Row = { cells: string[]; line: number };
 
 /**
  * Reads a CSV file of numbers, packed with gzip or not: a record is one row, its inputs followed by its label. The file
@@ -135,62 +130,6 @@ async function scan(file: InputFile, options: CsvOptions): Promise<CsvSchema> {
     inputType: options.dtype ?? inputs.dtype(),
     labelType: labels.dtype(),
   };
-}
-
-/** Rows with the number of the line they end on; empty lines are skipped. */
-async function* readRows(file: InputFile, { delimiter = ",", maxBytes }: CsvOptions): AsyncGenerator<Row> {
-  const parser = parse({
-    bom: true,
-    delimiter,
-    info: true,
-    max_record_size: maxLineBytes,
-    relax_column_count: false,
-    skip_empty_lines: true,
-    trim: true,
-  });
-  const bytes = file.read({ maxBytes });
-  const feeding = feed(parser, bytes);
-  try {
-    for await (const row of parser as AsyncIterable<{ record: string[]; info: { lines: number } }>) {
-      yield { cells: row.record, line: row.info.lines };
-    }
-    await feeding;
-  } catch (error) {
-    throw error instanceof CsvError ? csvError(file.path, error) : error;
-  } finally {
-    parser.destroy();
-    await bytes.return(undefined);
-  }
-}
-
-/** Writes the bytes into the parser at its pace; a failure to read ends the rows with that failure. */
-async function feed(parser: ReturnType<typeof parse>, bytes: AsyncIterable<Uint8Array>): Promise<void> {
-  try {
-    for await (const piece of bytes) {
-      if (parser.destroyed) return;
-      if (!parser.write(piece)) await drained(parser);
-    }
-    parser.end();
-  } catch (error) {
-    parser.destroy(error as Error);
-  }
-}
-
-function drained(parser: ReturnType<typeof parse>): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      parser.off("drain", done);
-      parser.off("close", done);
-      resolve();
-    };
-    parser.on("drain", done);
-    parser.on("close", done);
-  });
-}
-
-function csvError(path: string, error: CsvError): BadInputError {
-  const line = Number((error as { lines?: number }).lines ?? 0);
-  return malformed(path, line > 0 ? line : null, `it is not CSV (${error.message})`);
 }
 
 function isNumber(cell: string): boolean {
