@@ -151,7 +151,7 @@ describe("what the page computes", { skip: noBrowser }, () => {
     let source: MemoryObjects;
     let leaves: OpenedLeaf[];
     let last: readonly Int32Array[];
-    let input: Omit<VerifyInput, "state" | "objects">;
+    let input: Omit<VerifyInput, "state" | "objects" | "onnx">;
 
     before(async () => {
       const digits = await readDigits();
