@@ -85,10 +85,9 @@ async function ask(url: string, calls: number, text: string): Promise<readonly n
 
 async function query(report: Report, node: Node, calls: number): Promise<void> {
   const server = await serveGraphql({
+    path: node.path,
     schema: node.subgraph.schema,
-    store: node.store,
     deployment: node.subgraph.deployment,
-    failed: () => false,
     name: "bench",
   });
   const kinds = {

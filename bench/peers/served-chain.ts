@@ -68,5 +68,5 @@ export async function openNode(chain: ServedChain, path: string, observer: Index
     topics: handlers.map(({ topic }) => topic),
   }));
   const indexer = new Indexer({ subgraph, store, source: new RpcSource(client, contracts), observer });
-  return { subgraph, database, store, indexer };
+  return { path, subgraph, database, store, indexer };
 }

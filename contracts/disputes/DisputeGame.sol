@@ -95,8 +95,7 @@ contract DisputeGame is DisputeTable {
         if (isProviders) {
             emit Posted(challengeId, bytes4(move), move[4 + NextRound.LENGTH:]);
         } else if (outcome == Outcome.Continued) {
-            c.units += uint8(Refunds.NAME / Refunds.UNIT);
-            job.unitsDue += uint48(Refunds.NAME);
+            _addUnits(c, job, Refunds.NAME);
         }
         if (outcome == Outcome.Continued) _setRound(challengeId, c, job, result);
         else if (outcome == Outcome.ProviderConvicted) _convict(challengeId, c, job);

@@ -18,16 +18,16 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
     struct Job {
         address provider;
         JobStatus status;
-        /// Gas units of all moves that open challenges made.
-        uint48 unitsDue;
+        /// All moves that open challenges made, in multiples of `Refunds.UNIT`.
+        uint32 unitsDue;
         /// Challenges that are open.
-        uint32 open;
+        uint24 open;
+        /// Challenges that ever were.
+        uint32 opened;
         /// After a conviction the price is what refunds are paid at.
         DisputeTerms terms;
         /// The provider's, after a conviction the reward.
         uint96 bond;
-        /// Challenges that ever were.
-        uint32 opened;
         uint32 convictedInterval;
         /// After a conviction: last second in which earlier challenges may take the winner's place.
         uint48 rewardAfter;
@@ -178,7 +178,8 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
     {
         Job storage job = _jobs[jobId];
         (provider, status, rewardAfter, terms) = (job.provider, job.status, job.rewardAfter, job.terms);
-        (bond, unitsDue, open, opened) = (job.bond, job.unitsDue, job.open, job.opened);
+        (bond, open, opened) = (job.bond, job.open, job.opened);
+        unitsDue = uint64(job.unitsDue * Refunds.UNIT);
         if (status == JobStatus.Convicted) {
             (convictedInterval, paidPrice) = (job.convictedInterval, terms.refundPrice);
             if (job.winner != 0) winner = uint96(_idOf(jobId, job.winner));
@@ -216,8 +217,7 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
         id = _idOf(jobId, ++job.opened);
         c = challenges[id];
         (c.challenger, c.interval) = (msg.sender, uint32(interval));
-        c.units = uint8(Refunds.CHALLENGE / Refunds.UNIT);
-        job.unitsDue += uint48(Refunds.CHALLENGE);
+        _addUnits(c, job, Refunds.CHALLENGE);
         emit Challenged(id, jobId, interval, msg.sender, claim);
     }
 
@@ -235,6 +235,12 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
         emit Moved(id, _jobOf(id), stage, interval, position);
     }
 
+    /// @dev A move of the challenger is to be refunded.
+    function _addUnits(Challenge storage c, Job storage job, uint256 gasUnits) internal {
+        c.units += uint8(gasUnits / Refunds.UNIT);
+        job.unitsDue += uint32(gasUnits / Refunds.UNIT);
+    }
+
     /// @dev The provider loses: the job has failed, whatever else is open.
     function _convict(uint256 id, Challenge storage c, Job storage job) internal {
         (uint256 jobId, uint256 interval, address challenger) = (_jobOf(id), c.interval, c.challenger);
@@ -243,7 +249,7 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
         job.winner = uint32(id);
         job.rewardAfter = uint48(block.timestamp + job.terms.window);
         c.units += uint8(Refunds.RULE / Refunds.UNIT);
-        uint256 due = uint256(job.unitsDue) + Refunds.RULE;
+        uint256 due = job.unitsDue * Refunds.UNIT + Refunds.RULE;
         uint256 rest = _burnHalf(job.bond);
         uint256 price = job.terms.refundPrice;
         if (due * price > rest) price = rest / due;
@@ -257,7 +263,7 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
 
     /// @dev The challenger loses: half of its bond is burnt, half is the provider's for its moves.
     function _loseChallenge(uint256 id, Challenge storage c, Job storage job) internal {
-        job.unitsDue -= uint48(c.units * Refunds.UNIT);
+        job.unitsDue -= c.units;
         _close(c, job);
         _credit(job.provider, _burnHalf(job.terms.challengerBond));
         emit ChallengeLost(id, _jobOf(id), c.challenger);

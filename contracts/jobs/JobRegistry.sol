@@ -129,7 +129,7 @@ contract JobRegistry is JobEnds {
         job.resultId = commitment.resultId;
         job.challengeUntil = uint48(size == 0 ? until : until + MAX_PENDING);
         record.leavesDigest = commitment.leavesDigest;
-        record.since = uint48(block.timestamp);
+        record.since = uint40(block.timestamp);
         _announceCommitment(jobId, job, commitment);
         if (size == 0) return;
         committee.open(jobId, msg.sender, leaves - 1, size, record.threshold, record.checkFee);
@@ -167,7 +167,7 @@ contract JobRegistry is JobEnds {
         _requireClosed(jobId, job);
         (address provider, uint256 price) = (job.provider, job.price);
         job.status = Status.Finalised;
-        record.since = uint48(block.timestamp);
+        record.since = uint40(block.timestamp);
         record.isBonded = false;
         emit JobFinalised(jobId, provider, price, jobId);
         game.releaseJob(jobId);

@@ -55,20 +55,20 @@ abstract contract JobTable is IJobRegistry, IJobTable, ICertifiedJobs, AccessMan
         uint32 trainingTime;
         uint8 committeeSize;
         uint8 threshold;
-        /// Tokens for each interval that a member checks.
-        uint128 checkFee;
-        /// Which parameters were in force when the job was opened.
-        uint32 parameterSet;
+        /// Which parameters were in force when the job was opened. A ruling writes to this word, which is not zero then.
+        uint24 parameterSet;
         /// When it was committed, then when it was finalised.
-        uint48 since;
+        uint40 since;
         bool isAttested;
         /// The provider's bond is in the game.
         bool isBonded;
         /// The job is over, and its stake and purses are still as they were.
         bool isOwed;
+        Fault fault;
         /// Who is rewarded for a fault.
         address reporter;
-        Fault fault;
+        /// Tokens for each interval that a member checks.
+        uint128 checkFee;
     }
 
     uint256 internal constant BASIS_POINTS = 10_000;
@@ -90,7 +90,7 @@ abstract contract JobTable is IJobRegistry, IJobTable, ICertifiedJobs, AccessMan
     /// @inheritdoc IJobTable
     uint256 public jobCount;
 
-    uint32 internal _parameterSet;
+    uint24 internal _parameterSet;
     mapping(uint256 number => Parameters) internal _parameterSets;
     mapping(uint256 jobId => Record) internal _records;
     mapping(address provider => Conduct) internal _conducts;

@@ -16,7 +16,7 @@ export type SubgraphNodeOptions = {
   readonly manifest: string;
   readonly client: ChainClient;
   readonly deployment: Deployment;
-  /** File of the database, or ":memory:". */
+  /** File of the database; in ":memory:" it can be indexed, and not served. */
   readonly path: string;
   readonly history?: bigint;
   readonly maximumRange?: bigint;
@@ -60,19 +60,14 @@ export function openSubgraph(options: SubgraphNodeOptions): SubgraphNode {
       options.maximumRange,
     ),
   });
-  const parts = {
-    schema: subgraph.schema,
-    store,
-    deployment: subgraph.deployment,
-    failed: () => indexer.hasFailed,
-  };
+  const parts = { schema: subgraph.schema, deployment: subgraph.deployment };
   return {
     deployment: subgraph.deployment,
     indexer,
     store,
-    schema: executableSchema(parts),
+    schema: executableSchema({ ...parts, store, failed: () => indexer.hasFailed }),
     movedTo,
-    serve: (where = {}) => serveGraphql({ ...parts, ...where, name: "assay" }),
+    serve: (where = {}) => serveGraphql({ ...parts, path: options.path, ...where, name: "assay" }),
     close: () => database.close(),
   };
 }

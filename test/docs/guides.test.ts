@@ -143,7 +143,7 @@ describe("commands of the guides", { timeout: 900_000 }, () => {
       manifest: join(root, "subgraph/build/subgraph.yaml"),
       client: await connectChain({ chainId, urls: [rpcUrl] }),
       deployment: readDeployment({ chainId, file: deployment }),
-      path: ":memory:",
+      path: join(folder, "subgraph.sqlite"),
       pollInterval: 200,
     });
     const stop = new AbortController();

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { buildSchema, parse, validate } from "graphql";
+import { buildSchema, parse } from "graphql";
 import type { Hex } from "viem";
-import { defaultLimits, withinLimits } from "../../subgraph/node/query/limits.ts";
+import { costError, defaultLimits, type QueryLimits } from "../../subgraph/node/query/limits.ts";
 import { type GraphqlServer, serveGraphql } from "../../subgraph/node/query/server.ts";
 import { readEntitySchema } from "../../subgraph/node/schema/entity-schema.ts";
 import { Database } from "../../subgraph/node/store/database.ts";
@@ -10,28 +13,73 @@ import { EntityStore } from "../../subgraph/node/store/entity-store.ts";
 
 const zeros: Hex = `0x${"0".repeat(64)}`;
 
-describe("the GraphQL server", () => {
-  let server: GraphqlServer;
+const schema = readEntitySchema(
+  'type Node @entity(immutable: false) { id: ID! next: Node before: [Node!]! @derivedFrom(field: "next") }',
+);
 
-  const post = (body: unknown, headers: Record<string, string> = {}) =>
-    fetch(server.url, {
+/** A database of nodes in a file. */
+class Nodes {
+  readonly folder: string;
+  readonly store: EntityStore;
+
+  private constructor(folder: string) {
+    this.folder = folder;
+    this.store = new EntityStore(Database.open(join(folder, "nodes.sqlite"), schema, "test"), schema);
+  }
+
+  static async open(): Promise<Nodes> {
+    return new Nodes(await mkdtemp(join(tmpdir(), "assay-graphql-")));
+  }
+
+  /** Stores nodes that all come before the one named. */
+  add(block: bigint, ids: readonly string[], next: string): void {
+    const { store } = this;
+    for (const id of ids) store.set(store.type("Node"), id, new Map([["next", next]]));
+    store.database.transaction(() =>
+      store.commit({ number: block, hash: zeros, parentHash: zeros, timestamp: 7n }),
+    );
+  }
+
+  serve(limits?: Partial<QueryLimits>): Promise<GraphqlServer> {
+    return serveGraphql({
+      path: join(this.folder, "nodes.sqlite"),
+      schema,
+      deployment: "test",
+      name: "test",
+      limits: { ...defaultLimits, ...limits },
+    });
+  }
+
+  async close(): Promise<void> {
+    this.store.database.close();
+    await rm(this.folder, { recursive: true });
+  }
+}
+
+const poster =
+  (server: () => GraphqlServer) =>
+  (body: unknown, headers: Record<string, string> = {}) =>
+    fetch(server().url, {
       method: "POST",
       headers: { "content-type": "application/json", ...headers },
       body: typeof body === "string" ? body : JSON.stringify(body),
     });
 
+describe("the GraphQL server", () => {
+  let server: GraphqlServer;
+  let nodes: Nodes;
+  const post = poster(() => server);
+
   before(async () => {
-    const schema = readEntitySchema(
-      'type Node @entity(immutable: false) { id: ID! next: Node before: [Node!]! @derivedFrom(field: "next") }',
-    );
-    const database = Database.open(":memory:", schema, "test");
-    const store = new EntityStore(database, schema);
-    store.set(store.type("Node"), "one", new Map([["next", "one"]]));
-    database.transaction(() => store.commit({ number: 1n, hash: zeros, parentHash: zeros, timestamp: 7n }));
-    server = await serveGraphql({ schema, store, deployment: "test", failed: () => false, name: "test" });
+    nodes = await Nodes.open();
+    nodes.add(1n, ["one"], "one");
+    server = await nodes.serve();
   });
 
-  after(() => server.close());
+  after(async () => {
+    await server.close();
+    await nodes.close();
+  });
 
   it("answers queries with variables, under the path that graph-node has", async () => {
     assert.match(server.url, /\/subgraphs\/name\/test$/);
@@ -122,6 +170,55 @@ describe("the limits of queries", () => {
   it("follow no fragment into itself", () => {
     const schema = buildSchema("type Query { a: Query }");
     const document = parse("{ ...F } fragment F on Query { a { ...F } }");
-    assert.deepEqual(validate(schema, document, [withinLimits(defaultLimits, undefined)]), []);
+    assert.equal(costError(schema, document, defaultLimits), undefined);
+  });
+});
+
+describe("queries and their threads", () => {
+  let nodes: Nodes;
+  const heavy = "{ nodes(first: 1000) { next { before(first: 900) { id } } } }";
+  const messageOf = async (answer: Response): Promise<string | undefined> =>
+    ((await answer.json()) as { errors?: { message: string }[] }).errors?.[0]?.message;
+
+  before(async () => {
+    nodes = await Nodes.open();
+    const ids = Array.from({ length: 1_000 }, (_, i) => `node ${i}`);
+    nodes.add(1n, ids, "node 0");
+  });
+
+  after(() => nodes.close());
+
+  it("end with a query that takes too long, and answer the others", async () => {
+    const server = await nodes.serve({ time: 1_000 });
+    const post = poster(() => server);
+    const point = { query: '{ node(id: "node 7") { id } }' };
+    assert.equal(await messageOf(await post(point)), undefined);
+    const [slow, ...quick] = await Promise.all([post({ query: heavy }), post(point), post(point)]);
+    assert.equal(await messageOf(slow), "the query took longer than 1 s");
+    for (const answer of quick) assert.deepEqual(await answer.json(), { data: { node: { id: "node 7" } } });
+    await server.close();
+  });
+
+  it("leave this thread free, and see what is stored meanwhile", async () => {
+    const server = await nodes.serve();
+    const post = poster(() => server);
+    const meta = async () => (await post({ query: "{ _meta { block { number } } }" })).json();
+    assert.deepEqual(await meta(), { data: { _meta: { block: { number: 1 } } } });
+    const slow = post({ query: "{ nodes(first: 300) { next { before(first: 900) { id } } } }" });
+    nodes.add(2n, ["another"], "another");
+    assert.equal(await messageOf(await slow), undefined);
+    assert.deepEqual(await meta(), { data: { _meta: { block: { number: 2 } } } });
+    await server.close();
+  });
+
+  it("let only so many wait", async () => {
+    const server = await nodes.serve({ waiting: 2 });
+    const post = poster(() => server);
+    const answers = await Promise.all(Array.from({ length: 64 }, () => post({ query: "{ nodes { id } }" })));
+    const messages = await Promise.all(answers.map(messageOf));
+    const refused = messages.filter((message) => message !== undefined);
+    assert.ok(refused.length > 0 && refused.length < 64);
+    assert.deepEqual(new Set(refused), new Set(["too many queries wait; ask again later"]));
+    await server.close();
   });
 });

@@ -57,17 +57,17 @@ interface IJobRegistry is IDisputedClaims, IAttestedJobs, ICheckpointedJobs {
 
     struct Job {
         address consumer;
-        Status status;
         /// When the provider is to lock by, then when it is to commit by (seconds since 1970).
         uint48 deadline;
-        /// Equal parts in which the price may be paid (`IInstalments`); 0 or 1: at the end alone.
-        uint8 instalments;
+        /// Last second in which the order can be matched.
+        uint48 expiry;
         address provider;
+        Status status;
         /// Last second in which a challenge is taken. As long as a committee works it is only a bound: it comes nearer
         /// when the committee attests.
         uint48 challengeUntil;
-        /// Last second in which the order can be matched.
-        uint48 expiry;
+        /// Equal parts in which the price may be paid (`IInstalments`); 0 or 1: at the end alone.
+        uint8 instalments;
         /// Tokens.
         uint128 price;
         /// Stake that the provider locks.

@@ -52,8 +52,11 @@ type Source = {
 const nearRange = 32n;
 /** Milliseconds of indexing after which whoever else waits for this thread, queries above all, has its turn. */
 const slice = 40;
-/** Events in one transaction of a bulk read: what many of them change is written once. */
-const bulkEvents = 5_000;
+/** Events in one transaction of what is read at once: what many of them change is written once. */
+const transactionEvents = 5_000;
+/** Bytes of the database's log that are taken over while there is nothing to do, and before anything more is written. */
+const restingLog = 16 * 2 ** 20;
+const longestLog = 256 * 2 ** 20;
 
 /** Which blocks a step reads, and how. */
 type Range = { readonly from: bigint; readonly to: bigint; readonly isSparse: boolean };
@@ -101,7 +104,11 @@ export class Indexer {
       return { kind: "rolledBack", to: ancestor };
     }
     const from = last === undefined ? this.#start : last.number + 1n;
-    if (from > head) return { kind: "idle" };
+    if (from > head) {
+      // Nobody waits for it, and where it fails the next one does it.
+      store.database.checkpoint(restingLog).catch(() => {});
+      return { kind: "idle" };
+    }
     const range = this.#rangeFrom(from, head);
     const works = await this.#read(range);
     // While these blocks are handled, the next ones are on their way.
@@ -222,7 +229,6 @@ export class Indexer {
     const { store, observer } = this.#options;
     const { database } = store;
     this.#checkLinks(works, last);
-    const isBulk = works.length > Number(nearRange);
     let events = 0;
     let indexed: IndexedBlock | undefined;
     let next = 0;
@@ -233,7 +239,6 @@ export class Indexer {
       try {
         do {
           const until = performance.now() + slice;
-          // Queries that come in between see whole blocks: a turn ends with one.
           if (done > 0) await setImmediate();
           do {
             const handled = this.#tryHandle(works[next]!);
@@ -243,7 +248,7 @@ export class Indexer {
               indexed = store.commit(works[next++]!.block);
             }
           } while (failure === undefined && next < works.length && performance.now() < until);
-        } while (failure === undefined && isBulk && next < works.length && done < bulkEvents);
+        } while (failure === undefined && next < works.length && done < transactionEvents);
         if (failure !== undefined && isSure)
           database.setMeta("failed", `block ${works[next]!.block.number}: ${failure.message}`);
         database.commit();
@@ -259,6 +264,7 @@ export class Indexer {
         observer?.failed?.(failure);
         return { kind: "failed" };
       }
+      await database.checkpoint(longestLog);
       await setImmediate();
     }
     return { kind: "advanced", to: indexed!.number, events };

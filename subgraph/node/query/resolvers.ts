@@ -1,12 +1,13 @@
-import type { GraphQLFieldResolver, GraphQLObjectType, GraphQLSchema } from "graphql";
+import { GraphQLError, type GraphQLFieldResolver, type GraphQLObjectType, type GraphQLSchema } from "graphql";
 import { QueryError } from "../errors.ts";
 import { apiSchema, plural, singular } from "../schema/api-schema.ts";
 import type { EntitySchema, EntityType, FieldType } from "../schema/entity-schema.ts";
 import { type EntityStore, type EntityView, type IndexedBlock, idValue } from "../store/entity-store.ts";
 import type { Visibility } from "../store/filters.ts";
-import { EntityReader } from "../store/select.ts";
+import { EntityReader, type Reading } from "../store/select.ts";
 import type { Value } from "../values/value.ts";
 import { type ListArguments, selectionOf } from "./arguments.ts";
+import { storedFields } from "./requested.ts";
 
 /** An entity as of a block: what is asked about it further down is as of the same one. */
 type Node = { readonly entity: EntityView; readonly visibility: Visibility };
@@ -43,23 +44,23 @@ export function executableSchema(parts: QueryParts): GraphQLSchema {
   }
   const queries = schema.getQueryType()!.getFields();
   for (const type of parts.schema.entities.values()) {
-    queries[singular(type.name)]!.resolve = (_, given) => {
-      const visibility = visibilityOf(parts, given);
-      return node(reader.one(type, queriedId(type, given.id), visibility), visibility);
+    queries[singular(type.name)]!.resolve = (_, given, _context, info) => {
+      const reading = { visibility: visibilityOf(parts, given), fields: storedFields(type, info) };
+      return node(reader.one(type, queriedId(type, given.id), reading), reading);
     };
-    queries[plural(type.name)]!.resolve = (_, given) => {
-      const visibility = visibilityOf(parts, given);
-      return nodes(reader.many(type, selectionOf(parts.schema, type, given), visibility), visibility);
+    queries[plural(type.name)]!.resolve = (_, given, _context, info) => {
+      const reading = { visibility: visibilityOf(parts, given), fields: storedFields(type, info) };
+      return nodes(reader.many(type, selectionOf(parts.schema, type, given), reading), reading);
     };
   }
   queries._meta!.resolve = (_, given) => metaOf(parts, given.block);
   return schema;
 }
 
-const node = (entity: EntityView | undefined, visibility: Visibility): Node | null =>
+const node = (entity: EntityView | undefined, { visibility }: Reading): Node | null =>
   entity === undefined ? null : { entity, visibility };
 
-const nodes = (entities: readonly EntityView[], visibility: Visibility): Node[] =>
+const nodes = (entities: readonly EntityView[], { visibility }: Reading): Node[] =>
   entities.map((entity) => ({ entity, visibility }));
 
 function entityField(
@@ -72,21 +73,23 @@ function entityField(
   }
   const child = schema.entities.get(field.entity)!;
   if (field.derivedFrom !== undefined) {
-    return ({ entity, visibility }, given) => {
+    return ({ entity, visibility }, given, _context, info) => {
       const selection = field.isList ? selectionOf(schema, child, given) : { first: 2, skip: 0 };
-      const found = nodes(reader.derived(field, entity, selection, visibility), visibility);
+      const reading = { visibility, fields: storedFields(child, info) };
+      const found = nodes(reader.derived(field, entity, selection, reading), reading);
       if (field.isList) return found;
       if (found.length > 1) throw new QueryError(`${field.name} is derived from more than one ${child.name}`);
       return found[0] ?? null;
     };
   }
   if (!field.isList) {
-    return ({ entity, visibility }) => {
+    return ({ entity, visibility }, _given, _context, info) => {
       const id = entity.get(field.name);
-      return id == null ? null : node(reader.one(child, id, visibility), visibility);
+      const reading = { visibility, fields: storedFields(child, info) };
+      return id == null ? null : node(reader.one(child, id, reading), reading);
     };
   }
-  return ({ entity, visibility }, given) => {
+  return ({ entity, visibility }, given, _context, info) => {
     const ids = entity.get(field.name) as readonly Value[] | undefined;
     if (ids === undefined) return field.isRequired ? [] : null;
     const selection = selectionOf(schema, child, given);
@@ -98,8 +101,19 @@ function entityField(
     } as const;
     const filter =
       selection.filter === undefined ? listed : { kind: "and" as const, filters: [listed, selection.filter] };
-    return nodes(reader.many(child, { ...selection, filter }, visibility), visibility);
+    const reading = { visibility, fields: storedFields(child, info) };
+    return nodes(reader.many(child, { ...selection, filter }, reading), reading);
   };
+}
+
+/** What a client is told of an error: what it can do something about; nothing else leaves the node. */
+export function shownError(error: GraphQLError): GraphQLError {
+  const { originalError, message, nodes, path } = error;
+  const isClients =
+    originalError === undefined ||
+    originalError instanceof QueryError ||
+    originalError instanceof GraphQLError;
+  return isClients ? new GraphQLError(message, { nodes, path }) : new GraphQLError("internal error");
 }
 
 /** Ids of bytes that are not hexadecimal name no entity; graph-node fails such a query, and so does this. */

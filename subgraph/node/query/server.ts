@@ -1,12 +1,14 @@
+import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { GraphQLError, validate } from "graphql";
-import { createYoga, type Plugin } from "graphql-yoga";
-import { QueryError } from "../errors.ts";
-import { defaultLimits, type QueryLimits, withinLimits } from "./limits.ts";
-import { executableSchema, type QueryParts } from "./resolvers.ts";
+import { GraphQLError } from "graphql";
+import { createYoga, type Plugin, type YogaInitialContext } from "graphql-yoga";
+import { apiSchema } from "../schema/api-schema.ts";
+import { costError, defaultLimits, type QueryLimits } from "./limits.ts";
+import { QueryPool, type QuerySource } from "./pool.ts";
+import { shownError } from "./resolvers.ts";
 
-export type GraphqlServerOptions = QueryParts & {
+export type GraphqlServerOptions = QuerySource & {
   /** Name in the path, `/subgraphs/name/<name>`, as on graph-node. */
   readonly name: string;
   readonly host?: string;
@@ -28,16 +30,32 @@ const maximumBody = 256 * 1024;
  * what it could name whenever it runs. The outcome of the first is kept with the document; the second depends on variables.
  */
 function limiter(limits: QueryLimits): Plugin {
-  const shape = withinLimits({ ...limits, entities: Number.POSITIVE_INFINITY }, undefined);
+  const shape = { ...limits, entities: Number.POSITIVE_INFINITY };
   return {
     onValidate({ params: { schema, documentAST }, setResult }) {
-      const errors = validate(schema, documentAST, [shape]);
-      if (errors.length > 0) setResult([...errors]);
+      const error = costError(schema, documentAST, shape);
+      if (error !== undefined) setResult([error]);
     },
     onExecute({ args, setResultAndStopExecution }) {
-      const rule = withinLimits(limits, args.variableValues);
-      const errors = validate(args.schema, args.document, [rule]);
-      if (errors.length > 0) setResultAndStopExecution({ errors });
+      const error = costError(args.schema, args.document, limits, args.variableValues);
+      if (error !== undefined) setResultAndStopExecution({ errors: [error] });
+    },
+  };
+}
+
+/** Hands what was validated to the pool; its answer goes out as it comes. */
+function delegate(pool: QueryPool): Plugin {
+  return {
+    onExecute({ args, setExecuteFn }) {
+      const { params } = args.contextValue as YogaInitialContext;
+      setExecuteFn(async () => {
+        const answer = await pool.run({
+          text: params.query!,
+          operation: args.operationName,
+          variables: args.variableValues,
+        });
+        return { stringify: () => answer };
+      });
     },
   };
 }
@@ -45,26 +63,20 @@ function limiter(limits: QueryLimits): Plugin {
 /** Serves queries over HTTP, and GraphiQL to browsers. */
 export async function serveGraphql(options: GraphqlServerOptions): Promise<GraphqlServer> {
   const path = `/subgraphs/name/${options.name}`;
+  const { path: file, schema, deployment, limits = defaultLimits } = options;
+  const pool = new QueryPool({ source: { path: file, schema, deployment }, ...limits });
   const yoga = createYoga({
-    schema: executableSchema(options),
+    schema: apiSchema(schema),
     graphqlEndpoint: path,
     landingPage: false,
     logging: false,
     batching: false,
     graphiql: { title: `Assay · ${options.name}` },
-    plugins: [limiter(options.limits ?? defaultLimits)],
+    plugins: [limiter(limits), delegate(pool)],
     maskedErrors: {
       errorMessage: "internal error",
-      // What a client can do something about is said; nothing else leaves the node.
-      maskError: (error, message) => {
-        if (!(error instanceof GraphQLError)) return new GraphQLError(message);
-        const { originalError } = error;
-        return originalError === undefined ||
-          originalError instanceof QueryError ||
-          originalError instanceof GraphQLError
-          ? new GraphQLError(error.message, { nodes: error.nodes, path: error.path })
-          : new GraphQLError(message);
-      },
+      maskError: (error, message) =>
+        error instanceof GraphQLError ? shownError(error) : new GraphQLError(message),
     },
   });
   const server: Server = createServer((request, response) => {
@@ -89,10 +101,11 @@ export async function serveGraphql(options: GraphqlServerOptions): Promise<Graph
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://${host}:${port}${path}`,
-    close: () =>
-      new Promise((closed) => {
-        server.close(() => closed());
-        server.closeAllConnections();
-      }),
+    close: async () => {
+      const closed = once(server, "close");
+      server.close();
+      server.closeAllConnections();
+      await Promise.all([closed, pool.close()]);
+    },
   };
 }

@@ -1,6 +1,8 @@
-import { mkdirSync, renameSync, rmSync } from "node:fs";
+import { once } from "node:events";
+import { mkdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { Worker } from "node:worker_threads";
 import { AssayError } from "../../../keepers/src/core/errors.ts";
 import type { EntitySchema, EntityType, FieldType } from "../schema/entity-schema.ts";
 import type { Cell } from "./columns.ts";
@@ -13,13 +15,23 @@ export const quote = (name: string): string => `"${name}"`;
 export const blockFrom = quote("block$from");
 export const blockTo = quote("block$to");
 
-/** The cache is 64 MiB, as is the log before it is taken over: most pages change again before that. */
+/** The cache is 64 MiB. The log is taken over by `checkpoint`, in another thread. */
 const pragmas = [
   "journal_mode = WAL",
   "synchronous = NORMAL",
   "cache_size = -65536",
-  "wal_autocheckpoint = 16384",
+  "wal_autocheckpoint = 0",
+  // Once taken over, the log's file is cut to what is written next.
+  "journal_size_limit = 0",
   "temp_store = MEMORY",
+];
+
+/** Who reads alone maps the file: its pages are the kernel's cache, which it takes back when memory is short. */
+const readPragmas = [
+  "mmap_size = 2147418112",
+  "cache_size = -16384",
+  "temp_store = MEMORY",
+  "busy_timeout = 5000",
 ];
 
 /** Number of the tables' form: a file of another one is filled anew. */
@@ -80,10 +92,15 @@ const identityOf = (identity: string): string => `${identity}/${layout}`;
 /** SQLite with prepared statements kept by their text. Integers come as `bigint`. */
 export class Database {
   readonly #database: DatabaseSync;
+  readonly #path: string;
   readonly #statements = new Map<string, StatementSync>();
+  /** Whether the log has what is nowhere else. */
+  #isLogged = true;
+  #checkpoint: Promise<void> | undefined;
 
-  private constructor(database: DatabaseSync) {
+  private constructor(database: DatabaseSync, path: string) {
     this.#database = database;
+    this.#path = path;
   }
 
   /**
@@ -98,7 +115,7 @@ export class Database {
       for (const pragma of pragmas) handle.exec(`PRAGMA ${pragma}`);
       if (handle.prepare("PRAGMA quick_check(1)").get()?.quick_check !== "ok")
         throw new Error("it is malformed");
-      const database = new Database(handle);
+      const database = new Database(handle, path);
       const isNew = handle.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.n === 0n;
       if (isNew) database.#create(schema, identity);
       else if (database.meta("identity") !== identityOf(identity))
@@ -126,6 +143,13 @@ export class Database {
       for (const part of ["-wal", "-shm"]) rmSync(path + part, { force: true });
       return { database: Database.open(path, schema, identity), movedTo };
     }
+  }
+
+  /** A connection beside the one that writes: it sees what was committed. */
+  static openToRead(path: string): Database {
+    const handle = new DatabaseSync(path, { readBigInts: true, readOnly: true });
+    for (const pragma of readPragmas) handle.exec(`PRAGMA ${pragma}`);
+    return new Database(handle, path);
   }
 
   get(sql: string, ...cells: Cell[]): Row | undefined {
@@ -166,17 +190,47 @@ export class Database {
     }
   }
 
+  /** All that `work` reads is of one state. `work` must be synchronous. */
+  read<T>(work: () => T): T {
+    this.#database.exec("BEGIN");
+    try {
+      return work();
+    } finally {
+      this.#database.exec("ROLLBACK");
+    }
+  }
+
   begin(): void {
     this.#database.exec("BEGIN IMMEDIATE");
   }
 
   commit(): void {
     this.#database.exec("COMMIT");
+    this.#isLogged = true;
   }
 
   /** Takes back what happened since `begin`. */
   rollBack(): void {
     this.#database.exec("ROLLBACK");
+  }
+
+  /**
+   * Takes the log over into the tables' pages once it has so many bytes. A thread does it: nobody here waits for the disk but
+   * who awaits this. What is committed meanwhile stays in the log.
+   */
+  async checkpoint(bytes: number): Promise<void> {
+    this.#checkpoint ??= this.#takeLogOver(bytes).finally(() => {
+      this.#checkpoint = undefined;
+    });
+    await this.#checkpoint;
+  }
+
+  async #takeLogOver(bytes: number): Promise<void> {
+    const size = statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+    if (!this.#isLogged || size < bytes) return;
+    this.#isLogged = false;
+    const thread = new Worker(new URL("./checkpoint.ts", import.meta.url), { workerData: this.#path });
+    await once(thread, "exit");
   }
 
   close(): void {

@@ -22,6 +22,17 @@ export type Selection = {
   readonly skip: number;
 };
 
+/** What is read of the entities, and as of when. */
+export type Reading = {
+  readonly visibility: Visibility;
+  /** Stored fields that are wanted; the id comes with them. */
+  readonly fields: ReadonlySet<string>;
+};
+
+/** Fields that nobody asked for are not read: most rows have many, and some are long. */
+const columnsOf = (fields: ReadonlySet<string>): string =>
+  [...new Set(["id", ...fields])].map((name) => `e.${quote(name)}`).join(", ");
+
 /** Reads entities as of a block. */
 export class EntityReader {
   readonly #database: Database;
@@ -34,22 +45,22 @@ export class EntityReader {
     database.define("pg_ilike", (text, pattern) => like(text ?? null, pattern ?? null, true));
   }
 
-  one(type: EntityType, id: Value, visibility: Visibility): EntityView | undefined {
+  one(type: EntityType, id: Value, { visibility, fields }: Reading): EntityView | undefined {
     const rows = rowsOf(type, visibility);
     const row = this.#database.get(
-      `SELECT e.* FROM ${rows.sql} AS e WHERE e.id = ?`,
+      `SELECT ${columnsOf(fields)} FROM ${rows.sql} AS e WHERE e.id = ?`,
       ...rows.cells,
       encodeCell(type.fields.get("id")!, id),
     );
     return row === undefined ? undefined : viewOf(type, row);
   }
 
-  many(type: EntityType, selection: Selection, visibility: Visibility): EntityView[] {
-    return this.#select(type, selection, visibility, { sql: "TRUE", cells: [] });
+  many(type: EntityType, selection: Selection, reading: Reading): EntityView[] {
+    return this.#select(type, selection, reading, { sql: "TRUE", cells: [] });
   }
 
   /** What a derived field of `parent` holds. */
-  derived(field: FieldType, parent: EntityView, selection: Selection, visibility: Visibility): EntityView[] {
+  derived(field: FieldType, parent: EntityView, selection: Selection, reading: Reading): EntityView[] {
     const child = this.#schema.entities.get(field.entity!)!;
     const reference = child.fields.get(field.derivedFrom!)!;
     const id = encodeCell({ ...reference, isList: false }, parent.get("id"));
@@ -60,10 +71,15 @@ export class EntityReader {
           cells: [id instanceof Uint8Array ? `0x${Buffer.from(id).toString("hex")}` : String(id)],
         }
       : { sql: `${column} = ?`, cells: [id] };
-    return this.#select(child, selection, visibility, link);
+    return this.#select(child, selection, reading, link);
   }
 
-  #select(type: EntityType, selection: Selection, visibility: Visibility, link: Fragment): EntityView[] {
+  #select(
+    type: EntityType,
+    selection: Selection,
+    { visibility, fields }: Reading,
+    link: Fragment,
+  ): EntityView[] {
     const seen = rowsOf(type, visibility);
     const where =
       selection.filter === undefined
@@ -71,7 +87,7 @@ export class EntityReader {
         : filterToSql(this.#schema, type, selection.filter, visibility, "e");
     const order = this.#order(selection.order, visibility);
     const rows = this.#database.all(
-      `SELECT e.* FROM ${seen.sql} AS e ${order.join.sql}
+      `SELECT ${columnsOf(fields)} FROM ${seen.sql} AS e ${order.join.sql}
        WHERE ${link.sql} AND ${where.sql} ORDER BY ${order.sql} LIMIT ? OFFSET ?`,
       ...seen.cells,
       ...order.join.cells,

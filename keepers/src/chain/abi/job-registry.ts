@@ -21,7 +21,7 @@ export const jobRegistryAbi = parseAbi([
   "function isOwed(uint256 jobId) view returns (bool)",
   "function isRunning(uint256 jobId) view returns (bool)",
   "function jobCount() view returns (uint256)",
-  "function jobOf(uint256 jobId) view returns ((address consumer, uint8 status, uint48 deadline, uint8 instalments, address provider, uint48 challengeUntil, uint48 expiry, uint128 price, uint128 stake, bytes32 orderHash, bytes32 traceRoot, bytes32 stateRoot, bytes32 resultId))",
+  "function jobOf(uint256 jobId) view returns ((address consumer, uint48 deadline, uint48 expiry, address provider, uint8 status, uint48 challengeUntil, uint8 instalments, uint128 price, uint128 stake, bytes32 orderHash, bytes32 traceRoot, bytes32 stateRoot, bytes32 resultId))",
   "function lock(uint256 jobId) payable",
   "function matchJob(uint256 jobId, address provider, uint256 price)",
   "function multiplierOf(address provider) view returns (uint256)",
