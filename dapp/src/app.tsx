@@ -1,32 +1,22 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { lazy, Suspense, useEffect, useState } from "react";
+import { type ReactNode, Suspense, useEffect, useState } from "react";
 import { WagmiProvider } from "wagmi";
-import { Route, Router, Switch } from "wouter";
+import { Router } from "wouter";
 import { useHashLocation } from "wouter/use-hash-location";
+import { SourceContext, useFindSource } from "./data/source.ts";
+import { SourceNotice } from "./data/source-notice.tsx";
 import { NetworkContext } from "./network/context.ts";
 import { loadNetwork } from "./network/load.ts";
 import type { Network } from "./network/network-file.ts";
+import { Pages } from "./pages/pages.tsx";
+import { SearchBox } from "./shell/search-box.tsx";
 import { Shell } from "./shell/shell.tsx";
 import { Failure, Skeleton } from "./ui/states.tsx";
 import { configOf } from "./wallet/config.ts";
 
-const Overview = lazy(() => import("./pages/overview.tsx"));
-const NotFound = lazy(() => import("./pages/not-found.tsx"));
+type Loaded = { readonly network: Network; readonly config: ReturnType<typeof configOf> };
 
-type Loaded = { network: Network; config: ReturnType<typeof configOf> };
-
-const queries = new QueryClient({ defaultOptions: { queries: { staleTime: 5_000, retry: 1 } } });
-
-function Pages() {
-  return (
-    <Suspense fallback={<Skeleton lines={6} />}>
-      <Switch>
-        <Route path="/" component={Overview} />
-        <Route component={NotFound} />
-      </Switch>
-    </Suspense>
-  );
-}
+const queries = new QueryClient({ defaultOptions: { queries: { staleTime: 3_000, retry: 1 } } });
 
 /** The whole page: it reads which network it shows, then shows it. */
 export function App() {
@@ -38,34 +28,45 @@ export function App() {
     setError(undefined);
     loadNetwork().then((network) => setLoaded({ network, config: configOf(network) }), setError);
   }, [attempt]);
-  if (loaded === undefined) {
-    return (
-      <Router hook={useHashLocation}>
-        <Shell>
-          {error === undefined ? (
-            <Skeleton lines={6} label="Reading which network this is" />
-          ) : (
-            <Failure
-              what="This page does not know which network it is for"
-              error={error}
-              retry={() => setAttempt(attempt + 1)}
-            />
-          )}
-        </Shell>
-      </Router>
-    );
-  }
+  if (loaded !== undefined) return <OnNetwork {...loaded} />;
   return (
-    <NetworkContext value={loaded.network}>
-      <WagmiProvider config={loaded.config}>
+    <Router hook={useHashLocation}>
+      <Shell>
+        {error === undefined ? (
+          <Skeleton lines={6} label="Reading which network this is" />
+        ) : (
+          <Failure
+            what="This page does not know which network it is for"
+            error={error}
+            retry={() => setAttempt(attempt + 1)}
+          />
+        )}
+      </Shell>
+    </Router>
+  );
+}
+
+function OnNetwork({ network, config }: Loaded) {
+  return (
+    <NetworkContext value={network}>
+      <WagmiProvider config={config}>
         <QueryClientProvider client={queries}>
-          <Router hook={useHashLocation}>
-            <Shell>
-              <Pages />
-            </Shell>
-          </Router>
+          <FromSource>
+            <Router hook={useHashLocation}>
+              <Shell tools={<SearchBox />}>
+                <SourceNotice />
+                <Suspense fallback={<Skeleton lines={6} />}>
+                  <Pages />
+                </Suspense>
+              </Shell>
+            </Router>
+          </FromSource>
         </QueryClientProvider>
       </WagmiProvider>
     </NetworkContext>
   );
+}
+
+function FromSource({ children }: { children: ReactNode }) {
+  return <SourceContext value={useFindSource()}>{children}</SourceContext>;
 }

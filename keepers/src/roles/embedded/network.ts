@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { type Logger, pino } from "pino";
-import type { Address, LocalAccount } from "viem";
+import type { Address, Hex, LocalAccount } from "viem";
 import { setupCircuits } from "../../../../circuits/setup/setup.ts";
 import { type ChainClient, connectChain } from "../../chain/client.ts";
 import { encodeCall } from "../../chain/contracts.ts";
@@ -145,6 +145,12 @@ export class EmbeddedNetwork {
   guest(index: number): LocalAccount {
     if (index >= guestAccounts) throw new RangeError(`at most ${guestAccounts} guests fit`);
     return this.chain.account(firstGuest + index);
+  }
+
+  /** Key of {@link guest} `index`; everyone knows it. */
+  guestKey(index: number): Hex {
+    this.guest(index);
+    return this.chain.privateKey(firstGuest + index);
   }
 
   /** Starts node `index`, for the first time or again from its folder. */
