@@ -11,8 +11,8 @@ export class ShelfError extends AssayError {
 }
 
 /**
- * What encoding a dataset has come to, in the browser's own file system: bundles, and what their commitments are. Files
- * appear whole or not at all, so that a page that was closed in between finds every bundle that it had finished.
+ * What encoding a dataset has come to, in the browser's own file system: bundles, and what their commitments are. A file has
+ * its whole content or none, so that a page that was closed in between finds every bundle that it had finished.
  */
 export class Shelf {
   readonly name: string;
@@ -40,7 +40,8 @@ export class Shelf {
       (file) => file.text(),
       () => undefined,
     );
-    return text === undefined ? undefined : (JSON.parse(text) as BundleEntry);
+    // One that was begun and not closed is there, and empty.
+    return text === undefined || text === "" ? undefined : (JSON.parse(text) as BundleEntry);
   }
 
   /** Keeps a bundle, its entry last. @throws ShelfError when there is no room */
