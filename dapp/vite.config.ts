@@ -7,6 +7,8 @@ export default defineConfig({
   root: import.meta.dirname,
   base: "./",
   plugins: [react()],
+  // The same parser, with what it uses of Node brought along.
+  resolve: { alias: [{ find: /^csv-parse$/, replacement: "csv-parse/browser/esm" }] },
   worker: { format: "es" },
   build: {
     outDir: join(import.meta.dirname, "dist"),

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { JobKeeper, KeeperOptions } from "../roles/jobs/job-keeper.ts";
-import type { MachineLimits } from "../roles/jobs/job-program.ts";
+import type { MachineLimits } from "../roles/jobs/published-program.ts";
 import { createTelemetry, type HealthCheck } from "../roles/telemetry.ts";
 import type { CommandContext } from "./context.ts";
 import { keeperOptions, machineLimits } from "./jobs.ts";

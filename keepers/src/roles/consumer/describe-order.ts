@@ -11,7 +11,7 @@ import type { ObjectSequence } from "../../training/data/types.ts";
 import type { Executor } from "../../training/executors/types.ts";
 import { measureInterval } from "../../training/trainer/new-run.ts";
 import { type Prepared, prepare } from "../../training/trainer/prepare.ts";
-import { problemOf } from "../jobs/job-program.ts";
+import { problemOf } from "../jobs/published-program.ts";
 
 export type DescribeParameters = {
   readonly consumer: Address;
