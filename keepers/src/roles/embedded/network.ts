@@ -11,6 +11,7 @@ import { type Circuit, circuits, type Deployment, writeDeployment } from "../../
 import { createTransactionQueue } from "../../chain/transactions/queue.ts";
 import { transactionSchema } from "../../chain/transactions/store.ts";
 import { CommitPool } from "../../storage/commit-pool.ts";
+import { type Gateway, serveGateway } from "../../storage/gateway.ts";
 import { ProcessProver } from "../../storage/prover/process-prover.ts";
 import type { ProverCircuit } from "../../storage/prover/prover.ts";
 import { openState } from "../../storage/state/state.ts";
@@ -134,6 +135,11 @@ export class EmbeddedNetwork {
 
   get nodes(): ReadonlyMap<number, StorageNode> {
     return this.#nodes;
+  }
+
+  /** Serves what the nodes hold over HTTP, as their gateways would. */
+  serveGateway(): Promise<Gateway> {
+    return serveGateway({ stores: () => [...this.#nodes.values()].map(({ blobs }) => blobs), port: 0 });
   }
 
   /** Operator account of node `index`. */
