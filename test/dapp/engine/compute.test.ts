@@ -30,7 +30,6 @@ import { digitsConfig, limits } from "../../keepers/roles/jobs/scene.ts";
 import { noBrowser } from "../support/browser.ts";
 import { call, EnginePage, type Given } from "./support.ts";
 
-const _file = (given: string): Given => ({ given, as: "file" });
 const bytes = (given: string): Given => ({ given, as: "bytes" });
 const secret: Hex = `0x${"5e".repeat(32)}`;
 /** The interval that is computed again. */
