@@ -10,6 +10,7 @@ const Job = lazy(() => import("./job.tsx"));
 const Operator = lazy(() => import("./operator.tsx"));
 const Certificate = lazy(() => import("./certificate.tsx"));
 const Transaction = lazy(() => import("./transaction.tsx"));
+const Mine = lazy(() => import("../mine/mine.tsx"));
 const Search = lazy(() => import("./search.tsx"));
 const NotFound = lazy(() => import("./not-found.tsx"));
 
@@ -28,6 +29,7 @@ export function Pages() {
       <Route path="/transactions/:hash">
         {({ hash }) => <Transaction hash={hash.toLowerCase() as `0x${string}`} />}
       </Route>
+      <Route path="/mine" component={Mine} />
       <Route path="/search/:text">{({ text }) => <Search text={decodeURIComponent(text)} />}</Route>
       <Route component={NotFound} />
     </Switch>
