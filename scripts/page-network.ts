@@ -9,7 +9,7 @@ const walletTokens = parseUnits("20000", 18);
 /** What `network.json` says of an embedded network, with keys for the development wallet; its accounts get tokens. */
 export async function describeForPage(
   network: EmbeddedNetwork,
-  addresses: { subgraph?: string; gateway?: string; metrics?: string },
+  addresses: { subgraph?: string; metrics?: string },
 ): Promise<Record<string, unknown>> {
   const guests = Object.entries(walletGuests);
   await network.give(
@@ -21,6 +21,7 @@ export async function describeForPage(
     name: "Embedded network",
     deployment: { ...deployment, startBlock: String(deployment.startBlock) },
     rpc: [network.chain.rpcUrl],
+    gateway: network.gateway,
     ...addresses,
     accounts: guests.map(([name, index]) => ({
       name: `Test ${name}`,

@@ -66,6 +66,7 @@ export class EmbeddedNetwork {
   readonly #options: EmbeddedNetworkOptions;
   readonly #log: Logger;
   readonly #nodes = new Map<number, StorageNode>();
+  #gateway: Gateway | undefined;
 
   private constructor(
     options: EmbeddedNetworkOptions,
@@ -129,6 +130,10 @@ export class EmbeddedNetwork {
     onProgress(`starting ${nodes} storage nodes`);
     await network.#fund(nodes);
     await Promise.all(Array.from({ length: nodes }, (_, index) => network.startNode(index)));
+    network.#gateway = await serveGateway({
+      stores: () => [...network.#nodes.values()].map(({ blobs }) => blobs),
+      port: 0,
+    });
     await network.#describe();
     return network;
   }
@@ -137,9 +142,9 @@ export class EmbeddedNetwork {
     return this.#nodes;
   }
 
-  /** Serves what the nodes hold over HTTP, as their gateways would. */
-  serveGateway(): Promise<Gateway> {
-    return serveGateway({ stores: () => [...this.#nodes.values()].map(({ blobs }) => blobs), port: 0 });
+  /** Address of a gateway to what the nodes hold: bundles and manifests by their CIDs, over HTTP. */
+  get gateway(): string {
+    return this.#gateway!.url;
   }
 
   /** Operator account of node `index`. */
@@ -194,6 +199,7 @@ export class EmbeddedNetwork {
   }
 
   async close(): Promise<void> {
+    await this.#gateway?.close();
     await Promise.all([...this.#nodes.keys()].map((index) => this.stopNode(index)));
     await this.prover.close();
     await this.commitPool.close();
