@@ -186,7 +186,7 @@ async function main(): Promise<number> {
       auditJobs(trail!, jobs, folder),
     );
     await stages.run("serve the page", async () => {
-      page = await openPage({ network: network!, subgraph: trail!.url, folder, port: pagePort });
+      page = await openPage({ network: network!, subgraph: trail!.url, port: pagePort });
       await lookAt(page);
       return { url: page.url };
     });

@@ -116,7 +116,8 @@ export type OpenModel = {
 
 export type EvaluateInput = {
   readonly model: number;
-  readonly objects: Uint8Array;
+  /** The objects; those of its job for the model of a job that was fetched. */
+  readonly objects?: Uint8Array;
   /** The samples kept apart (the objects are then those of the order), or all. */
   readonly samples: "validation" | "all";
 };
@@ -145,7 +146,14 @@ export type VerifyInput = GivenProgram & {
 
 /** One thing that was compared. */
 export type Check = {
-  readonly name: "program" | "trace" | "state before" | "objects" | "state after" | "witnesses";
+  readonly name:
+    | "program"
+    | "objects"
+    | "trace"
+    | "known state"
+    | "state before"
+    | "state after"
+    | "witnesses";
   readonly holds: boolean;
   /** What was done, in words. */
   readonly how: string;
@@ -167,6 +175,35 @@ export type IntervalVerdict = {
   readonly witnesses: readonly Hex[];
 };
 
+export type FetchJobInput = {
+  /** Address of an IPFS gateway. */
+  readonly gateway: string;
+  readonly published: PublishedOrder;
+  /** CIDs of the manifests: of the data, of the stored result, and of the model where it is stored. */
+  readonly dataset: string;
+  readonly result: string;
+  readonly model?: string;
+  /** What the provider committed to. */
+  readonly traceRoot: Hex;
+  readonly stateRoot: Hex;
+};
+
+/** A job that was fetched: its intervals can be computed again, its model can be asked. */
+export type FetchedJob = {
+  readonly job: number;
+  readonly steps: number;
+  readonly intervals: number;
+  readonly stepsPerInterval: number;
+  readonly objects: number;
+  readonly checks: readonly Check[];
+  /** Whether the trace is stored and is the committed one. */
+  readonly hasLeaves: boolean;
+  /** Leaves whose states are stored, the first one among them. */
+  readonly known: readonly number[];
+  /** The model, where the stored state is the committed one. */
+  readonly model?: OpenModel;
+};
+
 /** What the worker computes. */
 export type Engines = {
   encodeDataset: { input: EncodeInput; output: EncodedDataset };
@@ -176,6 +213,8 @@ export type Engines = {
   predict: { input: { readonly model: number; readonly pixels: Uint8Array }; output: Prediction };
   closeModel: { input: { readonly model: number }; output: undefined };
   verifyInterval: { input: VerifyInput; output: IntervalVerdict };
+  fetchJob: { input: FetchJobInput; output: FetchedJob };
+  verifyJob: { input: { readonly job: number; readonly interval: number }; output: IntervalVerdict };
 };
 
 export type Method = keyof Engines;

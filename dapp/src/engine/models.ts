@@ -19,7 +19,13 @@ import type { CallContext } from "./protocol.ts";
 import { executor } from "./runtime.ts";
 import { breathe } from "./serve.ts";
 
-type Opened = { readonly job: JobProgram; readonly state: readonly Int32Array[]; readonly input: InputNode };
+type Opened = {
+  readonly job: JobProgram;
+  readonly state: readonly Int32Array[];
+  readonly input: InputNode;
+  /** The objects of its job, where they are at hand. */
+  readonly objects: Uint8Array | undefined;
+};
 type InputNode = TapeNode<"INPUT">;
 
 /** The most that a raw number of each encoding is: u8, i8, i16, i32. */
@@ -42,14 +48,20 @@ export class OpenModels {
         next: "Fetch it again, from another holder.",
       });
     }
+    return this.add(job, state);
+  }
+
+  /** Opens a model whose state was checked. */
+  add(job: JobProgram, state: readonly Int32Array[], objects?: Uint8Array): OpenModel {
+    const { program } = job.compiled;
     const node = inputOf(program);
     const model = this.#next++;
-    this.#models.set(model, { job, state, input: node });
+    this.#models.set(model, { job, state, input: node, objects });
     const { shape, layout } = job.package.input;
     const outputs = program.tapes[0][program.witness]!.output.shape;
     return {
       model,
-      stateRoot,
+      stateRoot: stateRootOf(program, state),
       objectBytes: job.order.objectBytes,
       shape,
       layout,
@@ -61,11 +73,13 @@ export class OpenModels {
 
   /** @throws BadInputError for objects of another size, or a model that is not open */
   async evaluate(
-    { model, objects, samples: wanted }: EvaluateInput,
+    { model, objects: given, samples: wanted }: EvaluateInput,
     { signal, progress }: CallContext,
   ): Promise<Evaluation> {
-    const { job, state } = this.#opened(model);
+    const { job, state, objects: own } = this.#opened(model);
     const { order, compiled, options } = job;
+    const objects = given ?? own;
+    if (objects === undefined) throw new BadInputError("There are no samples to score the model on.");
     if (objects.length === 0 || objects.length % order.objectBytes !== 0)
       throw new BadInputError(`${objects.length} bytes are no objects of ${order.objectBytes} bytes.`);
     const source = new MemoryObjects("the samples", order.objectBytes, objects);

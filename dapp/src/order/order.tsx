@@ -53,13 +53,20 @@ function Wizard({ gateway, account }: { gateway: string; account: Address | unde
   const usable = (datasets.data?.datasets ?? []).filter(
     ({ isClosed, isFraudulent, isEncrypted }) => !isClosed && !isFraudulent && !isEncrypted,
   );
+  const chosen = usable.find(({ id }) => id === form.datasetId);
   const checked = checkForm(form);
   const problems = "problems" in checked ? checked.problems : {};
   const dataset = useQuery({
     queryKey: ["dataset", form.datasetId],
-    enabled: form.datasetId !== "",
+    enabled: chosen !== undefined,
     staleTime: Number.POSITIVE_INFINITY,
-    queryFn: ({ signal }) => readDataset(contracts, gateway, form.datasetId as Hex, signal),
+    queryFn: ({ signal }) =>
+      readDataset(
+        contracts,
+        gateway,
+        { id: chosen!.id as Hex, digest: chosen!.manifestDigest as Hex },
+        signal,
+      ),
   });
   const settled = useDeferredValue(form);
   // Who orders is part of an order; until somebody is connected its cost is told for nobody in particular.

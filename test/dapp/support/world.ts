@@ -48,7 +48,6 @@ export async function openWorld(port?: number): Promise<World> {
   const page = await openPage({
     network,
     subgraph: trail.url,
-    folder,
     base: "/ipfs/bafytest/",
     ...(port === undefined ? {} : { port: port + 1 }),
   });
