@@ -15,7 +15,10 @@ const commands: Record<string, [string, string[]][]> = {
     ["biome", ["check", "--write", "."]],
     ["prettier", ["--write", ...solidity]],
   ],
-  "--types": [["tsc", ["--noEmit"]]],
+  "--types": [
+    ["tsc", ["--noEmit"]],
+    ["tsc", ["--noEmit", "--project", "dapp"]],
+  ],
 };
 
 const chosen = commands[process.argv[2] ?? "--check"];

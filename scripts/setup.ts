@@ -87,10 +87,42 @@ export async function setupSubgraph(): Promise<{ cached: boolean }> {
   return { cached: false };
 }
 
-/** Everything that must exist before the network can start: contracts, circuits, development keys, subgraph. */
+/** Where the built page is. */
+export const pageFolder = join(root, "dapp", "dist");
+
+/** Whatever decides what the page becomes: its own files, and what it takes from elsewhere. */
+function pageDigest(): string {
+  const hash = createHash("sha256").update(readFileSync(join(root, "package-lock.json")));
+  const folders = ["dapp/src", "dapp/public", "keepers/src", "subgraph/queries"];
+  for (const name of ["dapp/index.html", "dapp/vite.config.ts"]) hash.update(readFileSync(join(root, name)));
+  for (const folder of folders)
+    for (const path of filesBelow(join(root, folder), "")) hash.update(path).update(readFileSync(path));
+  return hash.digest("hex");
+}
+
+/** Builds the page unless nothing has changed since the last time. */
+export async function setupPage(): Promise<{ cached: boolean }> {
+  const stamp = join(root, ".assay", "page");
+  const digest = pageDigest();
+  if (
+    existsSync(stamp) &&
+    existsSync(join(pageFolder, "index.html")) &&
+    readFileSync(stamp, "utf8") === digest
+  )
+    return { cached: true };
+  say("  building the page (a few seconds)");
+  rmSync(stamp, { force: true });
+  await runCommand("vite", ["build", "--logLevel", "warn", "dapp"]);
+  mkdirSync(join(root, ".assay"), { recursive: true });
+  writeFileSync(stamp, digest);
+  return { cached: false };
+}
+
+/** Everything that must exist before the network can start: contracts, circuits, development keys, subgraph, page. */
 export async function setUp(): Promise<Record<string, unknown>> {
   const contracts = await setupContracts();
   const circuits = await setupCircuits({ onProgress: (line) => showProgress(line) });
   const subgraph = await setupSubgraph();
-  return { contracts, circuits: circuits.map(({ name }) => name), subgraph };
+  const page = await setupPage();
+  return { contracts, circuits: circuits.map(({ name }) => name), subgraph, page };
 }

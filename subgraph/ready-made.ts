@@ -8,6 +8,7 @@ export type ReadyMadeQuery = { readonly name: string; readonly question: string;
 
 /** In the order in which the page shows them. */
 const order = [
+  "recent-jobs",
   "training-data",
   "who-trained",
   "who-checked",
@@ -16,12 +17,16 @@ const order = [
   "model-certificate",
   "job-history",
   "job-as-of-block",
+  "stored-datasets",
   "lineage",
   "storage-health",
+  "bundle-audits",
   "slashed-operators",
+  "operators-at-work",
   "operator-record",
   "daily-totals",
   "network-totals",
+  "find",
 ];
 
 export function readyMadeQueries(): ReadyMadeQuery[] {

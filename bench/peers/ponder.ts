@@ -85,7 +85,7 @@ ponder.on("Staking:Staked", async (given) => {
   await change(given.context, id, (row) => ({ staked: row.staked + amount }));
   await totals(given.context, { staked: amount });
 });
-for (const [name, sign] of [["Locked", 1n], ["Unlocked", -1n]] as const)
+for (const [name, sign] of [["Locked", 1n], ["Unlocked", -1n]])
   ponder.on("Staking:" + name, async (given) => {
     await record(name, given);
     const { operator: id, amount } = given.event.args;

@@ -17,7 +17,7 @@ import {
 } from "viem";
 import { AssayError, exitCode } from "../core/errors.ts";
 import { abis, type ContractName } from "./abi/index.ts";
-import type { Deployment } from "./deployment.ts";
+import type { Deployment } from "./deployment-format.ts";
 
 export type ReadClient = PublicClient<Transport, Chain, Account | undefined>;
 type Handle<N extends ContractName> = GetContractReturnType<(typeof abis)[N], ReadClient, Address>;

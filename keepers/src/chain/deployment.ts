@@ -1,59 +1,27 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { type Address, getAddress, type Hex, isAddress } from "viem";
+import type { Address } from "viem";
 import { z } from "zod";
 import { AssayError, BadInputError, exitCode } from "../core/errors.ts";
-import { abis, type ContractName } from "./abi/index.ts";
+import {
+  addressSchema,
+  type DeployedName,
+  type Deployment,
+  deployedNames,
+  parseDeployment,
+} from "./deployment-format.ts";
 
-export const beaconKinds = ["CommitRevealBeacon", "DrandBeacon", "VrfBeacon"] as const;
-export type BeaconKind = (typeof beaconKinds)[number];
-
-/** Contracts with an address of their own; `RandomnessBeacon` stands for the beacon that is in use. */
-export type DeployedName = Exclude<ContractName, "RandomnessBeacon">;
-
-export const circuits = ["possession", "covering", "registration"] as const;
-export type Circuit = (typeof circuits)[number];
-
-/** Where the contracts of one network are. */
-export type Deployment = {
-  chainId: number;
-  /** Block of the first deployment transaction: followers start here. */
-  startBlock: bigint;
-  /** The beacon that the audit module asks. */
-  beacon: BeaconKind;
-  addresses: Record<Exclude<DeployedName, BeaconKind>, Address> & Partial<Record<BeaconKind, Address>>;
-  /** keccak256 of the verifying key that each circuit's proofs are checked with. */
-  keyHashes: Record<Circuit, Hex>;
-};
+export {
+  type BeaconKind,
+  beaconKinds,
+  type Circuit,
+  circuits,
+  type DeployedName,
+  type Deployment,
+  parseDeployment,
+} from "./deployment-format.ts";
 
 const maximumBytes = 1 << 20;
-const names = Object.keys(abis).filter((name) => name !== "RandomnessBeacon") as DeployedName[];
-const isBeacon = (name: string): name is BeaconKind => (beaconKinds as readonly string[]).includes(name);
-
-const address = z
-  .string()
-  .refine((text) => isAddress(text, { strict: false }), "not an address")
-  .transform((text) => getAddress(text));
-const hash = z
-  .string()
-  .regex(/^0x[0-9a-f]{64}$/i, "not a 32-byte hash")
-  .transform((text) => text.toLowerCase() as Hex);
-
-const schema = z
-  .object({
-    chainId: z.int().positive(),
-    startBlock: z.union([z.int().nonnegative(), z.string().regex(/^\d{1,20}$/)]).transform(BigInt),
-    beacon: z.enum(beaconKinds),
-    addresses: z.object(
-      Object.fromEntries(names.map((name) => [name, isBeacon(name) ? address.optional() : address])),
-    ),
-    keyHashes: z.object(Object.fromEntries(circuits.map((circuit) => [circuit, hash]))),
-  })
-  .refine(({ beacon, addresses }) => addresses[beacon] !== undefined, {
-    message: "the beacon in use has no address",
-    path: ["beacon"],
-  });
-
 /** Folder of deployments, below the project's or the caller's working folder. */
 export const deploymentsFolder = join(".assay", "deployments");
 
@@ -77,16 +45,6 @@ function parseJson(path: string): unknown {
   } catch (cause) {
     throw new BadInputError(`${path} is not JSON`, { cause });
   }
-}
-
-/** Checks a deployment from outside; throws `BadInputError` with every fault named. */
-export function parseDeployment(value: unknown, source = "the deployment"): Deployment {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data as Deployment;
-  const faults = result.error.issues.map(({ path, message }) => `${path.join(".") || "file"}: ${message}`);
-  throw new BadInputError(`${source} is not a valid deployment: ${faults.join("; ")}`, {
-    next: "deploy again, or take the file from the network's publisher",
-  });
 }
 
 /** Reads the deployment of a chain, or the one in `file`; it must be of that chain. */
@@ -116,11 +74,11 @@ export function writeDeployment(deployment: Deployment, folder: string = deploym
  * Contracts that keepers do not talk to are left out.
  */
 export function readIgnitionAddresses(file: string): Partial<Record<DeployedName, Address>> {
-  const parsed = z.record(z.string(), address).safeParse(parseJson(file));
+  const parsed = z.record(z.string(), addressSchema).safeParse(parseJson(file));
   if (!parsed.success) throw new BadInputError(`${file} is not a list of deployed addresses`);
   const found: Partial<Record<DeployedName, Address>> = {};
   for (const [key, value] of Object.entries(parsed.data)) {
-    const name = names.find((each) => key.endsWith(`#${each}`));
+    const name = deployedNames.find((each) => key.endsWith(`#${each}`));
     if (name === undefined) continue;
     if (found[name] !== undefined && found[name] !== value) {
       throw new BadInputError(`${file} names two addresses of ${name}: ${found[name]} and ${value}`);

@@ -1,39 +1,7 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
-import { AssayError, exitCode } from "../core/errors.ts";
-import { BundleCommitment } from "../core/merkle/bundle-commitment.ts";
-import { Slicer } from "../core/merkle/bundle-committer.ts";
 import type { SliceCommitment } from "../core/merkle/slice.ts";
-import type { CommitRequest } from "./commit-worker.ts";
-
-/** A hashing thread ended in the middle of a bundle; another one takes its place for the next. */
-export class CommitWorkerError extends AssayError {
-  override readonly name = "CommitWorkerError";
-
-  constructor(cause: unknown) {
-    super("a hashing thread ended unexpectedly", {
-      kept: "everything but the commitment of the bundle it was working on",
-      next: "commit to that bundle again; if it fails again, see whether memory ran out",
-      exitCode: exitCode.unavailable,
-      cause,
-    });
-  }
-}
-
-/** The pool was closed before or while it was asked. */
-export class CommitPoolClosedError extends AssayError {
-  override readonly name = "CommitPoolClosedError";
-
-  constructor() {
-    super("the hashing threads were stopped", { next: "open a new pool", exitCode: exitCode.unavailable });
-  }
-}
-
-type Job = {
-  readonly request: CommitRequest;
-  readonly resolve: (commitment: SliceCommitment) => void;
-  readonly reject: (error: Error) => void;
-};
+import { type CommitThread, SlicePool, type ThreadEvents } from "./slice-pool.ts";
 
 export type CommitPoolOptions = {
   /** Threads; one per core by default. */
@@ -42,125 +10,27 @@ export type CommitPoolOptions = {
   entry?: URL;
 };
 
-/**
- * Commits to bundles on all cores.
- *
- * Bundles are cut into slices of 1024 cells that any thread can take, so that a single bundle is spread as well as
- * many. At most two slices (1 MB) per thread wait or are worked on, however fast a stream delivers. Threads start when
- * they are first needed and do not keep the process alive while they are idle.
- */
-export class CommitPool implements AsyncDisposable {
-  readonly #size: number;
-  readonly #entry: URL;
-  readonly #idle: Worker[] = [];
-  readonly #busy = new Map<Worker, Job>();
-  readonly #queue: Job[] = [];
-  readonly #waiting: (() => void)[] = [];
-  #closed = false;
-
+/** Commits to bundles on all cores, on threads of this process. */
+export class CommitPool extends SlicePool {
   constructor({ workers = availableParallelism(), entry }: CommitPoolOptions = {}) {
-    if (!Number.isInteger(workers) || workers < 1)
-      throw new RangeError(`a pool cannot have ${workers} threads`);
-    this.#size = workers;
-    this.#entry = entry ?? new URL("./commit-worker.ts", import.meta.url);
+    const file = entry ?? new URL("./commit-worker.ts", import.meta.url);
+    super(workers, (events) => startThread(file, events));
   }
+}
 
-  /**
-   * Commits to a bundle, given whole or in chunks of any size.
-   * @throws BadInputError when it is empty or longer than 16384 cells; CommitWorkerError when a thread ends;
-   * CommitPoolClosedError; whatever the stream throws
-   */
-  async commit(
-    bundle: Uint8Array | AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  ): Promise<BundleCommitment> {
-    const chunks = bundle instanceof Uint8Array ? [bundle] : bundle;
-    const slicer = new Slicer();
-    const slices: Promise<SliceCommitment>[] = [];
-    const add = async (bytes: Uint8Array<ArrayBuffer>, only: boolean): Promise<void> => {
-      const slice = this.#run({ bytes, only });
-      // It is awaited below; until then a failure must not count as unhandled.
-      slice.catch(() => {});
-      slices.push(slice);
-      await this.#room();
-    };
-    for await (const chunk of chunks) for (const bytes of slicer.push(chunk)) await add(bytes, false);
-    const { bytes, only } = slicer.finish();
-    await add(bytes, only);
-    return BundleCommitment.fromSlices(await Promise.all(slices));
-  }
-
-  /** Stops all threads; what they were asked fails with CommitPoolClosedError. */
-  async close(): Promise<void> {
-    this.#closed = true;
-    const workers = [...this.#idle, ...this.#busy.keys()];
-    const jobs = [...this.#busy.values(), ...this.#queue];
-    this.#idle.length = 0;
-    this.#busy.clear();
-    this.#queue.length = 0;
-    for (const job of jobs) job.reject(new CommitPoolClosedError());
-    this.#wake();
-    await Promise.all(workers.map((worker) => worker.terminate()));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
-  }
-
-  #run(request: CommitRequest): Promise<SliceCommitment> {
-    if (this.#closed) return Promise.reject(new CommitPoolClosedError());
-    return new Promise((resolve, reject) => {
-      this.#queue.push({ request, resolve, reject });
-      this.#dispatch();
-    });
-  }
-
-  /** Resolves when another slice may be read. */
-  async #room(): Promise<void> {
-    while (!this.#closed && this.#busy.size + this.#queue.length >= 2 * this.#size) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
-  }
-
-  #wake(): void {
-    for (const resolve of this.#waiting.splice(0)) resolve();
-  }
-
-  #dispatch(): void {
-    while (this.#queue.length > 0 && this.#busy.size < this.#size) {
-      const job = this.#queue.shift()!;
-      const worker = this.#idle.pop() ?? this.#start();
-      this.#busy.set(worker, job);
-      worker.ref();
-      worker.postMessage(job.request, [job.request.bytes.buffer]);
-    }
-  }
-
-  #start(): Worker {
-    const worker = new Worker(this.#entry);
-    let cause: unknown;
-    worker.on("message", (commitment: SliceCommitment) => {
-      const job = this.#busy.get(worker);
-      if (job === undefined) return;
-      this.#busy.delete(worker);
-      this.#idle.push(worker);
-      worker.unref();
-      job.resolve(commitment);
-      this.#dispatch();
-      this.#wake();
-    });
-    worker.on("error", (error) => {
-      cause = error;
-    });
-    worker.on("exit", (code) => {
-      const at = this.#idle.indexOf(worker);
-      if (at >= 0) this.#idle.splice(at, 1);
-      const job = this.#busy.get(worker);
-      if (job === undefined) return;
-      this.#busy.delete(worker);
-      job.reject(new CommitWorkerError(cause ?? new Error(`exit code ${code}`)));
-      this.#dispatch();
-      this.#wake();
-    });
-    return worker;
-  }
+function startThread(entry: URL, { answered, ended }: ThreadEvents): CommitThread {
+  const worker = new Worker(entry);
+  let cause: unknown;
+  worker.on("message", (commitment: SliceCommitment) => answered(commitment));
+  worker.on("error", (error) => {
+    cause = error;
+  });
+  worker.on("exit", (code) => ended(cause ?? new Error(`exit code ${code}`)));
+  return {
+    ask: (request) => worker.postMessage(request, [request.bytes.buffer]),
+    hold: (isBusy) => (isBusy ? worker.ref() : worker.unref()),
+    stop: async () => {
+      await worker.terminate();
+    },
+  };
 }

@@ -3,11 +3,8 @@ import { test } from "node:test";
 import { BadInputError } from "../../../keepers/src/core/errors.ts";
 import { commitBundle } from "../../../keepers/src/core/merkle/bundle-committer.ts";
 import { sliceBytes } from "../../../keepers/src/core/merkle/slice.ts";
-import {
-  CommitPool,
-  CommitPoolClosedError,
-  CommitWorkerError,
-} from "../../../keepers/src/storage/commit-pool.ts";
+import { CommitPool } from "../../../keepers/src/storage/commit-pool.ts";
+import { CommitPoolClosedError, CommitWorkerError } from "../../../keepers/src/storage/slice-pool.ts";
 import { randomBytes, seededRandom } from "../core/erasure/random.ts";
 
 const silent = new URL("./fixtures/silent-commit-worker.ts", import.meta.url);

@@ -7,7 +7,8 @@ import { readingKey } from "../../storage/client/dataset-key.ts";
 import { fingerprint } from "../../storage/client/fingerprint.ts";
 import { type PutResult, put } from "../../storage/client/put.ts";
 import { CommitPool } from "../../storage/commit-pool.ts";
-import { openSource, type SourceKind } from "../../storage/readers/open-source.ts";
+import type { SourceKind } from "../../storage/readers/kinds.ts";
+import { openSource } from "../../storage/readers/open-source.ts";
 import type { CommandContext } from "../context.ts";
 import { UsageError } from "../errors.ts";
 

@@ -1,9 +1,9 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { keccak_256 } from "@noble/hashes/sha3.js";
 import { CID } from "multiformats/cid";
-import { create as createDigest } from "multiformats/hashes/digest";
 import * as z from "zod";
 import { BadInputError } from "../errors.ts";
+import { cidOf, dagPbCodec, rawCodec, sha2256 } from "./blob.ts";
 import { canonicalJson } from "./canonical-json.ts";
 import { formatProblem, formatSchema } from "./format.ts";
 import { type DatasetLayout, datasetLayout } from "./layout.ts";
@@ -17,10 +17,6 @@ export const maxManifestBytes = 512 * cellBytes;
 export const maxRecipients = 64;
 /** The order of BN254's scalar field: Poseidon roots lie below it. */
 const scalarFieldOrder = 21888242871839275222246405745257275088548364400416034343698204186575808495617n;
-
-const rawCodec = 0x55;
-const dagPbCodec = 0x70;
-const sha2256 = 0x12;
 
 const text = (most: number) =>
   z
@@ -117,7 +113,7 @@ export function manifestDigest(bytes: Uint8Array): Uint8Array {
 
 /** The manifest's CID from its digest: CIDv1, raw, SHA-256. */
 export function manifestCid(digest: Uint8Array): string {
-  return CID.createV1(rawCodec, createDigest(sha2256, digest)).toString();
+  return cidOf(rawCodec, digest).toString();
 }
 
 function checkManifest(value: unknown): Manifest {

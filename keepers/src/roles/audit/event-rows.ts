@@ -1,4 +1,13 @@
-import { type Abi, type AbiEvent, type AbiParameter, type Hex, keccak256, size } from "viem";
+import {
+  type Abi,
+  type AbiEvent,
+  type AbiParameter,
+  bytesToHex,
+  concatHex,
+  type Hex,
+  keccak256,
+  size,
+} from "viem";
 import { abis } from "../../chain/abi/index.ts";
 import type { AssayEvent } from "../../chain/contracts.ts";
 import { canonicalJson } from "../../core/dataset/canonical-json.ts";
@@ -15,7 +24,7 @@ export function eventId({
 }: Pick<AssayEvent, "transactionHash" | "logIndex">): Hex {
   const place = new Uint8Array(4);
   new DataView(place.buffer).setInt32(0, logIndex, true);
-  return `${transactionHash}${Buffer.from(place).toString("hex")}`;
+  return concatHex([transactionHash, bytesToHex(place)]);
 }
 
 /** An event as an index has to give it. */

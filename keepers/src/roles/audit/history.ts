@@ -35,7 +35,10 @@ const parallel = 16;
  *
  * @throws InconsistentAnswerError when the chain moved meanwhile; what the endpoint throws
  */
-export async function readHistory(client: ChainClient, deployment: Deployment): Promise<ChainHistory> {
+export async function readHistory(
+  client: Pick<ChainClient, "public" | "chainId">,
+  deployment: Deployment,
+): Promise<ChainHistory> {
   const names = Object.keys(deployment.addresses) as DeployedName[];
   const followed = followedContracts(deployment, names);
   const head = await client.public.getBlock();
@@ -60,11 +63,11 @@ export async function readHistory(client: ChainClient, deployment: Deployment): 
 
 /** Reads the transactions of events, each once however often it is asked for. */
 export class StampReader {
-  readonly #client: ChainClient;
+  readonly #client: Pick<ChainClient, "public">;
   readonly #stamps = new Map<Hex, Stamp>();
   readonly #times = new Map<bigint, bigint>();
 
-  constructor(client: ChainClient) {
+  constructor(client: Pick<ChainClient, "public">) {
     this.#client = client;
   }
 

@@ -8,7 +8,7 @@ import type { Row, Value } from "./rows.ts";
 type Draft = { id: string; [field: string]: Value };
 
 /** Payments that count as earned: not what comes back, nor the chain's coin, nor a worker's pay. */
-const earning = new Set(["Price", "CheckFee", "StorageFee", "RepairBounty"]);
+export const earning: ReadonlySet<string> = new Set(["Price", "CheckFee", "StorageFee", "RepairBounty"]);
 
 /**
  * Folds all events of a chain into the row that an index has to give of one operator.

@@ -11,14 +11,9 @@ import { evaluateExact } from "../../training/evaluate/evaluate.ts";
 import { scoreWitness } from "../../training/evaluate/score.ts";
 import type { Executor, TrainingSession } from "../../training/executors/types.ts";
 import { OrderRefusedError } from "../jobs/errors.ts";
-import {
-  compileJob,
-  type JobProgram,
-  type MachineLimits,
-  type OpenJob,
-  openJob,
-} from "../jobs/job-program.ts";
+import { compileJob, type OpenJob, openJob } from "../jobs/job-program.ts";
 import type { JobStorage } from "../jobs/job-storage.ts";
+import type { JobProgram, MachineLimits } from "../jobs/published-program.ts";
 import { fetchResult, publishedState } from "../jobs/result.ts";
 import { type Claim, type ClaimParts, trusted, verified, wrong } from "./claims.ts";
 import { isSilent, type JobEvidence } from "./job-evidence.ts";

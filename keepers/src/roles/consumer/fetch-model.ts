@@ -19,15 +19,10 @@ import { writeWhole } from "../../training/files.ts";
 import { writeOnnx } from "../../training/onnx/write.ts";
 import { WrongResultError } from "../jobs/errors.ts";
 import type { PostedOrder } from "../jobs/job-ledger.ts";
-import {
-  compileJob,
-  type JobProgram,
-  type MachineLimits,
-  objectShare,
-  openJob,
-} from "../jobs/job-program.ts";
+import { compileJob, objectShare, openJob } from "../jobs/job-program.ts";
 import { type CommittedResult, isRunning, type JobRecord } from "../jobs/job-record.ts";
 import type { JobStorage } from "../jobs/job-storage.ts";
+import type { JobProgram, MachineLimits } from "../jobs/published-program.ts";
 import { fetchState } from "../jobs/result.ts";
 
 /** What the certificate of a job says. */

@@ -2,8 +2,8 @@ import type { Executor } from "../../training/executors/types.ts";
 import type { DutyContext } from "../storage-node/context.ts";
 import type { JobLedger } from "./job-ledger.ts";
 import type { JobMetrics } from "./job-metrics.ts";
-import type { MachineLimits } from "./job-program.ts";
 import type { JobStorage } from "./job-storage.ts";
+import type { MachineLimits } from "./published-program.ts";
 
 /** What every duty around jobs works with. */
 export type JobContext = DutyContext & {

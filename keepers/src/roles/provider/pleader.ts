@@ -18,6 +18,7 @@ export const pleaSchema = {
      ) STRICT;
      CREATE TABLE pleader_spent (spent TEXT NOT NULL) STRICT;
      INSERT INTO pleader_spent (spent) VALUES ('0');`,
+    "ALTER TABLE pleader_jobs ADD COLUMN is_pleaded INTEGER NOT NULL DEFAULT 0",
   ],
 } as const;
 
@@ -42,6 +43,7 @@ type Tried = {
   readonly failures: number;
   readonly triedAt: bigint;
   readonly challengeId: bigint | undefined;
+  readonly isPleaded: boolean;
 };
 
 /**
@@ -73,8 +75,9 @@ export class Pleader implements Duty {
       log.warn({ jobId, datasetId, reason: (error as Error).message }, "the data of a won job cannot be had");
     }
     const failures = (before?.failures ?? 0) + 1;
+    const isPleaded = before?.isPleaded ?? false;
     let challengeId = before?.challengeId;
-    this.#write(jobId, { failures, triedAt: now, challengeId });
+    this.#write(jobId, { failures, triedAt: now, challengeId, isPleaded });
     if (unserved === undefined || failures < attempts) return false;
     log.warn(
       { jobId, datasetId, operator: unserved.operator, failures },
@@ -82,8 +85,8 @@ export class Pleader implements Duty {
     );
     challengeId ??= await this.#challenge(jobId, unserved);
     if (challengeId === undefined) return false;
-    this.#write(jobId, { failures, triedAt: now, challengeId });
-    if (job.auction !== undefined) await this.#plead(jobId, challengeId);
+    this.#write(jobId, { failures, triedAt: now, challengeId, isPleaded });
+    if (job.auction !== undefined && !isPleaded) await this.#plead(jobId, challengeId);
     return false;
   }
 
@@ -97,7 +100,7 @@ export class Pleader implements Duty {
   }
 
   async #challenge(jobId: bigint, { bundleId, cells, transportRoot, proof }: UnservedBundle) {
-    const { contracts, state, budget, log } = this.#parts;
+    const { contracts, state, budget, metrics, log } = this.#parts;
     const { RetrievalChallenges } = contracts;
     const cell = randomInt(cells);
     const known = await RetrievalChallenges.read.openChallengeOf([bundleId, cell]);
@@ -115,20 +118,23 @@ export class Pleader implements Duty {
     const args = [bundleId, cell, transportRoot, proof] as const;
     if (!(await tryCall(this.#parts, key, "RetrievalChallenges", "challenge", args, bond))) return undefined;
     const made = await RetrievalChallenges.read.openChallengeOf([bundleId, cell]);
+    metrics.retrieval("challenged");
     log.warn({ jobId, bundleId, cell, challengeId: made }, "a holder is challenged to publish a cell");
     return made === 0n ? undefined : made;
   }
 
   async #plead(jobId: bigint, challengeId: bigint): Promise<void> {
-    const { log } = this.#parts;
+    const { state, metrics, log } = this.#parts;
     const key = `plead:${jobId}:${challengeId}`;
     if (await tryCall(this.#parts, key, "Market", "plead", [jobId, challengeId])) {
+      state.run("UPDATE pleader_jobs SET is_pleaded = 1 WHERE job_id = ?", String(jobId));
+      metrics.retrieval("pleaded");
       log.info({ jobId, challengeId }, "pleaded that the data cannot be had");
     }
   }
 
   async #conclude(jobId: bigint): Promise<void> {
-    const { contracts, client, operator, state, log } = this.#parts;
+    const { contracts, client, operator, state, metrics, log } = this.#parts;
     const { RetrievalChallenges } = contracts;
     const { challengeId } = this.#tried(jobId)!;
     if (!(await RetrievalChallenges.read.isOpen([challengeId!]))) {
@@ -149,6 +155,7 @@ export class Pleader implements Duty {
     } else if (now > graceEnds) {
       const key = `retrieval-slash:${challengeId}`;
       if (await tryCall(this.#parts, key, "RetrievalChallenges", "slashFailed", [challengeId!])) {
+        metrics.retrieval("slashed");
         log.info({ jobId, challengeId }, "a holder that did not publish was slashed");
       }
     }
@@ -161,16 +168,19 @@ export class Pleader implements Duty {
       failures: Number(row.failures),
       triedAt: BigInt(row.tried_at as bigint),
       challengeId: row.challenge_id === null ? undefined : BigInt(row.challenge_id as string),
+      isPleaded: Number(row.is_pleaded) === 1,
     };
   }
 
-  #write(jobId: bigint, { failures, triedAt, challengeId }: Tried): void {
+  #write(jobId: bigint, { failures, triedAt, challengeId, isPleaded }: Tried): void {
     this.#parts.state.run(
-      "INSERT OR REPLACE INTO pleader_jobs (job_id, failures, tried_at, challenge_id) VALUES (?, ?, ?, ?)",
+      `INSERT OR REPLACE INTO pleader_jobs (job_id, failures, tried_at, challenge_id, is_pleaded)
+       VALUES (?, ?, ?, ?, ?)`,
       String(jobId),
       failures,
       triedAt,
       challengeId === undefined ? null : String(challengeId),
+      isPleaded ? 1 : 0,
     );
   }
 }

@@ -27,7 +27,7 @@ import { bidTypedData, orderHash } from "../../core/market/typed-data.ts";
 import type { Bid, Order } from "../../core/market/types.ts";
 import { bundlesTree } from "../../core/merkle/bundles-root.ts";
 import { defaultConditions } from "../consumer/describe-order.ts";
-import { problemOf } from "../jobs/job-program.ts";
+import { problemOf } from "../jobs/published-program.ts";
 import { operatorRoles } from "../storage-node/register.ts";
 import { type Sent, SimulatedChain, type Snapshot } from "./chain.ts";
 import { onDataset, type TinyJob } from "./tiny-job.ts";

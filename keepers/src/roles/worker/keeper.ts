@@ -13,7 +13,7 @@ import { checkChain, observeQueue } from "../chain-metrics.ts";
 import { WorkMetrics } from "../cluster/metrics.ts";
 import { clusterProtocol, type PayTerms } from "../cluster/protocol.ts";
 import type { KeeperOptions } from "../jobs/job-keeper.ts";
-import type { MachineLimits } from "../jobs/job-program.ts";
+import type { MachineLimits } from "../jobs/published-program.ts";
 import type { HealthCheck } from "../telemetry.ts";
 import { bookSchema, type SignedTotal, WorkerBook } from "./book.ts";
 import { Claimer, type Share } from "./claimer.ts";

@@ -1,31 +1,25 @@
 import { createHash } from "node:crypto";
 import { CID } from "multiformats/cid";
-import { create as createDigest } from "multiformats/hashes/digest";
+import {
+  type BlobLayout,
+  cidOf,
+  layoutBlob as coreLayout,
+  dagPbCodec,
+  decodeLinks,
+  encodeRoot,
+  rawCodec,
+  sha2256,
+} from "../../core/dataset/blob.ts";
 import { NotABlobCidError, WrongBytesError } from "./errors.ts";
 
-/**
- * The CID of a blob: that of a UnixFS file, CIDv1, SHA-256, raw leaves of {@link chunkBytes} bytes, balanced layout.
- * `ipfs add --cid-version=1 --raw-leaves --chunker=size-253952` gives the same one. A blob of at most one chunk is a
- * single raw block: its CID is the plain SHA-256 of its bytes. A longer one has a dag-pb root that lists its chunks.
- *
- * A chunk is 512 cells of 496 bytes, so that no cell straddles two blocks and a full bundle is exactly 32 blocks,
- * each of them a complete subtree of the transport tree.
- */
-export const chunkBytes = 512 * 496;
-
-/** The longest blob: a bundle of 4^7 cells. One root lists all its chunks, so the layout has a single level. */
-export const maxBlobBytes = 16384 * 496;
-
-export const rawCodec = 0x55;
-export const dagPbCodec = 0x70;
-const sha2256 = 0x12;
-const cidBytes = 36;
-
-/** One chunk of a blob: where it lies and the CID of its raw block. */
-export type Chunk = { cid: CID; offset: number; length: number };
-
-/** A blob as IPFS sees it. `root` is the dag-pb block behind `cid`; a blob of one chunk has none. */
-export type BlobLayout = { cid: CID; size: number; chunks: Chunk[]; root: Uint8Array | undefined };
+export {
+  type BlobLayout,
+  type Chunk,
+  chunkBytes,
+  dagPbCodec,
+  maxBlobBytes,
+  rawCodec,
+} from "../../core/dataset/blob.ts";
 
 function sha256(bytes: Uint8Array): Uint8Array {
   return createHash("sha256").update(bytes).digest();
@@ -33,7 +27,17 @@ function sha256(bytes: Uint8Array): Uint8Array {
 
 /** The CIDv1 with SHA-256 of a block. */
 export function blockCid(codec: number, block: Uint8Array): CID {
-  return CID.createV1(codec, createDigest(sha2256, sha256(block)));
+  return cidOf(codec, sha256(block));
+}
+
+/** Cuts a blob into chunks and computes its CID, with the machine's own SHA-256. */
+export function layoutBlob(bytes: Uint8Array): BlobLayout {
+  return coreLayout(bytes, sha256);
+}
+
+/** The CID of a blob. */
+export function blobCid(bytes: Uint8Array): CID {
+  return layoutBlob(bytes).cid;
 }
 
 /** Whether two CIDs are the same. */
@@ -70,23 +74,6 @@ export function parseBlobCid(text: string): CID {
   return cid;
 }
 
-/** Cuts a blob into chunks and computes its CID. Pure; at most {@link maxBlobBytes} bytes are expected. */
-export function layoutBlob(bytes: Uint8Array): BlobLayout {
-  const chunks: Chunk[] = [];
-  for (let offset = 0; offset === 0 || offset < bytes.length; offset += chunkBytes) {
-    const block = bytes.subarray(offset, offset + chunkBytes);
-    chunks.push({ cid: blockCid(rawCodec, block), offset, length: block.length });
-  }
-  if (chunks.length === 1) return { cid: chunks[0]!.cid, size: bytes.length, chunks, root: undefined };
-  const root = encodeRoot(chunks);
-  return { cid: blockCid(dagPbCodec, root), size: bytes.length, chunks, root };
-}
-
-/** The CID of a blob. */
-export function blobCid(bytes: Uint8Array): CID {
-  return layoutBlob(bytes).cid;
-}
-
 /**
  * Reads the layout from the root block of a blob of several chunks.
  * @throws WrongBytesError when the block does not hash to `cid` or is not the one form that {@link layoutBlob} writes.
@@ -99,60 +86,4 @@ export function parseRoot(cid: CID, root: Uint8Array, where: string): BlobLayout
   }
   const last = chunks[chunks.length - 1]!;
   return { cid, size: last.offset + last.length, chunks, root };
-}
-
-/** dag-pb PBNode: links (CID, empty name, size), then the UnixFS data {type: file, filesize, blocksizes}. */
-function encodeRoot(chunks: readonly Chunk[]): Uint8Array {
-  const node: number[] = [];
-  const data: number[] = [0x08, 0x02, 0x18];
-  const last = chunks[chunks.length - 1]!;
-  pushVarint(data, last.offset + last.length);
-  for (const { cid, length } of chunks) {
-    const link: number[] = [0x0a, cidBytes, ...cid.bytes, 0x12, 0x00, 0x18];
-    pushVarint(link, length);
-    node.push(0x12, link.length, ...link);
-    data.push(0x20);
-    pushVarint(data, length);
-  }
-  node.push(0x0a);
-  pushVarint(node, data.length);
-  return Uint8Array.from([...node, ...data]);
-}
-
-/** The links at the front of a root block; undefined when they are not of the expected form. */
-function decodeLinks(root: Uint8Array): Chunk[] | undefined {
-  const chunks: Chunk[] = [];
-  let position = 0;
-  let offset = 0;
-  while (root[position] === 0x12) {
-    const link = root.subarray(position + 2, position + 2 + (root[position + 1] ?? 0));
-    if (link[0] !== 0x0a || link[1] !== cidBytes) return undefined;
-    const length = readVarint(link.subarray(2 + cidBytes + 3));
-    const digest = link.subarray(2 + 4, 2 + cidBytes);
-    if (length < 1 || length > chunkBytes || digest.length !== 32 || offset % chunkBytes !== 0)
-      return undefined;
-    chunks.push({ cid: CID.createV1(rawCodec, createDigest(sha2256, digest.slice())), offset, length });
-    offset += length;
-    if (offset > maxBlobBytes) return undefined;
-    position += 2 + link.length;
-  }
-  return chunks.length < 2 ? undefined : chunks;
-}
-
-function pushVarint(out: number[], value: number): void {
-  let rest = value;
-  while (rest > 127) {
-    out.push((rest & 127) | 128);
-    rest >>>= 7;
-  }
-  out.push(rest);
-}
-
-function readVarint(bytes: Uint8Array): number {
-  let value = 0;
-  for (let i = 0; i < bytes.length && i < 4; i++) {
-    value |= (bytes[i]! & 127) << (7 * i);
-    if (bytes[i]! < 128) return value;
-  }
-  return -1;
 }

@@ -1,11 +1,7 @@
-import { randomBytes } from "node:crypto";
 import { open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { bytesToHex, type Hex } from "viem";
-import { type EncodedDataset, encodeDataset } from "../../core/dataset/encode.ts";
-import { type DatasetCipher, keyBytes, wrapKey } from "../../core/dataset/encryption.ts";
-import { encodeManifest, type Manifest } from "../../core/dataset/manifest.ts";
-import { chooseSegmentObjects } from "../../core/dataset/shape.ts";
+import { bytesToHex } from "viem";
+import { buildDataset } from "../../core/dataset/build.ts";
 import { blobCid } from "../backends/blob-cid.ts";
 import type { DatasetSource } from "../readers/source.ts";
 import { StagingError } from "./errors.ts";
@@ -40,28 +36,13 @@ export type StageParameters = {
  * @throws BadInputError for a source that cannot be a dataset; StagingError when the disk is full
  */
 export async function stageDataset(journal: PutJournal, parameters: StageParameters): Promise<Uint8Array> {
-  const { source, k, n, recipients, signal, onProgress } = parameters;
+  const { source, commit, onProgress } = parameters;
   await removeStaged(journal);
-  const cipher = recipients === undefined ? null : { key: secret(), salt: secret() };
-  const { objectSize, objectCount } = source;
-  const coding = { k, objectSize, encrypted: cipher !== null };
-  const segmentObjects = chooseSegmentObjects(coding, { atMost: parameters.segmentObjects, objectCount });
-  const bundles: Manifest["bundles"] = [];
-  let done = 0;
-  const segments = encodeDataset({ k, n, objectSize, segmentObjects, cipher }, source.objects());
-  let next = await segments.next();
-  while (next.done !== true) {
-    signal?.throwIfAborted();
-    const { segment, bundles: pieces, objects } = next.value;
-    const staged = pieces.map((bundle, shard) =>
-      stageBundle(journal, parameters.commit, segment * n + shard, bundle),
-    );
-    bundles.push(...(await settled(staged)));
-    done += objects;
-    onProgress?.({ stage: "encode", done, total: objectCount, unit: "objects" });
-    next = await segments.next();
-  }
-  const bytes = encodeManifest(manifestOf(parameters, next.value, { segmentObjects, cipher, bundles }));
+  const bytes = await buildDataset({
+    ...parameters,
+    keep: (bundleIndex, bundle) => stageBundle(journal, commit, bundleIndex, bundle),
+    onObjects: (done) => onProgress?.({ stage: "encode", done, total: source.objectCount, unit: "objects" }),
+  });
   await write(journal.manifestPath, bytes);
   return bytes;
 }
@@ -84,51 +65,6 @@ async function stageBundle(
     transportRoot: bytesToHex(roots.transportRoot),
     cid: blobCid(bytes).toString(),
   };
-}
-
-function manifestOf(
-  { source, name, licence, description, k, n, recipients }: StageParameters,
-  { objectCount, objectRoot }: EncodedDataset,
-  coded: { segmentObjects: number; cipher: DatasetCipher | null; bundles: Manifest["bundles"] },
-): Manifest {
-  const { segmentObjects, cipher, bundles } = coded;
-  return {
-    version: 1,
-    name,
-    k,
-    n,
-    objectCount,
-    objectSize: source.objectSize,
-    segmentObjects,
-    objectRoot: bytesToHex(objectRoot),
-    bundles,
-    format: source.format(),
-    encryption: cipher === null ? null : encryptionOf(cipher, recipients ?? []),
-    licence,
-    description,
-  };
-}
-
-function encryptionOf(cipher: DatasetCipher, recipients: readonly Uint8Array[]): Manifest["encryption"] {
-  const hex = (bytes: Uint8Array): Hex => bytesToHex(bytes);
-  return {
-    scheme: "xchacha20poly1305",
-    salt: hex(cipher.salt),
-    keys: recipients.map((recipient) => {
-      const { ephemeral, wrapped } = wrapKey(cipher, recipient, secret());
-      return { recipient: hex(recipient), ephemeral: hex(ephemeral), wrapped: hex(wrapped) };
-    }),
-  };
-}
-
-function secret(): Uint8Array {
-  return new Uint8Array(randomBytes(keyBytes));
-}
-
-/** Waits for all, so that no write is still under way when the first failure is thrown. */
-async function settled<T>(promises: readonly Promise<T>[]): Promise<T[]> {
-  await Promise.allSettled(promises);
-  return Promise.all(promises);
 }
 
 /** Writes a file so that it is on disk, whole, or not there. */

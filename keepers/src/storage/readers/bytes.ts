@@ -2,25 +2,17 @@ import { constants, type FileHandle, open } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { pipeline, type Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
-import { fileNameProblem, maxNameLength } from "../../core/dataset/names.ts";
-import { defaultMaxFileBytes, malformed, UnreadableFileError } from "./source.ts";
+import { damagedGzip, type InputFile, isPacked, limited, type ReadBytesOptions } from "./pieces.ts";
+import { UnreadableFileError } from "./source.ts";
 
-export type ReadBytesOptions = {
-  /** Most unpacked bytes. */
-  maxBytes?: number;
-  /** Unpack gzip; by default what the name's `.gz` says. */
-  gunzip?: boolean;
-};
-
-/** The file's name without folders and without `.gz`. */
-export function plainName(path: string): string {
-  return basename(path).replace(/\.gz$/i, "");
+/** A regular file on the disk; a symbolic link as last part of the path is followed. */
+export function diskFile(path: string): InputFile {
+  return { path, name: diskName(path), read: (options) => readBytes(path, options) };
 }
 
-/** A dataset's name from a path's last part; a name that no manifest could hold gives way to "dataset". */
-export function sourceName(path: string): string {
-  const name = basename(resolve(path)).replace(/\.gz$/i, "");
-  return name.length <= maxNameLength && fileNameProblem(name) === null ? name : "dataset";
+/** The last part of a path, also where it is one like `.`. */
+export function diskName(path: string): string {
+  return basename(resolve(path));
 }
 
 /**
@@ -37,26 +29,13 @@ export async function* readBytes(path: string, options: ReadBytesOptions = {}): 
 export async function* readHandle(
   handle: FileHandle,
   path: string,
-  { maxBytes = defaultMaxFileBytes, gunzip = /\.gz$/i.test(path) }: ReadBytesOptions,
+  { maxBytes, gunzip = isPacked(path) }: ReadBytesOptions,
 ): AsyncGenerator<Uint8Array> {
   const file = handle.createReadStream({ highWaterMark: 256 * 1024 });
-  const bytes = gunzip ? unzip(file) : file;
-  let total = 0;
   try {
-    for await (const piece of bytes as AsyncIterable<Uint8Array>) {
-      total += piece.length;
-      if (total > maxBytes) {
-        throw malformed(
-          path,
-          null,
-          `it holds more than ${maxBytes} bytes${gunzip ? " when unpacked" : ""}`,
-          splitHint,
-        );
-      }
-      yield piece;
-    }
+    yield* limited(gunzip ? unzip(file) : file, path, { maxBytes, gunzip });
   } catch (error) {
-    throw isZlibError(error) ? malformed(path, null, `the gzip data is damaged (${error.message})`) : error;
+    throw isZlibError(error) ? damagedGzip(path, error.message) : error;
   } finally {
     file.destroy();
     await handle.close().catch(() => undefined);
@@ -92,47 +71,6 @@ export function unzip(packed: Readable): AsyncIterable<Uint8Array> {
   // The failure itself comes out of the returned stream.
   return pipeline(packed, createGunzip(), () => undefined);
 }
-
-/** Takes exact numbers of bytes from pieces of any length. */
-export class ExactReader {
-  readonly #pieces: AsyncIterator<Uint8Array>;
-  #piece: Uint8Array = new Uint8Array(0);
-
-  constructor(pieces: AsyncIterable<Uint8Array>) {
-    this.#pieces = pieces[Symbol.asyncIterator]();
-  }
-
-  /** The next `length` bytes, or fewer when the end comes first. */
-  async read(length: number): Promise<Uint8Array> {
-    if (this.#piece.length >= length) {
-      const taken = this.#piece.subarray(0, length);
-      this.#piece = this.#piece.subarray(length);
-      return taken;
-    }
-    const parts: Uint8Array[] = [];
-    let missing = length;
-    while (missing > 0) {
-      if (this.#piece.length === 0) {
-        const next = await this.#pieces.next();
-        if (next.done === true) break;
-        this.#piece = next.value;
-        continue;
-      }
-      const part = this.#piece.subarray(0, missing);
-      this.#piece = this.#piece.subarray(part.length);
-      parts.push(part);
-      missing -= part.length;
-    }
-    return Buffer.concat(parts);
-  }
-
-  /** Releases what lies behind the pieces. */
-  async close(): Promise<void> {
-    await this.#pieces.return?.();
-  }
-}
-
-const splitHint = "Split it into several files, or raise the limit.";
 
 function isZlibError(error: unknown): error is Error {
   const code = (error as NodeJS.ErrnoException).code ?? "";

@@ -1,4 +1,3 @@
-import { CsvError, parse } from "csv-parse";
 import {
   assertRecordsFormat,
   type Dtype,
@@ -10,12 +9,10 @@ import {
   type RecordsFormat,
 } from "../../core/dataset/format.ts";
 import { fits, writeField } from "../../core/dataset/records.ts";
-import type { BadInputError } from "../../core/errors.ts";
-import { plainName, readBytes, sourceName } from "./bytes.ts";
+import { type CsvDelimiter, readRows } from "./csv-rows.ts";
 import { parseNumber, TypeFinder } from "./numbers.ts";
-import { type DatasetSource, malformed, maxLineBytes } from "./source.ts";
-
-export type CsvDelimiter = "," | ";" | "\t" | "|";
+import { type InputFile, plainName, sourceName } from "./pieces.ts";
+import { type DatasetSource, malformed } from "./source.ts";
 
 export type CsvOptions = {
   delimiter?: CsvDelimiter;
@@ -40,16 +37,15 @@ type CsvSchema = {
   labelType: Dtype;
 };
 
-type Row = { cells: string[]; line: number };
-
 /**
  * Reads a CSV file of numbers, packed with gzip or not: a record is one row, its inputs followed by its label. The file
  * is read once to find the number types, then for the objects. A header too long for a
  * manifest is not kept.
  * @throws BadInputError that names file and line when a cell is no number, rows differ in length, or a quote is open.
  */
-export async function readCsv(path: string, options: CsvOptions = {}): Promise<DatasetSource> {
-  const schema = await scan(path, options);
+export async function readCsv(file: InputFile, options: CsvOptions = {}): Promise<DatasetSource> {
+  const { path } = file;
+  const schema = await scan(file, options);
   const fields = fieldsOf(path, schema, options.shape);
   const objectSize = fields.reduce(
     (sum, field) => sum + fieldLength(field.shape) * dtypeBytes[field.dtype],
@@ -60,14 +56,14 @@ export async function readCsv(path: string, options: CsvOptions = {}): Promise<D
   const format: RecordsFormat = {
     kind: "records",
     fields,
-    origin: { kind: "csv", file: plainName(path), delimiter: options.delimiter ?? ",", header, labelColumn },
+    origin: { kind: "csv", file: plainName(file), delimiter: options.delimiter ?? ",", header, labelColumn },
   };
   assertRecordsFormat(format, objectSize);
 
   async function* objects(): AsyncGenerator<Uint8Array> {
     let rows = 0;
     let headerDue = schema.header !== null;
-    for await (const { cells, line } of readRows(path, options)) {
+    for await (const { cells, line } of readRows(file, options)) {
       if (headerDue) {
         headerDue = false;
         continue;
@@ -86,7 +82,7 @@ export async function readCsv(path: string, options: CsvOptions = {}): Promise<D
   }
 
   return {
-    name: sourceName(path),
+    name: sourceName(file),
     objectSize,
     objectCount: schema.rows,
     objects,
@@ -96,14 +92,15 @@ export async function readCsv(path: string, options: CsvOptions = {}): Promise<D
   };
 }
 
-async function scan(path: string, options: CsvOptions): Promise<CsvSchema> {
+async function scan(file: InputFile, options: CsvOptions): Promise<CsvSchema> {
+  const { path } = file;
   let header: string[] | null = null;
   let labelColumn: number | null = null;
   let columns = 0;
   let rows = 0;
   const inputs = new TypeFinder();
   const labels = new TypeFinder();
-  for await (const { cells, line } of readRows(path, options)) {
+  for await (const { cells, line } of readRows(file, options)) {
     if (columns === 0) {
       columns = cells.length;
       if (columns > maxColumns)
@@ -133,62 +130,6 @@ async function scan(path: string, options: CsvOptions): Promise<CsvSchema> {
     inputType: options.dtype ?? inputs.dtype(),
     labelType: labels.dtype(),
   };
-}
-
-/** Rows with the number of the line they end on; empty lines are skipped. */
-async function* readRows(path: string, { delimiter = ",", maxBytes }: CsvOptions): AsyncGenerator<Row> {
-  const parser = parse({
-    bom: true,
-    delimiter,
-    info: true,
-    max_record_size: maxLineBytes,
-    relax_column_count: false,
-    skip_empty_lines: true,
-    trim: true,
-  });
-  const bytes = readBytes(path, { maxBytes });
-  const feeding = feed(parser, bytes);
-  try {
-    for await (const row of parser as AsyncIterable<{ record: string[]; info: { lines: number } }>) {
-      yield { cells: row.record, line: row.info.lines };
-    }
-    await feeding;
-  } catch (error) {
-    throw error instanceof CsvError ? csvError(path, error) : error;
-  } finally {
-    parser.destroy();
-    await bytes.return(undefined);
-  }
-}
-
-/** Writes the bytes into the parser at its pace; a failure to read ends the rows with that failure. */
-async function feed(parser: ReturnType<typeof parse>, bytes: AsyncIterable<Uint8Array>): Promise<void> {
-  try {
-    for await (const piece of bytes) {
-      if (parser.destroyed) return;
-      if (!parser.write(piece)) await drained(parser);
-    }
-    parser.end();
-  } catch (error) {
-    parser.destroy(error as Error);
-  }
-}
-
-function drained(parser: ReturnType<typeof parse>): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      parser.off("drain", done);
-      parser.off("close", done);
-      resolve();
-    };
-    parser.on("drain", done);
-    parser.on("close", done);
-  });
-}
-
-function csvError(path: string, error: CsvError): BadInputError {
-  const line = Number((error as { lines?: number }).lines ?? 0);
-  return malformed(path, line > 0 ? line : null, `it is not CSV (${error.message})`);
 }
 
 function isNumber(cell: string): boolean {

@@ -1,10 +1,9 @@
 import { opendir } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
+import { join } from "node:path";
 import { maxPackedRecords } from "../../core/dataset/format.ts";
 import { assertRelativePath } from "../../core/dataset/names.ts";
-import type { PackedRecord } from "../../core/dataset/packed.ts";
-import { openRegular, readHandle, sourceName } from "./bytes.ts";
-import { packedSource } from "./packed.ts";
+import { diskName, openRegular, readHandle } from "./bytes.ts";
+import { filesSource, tooManyFiles } from "./files-source.ts";
 import { type DatasetSource, malformed, UnreadableFileError } from "./source.ts";
 
 const maxFolderDepth = 64;
@@ -12,34 +11,21 @@ const maxFolderDepth = 64;
 export type FolderOptions = { objectSize?: number; maxBytes?: number };
 
 /**
- * Reads a folder with all below it: a record is a file, named by its path relative to the folder, in the order of the
- * names. Empty folders, times and permissions are not kept.
+ * Reads a folder with all below it: see {@link filesSource}. Empty folders, times and permissions are not kept.
  * @throws BadInputError for symbolic links and special files, and for names that could not be restored everywhere.
  */
 export function readFolder(path: string, { objectSize, maxBytes }: FolderOptions = {}): DatasetSource {
-  return packedSource(
-    { name: sourceName(path), content: "files", file: null, objectSize },
-    async function* (): AsyncGenerator<PackedRecord> {
-      for (const file of await listFiles(path)) {
-        const full = join(path, ...file.split("/"));
-        const handle = await openRegular(full, { followLink: false });
-        yield { name: file, pieces: readHandle(handle, full, { maxBytes, gunzip: false }) };
-      }
+  return filesSource({
+    path,
+    name: diskName(path),
+    objectSize,
+    list: () => listFiles(path),
+    async read(file) {
+      const full = join(path, ...file.split("/"));
+      const handle = await openRegular(full, { followLink: false });
+      return readHandle(handle, full, { maxBytes, gunzip: false });
     },
-  );
-}
-
-/** Reads one file of any kind as it is: a folder with that file alone. */
-export function readSingleFile(path: string, { objectSize, maxBytes }: FolderOptions = {}): DatasetSource {
-  const name = basename(resolve(path));
-  assertRelativePath(name);
-  return packedSource(
-    { name: sourceName(path), content: "files", file: null, objectSize },
-    async function* (): AsyncGenerator<PackedRecord> {
-      const handle = await openRegular(path, { followLink: true });
-      yield { name, pieces: readHandle(handle, path, { maxBytes, gunzip: false }) };
-    },
-  );
+  });
 }
 
 async function listFiles(root: string): Promise<string[]> {
@@ -65,11 +51,9 @@ async function listFiles(root: string): Promise<string[]> {
           "Remove it, or replace it by a plain file.",
         );
     }
-    if (found.length > maxPackedRecords)
-      throw malformed(root, null, `it has more than ${maxPackedRecords} files`);
+    if (found.length > maxPackedRecords) throw tooManyFiles(root);
   }
-  if (found.length === 0) throw malformed(root, null, "the folder has no files");
-  return found.sort();
+  return found;
 }
 
 function kindOf(entry: { isSymbolicLink(): boolean }): string {

@@ -10,7 +10,7 @@ import {
 import { swapBytes } from "../../core/dataset/records.ts";
 import { maxObjectSize } from "../../core/dataset/shape.ts";
 import { BadInputError } from "../../core/errors.ts";
-import { ExactReader, plainName, readBytes, sourceName } from "./bytes.ts";
+import { ExactReader, type InputFile, plainName, sourceName } from "./pieces.ts";
 import { type DatasetSource, malformed } from "./source.ts";
 
 /** The type byte of an IDX file, from Y. LeCun's description of the MNIST files. */
@@ -27,7 +27,7 @@ const maxDimensions = 8;
 
 export type IdxOptions = {
   /** IDX file of labels, one for each item of the first file. */
-  labels?: string;
+  labels?: InputFile;
   maxBytes?: number;
 };
 
@@ -37,31 +37,35 @@ type IdxHeader = { dtype: Dtype; count: number; shape: number[]; itemBytes: numb
  * Reads an IDX file, packed with gzip or not, and the labels beside it: a record is one item followed by its label.
  * @throws BadInputError that names the file when a header is wrong, a file is too short or too long, or counts differ.
  */
-export async function readIdx(path: string, { labels, maxBytes }: IdxOptions = {}): Promise<DatasetSource> {
-  const paths = labels === undefined ? [path] : [path, labels];
-  const headers = await Promise.all(paths.map((file) => readHeader(file, maxBytes)));
+export async function readIdx(
+  items: InputFile,
+  { labels, maxBytes }: IdxOptions = {},
+): Promise<DatasetSource> {
+  const files = labels === undefined ? [items] : [items, labels];
+  const headers = await Promise.all(files.map((file) => readHeader(file, maxBytes)));
   const count = headers[0]!.count;
   if (labels !== undefined && headers[1]!.count !== count) {
-    throw malformed(labels, null, `it has ${headers[1]!.count} labels for the ${count} items of ${path}`);
+    const what = `it has ${headers[1]!.count} labels for the ${count} items of ${items.path}`;
+    throw malformed(labels.path, null, what);
   }
   const fields = fieldsOf(headers);
   const format: RecordsFormat = {
     kind: "records",
     fields,
-    origin: { kind: "idx", files: paths.map(plainName) },
+    origin: { kind: "idx", files: files.map(plainName) },
   };
   const objectSize = headers.reduce((sum, { itemBytes }) => sum + itemBytes, 0);
   if (objectSize > maxObjectSize)
-    throw malformed(path, null, `its items have more than ${maxObjectSize} bytes`);
+    throw malformed(items.path, null, `its items have more than ${maxObjectSize} bytes`);
   assertRecordsFormat(format, objectSize);
 
   async function* objects(): AsyncGenerator<Uint8Array> {
-    const readers = paths.map((file) => new ExactReader(readBytes(file, { maxBytes })));
+    const readers = files.map((file) => new ExactReader(file.read({ maxBytes })));
     try {
       for (const [i, reader] of readers.entries()) {
-        const again = await parseHeader(reader, paths[i]!);
+        const again = await parseHeader(reader, files[i]!.path);
         if (JSON.stringify(again) !== JSON.stringify(headers[i]))
-          throw malformed(paths[i]!, null, "it has changed");
+          throw malformed(files[i]!.path, null, "it has changed");
       }
       for (let item = 0; item < count; item++) {
         const record = new Uint8Array(objectSize);
@@ -69,14 +73,14 @@ export async function readIdx(path: string, { labels, maxBytes }: IdxOptions = {
           const { dtype, itemBytes } = headers[i]!;
           const bytes = await reader.read(itemBytes);
           if (bytes.length < itemBytes)
-            throw malformed(paths[i]!, null, `it ends in item ${item} of ${count}`);
+            throw malformed(files[i]!.path, null, `it ends in item ${item} of ${count}`);
           record.set(swapBytes(bytes, dtype), fields[i]!.offset);
         }
         yield record;
       }
       for (const [i, reader] of readers.entries()) {
         if ((await reader.read(1)).length > 0)
-          throw malformed(paths[i]!, null, `bytes follow its ${count} items`);
+          throw malformed(files[i]!.path, null, `bytes follow its ${count} items`);
       }
     } finally {
       await Promise.all(readers.map((reader) => reader.close()));
@@ -84,7 +88,7 @@ export async function readIdx(path: string, { labels, maxBytes }: IdxOptions = {
   }
 
   return {
-    name: sourceName(path),
+    name: sourceName(items),
     objectSize,
     objectCount: count,
     objects,
@@ -106,10 +110,10 @@ export function idxHeader(field: Pick<Field, "dtype" | "shape">, count: number):
   return header;
 }
 
-async function readHeader(path: string, maxBytes: number | undefined): Promise<IdxHeader> {
-  const reader = new ExactReader(readBytes(path, { maxBytes }));
+async function readHeader(file: InputFile, maxBytes: number | undefined): Promise<IdxHeader> {
+  const reader = new ExactReader(file.read({ maxBytes }));
   try {
-    return await parseHeader(reader, path);
+    return await parseHeader(reader, file.path);
   } finally {
     await reader.close();
   }

@@ -1,8 +1,8 @@
 import { assertRelativePath } from "../../core/dataset/names.ts";
 import type { PackedRecord } from "../../core/dataset/packed.ts";
-import { plainName, readBytes, sourceName } from "./bytes.ts";
 import { splitLines } from "./lines.ts";
 import { packedSource } from "./packed.ts";
+import { type InputFile, plainName, sourceName } from "./pieces.ts";
 import { type DatasetSource, malformed } from "./source.ts";
 
 export type LinesOptions = {
@@ -16,13 +16,14 @@ export type LinesOptions = {
  * Reads a text file line by line: a record is a line with its terminator, so the records joined are the file.
  * @throws BadInputError that names file and line when a line is empty or no JSON (with `check: "json"`), or too long.
  */
-export function readLines(path: string, { check, objectSize, maxBytes }: LinesOptions): DatasetSource {
-  const file = plainName(path);
+export function readLines(source: InputFile, { check, objectSize, maxBytes }: LinesOptions): DatasetSource {
+  const { path } = source;
+  const file = plainName(source);
   assertRelativePath(file);
   return packedSource(
-    { name: sourceName(path), content: "lines", file, objectSize },
+    { name: sourceName(source), content: "lines", file, objectSize },
     async function* (): AsyncGenerator<PackedRecord> {
-      for await (const { number, bytes } of splitLines(readBytes(path, { maxBytes }), path, {
+      for await (const { number, bytes } of splitLines(source.read({ maxBytes }), path, {
         quoted: check === "csv",
       })) {
         if (check === "json") assertJson(path, number, bytes);

@@ -1,3 +1,4 @@
+import { concatBytes } from "viem";
 import { malformed, maxLineBytes } from "./source.ts";
 
 const lineFeed = 0x0a;
@@ -45,5 +46,5 @@ export async function* splitLines(
 }
 
 function join(parts: readonly Uint8Array[]): Uint8Array {
-  return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+  return parts.length === 1 ? parts[0]! : concatBytes(parts);
 }

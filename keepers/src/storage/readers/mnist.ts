@@ -1,6 +1,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { AssayError } from "../../core/errors.ts";
+import { diskFile } from "./bytes.ts";
 import { download, hasSha256 } from "./download.ts";
 import { readIdx } from "./idx.ts";
 import type { DatasetSource } from "./source.ts";
@@ -65,7 +66,7 @@ export async function openMnist(options: MnistOptions = {}): Promise<DatasetSour
   const files = mnistFiles[split];
   const images = await findFile(files.images, options);
   const labels = await findFile(files.labels, options);
-  const source = await readIdx(images, { labels });
+  const source = await readIdx(diskFile(images), { labels: diskFile(labels) });
   return {
     ...source,
     name: `mnist-${split}`,

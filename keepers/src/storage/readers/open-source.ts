@@ -1,18 +1,13 @@
 import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { BadInputError } from "../../core/errors.ts";
-import { type CsvOptions, readCsv } from "./csv.ts";
+import { diskFile } from "./bytes.ts";
+import type { CsvOptions } from "./csv.ts";
 import { readDigits } from "./digits.ts";
-import { readFolder, readSingleFile } from "./folder.ts";
-import { readIdx } from "./idx.ts";
-import { readLines } from "./lines-source.ts";
+import { readFolder } from "./folder.ts";
+import { kindOfName, labelsNames, openFile, type SourceKind } from "./kinds.ts";
 import { type MnistOptions, openMnist } from "./mnist.ts";
 import { type DatasetSource, UnreadableFileError } from "./source.ts";
-
-/** `lines` stores any text file (CSV too) line by line; `file` stores a single file as it is. */
-export type SourceKind = "idx" | "csv" | "jsonl" | "lines" | "folder" | "file";
-
-export const sourceKinds: readonly SourceKind[] = ["idx", "csv", "jsonl", "lines", "folder", "file"];
 
 export type SourceOptions = {
   /** How to read it; by default what the name says. */
@@ -51,38 +46,15 @@ export async function openSource(specifier: string, options: SourceOptions = {})
       },
     );
   }
-  const { objectSize, maxBytes } = options;
-  switch (kind) {
-    case "idx":
-      return await readIdx(specifier, { labels: options.labels ?? labelsBeside(specifier), maxBytes });
-    case "csv":
-      return await readCsv(specifier, { ...options.csv, maxBytes });
-    case "jsonl":
-      return readLines(specifier, { check: "json", objectSize, maxBytes });
-    case "lines":
-      return readLines(specifier, {
-        check: /\.csv(\.gz)?$/i.test(specifier) ? "csv" : "none",
-        objectSize,
-        maxBytes,
-      });
-    case "folder":
-      return readFolder(specifier, { objectSize, maxBytes });
-    case "file":
-      return readSingleFile(specifier, { objectSize, maxBytes });
-  }
+  if (kind === "folder") return readFolder(specifier, options);
+  const labels = options.labels ?? labelsBeside(specifier);
+  return await openFile(kind, diskFile(specifier), {
+    ...options,
+    labels: labels === undefined ? undefined : diskFile(labels),
+  });
 }
 
-function kindOfName(path: string): SourceKind {
-  const name = path.replace(/\.gz$/i, "");
-  if (/\.csv$/i.test(name)) return "csv";
-  if (/\.(jsonl|ndjson)$/i.test(name)) return "jsonl";
-  if (/(\.idx\d?|[.-]idx\d-(u?byte|short|int|float|double))$/i.test(name)) return "idx";
-  return "file";
-}
-
-/** `train-labels-idx1-ubyte` for `train-images-idx3-ubyte`, with or without `.gz`, when it is there. */
+/** The file of labels beside a file of images, when it is there. */
 function labelsBeside(path: string): string | undefined {
-  const plain = path.replace(/\.gz$/i, "");
-  const labels = plain.replace(/images([.-])idx3/i, "labels$1idx1");
-  return labels === plain ? undefined : [labels, `${labels}.gz`].find((candidate) => existsSync(candidate));
+  return labelsNames(path).find((candidate) => existsSync(candidate));
 }

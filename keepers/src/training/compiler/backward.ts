@@ -3,7 +3,7 @@ import { limits } from "../../core/exact/limits.ts";
 import { flags, spaces } from "../../core/exact/tape/types.ts";
 import { strideAndPads, windowAttributes } from "./attributes.ts";
 import type { Emitted } from "./forward.ts";
-import { type Four, type Graph, type Op, type OpOf, useCounts } from "./graph.ts";
+import { countUses, type Four, type Graph, type Op, type OpOf } from "./graph.ts";
 import { dataLayout, mantissaDtype, parameterLayout } from "./layouts.ts";
 import type { TapeBuilder } from "./tape-builder.ts";
 
@@ -41,7 +41,7 @@ class BackwardPass {
     this.#ops = graph.ops;
     this.#emitted = emitted;
     this.#differentiable = differentiable;
-    this.#uses = useCounts(graph);
+    this.#uses = countUses(graph);
     this.#gradients = graph.ops.map(() => []);
     let slot = 0;
     this.#slots = graph.ops.map((op) => {

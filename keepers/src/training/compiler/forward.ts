@@ -1,7 +1,7 @@
 import { fixedExponents } from "../../core/exact/format.ts";
 import { flags, spaces } from "../../core/exact/tape/types.ts";
 import { strideAndPads, windowAttributes } from "./attributes.ts";
-import { type Graph, type Op, type OpOf, useCounts } from "./graph.ts";
+import { countUses, type Graph, type Op, type OpOf } from "./graph.ts";
 import { dataLayout, mantissaDtype, parameterLayout } from "./layouts.ts";
 import type { TapeBuilder } from "./tape-builder.ts";
 
@@ -66,7 +66,7 @@ export function differentiableOps({ ops }: Graph): boolean[] {
 
 /** The layer whose sums become the logits without a rounding to B bits between; undefined where there is none. */
 function logitsLayer(graph: Graph): number | undefined {
-  const uses = useCounts(graph);
+  const uses = countUses(graph);
   let index = graph.output;
   for (;;) {
     const op = graph.ops[index]!;

@@ -1,5 +1,5 @@
 import type { MantissaBits } from "../../core/exact/tape/types.ts";
-import { type Graph, type Op, type OpOf, useCounts, type Window } from "./graph.ts";
+import { countUses, type Graph, type Op, type OpOf, type Window } from "./graph.ts";
 import { pooledSumOpens } from "./opening.ts";
 
 /**
@@ -8,7 +8,7 @@ import { pooledSumOpens } from "./opening.ts";
  * keeps the label of its layer.
  */
 export function fuse(graph: Graph, bits: MantissaBits): Graph {
-  const uses = useCounts(graph);
+  const uses = countUses(graph);
   const ops: Op[] = [];
   const renamed: number[] = [];
   for (const [index, old] of graph.ops.entries()) {

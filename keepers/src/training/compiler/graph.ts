@@ -85,7 +85,7 @@ export function operands(op: Op): readonly number[] {
 }
 
 /** How often each value is read; the output counts once more. */
-export function useCounts({ ops, output }: Graph): number[] {
+export function countUses({ ops, output }: Graph): number[] {
   const uses = ops.map(() => 0);
   for (const op of ops) for (const x of operands(op)) uses[x]!++;
   uses[output]!++;

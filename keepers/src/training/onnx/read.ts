@@ -1,11 +1,11 @@
 import { checkGraph, nodeLabel } from "./check.ts";
+import { decodeModel } from "./codec.ts";
 import { exportAgain, OnnxError } from "./errors.ts";
 import { defaultLimits, type OnnxLimits } from "./limits.ts";
 import { safeInteger, sizeOf, TensorReader } from "./read-tensor.ts";
 import { scanModel } from "./scan.ts";
 import {
   attributeTypes,
-  modelCodec,
   type WireAttribute,
   type WireGraph,
   type WireModel,
@@ -35,7 +35,7 @@ export function readOnnx(bytes: Uint8Array, limits: Partial<OnnxLimits> = {}): O
   scanModel(bytes, all);
   let wire: WireModel;
   try {
-    wire = modelCodec.decode(bytes) as unknown as WireModel;
+    wire = decodeModel(bytes);
   } catch (cause) {
     throw new OnnxError(`not readable: ${cause instanceof Error ? cause.message : cause}`, { cause });
   }

@@ -1,5 +1,3 @@
-import protobuf from "protobufjs/light.js";
-
 /**
  * The subset of `onnx.proto3` (github.com/onnx/onnx, IR version 3 and later) that is read and written. Fields that only
  * exist to be refused (functions, sparse tensors, other attribute types) are `bytes`: they are seen, never decoded.
@@ -94,10 +92,10 @@ export const attributeTypes = {
   strings: 8,
 } as const;
 
-/** A 64-bit integer as protobufjs decodes it. */
+/** A 64-bit integer as protobufjs reads it. */
 export type Int64 = number | { low: number; high: number };
 
-/* Messages as protobufjs takes and gives them; what a message leaves out reads as its type's default. */
+/* Messages as the codec takes and gives them; a field that a message leaves out is left out, a list is empty. */
 export type WireDimension = { dimValue?: Int64; dimParam?: string };
 export type WireTensorType = { elemType?: number; shape?: { dim: WireDimension[] } };
 export type WireValueInfo = { name?: string; type?: { tensorType?: WireTensorType } };
@@ -151,24 +149,3 @@ export type WireModel = {
   functions?: Uint8Array[];
   trainingInfo?: Uint8Array[];
 };
-
-const packedTypes: ReadonlySet<FieldType> = new Set(["int32", "int64", "uint64", "float", "double"]);
-
-/** protobufjs's codec of `ModelProto`. */
-export const modelCodec: protobuf.Type = protobuf.Root.fromJSON({
-  nested: Object.fromEntries(
-    Object.entries(schema).map(([name, fields]) => [
-      name,
-      {
-        // ONNX Runtime reads ONNX as proto2, where a value of 0 that is written differs from none.
-        edition: "proto2",
-        fields: Object.fromEntries(
-          Object.entries(fields).map(([field, [id, type, rule]]) => [
-            field,
-            { id, type, ...(rule && { rule, options: { packed: packedTypes.has(type) } }) },
-          ]),
-        ),
-      },
-    ]),
-  ),
-}).lookupType("Model");

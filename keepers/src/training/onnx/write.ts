@@ -1,8 +1,8 @@
 import { checkGraph } from "./check.ts";
+import { encodeModel } from "./codec.ts";
 import { OnnxError } from "./errors.ts";
 import {
   attributeTypes,
-  modelCodec,
   type WireAttribute,
   type WireGraph,
   type WireModel,
@@ -35,7 +35,7 @@ export function writeOnnx({ irVersion, opsets, graph }: OnnxModel): Uint8Array {
     opsetImport: [...opsets].map(([domain, version]) => ({ domain, version })),
     graph: wireGraph(graph),
   };
-  return modelCodec.encode(wire).finish();
+  return encodeModel(wire);
 }
 
 function tensorBytes(graph: OnnxGraph): number {

@@ -99,11 +99,13 @@ describe("metrics of keepers of jobs", () => {
     metrics.checked("right", 8);
     metrics.checked("wrong", 1);
     metrics.failed("training");
+    metrics.retrieval("pleaded");
     const values = await textOf(registry);
     assert.equal(values.get('assay_paid_out_total{purse="Escrow"}'), 3.5);
     assert.equal(values.get('assay_intervals_checked_total{outcome="right"}'), 8);
     assert.equal(values.get('assay_intervals_checked_total{outcome="wrong"}'), 1);
     assert.equal(values.get('assay_duty_failures_total{duty="training"}'), 1);
+    assert.equal(values.get('assay_retrieval_steps_total{step="pleaded"}'), 1);
   });
 
   it("are all in docs/metrics.md, with their labels, and nothing else is", async () => {

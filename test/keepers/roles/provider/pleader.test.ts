@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { pino } from "pino";
+import { Registry } from "prom-client";
 import { type Abi, type Hex, type LocalAccount, parseEventLogs } from "viem";
 import { abis } from "../../../../keepers/src/chain/abi/index.ts";
 import { encodeCall } from "../../../../keepers/src/chain/contracts.ts";
@@ -89,7 +90,9 @@ describe("a winner that cannot have the data", () => {
       expiry: BigInt(await network.chain.now()) + 7_200n,
     });
     [served, probes] = [false, 0];
+    const metrics = new Registry();
     const provider = await scene.provider({
+      metrics,
       pleading: {
         probe: async () => {
           probes++;
@@ -106,7 +109,7 @@ describe("a winner that cannot have the data", () => {
     await scene.settle([provider]);
     await network.chain.advance(half + 1);
     await scene.until(described, "Matched", []);
-    return { described, provider };
+    return { described, provider, metrics };
   }
 
   /** Names of the events that a contract has written since a block. */
@@ -155,7 +158,7 @@ describe("a winner that cannot have the data", () => {
   it("challenges a holder after refusals, pleads, has it slashed, and keeps its bond", async () => {
     const { network } = scene;
     const { Market, RetrievalChallenges, BundleRegistry } = network.contracts;
-    const { provider } = await won(retrieval.bond);
+    const { provider, metrics } = await won(retrieval.bond);
     const from = await head();
     await tried(provider, 1);
     assert.deepEqual(await eventsOf("RetrievalChallenges", from), []);
@@ -180,6 +183,15 @@ describe("a winner that cannot have the data", () => {
     const market = await eventsOf("Market", from);
     assert.ok(market.includes("BondReturned") && !market.includes("BondLost"), `${market}`);
     assert.equal(await Market.read.creditOf([scene.owner.address]), 0n);
+    const steps = (await metrics.getSingleMetric("assay_retrieval_steps_total")!.get()).values;
+    assert.deepEqual(
+      steps.map(({ labels, value }) => [labels.step, value]),
+      [
+        ["challenged", 1],
+        ["pleaded", 1],
+        ["slashed", 1],
+      ],
+    );
     await provider.stop();
   });
 

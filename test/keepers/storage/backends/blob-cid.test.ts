@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { unixfs } from "@helia/unixfs";
 import { MemoryBlockstore } from "blockstore-core";
 import { CID } from "multiformats/cid";
+import { blobCid as portableCid } from "../../../../keepers/src/core/dataset/blob.ts";
 import {
   blobCid,
   blockCid,
@@ -42,6 +43,11 @@ test("a blob has the CID that helia's UnixFS importer gives the file", async () 
       },
     });
     assert.equal(blobCid(bytes).toString(), expected.toString(), `${size} bytes`);
+    assert.equal(
+      portableCid(bytes).toString(),
+      expected.toString(),
+      `${size} bytes, hashed everywhere alike`,
+    );
   }
 });
 

@@ -7,6 +7,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import type { RecordsFormat } from "../../../../keepers/src/core/dataset/format.ts";
 import { fieldOfRole, readField } from "../../../../keepers/src/core/dataset/records.ts";
 import { BadInputError } from "../../../../keepers/src/core/errors.ts";
+import { diskFile } from "../../../../keepers/src/storage/readers/bytes.ts";
 import { type CsvOptions, readCsv } from "../../../../keepers/src/storage/readers/csv.ts";
 import { readIdx } from "../../../../keepers/src/storage/readers/idx.ts";
 import { mnistFiles, openMnist } from "../../../../keepers/src/storage/readers/mnist.ts";
@@ -57,7 +58,7 @@ describe("CSV", () => {
   async function csv(test: Parameters<typeof temporaryFolder>[0], text: string, options: CsvOptions = {}) {
     const folder = await temporaryFolder(test);
     await writeFiles(folder, { "a.csv": text });
-    return await readCsv(join(folder, "a.csv"), options);
+    return await readCsv(diskFile(join(folder, "a.csv")), options);
   }
 
   it("finds header, label and the smallest number types by itself", async (test) => {
@@ -122,7 +123,7 @@ describe("CSV", () => {
     const folder = await temporaryFolder(test);
     const rows = Array.from({ length: 60_000 }, (_, i) => `${i},${i % 7}`);
     await writeFiles(folder, { "a.csv.gz": gzipSync(rows.join("\n")) });
-    const source = await readCsv(join(folder, "a.csv.gz"), { label: "last", dtype: "i32" });
+    const source = await readCsv(diskFile(join(folder, "a.csv.gz")), { label: "last", dtype: "i32" });
     const read = await values(source);
     assert.deepEqual(
       read.inputs.map(([x], i) => `${x},${read.labels[i]}`),
@@ -171,10 +172,16 @@ describe("CSV", () => {
       "no.csv.gz": "1,2\n",
       "bomb.csv.gz": gzipSync(Buffer.alloc(10_000_000, "1\n")),
     });
-    await assert.rejects(readCsv(join(folder, "cut.csv.gz")), /cut\.csv\.gz: the gzip data is damaged/);
-    await assert.rejects(readCsv(join(folder, "no.csv.gz")), /no\.csv\.gz: the gzip data is damaged/);
     await assert.rejects(
-      readCsv(join(folder, "bomb.csv.gz"), { maxBytes: 1e6 }),
+      readCsv(diskFile(join(folder, "cut.csv.gz"))),
+      /cut\.csv\.gz: the gzip data is damaged/,
+    );
+    await assert.rejects(
+      readCsv(diskFile(join(folder, "no.csv.gz"))),
+      /no\.csv\.gz: the gzip data is damaged/,
+    );
+    await assert.rejects(
+      readCsv(diskFile(join(folder, "bomb.csv.gz")), { maxBytes: 1e6 }),
       /more than 1000000 bytes when unpacked/,
     );
   });
@@ -183,7 +190,7 @@ describe("CSV", () => {
     const folder = await temporaryFolder(test);
     for (const changed of ["1,2\n", "1,2\n3,4\n5,6\n", "1,2\n3,400\n"]) {
       await writeFiles(folder, { "a.csv": "1,2\n3,4\n" });
-      const source = await readCsv(join(folder, "a.csv"));
+      const source = await readCsv(diskFile(join(folder, "a.csv")));
       await writeFiles(folder, { "a.csv": changed });
       await assert.rejects(drain(source), BadInputError);
     }
@@ -228,7 +235,7 @@ describe("IDX", () => {
     const folder = await temporaryFolder(test);
     await writeFiles(folder, { "a/x.idx": images, "b/x.idx": labels });
     await assert.rejects(
-      readIdx(join(folder, "a/x.idx"), { labels: join(folder, "b/x.idx") }),
+      readIdx(diskFile(join(folder, "a/x.idx")), { labels: diskFile(join(folder, "b/x.idx")) }),
       /format\.origin\.files: .*a file of its own/,
     );
   });
@@ -236,8 +243,8 @@ describe("IDX", () => {
   it("names the dataset after the file, unless no manifest could hold the name", async (test) => {
     const folder = await temporaryFolder(test);
     await writeFiles(folder, { "short.idx.gz": gzipSync(labels), [`${"x".repeat(125)}.idx`]: labels });
-    assert.equal((await readIdx(join(folder, "short.idx.gz"))).name, "short.idx");
-    assert.equal((await readIdx(join(folder, `${"x".repeat(125)}.idx`))).name, "dataset");
+    assert.equal((await readIdx(diskFile(join(folder, "short.idx.gz")))).name, "short.idx");
+    assert.equal((await readIdx(diskFile(join(folder, `${"x".repeat(125)}.idx`)))).name, "dataset");
   });
 
   for (const [type, write, numbers] of [
@@ -295,7 +302,11 @@ describe("IDX", () => {
       const folder = await temporaryFolder(test);
       await writeFiles(folder, { "a.idx": file, ...(other === undefined ? {} : { "l.idx": other }) });
       const read = async () =>
-        drain(await readIdx(join(folder, "a.idx"), { labels: other && join(folder, "l.idx") }));
+        drain(
+          await readIdx(diskFile(join(folder, "a.idx")), {
+            labels: other && diskFile(join(folder, "l.idx")),
+          }),
+        );
       await assert.rejects(
         read,
         (error: unknown) => error instanceof BadInputError && message.test(error.message),

@@ -1,0 +1,44 @@
+import type { TypedDocumentNode } from "@graphql-typed-document-node/core";
+import { keepPreviousData, type UseQueryResult, useQuery } from "@tanstack/react-query";
+import type { DocumentNode } from "graphql";
+import { usePublicClient } from "wagmi";
+import { useNetwork } from "../network/context.ts";
+import { ask } from "./ask.ts";
+import type { ChainReader } from "./chain-reader.ts";
+import { useSource } from "./source.ts";
+
+/** One reader for the whole page: what was read is read once. */
+let reader: ChainReader | undefined;
+
+/** Milliseconds between two looks at what may have changed. */
+const pause = { index: 4_000, chain: 15_000 };
+
+/** The answer to a query, from the subgraph or, where that cannot be used, out of the chain. */
+export function useAnswer<Result, Variables extends Record<string, unknown>>(
+  document: TypedDocumentNode<Result, Variables>,
+  variables: Variables,
+): UseQueryResult<Result> {
+  const source = useSource();
+  const client = usePublicClient();
+  const { deployment } = useNetwork();
+  return useQuery<Result>({
+    queryKey: ["answer", source.kind, nameOf(document), variables],
+    enabled: source.kind !== "unknown" && client !== undefined,
+    placeholderData: keepPreviousData,
+    refetchInterval: source.kind === "index" ? pause.index : pause.chain,
+    queryFn: async ({ signal }) => {
+      if (source.kind === "index") return ask(source.url, document, variables, signal);
+      const [{ answerFrom }, { ChainReader }] = await Promise.all([
+        import("./answer.ts"),
+        import("./chain-reader.ts"),
+      ]);
+      reader ??= new ChainReader(client!, deployment);
+      const { tables, meta } = await reader.read();
+      return answerFrom(document, variables, tables, meta);
+    },
+  });
+}
+
+function nameOf({ definitions: [definition] }: DocumentNode): string {
+  return definition?.kind === "OperationDefinition" ? (definition.name?.value ?? "") : "";
+}

@@ -1,0 +1,29 @@
+import type { Tone } from "../ui/badge.tsx";
+
+/** How a job's status stands. */
+export const jobTones: { readonly [status: string]: Tone } = {
+  Open: "waiting",
+  Matched: "waiting",
+  Training: "waiting",
+  Committed: "waiting",
+  Attested: "waiting",
+  Finalised: "healthy",
+  Cancelled: "neutral",
+  Expired: "neutral",
+  Failed: "wrong",
+  Void: "neutral",
+};
+
+/** Bits of an operator's roles, by their names. */
+const roleNames = ["storage node", "provider", "validator", "challenger"] as const;
+
+/** What an operator does: "storage node and provider". */
+export function rolesOf(mask: number): string {
+  const names = roleNames.filter((_, bit) => (mask & (1 << bit)) !== 0);
+  return names.length === 0 ? "no role" : names.join(", ");
+}
+
+/** A share in per cent, one decimal. */
+export function percent(part: number, whole: number): string {
+  return whole === 0 ? "–" : `${((100 * part) / whole).toFixed(1)} %`;
+}

@@ -1,0 +1,160 @@
+import { Link } from "wouter";
+import { OperatorRecordDocument } from "../../../subgraph/queries/documents.ts";
+import { Answered } from "../data/answered.tsx";
+import { QueryLink } from "../data/query-link.tsx";
+import { useAnswer } from "../data/use-answer.ts";
+import { jobTones, percent, rolesOf } from "../data/words.ts";
+import { useNetwork } from "../network/context.ts";
+import { Badge } from "../ui/badge.tsx";
+import { Card, Columns, PageHead } from "../ui/card.tsx";
+import { Fact, Facts, Stat, Stats } from "../ui/stat.tsx";
+import { EmptyState } from "../ui/states.tsx";
+import { Table } from "../ui/table.tsx";
+import { Amount, DatasetId, Id, inTokens, Time, Transaction } from "../ui/values.tsx";
+import { Whole } from "../ui/whole.tsx";
+
+/** An operator's record: stake, audits, jobs, slashes, earnings. */
+export default function Operator({ id }: { id: string }) {
+  const { deployment } = useNetwork();
+  const variables = { operator: id.toLowerCase() };
+  const answer = useAnswer(OperatorRecordDocument, variables);
+  const contractAt = (address: string) =>
+    Object.entries(deployment.addresses).find(([, each]) => each?.toLowerCase() === address)?.[0] ?? address;
+  return (
+    <Answered answer={answer} what="The operator could not be read">
+      {({ operator }) => {
+        if (operator === null || operator.registeredAt === undefined) {
+          return (
+            <EmptyState title="This account is no operator.">
+              <Whole text={id} />
+            </EmptyState>
+          );
+        }
+        const audits = operator.auditsAnswered + operator.auditsMissed;
+        const aside = <QueryLink document={OperatorRecordDocument} variables={variables} />;
+        return (
+          <>
+            <PageHead kind="Operator" title={<Id hex={id} />}>
+              {operator.slashed !== "0" && <Badge tone="wrong">Was slashed</Badge>}
+              <Badge tone={operator.isActive ? "healthy" : "neutral"}>
+                {operator.isActive ? "Active" : "Not registered"}
+              </Badge>
+              <span>{rolesOf(operator.roles)}</span>
+            </PageHead>
+            <Card title="Record" aside={aside}>
+              <Stats>
+                <Stat
+                  name="At stake"
+                  value={inTokens(operator.staked)}
+                  note={`tokens, ${inTokens(operator.locked)} locked`}
+                />
+                <Stat name="Earned" value={inTokens(operator.earned)} note="tokens" />
+                <Stat name="Lost" value={inTokens(operator.slashed)} note="tokens" />
+                <Stat
+                  name="Audits answered"
+                  value={percent(operator.auditsAnswered, audits)}
+                  note={`${operator.auditsAnswered} of ${audits}`}
+                />
+                <Stat
+                  name="Jobs finished"
+                  value={operator.jobsFinalised}
+                  note={`${operator.jobsFailed} failed`}
+                />
+                <Stat name="Bundles held" value={operator.bundles.length} />
+              </Stats>
+            </Card>
+            <Columns>
+              <Card title="What it is" aside={aside}>
+                <Facts>
+                  <Fact name="Account">
+                    <Whole text={id} />
+                  </Fact>
+                  <Fact name="Found at">
+                    {operator.endpoint === null || operator.endpoint === "" ? "–" : operator.endpoint}
+                  </Fact>
+                  <Fact name="Registered">
+                    {operator.registeredAt === null ? "–" : <Time at={operator.registeredAt} />}
+                  </Fact>
+                  <Fact name="Taken out of the stake">
+                    <Amount units={operator.unbonded} />
+                  </Fact>
+                  <Fact name="Stake asked of it">{operator.conduct} times the usual</Fact>
+                  {operator.locks
+                    .filter(({ amount }) => amount !== "0")
+                    .map(({ module, amount }) => (
+                      <Fact key={module} name={`Locked by ${contractAt(module)}`}>
+                        <Amount units={amount} />
+                      </Fact>
+                    ))}
+                </Facts>
+              </Card>
+              <Card title="Slashes" aside={aside}>
+                {operator.slashes.length === 0 ? (
+                  <EmptyState title="It never lost stake." />
+                ) : (
+                  <Table
+                    caption="Slashes"
+                    rows={operator.slashes}
+                    keyOf={({ transaction, reason, amount }) => `${transaction}${reason}${amount}`}
+                    columns={[
+                      {
+                        head: "What for",
+                        cell: ({ reason, transaction }) => (
+                          <Transaction hash={transaction}>{reason}</Transaction>
+                        ),
+                      },
+                      { head: "When", cell: ({ timestamp }) => <Time at={timestamp} /> },
+                      { head: "Lost", isNumber: true, cell: ({ amount }) => <Amount units={amount} /> },
+                    ]}
+                  />
+                )}
+              </Card>
+            </Columns>
+            <Columns>
+              <Card title="Jobs" aside={aside}>
+                {operator.jobs.length === 0 ? (
+                  <EmptyState title="It trained nothing." />
+                ) : (
+                  <Table
+                    caption="Jobs"
+                    rows={operator.jobs}
+                    keyOf={(job) => job.id}
+                    columns={[
+                      { head: "Job", cell: (job) => <Link href={`/jobs/${job.id}`}>Job {job.id}</Link> },
+                      {
+                        head: "Status",
+                        cell: ({ status }) => <Badge tone={jobTones[status]!}>{status}</Badge>,
+                      },
+                      { head: "Paid", isNumber: true, cell: ({ paid }) => <Amount units={paid} /> },
+                    ]}
+                  />
+                )}
+              </Card>
+              <Card title="Bundles" aside={aside}>
+                {operator.bundles.length === 0 ? (
+                  <EmptyState title="It holds no bundle." />
+                ) : (
+                  <Table
+                    caption="Bundles"
+                    rows={operator.bundles}
+                    keyOf={(bundle) => bundle.id}
+                    columns={[
+                      { head: "Dataset", cell: ({ dataset }) => <DatasetId id={dataset.id} /> },
+                      { head: "Bundle", isNumber: true, cell: ({ index }) => index },
+                      {
+                        head: "Audits",
+                        isNumber: true,
+                        cell: ({ auditsAnswered, auditsMissed }) =>
+                          `${auditsAnswered} of ${auditsAnswered + auditsMissed}`,
+                      },
+                    ]}
+                  />
+                )}
+              </Card>
+            </Columns>
+          </>
+        );
+      }}
+    </Answered>
+  );
+}

@@ -1,0 +1,42 @@
+import { type ReactNode, useId } from "react";
+import styles from "./card.module.css";
+
+/** A titled part of a page. */
+export function Card({ title, aside, children }: { title: string; aside?: ReactNode; children: ReactNode }) {
+  const id = useId();
+  return (
+    <section className={styles.card} aria-labelledby={id}>
+      <header className={styles.head}>
+        <h2 id={id} className={styles.title}>
+          {title}
+        </h2>
+        {aside}
+      </header>
+      {children}
+    </section>
+  );
+}
+
+/** Cards side by side where there is room. */
+export function Columns({ children }: { children: ReactNode }) {
+  return <div className={styles.columns}>{children}</div>;
+}
+
+/** What a page is about: its title, what kind of thing it is, and what one can do there. */
+export function PageHead({
+  title,
+  kind,
+  children,
+}: {
+  title: ReactNode;
+  kind?: string;
+  children?: ReactNode;
+}) {
+  return (
+    <header className={styles.page}>
+      {kind !== undefined && <p className={styles.kind}>{kind}</p>}
+      <h1>{title}</h1>
+      {children !== undefined && <div className={styles.under}>{children}</div>}
+    </header>
+  );
+}

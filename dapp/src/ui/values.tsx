@@ -1,0 +1,90 @@
+import type { ReactNode } from "react";
+import { formatUnits } from "viem";
+import { Link } from "wouter";
+import styles from "./values.module.css";
+
+const decimals = 18;
+
+/** Token base units as people write them: "1,234.5"; never rounded to nothing. */
+export function inTokens(units: bigint | string, most = 4): string {
+  const [whole = "0", fraction = ""] = formatUnits(BigInt(units), decimals).split(".");
+  const shown = fraction.slice(0, most).replace(/0+$/, "");
+  const grouped = BigInt(whole).toLocaleString("en");
+  if (shown === "" && whole === "0" && BigInt(units) !== 0n) return `< 0.${"0".repeat(most - 1)}1`;
+  return shown === "" ? grouped : `${grouped}.${shown}`;
+}
+
+/** Tokens with their unit. */
+export function Amount({ units, unit = "tokens" }: { units: bigint | string; unit?: string }) {
+  return (
+    <span className={styles.amount} title={`${formatUnits(BigInt(units), decimals)} ${unit}`}>
+      {inTokens(units)} <span className={styles.unit}>{unit}</span>
+    </span>
+  );
+}
+
+/** The ends of a long identifier. */
+export function shortly(hex: string): string {
+  return hex.length <= 14 ? hex : `${hex.slice(0, 8)}…${hex.slice(-4)}`;
+}
+
+/** An identifier by its ends, whole for those who copy or hover. */
+export function Id({ hex, to }: { hex: string; to?: string }) {
+  const text = <code className={styles.id}>{shortly(hex)}</code>;
+  return to === undefined ? (
+    <span title={hex}>{text}</span>
+  ) : (
+    <Link href={to} title={hex} className={styles.link}>
+      {text}
+    </Link>
+  );
+}
+
+/** An account, which leads to the operator behind it. */
+export function Account({ address }: { address: string }) {
+  return <Id hex={address} to={`/operators/${address.toLowerCase()}`} />;
+}
+
+export function DatasetId({ id }: { id: string }) {
+  return <Id hex={id} to={`/datasets/${id}`} />;
+}
+
+/** A transaction, which leads to what it did. */
+export function Transaction({ hash, children }: { hash: string; children?: ReactNode }) {
+  return (
+    <Link href={`/transactions/${hash}`} title={hash} className={styles.link}>
+      {children ?? <code className={styles.id}>{shortly(hash)}</code>}
+    </Link>
+  );
+}
+
+const moment = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
+const day = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeZone: "UTC" });
+
+/** A second since 1970, in the visitor's own time; or the day in UTC that begins with it. */
+export function Time({ at, isDay = false }: { at: string | bigint | number; isDay?: boolean }) {
+  const date = new Date(Number(at) * 1000);
+  return (
+    <time dateTime={date.toISOString()} title={date.toISOString()} className={styles.time}>
+      {(isDay ? day : moment).format(date)}
+    </time>
+  );
+}
+
+/** How long, in two units at most: "2 h 5 min". */
+export function duration(seconds: number): string {
+  const left = Math.max(0, Math.round(seconds));
+  const units = [
+    ["d", 86_400],
+    ["h", 3_600],
+    ["min", 60],
+    ["s", 1],
+  ] as const;
+  const first = units.findIndex(([, size]) => left >= size);
+  if (first < 0) return "0 s";
+  const [name, size] = units[first]!;
+  const rest = left % size;
+  const next = units[first + 1];
+  const more = next === undefined || rest < next[1] ? "" : ` ${Math.floor(rest / next[1])} ${next[0]}`;
+  return `${Math.floor(left / size)} ${name}${more}`;
+}
