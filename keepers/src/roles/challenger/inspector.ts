@@ -120,7 +120,10 @@ export class Inspector implements Duty {
       const { program } = job.compiled;
       const { leaves, state } = await fetchResult({ storage, program, order, result, folder, signal });
       if (state === undefined) {
-        log.warn({ jobId }, "what is stored is not the state that was committed to; the game cannot rule on that");
+        log.warn(
+          { jobId },
+          "what is stored is not the state that was committed to; the game cannot rule on that",
+        );
       }
       return leaves;
     } catch (error) {

@@ -83,14 +83,13 @@ export async function openValidator(options: ValidatorOptions): Promise<JobKeepe
       const { ledger } = context;
       const committees = new CommitteeLedger(state);
       const book = new CheckBook(state);
+      const folder = join(dataDirectory, "jobs");
       const all = new Committees({ ...context, committees });
-      const accuser = new Accuser({ ...context, all, committees, book });
+      const accuser = new Accuser({ ...context, all, committees, book, folder });
       const sworn = new SwornBook(state);
       const prosecutor = new Prosecutor({ ...context, all, committees, book, sworn });
-      const checking = {
-        ...{ ...context, all, committees, book, storage, executor, limits, budget, handedOver },
-        folder: join(dataDirectory, "jobs"),
-      };
+      const compute = { storage, executor, limits, folder };
+      const checking = { ...context, ...compute, all, committees, book, budget, handedOver };
       desk = new Desk({ ...context, all, book, secret });
       const jobs = () => jobsOf(account.address, ledger, committees);
       const sitsOn = ({ jobId }: JobRecord) => {
