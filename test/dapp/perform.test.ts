@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { createTestClient, custom, type Hex, http, publicActions, walletActions } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import { hardhat } from "viem/chains";
-import { createConfig, createConnector } from "wagmi";
+import { type Config, createConfig, createConnector } from "wagmi";
 import { connect } from "wagmi/actions";
 import { type Outcome, send, sign } from "../../dapp/src/act/perform.ts";
 import type { Deployment } from "../../keepers/src/chain/deployment-format.ts";
@@ -59,7 +59,7 @@ async function withWallet(rpcUrl: string, key: Hex) {
     onChainChanged: () => {},
     onDisconnect: () => {},
   }));
-  const config = createConfig({
+  const config: Config = createConfig({
     chains: [hardhat],
     connectors: [connector],
     transports: { [hardhat.id]: custom({ request: (asks) => read(asks as Question) }, { retryCount: 0 }) },

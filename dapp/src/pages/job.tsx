@@ -16,6 +16,7 @@ import { Card, Columns, PageHead, Stack } from "../ui/card.tsx";
 import { EmptyState } from "../ui/states.tsx";
 import { Account, DatasetId } from "../ui/values.tsx";
 import { Dispute, extentOf } from "./parts/dispute.tsx";
+import { DisputedNumber } from "./parts/disputed-number.tsx";
 import { Bids, Checkpoints, Events, Payments } from "./parts/job-cards.tsx";
 import { inOrder, sittingsOf } from "./parts/job-events.ts";
 import { Life } from "./parts/life.tsx";
@@ -82,7 +83,9 @@ export default function Job({ id }: { id: string }) {
                         key={challenge.id}
                         challenge={challenge}
                         extent={extentOf(challenge.id, history.data?.events ?? [], run)}
-                      />
+                      >
+                        <DisputedNumber challenge={challenge.id} events={history.data?.events ?? []} />
+                      </Dispute>
                     ))}
                   </Card>
                 )

@@ -39,6 +39,12 @@ export function auditorFlows(flow: Flow): void {
     ]);
     assert.match(texts[3]!, /^Tensor \d+, one of 64$/);
     assert.match(texts[4]!, /^Leaf \d+, one of \d+$/);
+    // One bit of one weight was flipped: see `flip` of the demonstration.
+    const said = await page.getByText("The provider said").locator("xpath=..").textContent();
+    const is = await page.getByText("It is", { exact: true }).locator("xpath=..").textContent();
+    const mantissa = (text: string | null) =>
+      Number(/[\d,]+(?=·| )/.exec(text!.replace(/^\D+/, ""))![0].replaceAll(",", ""));
+    assert.equal(Math.abs(mantissa(said) - mantissa(is)), 2 ** 13);
     await page.getByText("Move by move").click();
     await page.getByRole("link", { name: "The challenger names the first wrong step" }).waitFor();
     await page.getByRole("link", { name: "The contracts convict the provider" }).click();

@@ -7,6 +7,9 @@ import type { Flow } from "./flow.ts";
 /** Milliseconds for a job to be trained and settled on a busy machine. */
 const patience = 5 * 60_000;
 
+/** Codes of `IJobRegistry.Status`. */
+const status = { committed: 4, finalised: 6 } as const;
+
 /** Who orders a training. */
 export function consumerFlows(flow: Flow): void {
   it("orders a training by sealed bids, sees it trained, paid and certified", async () => {
@@ -34,16 +37,32 @@ export function consumerFlows(flow: Flow): void {
     const title = await page.getByRole("heading", { name: /^Job \d+$/ }).textContent();
     const job = BigInt(title!.replace(/\D/g, ""));
     await page.getByText(/Sealed bids are taken: /).waitFor();
-    const { JobRegistry } = world.owner.contracts;
-    const [open_, finalised] = [1, 6];
-    const deadline = performance.now() + patience;
-    // Keepers work in their own time; the windows between are skipped.
-    for (let last = open_; last !== finalised; last = (await JobRegistry.read.jobOf([job])).status) {
-      assert.ok(performance.now() < deadline, `job ${job} has status ${last}`);
-      assert.ok(last <= finalised, `job ${job} ended with status ${last}`);
-      await delay(4_000);
-      await chain.advance(120);
-    }
+    const { JobRegistry, Market } = world.owner.contracts;
+    const until = async (what: string, isSo: () => Promise<boolean>) => {
+      const deadline = performance.now() + patience;
+      while (!(await isSo())) {
+        assert.ok(performance.now() < deadline, `waited in vain for ${what}`);
+        await delay(500);
+      }
+    };
+    const statusOf = async () => (await JobRegistry.read.jobOf([job])).status;
+    const advancePast = async (second: number | bigint) => {
+      const missing = Number(second) + 1 - (await chain.now());
+      if (missing > 0) await chain.advance(missing);
+    };
+    // Keepers work in their own time; the windows in which nothing more is to come are skipped.
+    await until("a sealed bid", async () => (await Market.read.bidsOf([job])).length > 0);
+    await page.getByText("One bid has come in.").waitFor();
+    const { commitUntil, revealUntil } = await Market.read.auctionOf([job]);
+    await advancePast(commitUntil);
+    await until("it to be opened", async () => (await Market.read.bidsOf([job]))[0]!.isRevealed);
+    await page.getByText(/Bids are opened: /).waitFor();
+    await advancePast(revealUntil);
+    await until("the result", async () => (await statusOf()) >= status.committed);
+    await page.getByText(/Anyone may dispute the result: /).waitFor();
+    await advancePast((await JobRegistry.read.jobOf([job])).challengeUntil);
+    await until("the end", async () => (await statusOf()) >= status.finalised);
+    assert.equal(await statusOf(), status.finalised);
     await page.getByRole("link", { name: `Certificate ${job}` }).click();
     const { stateRoot } = await world.owner.contracts.ModelCertificate.read.certificateOf([job]);
     await page.getByText(stateRoot).waitFor();
