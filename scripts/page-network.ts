@@ -1,6 +1,7 @@
 import { parseUnits } from "viem";
-import type { EmbeddedNetwork } from "../keepers/src/roles/embedded/network.ts";
-import { guestAccounts } from "../keepers/src/roles/embedded/network.ts";
+import { type EmbeddedNetwork, guestAccounts } from "../keepers/src/roles/embedded/network.ts";
+import { servePage } from "./page-server.ts";
+import { pageFolder } from "./setup.ts";
 
 /** Guests that the development wallet has: the last ones, which no keeper of the demonstration becomes. */
 const walletGuests = { consumer: guestAccounts - 1, operator: guestAccounts - 2 } as const;
@@ -28,4 +29,28 @@ export async function describeForPage(
       privateKey: network.guestKey(index),
     })),
   };
+}
+
+/** The page in front of an embedded network. */
+export type OpenPage = {
+  readonly url: string;
+  /** What its `network.json` says. */
+  readonly file: Record<string, unknown>;
+  close(): Promise<void>;
+};
+
+export type OpenPageOptions = {
+  readonly network: EmbeddedNetwork;
+  /** GraphQL endpoint of its subgraph. */
+  readonly subgraph: string;
+  /** Below which path the page is. */
+  readonly base?: string;
+  readonly port?: number;
+};
+
+/** Serves the page in front of an embedded network. */
+export async function openPage({ network, subgraph, base, port }: OpenPageOptions): Promise<OpenPage> {
+  const file = await describeForPage(network, { subgraph });
+  const server = await servePage({ folder: pageFolder, network: file, base, port });
+  return { ...server, file };
 }

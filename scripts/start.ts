@@ -11,9 +11,8 @@ import { standBy } from "../keepers/src/roles/embedded/standing-keepers.ts";
 import { runStorage, type StorageRunOptions } from "../keepers/src/roles/embedded/storage-run.ts";
 import { runTraining } from "../keepers/src/roles/embedded/training-run.ts";
 import { AuditTrail, type Trail } from "./audit-trail.ts";
-import { describeForPage } from "./page-network.ts";
-import { type PageServer, servePage } from "./page-server.ts";
-import { pageFolder, root, setUp } from "./setup.ts";
+import { type OpenPage, openPage } from "./page-network.ts";
+import { root, setUp } from "./setup.ts";
 import { messageOf, Stages, say, showProgress } from "./stages.ts";
 
 const help = `npm start -- [--once] [--json] [--port <number>] [--page-port <number>]
@@ -121,15 +120,12 @@ async function auditJobs(
   );
 }
 
-/** Serves the page in front of the network, and reads it as a browser would begin to. */
-async function openPage(network: EmbeddedNetwork, trail: AuditTrail, port: number): Promise<PageServer> {
-  const file = await describeForPage(network, { subgraph: trail.url });
-  const page = await servePage({ folder: pageFolder, network: file, port });
+/** Reads the page as a browser would begin to. */
+async function lookAt({ url }: OpenPage): Promise<void> {
   for (const part of ["", "network.json"]) {
-    const { ok, status } = await fetch(`${page.url}${part}`);
-    if (!ok) throw new Error(`${page.url}${part} is not served: HTTP ${status}`);
+    const { ok, status } = await fetch(`${url}${part}`);
+    if (!ok) throw new Error(`${url}${part} is not served: HTTP ${status}`);
   }
-  return page;
 }
 
 function untilInterrupted(): Promise<void> {
@@ -159,7 +155,7 @@ async function main(): Promise<number> {
   const logFile = join(folder, "nodes.log");
   let network: EmbeddedNetwork | undefined;
   let trail: AuditTrail | undefined;
-  let page: PageServer | undefined;
+  let page: OpenPage | undefined;
   let standing: JobCast | undefined;
   try {
     say("assay: setting up (about 2 minutes the first time, seconds afterwards)");
@@ -190,7 +186,8 @@ async function main(): Promise<number> {
       auditJobs(trail!, jobs, folder),
     );
     await stages.run("serve the page", async () => {
-      page = await openPage(network!, trail!, pagePort);
+      page = await openPage({ network: network!, subgraph: trail!.url, port: pagePort });
+      await lookAt(page);
       return { url: page.url };
     });
     if (values.once !== true) {

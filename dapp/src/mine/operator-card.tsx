@@ -74,12 +74,12 @@ export function OperatorCard({ state, parts, onAction }: Props) {
         value={text}
         onChange={(event) => setText(event.target.value)}
         problem={text !== "" && "problem" in read ? read.problem : undefined}
-        hint={`Free to take out: ${inTokens(free)}`}
+        hint={operator.active ? `Free to take out: ${inTokens(free)}` : "Register first, then stake"}
       />
       <div className={styles.buttons}>
         <Button
           kind="main"
-          disabled={units === undefined || units > balance}
+          disabled={units === undefined || units > balance || !operator.active}
           onClick={() => begin(() => stakeAction(parts, units!))}
         >
           Stake

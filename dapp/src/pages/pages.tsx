@@ -12,6 +12,7 @@ const Operator = lazy(() => import("./operator.tsx"));
 const Certificate = lazy(() => import("./certificate.tsx"));
 const Transaction = lazy(() => import("./transaction.tsx"));
 const Mine = lazy(() => import("../mine/mine.tsx"));
+const Order = lazy(() => import("../order/order.tsx"));
 const Search = lazy(() => import("./search.tsx"));
 const NotFound = lazy(() => import("./not-found.tsx"));
 
@@ -31,6 +32,7 @@ export function Pages() {
       <Route path="/transactions/:hash">
         {({ hash }) => <Transaction hash={hash.toLowerCase() as `0x${string}`} />}
       </Route>
+      <Route path="/order" component={Order} />
       <Route path="/mine" component={Mine} />
       <Route path="/search/:text">{({ text }) => <Search text={decodeURIComponent(text)} />}</Route>
       <Route component={NotFound} />

@@ -1,25 +1,12 @@
-import { useState } from "react";
-import {
-  useBalance,
-  useConnect,
-  useConnection,
-  useConnectors,
-  useDisconnect,
-  useReadContracts,
-  useSwitchChain,
-} from "wagmi";
-
-import { abis } from "../../../keepers/src/chain/abi/index.ts";
+import { lazy, Suspense, useState } from "react";
+import { useConnection, useSwitchChain } from "wagmi";
 import { useNetwork } from "../network/context.ts";
-import { Notice } from "../ui/badge.tsx";
-import { Button, ButtonLink } from "../ui/button.tsx";
+import { Button } from "../ui/button.tsx";
 import { Dialog } from "../ui/dialog.tsx";
-import { Fact, Facts } from "../ui/stat.tsx";
-import { Amount, shortly } from "../ui/values.tsx";
-import { Whole } from "../ui/whole.tsx";
-import { developmentWalletName, useDevelopmentWallet } from "./development-context.ts";
-import styles from "./wallet-button.module.css";
-import { walletWords } from "./words.ts";
+import { Skeleton } from "../ui/states.tsx";
+import { shortly } from "../ui/values.tsx";
+
+const WalletPanel = lazy(() => import("./wallet-panel.tsx"));
 
 /** Connects a wallet, shows which one is, and says when it is on another chain. */
 export function WalletButton() {
@@ -44,116 +31,10 @@ export function WalletButton() {
         isOpen={isOpen}
         onClose={() => setOpen(false)}
       >
-        {isConnected ? (
-          <Connected onClose={() => setOpen(false)} />
-        ) : (
-          <Choice onDone={() => setOpen(false)} />
-        )}
+        <Suspense fallback={<Skeleton />}>
+          <WalletPanel onClose={() => setOpen(false)} />
+        </Suspense>
       </Dialog>
-    </>
-  );
-}
-
-function Choice({ onDone }: { onDone: () => void }) {
-  const { deployment } = useNetwork();
-  const connectors = useConnectors();
-  const { mutateAsync: connect, error, isPending } = useConnect();
-  if (connectors.length === 0) {
-    return (
-      <Notice tone="neutral" title="There is no wallet in this browser">
-        Everything can be read without one. To order or to stake, install a wallet that announces itself
-        (EIP-6963), and load the page again.
-      </Notice>
-    );
-  }
-  return (
-    <>
-      <p>The page sees your address and asks you before anything is signed or sent.</p>
-      <ul className={styles.wallets}>
-        {connectors.map((connector) => (
-          <li key={connector.uid}>
-            <button
-              type="button"
-              className={styles.wallet}
-              disabled={isPending}
-              onClick={() => {
-                // What went wrong is shown below.
-                connect({ connector, chainId: deployment.chainId }).then(onDone, () => {});
-              }}
-            >
-              {connector.icon !== undefined && <img src={connector.icon} alt="" className={styles.icon} />}
-              {connector.name}
-            </button>
-          </li>
-        ))}
-      </ul>
-      {isPending && (
-        <Notice tone="waiting" title="Look at your wallet: it asks whether this page may see your address." />
-      )}
-      {error !== null && <Notice tone="wrong" title={walletWords(error)} />}
-    </>
-  );
-}
-
-function Connected({ onClose }: { onClose: () => void }) {
-  const { address, connector } = useConnection();
-  const { mutate: disconnect } = useDisconnect();
-  const { deployment } = useNetwork();
-  const development = useDevelopmentWallet();
-  const coins = useBalance({ address, query: { refetchInterval: 4_000 } });
-  const tokens = useReadContracts({
-    contracts: [
-      {
-        address: deployment.addresses.AssayToken,
-        abi: abis.AssayToken,
-        functionName: "balanceOf",
-        args: [address!],
-      },
-    ],
-    allowFailure: false,
-    query: { refetchInterval: 4_000, enabled: address !== undefined },
-  });
-  return (
-    <>
-      <Facts>
-        <Fact name="Account">
-          <Whole text={address ?? ""} />
-        </Fact>
-        <Fact name="Tokens">{tokens.data === undefined ? "…" : <Amount units={tokens.data[0]} />}</Fact>
-        <Fact name="Coins for gas">
-          {coins.data === undefined ? "…" : <Amount units={coins.data.value} unit="ETH" />}
-        </Fact>
-        <Fact name="Wallet">{connector?.name ?? "–"}</Fact>
-      </Facts>
-      {development !== undefined && connector?.name === developmentWalletName && (
-        <fieldset className={styles.accounts}>
-          <legend>Accounts of the embedded network</legend>
-          {development.accounts.map(({ name, address: each }) => (
-            <label key={each} className={styles.account}>
-              <input
-                type="radio"
-                name="account"
-                checked={each === address}
-                onChange={() => development.choose(each)}
-              />
-              {name} <code>{shortly(each)}</code>
-            </label>
-          ))}
-        </fieldset>
-      )}
-      <div className={styles.buttons}>
-        <Button
-          onClick={() => {
-            disconnect();
-            onClose();
-          }}
-        >
-          Disconnect
-        </Button>
-        <ButtonLink to="/mine" onClick={onClose}>
-          My jobs and stake
-        </ButtonLink>
-      </div>
     </>
   );
 }
