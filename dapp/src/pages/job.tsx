@@ -174,7 +174,7 @@ export default function Job({ id }: { id: string }) {
             </Columns>
             {found.result !== null && (
               <Suspense fallback={<Skeleton lines={3} />}>
-                <VerifyHere job={found} />
+                <VerifyHere key={found.id} job={found} />
               </Suspense>
             )}
             <Answered answer={trained} what="Its checkpoints could not be read">
