@@ -106,6 +106,8 @@ export type OpenModel = {
   /** Shape of one sample, by its layout. */
   readonly shape: readonly number[];
   readonly layout: "flat" | "NHWC" | "NCHW";
+  /** Pixels along a side, where a sample is one square grey image of bytes: then one can be drawn. */
+  readonly side?: number;
   /** The raw number that stands for 1. */
   readonly fullScale: number;
   /** Outputs: classes, or values. */
@@ -131,6 +133,9 @@ export type Prediction = {
   /** softmax of the outputs. */
   readonly probabilities: readonly number[];
 };
+
+/** A sample that was kept apart from training: its bytes, and its class where it has one. */
+export type Sample = { readonly pixels: Uint8Array; readonly label?: number };
 
 export type VerifyInput = GivenProgram & {
   readonly interval: number;
@@ -211,6 +216,7 @@ export type Engines = {
   openModel: { input: OpenModelInput; output: OpenModel };
   evaluate: { input: EvaluateInput; output: Evaluation };
   predict: { input: { readonly model: number; readonly pixels: Uint8Array }; output: Prediction };
+  readSample: { input: { readonly model: number; readonly sample: number }; output: Sample };
   closeModel: { input: { readonly model: number }; output: undefined };
   verifyInterval: { input: VerifyInput; output: IntervalVerdict };
   fetchJob: { input: FetchJobInput; output: FetchedJob };
