@@ -1,3 +1,4 @@
+import { lazy, Suspense } from "react";
 import { Link } from "wouter";
 import {
   JobHistoryDocument,
@@ -13,7 +14,7 @@ import { useAnswer } from "../data/use-answer.ts";
 import { jobTones } from "../data/words.ts";
 import { Badge } from "../ui/badge.tsx";
 import { Card, Columns, PageHead, Stack } from "../ui/card.tsx";
-import { EmptyState } from "../ui/states.tsx";
+import { EmptyState, Skeleton } from "../ui/states.tsx";
 import { Account, DatasetId } from "../ui/values.tsx";
 import { Dispute, extentOf } from "./parts/dispute.tsx";
 import { DisputedNumber } from "./parts/disputed-number.tsx";
@@ -23,6 +24,8 @@ import { Life } from "./parts/life.tsx";
 import { Now } from "./parts/now.tsx";
 import { OrderFacts, runOf } from "./parts/order-facts.tsx";
 import { Seats } from "./parts/seats.tsx";
+
+const VerifyHere = lazy(() => import("../compute/verify-here.tsx"));
 
 /** One job: what was ordered, who did it, who checked it, what was disputed, who was paid. */
 export default function Job({ id }: { id: string }) {
@@ -141,6 +144,11 @@ export default function Job({ id }: { id: string }) {
                 </Card>
               </Stack>
             </Columns>
+            {found.result !== null && (
+              <Suspense fallback={<Skeleton lines={3} />}>
+                <VerifyHere key={found.id} job={found} />
+              </Suspense>
+            )}
             {trained.data?.job != null && trained.data.job.checkpoints.length > 0 && (
               <Card title="Checkpoints" aside={<QueryLink document={WhoTrainedDocument} variables={job} />}>
                 <Checkpoints job={trained.data.job} />
