@@ -3,16 +3,19 @@ import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import { destination, pino } from "pino";
 import type { Seat } from "../keepers/src/roles/embedded/committee-run.ts";
+import type { JobCast } from "../keepers/src/roles/embedded/job-cast.ts";
 import { type JobsShown, runJobs } from "../keepers/src/roles/embedded/job-run.ts";
 import { EmbeddedNetwork } from "../keepers/src/roles/embedded/network.ts";
 import type { SentTransaction } from "../keepers/src/roles/embedded/sent-transactions.ts";
+import { standBy } from "../keepers/src/roles/embedded/standing-keepers.ts";
 import { runStorage, type StorageRunOptions } from "../keepers/src/roles/embedded/storage-run.ts";
 import { runTraining } from "../keepers/src/roles/embedded/training-run.ts";
 import { AuditTrail, type Trail } from "./audit-trail.ts";
+import { type OpenPage, openPage } from "./page-network.ts";
 import { root, setUp } from "./setup.ts";
 import { messageOf, Stages, say, showProgress } from "./stages.ts";
 
-const help = `npm start -- [--once] [--json] [--port <number>]
+const help = `npm start -- [--once] [--json] [--port <number>] [--page-port <number>]
 
 Sets everything up, starts an embedded network (chain, contracts, 13 storage nodes) and takes the built-in dataset
 through its life: encode, place, anchor, lose two nodes, audit, slash, repair, fetch. Then trains a model on
@@ -20,10 +23,12 @@ it in exact integers, replays the run with another engine to the same bits, and 
 weight. Then orders a training from three providers by sealed bids, has it trained, attested by a committee of nine of whom five
 must agree, paid and certified, and has the same order done by a provider that cheats: it is challenged, convicted by the
 contracts, slashed, and the price is refunded. A subgraph indexes all of it and answers GraphQL; an audit of both jobs believes
-nothing of what it says, checks it against chain, storage and computation, and writes a report of each.
+nothing of what it says, checks it against chain, storage and computation, and writes a report of each. A web page shows all
+of it, and takes orders while the network stays up.
   --once    end after the run: exit code 0, or 1 if any stage failed
   --json    end with one JSON document on standard output
   --port    port of the chain's JSON-RPC endpoint (a free one by default)
+  --page-port  port of the page (a free one by default)
 `;
 
 const { values } = parseArgs({
@@ -32,6 +37,7 @@ const { values } = parseArgs({
     once: { type: "boolean" },
     json: { type: "boolean" },
     port: { type: "string" },
+    "page-port": { type: "string" },
     help: { type: "boolean" },
   },
 });
@@ -114,6 +120,14 @@ async function auditJobs(
   );
 }
 
+/** Reads the page as a browser would begin to. */
+async function lookAt({ url }: OpenPage): Promise<void> {
+  for (const part of ["", "network.json"]) {
+    const { ok, status } = await fetch(`${url}${part}`);
+    if (!ok) throw new Error(`${url}${part} is not served: HTTP ${status}`);
+  }
+}
+
 function untilInterrupted(): Promise<void> {
   return new Promise((done) => {
     process.once("SIGINT", () => done());
@@ -126,9 +140,13 @@ async function main(): Promise<number> {
     process.stdout.write(help);
     return 0;
   }
-  const port = values.port === undefined ? 0 : Number(values.port);
-  if (!Number.isInteger(port) || port < 0 || port > 65535) {
-    say(`assay: ${values.port} is not a port\n\n${help}`);
+  const [port, pagePort] = [values.port, values["page-port"]].map((text) => Number(text ?? 0)) as [
+    number,
+    number,
+  ];
+  for (const each of [port, pagePort]) {
+    if (Number.isInteger(each) && each >= 0 && each <= 65535) continue;
+    say(`assay: ${Number.isNaN(each) ? "what was given" : each} is not a port\n\n${help}`);
     return 64;
   }
   const stages = new Stages();
@@ -137,6 +155,8 @@ async function main(): Promise<number> {
   const logFile = join(folder, "nodes.log");
   let network: EmbeddedNetwork | undefined;
   let trail: AuditTrail | undefined;
+  let page: OpenPage | undefined;
+  let standing: JobCast | undefined;
   try {
     say("assay: setting up (about 2 minutes the first time, seconds afterwards)");
     await stages.run("set up contracts, circuits, development keys and subgraph", setUp);
@@ -165,6 +185,17 @@ async function main(): Promise<number> {
     const audits = await stages.run("audit both jobs: every claim checked here, or named as trusted", () =>
       auditJobs(trail!, jobs, folder),
     );
+    await stages.run("serve the page", async () => {
+      page = await openPage({ network: network!, subgraph: trail!.url, port: pagePort });
+      await lookAt(page);
+      return { url: page.url };
+    });
+    if (values.once !== true) {
+      await stages.run("keepers stand by for orders from the page", async () => {
+        standing = await standBy({ network: network!, folder, log });
+        return {};
+      });
+    }
     say("\n  What an audit that believes nobody makes of both jobs:\n");
     for (const [job, words] of Object.entries(audits)) say(`  ${job}: ${words}`);
     printCommittee(shown);
@@ -175,12 +206,15 @@ async function main(): Promise<number> {
   }
   printTable(stages);
   if (values.once !== true && stages.ok) {
+    say(`\n  The page: ${page!.url}\n`);
     const reports = await trail!.serveReports();
     say(
       `The network stays up: JSON-RPC at ${network!.chain.rpcUrl}, chain id ${network!.chain.chainId}; GraphQL at ${trail!.url}; reports at ${reports.join(" and ")}. Ctrl-C ends it.`,
     );
     await untilInterrupted();
   }
+  await page?.close();
+  await standing?.close();
   await trail?.close();
   await network?.close();
   if (stages.ok) await rm(folder, { recursive: true, force: true });

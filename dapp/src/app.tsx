@@ -13,8 +13,26 @@ import { SearchBox } from "./shell/search-box.tsx";
 import { Shell } from "./shell/shell.tsx";
 import { Failure, Skeleton } from "./ui/states.tsx";
 import { configOf } from "./wallet/config.ts";
+import { DevelopmentWalletContext } from "./wallet/development-context.ts";
+import type { DevelopmentWallet } from "./wallet/development-wallet.ts";
+import { WalletButton } from "./wallet/wallet-button.tsx";
 
-type Loaded = { readonly network: Network; readonly config: ReturnType<typeof configOf> };
+type Loaded = {
+  readonly network: Network;
+  readonly config: ReturnType<typeof configOf>;
+  readonly development: DevelopmentWallet | undefined;
+};
+
+/** Reads which network this is; the development wallet is loaded only where there may be one. */
+async function load(): Promise<Loaded> {
+  const network = await loadNetwork();
+  const config = configOf(network);
+  if (network.accounts.length === 0) return { network, config, development: undefined };
+  const { announce, createDevelopmentWallet } = await import("./wallet/development-wallet.ts");
+  const development = createDevelopmentWallet(network, location.hostname);
+  announce(development);
+  return { network, config, development };
+}
 
 const queries = new QueryClient({ defaultOptions: { queries: { staleTime: 3_000, retry: 1 } } });
 
@@ -26,7 +44,7 @@ export function App() {
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new attempt reads the file again
   useEffect(() => {
     setError(undefined);
-    loadNetwork().then((network) => setLoaded({ network, config: configOf(network) }), setError);
+    load().then(setLoaded, setError);
   }, [attempt]);
   if (loaded !== undefined) return <OnNetwork {...loaded} />;
   return (
@@ -46,21 +64,30 @@ export function App() {
   );
 }
 
-function OnNetwork({ network, config }: Loaded) {
+function OnNetwork({ network, config, development }: Loaded) {
   return (
     <NetworkContext value={network}>
       <WagmiProvider config={config}>
         <QueryClientProvider client={queries}>
-          <FromSource>
-            <Router hook={useHashLocation}>
-              <Shell tools={<SearchBox />}>
-                <SourceNotice />
-                <Suspense fallback={<Skeleton lines={6} />}>
-                  <Pages />
-                </Suspense>
-              </Shell>
-            </Router>
-          </FromSource>
+          <DevelopmentWalletContext value={development}>
+            <FromSource>
+              <Router hook={useHashLocation}>
+                <Shell
+                  tools={
+                    <>
+                      <SearchBox />
+                      <WalletButton />
+                    </>
+                  }
+                >
+                  <SourceNotice />
+                  <Suspense fallback={<Skeleton lines={6} />}>
+                    <Pages />
+                  </Suspense>
+                </Shell>
+              </Router>
+            </FromSource>
+          </DevelopmentWalletContext>
         </QueryClientProvider>
       </WagmiProvider>
     </NetworkContext>

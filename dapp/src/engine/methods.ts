@@ -3,7 +3,7 @@ import type { Manifest } from "../../../keepers/src/core/dataset/manifest.ts";
 import type { OpenedLeaf } from "../../../keepers/src/core/exact/result-files.ts";
 import type { PublishedOrder } from "../../../keepers/src/roles/jobs/published-program.ts";
 import type { SourceKind } from "../../../keepers/src/storage/readers/kinds.ts";
-import type { CompileOptions } from "../../../keepers/src/training/compiler/options.ts";
+import type { CompileOptions, InputSpec } from "../../../keepers/src/training/compiler/options.ts";
 import type { Evaluation } from "../../../keepers/src/training/evaluate/evaluate.ts";
 
 /** A file of a folder, by its path below it; of a single file the path is its name. */
@@ -46,8 +46,10 @@ export type GivenModel =
   | { readonly kind: "built-in"; readonly name: string; readonly options: Record<string, number | number[]> }
   | { readonly kind: "onnx"; readonly file: Blob };
 
-export type CompileInput = Omit<CompileOptions, "model"> & {
+export type CompileInput = Omit<CompileOptions, "model" | "input"> & {
   readonly model: GivenModel;
+  /** How samples lie in an object, or several ways to see them: the one with as many axes as the model takes is used. */
+  readonly input: InputSpec | readonly InputSpec[];
   /** Bytes of an object of the dataset. */
   readonly objectBytes: number;
   /** Micro-batches of a step. */
@@ -106,6 +108,8 @@ export type OpenModel = {
   /** Shape of one sample, by its layout. */
   readonly shape: readonly number[];
   readonly layout: "flat" | "NHWC" | "NCHW";
+  /** Pixels along a side, where a sample is one square grey image of bytes: then one can be drawn. */
+  readonly side?: number;
   /** The raw number that stands for 1. */
   readonly fullScale: number;
   /** Outputs: classes, or values. */
@@ -116,7 +120,8 @@ export type OpenModel = {
 
 export type EvaluateInput = {
   readonly model: number;
-  readonly objects: Uint8Array;
+  /** The objects; those of its job for the model of a job that was fetched. */
+  readonly objects?: Uint8Array;
   /** The samples kept apart (the objects are then those of the order), or all. */
   readonly samples: "validation" | "all";
 };
@@ -130,6 +135,9 @@ export type Prediction = {
   /** softmax of the outputs. */
   readonly probabilities: readonly number[];
 };
+
+/** A sample that was kept apart from training: its bytes, and its class where it has one. */
+export type Sample = { readonly pixels: Uint8Array; readonly label?: number };
 
 export type VerifyInput = GivenProgram & {
   readonly interval: number;
@@ -145,7 +153,14 @@ export type VerifyInput = GivenProgram & {
 
 /** One thing that was compared. */
 export type Check = {
-  readonly name: "program" | "trace" | "state before" | "objects" | "state after" | "witnesses";
+  readonly name:
+    | "program"
+    | "objects"
+    | "trace"
+    | "known state"
+    | "state before"
+    | "state after"
+    | "witnesses";
   readonly holds: boolean;
   /** What was done, in words. */
   readonly how: string;
@@ -167,6 +182,35 @@ export type IntervalVerdict = {
   readonly witnesses: readonly Hex[];
 };
 
+export type FetchJobInput = {
+  /** Address of an IPFS gateway. */
+  readonly gateway: string;
+  readonly published: PublishedOrder;
+  /** CIDs of the manifests: of the data, of the stored result, and of the model where it is stored. */
+  readonly dataset: string;
+  readonly result: string;
+  readonly model?: string;
+  /** What the provider committed to. */
+  readonly traceRoot: Hex;
+  readonly stateRoot: Hex;
+};
+
+/** A job that was fetched: its intervals can be computed again, its model can be asked. */
+export type FetchedJob = {
+  readonly job: number;
+  readonly steps: number;
+  readonly intervals: number;
+  readonly stepsPerInterval: number;
+  readonly objects: number;
+  readonly checks: readonly Check[];
+  /** Whether the trace is stored and is the committed one. */
+  readonly hasLeaves: boolean;
+  /** Leaves whose states are stored, the first one among them. */
+  readonly known: readonly number[];
+  /** The model, where the stored state is the committed one. */
+  readonly model?: OpenModel;
+};
+
 /** What the worker computes. */
 export type Engines = {
   encodeDataset: { input: EncodeInput; output: EncodedDataset };
@@ -174,8 +218,11 @@ export type Engines = {
   openModel: { input: OpenModelInput; output: OpenModel };
   evaluate: { input: EvaluateInput; output: Evaluation };
   predict: { input: { readonly model: number; readonly pixels: Uint8Array }; output: Prediction };
+  readSample: { input: { readonly model: number; readonly sample: number }; output: Sample };
   closeModel: { input: { readonly model: number }; output: undefined };
   verifyInterval: { input: VerifyInput; output: IntervalVerdict };
+  fetchJob: { input: FetchJobInput; output: FetchedJob };
+  verifyJob: { input: { readonly job: number; readonly interval: number }; output: IntervalVerdict };
 };
 
 export type Method = keyof Engines;

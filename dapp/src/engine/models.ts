@@ -11,15 +11,22 @@ import {
   evaluateExact,
   type Samples,
 } from "../../../keepers/src/training/evaluate/evaluate.ts";
+import { classAt, labelField } from "../../../keepers/src/training/evaluate/target.ts";
 import type { Executor } from "../../../keepers/src/training/executors/types.ts";
 import { stateRootOf } from "../../../keepers/src/training/trace/commitments.ts";
-import type { EvaluateInput, OpenModel, OpenModelInput, Prediction } from "./methods.ts";
+import type { EvaluateInput, OpenModel, OpenModelInput, Prediction, Sample } from "./methods.ts";
 import { openProgram } from "./program.ts";
 import type { CallContext } from "./protocol.ts";
 import { executor } from "./runtime.ts";
 import { breathe } from "./serve.ts";
 
-type Opened = { readonly job: JobProgram; readonly state: readonly Int32Array[]; readonly input: InputNode };
+type Opened = {
+  readonly job: JobProgram;
+  readonly state: readonly Int32Array[];
+  readonly input: InputNode;
+  /** The objects of its job, where they are at hand. */
+  readonly objects: Uint8Array | undefined;
+};
 type InputNode = TapeNode<"INPUT">;
 
 /** The most that a raw number of each encoding is: u8, i8, i16, i32. */
@@ -42,17 +49,24 @@ export class OpenModels {
         next: "Fetch it again, from another holder.",
       });
     }
+    return this.add(job, state);
+  }
+
+  /** Opens a model whose state was checked. */
+  add(job: JobProgram, state: readonly Int32Array[], objects?: Uint8Array): OpenModel {
+    const { program } = job.compiled;
     const node = inputOf(program);
     const model = this.#next++;
-    this.#models.set(model, { job, state, input: node });
+    this.#models.set(model, { job, state, input: node, objects });
     const { shape, layout } = job.package.input;
     const outputs = program.tapes[0][program.witness]!.output.shape;
     return {
       model,
-      stateRoot,
+      stateRoot: stateRootOf(program, state),
       objectBytes: job.order.objectBytes,
       shape,
       layout,
+      side: sideOf(job, node),
       fullScale: fullScaleOf(node),
       outputs: elementsOf(outputs) / program.microBatch,
       validation: samplesOf(job.order).validationCount,
@@ -61,11 +75,13 @@ export class OpenModels {
 
   /** @throws BadInputError for objects of another size, or a model that is not open */
   async evaluate(
-    { model, objects, samples: wanted }: EvaluateInput,
+    { model, objects: given, samples: wanted }: EvaluateInput,
     { signal, progress }: CallContext,
   ): Promise<Evaluation> {
-    const { job, state } = this.#opened(model);
+    const { job, state, objects: own } = this.#opened(model);
     const { order, compiled, options } = job;
+    const objects = given ?? own;
+    if (objects === undefined) throw new BadInputError("There are no samples to score the model on.");
     if (objects.length === 0 || objects.length % order.objectBytes !== 0)
       throw new BadInputError(`${objects.length} bytes are no objects of ${order.objectBytes} bytes.`);
     const source = new MemoryObjects("the samples", order.objectBytes, objects);
@@ -106,6 +122,24 @@ export class OpenModels {
     };
   }
 
+  /** A sample that the order of a fetched job keeps apart. @throws BadInputError when there is none */
+  async readSample({ model, sample }: { model: number; sample: number }): Promise<Sample> {
+    const { job, objects, input } = this.#opened(model);
+    const { validationCount, validation } = samplesOf(job.order);
+    if (objects === undefined || !Number.isInteger(sample) || sample < 0 || sample >= validationCount)
+      throw new BadInputError(
+        `There is no sample ${sample} of ${objects === undefined ? 0 : validationCount}.`,
+      );
+    const { objectBytes } = job.order;
+    const at = validation(sample) * objectBytes;
+    const first = at + input.attributes.offset;
+    const field = labelField(job.compiled.program);
+    return {
+      pixels: objects.slice(first, first + elementsOf(job.package.input.shape)),
+      label: field && classAt(field, objects, at),
+    };
+  }
+
   async close({ model }: { model: number }): Promise<undefined> {
     this.#models.delete(model);
   }
@@ -133,6 +167,13 @@ function inputOf({ tapes, target }: Program): InputNode {
   const node = tapes[0].find(({ opcode }, index) => opcode === "INPUT" && index !== target);
   if (node?.opcode !== "INPUT") throw new BadInputError("The program reads no samples.");
   return node;
+}
+
+/** Pixels along a side of a sample that is one square grey image of bytes. */
+function sideOf({ package: { input } }: JobProgram, { attributes }: InputNode): number | undefined {
+  const side = Math.sqrt(elementsOf(input.shape));
+  const isGrey = input.shape.length === 1 || input.shape.filter((size) => size === side).length === 2;
+  return attributes.encoding === 0 && isGrey && Number.isInteger(side) && side > 1 ? side : undefined;
 }
 
 /** The raw number that comes nearest to the value 1. */

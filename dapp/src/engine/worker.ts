@@ -1,21 +1,32 @@
 import "../network/no-eval.ts";
+import type { FetchedJobs } from "./jobs.ts";
 import type { OpenModels } from "./models.ts";
 import { type Port, serve } from "./serve.ts";
 
-let opened: Promise<OpenModels> | undefined;
+type Opened = { readonly models: OpenModels; readonly jobs: FetchedJobs };
+
+let opened: Promise<Opened> | undefined;
 
 /** What is open; its code, as that of every other method, is loaded when it is first asked for. */
-function models(): Promise<OpenModels> {
-  opened ??= import("./models.ts").then(({ OpenModels }) => new OpenModels());
+function open(): Promise<Opened> {
+  opened ??= Promise.all([import("./models.ts"), import("./jobs.ts")]).then(
+    ([{ OpenModels }, { FetchedJobs }]) => {
+      const models = new OpenModels();
+      return { models, jobs: new FetchedJobs(models) };
+    },
+  );
   return opened;
 }
 
 serve(globalThis as unknown as Port, {
   encodeDataset: async (input, context) => (await import("./encode.ts")).encodeDataset(input, context),
   compileModel: async (input) => (await import("./compile.ts")).compileModel(input),
-  openModel: async (input, context) => (await models()).open(input, context),
-  evaluate: async (input, context) => (await models()).evaluate(input, context),
-  predict: async (input) => (await models()).predict(input),
-  closeModel: async (input) => (await models()).close(input),
+  openModel: async (input, context) => (await open()).models.open(input, context),
+  evaluate: async (input, context) => (await open()).models.evaluate(input, context),
+  predict: async (input) => (await open()).models.predict(input),
+  readSample: async (input) => (await open()).models.readSample(input),
+  closeModel: async (input) => (await open()).models.close(input),
   verifyInterval: async (input, context) => (await import("./verify.ts")).verifyInterval(input, context),
+  fetchJob: async (input, context) => (await open()).jobs.open(input, context),
+  verifyJob: async (input, context) => (await open()).jobs.verify(input, context),
 });

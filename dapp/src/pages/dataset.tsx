@@ -1,7 +1,6 @@
-import { CID } from "multiformats/cid";
-import { create } from "multiformats/hashes/digest";
 import { type Hex, hexToBytes } from "viem";
 import { Link } from "wouter";
+import { manifestCid } from "../../../keepers/src/core/dataset/manifest.ts";
 import {
   BundleAuditsDocument,
   LineageDocument,
@@ -20,14 +19,6 @@ import { Account, Amount, DatasetId, Id, Time, Transaction } from "../ui/values.
 import { Whole } from "../ui/whole.tsx";
 import { BundleMap } from "./parts/bundle-map.tsx";
 import { healthOf } from "./parts/dataset-health.ts";
-
-const sha256 = 0x12;
-const raw = 0x55;
-
-/** CIDv1 of the manifest whose SHA-256 is anchored. */
-export function manifestCid(digest: string): string {
-  return CID.createV1(raw, create(sha256, hexToBytes(digest as Hex))).toString();
-}
 
 /** One dataset: who holds it, who proved it, what it was used for. */
 export default function Dataset({ id }: { id: string }) {
@@ -84,7 +75,7 @@ export default function Dataset({ id }: { id: string }) {
                     <Id hex={dataset.objectRoot} />
                   </Fact>
                   <Fact name="Manifest (CID)">
-                    <Whole text={manifestCid(dataset.manifestDigest)} />
+                    <Whole text={manifestCid(hexToBytes(dataset.manifestDigest as Hex))} />
                   </Fact>
                   <Fact name="Left to pay holders">
                     <Amount units={dataset.fees} />

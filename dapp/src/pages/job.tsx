@@ -1,3 +1,4 @@
+import { lazy, Suspense } from "react";
 import { Link } from "wouter";
 import {
   JobHistoryDocument,
@@ -13,7 +14,7 @@ import { useAnswer } from "../data/use-answer.ts";
 import { jobTones } from "../data/words.ts";
 import { Badge } from "../ui/badge.tsx";
 import { Card, Columns, PageHead } from "../ui/card.tsx";
-import { EmptyState } from "../ui/states.tsx";
+import { EmptyState, Skeleton } from "../ui/states.tsx";
 import { Table } from "../ui/table.tsx";
 import { Account, Amount, DatasetId, Id, Time, Transaction } from "../ui/values.tsx";
 import { Dispute } from "./parts/dispute.tsx";
@@ -44,6 +45,8 @@ const bidWords = {
   BondReturned: "Bond returned",
   BondLost: "Bond lost",
 } as const;
+
+const VerifyHere = lazy(() => import("../compute/verify-here.tsx"));
 
 /** One job: what was ordered, who did it, who checked it, what was disputed, who was paid. */
 export default function Job({ id }: { id: string }) {
@@ -169,6 +172,11 @@ export default function Job({ id }: { id: string }) {
                 </Answered>
               </Card>
             </Columns>
+            {found.result !== null && (
+              <Suspense fallback={<Skeleton lines={3} />}>
+                <VerifyHere key={found.id} job={found} />
+              </Suspense>
+            )}
             <Answered answer={trained} what="Its checkpoints could not be read">
               {({ job: won }) =>
                 won === null || won.checkpoints.length === 0 ? null : (

@@ -5,11 +5,14 @@ const Overview = lazy(() => import("./overview.tsx"));
 const Datasets = lazy(() => import("./lists.tsx").then((lists) => ({ default: lists.Datasets })));
 const Jobs = lazy(() => import("./lists.tsx").then((lists) => ({ default: lists.Jobs })));
 const Operators = lazy(() => import("./lists.tsx").then((lists) => ({ default: lists.Operators })));
+const AddDataset = lazy(() => import("../compute/add-dataset.tsx"));
 const Dataset = lazy(() => import("./dataset.tsx"));
 const Job = lazy(() => import("./job.tsx"));
 const Operator = lazy(() => import("./operator.tsx"));
 const Certificate = lazy(() => import("./certificate.tsx"));
 const Transaction = lazy(() => import("./transaction.tsx"));
+const Mine = lazy(() => import("../mine/mine.tsx"));
+const Order = lazy(() => import("../order/order.tsx"));
 const Search = lazy(() => import("./search.tsx"));
 const NotFound = lazy(() => import("./not-found.tsx"));
 
@@ -19,6 +22,7 @@ export function Pages() {
     <Switch>
       <Route path="/" component={Overview} />
       <Route path="/datasets" component={Datasets} />
+      <Route path="/datasets/add" component={AddDataset} />
       <Route path="/datasets/:id">{({ id }) => <Dataset id={id.toLowerCase()} />}</Route>
       <Route path="/jobs" component={Jobs} />
       <Route path="/jobs/:id">{({ id }) => <Job id={id} />}</Route>
@@ -28,6 +32,8 @@ export function Pages() {
       <Route path="/transactions/:hash">
         {({ hash }) => <Transaction hash={hash.toLowerCase() as `0x${string}`} />}
       </Route>
+      <Route path="/order" component={Order} />
+      <Route path="/mine" component={Mine} />
       <Route path="/search/:text">{({ text }) => <Search text={decodeURIComponent(text)} />}</Route>
       <Route component={NotFound} />
     </Switch>

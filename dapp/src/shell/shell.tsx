@@ -8,6 +8,7 @@ const places = [
   { to: "/datasets", name: "Datasets" },
   { to: "/jobs", name: "Jobs" },
   { to: "/operators", name: "Operators" },
+  { to: "/order", name: "Order" },
 ] as const;
 
 function Mark() {

@@ -14,9 +14,19 @@ export function Button({
 }
 
 /** A link within the page that looks like a button. */
-export function ButtonLink({ kind = "plain", to, children }: { kind?: Kind; to: string; children: string }) {
+export function ButtonLink({
+  kind = "plain",
+  to,
+  onClick,
+  children,
+}: {
+  kind?: Kind;
+  to: string;
+  onClick?: () => void;
+  children: string;
+}) {
   return (
-    <Link href={to} className={`${styles.button} ${styles[kind]}`}>
+    <Link href={to} className={`${styles.button} ${styles[kind]}`} onClick={onClick}>
       {children}
     </Link>
   );

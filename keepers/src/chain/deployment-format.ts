@@ -1,7 +1,8 @@
 import { type Address, getAddress, type Hex, isAddress } from "viem";
 import { z } from "zod";
 import { BadInputError } from "../core/errors.ts";
-import { abis, type ContractName } from "./abi/index.ts";
+import type { ContractName } from "./abi/index.ts";
+import { contractNames } from "./abi/names.ts";
 
 export const beaconKinds = ["CommitRevealBeacon", "DrandBeacon", "VrfBeacon"] as const;
 export type BeaconKind = (typeof beaconKinds)[number];
@@ -25,9 +26,7 @@ export type Deployment = {
 };
 
 /** Names of all contracts that have an address. */
-export const deployedNames = Object.keys(abis).filter(
-  (name) => name !== "RandomnessBeacon",
-) as DeployedName[];
+export const deployedNames = contractNames.filter((name) => name !== "RandomnessBeacon") as DeployedName[];
 const isBeacon = (name: string): name is BeaconKind => (beaconKinds as readonly string[]).includes(name);
 
 /** An address in any case, made one with a checksum. */

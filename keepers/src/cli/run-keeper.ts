@@ -8,7 +8,12 @@ import type { EngineName } from "./training/engines.ts";
 import { untilInterrupted } from "./until.ts";
 
 /** Options of every keeper of jobs. */
-export type RunOptions = { data?: string; metricsPort?: number; metricsHost?: string };
+export type RunOptions = {
+  data?: string;
+  metricsPort?: number;
+  metricsHost?: string;
+  metricsOrigin?: string;
+};
 
 /** Options of keepers that compute. */
 export type ComputingOptions = RunOptions & { engine: EngineName; threads?: number };
@@ -26,7 +31,7 @@ export type StartedKeeper = {
 export async function startKeeper(
   context: CommandContext,
   role: string,
-  { data, metricsPort, metricsHost }: RunOptions,
+  { data, metricsPort, metricsHost, metricsOrigin }: RunOptions,
 ): Promise<StartedKeeper> {
   const { output, signal } = context;
   const folder = data === undefined ? join(context.home, role) : context.path(data);
@@ -38,7 +43,7 @@ export async function startKeeper(
   const serve: StartedKeeper["serve"] = async (checks) => {
     if (metricsPort === undefined) return undefined;
     for (const [name, check] of Object.entries(checks)) telemetry.addHealthCheck(name, check);
-    const server = await telemetry.serve({ port: metricsPort, host: metricsHost });
+    const server = await telemetry.serve({ port: metricsPort, host: metricsHost, origin: metricsOrigin });
     context.onClose(() => server.close());
     output.note(`metrics are served at ${server.url}/metrics, health at ${server.url}/healthz`);
     return server.url;

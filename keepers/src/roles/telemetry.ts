@@ -30,8 +30,11 @@ export type Telemetry = {
   /** Adds a part to the health report; returns a function that takes it out again. */
   addHealthCheck(name: string, check: HealthCheck): () => void;
   health(): Promise<{ ok: boolean; checks: Record<string, HealthReport> }>;
-  /** Serves `GET /metrics` (Prometheus text) and `GET /health`, also as `/healthz` (JSON, 503 when not ok); loopback only by default. */
-  serve(options: { port: number; host?: string }): Promise<TelemetryServer>;
+  /**
+   * Serves `GET /metrics` (Prometheus text) and `GET /health`, also as `/healthz` (JSON, 503 when not ok); loopback only by default. A page of
+   * `origin` may read them in a browser.
+   */
+  serve(options: { port: number; host?: string; origin?: string }): Promise<TelemetryServer>;
 };
 
 const longestCheck = 5_000;
@@ -103,10 +106,11 @@ export function createTelemetry(options: TelemetryOptions = {}): Telemetry {
       checks.set(name, check);
       return () => void checks.delete(name);
     },
-    async serve({ port, host = "127.0.0.1" }) {
+    async serve({ port, host = "127.0.0.1", origin }) {
+      const allowed = origin === undefined ? {} : { "access-control-allow-origin": origin, vary: "origin" };
       const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (request, response) => {
         const send = (status: number, type: string, body: string) => {
-          response.writeHead(status, { "content-type": type, "cache-control": "no-store" });
+          response.writeHead(status, { "content-type": type, "cache-control": "no-store", ...allowed });
           response.end(request.method === "HEAD" ? undefined : body);
         };
         if (request.method !== "GET" && request.method !== "HEAD")

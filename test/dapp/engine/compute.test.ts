@@ -1,36 +1,35 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { Page } from "playwright-core";
 import { bytesToHex, type Hex, hexToBytes, zeroHash } from "viem";
 import type { Engine } from "../../../dapp/src/engine/client.ts";
-import type { CompileInput, VerifyInput } from "../../../dapp/src/engine/methods.ts";
+import type { VerifyInput } from "../../../dapp/src/engine/methods.ts";
 import { intervalSalt, traceLength } from "../../../keepers/src/core/exact/commitment.ts";
 import { samplesOf } from "../../../keepers/src/core/exact/order.ts";
 import { initialState } from "../../../keepers/src/core/exact/random/initialize.ts";
-import { encodeState, type OpenedLeaf } from "../../../keepers/src/core/exact/result-files.ts";
-import { programRoot } from "../../../keepers/src/core/exact/tape/descriptor.ts";
+import {
+  checkpointFile,
+  checkpointLeaves,
+  encodeLeaves,
+  encodeState,
+  type OpenedLeaf,
+} from "../../../keepers/src/core/exact/result-files.ts";
 import { objectHash } from "../../../keepers/src/core/merkle/object-hash.ts";
 import { type DescribedOrder, describeOrder } from "../../../keepers/src/roles/consumer/describe-order.ts";
 import { compilePublished, type JobProgram } from "../../../keepers/src/roles/jobs/published-program.ts";
 import { readDigits } from "../../../keepers/src/storage/readers/digits.ts";
-import { compileModel } from "../../../keepers/src/training/compiler/compile.ts";
 import { MemoryObjects } from "../../../keepers/src/training/data/memory-objects.ts";
 import { ExecutedRun } from "../../../keepers/src/training/dispute/own-run.ts";
 import { evaluateExact } from "../../../keepers/src/training/evaluate/evaluate.ts";
-import { estimateMemory } from "../../../keepers/src/training/executors/memory.ts";
 import { nativeExecutor } from "../../../keepers/src/training/executors/native.ts";
-import { readOnnx } from "../../../keepers/src/training/onnx/read.ts";
-import { writeOnnx } from "../../../keepers/src/training/onnx/write.ts";
 import { intervalHash, stateRootOf, traceRootOf } from "../../../keepers/src/training/trace/commitments.ts";
 import { digitsConfig, limits } from "../../keepers/roles/jobs/scene.ts";
-import { gemm, model } from "../../keepers/training/compiler/models.ts";
 import { noBrowser } from "../support/browser.ts";
-import { call, EnginePage, type Given } from "./support.ts";
+import { call, EnginePage, type Given, hex } from "./support.ts";
 
-const file = (given: string): Given => ({ given, as: "file" });
 const bytes = (given: string): Given => ({ given, as: "bytes" });
 const secret: Hex = `0x${"5e".repeat(32)}`;
 /** The interval that is computed again. */
@@ -53,97 +52,6 @@ describe("what the page computes", { skip: noBrowser }, () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  describe("the verdict on a model", () => {
-    const images = {
-      bits: 8,
-      microBatch: 16,
-      objectBytes: 785,
-      microBatches: 2,
-      input: {
-        offset: 0,
-        encoding: "u8",
-        multiply: 1,
-        add: 0,
-        exponent: -8,
-        layout: "NCHW",
-        shape: [1, 28, 28],
-      },
-      target: { offset: 784, encoding: "u8", classes: 10 },
-      loss: "softmax-cross-entropy",
-      optimizer: { momentum: 58_982 },
-    } as const satisfies Omit<CompileInput, "model">;
-    const vectors = {
-      ...images,
-      objectBytes: 6,
-      input: { ...images.input, layout: "flat", shape: [5] },
-      target: { ...images.target, offset: 5, classes: 3 },
-    } as const satisfies Omit<CompileInput, "model">;
-    const onnx = (given: string) => ({ kind: "onnx", file: file(given) }) as const;
-
-    it("is Node's: root, parameters and cost", async () => {
-      await engines.serveCopy("lenet5.onnx", join(import.meta.dirname, "../../fixtures/models/lenet5.onnx"));
-      const { output, error } = await call(page, "compileModel", { ...images, model: onnx("lenet5.onnx") });
-      assert.equal(error, undefined);
-      assert.ok(output!.accepted);
-      const given = readOnnx(await readFile(join(engines.folder, "given/lenet5.onnx")));
-      const { program, parameters } = compileModel({ ...images, model: given });
-      assert.equal(output.programRoot, bytesToHex(programRoot(program)));
-      assert.deepEqual(
-        output.parameters,
-        parameters.map(({ name, onnxShape }) => ({ name, shape: onnxShape })),
-      );
-      assert.equal(output.parameterCount, 61_706);
-      assert.equal(output.memoryBytes, estimateMemory(program, images).total);
-      // Forward alone, LeNet-5 multiplies 416,520 numbers for a sample; backward at most twice as many again.
-      const perSample = output.termsPerStep / 32;
-      assert.ok(perSample > 2 * 416_520 && perSample < 3.5 * 416_520, `${perSample}`);
-    });
-
-    it("names the node that stands in the way", async () => {
-      const refused = model([5], (graph, x, p) => [
-        graph.op("Gemm", [graph.op("Sigmoid", [x], {}, { name: "squash" }), p(3, 5), p(3)], gemm),
-        [3],
-      ]);
-      await engines.serve("sigmoid.onnx", writeOnnx(refused));
-      const { output } = await call(page, "compileModel", { ...vectors, model: onnx("sigmoid.onnx") });
-      assert.ok(output !== undefined && !output.accepted);
-      assert.equal(output.operator, "Sigmoid");
-      assert.match(output.node!, /squash/);
-      assert.match(output.reason, /node "squash" \(Sigmoid\): the operator is not supported/);
-      assert.match(output.next!, /Relu/);
-    });
-
-    it("says what is wrong with a damaged file, one that is too large, and a description that does not fit", async () => {
-      const good = await readFile(join(import.meta.dirname, "../../fixtures/models/lenet5.onnx"));
-      await engines.serve("cut.onnx", good.subarray(0, 1000));
-      await engines.serve("text.onnx", "this is no model");
-      const reason = async (input: Parameters<typeof call<"compileModel">>[2]) => {
-        const { output, error } = await call(page, "compileModel", input);
-        assert.equal(error, undefined);
-        assert.ok(output !== undefined && !output.accepted);
-        return output.reason;
-      };
-      assert.match(await reason({ ...images, model: onnx("cut.onnx") }), /not readable at byte \d+: /);
-      assert.match(await reason({ ...images, model: onnx("text.onnx") }), /not readable|IR version|no graph/);
-      await engines.serve("lenet5.onnx", good);
-      assert.match(
-        await reason({ ...images, model: onnx("lenet5.onnx"), target: { ...images.target, classes: 7 } }),
-        /puts out 10 logits for 7 classes/,
-      );
-      const tooLarge = await page.evaluate(
-        async (rest) => {
-          const { engine } = globalThis as unknown as { engine: Engine };
-          const piece = new Blob([new Uint8Array(2 ** 20)]);
-          const model = { kind: "onnx", file: new Blob(new Array(513).fill(piece)) } as const;
-          return await engine.call("compileModel", { ...rest, model });
-        },
-        images as Omit<CompileInput, "model">,
-      );
-      assert.ok(!tooLarge.accepted);
-      assert.match(tooLarge.reason, /it has 537919488 bytes, more than 536870912/);
-    });
-  });
-
   describe("a job of the digits", () => {
     let described: DescribedOrder;
     let job: JobProgram;
@@ -151,6 +59,7 @@ describe("what the page computes", { skip: noBrowser }, () => {
     let source: MemoryObjects;
     let leaves: OpenedLeaf[];
     let last: readonly Int32Array[];
+    const states = new Map<number, Uint8Array>();
     let input: Omit<VerifyInput, "state" | "objects" | "onnx">;
 
     before(async () => {
@@ -187,6 +96,7 @@ describe("what the page computes", { skip: noBrowser }, () => {
         const end = Math.min((i + 1) * order.interval, order.steps);
         const [stateRoot] = await own.stateRoots([end]);
         leaves.push({ stateRoot: stateRoot!, h: intervalHash(secret, i, witnesses) });
+        if (checkpointLeaves(order).includes(i + 1)) states.set(i + 1, encodeState(await own.state(end)));
         if (i + 1 === interval) await engines.serve("state", encodeState(await own.state(end)));
         if (end === order.steps) last = await own.state(end);
       }
@@ -326,6 +236,128 @@ describe("what the page computes", { skip: noBrowser }, () => {
       assert.equal((await verify()).output!.verdict, "right");
     });
 
+    describe("that is fetched through a gateway", () => {
+      let dataset: string;
+      let bundles: readonly string[];
+      const result = (files: Record<string, Uint8Array> = {}) =>
+        engines.storeFolder("result", {
+          state: encodeState(last),
+          leaves: encodeLeaves(leaves),
+          ...Object.fromEntries([...states].map(([leaf, state]) => [checkpointFile(leaf), state])),
+          ...files,
+        });
+      const fetchJob = async (change: { dataset?: string; result?: string } = {}, cancelAfter?: number) =>
+        call(
+          page,
+          "fetchJob",
+          {
+            gateway: engines.gateway,
+            published: input.published,
+            dataset,
+            result: change.result ?? (await result()).cid,
+            traceRoot: input.traceRoot,
+            stateRoot: stateRootOf(job.compiled.program, last),
+            ...change,
+          } as never,
+          cancelAfter,
+        );
+
+      before(async () => {
+        const { cid, manifest } = await engines.store(await readDigits());
+        dataset = cid;
+        bundles = manifest.bundles.map((bundle) => bundle.cid);
+      });
+
+      it("is checked as a whole, each interval from the nearest state that is stored", async () => {
+        const { output, error } = await fetchJob();
+        assert.equal(error, undefined);
+        assert.deepEqual(names(output as never), ["program", "objects", "trace"]);
+        const { order } = job;
+        assert.deepEqual(
+          [output!.steps, output!.intervals, output!.stepsPerInterval, output!.objects, output!.known],
+          [40, 8, 5, order.objects, [0, 1, 3, 4, 6]],
+        );
+        for (const at of [0, 2, 7]) {
+          const verified = await call(page, "verifyJob", { job: output!.job, interval: at });
+          assert.equal(verified.output!.verdict, "right", `interval ${at}`);
+          assert.equal(verified.output!.checks.at(-1)!.found, leaves[at + 1]!.stateRoot);
+          const between = at === 2 || at === 7 ? ["state before"] : [];
+          assert.deepEqual(names(verified.output as never).slice(3), [
+            "known state",
+            ...between,
+            "state after",
+          ]);
+        }
+        const scored = await call(page, "evaluate", { model: output!.model!.model, samples: "validation" });
+        assert.equal(scored.output!.samples, samplesOf(order).validationCount);
+        const sample = await call(page, "readSample", { model: output!.model!.model, sample: 3 });
+        const at = 65 * samplesOf(order).validation(3);
+        assert.deepEqual(sample.output, {
+          pixels: hex(objects.subarray(at, at + 64)),
+          label: objects[at + 64],
+        });
+        const beyond = await call(page, "readSample", { model: output!.model!.model, sample: 99_999 });
+        assert.match(beyond.error!.message, /There is no sample 99999/);
+        const none = await call(page, "verifyJob", { job: output!.job, interval: 8 });
+        assert.match(none.error!.message, /There is no interval 8/);
+      });
+
+      it("is had while enough bundles are, and never believed where they are wrong", async () => {
+        await rm(engines.blobPath(bundles[0]!));
+        assert.equal((await fetchJob()).error, undefined);
+        await writeFile(engines.blobPath(bundles[1]!), new Uint8Array(500));
+        const { error } = await fetchJob();
+        assert.equal(error!.name, "FetchError");
+        assert.match(error!.message, /Of segment 0 of the dataset digits, 1 of 2 bundles could be had\./);
+        assert.match(error!.next!, /another gateway/);
+        const absent = await fetchJob({ dataset: bundles[0]! });
+        assert.match(absent.error!.message, /could not be had from the gateway: it answers with status 404/);
+        await engines.store(await readDigits());
+      });
+
+      it("gives no model, or nothing to compare with, where what is stored is not what was committed to", async () => {
+        const forged = leaves.map((leaf) => ({ ...leaf, h: secret }));
+        const wrong = await result({ leaves: encodeLeaves(forged), state: states.get(1)! });
+        const { output, error } = await fetchJob({ result: wrong.cid });
+        assert.equal(error, undefined);
+        assert.deepEqual(names(output as never), ["program", "objects", "not trace"]);
+        assert.deepEqual([output!.hasLeaves, output!.model, output!.known], [false, undefined, [0]]);
+        const { error: nothing } = await call(page, "verifyJob", { job: output!.job, interval: 0 });
+        assert.match(nothing!.message, /did not store the trace/);
+        const other = await engines.storeFolder("other", { a: new Uint8Array(3) });
+        assert.match(
+          (await fetchJob({ dataset: other.cid })).error!.message,
+          /not the one that the order names/,
+        );
+        assert.match((await fetchJob({ result: dataset })).error!.message, /is no folder of files/);
+      });
+
+      it("names the first interval that a lie touches", async () => {
+        const lie = leaves.map((leaf, i) => (i === 5 ? { ...leaf, stateRoot: leaves[4]!.stateRoot } : leaf));
+        const { cid } = await result({ leaves: encodeLeaves(lie) });
+        const { output } = await call(page, "fetchJob", {
+          gateway: engines.gateway,
+          published: input.published,
+          dataset,
+          result: cid,
+          traceRoot: traceRootOf(lie, job.order),
+          stateRoot: stateRootOf(job.compiled.program, last),
+        } as never);
+        const verdict = async (at: number) => {
+          const verified = await call(page, "verifyJob", { job: output!.job, interval: at });
+          return [verified.output!.verdict, names(verified.output as never).at(-1)];
+        };
+        assert.deepEqual(await verdict(4), ["wrong", "not state after"]);
+        assert.deepEqual(await verdict(5), ["wrong", "not state before"]);
+        assert.deepEqual(await verdict(6), ["right", "state after"]);
+      });
+
+      it("stops when it is cancelled while it is fetched", async () => {
+        assert.equal((await fetchJob({}, 2)).error?.name, "AbortError");
+        assert.equal((await fetchJob()).error, undefined);
+      });
+    });
+
     it("is scored, and predicts, with Node's bits", async () => {
       const { order, compiled, options } = job;
       const { program } = compiled;
@@ -339,6 +371,7 @@ describe("what the page computes", { skip: noBrowser }, () => {
         objectBytes: 65,
         shape: [64],
         layout: "flat",
+        side: 8,
         fullScale: 16,
         outputs: 10,
         validation: samples.validationCount,
@@ -378,6 +411,10 @@ describe("what the page computes", { skip: noBrowser }, () => {
   });
 
   it("breaks nothing that the page's policy says", () => {
-    assert.deepEqual(faults, []);
+    // Bundles that were not there are asked for all the same.
+    assert.deepEqual(
+      faults.filter((fault) => !fault.includes("404")),
+      [],
+    );
   });
 });

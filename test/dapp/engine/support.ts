@@ -1,10 +1,23 @@
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { Readable } from "node:stream";
 import type { Browser, Page } from "playwright-core";
+import { bytesToHex } from "viem";
 import { build } from "vite";
 import type { Engine } from "../../../dapp/src/engine/client.ts";
 import type { Engines, Method } from "../../../dapp/src/engine/methods.ts";
+import { blobCid } from "../../../keepers/src/core/dataset/blob.ts";
+import { buildDataset } from "../../../keepers/src/core/dataset/build.ts";
+import {
+  type Manifest,
+  manifestCid,
+  manifestDigest,
+  parseManifest,
+} from "../../../keepers/src/core/dataset/manifest.ts";
+import { commitBundle } from "../../../keepers/src/core/merkle/bundle-committer.ts";
+import { filesSource } from "../../../keepers/src/storage/readers/files-source.ts";
+import type { DatasetSource } from "../../../keepers/src/storage/readers/source.ts";
 import { type PageServer, servePage } from "../../../scripts/page-server.ts";
 import { openBrowser, type Visit, visit } from "../support/browser.ts";
 
@@ -55,6 +68,46 @@ export class EnginePage implements AsyncDisposable {
     const path = join(this.folder, "given", name);
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, bytes);
+  }
+
+  /** Address under which blobs that {@link store} wrote are had, as from an IPFS gateway. */
+  get gateway(): string {
+    return this.#server.url;
+  }
+
+  /** Path of a blob behind the gateway. */
+  blobPath(cid: string): string {
+    return join(this.folder, "ipfs", cid);
+  }
+
+  /** Stores a source as a dataset of (2, 3) behind the gateway; returns its manifest and the CID of that. */
+  async store(source: DatasetSource): Promise<{ readonly cid: string; readonly manifest: Manifest }> {
+    await mkdir(join(this.folder, "ipfs"), { recursive: true });
+    const { name, licence, description } = source;
+    const bytes = await buildDataset({
+      ...{ source, name, licence, description, k: 2, n: 3 },
+      keep: async (_, bundle) => {
+        const { poseidonRoot, transportRoot } = commitBundle(bundle);
+        const cid = blobCid(bundle).toString();
+        await writeFile(this.blobPath(cid), bundle);
+        return { poseidonRoot: bytesToHex(poseidonRoot), transportRoot: bytesToHex(transportRoot), cid };
+      },
+    });
+    const cid = manifestCid(manifestDigest(bytes));
+    await writeFile(this.blobPath(cid), bytes);
+    return { cid, manifest: parseManifest(bytes) };
+  }
+
+  /** Stores files as a folder. */
+  storeFolder(name: string, files: Readonly<Record<string, Uint8Array>>): ReturnType<EnginePage["store"]> {
+    return this.store(
+      filesSource({
+        path: name,
+        name,
+        list: async () => Object.keys(files),
+        read: async (file) => Readable.from([files[file]!]),
+      }),
+    );
   }
 
   async serveCopy(name: string, path: string): Promise<void> {

@@ -7,9 +7,8 @@ import { EmbeddedNetwork } from "../../../keepers/src/roles/embedded/network.ts"
 import { put } from "../../../keepers/src/storage/client/put.ts";
 import { openSource } from "../../../keepers/src/storage/readers/open-source.ts";
 import { AuditTrail } from "../../../scripts/audit-trail.ts";
-import { describeForPage } from "../../../scripts/page-network.ts";
-import { type PageServer, servePage } from "../../../scripts/page-server.ts";
-import { pageFolder, setUp } from "../../../scripts/setup.ts";
+import { type OpenPage, openPage } from "../../../scripts/page-network.ts";
+import { setUp } from "../../../scripts/setup.ts";
 import { type OwnerClient, openOwner } from "../../e2e/support/client.ts";
 
 /** A network in which everything has happened that the page shows, and the page in front of it. */
@@ -19,9 +18,7 @@ export type World = {
   readonly datasetId: Hex;
   readonly trail: AuditTrail;
   readonly jobs: JobsShown;
-  /** What `network.json` says. */
-  readonly file: Record<string, unknown>;
-  readonly server: PageServer;
+  readonly page: OpenPage;
   readonly folder: string;
   close(): Promise<void>;
 };
@@ -47,11 +44,10 @@ export async function openWorld(port?: number): Promise<World> {
   });
   const trail = await AuditTrail.start(network, folder);
   const jobs = await runJobs({ network, folder, datasetId, stage: (_, work) => work() });
-  const file = await describeForPage(network, { subgraph: trail.url });
   await trail.ask();
-  const server = await servePage({
-    folder: pageFolder,
-    network: file,
+  const page = await openPage({
+    network,
+    subgraph: trail.url,
     base: "/ipfs/bafytest/",
     ...(port === undefined ? {} : { port: port + 1 }),
   });
@@ -61,11 +57,10 @@ export async function openWorld(port?: number): Promise<World> {
     datasetId,
     trail,
     jobs,
-    file,
-    server,
+    page,
     folder,
     async close() {
-      await server.close();
+      await page.close();
       await trail.close();
       await owner.close();
       await network.close();

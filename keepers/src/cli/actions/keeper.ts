@@ -5,6 +5,7 @@ import { registerStorageOperator } from "../../roles/storage-node/register.ts";
 import { StorageNode } from "../../roles/storage-node/storage-node.ts";
 import { createTelemetry } from "../../roles/telemetry.ts";
 import { CommitPool } from "../../storage/commit-pool.ts";
+import { serveGateway } from "../../storage/gateway.ts";
 import { ProcessProver } from "../../storage/prover/process-prover.ts";
 import { openCircuits } from "../circuits.ts";
 import type { CommandContext } from "../context.ts";
@@ -21,6 +22,7 @@ export type KeeperOptions = {
   drandRelay?: string[];
   storage?: string;
   coverFrom?: number;
+  gatewayPort?: number;
   metricsPort?: number;
 };
 
@@ -69,6 +71,11 @@ export async function keeper(context: CommandContext, options: KeeperOptions): P
     const server = await telemetry.serve({ port: options.metricsPort });
     context.onClose(() => server.close());
     output.note(`metrics and health are served at ${server.url}`);
+  }
+  if (options.gatewayPort !== undefined) {
+    const gateway = await serveGateway({ stores: () => [node.blobs], port: options.gatewayPort });
+    context.onClose(() => gateway.close());
+    output.note(`bundles and manifests are served at ${gateway.url}`);
   }
   node.run();
   const { stake, credited } = await node.earnings();

@@ -31,6 +31,11 @@ export function keeperCommand(program: Command, register: Register): void {
     )
     .option("--drand-relay <url...>", "where drand rounds come from, on networks that use drand")
     .option(
+      "--gateway-port <number>",
+      "serve bundles and manifests over HTTP to pages, GET /ipfs/<cid>, on the loopback interface",
+      natural(0, 65_535),
+    )
+    .option(
       "--metrics-port <number>",
       "serve /metrics (Prometheus) and /healthz on the loopback interface",
       natural(0, 65_535),

@@ -12,7 +12,11 @@ export function running(command: Command): Command {
         "serve /metrics (Prometheus) and /healthz; 0 picks a free port",
         natural(0, 65_535),
       )
-      .option("--metrics-host <address>", "where they are served; the loopback interface by default"),
+      .option("--metrics-host <address>", "where they are served; the loopback interface by default")
+      .option(
+        "--metrics-origin <origin>",
+        "a page that browsers may read them from, as in https://example.org",
+      ),
   );
 }
 

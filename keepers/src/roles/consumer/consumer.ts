@@ -16,7 +16,8 @@ import type { JobRecord, JobStatus } from "../jobs/job-record.ts";
 import { sendCall } from "../storage-node/context.ts";
 import { checkBid, checkFunds, checkOrder } from "./check-match.ts";
 import type { DescribedOrder } from "./describe-order.ts";
-import { costOf, Funding } from "./funding.ts";
+import { Funding } from "./funding.ts";
+import { costOf } from "./order-cost.ts";
 
 export type ConsumerOptions = KeeperOptions & {
   /** Where refunds go; to the consumer's own account by default. */

@@ -1,28 +1,11 @@
 import type { Hex, LocalAccount } from "viem";
-import { addressOf, type Contracts } from "../../chain/contracts.ts";
-import { traceLength } from "../../core/exact/commitment.ts";
-import { decodeOrder } from "../../core/exact/decode-order.ts";
+import { addressOf } from "../../chain/contracts.ts";
 import { type Permit, permitVersion, signPermit } from "../../storage/client/permit.ts";
 import type { JobContext } from "../jobs/duty.ts";
 import type { PostedOrder } from "../jobs/job-ledger.ts";
 import { chainTime, sendCall } from "../storage-node/context.ts";
 import type { DescribedOrder } from "./describe-order.ts";
-
-/** The part of an order that says what it costs. */
-export type Priced = Pick<DescribedOrder, "order" | "training">;
-
-/**
- * Token base units that an order takes from the consumer when it is matched: the deposit and the committee's fees.
- *
- * @throws BadInputError when the training order cannot be read
- */
-export async function costOf(contracts: Contracts, { order, training }: Priced): Promise<bigint> {
-  const { deposit, committeeSize, checkFee } = order.conditions;
-  if (committeeSize === 0) return deposit;
-  const { steps, interval } = decodeOrder(training);
-  const intervals = BigInt(traceLength(steps, interval) - 1);
-  return deposit + (await contracts.Committee.read.feesFor([intervals, committeeSize, checkFee]));
-}
+import { costOf, type Priced } from "./order-cost.ts";
 
 /** What the escrow may pull from a consumer: an allowance is one number, and each order that is out needs its part of it. */
 export class Funding {

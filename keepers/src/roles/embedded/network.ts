@@ -11,6 +11,7 @@ import { type Circuit, circuits, type Deployment, writeDeployment } from "../../
 import { createTransactionQueue } from "../../chain/transactions/queue.ts";
 import { transactionSchema } from "../../chain/transactions/store.ts";
 import { CommitPool } from "../../storage/commit-pool.ts";
+import { type Gateway, serveGateway } from "../../storage/gateway.ts";
 import { ProcessProver } from "../../storage/prover/process-prover.ts";
 import type { ProverCircuit } from "../../storage/prover/prover.ts";
 import { openState } from "../../storage/state/state.ts";
@@ -65,6 +66,7 @@ export class EmbeddedNetwork {
   readonly #options: EmbeddedNetworkOptions;
   readonly #log: Logger;
   readonly #nodes = new Map<number, StorageNode>();
+  #gateway: Gateway | undefined;
 
   private constructor(
     options: EmbeddedNetworkOptions,
@@ -128,12 +130,21 @@ export class EmbeddedNetwork {
     onProgress(`starting ${nodes} storage nodes`);
     await network.#fund(nodes);
     await Promise.all(Array.from({ length: nodes }, (_, index) => network.startNode(index)));
+    network.#gateway = await serveGateway({
+      stores: () => [...network.#nodes.values()].map(({ blobs }) => blobs),
+      port: 0,
+    });
     await network.#describe();
     return network;
   }
 
   get nodes(): ReadonlyMap<number, StorageNode> {
     return this.#nodes;
+  }
+
+  /** Address of a gateway to what the nodes hold: bundles and manifests by their CIDs, over HTTP. */
+  get gateway(): string {
+    return this.#gateway!.url;
   }
 
   /** Operator account of node `index`. */
@@ -188,6 +199,7 @@ export class EmbeddedNetwork {
   }
 
   async close(): Promise<void> {
+    await this.#gateway?.close();
     await Promise.all([...this.#nodes.keys()].map((index) => this.stopNode(index)));
     await this.prover.close();
     await this.commitPool.close();

@@ -52,6 +52,11 @@ export class Shelf {
     this.#state.run("INSERT OR IGNORE INTO manifests (dataset_id, bytes) VALUES (?, ?)", datasetId, bytes);
   }
 
+  /** Datasets whose manifests are here. */
+  datasets(): Hex[] {
+    return this.#state.all("SELECT dataset_id FROM manifests").map(({ dataset_id }) => dataset_id as Hex);
+  }
+
   manifest(datasetId: Hex): Uint8Array | undefined {
     const row = this.#state.get("SELECT bytes FROM manifests WHERE dataset_id = ?", datasetId);
     return row === undefined ? undefined : (row.bytes as Uint8Array);

@@ -15,6 +15,7 @@ import type { BundleCommitment } from "../../core/merkle/bundle-commitment.ts";
 import type { BlobStore } from "../../storage/backends/backend.ts";
 import { type BackendResources, openBackend, type StorageConfig } from "../../storage/backends/open.ts";
 import { createStorageClient, type StorageWriter } from "../../storage/client/client.ts";
+import type { GatewayStore } from "../../storage/gateway.ts";
 import type { Prover } from "../../storage/prover/prover.ts";
 import { openState, type State } from "../../storage/state/state.ts";
 import { createHost, type Host } from "../../storage/transport/host.ts";
@@ -31,6 +32,7 @@ import { DrandRelay } from "./drand-relay.ts";
 import { Janitor } from "./janitor.ts";
 import { Ledger, ledgerHandler, ledgerSchema } from "./ledger.ts";
 import { Possession } from "./possession.ts";
+import { PublicBlobs } from "./public-blobs.ts";
 import { Publisher } from "./publisher.ts";
 import { Repairer } from "./repairer.ts";
 import { StorageService } from "./service.ts";
@@ -95,6 +97,7 @@ export class StorageNode {
   readonly #options: StorageNodeOptions;
   readonly #parts: { state: State; host: Host; store: BlobStore; server: ShardServer; follower: Follower };
   readonly #shelf: Shelf;
+  readonly #blobs: PublicBlobs;
   readonly #storage: StorageWriter;
   readonly #duties: Duties;
   readonly #stopping = new AbortController();
@@ -109,6 +112,7 @@ export class StorageNode {
     this.#parts = parts;
     this.#duties = duties;
     this.#shelf = duties.shelf;
+    this.#blobs = new PublicBlobs(duties.shelf, parts.store);
     this.#storage = duties.storage;
   }
 
@@ -229,6 +233,11 @@ export class StorageNode {
   /** What this node needs to act on chain for its operator. */
   get storage(): StorageWriter {
     return this.#storage;
+  }
+
+  /** Where anybody may read its bundles and manifests. */
+  get blobs(): GatewayStore {
+    return this.#blobs;
   }
 
   /** Bundles whose bytes are here. */

@@ -30,7 +30,7 @@ export async function permitVersion({
   account,
   contracts,
   deployment,
-}: PermitParts): Promise<PermitVersion | undefined> {
+}: Omit<PermitReader, "chain">): Promise<PermitVersion | undefined> {
   const token = contracts.AssayToken.read;
   try {
     const [name, separator] = await Promise.all([
@@ -56,13 +56,19 @@ function isRefusal(error: unknown): boolean {
   return cause !== null;
 }
 
-/** Lets `spender` take exactly `value` base units of the account's tokens, once. */
-export async function signPermit(
-  { account, contracts, chain, deployment }: PermitParts,
+/** What {@link permitMessage} and {@link permitVersion} need of a client. */
+export type PermitReader = Pick<PermitParts, "contracts" | "deployment"> & {
+  readonly account: { readonly address: Address };
+  readonly chain: { readonly public: Pick<PermitParts["chain"]["public"], "getBlock"> };
+};
+
+/** The EIP-712 message that lets `spender` take exactly `value` base units of the account's tokens, once. */
+export async function permitMessage(
+  { account, contracts, chain, deployment }: PermitReader,
   spender: Address,
   value: bigint,
   version: PermitVersion = "1",
-): Promise<Permit> {
+) {
   const token = contracts.AssayToken.read;
   const [name, nonce, { timestamp }] = await Promise.all([
     token.name(),
@@ -71,14 +77,29 @@ export async function signPermit(
   ]);
   const deadline = timestamp + term;
   const verifyingContract = deployment.addresses.AssayToken;
-  const signature = await account.signTypedData({
+  return {
     domain: { name, version, chainId: deployment.chainId, verifyingContract },
     types: permitTypes,
     primaryType: "Permit",
     message: { owner: account.address, spender, value, nonce, deadline },
-  });
+  } as const;
+}
+
+/** The parts of a signed permit. */
+export function permitOf(signature: Hex, deadline: bigint): Permit {
   const { r, s, yParity } = parseSignature(signature);
   return { deadline, v: 27 + yParity, r, s };
+}
+
+/** Lets `spender` take exactly `value` base units of the account's tokens, once. */
+export async function signPermit(
+  parts: PermitParts,
+  spender: Address,
+  value: bigint,
+  version: PermitVersion = "1",
+): Promise<Permit> {
+  const message = await permitMessage(parts, spender, value, version);
+  return permitOf(await parts.account.signTypedData(message), message.message.deadline);
 }
 
 const permitTypes = {

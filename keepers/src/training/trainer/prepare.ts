@@ -1,15 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { bytesToHex } from "viem";
 import type { TrainingOrder } from "../../core/exact/order.ts";
-import { initialState } from "../../core/exact/random/initialize.ts";
-import { type SampleOrder, sampleOrder } from "../../core/exact/random/order.ts";
-import { programRoot } from "../../core/exact/tape/descriptor.ts";
+import type { SampleOrder } from "../../core/exact/random/order.ts";
 import type { Program } from "../../core/exact/tape/types.ts";
 import { type CompiledModel, compileModel } from "../compiler/compile.ts";
-import { parseFraction } from "../config/decimal.ts";
 import { TrainingConfigError } from "../config/errors.ts";
-import { scheduleOf } from "../config/hyper-parameters.ts";
 import type { LoadedConfig } from "../config/load-config.ts";
 import { resolveCompilation } from "../config/resolve.ts";
 import type { DatasetConfig } from "../config/schema.ts";
@@ -22,8 +17,7 @@ import { checkMemory } from "../executors/memory.ts";
 import type { ExecutorOptions } from "../executors/types.ts";
 import { readOnnx } from "../onnx/read.ts";
 import type { OnnxModel } from "../onnx/types.ts";
-import { stateRootOf } from "../trace/commitments.ts";
-import { seedBytes } from "./plan.ts";
+import { countSteps } from "./count-steps.ts";
 
 /** Objects that are held in memory; the rest of what training may take is the engine's. */
 const objectShare = 4;
@@ -74,7 +68,16 @@ export async function prepare(parameters: PrepareParameters): Promise<Prepared> 
   const gathered = await gather(parameters, sequence, program, join(folder, "objects.spool"));
   const { source } = gathered;
   try {
-    const { samples, ...counted } = countsOf(config, gathered, sequence, program);
+    const { samples, ...counted } = countSteps(
+      config,
+      {
+        count: source.count,
+        objectBytes: source.objectBytes,
+        objectRoot: gathered.objectRoot,
+        datasetId: sequence.datasetId,
+      },
+      program,
+    );
     const second = await openValidation(parameters, program, source);
     return {
       name: sequence.name,
@@ -99,47 +102,6 @@ async function readModel({ model }: LoadedConfig): Promise<OnnxModel | undefined
     throw new TrainingConfigError(`The key model.path is refused: ${model.path} cannot be read.`, { cause });
   });
   return readOnnx(bytes);
-}
-
-/** The order but for its interval, and which sample is which object. */
-function countsOf(
-  config: LoadedConfig,
-  { source, objectRoot }: GatheredObjects,
-  { datasetId }: ObjectSequence,
-  program: Program,
-) {
-  const { microBatch, microBatches } = config;
-  const counts = splitOf(config, source.count);
-  const samples = sampleOrder({ ...counts, microBatch, microBatches });
-  const { stepsPerEpoch } = samples;
-  const steps = config.steps ?? config.epochs! * stepsPerEpoch;
-  const order: Prepared["order"] = {
-    bits: program.bits,
-    programRoot: bytesToHex(programRoot(program)),
-    initialRoot: stateRootOf(program, initialState(program, counts.seed)),
-    objectRoot,
-    ...(datasetId !== undefined && { datasetId }),
-    ...counts,
-    objectBytes: source.objectBytes,
-    microBatch,
-    microBatches,
-    steps,
-    schedule: scheduleOf(config.learningRate, { steps, stepsPerEpoch }),
-  };
-  return { order, samples, stepsPerEpoch };
-}
-
-function splitOf({ dataset: { split }, seed }: LoadedConfig, objects: number) {
-  const base = { seed: seedBytes(seed), objects };
-  if (split === undefined) return { ...base, train: objects };
-  const { numerator, denominator } = parseFraction(split.train)!;
-  const train = denominator === 0n ? 0 : Number((BigInt(objects) * numerator) / denominator);
-  if (train < 1 || train >= objects) {
-    throw new TrainingConfigError(
-      `The key dataset.split.train is refused: ${split.train} of ${objects} objects leaves nothing to train on or to validate with.`,
-    );
-  }
-  return { ...base, train, splitSeed: seedBytes(split.seed ?? seed) };
 }
 
 /** Validation samples of a split; undefined when there are none. */

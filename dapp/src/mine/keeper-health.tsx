@@ -1,0 +1,107 @@
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { useNetwork } from "../network/context.ts";
+import { Badge } from "../ui/badge.tsx";
+import { Button } from "../ui/button.tsx";
+import { Card } from "../ui/card.tsx";
+import { Field } from "../ui/field.tsx";
+import { EmptyState, Failure, Skeleton } from "../ui/states.tsx";
+import { Table } from "../ui/table.tsx";
+import { readSamples } from "./prometheus.ts";
+
+const key = "assay.metrics";
+
+function stored(): string {
+  try {
+    return localStorage.getItem(key) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+type Report = {
+  readonly ok: boolean;
+  readonly checks: { readonly [name: string]: { readonly ok: boolean } };
+};
+
+/** Health of the visitor's own keeper, from its metrics endpoint; the address stays in this browser. */
+export function KeeperHealth() {
+  const network = useNetwork();
+  const [url, setUrl] = useState(() => stored() || (network.metrics ?? ""));
+  const [typed, setTyped] = useState(url);
+  const health = useQuery({
+    queryKey: ["keeper", url],
+    enabled: url !== "",
+    retry: 0,
+    refetchInterval: 10_000,
+    queryFn: async ({ signal }) => {
+      const [metrics, report] = await Promise.all(
+        ["/metrics", "/healthz"].map((path) => fetch(new URL(path, url), { signal })),
+      );
+      return {
+        samples: readSamples(await metrics!.text()).filter(({ name }) => name.startsWith("assay_")),
+        report: (await report!.json()) as Report,
+      };
+    },
+  });
+  const look = () => {
+    try {
+      localStorage.setItem(key, typed);
+    } catch {
+      // Private windows keep nothing.
+    }
+    setUrl(typed);
+  };
+  return (
+    <Card
+      title="My keeper"
+      aside={
+        health.data === undefined ? undefined : (
+          <Badge tone={health.data.report.ok ? "healthy" : "wrong"}>
+            {health.data.report.ok ? "All is well" : "Something is wrong"}
+          </Badge>
+        )
+      }
+    >
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          look();
+        }}
+      >
+        <Field
+          label="Address of its metrics"
+          type="url"
+          value={typed}
+          placeholder="http://127.0.0.1:9400"
+          onChange={(event) => setTyped(event.target.value.trim())}
+          hint={
+            <>
+              What <code>--metrics-port</code> of your keeper opened, with this page's address in{" "}
+              <code>--metrics-origin</code>. It is kept in this browser alone.
+            </>
+          }
+        />
+        <Button type="submit">Look</Button>
+      </form>
+      {url === "" ? (
+        <EmptyState title="No keeper is looked at." />
+      ) : health.error !== null ? (
+        <Failure what="The keeper does not answer" error={health.error} retry={() => void health.refetch()} />
+      ) : health.data === undefined ? (
+        <Skeleton />
+      ) : (
+        <Table
+          caption="What the keeper says"
+          rows={health.data.samples}
+          keyOf={({ name, labels }) => `${name}${labels}`}
+          columns={[
+            { head: "Metric", cell: ({ name }) => <code>{name}</code> },
+            { head: "Of", cell: ({ labels }) => labels },
+            { head: "Value", isNumber: true, cell: ({ value }) => value.toLocaleString("en") },
+          ]}
+        />
+      )}
+    </Card>
+  );
+}

@@ -1,0 +1,92 @@
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import type { Address } from "viem";
+import { useConnection } from "wagmi";
+import { RecentJobsDocument } from "../../../subgraph/queries/documents.ts";
+import { ActionDialog } from "../act/action-dialog.tsx";
+import type { Action } from "../act/steps.ts";
+import { Answered } from "../data/answered.tsx";
+import { QueryLink } from "../data/query-link.tsx";
+import { useAnswer } from "../data/use-answer.ts";
+import { useContracts } from "../data/use-contracts.ts";
+import { useNetwork } from "../network/context.ts";
+import { JobTable } from "../pages/parts/job-table.tsx";
+import { ButtonLink } from "../ui/button.tsx";
+import { Card, Columns, PageHead } from "../ui/card.tsx";
+import { EmptyState } from "../ui/states.tsx";
+import { Id } from "../ui/values.tsx";
+import { Credits } from "./credits.tsx";
+import { KeeperHealth } from "./keeper-health.tsx";
+import { OperatorCard } from "./operator-card.tsx";
+import { readAccount } from "./read-operator.ts";
+import type { ActionParts } from "./stake-actions.ts";
+
+/** What belongs to the connected account: its jobs as a consumer, its stake and earnings as an operator. */
+export default function Mine() {
+  const { address } = useConnection();
+  if (address === undefined) {
+    return (
+      <>
+        <PageHead title="My jobs and stake" />
+        <EmptyState title="Connect a wallet to see what is yours." />
+      </>
+    );
+  }
+  return <Of key={address} account={address} />;
+}
+
+const newest = { first: 1000 };
+
+function Of({ account }: { account: Address }) {
+  const { deployment } = useNetwork();
+  const reading = useContracts();
+  const queries = useQueryClient();
+  const [action, setAction] = useState<Action>();
+  const state = useQuery({
+    queryKey: ["account", account],
+    queryFn: () => readAccount(reading.contracts, account),
+    refetchInterval: 5_000,
+  });
+  const jobs = useAnswer(RecentJobsDocument, newest);
+  const parts: ActionParts = {
+    ...reading,
+    deployment,
+    account,
+    done: () => void queries.invalidateQueries(),
+  };
+  return (
+    <>
+      <PageHead title="My jobs and stake">
+        <Id hex={account} to={`/operators/${account.toLowerCase()}`} />
+        <ButtonLink kind="main" to="/order">
+          Order a training
+        </ButtonLink>
+      </PageHead>
+      <Card
+        title="Trainings that I ordered"
+        aside={<QueryLink document={RecentJobsDocument} variables={newest} />}
+      >
+        <Answered answer={jobs} what="The jobs could not be read">
+          {({ jobs: all }) => {
+            const own = all.filter(({ consumer }) => consumer === account.toLowerCase());
+            return own.length === 0 ? (
+              <EmptyState title="This account has ordered nothing yet." />
+            ) : (
+              <JobTable jobs={own} />
+            );
+          }}
+        </Answered>
+      </Card>
+      <Answered answer={state} what="The account could not be read">
+        {(known) => (
+          <Columns>
+            <OperatorCard state={known} parts={parts} onAction={setAction} />
+            <Credits state={known} parts={parts} onAction={setAction} />
+          </Columns>
+        )}
+      </Answered>
+      <KeeperHealth />
+      <ActionDialog action={action} onClose={() => setAction(undefined)} />
+    </>
+  );
+}

@@ -1,0 +1,188 @@
+import type { Address, Hex } from "viem";
+import {
+  addressOf,
+  type Contracts,
+  encodeCall,
+  type ReadClient,
+} from "../../../keepers/src/chain/contracts.ts";
+import type { Deployment } from "../../../keepers/src/chain/deployment-format.ts";
+import {
+  type Permit,
+  permitMessage,
+  permitOf,
+  permitVersion,
+} from "../../../keepers/src/storage/client/permit.ts";
+import type { Action, SendStep, Step } from "../act/steps.ts";
+import { inTokens } from "../ui/values.tsx";
+import type { Purse } from "./read-operator.ts";
+
+export type ActionParts = {
+  readonly contracts: Contracts;
+  readonly client: ReadClient;
+  readonly deployment: Deployment;
+  readonly account: Address;
+  readonly done: (hash: Hex | undefined) => void;
+};
+
+const tokens = (amount: bigint) => `${inTokens(amount, 18)} tokens`;
+
+/** Stakes tokens: by a permit where the token takes one, else after an approval. */
+export async function stakeAction(parts: ActionParts, amount: bigint): Promise<Action> {
+  const { contracts, client, deployment, account, done } = parts;
+  const staking = addressOf(deployment, "Staking");
+  const reader = { account: { address: account }, contracts, deployment, chain: { public: client } };
+  const version = await permitVersion(reader);
+  const words = [
+    ["Amount", tokens(amount)],
+    ["To", "the staking contract, in your name"],
+    ["It can be lost", "when you break a rule of a role you play"],
+  ] as const;
+  const steps: Step[] =
+    version === undefined ? approved(parts, amount, words) : permitted(parts, amount, words, version);
+  return { title: `Stake ${tokens(amount)}`, account, steps, done };
+
+  function permitted(
+    _: ActionParts,
+    value: bigint,
+    stakeWords: SendStep["words"],
+    known: NonNullable<typeof version>,
+  ): Step[] {
+    let permit: Permit | undefined;
+    return [
+      {
+        kind: "sign",
+        title: "Permit the staking contract to take them",
+        words: [
+          ["Who may take", "the staking contract, nobody else"],
+          ["How much", `exactly ${tokens(value)}, once`],
+          ["Good for", "one hour"],
+        ],
+        message: () => permitMessage(reader, staking, value, known),
+        take: (signature, { message }) => {
+          permit = permitOf(signature, (message as { deadline: bigint }).deadline);
+        },
+      },
+      {
+        kind: "send",
+        title: "Stake",
+        words: stakeWords,
+        call: async () => {
+          if (permit === undefined) throw new Error("The permit is not signed yet.");
+          const { deadline, v, r, s } = permit;
+          return encodeCall(deployment, "Staking", "stakeWithPermit", [value, deadline, v, r, s]);
+        },
+      },
+    ];
+  }
+}
+
+function approved({ deployment }: ActionParts, amount: bigint, words: SendStep["words"]): Step[] {
+  return [
+    {
+      kind: "send",
+      title: "Let the staking contract take them",
+      words: [["How much", `exactly ${tokens(amount)}`]],
+      call: async () =>
+        encodeCall(deployment, "AssayToken", "approve", [addressOf(deployment, "Staking"), amount]),
+    },
+    {
+      kind: "send",
+      title: "Stake",
+      words,
+      call: async () => encodeCall(deployment, "Staking", "stake", [amount]),
+    },
+  ];
+}
+
+/** Begins to take stake out; it can be fetched after the delay. */
+export function unbondAction(
+  { deployment, account, done }: ActionParts,
+  amount: bigint,
+  delay: string,
+): Action {
+  return {
+    title: `Take ${tokens(amount)} out of your stake`,
+    account,
+    steps: [
+      {
+        kind: "send",
+        title: "Begin to unbond",
+        words: [
+          ["Amount", tokens(amount)],
+          ["Ready in", delay],
+          ["Until then", "it can still be slashed"],
+        ],
+        call: async () => encodeCall(deployment, "Staking", "unbond", [amount]),
+      },
+    ],
+    done,
+  };
+}
+
+/** Fetches stake that is ready. */
+export function withdrawAction(parts: ActionParts, ticket: bigint, amount: bigint): Action {
+  const { deployment, account, done } = parts;
+  return {
+    title: `Fetch ${tokens(amount)}`,
+    account,
+    steps: [
+      {
+        kind: "send",
+        title: "Fetch unbonded stake",
+        words: [
+          ["Amount", tokens(amount)],
+          ["To", "your account"],
+        ],
+        call: async () => encodeCall(deployment, "Staking", "withdraw", [ticket, account]),
+      },
+    ],
+    done,
+  };
+}
+
+/** Fetches what a contract owes the account. */
+export function fetchAction(parts: ActionParts, { contract, call, what }: Purse, amount: bigint): Action {
+  const { deployment, account, done } = parts;
+  return {
+    title: `Fetch ${tokens(amount)}`,
+    account,
+    steps: [
+      {
+        kind: "send",
+        title: what,
+        words: [
+          ["Amount", tokens(amount)],
+          ["To", "your account"],
+        ],
+        call: async () => encodeCall(deployment, contract, call as never, [account] as never),
+      },
+    ],
+    done,
+  };
+}
+
+/** Registers the account as an operator, or changes what is known of it. */
+export function registerAction(
+  { deployment, account, done }: ActionParts,
+  { roles, peerId, endpoint, isActive }: { roles: number; peerId: Hex; endpoint: string; isActive: boolean },
+  roleWords: string,
+): Action {
+  return {
+    title: isActive ? "Change what is known of your keeper" : "Register as an operator",
+    account,
+    steps: [
+      {
+        kind: "send",
+        title: isActive ? "Update" : "Register",
+        words: [
+          ["Roles", roleWords],
+          ["Peer id", peerId],
+          ["Found at", endpoint === "" ? "nowhere: it calls others" : endpoint],
+        ],
+        call: async () =>
+          encodeCall(deployment, "Staking", isActive ? "update" : "register", [roles, peerId, endpoint]),
+      },
+    ],
+    done,
+  };
+}

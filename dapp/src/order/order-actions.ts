@@ -1,0 +1,115 @@
+import type { Address, Hex } from "viem";
+import { addressOf, type Contracts, encodeCall } from "../../../keepers/src/chain/contracts.ts";
+import type { Deployment } from "../../../keepers/src/chain/deployment-format.ts";
+import { orderTypedData } from "../../../keepers/src/core/market/typed-data.ts";
+import type { DescribedOrder } from "../../../keepers/src/roles/consumer/compose-order.ts";
+import type { Action, SendStep, Step, Words } from "../act/steps.ts";
+import { duration, inTokens } from "../ui/values.tsx";
+import { leastBond } from "./compose.ts";
+
+export type OrderActionParts = {
+  readonly contracts: Contracts;
+  readonly deployment: Deployment;
+  readonly account: Address;
+  readonly described: DescribedOrder;
+  /** Token base units that it takes: deposit and fees of the committee. */
+  readonly cost: bigint;
+  readonly done: (hash: Hex | undefined) => void;
+};
+
+const tokens = (amount: bigint) => `${inTokens(amount, 18)} tokens`;
+
+/** What an order says, in words: all that a signature under it binds. */
+export function orderWords({ order, trainingOrder }: DescribedOrder): Words {
+  const { problem, conditions, expiry } = order;
+  const { committeeSize, threshold, checkFee, instalments } = conditions;
+  return [
+    ["Train on dataset", problem.datasetId],
+    ["Training", `${trainingOrder.steps} steps, a state root every ${trainingOrder.interval}`],
+    ["Pay at most", tokens(conditions.maximumPrice)],
+    [
+      "Who vouches for it",
+      committeeSize === 0
+        ? "anyone may dispute it; nobody has to check"
+        : `${threshold} of ${committeeSize} validators, ${tokens(checkFee)} for each interval that one checks; anyone may dispute it`,
+    ],
+    ["Paid in", instalments > 1 ? `${instalments} instalments` : "one payment at the end"],
+    ["Time to train", duration(conditions.trainingTime)],
+    ["Can be taken until", new Date(Number(expiry) * 1000).toUTCString()],
+  ];
+}
+
+/** Lets the escrow take exactly what an order costs; nothing when it may already. */
+async function approval({ contracts, deployment, account, cost }: OrderActionParts): Promise<SendStep[]> {
+  const escrow = addressOf(deployment, "Escrow");
+  const allowed = await contracts.AssayToken.read.allowance([account, escrow]);
+  if (allowed >= cost) return [];
+  return [
+    {
+      kind: "send",
+      title: "Let the escrow take what it costs",
+      words: [
+        ["Who may take", "the escrow contract, nobody else"],
+        ["How much", tokens(cost)],
+        ["What for", "the price and the committee; what is not used comes back"],
+      ],
+      call: async () => encodeCall(deployment, "AssayToken", "approve", [escrow, cost]),
+    },
+  ];
+}
+
+/** Opens an auction by sealed bids. What the order costs is taken now. */
+export async function auctionAction(parts: OrderActionParts, phase: number): Promise<Action> {
+  const { deployment, account, described, cost, done } = parts;
+  const { order, training } = described;
+  const bond = leastBond(order.conditions.deposit);
+  const terms = { commitWindow: phase, revealWindow: phase, bond };
+  const open: Step = {
+    kind: "send",
+    title: "Open the auction",
+    words: [
+      ...orderWords(described),
+      ["Bids are sealed for", duration(phase)],
+      ["Then they are opened for", duration(phase)],
+      ["Bond of each bid", tokens(bond)],
+      ["Taken from you now", tokens(cost)],
+    ],
+    call: async () =>
+      encodeCall(deployment, "Market", "openAuction", [order, training, described.package, terms]),
+  };
+  return { title: "Order by sealed bids", account, steps: [...(await approval(parts)), open], done };
+}
+
+/** Signs the order and shows it to all providers: the first one that takes it gets it. */
+export async function postAction(parts: OrderActionParts): Promise<Action> {
+  const { deployment, account, described, cost, done } = parts;
+  const { order, training } = described;
+  const market = addressOf(deployment, "Market");
+  let signature: Hex | undefined;
+  return {
+    title: "Order from whoever takes it first",
+    account,
+    steps: [
+      ...(await approval(parts)),
+      {
+        kind: "sign",
+        title: "Sign the order",
+        words: orderWords(described),
+        message: async () => orderTypedData(order, { chainId: deployment.chainId, market }),
+        take: (signed) => {
+          signature = signed;
+        },
+      },
+      {
+        kind: "send",
+        title: "Show it to all providers",
+        words: [["Taken from you when it is taken", tokens(cost)]],
+        call: async () => {
+          if (signature === undefined) throw new Error("The order is not signed yet.");
+          return encodeCall(deployment, "Market", "post", [order, training, described.package, signature]);
+        },
+      },
+    ],
+    done,
+  };
+}

@@ -1,0 +1,45 @@
+import { type Hex, hexToBytes, keccak256 } from "viem";
+import type { Contracts } from "../../../keepers/src/chain/contracts.ts";
+import { type Manifest, manifestCid, parseManifest } from "../../../keepers/src/core/dataset/manifest.ts";
+
+/** An anchored dataset, and what its manifest says of its records. */
+export type OrderedDataset = {
+  readonly datasetId: Hex;
+  readonly manifest: Manifest;
+  readonly objectCount: number;
+  readonly objectSize: number;
+  readonly objectRoot: Hex;
+};
+
+/**
+ * Reads a dataset's anchor from the chain and its manifest from an IPFS gateway; bytes that do not hash to what is anchored
+ * are not used.
+ *
+ * @param digest SHA-256 of the manifest, from which its CID follows
+ * @throws Error that says what is missing or wrong
+ */
+export async function readDataset(
+  contracts: Contracts,
+  gateway: string,
+  { id, digest }: { readonly id: Hex; readonly digest: Hex },
+  signal?: AbortSignal,
+): Promise<OrderedDataset> {
+  const [anchor, response] = await Promise.all([
+    contracts.DatasetRegistry.read.datasetOf([id]),
+    fetch(`${gateway}/ipfs/${manifestCid(hexToBytes(digest))}`, { signal }),
+  ]);
+  if (!response.ok)
+    throw new Error(`The storage gateway does not give the manifest (HTTP ${response.status}).`);
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  if (keccak256(bytes) !== anchor.manifestHash)
+    throw new Error(
+      "The storage gateway gave another manifest than the one that is anchored. It is not used.",
+    );
+  return {
+    datasetId: id,
+    manifest: parseManifest(bytes),
+    objectCount: Number(anchor.shape.objectCount),
+    objectSize: anchor.shape.objectSize,
+    objectRoot: anchor.objectRoot,
+  };
+}

@@ -1,0 +1,20 @@
+import type { Contracts } from "../../chain/contracts.ts";
+import { traceLength } from "../../core/exact/commitment.ts";
+import { decodeOrder } from "../../core/exact/decode-order.ts";
+import type { DescribedOrder } from "./compose-order.ts";
+
+/** The part of an order that says what it costs. */
+export type Priced = Pick<DescribedOrder, "order" | "training">;
+
+/**
+ * Token base units that an order takes from the consumer when it is matched: the deposit and the committee's fees.
+ *
+ * @throws BadInputError when the training order cannot be read
+ */
+export async function costOf(contracts: Contracts, { order, training }: Priced): Promise<bigint> {
+  const { deposit, committeeSize, checkFee } = order.conditions;
+  if (committeeSize === 0) return deposit;
+  const { steps, interval } = decodeOrder(training);
+  const intervals = BigInt(traceLength(steps, interval) - 1);
+  return deposit + (await contracts.Committee.read.feesFor([intervals, committeeSize, checkFee]));
+}

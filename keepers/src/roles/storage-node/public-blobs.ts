@@ -1,0 +1,44 @@
+import type { CID } from "multiformats/cid";
+import type { Hex } from "viem";
+import { manifestCid, manifestDigest } from "../../core/dataset/manifest.ts";
+import type { BlobStore, CallOptions, GetOptions } from "../../storage/backends/backend.ts";
+import type { GatewayStore } from "../../storage/gateway.ts";
+import type { Shelf } from "./shelf.ts";
+
+/** What a node shows to anybody by its CID: bundles, which lie in its store, and manifests, which lie on its shelf. */
+export class PublicBlobs implements GatewayStore {
+  readonly #shelf: Shelf;
+  readonly #store: BlobStore;
+  /** CIDs of manifests that were hashed. */
+  readonly #manifests = new Map<string, Hex>();
+  readonly #hashed = new Set<Hex>();
+
+  constructor(shelf: Shelf, store: BlobStore) {
+    this.#shelf = shelf;
+    this.#store = store;
+  }
+
+  async has(cid: CID, options?: CallOptions): Promise<boolean> {
+    return this.#manifest(cid) !== undefined || (await this.#store.has(cid, options));
+  }
+
+  async *get(cid: CID, options?: GetOptions): AsyncIterable<Uint8Array> {
+    const manifest = this.#manifest(cid);
+    if (manifest === undefined) {
+      yield* this.#store.get(cid, options);
+      return;
+    }
+    const { offset = 0, length = manifest.length - offset } = options ?? {};
+    yield manifest.subarray(offset, offset + length);
+  }
+
+  #manifest(cid: CID): Uint8Array | undefined {
+    for (const datasetId of this.#shelf.datasets()) {
+      if (this.#hashed.has(datasetId)) continue;
+      this.#hashed.add(datasetId);
+      this.#manifests.set(manifestCid(manifestDigest(this.#shelf.manifest(datasetId)!)), datasetId);
+    }
+    const datasetId = this.#manifests.get(cid.toString());
+    return datasetId === undefined ? undefined : this.#shelf.manifest(datasetId);
+  }
+}
