@@ -39,7 +39,7 @@ describe("what a visitor computes on a job's page", { skip: noBrowser }, () => {
   }
 
   async function computeInterval(interval: number): Promise<string> {
-    await page.getByLabel(/^Interval, 0 to/).fill(String(interval));
+    await page.getByLabel(/^Interval of/).fill(String(interval));
     await page.getByRole("button", { name: "Compute it again" }).click();
     const verdict = page.getByText(new RegExp(`^Interval ${interval}, steps \\d+ to \\d+: `));
     await verdict.waitFor();
@@ -77,9 +77,8 @@ describe("what a visitor computes on a job's page", { skip: noBrowser }, () => {
 
   it("is wrong from the step on at which the convicted provider lied", async () => {
     await fetchJob(2);
-    const steps = Number(
-      /^(\d+) steps each$/.exec((await page.getByText(/^\d+ steps each$/).textContent())!)![1],
-    );
+    const label = await page.getByText(/^Interval of \d+ steps/).textContent();
+    const steps = Number(/of (\d+) steps/.exec(label!)![1]);
     const lied = Math.floor(137 / steps);
     assert.equal(await computeInterval(lied - 1), "right");
     assert.equal(await computeInterval(lied), "wrong");
@@ -136,6 +135,9 @@ describe("what a visitor computes on a job's page", { skip: noBrowser }, () => {
     );
     await page.getByText("mine.onnx can be trained").waitFor();
     await page.getByText("1,510 in 4 tensors").waitFor();
+    const image = buildModel("residual-cnn", { channels: 1, height: 8, width: 8, classes: 10, batch: 32 });
+    await drop("image.onnx", writeOnnx(image));
+    await page.getByText("image.onnx can be trained").waitFor();
     await drop("damaged.onnx", new Uint8Array(100).fill(9));
     await page.getByText("damaged.onnx cannot be trained as it is").waitFor();
     await assertAccessible(page);

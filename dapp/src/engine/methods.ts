@@ -3,7 +3,7 @@ import type { Manifest } from "../../../keepers/src/core/dataset/manifest.ts";
 import type { OpenedLeaf } from "../../../keepers/src/core/exact/result-files.ts";
 import type { PublishedOrder } from "../../../keepers/src/roles/jobs/published-program.ts";
 import type { SourceKind } from "../../../keepers/src/storage/readers/kinds.ts";
-import type { CompileOptions } from "../../../keepers/src/training/compiler/options.ts";
+import type { CompileOptions, InputSpec } from "../../../keepers/src/training/compiler/options.ts";
 import type { Evaluation } from "../../../keepers/src/training/evaluate/evaluate.ts";
 
 /** A file of a folder, by its path below it; of a single file the path is its name. */
@@ -46,8 +46,10 @@ export type GivenModel =
   | { readonly kind: "built-in"; readonly name: string; readonly options: Record<string, number | number[]> }
   | { readonly kind: "onnx"; readonly file: Blob };
 
-export type CompileInput = Omit<CompileOptions, "model"> & {
+export type CompileInput = Omit<CompileOptions, "model" | "input"> & {
   readonly model: GivenModel;
+  /** How samples lie in an object, or several ways to see them: the one with as many axes as the model takes is used. */
+  readonly input: InputSpec | readonly InputSpec[];
   /** Bytes of an object of the dataset. */
   readonly objectBytes: number;
   /** Micro-batches of a step. */
