@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { Browser, Page } from "playwright-core";
@@ -10,6 +10,7 @@ import { manifestCid, manifestDigest } from "../../keepers/src/core/dataset/mani
 import { commitBundle } from "../../keepers/src/core/merkle/bundle-committer.ts";
 import { readFolder } from "../../keepers/src/storage/readers/folder.ts";
 import { buildModel } from "../../keepers/src/training/models/built-in.ts";
+import { readOnnx } from "../../keepers/src/training/onnx/read.ts";
 import { writeOnnx } from "../../keepers/src/training/onnx/write.ts";
 import { assertAccessible, assertFits, noBrowser, openBrowser, visit } from "./support/browser.ts";
 import { openWorld, type World } from "./support/world.ts";
@@ -39,7 +40,7 @@ describe("what a visitor computes on a job's page", { skip: noBrowser }, () => {
   }
 
   async function computeInterval(interval: number): Promise<string> {
-    await page.getByLabel(/^Interval, 0 to/).fill(String(interval));
+    await page.getByLabel(/^Interval of/).fill(String(interval));
     await page.getByRole("button", { name: "Compute it again" }).click();
     const verdict = page.getByText(new RegExp(`^Interval ${interval}, steps \\d+ to \\d+: `));
     await verdict.waitFor();
@@ -62,6 +63,11 @@ describe("what a visitor computes on a job's page", { skip: noBrowser }, () => {
     await page.getByLabel("Or take a sample that was kept apart").fill("5");
     await page.getByRole("button", { name: "Take it" }).click();
     await page.getByText(/^The model says \d(, and that is right|; it is \d)\.$/).waitFor();
+    const downloading = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Download it as ONNX" }).click();
+    const download = await downloading;
+    assert.match(download.suggestedFilename(), /^model-[0-9a-f]{8}\.onnx$/);
+    readOnnx(new Uint8Array(await readFile(await download.path())));
     const pad = page.getByRole("img", { name: "Draw a digit here" });
     const box = (await pad.boundingBox())!;
     await page.mouse.move(box.x + box.width / 2, box.y + 30);
@@ -77,9 +83,8 @@ describe("what a visitor computes on a job's page", { skip: noBrowser }, () => {
 
   it("is wrong from the step on at which the convicted provider lied", async () => {
     await fetchJob(2);
-    const steps = Number(
-      /^(\d+) steps each$/.exec((await page.getByText(/^\d+ steps each$/).textContent())!)![1],
-    );
+    const label = await page.getByText(/^Interval of \d+ steps/).textContent();
+    const steps = Number(/of (\d+) steps/.exec(label!)![1]);
     const lied = Math.floor(137 / steps);
     assert.equal(await computeInterval(lied - 1), "right");
     assert.equal(await computeInterval(lied), "wrong");
@@ -136,6 +141,9 @@ describe("what a visitor computes on a job's page", { skip: noBrowser }, () => {
     );
     await page.getByText("mine.onnx can be trained").waitFor();
     await page.getByText("1,510 in 4 tensors").waitFor();
+    const image = buildModel("residual-cnn", { channels: 1, height: 8, width: 8, classes: 10, batch: 32 });
+    await drop("image.onnx", writeOnnx(image));
+    await page.getByText("image.onnx can be trained").waitFor();
     await drop("damaged.onnx", new Uint8Array(100).fill(9));
     await page.getByText("damaged.onnx cannot be trained as it is").waitFor();
     await assertAccessible(page);

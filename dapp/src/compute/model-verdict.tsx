@@ -2,6 +2,7 @@ import { useEffect, useState } from "react";
 import { hexToBytes } from "viem";
 import { decodePackage } from "../../../keepers/src/core/market/package.ts";
 import type { DescribedOrder } from "../../../keepers/src/roles/consumer/compose-order.ts";
+import type { InputSpec } from "../../../keepers/src/training/compiler/options.ts";
 import type { CompileInput, CompileVerdict } from "../engine/methods.ts";
 import { Notice } from "../ui/badge.tsx";
 import { Fact, Facts } from "../ui/stat.tsx";
@@ -11,22 +12,29 @@ import { theEngine } from "./engine.ts";
 import { useRun } from "./use-run.ts";
 import { Failed, Working } from "./working.tsx";
 
+type Props = {
+  readonly described: DescribedOrder;
+  /** Shape of a sample as the dataset says it: an image may be taken as one, or as a row of numbers. */
+  readonly shape: readonly number[] | undefined;
+};
+
 /**
  * A model of the visitor's own, in place of the one that an order describes: whether it can be trained on the same data in
  * the same way, what that takes, or which of its nodes stands in the way.
  */
-export default function ModelVerdict({ described }: { described: DescribedOrder }) {
+export default function ModelVerdict({ described, shape }: Props) {
   const [file, setFile] = useState<File>();
   const [unread, setUnread] = useState<unknown>();
   const { run, start, cancel } = useRun<CompileVerdict>();
   const { package: published, trainingOrder } = described;
   useEffect(() => {
     if (file === undefined) return;
-    const { model: _, format: __, ...recipe } = decodePackage(hexToBytes(published));
+    const { model: _, format: __, input, ...recipe } = decodePackage(hexToBytes(published));
     const { objectBytes, microBatches } = trainingOrder;
-    const input: CompileInput = { ...recipe, objectBytes, microBatches, model: { kind: "onnx", file } };
-    start((options) => theEngine().call("compileModel", input, options));
-  }, [file, published, trainingOrder, start]);
+    const model = { kind: "onnx", file } as const;
+    const given: CompileInput = { ...recipe, objectBytes, microBatches, model, input: waysOf(input, shape) };
+    start((options) => theEngine().call("compileModel", given, options));
+  }, [file, published, trainingOrder, shape, start]);
   return (
     <>
       <DropZone
@@ -47,6 +55,15 @@ export default function ModelVerdict({ described }: { described: DescribedOrder 
       )}
     </>
   );
+}
+
+/** A sample as the order takes it, as a row of numbers, and as a grey image where the dataset has one. */
+function waysOf(input: InputSpec, shape: readonly number[] | undefined): InputSpec[] {
+  const count = input.shape.reduce((product, size) => product * size, 1);
+  const row: InputSpec = { ...input, layout: "flat", shape: [count] };
+  return shape?.length === 2
+    ? [input, row, { ...input, layout: "NCHW", shape: [1, ...shape] }]
+    : [input, row];
 }
 
 function Verdict({ name, verdict, steps }: { name: string; verdict: CompileVerdict; steps: number }) {

@@ -79,8 +79,7 @@ function Fetched({ fetched }: { fetched: FetchedJob }) {
           }}
         >
           <Field
-            label={`Interval, 0 to ${intervals - 1}`}
-            hint={`${stepsPerInterval} steps each`}
+            label={`Interval of ${stepsPerInterval} steps, 0 to ${intervals - 1}`}
             type="number"
             min={0}
             max={intervals - 1}

@@ -3,7 +3,7 @@ import type { Manifest } from "../../../keepers/src/core/dataset/manifest.ts";
 import type { OpenedLeaf } from "../../../keepers/src/core/exact/result-files.ts";
 import type { PublishedOrder } from "../../../keepers/src/roles/jobs/published-program.ts";
 import type { SourceKind } from "../../../keepers/src/storage/readers/kinds.ts";
-import type { CompileOptions } from "../../../keepers/src/training/compiler/options.ts";
+import type { CompileOptions, InputSpec } from "../../../keepers/src/training/compiler/options.ts";
 import type { Evaluation } from "../../../keepers/src/training/evaluate/evaluate.ts";
 
 /** A file of a folder, by its path below it; of a single file the path is its name. */
@@ -46,8 +46,10 @@ export type GivenModel =
   | { readonly kind: "built-in"; readonly name: string; readonly options: Record<string, number | number[]> }
   | { readonly kind: "onnx"; readonly file: Blob };
 
-export type CompileInput = Omit<CompileOptions, "model"> & {
+export type CompileInput = Omit<CompileOptions, "model" | "input"> & {
   readonly model: GivenModel;
+  /** How samples lie in an object, or several ways to see them: the one with as many axes as the model takes is used. */
+  readonly input: InputSpec | readonly InputSpec[];
   /** Bytes of an object of the dataset. */
   readonly objectBytes: number;
   /** Micro-batches of a step. */
@@ -217,6 +219,7 @@ export type Engines = {
   evaluate: { input: EvaluateInput; output: Evaluation };
   predict: { input: { readonly model: number; readonly pixels: Uint8Array }; output: Prediction };
   readSample: { input: { readonly model: number; readonly sample: number }; output: Sample };
+  exportModel: { input: { readonly model: number }; output: Uint8Array };
   closeModel: { input: { readonly model: number }; output: undefined };
   verifyInterval: { input: VerifyInput; output: IntervalVerdict };
   fetchJob: { input: FetchJobInput; output: FetchedJob };

@@ -22,7 +22,7 @@ import { walletWords } from "../wallet/words.ts";
 import { composeFrom } from "./compose.ts";
 import { checkForm, firstForm, type OrderForm } from "./form.ts";
 import { auctionAction, postAction } from "./order-actions.ts";
-import { readDataset } from "./read-dataset.ts";
+import { type OrderedDataset, readDataset } from "./read-dataset.ts";
 
 const ModelVerdict = lazy(() => import("../compute/model-verdict.tsx"));
 
@@ -41,6 +41,12 @@ export default function OrderPage() {
     );
   }
   return <Wizard gateway={gateway} account={address} />;
+}
+
+/** Shape of a sample, where the dataset says it. */
+function sampleShape(dataset: OrderedDataset | undefined): readonly number[] | undefined {
+  const format = dataset?.manifest.format;
+  return format?.kind === "records" ? format.fields.find(({ role }) => role === "input")?.shape : undefined;
 }
 
 function Wizard({ gateway, account }: { gateway: string; account: Address | undefined }) {
@@ -203,7 +209,7 @@ function Wizard({ gateway, account }: { gateway: string; account: Address | unde
         </Fields>
         {described.data !== undefined && (
           <Suspense fallback={<Skeleton lines={2} />}>
-            <ModelVerdict described={described.data.described} />
+            <ModelVerdict described={described.data.described} shape={sampleShape(dataset.data)} />
           </Suspense>
         )}
       </Card>
