@@ -1,15 +1,12 @@
 // Takes the pictures of docs/page.md anew: `node test/dapp/pictures.ts`. Look at them afterwards.
 import { join, resolve } from "node:path";
-import type { Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { openBrowser, visit } from "./support/browser.ts";
 import { openWorld } from "./support/world.ts";
 
 const folder = resolve(import.meta.dirname, "../../docs/images");
 const wide = { width: 1200, height: 800 };
 const phone = { width: 390, height: 844 };
-
-const world = await openWorld();
-const browser = await openBrowser();
 
 type Picture = {
   readonly name: string;
@@ -18,7 +15,7 @@ type Picture = {
   readonly viewport?: typeof wide;
   /** What is there once the page is whole. */
   readonly until: string;
-  readonly prepare?: (page: Page) => Promise<void>;
+  readonly prepare?: (page: Page, datasetId: string) => Promise<void>;
 };
 
 const connect = async (page: Page) => {
@@ -42,9 +39,9 @@ const pictures: readonly Picture[] = [
     colorScheme: "light",
     until: "Look it over and sign",
     viewport: { width: 1200, height: 1400 },
-    prepare: async (page) => {
+    prepare: async (page, datasetId) => {
       await connect(page);
-      await page.getByLabel("Dataset", { exact: true }).selectOption(world.datasetId);
+      await page.getByLabel("Dataset", { exact: true }).selectOption(datasetId);
       await page.getByText("In all, at most").waitFor();
     },
   },
@@ -64,18 +61,27 @@ const pictures: readonly Picture[] = [
   },
 ];
 
-try {
+/** Takes all pictures of a page in front of a network like that of {@link openWorld}. */
+export async function takePictures(browser: Browser, url: string, datasetId: string): Promise<void> {
   for (const { name, path, colorScheme, viewport = wide, until, prepare } of pictures) {
     const { page, context } = await visit(browser, { colorScheme, viewport, reducedMotion: "reduce" });
-    await page.goto(`${world.page.url}#${path}`);
+    await page.goto(`${url}#${path}`);
     await page.getByText(until).first().waitFor();
-    await prepare?.(page);
+    await prepare?.(page, datasetId);
     await page.waitForLoadState("networkidle").catch(() => {});
     await page.screenshot({ path: join(folder, `${name}.png`) });
     await context.close();
   }
-} finally {
-  await browser.close();
-  await world.close();
 }
-process.exit(0);
+
+if (import.meta.main) {
+  const world = await openWorld();
+  const browser = await openBrowser();
+  try {
+    await takePictures(browser, world.page.url, world.datasetId);
+  } finally {
+    await browser.close();
+    await world.close();
+  }
+  process.exit(0);
+}

@@ -326,6 +326,16 @@ describe("an audit", () => {
     assert.match(html, /default-src 'none'/);
   });
 
+  it("is of the chain as it was read: what happens meanwhile makes no honest account wrong", async () => {
+    const { network } = scene.stage.scene;
+    const { auctioned } = scene.jobs;
+    await network.chain.advance(7_200);
+    await network.send(network.admin, encodeCall(network.deployment, "JobRegistry", "expire", [auctioned]));
+    const report = await auditor.job(auctioned);
+    assert.deepEqual(wrongOnes(report.claims), []);
+    assert.equal(claimOf(report, "job").statement, "The job is not over yet.");
+  });
+
   /** Keeps a report for whoever wants to look at it. */
   const shown = async (report: AuditReport) => {
     const html = reportHtml(report);

@@ -248,18 +248,21 @@ const looked = {
   statement: "What is stored can be fetched and is what was anchored.",
 } as const;
 const unlooked = trusted({ ...looked, how: "Not checked: this audit looks at chain and index alone." });
-const noProof = "There is no proof of possession yet, and none is overdue.";
+const noProof = "There is no proof of possession that could be verified here, and none is overdue.";
 
 /** One check of what is stored, as a claim. */
 export function storageClaim({ what, ok, detail }: Check, proofs: ProofReport): Claim {
   const isPossession = what === "possession";
-  const isNone = isPossession && ok && proofs.proven.length === 0;
-  const statement = isNone ? noProof : (checks[what] ?? what);
   const transactions = isPossession ? proofs.transactions : [];
+  const statement = checks[what] ?? what;
   const parts = { id: `storage-${what}`, topic: "data", statement, transactions } as const;
   if (!ok) return wrong({ ...parts, how: `${detail}.` });
-  const again = isPossession && !isNone ? "Groth16 proofs verified again here: " : "";
-  return verified({ ...parts, how: `${again}${detail}.` });
+  if (!isPossession) return verified({ ...parts, how: `${detail}.` });
+  const reasons = [...new Set(proofs.unproven.map(({ reason }) => reason))];
+  const why = reasons.length === 0 ? detail : `${detail} (${reasons.join("; ")})`;
+  return proofs.proven.length === 0
+    ? trusted({ ...parts, statement: noProof, how: `${why}.` })
+    : verified({ ...parts, how: `Groth16 proofs verified again here: ${why}.` });
 }
 
 /** What `assay data verify` checks, as claims. */

@@ -17,7 +17,7 @@ import type { JobStorage } from "../jobs/job-storage.ts";
 import type { JobProgram, MachineLimits } from "../jobs/published-program.ts";
 import { fetchResult, publishedState } from "../jobs/result.ts";
 import { type Claim, type ClaimParts, trusted, verified, wrong } from "./claims.ts";
-import type { JobEvidence } from "./job-evidence.ts";
+import type { AuditedChallenge, JobEvidence } from "./job-evidence.ts";
 import type { CurvePicture, Picture } from "./pictures/types.ts";
 import { counted, listed } from "./wording.ts";
 
@@ -193,6 +193,11 @@ async function resultOf(
   return { state, leaves, claim: verified({ ...parts, how }) };
 }
 
+/** The interval that a dispute came down to: one about the whole trace names it on the way. */
+function decidedOn({ interval, round }: AuditedChallenge): bigint {
+  return round?.interval ?? interval;
+}
+
 /** Intervals to compute again: those that a dispute decided, and some that nobody could foresee. */
 export function drawIntervals(
   { history, jobId, challenges }: Pick<JobEvidence, "history" | "jobId" | "challenges">,
@@ -201,9 +206,10 @@ export function drawIntervals(
 ): number[] {
   const all = Array.from({ length: count }, (_, i) => i);
   if (wanted === "all" || wanted >= count) return all;
-  const convicted = challenges.flatMap(({ outcome, interval }) =>
-    outcome === "convicted" && interval < BigInt(count) ? [Number(interval)] : [],
-  );
+  const convicted = challenges.flatMap((challenge) => {
+    const interval = decidedOn(challenge);
+    return challenge.outcome === "convicted" && interval < BigInt(count) ? [Number(interval)] : [];
+  });
   const chosen = new Set(convicted);
   for (let i = 0n; chosen.size < Math.max(wanted, convicted.length); i++) {
     const words = [jobId, i].map((word) => numberToHex(word, { size: 32 }));
@@ -252,8 +258,8 @@ async function recompute(
   };
 }
 
-function intervalsClaim(
-  { challenges }: JobEvidence,
+export function intervalsClaim(
+  { challenges }: Pick<JobEvidence, "challenges">,
   chosen: readonly number[],
   differing: readonly number[],
   count: number,
@@ -280,12 +286,19 @@ function intervalsClaim(
             facts,
             how: `${said}: as the provider said. It was convicted for its silence.`,
           })
-        : wrong({
-            ...computed,
-            statement,
-            facts,
-            how: `${said}. All of them come out as the provider said.`,
-          });
+        : convicted.some((challenge) => chosen.includes(Number(decidedOn(challenge))))
+          ? wrong({
+              ...computed,
+              statement,
+              facts,
+              how: `${said}. All of them come out as the provider said.`,
+            })
+          : trusted({
+              ...computed,
+              statement,
+              facts,
+              how: `${said}: as the provider said. What it was convicted of is no interval, but how its trace begins, ends or hangs together: the contracts have ruled on that.`,
+            });
   }
   return differing.length === 0
     ? verified({ ...computed, facts, how: `${said}: every bit of every weight is the same.` })

@@ -157,9 +157,11 @@ describe("an audit of a dataset", () => {
   it("says that there is no proof of possession where none is due yet", () => {
     const proofs = { source: "chain" as const, proven: [], refuted: [], unproven: [], transactions: [] };
     const check = { what: "possession", ok: true, detail: "0 bundles proven" };
-    const none = storageClaim(check, proofs);
-    assert.match(none.statement, /^There is no proof of possession yet/);
-    assert.doesNotMatch(none.how, /verified again/);
+    const unproven = [{ bundleIndex: 0, reason: "its first audit is not over yet", overdue: false }];
+    const none = storageClaim(check, { ...proofs, unproven });
+    assert.equal(none.verdict, "trusted");
+    assert.match(none.statement, /^There is no proof of possession/);
+    assert.match(none.how, /its first audit is not over yet/);
     const some = storageClaim(check, { ...proofs, proven: [1] });
     assert.match(some.statement, /proofs of possession are right/);
     const overdue = storageClaim({ ...check, ok: false }, proofs);

@@ -14,6 +14,7 @@ import { awardClaim } from "../../../../keepers/src/roles/audit/award-claim.ts";
 import { challengesOf, type JobEvidence } from "../../../../keepers/src/roles/audit/job-evidence.ts";
 import { chosen, jobPictures } from "../../../../keepers/src/roles/audit/job-pictures.ts";
 import { jobRows } from "../../../../keepers/src/roles/audit/job-rows.ts";
+import { drawIntervals, intervalsClaim } from "../../../../keepers/src/roles/audit/run-claims.ts";
 import { signatureFindings } from "../../../../keepers/src/roles/audit/signatures.ts";
 import { foldJob, type JobEvent } from "../../../../keepers/src/roles/jobs/job-record.ts";
 import { order as training } from "../../core/exact/sample-order.ts";
@@ -158,6 +159,29 @@ describe("what an audit says of a conviction", () => {
   it("a ruling within the grace is no silence", () => {
     assert.deepEqual(isSilent(5), [false], "in its last second");
     assert.deepEqual(isSilent(6), [true]);
+  });
+
+  it("is held against the interval that a dispute about the whole trace came down to", () => {
+    const whole = 2n ** 32n - 1n;
+    const of = (interval: bigint) => ({
+      challenges: challengesOf(
+        [
+          happened(1, "DisputeGame.Challenged", {
+            ...{ challengeId, jobId, challenger: two, claim: {}, interval: whole },
+          }),
+          happened(2, "DisputeGame.Moved", { challengeId, stage: 1, interval, position: {} }),
+          happened(3, "DisputeGame.ProviderConvicted", { challengeId, challenger: two }),
+        ],
+        stampsOf([happened(3, "DisputeGame.ProviderConvicted", {})]),
+      ),
+    });
+    const history = historyOf([], 10);
+    assert.ok(drawIntervals({ history, jobId, ...of(5n) }, 8, 1).includes(5));
+    const verdictOf = (interval: bigint, differing: number[]) =>
+      intervalsClaim(of(interval), [5], differing, 8, false).verdict;
+    assert.equal(verdictOf(5n, [5]), "verified");
+    assert.equal(verdictOf(5n, []), "wrong", "the recomputation contradicts the ruling");
+    assert.equal(verdictOf(whole, []), "trusted", "the ruling was on the trace itself");
   });
 });
 
