@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { Browser, Page } from "playwright-core";
@@ -10,6 +10,7 @@ import { manifestCid, manifestDigest } from "../../keepers/src/core/dataset/mani
 import { commitBundle } from "../../keepers/src/core/merkle/bundle-committer.ts";
 import { readFolder } from "../../keepers/src/storage/readers/folder.ts";
 import { buildModel } from "../../keepers/src/training/models/built-in.ts";
+import { readOnnx } from "../../keepers/src/training/onnx/read.ts";
 import { writeOnnx } from "../../keepers/src/training/onnx/write.ts";
 import { assertAccessible, assertFits, noBrowser, openBrowser, visit } from "./support/browser.ts";
 import { openWorld, type World } from "./support/world.ts";
@@ -62,6 +63,11 @@ describe("what a visitor computes on a job's page", { skip: noBrowser }, () => {
     await page.getByLabel("Or take a sample that was kept apart").fill("5");
     await page.getByRole("button", { name: "Take it" }).click();
     await page.getByText(/^The model says \d(, and that is right|; it is \d)\.$/).waitFor();
+    const downloading = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Download it as ONNX" }).click();
+    const download = await downloading;
+    assert.match(download.suggestedFilename(), /^model-[0-9a-f]{8}\.onnx$/);
+    readOnnx(new Uint8Array(await readFile(await download.path())));
     const pad = page.getByRole("img", { name: "Draw a digit here" });
     const box = (await pad.boundingBox())!;
     await page.mouse.move(box.x + box.width / 2, box.y + 30);

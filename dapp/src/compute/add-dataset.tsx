@@ -11,6 +11,7 @@ import styles from "./compute.module.css";
 import { DropZone } from "./drop-zone.tsx";
 import type { Chosen } from "./dropped.ts";
 import { theEngine } from "./engine.ts";
+import { saveFile } from "./save-file.ts";
 import { useRun } from "./use-run.ts";
 import { Failed, Working } from "./working.tsx";
 
@@ -157,14 +158,7 @@ function quoted(word: string): string {
 function Encoded({ encoded, command }: { encoded: EncodedDataset; command: string }) {
   const { manifest, manifestCid, manifestHash, manifestBytes, sizes, resumed } = encoded;
   const stored = sizes.reduce((sum, size) => sum + size, 0);
-  const save = () => {
-    const url = URL.createObjectURL(new Blob([manifestBytes as Uint8Array<ArrayBuffer>]));
-    const link = document.createElement("a");
-    link.href = url;
-    link.download = `${manifest.name}.manifest.json`;
-    link.click();
-    URL.revokeObjectURL(url);
-  };
+  const save = () => saveFile(manifestBytes, `${manifest.name}.manifest.json`);
   return (
     <>
       <Notice tone="healthy" title={`${manifest.name} is encoded`}>

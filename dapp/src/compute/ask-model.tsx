@@ -9,6 +9,7 @@ import styles from "./compute.module.css";
 import { DrawingPad } from "./drawing-pad.tsx";
 import { theEngine } from "./engine.ts";
 import { rasterise } from "./raster.ts";
+import { saveFile } from "./save-file.ts";
 import { useRun } from "./use-run.ts";
 import { Failed, Working } from "./working.tsx";
 
@@ -22,9 +23,28 @@ export function AskModel({ model }: { model: OpenModel }) {
         The trained model runs in your browser, in the same exact integers it was trained in. Its weights have
         the root that the provider committed to.
       </p>
+      <Download model={model} />
       {model.validation > 0 && <Score model={model} />}
       {model.side !== undefined && <Draw model={model} side={model.side} />}
     </Card>
+  );
+}
+
+function Download({ model: { model, stateRoot } }: { model: OpenModel }) {
+  const { run, start } = useRun<undefined>();
+  const download = () =>
+    start(async (options) => {
+      const bytes = await theEngine().call("exportModel", { model }, options);
+      saveFile(bytes, `model-${stateRoot.slice(2, 10)}.onnx`);
+      return undefined;
+    });
+  return (
+    <>
+      <div className={styles.row}>
+        <Button onClick={download}>Download it as ONNX</Button>
+      </div>
+      {run.state === "failed" && <Failed what="The model could not be written" error={run.error} />}
+    </>
   );
 }
 

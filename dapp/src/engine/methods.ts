@@ -219,6 +219,7 @@ export type Engines = {
   evaluate: { input: EvaluateInput; output: Evaluation };
   predict: { input: { readonly model: number; readonly pixels: Uint8Array }; output: Prediction };
   readSample: { input: { readonly model: number; readonly sample: number }; output: Sample };
+  exportModel: { input: { readonly model: number }; output: Uint8Array };
   closeModel: { input: { readonly model: number }; output: undefined };
   verifyInterval: { input: VerifyInput; output: IntervalVerdict };
   fetchJob: { input: FetchJobInput; output: FetchedJob };

@@ -13,6 +13,8 @@ import {
 } from "../../../keepers/src/training/evaluate/evaluate.ts";
 import { classAt, labelField } from "../../../keepers/src/training/evaluate/target.ts";
 import type { Executor } from "../../../keepers/src/training/executors/types.ts";
+import { exportModel } from "../../../keepers/src/training/export/export.ts";
+import { writeOnnx } from "../../../keepers/src/training/onnx/write.ts";
 import { stateRootOf } from "../../../keepers/src/training/trace/commitments.ts";
 import type { EvaluateInput, OpenModel, OpenModelInput, Prediction, Sample } from "./methods.ts";
 import { openProgram } from "./program.ts";
@@ -138,6 +140,12 @@ export class OpenModels {
       pixels: objects.slice(first, first + elementsOf(job.package.input.shape)),
       label: field && classAt(field, objects, at),
     };
+  }
+
+  /** The bytes of an ONNX file: the forward model with its trained weights in float32, as `assay job fetch` writes it. */
+  async export({ model }: { model: number }): Promise<Uint8Array> {
+    const { job, state } = this.#opened(model);
+    return writeOnnx(exportModel(job.compiled, state));
   }
 
   async close({ model }: { model: number }): Promise<undefined> {

@@ -25,6 +25,8 @@ import { MemoryObjects } from "../../../keepers/src/training/data/memory-objects
 import { ExecutedRun } from "../../../keepers/src/training/dispute/own-run.ts";
 import { evaluateExact } from "../../../keepers/src/training/evaluate/evaluate.ts";
 import { nativeExecutor } from "../../../keepers/src/training/executors/native.ts";
+import { exportModel } from "../../../keepers/src/training/export/export.ts";
+import { writeOnnx } from "../../../keepers/src/training/onnx/write.ts";
 import { intervalHash, stateRootOf, traceRootOf } from "../../../keepers/src/training/trace/commitments.ts";
 import { digitsConfig, limits } from "../../keepers/roles/jobs/scene.ts";
 import { noBrowser } from "../support/browser.ts";
@@ -399,6 +401,9 @@ describe("what the page computes", { skip: noBrowser }, () => {
       assert.equal(predicted.output!.exponent, witness.exponent);
       assert.equal(predicted.output!.found, object[64]);
       assert.ok(Math.abs(predicted.output!.probabilities.reduce((a, b) => a + b) - 1) < 1e-12);
+
+      const exported = await call(page, "exportModel", { model: id });
+      assert.equal(exported.output, hex(writeOnnx(exportModel(compiled, last))));
 
       const wrong = await call(page, "predict", { model: id, pixels: bytes("last") });
       assert.match(wrong.error!.message, /A sample of this model has 64 numbers/);

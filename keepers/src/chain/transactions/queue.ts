@@ -84,6 +84,8 @@ export type TransactionQueue = {
   run(signal: AbortSignal): Promise<void>;
   /** Intents that are not final yet, lowest nonce first. */
   pending(): StoredIntent[];
+  /** Whether an intent is under way or has succeeded under this key. */
+  isBegun(key: string): boolean;
 };
 
 /** Depth at which somebody else's use of a nonce is believed to stay. */
@@ -116,6 +118,11 @@ class AccountQueue implements TransactionQueue {
 
   pending(): StoredIntent[] {
     return this.#store.pending();
+  }
+
+  isBegun(key: string): boolean {
+    const status = this.#store.find(key)?.status;
+    return status !== undefined && status !== "failed";
   }
 
   async send(intent: Intent): Promise<TransactionReceipt> {
