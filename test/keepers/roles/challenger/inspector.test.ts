@@ -89,6 +89,8 @@ describe("a challenger with more than one thing to do", () => {
 
   it("looks first at what can be challenged for the shortest time", async () => {
     const { network, consumer } = scene;
+    // Whatever was committed to before cannot be challenged any more.
+    await network.chain.advance(windows.challenge + 1);
     // A committee that is never drawn: its job can be challenged for a month.
     const conditions = { scheme: schemes.both, committeeSize: 3, threshold: 2, checkFee: 1n };
     const long = await scene.order(digitsConfig, conditions);
