@@ -14,7 +14,8 @@ import { OrderRefusedError } from "../jobs/errors.ts";
 import { type CommittedResult, isRunning, type JobRecord } from "../jobs/job-record.ts";
 import { type JobRun, openJobRun, trainJob } from "../jobs/job-run.ts";
 import { fetchResult } from "../jobs/result.ts";
-import { chainTime, sendCall, tryCall } from "../storage-node/context.ts";
+import { chainTime, tryCall } from "../storage-node/context.ts";
+import { challenge } from "./challenge.ts";
 import { voidEvidence } from "./void-evidence.ts";
 import type { WatchList } from "./watch-list.ts";
 
@@ -117,7 +118,13 @@ export class Inspector implements Duty {
     try {
       const order = { ...job.order, steps };
       const { program } = job.compiled;
-      const { leaves } = await fetchResult({ storage, program, order, result, folder, signal });
+      const { leaves, state } = await fetchResult({ storage, program, order, result, folder, signal });
+      if (state === undefined) {
+        log.warn(
+          { jobId },
+          "what is stored is not the state that was committed to; the game cannot rule on that",
+        );
+      }
       return leaves;
     } catch (error) {
       signal.throwIfAborted();
@@ -135,7 +142,7 @@ export class Inspector implements Duty {
     leaves: readonly OpenedLeaf[] | undefined,
     signal: AbortSignal,
   ): Promise<void> {
-    const { contracts, executor, log } = this.#parts;
+    const { executor, log } = this.#parts;
     const { claimId, steps, result } = commitment;
     const { jobId } = commitment.job;
     const whole = new FolderRun({ run, source, executor, options, signal });
@@ -153,17 +160,7 @@ export class Inspector implements Duty {
         log.info({ jobId }, "every interval of this job is right");
         return;
       }
-      const { dispute } = await contracts.JobRegistry.read.parametersOf([jobId]);
-      const bond = dispute.challengerBond;
-      if (move.kind === "challengeTrace") {
-        const key = `challenge-trace:${claimId}:0`;
-        await sendCall(this.#parts, key, "DisputeGame", "challengeTrace", [claimId], bond);
-      } else {
-        const { interval, before, next } = move;
-        const args = [claimId, BigInt(interval), before, next] as const;
-        const key = `challenge:${claimId}:${interval}`;
-        await sendCall(this.#parts, key, "DisputeGame", "challenge", args, bond);
-      }
+      await challenge(this.#parts, claimId, move);
       this.#decide(commitment, "wrong");
       log.warn({ jobId, interval: "interval" in move ? move.interval : undefined }, "challenged");
     } finally {
