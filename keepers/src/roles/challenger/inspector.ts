@@ -13,6 +13,7 @@ import { turnOf } from "../jobs/challenge-record.ts";
 import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
 import { OrderRefusedError } from "../jobs/errors.ts";
+import { mostPending } from "../jobs/janitor.ts";
 import { type CommittedResult, isRunning, type JobRecord } from "../jobs/job-record.ts";
 import { type JobRun, openJobRun, trainJobUpTo } from "../jobs/job-run.ts";
 import { fetchResult } from "../jobs/result.ts";
@@ -65,7 +66,7 @@ export class Inspector implements Duty {
       .flatMap((job) => commitmentsOf(job))
       .filter(({ result }) => now <= result.challengeUntil)
       // What can be challenged longest waits longest.
-      .sort((a, b) => Number(a.result.challengeUntil - b.result.challengeUntil));
+      .sort((a, b) => Number(deadlineOf(a) - deadlineOf(b)));
     watched.add(
       committed.map(({ claimId, steps, microBatches }) => ({ jobId: claimId, cost: steps * microBatches })),
       budget,
@@ -87,11 +88,10 @@ export class Inspector implements Duty {
 
   /** A job that takes longer than it can be challenged must not keep the others waiting. */
   async #inspectInTime(commitment: Commitment, signal: AbortSignal): Promise<void> {
-    const { client, log, lookEvery } = this.#parts;
-    const { challengeUntil } = commitment.result;
+    const { log } = this.#parts;
     const late = new AbortController();
     const done = new AbortController();
-    const watching = untilPast(client, challengeUntil, lookEvery, done.signal).then((isPast) => {
+    const watching = this.#untilLate(commitment, done.signal).then((isPast) => {
       if (isPast) late.abort(new Error("the time to challenge is over"));
     });
     try {
@@ -105,6 +105,29 @@ export class Inspector implements Duty {
       done.abort();
       await watching;
     }
+  }
+
+  /** Waits until a commitment cannot be challenged any more, or the signal ends the wait; says whether it cannot. */
+  async #untilLate(commitment: Commitment, signal: AbortSignal): Promise<boolean> {
+    const { lookEvery } = this.#parts;
+    for (;;) {
+      await delay(lookEvery, undefined, { signal, ref: false }).catch(() => undefined);
+      if (signal.aborted) return false;
+      // An endpoint that does not answer says nothing of the time.
+      if (await this.#isLate(commitment).catch(() => false)) return true;
+    }
+  }
+
+  async #isLate({ job: { jobId }, claimId, result }: Commitment): Promise<boolean> {
+    const { ledger, client, contracts } = this.#parts;
+    const job = ledger.job(jobId);
+    if (job === undefined || !isRunning(job)) return true;
+    // A committee that attests shortens the time of the last commitment.
+    const until =
+      claimId === jobId
+        ? (await contracts.JobRegistry.read.jobOf([jobId])).challengeUntil
+        : result.challengeUntil;
+    return (await chainTime(client)) > until;
   }
 
   async #inspect(commitment: Commitment, signal: AbortSignal): Promise<void> {
@@ -207,20 +230,10 @@ export class Inspector implements Duty {
   }
 }
 
-/** Waits until the chain's time is past a second, or the signal ends the wait; says whether it is past. */
-async function untilPast(
-  client: JobContext["client"],
-  second: bigint,
-  lookEvery: number,
-  signal: AbortSignal,
-): Promise<boolean> {
-  for (;;) {
-    await delay(lookEvery, undefined, { signal, ref: false }).catch(() => undefined);
-    if (signal.aborted) return false;
-    // An endpoint that does not answer says nothing of the time.
-    const now = await chainTime(client).catch(() => 0n);
-    if (now > second) return true;
-  }
+/** When a commitment must be challenged by, as far as its events tell: a committee's decision ends the time that it may take. */
+function deadlineOf({ job, claimId, result: { challengeUntil } }: Commitment): bigint {
+  const hasCommittee = claimId === job.jobId && job.order.conditions.committeeSize !== 0;
+  return hasCommittee ? challengeUntil - mostPending : challengeUntil;
 }
 
 /** Commitments of a job, checkpoints first; none of an order that cannot be read. */

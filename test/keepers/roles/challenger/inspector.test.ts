@@ -91,7 +91,7 @@ describe("a challenger with more than one thing to do", () => {
     const { network, consumer } = scene;
     // Whatever was committed to before cannot be challenged any more.
     await network.chain.advance(windows.challenge + 1);
-    // A committee that is never drawn: its job can be challenged for a month.
+    // A committee that has decided nothing yet: its job can be challenged for longer.
     const conditions = { scheme: schemes.both, committeeSize: 3, threshold: 2, checkFee: 1n };
     const long = await scene.order(digitsConfig, conditions);
     const slow = await scene.provider();
