@@ -21,6 +21,9 @@ import { Inspector } from "./inspector.ts";
 import { WatchList, watchSchema } from "./watch-list.ts";
 import { WitnessInspector } from "./witness-inspector.ts";
 
+/** Looks of a keeper from one look at the time to the next, while a job is executed. */
+const looks = 5;
+
 export type ChallengerOptions = KeeperOptions & {
   readonly storage: JobStorage;
   readonly executor: Executor;
@@ -54,7 +57,7 @@ export function openChallenger(options: ChallengerOptions): Promise<JobKeeper> {
  * @param only the job that it looks at; all by default
  */
 export function challengerDuties(
-  { dataDirectory, account, storage, executor, limits, budget, payTo }: ChallengerOptions,
+  { dataDirectory, account, storage, executor, limits, budget, interval = 2_000, payTo }: ChallengerOptions,
   context: JobContext,
   state: State,
   only?: bigint,
@@ -76,7 +79,7 @@ export function challengerDuties(
         isMeant(jobId) && watched.verdict(jobId) === "right" ? [...opened.keys()].sort((a, b) => a - b) : [],
       onWrong: (jobId) => watched.decide(jobId, "wrong"),
     }),
-    new Inspector({ ...compute, watched, budget }),
+    new Inspector({ ...compute, watched, budget, lookEvery: looks * interval }),
     new JobJanitor({
       ...context,
       only: ({ jobId }) => isMeant(jobId) && ledger.challengesOf(jobId).some(isOwn),

@@ -105,7 +105,15 @@ export async function openValidator(options: ValidatorOptions): Promise<JobKeepe
         new Member({ ...context, all, committees, exchange, desk, book, sworn, turnSeconds }),
         // After what is due at once, and before what takes long: others can have a member slashed for what is not disputed.
         new Disputant({ ...checking, isMeant: () => true }),
-        new WitnessInspector({ ...checking, suspects: (job, opened) => otherwise(checking, job, opened) }),
+        // Who guesses has computed nothing that could be held against anything.
+        ...(options.checker === undefined
+          ? [
+              new WitnessInspector({
+                ...checking,
+                suspects: (job, opened) => otherwise(checking, job, opened),
+              }),
+            ]
+          : []),
         new Weigher({ ...context, account, state, weight, topUp, lowers }),
         options.checker?.(checking) ?? new Checker(checking),
         new JobJanitor({ ...context, only: sitsOn }),
