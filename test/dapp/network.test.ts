@@ -3,6 +3,7 @@ import type { Browser } from "playwright-core";
 import type { JobCast } from "../../keepers/src/roles/embedded/job-cast.ts";
 import { standBy } from "../../keepers/src/roles/embedded/standing-keepers.ts";
 import { auditorFlows } from "./flows/auditor.ts";
+import { computeFlows } from "./flows/compute.ts";
 import { consumerFlows } from "./flows/consumer.ts";
 import type { Flow } from "./flows/flow.ts";
 import { walletFlows } from "./flows/wallet.ts";
@@ -33,6 +34,7 @@ describe("the page in front of an embedded network", { skip: noBrowser }, () => 
   });
 
   describe("for who reads", () => auditorFlows(flow));
+  describe("for who computes", () => computeFlows(flow));
   describe("for who signs", () => walletFlows(flow));
 
   describe("for who orders", () => {

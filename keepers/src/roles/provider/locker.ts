@@ -1,6 +1,7 @@
 import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
+import { openJobRun } from "../jobs/job-run.ts";
 import { chainTime, tryCall } from "../storage-node/context.ts";
 import type { Pleader } from "./pleader.ts";
 
@@ -31,10 +32,29 @@ export class Locker implements Duty {
     const { jobId, deadline, matches } = job;
     if ((await chainTime(client)) > deadline!) return;
     if (pleader !== undefined && !(await pleader.isThere(job, signal))) return;
+    if (!(await this.#isHere(job, signal))) return;
     const { providerBond } = await contracts.JobRegistry.read.parametersOf([jobId]);
     const key = `lock:${jobId}:${matches}`;
     if (await tryCall(this.#parts, key, "JobRegistry", "lock", [jobId], providerBond)) {
       log.info({ jobId }, "job locked: training begins");
+    }
+  }
+
+  /**
+   * Fetches all that the job is trained on, and keeps it: with the lock it becomes the provider's own affair, whoever refuses
+   * to serve it afterwards.
+   */
+  async #isHere(job: JobRecord, signal: AbortSignal): Promise<boolean> {
+    const { jobId } = job;
+    try {
+      const opened = await openJobRun(this.#parts, job, signal);
+      await opened.job.close();
+      return true;
+    } catch (error) {
+      signal.throwIfAborted();
+      const reason = (error as Error).message;
+      this.#parts.log.warn({ jobId, reason }, "a won job is not locked: it cannot be fetched whole");
+      return false;
     }
   }
 }

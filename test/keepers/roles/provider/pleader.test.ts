@@ -146,6 +146,19 @@ describe("a winner that cannot have the data", () => {
     await provider.stop();
   });
 
+  it("locks nothing while only a sample can be had, and the rest is refused", async () => {
+    const { described, provider } = await won(0n);
+    served = true;
+    scene.storage.withheld.add(datasetId);
+    await tried(provider, 2);
+    await scene.consumer.tick();
+    assert.equal(probes, 4);
+    assert.equal(scene.job(described)!.status, "Matched");
+    scene.storage.withheld.delete(datasetId);
+    await scene.until(described, "Committed", [provider]);
+    await provider.stop();
+  });
+
   it("spends no more on challenges than it may", async () => {
     const { provider } = await won(retrieval.bond - 1n);
     const from = await head();
