@@ -31,7 +31,13 @@ const pictures: readonly Picture[] = [
     colorScheme,
     until: "1 paid, 1 failed",
   })),
-  { name: "page-dispute-light", path: "/jobs/2", colorScheme: "light", until: "Leaf 1" },
+  {
+    name: "page-dispute-light",
+    path: "/jobs/2",
+    colorScheme: "light",
+    viewport: { width: 1200, height: 920 },
+    until: "The provider said",
+  },
   { name: "page-committee-dark", path: "/jobs/1", colorScheme: "dark", until: "drawn by lot" },
   {
     name: "page-order-light",
