@@ -248,7 +248,8 @@ describe("a committee of keepers", () => {
     await writeFile(path, bytes);
     await scene.settle([...keepers, provider], 2);
     const draw = await stage.drawOf(jobId);
-    for (const { account } of seats) {
+    // The first seat's desk is still that of the liar above.
+    for (const { account } of seats.slice(1)) {
       await assert.rejects(members.desks.get(account.address)!.digests(draw), NotReadyError);
     }
     await scene.network.chain.advance(allTurns);
