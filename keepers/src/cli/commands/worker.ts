@@ -17,7 +17,7 @@ export function workerCommand(program: Command, register: Register): void {
       "--most-unpaid <chunks>",
       "chunks to compute for the provider beyond those that are paid for: what it can cheat you of",
       natural(1, 1_000_000_000),
-      16,
+      1_000,
     )
     .description("join a provider, compute chunks, keep what it countersigns, collect; Ctrl-C ends it")
     .addHelpText(
