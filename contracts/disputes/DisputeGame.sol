@@ -25,6 +25,9 @@ import {TraceLeaves} from "./TraceLeaves.sol";
 /// @notice See `IDisputeGame` for the table of moves. What a move shows is judged by contracts that keep nothing; this
 /// one knows whose turn it is, and what it costs.
 contract DisputeGame is DisputeTable {
+    /// @dev Bytes of a move. Rules do not look behind its arguments, the other side has to read all of it.
+    uint256 private constant LONGEST_MOVE = 1 << 17;
+
     IDescentRules public immutable descentRules;
     IElementRules public immutable elementRules;
     ISumRules public immutable sumRules;
@@ -88,6 +91,7 @@ contract DisputeGame is DisputeTable {
         if (msg.sender != owner) revert NotYourTurn(challengeId, owner);
         uint256 graceEnds = _graceEnds(c);
         if (!Clock.mayMove(block.timestamp, graceEnds)) revert TooLate(challengeId, graceEnds);
+        if (move.length > LONGEST_MOVE) revert MoveTooLong(move.length);
         if (move.length < 4 + NextRound.LENGTH || keccak256(move[4:4 + NextRound.LENGTH]) != c.round)
             revert WrongRound(challengeId);
         bytes memory result = _ask(_rulesOf(book), move);

@@ -70,6 +70,8 @@ interface IDisputeGame {
     error NotChallengeable(uint256 jobId);
     /// @notice Thrown when a challenge does not exist or is over.
     error NotOpen(uint256 challengeId);
+    /// @notice Thrown when a move has more bytes than anybody should have to read.
+    error MoveTooLong(uint256 length);
     /// @notice Thrown when a move does not begin with the challenge's round.
     error WrongRound(uint256 challengeId);
     /// @notice Thrown when it is someone else's turn.

@@ -1,18 +1,20 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Hex } from "viem";
+import { concatHex, type Hex, parseEventLogs, size } from "viem";
 import { spaces } from "../../../keepers/src/core/exact/tape/types.ts";
 import { challengerMove } from "../../../keepers/src/training/dispute/challenger-player.ts";
 import { withLeaf } from "../../../keepers/src/training/dispute/evidence.ts";
 import { openLeaf } from "../../../keepers/src/training/dispute/leaves.ts";
 import {
   descent,
+  encodeMove,
   type Move,
   type Round,
   type StageName,
 } from "../../../keepers/src/training/dispute/moves.ts";
 import { levelsDown } from "../../../keepers/src/training/dispute/nodes.ts";
 import { rawPlace } from "../../../keepers/src/training/dispute/objects.ts";
+import { readAnswer } from "../../../keepers/src/training/dispute/posted.ts";
 import { providerMove } from "../../../keepers/src/training/dispute/provider-player.ts";
 import { storeNode } from "../../../keepers/src/training/trace/trace-step.ts";
 import { Random } from "../../keepers/core/exact/cases-random.ts";
@@ -363,6 +365,25 @@ describe("moves", async () => {
     );
     await arena.play(opened.id, round, move);
     await assert.rejects(arena.play(opened.id, round, move, arena.accounts.challenger.account), /WrongRound/);
+  });
+
+  it("attack: are no longer than the other side can read, whatever is put behind them", async () => {
+    const id = ++jobs;
+    await arena.open(liar, id);
+    const opened = await arena.challenge(liar, 1, id);
+    const round = await arena.roundOf(opened.id);
+    const move = (await providerMove(runOf(liar), round))!;
+    const longest = 2 ** 17;
+    const padded = (length: number) => (of: typeof round, made: typeof move) => {
+      const bytes = encodeMove(of, made);
+      return concatHex([bytes, `0x${"00".repeat(length - size(bytes))}`]);
+    };
+    await assert.rejects(arena.play(opened.id, round, move, undefined, padded(longest + 1)), /MoveTooLong/);
+    const hash = await arena.play(opened.id, round, move, undefined, padded(longest));
+    const { logs } = await arena.publicClient.getTransactionReceipt({ hash });
+    const [posted] = parseEventLogs({ abi: game.abi, logs, eventName: "Posted" });
+    const { selector, arguments: rest } = posted!.args as { selector: Hex; arguments: Hex };
+    assert.ok(readAnswer({ round, selector, arguments: rest }) !== undefined, "the keeper reads it");
   });
 
   it("hold a slot of the state against its own STORE, as it stands in the list, and against nothing else", async () => {

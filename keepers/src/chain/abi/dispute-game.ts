@@ -41,6 +41,7 @@ export const disputeGameAbi = parseAbi([
   "event RewardPaid(uint256 indexed jobId, uint256 indexed challengeId, address indexed challenger, uint256 reward)",
   "event TimeoutCalled(uint256 indexed challengeId, uint256 graceEnds)",
   "error InvalidRecipient(address to)",
+  "error MoveTooLong(uint256 length)",
   "error NoCredit(address account)",
   "error NoReward(uint256 jobId)",
   "error NotChallengeable(uint256 jobId)",
