@@ -3,13 +3,14 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { type Hex, parseUnits } from "viem";
+import { decodeFunctionData, type Hex, parseUnits } from "viem";
 import { type JobsShown, runJobs } from "../../keepers/src/roles/embedded/job-run.ts";
 import { EmbeddedNetwork } from "../../keepers/src/roles/embedded/network.ts";
 import { put } from "../../keepers/src/storage/client/put.ts";
 import { openSource } from "../../keepers/src/storage/readers/open-source.ts";
 import { loadConfig } from "../../keepers/src/training/config/load-config.ts";
 import type { ObjectSequence } from "../../keepers/src/training/data/types.ts";
+import { ruledElement } from "../../keepers/src/training/dispute/ruled-element.ts";
 import { wasmExecutor } from "../../keepers/src/training/executors/wasm.ts";
 import { newRun } from "../../keepers/src/training/trainer/new-run.ts";
 import { prepare } from "../../keepers/src/training/trainer/prepare.ts";
@@ -171,6 +172,22 @@ describe("jobs on a network of five storage nodes", () => {
     assert.match(convicted!, /Interval 12 came out otherwise than the provider said/);
     const [address] = await trail.serveReports();
     assert.equal(await (await fetch(address!)).text(), done);
+  });
+
+  it("come down to two numbers that differ by the bit that was flipped, as the ruling's transaction tells", async () => {
+    const { DisputeGame } = owner.contracts;
+    const [convicted] = await network.client.public.getContractEvents({
+      address: DisputeGame.address,
+      abi: DisputeGame.abi,
+      eventName: "ProviderConvicted",
+      fromBlock: network.deployment.startBlock,
+    });
+    const { input } = await network.client.public.getTransaction({ hash: convicted!.transactionHash });
+    const { functionName, args } = decodeFunctionData({ abi: DisputeGame.abi, data: input });
+    assert.equal(functionName, "play");
+    const ruled = ruledElement((args as readonly [bigint, number, Hex])[2])!;
+    assert.deepEqual([ruled.opcode, ruled.step, ruled.element], ["SGD_WEIGHT", 137, 101]);
+    assert.equal(ruled.claimed ^ ruled.computed, 1n << 13n);
   });
 
   it("list every transaction of the dispute with the gas that it took", async () => {

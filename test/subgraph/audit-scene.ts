@@ -4,20 +4,20 @@ import { join, resolve } from "node:path";
 import { readHistory } from "../../keepers/src/roles/audit/history.ts";
 import { openSubgraph, type SubgraphNode } from "../../subgraph/node/node.ts";
 import type { GraphqlServer } from "../../subgraph/node/query/server.ts";
-import { windows } from "../keepers/roles/jobs/network.ts";
-import { cheat } from "../keepers/roles/jobs/scene.ts";
+import { tokens, windows } from "../keepers/roles/jobs/network.ts";
+import { cheat, maximumPrice } from "../keepers/roles/jobs/scene.ts";
 import { CommitteeScene, turnSeconds } from "../keepers/roles/validator/committee-scene.ts";
 
 const manifest = resolve(import.meta.dirname, "../../subgraph/build/subgraph.yaml");
 const [size, threshold] = [3, 2];
 
-/** Two jobs that are over, attested and convicted, on a chain with the real embedded node beside it. */
+/** Jobs that were attested, convicted and auctioned, on a chain with the real embedded node beside it. */
 export class AuditScene {
   readonly stage: CommitteeScene;
   readonly node: SubgraphNode;
   readonly server: GraphqlServer;
-  /** A job that was done, attested and paid; one whose provider was convicted. */
-  readonly jobs: { readonly honest: bigint; readonly cheated: bigint };
+  /** A job that was done, attested and paid; one whose provider was convicted; one whose auction's winner is at work. */
+  readonly jobs: { readonly honest: bigint; readonly cheated: bigint; readonly auctioned: bigint };
 
   private constructor(parts: Pick<AuditScene, "stage" | "node" | "server" | "jobs">) {
     this.stage = parts.stage;
@@ -29,7 +29,11 @@ export class AuditScene {
   static async start(): Promise<AuditScene> {
     const stage = await CommitteeScene.start(size);
     const { scene } = stage;
-    const jobs = { honest: await attested(stage), cheated: await convicted(stage) };
+    const jobs = {
+      honest: await attested(stage),
+      cheated: await convicted(stage),
+      auctioned: await auctioned(stage),
+    };
     const { client, deployment } = scene.network;
     const path = join(scene.network.folder, "subgraph.sqlite");
     const node = openSubgraph({ manifest, client, deployment, path });
@@ -76,6 +80,23 @@ async function convicted({ scene }: CommitteeScene): Promise<bigint> {
   await scene.network.chain.advance(windows.challenge + 1);
   await scene.settle([watcher, provider]);
   await provider.stop();
+  return jobId;
+}
+
+async function auctioned({ scene }: CommitteeScene): Promise<bigint> {
+  const described = await scene.order();
+  const providers = [];
+  for (const each of [14n, 11n])
+    providers.push(await scene.provider({ costs: { perHour: tokens, floor: each * tokens } }));
+  const [window, bond] = [600, maximumPrice / 10n];
+  const terms = { commitWindow: window, revealWindow: window, bond };
+  const jobId = await scene.consumer.openAuction(described, terms);
+  await scene.settle(providers);
+  await scene.network.chain.advance(window + 1);
+  await scene.settle(providers);
+  await scene.network.chain.advance(window + 1);
+  await scene.until(described, "Training", providers);
+  for (const provider of providers) await provider.stop();
   return jobId;
 }
 

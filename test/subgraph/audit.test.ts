@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { encodeCall } from "../../keepers/src/chain/contracts.ts";
 import { type Auditor, type AuditParameters, openAudit } from "../../keepers/src/roles/audit/audit.ts";
 import type { Claim } from "../../keepers/src/roles/audit/claims.ts";
 import { reportHtml } from "../../keepers/src/roles/audit/html.ts";
@@ -65,6 +66,7 @@ describe("an audit", () => {
       ["rpc"],
     );
     const curve = report.pictures.find(({ kind }) => kind === "curve");
+    assert.equal(report.index, scene.server.url.replace(/(?<=:\d+\/).+/, "…"));
     assert.equal(curve?.kind === "curve" && curve.runs[0]!.length, 40, "every step's loss");
     await shown(report);
   });
@@ -78,6 +80,45 @@ describe("an audit", () => {
     const narrowing = report.pictures.find(({ kind }) => kind === "narrowing");
     assert.equal(narrowing?.kind === "narrowing" && narrowing.levels[0]!.label, "interval 4 of 8");
     await shown(report);
+  });
+
+  it("verifies an auction, and names what was not computed: by wish, without a result, or for lack of memory", async () => {
+    const report = await auditor.job(scene.jobs.auctioned, run(1));
+    assert.deepEqual(wrongOnes(report.claims), []);
+    assert.match(claimOf(report, "award").statement, /for 11 tokens, the lowest of 2 sealed bids/);
+    assert.match(claimOf(report, "award").how, /The index tells one auction, as the chain does/);
+    const parts = ["program", "dataset", "stored-model", "intervals"];
+    const trusted = ({ claims }: AuditReport) =>
+      claims.filter(({ verdict }) => verdict === "trusted").map(({ id }) => id);
+    assert.deepEqual(trusted(report), ["rpc", ...parts]);
+    assert.match(claimOf(report, "intervals").how, /never committed to a final result/);
+    const chainAlone = await auditor.job(scene.jobs.honest);
+    assert.deepEqual(trusted(chainAlone), ["rpc", ...parts]);
+    assert.match(claimOf(chainAlone, "intervals").how, /computes nothing/);
+    const small = await auditor.job(scene.jobs.honest, { ...run(1), limits: { threads: 1, memoryBytes: 1 } });
+    assert.deepEqual(wrongOnes(small.claims), []);
+    assert.match(claimOf(small, "program").how, /could not be checked on this machine/);
+  });
+
+  it("attack: an index changes the end of an auction, or the text of an order", async () => {
+    const { auctioned } = scene.jobs;
+    const lies = [
+      ["auctions", "revealUntil", "award"],
+      ["auctions", "winner", "award"],
+      ["orders", "training", "order"],
+      ["orders", "createdAt", "order"],
+    ] as const;
+    for (const [list, field, claim] of lies) {
+      const report = await lied(
+        changing(list, (rows) => {
+          rows[0]![field] = field === "winner" ? null : "7";
+        }),
+        {},
+        auctioned,
+      );
+      assert.deepEqual(wrongOnes(report.claims), [claim], field);
+      assert.match(claimOf(report, claim).differences[0]!.what, new RegExp(`: ${field}$`));
+    }
   });
 
   it("says what a certificate is worth, and that there is none where a job failed", async () => {
@@ -94,8 +135,17 @@ describe("an audit", () => {
       assert.deepEqual(wrongOnes(report.claims), []);
       assert.match(claimOf(report, "jobs").statement, /one job/);
     }
-    const validator = await auditor.operator(scene.stage.seats[0]!.account.address);
+    const { account } = scene.stage.seats[0]!;
+    const validator = await auditor.operator(account.address);
     assert.deepEqual(wrongOnes(validator.claims), []);
+    const { network } = scene.stage.scene;
+    await network.give(account.address, 5n);
+    const { deployment } = network;
+    const { Staking } = deployment.addresses;
+    await network.send(account, encodeCall(deployment, "AssayToken", "approve", [Staking, 5n]));
+    await network.send(account, encodeCall(deployment, "Staking", "stake", [5n]));
+    const later = await auditor.operator(account.address);
+    assert.deepEqual(wrongOnes(later.claims), [], "what happened after the chain was read is left out");
     await assert.rejects(auditor.operator(`0x${"ab".repeat(20)}`), /nothing on this chain/);
   });
 
@@ -103,6 +153,7 @@ describe("an audit", () => {
     const report = await auditor.dataset(scene.stage.scene.datasetId);
     assert.deepEqual(wrongOnes(report.claims), []);
     assert.equal(claimOf(report, "roots").verdict, "verified");
+    assert.equal(claimOf(report, "storage").verdict, "trusted", "nothing was downloaded");
     await assert.rejects(auditor.dataset(`0x${"ab".repeat(32)}`), /there is no dataset/);
   });
 
@@ -214,6 +265,7 @@ describe("an audit", () => {
       assert.deepEqual(wrongOnes(report.claims), ["index-answers"]);
       assert.match(claimOf(report, "index-answers").how, said);
       assert.equal(claimOf(report, "payments").verdict, "verified");
+      assert.equal(claimOf(report, "history").verdict, "trusted");
     }
     const endless: Lie["instead"] = (list, _request, response) => {
       if (list !== "payments") return false;
@@ -240,10 +292,18 @@ describe("an audit", () => {
     };
     const report = await lied(still, {}, scene.jobs.cheated);
     assert.deepEqual(wrongOnes(report.claims), ["index-current"]);
+    for (const name of ["DisputeGame.ProviderConvicted", "Staking.Slashed"])
+      assert.ok(
+        claimOf(report, "index-current").differences.some(({ what }) => what.startsWith(name)),
+        name,
+      );
+    assert.match(claimOf(report, "slashes").statement, /one account lost stake/);
+    assert.match(claimOf(report, "slashes").how, new RegExp(`stopped at block ${before}`));
+    const money = report.pictures.find(({ kind }) => kind === "money");
+    const flows = money?.kind === "money" ? money.flows : [];
     assert.ok(
-      claimOf(report, "index-current").differences.some(({ what }) =>
-        what.startsWith("DisputeGame.ProviderConvicted"),
-      ),
+      flows.some(({ label }) => label.startsWith("stake taken")),
+      "the picture shows the slash",
     );
     const elsewhere = await lied({
       change: ({ list, body }) => {
@@ -264,6 +324,16 @@ describe("an audit", () => {
     assert.doesNotMatch(html, /<script|<img|\u202e/);
     assert.doesNotMatch(html, /<[^>]*\s(src|href|on\w+)=/);
     assert.match(html, /default-src 'none'/);
+  });
+
+  it("is of the chain as it was read: what happens meanwhile makes no honest account wrong", async () => {
+    const { network } = scene.stage.scene;
+    const { auctioned } = scene.jobs;
+    await network.chain.advance(7_200);
+    await network.send(network.admin, encodeCall(network.deployment, "JobRegistry", "expire", [auctioned]));
+    const report = await auditor.job(auctioned);
+    assert.deepEqual(wrongOnes(report.claims), []);
+    assert.equal(claimOf(report, "job").statement, "The job is not over yet.");
   });
 
   /** Keeps a report for whoever wants to look at it. */

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { readEntitySchema } from "../../subgraph/node/schema/entity-schema.ts";
-import { Database } from "../../subgraph/node/store/database.ts";
+import { Database, DatabaseInUseError } from "../../subgraph/node/store/database.ts";
 
 const schema = readEntitySchema("type Note @entity(immutable: true) { id: ID! text: String! }");
 const folder = mkdtempSync(join(tmpdir(), "assay-database-"));
@@ -49,6 +49,20 @@ describe("the log of the database", () => {
     await assert.rejects(taken, /unable to open/);
     assert.equal(statSync(path, { throwIfNoEntry: false }), undefined);
     database.close();
+  });
+});
+
+describe("a database", () => {
+  it("is written to by one node at a time, whatever became of the one before", () => {
+    const path = join(folder, "locked.sqlite");
+    const database = Database.open(path, schema, "notes");
+    for (const open of [Database.open, Database.openOrRebuild])
+      assert.throws(() => open(path, schema, "notes"), DatabaseInUseError);
+    note(database, 1);
+    database.close();
+    const again = Database.open(path, schema, "notes");
+    assert.equal(count(again), 1n);
+    again.close();
   });
 });
 

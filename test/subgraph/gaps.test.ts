@@ -50,6 +50,11 @@ describe("an RPC endpoint that leaves things out or makes them up", () => {
       /left out/,
     ],
     [
+      "one of several logs of a kind",
+      logsBut((logs) => logs.filter((log) => !(log.blockNumber === "0x14" && log.logIndex === "0x1"))),
+      /left out/,
+    ],
+    [
       "a block in the middle",
       (method: string, answer: never, params: readonly unknown[]) =>
         method === "eth_getBlockByNumber" && params[0] === "0x14" ? null : answer,

@@ -162,7 +162,7 @@ describe("the indexer", () => {
 
   it("stops before a block whose mapping fails, says so, and keeps what came before", async () => {
     const chain = new SyntheticChain((block, fork) =>
-      block === 40
+      block === 40 && fork === "main"
         ? [
             ...staking(40, fork),
             { contract: "RetrievalChallenges", name: "RetrievalFailed", args: nobodysChallenge },
@@ -191,6 +191,10 @@ describe("the indexer", () => {
     const again = open(chain, path);
     assert.equal(again.indexer.hasFailed, true, "a restart does not pass over it");
     assert.deepEqual(await again.indexer.step(), { kind: "failed" });
+    chain.reorganise(35, "other");
+    await again.indexer.catchUp();
+    assert.equal(again.indexer.hasFailed, false, "the block is no longer part of the chain");
+    assert.equal(again.store.head()!.number, 59n);
     again.database.close();
   });
 });

@@ -6,6 +6,7 @@ import type { Address } from "viem";
 import type { DeployedName } from "../../keepers/src/chain/deployment.ts";
 import { openSubgraph, type SubgraphNode } from "../../subgraph/node/node.ts";
 import type {
+  FindQuery,
   JobHistoryQuery,
   ModelCertificateQuery,
   TrainingDataQuery,
@@ -116,11 +117,15 @@ describe("a job in the subgraph, by the bytecode that is deployed", () => {
 
   it("answers every ready-made audit query", async () => {
     const { job } = query(
-      `{ job(id: "${jobId}") { dataset { id } provider { id } certificates { id } } }`,
+      `{ job(id: "${jobId}") { dataset { id manifestDigest } provider { id } certificates { id } } }`,
     ) as unknown as {
-      job: { dataset: { id: string }; provider: { id: string }; certificates: { id: string }[] };
+      job: {
+        dataset: { id: string; manifestDigest: string };
+        provider: { id: string };
+        certificates: { id: string }[];
+      };
     };
-    const { id: dataset } = job.dataset;
+    const { id: dataset, manifestDigest: digest } = job.dataset;
     const variables = {
       job: jobId,
       paymentsOf: jobId,
@@ -129,16 +134,23 @@ describe("a job in the subgraph, by the bytecode that is deployed", () => {
       bundlesOf: dataset,
       operator: job.provider.id,
       certificate: job.certificates[0]!.id,
+      id: dataset,
+      digest,
     };
     const answers = new Map<string, Answer>();
     for (const { name, text } of readyMadeQueries()) {
       const { data, errors } = graphqlSync({ schema: node.schema, source: text, variableValues: variables });
       assert.deepEqual(errors ?? [], [], name);
-      for (const [field, value] of Object.entries(data!)) assert.notEqual(value, null, `${name}: ${field}`);
+      // What an id is not is null; all others ask for what is there.
+      for (const [field, value] of Object.entries(name === "find" ? { dataset: data!.dataset } : data!))
+        assert.notEqual(value, null, `${name}: ${field}`);
       answers.set(name, JSON.parse(JSON.stringify(data)) as Answer);
     }
     const onChain = scene.consumer.ledger.job(BigInt(jobId))!;
     const answer = <T>(name: string) => answers.get(name) as unknown as T;
+    const { datasets: byDigest, ...byId } = answer<FindQuery>("find");
+    assert.deepEqual(byId, { dataset: { id: dataset }, order: null, bundle: null });
+    assert.ok(byDigest.some(({ id }) => id === dataset));
     const trained = answer<TrainingDataQuery>("training-data").job!;
     assert.equal(trained.stateRoot, onChain.result!.stateRoot);
     assert.equal(trained.order.trainingHash, onChain.order.problem.trainingHash);

@@ -21,6 +21,7 @@ const schema = readEntitySchema(
 class Nodes {
   readonly folder: string;
   readonly store: EntityStore;
+  readonly #servers: GraphqlServer[] = [];
 
   private constructor(folder: string) {
     this.folder = folder;
@@ -40,17 +41,21 @@ class Nodes {
     );
   }
 
-  serve(limits?: Partial<QueryLimits>): Promise<GraphqlServer> {
-    return serveGraphql({
+  /** Closed with the nodes. */
+  async serve(limits?: Partial<QueryLimits>): Promise<GraphqlServer> {
+    const server = await serveGraphql({
       path: join(this.folder, "nodes.sqlite"),
       schema,
       deployment: "test",
       name: "test",
       limits: { ...defaultLimits, ...limits },
     });
+    this.#servers.push(server);
+    return server;
   }
 
   async close(): Promise<void> {
+    for (const server of this.#servers) await server.close();
     this.store.database.close();
     await rm(this.folder, { recursive: true });
   }
@@ -76,10 +81,7 @@ describe("the GraphQL server", () => {
     server = await nodes.serve();
   });
 
-  after(async () => {
-    await server.close();
-    await nodes.close();
-  });
+  after(() => nodes.close());
 
   it("answers queries with variables, under the path that graph-node has", async () => {
     assert.match(server.url, /\/subgraphs\/name\/test$/);
@@ -167,6 +169,18 @@ describe("the GraphQL server", () => {
 });
 
 describe("the limits of queries", () => {
+  it("take the defaults that a query gives its variables", () => {
+    const server = buildSchema("type Query { nodes(first: Int): [Query!]! }");
+    const document = parse(
+      "query ($n: Int = 1000) { nodes(first: $n) { nodes(first: $n) { nodes(first: $n) { __typename } } } }",
+    );
+    const message = (variables?: Record<string, unknown>) =>
+      costError(server, document, defaultLimits, variables)?.message;
+    assert.match(message() ?? "", /more than 1000000 entities/);
+    assert.match(message({ n: 1_000 }) ?? "", /more than 1000000 entities/);
+    assert.equal(message({ n: 10 }), undefined);
+  });
+
   it("follow no fragment into itself", () => {
     const schema = buildSchema("type Query { a: Query }");
     const document = parse("{ ...F } fragment F on Query { a { ...F } }");
@@ -174,7 +188,7 @@ describe("the limits of queries", () => {
   });
 });
 
-describe("queries and their threads", () => {
+describe("queries and their processes", () => {
   let nodes: Nodes;
   const heavy = "{ nodes(first: 1000) { next { before(first: 900) { id } } } }";
   const messageOf = async (answer: Response): Promise<string | undefined> =>
@@ -182,7 +196,7 @@ describe("queries and their threads", () => {
 
   before(async () => {
     nodes = await Nodes.open();
-    const ids = Array.from({ length: 1_000 }, (_, i) => `node ${i}`);
+    const ids = Array.from({ length: 20_000 }, (_, i) => `node ${i}`);
     nodes.add(1n, ids, "node 0");
   });
 
@@ -196,7 +210,32 @@ describe("queries and their threads", () => {
     const [slow, ...quick] = await Promise.all([post({ query: heavy }), post(point), post(point)]);
     assert.equal(await messageOf(slow), "the query took longer than 1 s");
     for (const answer of quick) assert.deepEqual(await answer.json(), { data: { node: { id: "node 7" } } });
-    await server.close();
+  });
+
+  it("are ended in the middle of a statement, and give the machine back", async () => {
+    const server = await nodes.serve({ time: 1_000 });
+    const post = poster(() => server);
+    // As many conditions as there may be, none of which holds: each is looked at in every row, in one statement.
+    const conditions = Array.from({ length: 199 }, (_, i) => `{ next_contains_nocase: "${i}x" }`);
+    const endless = { query: `{ nodes(where: { or: [${conditions.join(" ")}] }) { id } }` };
+    // As many as there can be processes, and more: were they not ended, nobody would be answered after them.
+    const answers = await Promise.all(Array.from({ length: 3 }, () => post(endless)));
+    for (const answer of answers) assert.equal(await messageOf(answer), "the query took longer than 1 s");
+    assert.equal(await messageOf(await post({ query: '{ node(id: "node 7") { id } }' })), undefined);
+  });
+
+  it("give no answer that is too long, nor more than clients fetch", async () => {
+    const query = "{ nodes(first: 1000) { id } }";
+    for (const [limits, expected] of [
+      [{ answer: 10_000 }, "the answer has more than 10000 characters; ask for less"],
+      [{ unsent: 10_000 }, "too many answers wait to be fetched; ask again later"],
+    ] as const) {
+      const server = await nodes.serve(limits);
+      const post = poster(() => server);
+      assert.equal(await messageOf(await post({ query })), expected);
+      for (let i = 0; i < 20; i++)
+        assert.equal(await messageOf(await post({ query: "{ nodes(first: 50) { id } }" })), undefined);
+    }
   });
 
   it("leave this thread free, and see what is stored meanwhile", async () => {
@@ -208,7 +247,6 @@ describe("queries and their threads", () => {
     nodes.add(2n, ["another"], "another");
     assert.equal(await messageOf(await slow), undefined);
     assert.deepEqual(await meta(), { data: { _meta: { block: { number: 2 } } } });
-    await server.close();
   });
 
   it("let only so many wait", async () => {
@@ -219,6 +257,5 @@ describe("queries and their threads", () => {
     const refused = messages.filter((message) => message !== undefined);
     assert.ok(refused.length > 0 && refused.length < 64);
     assert.deepEqual(new Set(refused), new Set(["too many queries wait; ask again later"]));
-    await server.close();
   });
 });

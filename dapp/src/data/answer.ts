@@ -59,7 +59,10 @@ class Answering {
     const name = field.name.value;
     const args = this.#arguments(field.arguments);
     const table = singular[name];
-    if (table !== undefined) return this.#one(table, args.id, field.selectionSet!);
+    if (table !== undefined) {
+      const row = this.#tables[table].get(String(args.id));
+      return row === undefined ? null : this.#select(table, row, field.selectionSet!);
+    }
     if (!(name in this.#tables)) throw new Error(`"${name}" cannot be told from the chain alone`);
     return this.#list(name as TableName, [...this.#tables[name as TableName].values()], args, field);
   }

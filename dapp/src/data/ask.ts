@@ -10,17 +10,27 @@ const patience = 15_000;
  *
  * @throws Error with what the endpoint says is wrong, or that it does not answer
  */
-export async function ask<Result, Variables>(
+export function ask<Result, Variables>(
   url: string,
   document: TypedDocumentNode<Result, Variables>,
   variables: Variables,
+  signal?: AbortSignal,
+): Promise<Result> {
+  return askText(url, print(document), variables, signal);
+}
+
+/** As {@link ask}, a query that is a text already. */
+export async function askText<Result>(
+  url: string,
+  query: string,
+  variables: unknown,
   signal?: AbortSignal,
 ): Promise<Result> {
   const timeout = AbortSignal.timeout(patience);
   const response = await fetch(url, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ query: print(document), variables }),
+    body: JSON.stringify({ query, variables }),
     signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
   });
   const { data, errors } = (await response.json()) as { data?: Result; errors?: { message: string }[] };

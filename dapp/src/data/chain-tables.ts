@@ -25,10 +25,8 @@ export function tablesOf(events: readonly AssayEvent[], stamps: Stamps): Tables 
       readonly [N in keyof typeof rows]: ReadonlyMap<string, Row>;
     }),
     jobs: table(jobs.jobs),
-    orders: table(withTexts(jobs.orders, events)),
     events: table(events.map((event) => ({ ...eventRow(event, stamps), ...subjectsOf(event, attribution) }))),
     validators: table(validatorRows(events)),
-    auctions: table(auctionRows(events)),
     locks: table(lockRows(events)),
     networks: table([networkRow(rows)]),
     days: table(dayRows(rows)),
@@ -49,24 +47,6 @@ function operatorRows(events: readonly AssayEvent[], stamps: Stamps, attribution
   return [...accounts].map((account) => operatorRow(account, events, stamps, attribution));
 }
 
-function withTexts(orders: readonly Row[], events: readonly AssayEvent[]): Row[] {
-  const trainings = new Map<string, string>();
-  const packages = new Map<string, string>();
-  for (const event of events) {
-    if (event.contract === "Market" && event.eventName === "OrderPosted") {
-      trainings.set(event.args.orderHash, event.args.training);
-      packages.set(event.args.orderHash, event.args.package);
-    } else if (event.contract === "JobRegistry" && event.eventName === "JobOpened") {
-      trainings.set(event.args.orderHash, event.args.training);
-    }
-  }
-  return orders.map((row) => ({
-    ...row,
-    training: trainings.get(row.id) ?? null,
-    trainingPackage: packages.get(row.id) ?? null,
-  }));
-}
-
 function validatorRows(events: readonly AssayEvent[]): Row[] {
   const validators = new Map<string, { id: string; operator: string; weight: string }>();
   for (const event of events) {
@@ -79,33 +59,6 @@ function validatorRows(events: readonly AssayEvent[]): Row[] {
     }
   }
   return [...validators.values()];
-}
-
-function auctionRows(events: readonly AssayEvent[]): Row[] {
-  const auctions = new Map<string, { id: string; [field: string]: string | boolean | null }>();
-  for (const event of events) {
-    if (event.contract !== "Market") continue;
-    if (event.eventName === "AuctionOpened") {
-      const { jobId, terms, commitUntil, revealUntil } = event.args;
-      const id = String(jobId);
-      auctions.set(id, {
-        id,
-        job: id,
-        bond: String(terms.bond),
-        commitUntil: String(commitUntil),
-        revealUntil: String(revealUntil),
-        isClosed: false,
-        winner: null,
-      });
-    } else if (event.eventName === "AuctionAwarded") {
-      auctions.get(String(event.args.jobId))!.winner = event.args.provider.toLowerCase();
-    } else if (event.eventName === "AuctionClosed") {
-      auctions.get(String(event.args.jobId))!.isClosed = true;
-    } else if (event.eventName === "RevealTimeoutCalled") {
-      auctions.get(String(event.args.jobId))!.revealUntil = String(event.args.graceEnds);
-    }
-  }
-  return [...auctions.values()];
 }
 
 function lockRows(events: readonly AssayEvent[]): Row[] {

@@ -1,7 +1,7 @@
 import type { kinds } from "../../../keepers/src/roles/audit/rows.ts";
 
 /** Tables that answers are made of: the kinds that audits compare, and what only the page asks for. */
-export type TableName = keyof typeof kinds | "validators" | "auctions" | "locks" | "networks" | "days";
+export type TableName = keyof typeof kinds | "validators" | "locks" | "networks" | "days";
 
 /** A field that leads to other rows. one: by the id it holds. many: by the ids it holds. back: by a field of theirs. */
 export type Relation = {

@@ -1,9 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
-import { parse } from "graphql/language/parser.js";
 import { createContext, useContext } from "react";
 import { usePublicClient } from "wagmi";
 import { useNetwork } from "../network/context.ts";
-import { ask } from "./ask.ts";
+import { askText } from "./ask.ts";
 
 /**
  * Where figures come from. index: the subgraph. chain: the chain itself, because there is no subgraph, it does not answer, or
@@ -17,7 +16,7 @@ export type Source =
 /** Blocks that the subgraph may be behind the chain before it is passed over. */
 export const mostBehind = 30;
 
-const statusDocument = parse("{ _meta { block { number } hasIndexingErrors } }");
+const statusQuery = "{ _meta { block { number } hasIndexingErrors } }";
 type Status = { _meta: { block: { number: number }; hasIndexingErrors: boolean } };
 
 /** Finds out, again and again, whether the subgraph can be used. */
@@ -30,7 +29,7 @@ export function useFindSource(): Source {
     queryFn: async ({ signal }) => {
       // The chain first: an index that is asked later can only be further.
       const block = await client!.getBlockNumber({ cacheTime: 0 });
-      return { head: Number(block), ...(await ask<Status, object>(subgraph!, statusDocument, {}, signal)) };
+      return { head: Number(block), ...(await askText<Status>(subgraph!, statusQuery, {}, signal)) };
     },
     retry: 0,
     refetchInterval: 5_000,

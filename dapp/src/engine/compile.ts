@@ -7,7 +7,9 @@ import { programRoot } from "../../../keepers/src/core/exact/tape/descriptor.ts"
 import { termsOfSum } from "../../../keepers/src/core/exact/tape/facts.ts";
 import type { Program } from "../../../keepers/src/core/exact/tape/types.ts";
 import { compileModel as compile } from "../../../keepers/src/training/compiler/compile.ts";
+import type { InputSpec } from "../../../keepers/src/training/compiler/options.ts";
 import { checkMemory, estimateMemory } from "../../../keepers/src/training/executors/memory.ts";
+import type { OnnxModel } from "../../../keepers/src/training/onnx/types.ts";
 import { failureOf } from "./errors.ts";
 import type { CompileInput, CompileVerdict } from "./methods.ts";
 import { modelOf } from "./model-file.ts";
@@ -19,10 +21,10 @@ import { memoryLimit } from "./runtime.ts";
  * @throws what the browser throws when the file cannot be read
  */
 export async function compileModel(input: CompileInput): Promise<CompileVerdict> {
-  const { model: given, objectBytes, microBatches, ...options } = input;
+  const { model: given, input: samples, objectBytes, microBatches, ...options } = input;
   try {
     const model = await modelOf(given);
-    const { program, parameters } = compile({ ...options, model });
+    const { program, parameters } = compile({ ...options, model, input: inputFor(model, samples) });
     const size = { objectBytes, microBatches };
     checkMemory(program, { ...size, memoryLimit });
     const [batch, reduction, optimizer] = program.tapes;
@@ -42,6 +44,13 @@ export async function compileModel(input: CompileInput): Promise<CompileVerdict>
     const { message: reason, next, node, operator } = failureOf(error);
     return { accepted: false, reason, next, node, operator };
   }
+}
+
+/** Of several ways to see samples the one with as many axes as the model takes: without the batch, a row or an image. */
+function inputFor({ graph }: OnnxModel, samples: CompileInput["input"]): InputSpec {
+  const ways = "shape" in samples ? [samples] : samples;
+  const axes = (graph.inputs[0]?.shape.length ?? 0) - 1;
+  return ways.find(({ shape }) => shape.length === axes) ?? ways[0]!;
 }
 
 /** Terms of all sums of one micro-batch. */

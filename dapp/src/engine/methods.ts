@@ -3,7 +3,7 @@ import type { Manifest } from "../../../keepers/src/core/dataset/manifest.ts";
 import type { OpenedLeaf } from "../../../keepers/src/core/exact/result-files.ts";
 import type { PublishedOrder } from "../../../keepers/src/roles/jobs/published-program.ts";
 import type { SourceKind } from "../../../keepers/src/storage/readers/kinds.ts";
-import type { CompileOptions } from "../../../keepers/src/training/compiler/options.ts";
+import type { CompileOptions, InputSpec } from "../../../keepers/src/training/compiler/options.ts";
 import type { Evaluation } from "../../../keepers/src/training/evaluate/evaluate.ts";
 
 /** A file of a folder, by its path below it; of a single file the path is its name. */
@@ -46,8 +46,10 @@ export type GivenModel =
   | { readonly kind: "built-in"; readonly name: string; readonly options: Record<string, number | number[]> }
   | { readonly kind: "onnx"; readonly file: Blob };
 
-export type CompileInput = Omit<CompileOptions, "model"> & {
+export type CompileInput = Omit<CompileOptions, "model" | "input"> & {
   readonly model: GivenModel;
+  /** How samples lie in an object, or several ways to see them: the one with as many axes as the model takes is used. */
+  readonly input: InputSpec | readonly InputSpec[];
   /** Bytes of an object of the dataset. */
   readonly objectBytes: number;
   /** Micro-batches of a step. */
@@ -106,6 +108,8 @@ export type OpenModel = {
   /** Shape of one sample, by its layout. */
   readonly shape: readonly number[];
   readonly layout: "flat" | "NHWC" | "NCHW";
+  /** Pixels along a side, where a sample is one square grey image of bytes: then one can be drawn. */
+  readonly side?: number;
   /** The raw number that stands for 1. */
   readonly fullScale: number;
   /** Outputs: classes, or values. */
@@ -131,6 +135,9 @@ export type Prediction = {
   /** softmax of the outputs. */
   readonly probabilities: readonly number[];
 };
+
+/** A sample that was kept apart from training: its bytes, and its class where it has one. */
+export type Sample = { readonly pixels: Uint8Array; readonly label?: number };
 
 export type VerifyInput = GivenProgram & {
   readonly interval: number;
@@ -211,6 +218,8 @@ export type Engines = {
   openModel: { input: OpenModelInput; output: OpenModel };
   evaluate: { input: EvaluateInput; output: Evaluation };
   predict: { input: { readonly model: number; readonly pixels: Uint8Array }; output: Prediction };
+  readSample: { input: { readonly model: number; readonly sample: number }; output: Sample };
+  exportModel: { input: { readonly model: number }; output: Uint8Array };
   closeModel: { input: { readonly model: number }; output: undefined };
   verifyInterval: { input: VerifyInput; output: IntervalVerdict };
   fetchJob: { input: FetchJobInput; output: FetchedJob };

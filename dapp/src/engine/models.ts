@@ -11,9 +11,12 @@ import {
   evaluateExact,
   type Samples,
 } from "../../../keepers/src/training/evaluate/evaluate.ts";
+import { classAt, labelField } from "../../../keepers/src/training/evaluate/target.ts";
 import type { Executor } from "../../../keepers/src/training/executors/types.ts";
+import { exportModel } from "../../../keepers/src/training/export/export.ts";
+import { writeOnnx } from "../../../keepers/src/training/onnx/write.ts";
 import { stateRootOf } from "../../../keepers/src/training/trace/commitments.ts";
-import type { EvaluateInput, OpenModel, OpenModelInput, Prediction } from "./methods.ts";
+import type { EvaluateInput, OpenModel, OpenModelInput, Prediction, Sample } from "./methods.ts";
 import { openProgram } from "./program.ts";
 import type { CallContext } from "./protocol.ts";
 import { executor } from "./runtime.ts";
@@ -65,6 +68,7 @@ export class OpenModels {
       objectBytes: job.order.objectBytes,
       shape,
       layout,
+      side: sideOf(job, node),
       fullScale: fullScaleOf(node),
       outputs: elementsOf(outputs) / program.microBatch,
       validation: samplesOf(job.order).validationCount,
@@ -120,6 +124,30 @@ export class OpenModels {
     };
   }
 
+  /** A sample that the order of a fetched job keeps apart. @throws BadInputError when there is none */
+  async readSample({ model, sample }: { model: number; sample: number }): Promise<Sample> {
+    const { job, objects, input } = this.#opened(model);
+    const { validationCount, validation } = samplesOf(job.order);
+    if (objects === undefined || !Number.isInteger(sample) || sample < 0 || sample >= validationCount)
+      throw new BadInputError(
+        `There is no sample ${sample} of ${objects === undefined ? 0 : validationCount}.`,
+      );
+    const { objectBytes } = job.order;
+    const at = validation(sample) * objectBytes;
+    const first = at + input.attributes.offset;
+    const field = labelField(job.compiled.program);
+    return {
+      pixels: objects.slice(first, first + elementsOf(job.package.input.shape)),
+      label: field && classAt(field, objects, at),
+    };
+  }
+
+  /** The bytes of an ONNX file: the forward model with its trained weights in float32, as `assay job fetch` writes it. */
+  async export({ model }: { model: number }): Promise<Uint8Array> {
+    const { job, state } = this.#opened(model);
+    return writeOnnx(exportModel(job.compiled, state));
+  }
+
   async close({ model }: { model: number }): Promise<undefined> {
     this.#models.delete(model);
   }
@@ -147,6 +175,13 @@ function inputOf({ tapes, target }: Program): InputNode {
   const node = tapes[0].find(({ opcode }, index) => opcode === "INPUT" && index !== target);
   if (node?.opcode !== "INPUT") throw new BadInputError("The program reads no samples.");
   return node;
+}
+
+/** Pixels along a side of a sample that is one square grey image of bytes. */
+function sideOf({ package: { input } }: JobProgram, { attributes }: InputNode): number | undefined {
+  const side = Math.sqrt(elementsOf(input.shape));
+  const isGrey = input.shape.length === 1 || input.shape.filter((size) => size === side).length === 2;
+  return attributes.encoding === 0 && isGrey && Number.isInteger(side) && side > 1 ? side : undefined;
 }
 
 /** The raw number that comes nearest to the value 1. */

@@ -24,6 +24,8 @@ serve(globalThis as unknown as Port, {
   openModel: async (input, context) => (await open()).models.open(input, context),
   evaluate: async (input, context) => (await open()).models.evaluate(input, context),
   predict: async (input) => (await open()).models.predict(input),
+  readSample: async (input) => (await open()).models.readSample(input),
+  exportModel: async (input) => (await open()).models.export(input),
   closeModel: async (input) => (await open()).models.close(input),
   verifyInterval: async (input, context) => (await import("./verify.ts")).verifyInterval(input, context),
   fetchJob: async (input, context) => (await open()).jobs.open(input, context),

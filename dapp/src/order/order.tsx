@@ -1,5 +1,5 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useDeferredValue, useState } from "react";
+import { lazy, Suspense, useDeferredValue, useState } from "react";
 import { type Address, type Hex, parseEventLogs } from "viem";
 import { useConnection } from "wagmi";
 import { useLocation } from "wouter";
@@ -22,7 +22,9 @@ import { walletWords } from "../wallet/words.ts";
 import { composeFrom } from "./compose.ts";
 import { checkForm, firstForm, type OrderForm } from "./form.ts";
 import { auctionAction, postAction } from "./order-actions.ts";
-import { readDataset } from "./read-dataset.ts";
+import { type OrderedDataset, readDataset } from "./read-dataset.ts";
+
+const ModelVerdict = lazy(() => import("../compute/model-verdict.tsx"));
 
 /** Orders a training: what is trained, on what, on which terms, and what it costs in all. */
 export default function OrderPage() {
@@ -39,6 +41,12 @@ export default function OrderPage() {
     );
   }
   return <Wizard gateway={gateway} account={address} />;
+}
+
+/** Shape of a sample, where the dataset says it. */
+function sampleShape(dataset: OrderedDataset | undefined): readonly number[] | undefined {
+  const format = dataset?.manifest.format;
+  return format?.kind === "records" ? format.fields.find(({ role }) => role === "input")?.shape : undefined;
 }
 
 function Wizard({ gateway, account }: { gateway: string; account: Address | undefined }) {
@@ -199,6 +207,11 @@ function Wizard({ gateway, account }: { gateway: string; account: Address | unde
             hint="Fewer make checking finer"
           />
         </Fields>
+        {described.data !== undefined && (
+          <Suspense fallback={<Skeleton lines={2} />}>
+            <ModelVerdict described={described.data.described} shape={sampleShape(dataset.data)} />
+          </Suspense>
+        )}
       </Card>
       <Card title="3. The terms">
         <Fields>

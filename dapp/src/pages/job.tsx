@@ -1,3 +1,4 @@
+import { lazy, Suspense } from "react";
 import { Link } from "wouter";
 import {
   JobHistoryDocument,
@@ -12,38 +13,19 @@ import { QueryLink } from "../data/query-link.tsx";
 import { useAnswer } from "../data/use-answer.ts";
 import { jobTones } from "../data/words.ts";
 import { Badge } from "../ui/badge.tsx";
-import { Card, Columns, PageHead } from "../ui/card.tsx";
-import { EmptyState } from "../ui/states.tsx";
-import { Table } from "../ui/table.tsx";
-import { Account, Amount, DatasetId, Id, Time, Transaction } from "../ui/values.tsx";
-import { Dispute } from "./parts/dispute.tsx";
-import { eventWords, inOrder, sittingsOf } from "./parts/job-events.ts";
+import { Card, Columns, PageHead, Stack } from "../ui/card.tsx";
+import { EmptyState, Skeleton } from "../ui/states.tsx";
+import { Account, DatasetId } from "../ui/values.tsx";
+import { Dispute, extentOf } from "./parts/dispute.tsx";
+import { DisputedNumber } from "./parts/disputed-number.tsx";
+import { Bids, Checkpoints, Events, Payments } from "./parts/job-cards.tsx";
+import { inOrder, sittingsOf } from "./parts/job-events.ts";
 import { Life } from "./parts/life.tsx";
+import { Now } from "./parts/now.tsx";
 import { OrderFacts, runOf } from "./parts/order-facts.tsx";
 import { Seats } from "./parts/seats.tsx";
 
-const paymentWords: { readonly [kind: string]: string } = {
-  Price: "Price of the training",
-  CheckFee: "Fee for checking intervals",
-  Refund: "Back to the consumer",
-  WorkerPay: "Pay of a worker",
-  ChallengeReward: "Reward for a conviction",
-};
-
-const bidTones = {
-  Committed: "waiting",
-  Revealed: "neutral",
-  Won: "healthy",
-  BondReturned: "neutral",
-  BondLost: "wrong",
-} as const;
-const bidWords = {
-  Committed: "Sealed",
-  Revealed: "Revealed",
-  Won: "Won",
-  BondReturned: "Bond returned",
-  BondLost: "Bond lost",
-} as const;
+const VerifyHere = lazy(() => import("../compute/verify-here.tsx"));
 
 /** One job: what was ordered, who did it, who checked it, what was disputed, who was paid. */
 export default function Job({ id }: { id: string }) {
@@ -80,6 +62,11 @@ export default function Job({ id }: { id: string }) {
                 <Link href={`/certificates/${certificate.id}`}>Certificate {certificate.id}</Link>
               )}
             </PageHead>
+            <Now
+              job={found}
+              auction={trained.data?.job?.auction ?? null}
+              bids={trained.data?.job?.bids.length ?? 0}
+            />
             <Card title="Its life" aside={<QueryLink document={JobHistoryDocument} variables={job} />}>
               <Answered answer={history} what="Its history could not be read">
                 {({ events }) => (
@@ -95,7 +82,13 @@ export default function Job({ id }: { id: string }) {
                     aside={<QueryLink document={WhatWentWrongDocument} variables={job} />}
                   >
                     {disputed.challenges.map((challenge) => (
-                      <Dispute key={challenge.id} challenge={challenge} run={run} />
+                      <Dispute
+                        key={challenge.id}
+                        challenge={challenge}
+                        extent={extentOf(challenge.id, history.data?.events ?? [], run)}
+                      >
+                        <DisputedNumber challenge={challenge.id} events={history.data?.events ?? []} />
+                      </Dispute>
                     ))}
                   </Card>
                 )
@@ -132,138 +125,40 @@ export default function Job({ id }: { id: string }) {
               >
                 <OrderFacts order={found.order} />
               </Card>
-              <Card
-                title="Who offered to train it"
-                aside={<QueryLink document={WhoTrainedDocument} variables={job} />}
-              >
-                <Answered answer={trained} what="Its bids could not be read">
-                  {({ job: won }) =>
-                    won === null || won.bids.length === 0 ? (
-                      <EmptyState title="No bid has come in.">
-                        {won?.provider != null && (
-                          <span>
-                            Taken by <Account address={won.provider.id} />.
-                          </span>
-                        )}
-                      </EmptyState>
-                    ) : (
-                      <Table
-                        caption="Bids"
-                        rows={won.bids}
-                        keyOf={({ provider }) => provider.id}
-                        columns={[
-                          { head: "Provider", cell: ({ provider }) => <Account address={provider.id} /> },
-                          {
-                            head: "Bid",
-                            cell: ({ status }) => <Badge tone={bidTones[status]}>{bidWords[status]}</Badge>,
-                          },
-                          {
-                            head: "Price",
-                            isNumber: true,
-                            cell: ({ price }) => (price === null ? "sealed" : <Amount units={price} />),
-                          },
-                        ]}
-                      />
-                    )
-                  }
-                </Answered>
-              </Card>
+              <Stack>
+                <Card
+                  title="Who offered to train it"
+                  aside={<QueryLink document={WhoTrainedDocument} variables={job} />}
+                >
+                  <Answered answer={trained} what="Its bids could not be read">
+                    {({ job: won }) => won !== null && <Bids job={won} />}
+                  </Answered>
+                </Card>
+                <Card
+                  title="Who was paid"
+                  aside={<QueryLink document={WhoWasPaidDocument} variables={{ job: id, paymentsOf: id }} />}
+                >
+                  <Answered answer={paid} what="Its payments could not be read">
+                    {({ payments }) => <Payments payments={payments} />}
+                  </Answered>
+                </Card>
+              </Stack>
             </Columns>
-            <Answered answer={trained} what="Its checkpoints could not be read">
-              {({ job: won }) =>
-                won === null || won.checkpoints.length === 0 ? null : (
-                  <Card
-                    title="Checkpoints"
-                    aside={<QueryLink document={WhoTrainedDocument} variables={job} />}
-                  >
-                    <Table
-                      caption="Checkpoints"
-                      rows={won.checkpoints}
-                      keyOf={({ number }) => String(number)}
-                      columns={[
-                        { head: "Checkpoint", cell: ({ number }) => number },
-                        {
-                          head: "Steps",
-                          isNumber: true,
-                          cell: ({ steps }) => Number(steps).toLocaleString("en"),
-                        },
-                        { head: "State root", cell: ({ stateRoot }) => <Id hex={stateRoot} /> },
-                        {
-                          head: "Stands",
-                          cell: ({ isClosed }) => (
-                            <Badge tone={isClosed ? "healthy" : "waiting"}>
-                              {isClosed ? "Yes" : "Can be challenged"}
-                            </Badge>
-                          ),
-                        },
-                        { head: "Paid", isNumber: true, cell: ({ paid: part }) => <Amount units={part} /> },
-                      ]}
-                    />
-                  </Card>
-                )
-              }
-            </Answered>
-            <Columns>
-              <Card
-                title="Who was paid"
-                aside={<QueryLink document={WhoWasPaidDocument} variables={{ job: id, paymentsOf: id }} />}
-              >
-                <Answered answer={paid} what="Its payments could not be read">
-                  {({ payments }) =>
-                    payments.length === 0 ? (
-                      <EmptyState title="Nobody has been paid yet." />
-                    ) : (
-                      <Table
-                        caption="Payments"
-                        rows={payments}
-                        keyOf={({ transaction, to, kind, amount }) => `${transaction}${to}${kind}${amount}`}
-                        columns={[
-                          { head: "To", cell: ({ to }) => <Account address={to} /> },
-                          {
-                            head: "What for",
-                            cell: ({ kind, transaction }) => (
-                              <Transaction hash={transaction}>{paymentWords[kind] ?? kind}</Transaction>
-                            ),
-                          },
-                          {
-                            head: "Amount",
-                            isNumber: true,
-                            cell: ({ amount, kind }) => (
-                              <Amount units={amount} unit={kind === "ChallengeReward" ? "ETH" : "tokens"} />
-                            ),
-                          },
-                        ]}
-                      />
-                    )
-                  }
-                </Answered>
+            {found.result !== null && (
+              <Suspense fallback={<Skeleton lines={3} />}>
+                <VerifyHere key={found.id} job={found} />
+              </Suspense>
+            )}
+            {trained.data?.job != null && trained.data.job.checkpoints.length > 0 && (
+              <Card title="Checkpoints" aside={<QueryLink document={WhoTrainedDocument} variables={job} />}>
+                <Checkpoints job={trained.data.job} />
               </Card>
-              <Card title="What happened" aside={<QueryLink document={JobHistoryDocument} variables={job} />}>
-                <Answered answer={history} what="Its history could not be read">
-                  {({ events }) => (
-                    <Table
-                      caption="Events"
-                      rows={inOrder(events).filter(
-                        ({ contract, name }) => `${contract}.${name}` in eventWords,
-                      )}
-                      keyOf={({ id: event }) => event}
-                      columns={[
-                        {
-                          head: "What",
-                          cell: ({ contract, name, transaction }) => (
-                            <Transaction hash={transaction}>
-                              {eventWords[`${contract}.${name}`]![0]}
-                            </Transaction>
-                          ),
-                        },
-                        { head: "When", cell: ({ timestamp }) => <Time at={timestamp} /> },
-                        { head: "By", cell: ({ sender }) => <Account address={sender} /> },
-                      ]}
-                    />
-                  )}
-                </Answered>
-              </Card>
-            </Columns>
+            )}
+            <Card title="What happened" aside={<QueryLink document={JobHistoryDocument} variables={job} />}>
+              <Answered answer={history} what="Its history could not be read">
+                {({ events }) => <Events events={events} />}
+              </Answered>
+            </Card>
           </>
         );
       }}

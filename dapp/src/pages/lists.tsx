@@ -8,6 +8,7 @@ import { QueryLink } from "../data/query-link.tsx";
 import { useAnswer } from "../data/use-answer.ts";
 import { rolesOf } from "../data/words.ts";
 import { Badge } from "../ui/badge.tsx";
+import { ButtonLink } from "../ui/button.tsx";
 import { Card, PageHead } from "../ui/card.tsx";
 import { EmptyState } from "../ui/states.tsx";
 import { Table } from "../ui/table.tsx";
@@ -25,6 +26,9 @@ export function Datasets() {
         What consumers had stored: cut into bundles, held by storage nodes, proved to be there again and
         again.
       </PageHead>
+      <div>
+        <ButtonLink to="/datasets/add">Add a dataset</ButtonLink>
+      </div>
       <Card title="The latest" aside={<QueryLink document={StoredDatasetsDocument} variables={some} />}>
         <Answered answer={answer} what="The datasets could not be read">
           {({ datasets }) => <DatasetTable datasets={datasets} />}

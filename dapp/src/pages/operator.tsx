@@ -1,5 +1,5 @@
 import { Link } from "wouter";
-import { OperatorRecordDocument } from "../../../subgraph/queries/documents.ts";
+import { OperatorRecordDocument, RecentJobsDocument } from "../../../subgraph/queries/documents.ts";
 import { Answered } from "../data/answered.tsx";
 import { QueryLink } from "../data/query-link.tsx";
 import { useAnswer } from "../data/use-answer.ts";
@@ -12,6 +12,7 @@ import { EmptyState } from "../ui/states.tsx";
 import { Table } from "../ui/table.tsx";
 import { Amount, DatasetId, Id, inTokens, Time, Transaction } from "../ui/values.tsx";
 import { Whole } from "../ui/whole.tsx";
+import { JobTable } from "./parts/job-table.tsx";
 
 /** An operator's record: stake, audits, jobs, slashes, earnings. */
 export default function Operator({ id }: { id: string }) {
@@ -23,11 +24,17 @@ export default function Operator({ id }: { id: string }) {
   return (
     <Answered answer={answer} what="The operator could not be read">
       {({ operator }) => {
-        if (operator === null || operator.registeredAt === undefined) {
+        if (operator === null) {
           return (
-            <EmptyState title="This account is no operator.">
-              <Whole text={id} />
-            </EmptyState>
+            <>
+              <PageHead kind="Account" title={<Id hex={id} />}>
+                <span>It is no operator.</span>
+              </PageHead>
+              <Card title="Account">
+                <Whole text={id} />
+              </Card>
+              <Ordered account={id.toLowerCase()} />
+            </>
           );
         }
         const audits = operator.auditsAnswered + operator.auditsMissed;
@@ -152,9 +159,27 @@ export default function Operator({ id }: { id: string }) {
                 )}
               </Card>
             </Columns>
+            <Ordered account={id.toLowerCase()} />
           </>
         );
       }}
     </Answered>
+  );
+}
+
+const newest = { first: 1000 };
+
+/** Trainings that an account ordered; nothing when it ordered none. */
+function Ordered({ account }: { account: string }) {
+  const answer = useAnswer(RecentJobsDocument, newest);
+  const own = (answer.data?.jobs ?? []).filter(({ consumer }) => consumer === account);
+  if (own.length === 0) return null;
+  return (
+    <Card
+      title="Trainings that it ordered"
+      aside={<QueryLink document={RecentJobsDocument} variables={newest} />}
+    >
+      <JobTable jobs={own} />
+    </Card>
   );
 }

@@ -5,6 +5,7 @@ const Overview = lazy(() => import("./overview.tsx"));
 const Datasets = lazy(() => import("./lists.tsx").then((lists) => ({ default: lists.Datasets })));
 const Jobs = lazy(() => import("./lists.tsx").then((lists) => ({ default: lists.Jobs })));
 const Operators = lazy(() => import("./lists.tsx").then((lists) => ({ default: lists.Operators })));
+const AddDataset = lazy(() => import("../compute/add-dataset.tsx"));
 const Dataset = lazy(() => import("./dataset.tsx"));
 const Job = lazy(() => import("./job.tsx"));
 const Operator = lazy(() => import("./operator.tsx"));
@@ -21,6 +22,7 @@ export function Pages() {
     <Switch>
       <Route path="/" component={Overview} />
       <Route path="/datasets" component={Datasets} />
+      <Route path="/datasets/add" component={AddDataset} />
       <Route path="/datasets/:id">{({ id }) => <Dataset id={id.toLowerCase()} />}</Route>
       <Route path="/jobs" component={Jobs} />
       <Route path="/jobs/:id">{({ id }) => <Job id={id} />}</Route>

@@ -21,7 +21,7 @@ export function SearchBox() {
           value={text}
           onChange={(event) => setText(event.target.value)}
           aria-label="Search by id, address, transaction or CID"
-          placeholder="Id, address, transaction, CID"
+          placeholder="Id, address or CID"
           className={styles.input}
           spellCheck={false}
           autoComplete="off"

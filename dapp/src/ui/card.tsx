@@ -22,6 +22,11 @@ export function Columns({ children }: { children: ReactNode }) {
   return <div className={styles.columns}>{children}</div>;
 }
 
+/** Cards below each other, as one of {@link Columns}. */
+export function Stack({ children }: { children: ReactNode }) {
+  return <div className={styles.stack}>{children}</div>;
+}
+
 /** What a page is about: its title, what kind of thing it is, and what one can do there. */
 export function PageHead({
   title,

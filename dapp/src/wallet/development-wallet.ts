@@ -132,6 +132,11 @@ export function createDevelopmentWallet(network: Network, pageHost: string) {
     provider: provider as unknown as EIP1193Provider,
     /** Its accounts, by their names. */
     accounts: accounts.map(({ name, account }) => ({ name, address: account.address })),
+    /** Moves the embedded chain's clock forward, so that nobody has to sit through its windows. */
+    async advance(seconds: number): Promise<void> {
+      await rpc("evm_increaseTime", [seconds]);
+      await rpc("evm_mine");
+    },
     /** Makes another account the one that pages use. */
     choose(address: Address): void {
       chosen = accounts.findIndex(({ account }) => account.address === address);

@@ -10,6 +10,8 @@ import { developmentWalletName, useDevelopmentWallet } from "./development-conte
 import styles from "./wallet-button.module.css";
 import { walletWords } from "./words.ts";
 
+const tenMinutes = 600;
+
 /** What is in the wallet's dialog: a choice of wallets, or the one that is connected. */
 export default function WalletPanel({ onClose }: { onClose: () => void }) {
   const { isConnected } = useConnection();
@@ -102,6 +104,12 @@ function Connected({ onClose }: { onClose: () => void }) {
             </label>
           ))}
         </fieldset>
+      )}
+      {development !== undefined && (
+        <p className={styles.clock}>
+          Windows of jobs last ten minutes on this chain.{" "}
+          <Button onClick={() => void development.advance(tenMinutes)}>Skip ten minutes</Button>
+        </p>
       )}
       <div className={styles.buttons}>
         <Button

@@ -10,10 +10,17 @@ const magicWord = `0x1626ba7e${"0".repeat(56)}`;
 /** Half the order of secp256k1: of a signature and its mirror image only the lower one counts (EIP-2). */
 const mostS = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0n;
 
+/** Whether an account's own key made a signature, in the form that the contracts take. */
+export async function isSignedByKey(author: Address, digest: Hex, signature: Hex): Promise<boolean> {
+  const signer = await signerOf(digest, signature);
+  return signer !== undefined && isAddressEqual(signer, author);
+}
+
 /**
  * Whether the contracts would take a signature for its author's: what OpenZeppelin's SignatureChecker does, for accounts
  * with a key and for wallets that are contracts.
  *
+ * @param blockNumber block as of which a wallet is asked; the newest when it is left out
  * @throws what the endpoint throws
  */
 export async function isSignedBy(
@@ -21,19 +28,18 @@ export async function isSignedBy(
   author: Address,
   digest: Hex,
   signature: Hex,
+  blockNumber?: bigint,
 ): Promise<boolean> {
-  const code = await client.getCode({ address: author });
-  if (code === undefined || code === "0x") {
-    const signer = await signerOf(digest, signature);
-    return signer !== undefined && isAddressEqual(signer, author);
-  }
+  const then = blockNumber === undefined ? {} : { blockNumber };
+  const code = await client.getCode({ address: author, ...then });
+  if (code === undefined || code === "0x") return isSignedByKey(author, digest, signature);
   const data = encodeFunctionData({
     abi: walletAbi,
     functionName: "isValidSignature",
     args: [digest, signature],
   });
   try {
-    const answer = await client.call({ to: author, data });
+    const answer = await client.call({ to: author, data, ...then });
     return answer.data?.slice(0, 66) === magicWord;
   } catch (error) {
     if (explainRevert(error) === undefined) throw error;

@@ -97,7 +97,7 @@ export class RpcSource implements ChainSource {
     let next = 0;
     const reader = async () => {
       for (let i = next++; i < numbers.length; i = next++)
-        works[i] = await this.#work(numbers[i]!, byBlock.get(numbers[i]!) ?? []);
+        works[i] = await this.#work(numbers[i]!, byBlock.get(numbers[i]!) ?? [], sparse);
     };
     await Promise.all(Array.from({ length: Math.min(parallel, numbers.length) }, reader));
     return works;
@@ -110,19 +110,30 @@ export class RpcSource implements ChainSource {
     return block as RawBlock;
   }
 
-  async #work(number: bigint, logs: readonly MinedLog[]): Promise<BlockWork> {
+  async #work(number: bigint, logs: readonly MinedLog[], isSparse: boolean): Promise<BlockWork> {
     const block = await this.#block(number, logs.length > 0);
     for (const { blockHash } of logs)
       if (blockHash !== block.hash)
         throw new InconsistentAnswerError(`block ${number} changed while it was read`);
-    await this.#checkLogs(block, number, logs);
+    await this.#checkLogs(block, number, logs, isSparse);
     return { block: chainBlockOf(block), logs, transactions: transactionsOf(block, logs) };
   }
 
-  /** Holds the logs against what the block's header says of them. */
-  async #checkLogs(block: RawBlock, number: bigint, logs: readonly MinedLog[]): Promise<void> {
+  /**
+   * Holds the logs against what the block's header says of them. Near the head the receipts of every block that may have some
+   * are asked as well: a bloom does not tell how many there are. Some chains leave it empty.
+   */
+  async #checkLogs(
+    block: RawBlock,
+    number: bigint,
+    logs: readonly MinedLog[],
+    isSparse: boolean,
+  ): Promise<void> {
     const bloom = new LogsBloom(block.logsBloom ?? "0x");
-    if (bloom.isEmpty) return;
+    if (bloom.isEmpty) {
+      if (!isSparse && block.transactions.length > 0) await this.#confirm(block, number, logs);
+      return;
+    }
     const addresses = new Set(logs.map(({ address }) => address.toLowerCase()));
     const topics = new Set(logs.map((log) => log.topics[0]?.toLowerCase()));
     let isSuspect = false;
@@ -134,6 +145,7 @@ export class RpcSource implements ChainSource {
         continue;
       }
       const announced = contract.topics.filter((topic) => bloom.mayHold(topic));
+      isSuspect ||= !isSparse && announced.length > 0;
       isSuspect ||= announced.length > 0 && !isPresent;
       isSuspect ||= announced.some(({ value }) => !topics.has(value));
     }

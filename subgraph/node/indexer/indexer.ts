@@ -14,6 +14,8 @@ import { Mapping } from "../wasm/mapping.ts";
 import type { BlockWork, ChainSource } from "./chain-source.ts";
 
 export type IndexerObserver = {
+  /** The newest block of the chain, each time it is looked at. */
+  seen?(head: bigint): void;
   indexed?(head: bigint, block: IndexedBlock, events: number): void;
   reorganised?(depth: bigint): void;
   logged?(source: string, level: number, message: string): void;
@@ -87,20 +89,21 @@ export class Indexer {
 
   /** Whether a mapping stopped; the block it stopped at is not part of the data. */
   get hasFailed(): boolean {
-    return this.#options.store.database.meta("failed") !== undefined;
+    return this.#options.store.stoppedAt() !== undefined;
   }
 
   /** One look at the chain, and at most one step forward or back. */
   async step(): Promise<IndexerStep> {
-    if (this.hasFailed) return { kind: "failed" };
-    const { source, store } = this.#options;
+    const { source, store, observer } = this.#options;
     const head = await source.head();
+    observer?.seen?.(head);
+    if (await this.#isStopped(head)) return { kind: "failed" };
     const last = store.head();
     const ancestor = last === undefined ? undefined : await this.#ancestor(last, head);
     if (ancestor !== undefined) {
       this.#ahead = undefined;
       store.rollBack(ancestor);
-      this.#options.observer?.reorganised?.(last!.number - ancestor);
+      observer?.reorganised?.(last!.number - ancestor);
       return { kind: "rolledBack", to: ancestor };
     }
     const from = last === undefined ? this.#start : last.number + 1n;
@@ -128,7 +131,7 @@ export class Indexer {
     }
   }
 
-  /** Follows until aborted, or until a mapping fails; waits and goes on when endpoints fail. */
+  /** Follows until aborted; waits and goes on when endpoints fail, or when the block in which a mapping stopped is replaced. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock = systemClock, pollInterval = 500, observer } = this.#options;
     let failures = 0;
@@ -136,8 +139,7 @@ export class Indexer {
       try {
         const { kind } = await this.step();
         failures = 0;
-        if (kind === "failed") return;
-        if (kind === "idle") await clock.sleep(pollInterval, signal);
+        if (kind === "idle" || kind === "failed") await clock.sleep(pollInterval, signal);
       } catch (error) {
         const isTransient =
           error instanceof BaseError ||
@@ -149,6 +151,16 @@ export class Indexer {
         await clock.sleep(Math.min(pollInterval * 2 ** failures++, 60_000), signal);
       }
     }
+  }
+
+  /** Whether a mapping stopped in a block that is still part of the chain. */
+  async #isStopped(head: bigint): Promise<boolean> {
+    const { source, store } = this.#options;
+    const stopped = store.stoppedAt();
+    if (stopped === undefined) return false;
+    if (head < stopped.number || (await source.header(stopped.number)).hash === stopped.hash) return true;
+    store.setStopped(undefined);
+    return false;
   }
 
   #add(entry: DataSourceEntry): void {
@@ -249,8 +261,7 @@ export class Indexer {
             }
           } while (failure === undefined && next < works.length && performance.now() < until);
         } while (failure === undefined && next < works.length && done < transactionEvents);
-        if (failure !== undefined && isSure)
-          database.setMeta("failed", `block ${works[next]!.block.number}: ${failure.message}`);
+        if (failure !== undefined && isSure) store.setStopped(works[next]!.block);
         database.commit();
       } catch (error) {
         database.rollBack();

@@ -21,6 +21,9 @@ export type QueryLimits = {
   readonly entities: number;
   /** Milliseconds that one query may take. */
   readonly time: number;
+  /** Characters that one answer may have, and all that clients have not fetched yet. */
+  readonly answer: number;
+  readonly unsent: number;
   /** Queries that may wait for their turn. */
   readonly waiting: number;
 };
@@ -30,19 +33,37 @@ export const defaultLimits: QueryLimits = {
   fields: 2_000,
   entities: 1_000_000,
   time: 10_000,
+  answer: 16 * 2 ** 20,
+  unsent: 256 * 2 ** 20,
   waiting: 1_000,
 };
 
-type Variables = Record<string, unknown> | null | undefined;
+type Variables = Readonly<Record<string, unknown>> | null | undefined;
+
+/** The numbers that variables stand for: what came with the query, or the defaults that its text gives. */
+function numbersOf(operation: OperationDefinitionNode, variables: Variables): ReadonlyMap<string, number> {
+  const numbers = new Map<string, number>();
+  for (const { variable, defaultValue } of operation.variableDefinitions ?? []) {
+    const name = variable.name.value;
+    const given = variables?.[name];
+    if (given !== undefined) numbers.set(name, Number(given));
+    else if (defaultValue?.kind === "IntValue") numbers.set(name, Number(defaultValue.value));
+  }
+  return numbers;
+}
 
 /** How many entities a list could have; 1 for what is not one. */
-function mostOf(field: FieldNode, parent: GraphQLObjectType | undefined, variables: Variables): number {
+function mostOf(
+  field: FieldNode,
+  parent: GraphQLObjectType | undefined,
+  numbers: ReadonlyMap<string, number>,
+): number {
   const definition = parent?.getFields()[field.name.value];
   if (definition?.args.every(({ name }) => name !== "first") !== false) return 1;
   const first = field.arguments?.find(({ name }) => name.value === "first")?.value;
   if (first?.kind === "IntValue") return Math.max(1, Number(first.value));
   // A number that is not one is refused when the query runs.
-  if (first?.kind === "Variable") return Math.max(1, Number(variables?.[first.name.value] ?? 100) || 1);
+  if (first?.kind === "Variable") return Math.max(1, numbers.get(first.name.value) ?? 100) || 1;
   return 100;
 }
 
@@ -61,7 +82,8 @@ export function costError(
     if (definition.kind === "FragmentDefinition") fragments.set(definition.name.value, definition);
   for (const definition of document.definitions) {
     if (definition.kind !== "OperationDefinition") continue;
-    const reason = new Cost(fragments, limits, variables).exceeded(definition, schema.getQueryType());
+    const cost = new Cost(fragments, limits, numbersOf(definition, variables));
+    const reason = cost.exceeded(definition, schema.getQueryType());
     if (reason !== undefined) return new GraphQLError(reason, { nodes: definition });
   }
   return undefined;
@@ -71,18 +93,18 @@ export function costError(
 class Cost {
   readonly #fragments: ReadonlyMap<string, FragmentDefinitionNode>;
   readonly #limits: QueryLimits;
-  readonly #variables: Variables;
+  readonly #numbers: ReadonlyMap<string, number>;
   #fields = 0;
   #entities = 0;
 
   constructor(
     fragments: ReadonlyMap<string, FragmentDefinitionNode>,
     limits: QueryLimits,
-    variables: Variables,
+    numbers: ReadonlyMap<string, number>,
   ) {
     this.#fragments = fragments;
     this.#limits = limits;
-    this.#variables = variables;
+    this.#numbers = numbers;
   }
 
   exceeded(
@@ -136,7 +158,7 @@ class Cost {
     if (++this.#fields > fields) return `the query has more than ${fields} fields`;
     // Introspection reads the schema alone.
     if (field.name.value.startsWith("__") || field.selectionSet === undefined) return undefined;
-    const inside = multiplier * mostOf(field, parent, this.#variables);
+    const inside = multiplier * mostOf(field, parent, this.#numbers);
     this.#entities += inside;
     if (this.#entities > entities)
       return `the query could name more than ${entities} entities; ask for fewer by \`first\``;

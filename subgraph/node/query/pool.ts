@@ -1,5 +1,6 @@
+import { type ChildProcess, fork } from "node:child_process";
 import { availableParallelism } from "node:os";
-import { Worker } from "node:worker_threads";
+import { fileURLToPath } from "node:url";
 import type { EntitySchema } from "../schema/entity-schema.ts";
 
 /** One operation of a document, as a client sent it. */
@@ -9,7 +10,7 @@ export type QueryRequest = {
   readonly variables: Readonly<Record<string, unknown>> | null | undefined;
 };
 
-/** What the threads of a pool read. */
+/** What the processes of a pool read. */
 export type QuerySource = {
   /** File of the database. */
   readonly path: string;
@@ -22,34 +23,36 @@ export type QueryPoolOptions = {
   readonly source: QuerySource;
   /** Milliseconds that one query may take. */
   readonly time: number;
+  /** Characters that one answer may have. */
+  readonly answer: number;
   /** Queries that may wait. */
   readonly waiting: number;
 };
 
-/** What goes to a thread, and what comes back: the answer as JSON. */
-export type QueryCall = { readonly id: number; readonly request: QueryRequest };
-export type QueryReply = { readonly id: number; readonly answer: string };
+/** First message to a process. */
+export type ReaderSetup = { readonly source: QuerySource; readonly answer: number };
 
-type Task = {
-  readonly id: number;
-  readonly request: QueryRequest;
-  resolve(answer: string): void;
-};
+type Task = { readonly request: QueryRequest; resolve(answer: string): void };
 
-/** Queries that a thread has been given: the one it answers, and the one it takes up next without waiting for this thread. */
+/** Queries that a process has been given: the one it answers, and the one it takes up next without waiting for this process. */
 const depth = 2;
-/** Heap of one thread, in MB: an answer that does not fit ends its own query alone. */
+/** Heap of one process, in MB: an answer that does not fit ends its own query alone. */
 const heap = 512;
 
-const failure = (message: string): string => JSON.stringify({ errors: [{ message }] });
+/** What a client is told in the place of an answer. */
+export const failedAnswer = (message: string): string => JSON.stringify({ errors: [{ message }] });
 
-/** A thread with its queries; it ends with the first one that is too much for it. */
+/** A process with its queries; it ends with the first one that is too much for it. */
 class Reader {
   readonly tasks: Task[] = [];
-  readonly #worker: Worker;
   readonly #options: QueryPoolOptions;
-  readonly #ended: (reader: Reader, left: readonly Task[]) => void;
   readonly #answered: () => void;
+  readonly #process: ChildProcess;
+  readonly #ended: Promise<void>;
+  /** Why this process ends it. */
+  #blame: string | undefined;
+  /** What a query takes does not count before its process can answer. */
+  #isReady = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -59,37 +62,49 @@ class Reader {
   ) {
     this.#options = options;
     this.#answered = answered;
-    this.#ended = ended;
-    this.#worker = new Worker(new URL("./reader.ts", import.meta.url), {
-      workerData: options.source,
-      resourceLimits: { maxOldGenerationSizeMb: heap },
+    this.#process = fork(fileURLToPath(new URL("./reader.ts", import.meta.url)), {
+      execArgv: [...process.execArgv.filter(isInherited), `--max-old-space-size=${heap}`],
+      serialization: "advanced",
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
-    this.#worker.unref();
-    this.#worker.on("message", ({ answer }: QueryReply) => this.#answer(answer));
-    this.#worker.on("error", (error: NodeJS.ErrnoException) =>
-      this.#end(
-        error.code === "ERR_WORKER_OUT_OF_MEMORY" ? "the answer takes too much memory" : "internal error",
-      ),
-    );
-    this.#worker.on("exit", () => this.#end("internal error"));
+    this.#process.unref();
+    this.#process.channel?.unref();
+    this.#process.on("message", (said) => {
+      if (this.#isReady) return this.#answer(said as string);
+      this.#isReady = true;
+      this.#watch();
+    });
+    this.#ended = exitOf(this.#process).then((signal) => {
+      clearTimeout(this.#timer);
+      // The query that was being answered is the one to blame; those after it go to another process.
+      const [blamed, ...left] = this.tasks.splice(0);
+      const reason = signal === "SIGABRT" ? "the answer takes too much memory" : "internal error";
+      blamed?.resolve(failedAnswer(this.#blame ?? reason));
+      ended(this, left);
+    });
+    const { source, answer } = options;
+    this.#process.send({ source, answer } satisfies ReaderSetup);
   }
 
   give(task: Task): void {
     this.tasks.push(task);
     if (this.tasks.length === 1) this.#watch();
-    this.#worker.postMessage({ id: task.id, request: task.request } satisfies QueryCall);
+    this.#process.send(task.request);
   }
 
-  async close(): Promise<void> {
-    clearTimeout(this.#timer);
-    await this.#worker.terminate();
+  /** Nothing but this ends a statement of SQLite that has begun. */
+  async kill(blame: string): Promise<void> {
+    this.#blame = blame;
+    this.#process.kill("SIGKILL");
+    await this.#ended;
   }
 
   #watch(): void {
     clearTimeout(this.#timer);
-    if (this.tasks.length === 0) return;
+    if (!this.#isReady || this.tasks.length === 0) return;
     const { time } = this.#options;
-    this.#timer = setTimeout(() => this.#end(`the query took longer than ${time / 1000} s`), time).unref();
+    const blame = `the query took longer than ${time / 1000} s`;
+    this.#timer = setTimeout(() => void this.kill(blame), time).unref();
   }
 
   /** Answers come in the order of the queries. */
@@ -99,21 +114,22 @@ class Reader {
     task?.resolve(answer);
     this.#answered();
   }
-
-  /** The query that is being answered is the one to blame; those after it go to another thread. */
-  #end(reason: string): void {
-    clearTimeout(this.#timer);
-    const [blamed, ...left] = this.tasks.splice(0);
-    this.#worker.removeAllListeners();
-    // A thread that still reads is stopped when it comes back from the database.
-    void this.#worker.terminate();
-    blamed?.resolve(failure(reason));
-    this.#ended(this, left);
-  }
 }
 
+/** The signal that a process ended with; null when it ended by itself, or never began. */
+const exitOf = (child: ChildProcess): Promise<NodeJS.Signals | null> =>
+  new Promise((ended) => {
+    child.once("exit", (_, signal) => ended(signal));
+    // Other errors are messages that were not delivered, to a process that is about to end.
+    child.on("error", () => child.pid === undefined && ended(null));
+  });
+
+/** Options of this process that its readers have too: how it treats TypeScript and warnings, not what it runs. */
+const isInherited = (option: string): boolean =>
+  /^--(?:disable-warning|no-warnings|experimental-strip-types|import=)/.test(option);
+
 /**
- * Threads that answer queries, each with a connection of its own to the database: neither does a long query hold up whoever
+ * Processes that answer queries, each with a connection of its own to the database: neither does a long query hold up whoever
  * indexes, nor the other way round, and one that takes too long or too much is ended without harm to others.
  */
 export class QueryPool {
@@ -121,7 +137,6 @@ export class QueryPool {
   readonly #readers = new Set<Reader>();
   readonly #size = Math.max(1, Math.min(4, availableParallelism() - 1));
   #waiting: Task[] = [];
-  #next = 0;
   #isClosed = false;
 
   constructor(options: QueryPoolOptions) {
@@ -130,22 +145,19 @@ export class QueryPool {
 
   /** The answer as JSON, `{ data, errors }`; what goes wrong is said in it. */
   run(request: QueryRequest): Promise<string> {
-    if (this.#isClosed) return Promise.resolve(failure("the node is being stopped"));
+    if (this.#isClosed) return Promise.resolve(failedAnswer("the node is being stopped"));
     if (this.#waiting.length >= this.#options.waiting)
-      return Promise.resolve(failure("too many queries wait; ask again later"));
+      return Promise.resolve(failedAnswer("too many queries wait; ask again later"));
     return new Promise((resolve) => {
-      this.#waiting.push({ id: this.#next++, request, resolve });
+      this.#waiting.push({ request, resolve });
       this.#dispatch();
     });
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    const readers = [...this.#readers];
-    this.#readers.clear();
-    const tasks = [...readers.flatMap(({ tasks }) => tasks.splice(0)), ...this.#waiting.splice(0)];
-    for (const { resolve } of tasks) resolve(failure("the node is being stopped"));
-    await Promise.all(readers.map((reader) => reader.close()));
+    for (const { resolve } of this.#waiting.splice(0)) resolve(failedAnswer("the node is being stopped"));
+    await Promise.all([...this.#readers].map((reader) => reader.kill("the node is being stopped")));
   }
 
   #dispatch(): void {
@@ -156,7 +168,7 @@ export class QueryPool {
     }
   }
 
-  /** The thread with the fewest queries, a new one before one is given a second. */
+  /** The process with the fewest queries, a new one before one is given a second. */
   #freest(): Reader | undefined {
     const [least] = [...this.#readers].sort((a, b) => a.tasks.length - b.tasks.length);
     if (least !== undefined && (least.tasks.length === 0 || this.#readers.size === this.#size))
@@ -166,7 +178,10 @@ export class QueryPool {
       () => this.#dispatch(),
       (ended, left) => {
         this.#readers.delete(ended);
-        if (this.#isClosed) return;
+        if (this.#isClosed) {
+          for (const { resolve } of left) resolve(failedAnswer("the node is being stopped"));
+          return;
+        }
         this.#waiting.unshift(...left);
         this.#dispatch();
       },

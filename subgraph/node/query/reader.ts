@@ -1,23 +1,21 @@
-/** A thread of `QueryPool`. */
-import { parentPort, workerData } from "node:worker_threads";
+/** A process of `QueryPool`: is told first what to read, then one query after the other. */
+import { once } from "node:events";
 import { type DocumentNode, type ExecutionResult, execute, parse } from "graphql";
 import { Database } from "../store/database.ts";
 import { EntityStore } from "../store/entity-store.ts";
-import type { QueryCall, QueryReply, QueryRequest, QuerySource } from "./pool.ts";
+import { failedAnswer, type QueryRequest, type ReaderSetup } from "./pool.ts";
 import { executableSchema, shownError } from "./resolvers.ts";
 
 /** Documents that are kept once they were parsed, and the longest of them. */
 const documentsKept = 500;
 const longestKept = 16_384;
 
-const source = workerData as QuerySource;
+process.on("disconnect", () => process.exit());
+const [setup] = (await once(process, "message")) as [ReaderSetup];
+const { source } = setup;
 const database = Database.openToRead(source.path);
 const store = new EntityStore(database, source.schema);
-const schema = executableSchema({
-  ...source,
-  store,
-  failed: () => database.meta("failed") !== undefined,
-});
+const schema = executableSchema({ ...source, store, failed: () => store.stoppedAt() !== undefined });
 const documents = new Map<string, DocumentNode>();
 
 /** The server has validated it already. */
@@ -42,11 +40,13 @@ function answer({ text, operation, variables }: QueryRequest): string {
       variableValues: variables ?? null,
     }),
   ) as ExecutionResult;
-  return JSON.stringify(
+  const json = JSON.stringify(
     result.errors === undefined ? result : { ...result, errors: result.errors.map(shownError) },
   );
+  return json.length <= setup.answer
+    ? json
+    : failedAnswer(`the answer has more than ${setup.answer} characters; ask for less`);
 }
 
-parentPort!.on("message", ({ id, request }: QueryCall) => {
-  parentPort!.postMessage({ id, answer: answer(request) } satisfies QueryReply);
-});
+process.on("message", (request: QueryRequest) => process.send!(answer(request)));
+process.send!("ready");

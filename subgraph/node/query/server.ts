@@ -1,11 +1,11 @@
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
+import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { GraphQLError } from "graphql";
 import { createYoga, type Plugin, type YogaInitialContext } from "graphql-yoga";
 import { apiSchema } from "../schema/api-schema.ts";
 import { costError, defaultLimits, type QueryLimits } from "./limits.ts";
-import { QueryPool, type QuerySource } from "./pool.ts";
+import { failedAnswer, QueryPool, type QuerySource } from "./pool.ts";
 import { shownError } from "./resolvers.ts";
 
 export type GraphqlServerOptions = QuerySource & {
@@ -43,16 +43,26 @@ function limiter(limits: QueryLimits): Plugin {
   };
 }
 
-/** Hands what was validated to the pool; its answer goes out as it comes. */
-function delegate(pool: QueryPool): Plugin {
+/** Hands what was validated to the pool; its answer goes out as it comes, unless clients leave too many lying. */
+function delegate(pool: QueryPool, limits: QueryLimits): Plugin {
+  let unsent = 0;
   return {
     onExecute({ args, setExecuteFn }) {
-      const { params } = args.contextValue as YogaInitialContext;
+      const { params, res } = args.contextValue as YogaInitialContext & { res: ServerResponse };
       setExecuteFn(async () => {
         const answer = await pool.run({
           text: params.query!,
           operation: args.operationName,
           variables: args.variableValues,
+        });
+        const { length } = answer;
+        if (unsent + length > limits.unsent) {
+          const busy = failedAnswer("too many answers wait to be fetched; ask again later");
+          return { stringify: () => busy };
+        }
+        unsent += length;
+        res.once("close", () => {
+          unsent -= length;
         });
         return { stringify: () => answer };
       });
@@ -72,7 +82,7 @@ export async function serveGraphql(options: GraphqlServerOptions): Promise<Graph
     logging: false,
     batching: false,
     graphiql: { title: `Assay · ${options.name}` },
-    plugins: [limiter(limits), delegate(pool)],
+    plugins: [limiter(limits), delegate(pool, limits)],
     maskedErrors: {
       errorMessage: "internal error",
       maskError: (error, message) =>
@@ -93,6 +103,8 @@ export async function serveGraphql(options: GraphqlServerOptions): Promise<Graph
     yoga(request, response);
   });
   server.requestTimeout = 30_000;
+  // Whoever does not read what was asked for is not waited for.
+  server.timeout = 60_000;
   const host = options.host ?? "127.0.0.1";
   await new Promise<void>((listening, failed) => {
     server.once("error", failed);

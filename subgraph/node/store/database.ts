@@ -35,11 +35,31 @@ const readPragmas = [
 ];
 
 /** Number of the tables' form: a file of another one is filled anew. */
-const layout = 2;
+const layout = 3;
 
 /** Raised when the file of the database is damaged or belongs to something else; a new one can be filled from the chain. */
 export class UnusableDatabaseError extends AssayError {
   override readonly name = "UnusableDatabaseError";
+}
+
+/** Raised when another process, or this one, writes to the database already. */
+export class DatabaseInUseError extends AssayError {
+  override readonly name = "DatabaseInUseError";
+}
+
+/** A lock that the system takes back when its process ends, however it ends: a transaction that is never finished, in a file of its own. */
+function lockOf(path: string): DatabaseSync {
+  const lock = new DatabaseSync(`${path}-lock`);
+  try {
+    lock.exec("BEGIN EXCLUSIVE");
+    return lock;
+  } catch (cause) {
+    lock.close();
+    throw new DatabaseInUseError(`the database ${path} is written to by another process`, {
+      cause,
+      next: "Stop the other node, or give this one a folder of its own (--home).",
+    });
+  }
 }
 
 /** Where the versions of a type's entities are that no longer hold. */
@@ -93,29 +113,32 @@ const identityOf = (identity: string): string => `${identity}/${layout}`;
 export class Database {
   readonly #database: DatabaseSync;
   readonly #path: string;
+  readonly #lock: DatabaseSync | undefined;
   readonly #statements = new Map<string, StatementSync>();
   /** Whether the log has what is nowhere else. */
   #isLogged = true;
   #checkpoint: Promise<void> | undefined;
 
-  private constructor(database: DatabaseSync, path: string) {
+  private constructor(database: DatabaseSync, path: string, lock?: DatabaseSync) {
     this.#database = database;
     this.#path = path;
+    this.#lock = lock;
   }
 
   /**
    * Opens the file, or makes it when there is none. `identity` says what is indexed; a file of anything else, or one that is
-   * damaged, throws `UnusableDatabaseError`.
+   * damaged, throws `UnusableDatabaseError`, one that is written to already `DatabaseInUseError`.
    */
   static open(path: string, schema: EntitySchema, identity: string): Database {
     if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
+    const lock = path === ":memory:" ? undefined : lockOf(path);
     const handle = new DatabaseSync(path, { readBigInts: true });
     try {
       // A power cut may take the last blocks back, which are read from the chain again; it never leaves half of one.
       for (const pragma of pragmas) handle.exec(`PRAGMA ${pragma}`);
       if (handle.prepare("PRAGMA quick_check(1)").get()?.quick_check !== "ok")
         throw new Error("it is malformed");
-      const database = new Database(handle, path);
+      const database = new Database(handle, path, lock);
       const isNew = handle.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.n === 0n;
       if (isNew) database.#create(schema, identity);
       else if (database.meta("identity") !== identityOf(identity))
@@ -123,6 +146,7 @@ export class Database {
       return database;
     } catch (cause) {
       handle.close();
+      lock?.close();
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new UnusableDatabaseError(`the database ${path} cannot be used: ${reason}`, { cause });
     }
@@ -168,8 +192,10 @@ export class Database {
     return this.get(`SELECT value FROM "meta$" WHERE key = ?`, key)?.value as string | undefined;
   }
 
-  setMeta(key: string, value: string): void {
-    this.run(`INSERT OR REPLACE INTO "meta$" (key, value) VALUES (?, ?)`, key, value);
+  /** `undefined` takes it away. */
+  setMeta(key: string, value: string | undefined): void {
+    if (value === undefined) this.run(`DELETE FROM "meta$" WHERE key = ?`, key);
+    else this.run(`INSERT OR REPLACE INTO "meta$" (key, value) VALUES (?, ?)`, key, value);
   }
 
   /** A function for use in SQL; it must depend on its arguments alone. */
@@ -235,6 +261,7 @@ export class Database {
 
   close(): void {
     this.#database.close();
+    this.#lock?.close();
   }
 
   #create(schema: EntitySchema, identity: string): void {

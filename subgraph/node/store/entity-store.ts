@@ -218,6 +218,16 @@ export class EntityStore implements MappingStore {
     return blockOf(this.database.get(`SELECT * FROM "blocks$" ORDER BY number DESC LIMIT 1`));
   }
 
+  /** The block in which a mapping stopped; undefined as long as none has. */
+  stoppedAt(): Pick<BlockHeader, "number" | "hash"> | undefined {
+    const [number, hash] = this.database.meta("stopped")?.split(" ") ?? [];
+    return number === undefined ? undefined : { number: BigInt(number), hash: hash as Hex };
+  }
+
+  setStopped(block: Pick<BlockHeader, "number" | "hash"> | undefined): void {
+    this.database.setMeta("stopped", block && `${block.number} ${block.hash}`);
+  }
+
   /** Blocks that were looked at one by one, downwards from `number`. */
   blocksDownFrom(number: bigint, limit: number): IndexedBlock[] {
     return this.database

@@ -120,6 +120,36 @@ describe("the verdict on a model", { skip: noBrowser }, () => {
     assert.match(tooLarge.reason, /it has 537919488 bytes, more than 536870912/);
   });
 
+  it("fails with its worker, and comes from another one afterwards", async () => {
+    const outcome = await page.evaluate(
+      async (rest) => {
+        const { engine } = globalThis as unknown as { engine: Engine };
+        const ask = () =>
+          engine.call("compileModel", { ...rest, model: { kind: "built-in", name: "lenet5", options: {} } });
+        const lost = ask().then(
+          () => undefined,
+          (error: Error & { next?: string }) => ({
+            name: error.name,
+            message: error.message,
+            next: error.next,
+          }),
+        );
+        engine.close();
+        const aborted = new AbortController();
+        aborted.abort(new Error("not needed any more"));
+        const never = engine
+          .call("closeModel", { model: 1 }, { signal: aborted.signal })
+          .catch((error: Error) => error.message);
+        return { lost: await lost, never: await never, again: (await ask()).accepted };
+      },
+      { ...images, microBatch: 64 } as Omit<CompileInput, "model">,
+    );
+    assert.equal(outcome.lost?.name, "EngineStoppedError");
+    assert.match(outcome.lost!.next!, /Try again/);
+    assert.equal(outcome.never, "not needed any more");
+    assert.equal(outcome.again, true);
+  });
+
   it("breaks nothing that the page's policy says", () => {
     assert.deepEqual(faults, []);
   });

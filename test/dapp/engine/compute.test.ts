@@ -25,10 +25,12 @@ import { MemoryObjects } from "../../../keepers/src/training/data/memory-objects
 import { ExecutedRun } from "../../../keepers/src/training/dispute/own-run.ts";
 import { evaluateExact } from "../../../keepers/src/training/evaluate/evaluate.ts";
 import { nativeExecutor } from "../../../keepers/src/training/executors/native.ts";
+import { exportModel } from "../../../keepers/src/training/export/export.ts";
+import { writeOnnx } from "../../../keepers/src/training/onnx/write.ts";
 import { intervalHash, stateRootOf, traceRootOf } from "../../../keepers/src/training/trace/commitments.ts";
 import { digitsConfig, limits } from "../../keepers/roles/jobs/scene.ts";
 import { noBrowser } from "../support/browser.ts";
-import { call, EnginePage, type Given } from "./support.ts";
+import { call, EnginePage, type Given, hex } from "./support.ts";
 
 const bytes = (given: string): Given => ({ given, as: "bytes" });
 const secret: Hex = `0x${"5e".repeat(32)}`;
@@ -290,6 +292,14 @@ describe("what the page computes", { skip: noBrowser }, () => {
         }
         const scored = await call(page, "evaluate", { model: output!.model!.model, samples: "validation" });
         assert.equal(scored.output!.samples, samplesOf(order).validationCount);
+        const sample = await call(page, "readSample", { model: output!.model!.model, sample: 3 });
+        const at = 65 * samplesOf(order).validation(3);
+        assert.deepEqual(sample.output, {
+          pixels: hex(objects.subarray(at, at + 64)),
+          label: objects[at + 64],
+        });
+        const beyond = await call(page, "readSample", { model: output!.model!.model, sample: 99_999 });
+        assert.match(beyond.error!.message, /There is no sample 99999/);
         const none = await call(page, "verifyJob", { job: output!.job, interval: 8 });
         assert.match(none.error!.message, /There is no interval 8/);
       });
@@ -363,6 +373,7 @@ describe("what the page computes", { skip: noBrowser }, () => {
         objectBytes: 65,
         shape: [64],
         layout: "flat",
+        side: 8,
         fullScale: 16,
         outputs: 10,
         validation: samples.validationCount,
@@ -390,6 +401,9 @@ describe("what the page computes", { skip: noBrowser }, () => {
       assert.equal(predicted.output!.exponent, witness.exponent);
       assert.equal(predicted.output!.found, object[64]);
       assert.ok(Math.abs(predicted.output!.probabilities.reduce((a, b) => a + b) - 1) < 1e-12);
+
+      const exported = await call(page, "exportModel", { model: id });
+      assert.equal(exported.output, hex(writeOnnx(exportModel(compiled, last))));
 
       const wrong = await call(page, "predict", { model: id, pixels: bytes("last") });
       assert.match(wrong.error!.message, /A sample of this model has 64 numbers/);

@@ -35,6 +35,7 @@ export async function installWallet(
   const accounts = keys.map((key) => privateKeyToAccount(key));
   const behaviour: Behaviour = {};
   const asked: string[] = [];
+  let isConnected = false;
   const addresses = () => {
     const first = behaviour.account ?? accounts[0]!.address;
     return [first, ...accounts.map(({ address }) => address).filter((address) => address !== first)];
@@ -47,8 +48,10 @@ export async function installWallet(
     asked.push(method);
     switch (method) {
       case "eth_requestAccounts":
-      case "eth_accounts":
+        isConnected = true;
         return addresses();
+      case "eth_accounts":
+        return isConnected ? addresses() : [];
       case "eth_chainId":
         return shownChain();
       case "wallet_switchEthereumChain":

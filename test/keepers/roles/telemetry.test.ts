@@ -122,6 +122,17 @@ describe("metrics and health", () => {
     assert.equal(head, 200);
   });
 
+  it("are read in a browser by the page that was named, and by no other", async () => {
+    const origin = "https://page.example.org";
+    const { telemetry, server } = await serve();
+    const named = await telemetry.serve({ port: 0, origin });
+    servers.push(named);
+    const allowed = async (url: string) =>
+      (await fetch(`${url}/healthz`, { headers: { origin } })).headers.get("access-control-allow-origin");
+    assert.equal(await allowed(named.url), origin);
+    assert.equal(await allowed(server.url), null);
+  });
+
   it("tell whether every part is well, and which one is not", async () => {
     const { telemetry, server } = await serve();
     const remove = telemetry.addHealthCheck("chain", () => ({ ok: true, head: 7n }));

@@ -6,7 +6,7 @@ import styles from "./seats.module.css";
 
 const words: Record<Seat["said"], readonly [words: string, tone: Tone]> = {
   agrees: ["Agrees", "healthy"],
-  differs: ["Said something else", "wrong"],
+  differs: ["Differs", "wrong"],
   silent: ["Did not sign", "waiting"],
   signed: ["Signed", "waiting"],
   drawn: ["Drawn", "neutral"],

@@ -59,7 +59,7 @@ export class LogReader {
       const last = start + this.#range - 1n;
       const end = last < to ? last : to;
       try {
-        logs.push(...(await this.#get({ fromBlock: start, toBlock: end })));
+        for (const log of await this.#get({ fromBlock: start, toBlock: end })) logs.push(log);
       } catch (error) {
         const width = end - start + 1n;
         if (width === 1n || !isTooManyResults(error)) throw error;

@@ -102,6 +102,14 @@ export function isFinalAnswer(error: unknown): boolean {
   return isTooManyResults(error);
 }
 
+const stateGone =
+  /missing trie node|archive|pruned|histor(y|ical|ies).*(unavailable|not available|not found|been fully indexed)|state.*(unavailable|not available|not found)|no state available|old data not available|no historical rpc/i;
+
+/** Whether a node refused to say what was in an old block because it keeps the state of newer ones alone. */
+export function isStateGone(error: unknown): boolean {
+  return stateGone.test(textOf(error));
+}
+
 /** Whether a node refused a transaction only because it has it already. */
 export function isAlreadyKnown(error: unknown): boolean {
   return /already known|already imported|known transaction|already exists/i.test(textOf(error));

@@ -17,11 +17,15 @@ import { InconsistentAnswerError, RpcUnavailableError } from "../rpc/errors.ts";
 import { type Broadcast, broadcast } from "./broadcast.ts";
 import { TransactionFailedError } from "./errors.ts";
 import { estimateFees, type Fees, replacementFees } from "./fees.ts";
+import { pauseAfter } from "./retry.ts";
 import { type Attempt, type StoredIntent, TransactionStore } from "./store.ts";
 
 /** Something to be done on chain exactly once, whatever happens to this process. */
 export type Intent = Call & {
-  /** What makes the intent one and the same: "answer:<epoch>:<duty>". Submitting a key again never sends again. */
+  /**
+   * What makes the intent one and the same: "answer:<epoch>:<duty>". Submitting a key again never sends again what is
+   * under way or has succeeded; what has failed is sent anew, with what is asked for now, once that would succeed.
+   */
   key: string;
   /** What a person would call it: "answering the audit of epoch 7". */
   description?: string;
@@ -80,6 +84,8 @@ export type TransactionQueue = {
   run(signal: AbortSignal): Promise<void>;
   /** Intents that are not final yet, lowest nonce first. */
   pending(): StoredIntent[];
+  /** Whether an intent is under way or has succeeded under this key. */
+  isBegun(key: string): boolean;
 };
 
 /** Depth at which somebody else's use of a nonce is believed to stay. */
@@ -112,6 +118,11 @@ class AccountQueue implements TransactionQueue {
 
   pending(): StoredIntent[] {
     return this.#store.pending();
+  }
+
+  isBegun(key: string): boolean {
+    const status = this.#store.find(key)?.status;
+    return status !== undefined && status !== "failed";
   }
 
   async send(intent: Intent): Promise<TransactionReceipt> {
@@ -175,13 +186,15 @@ class AccountQueue implements TransactionQueue {
   async #submit(intent: Intent): Promise<void> {
     const { key, to, data, value } = intent;
     const known = this.#store.find(key);
-    if (known !== undefined) {
+    if (known !== undefined && known.status !== "failed") {
       const same =
         known.to.toLowerCase() === to.toLowerCase() && known.data === data && known.value === value;
       if (!same) throw new BadInputError(`another transaction was submitted as ${key}`);
       return;
     }
-    const gas = await this.#simulate(intent);
+    // What has failed has used its nonce up and done nothing: what it depended on may be as it should be by now.
+    if (known !== undefined && this.#rests(known)) throw this.#failure(known);
+    const gas = await this.#simulate(intent, known?.hash);
     const fees = await estimateFees(this.#client.public, this.#feeCap);
     const nonce = await this.#client.public.getTransactionCount({
       address: this.address,
@@ -202,12 +215,20 @@ class AccountQueue implements TransactionQueue {
     });
   }
 
+  #rests({ key, failures }: StoredIntent): boolean {
+    const [last] = this.#store.attempts(key);
+    return last !== undefined && this.#clock.now() < last.madeAt + pauseAfter(failures);
+  }
+
   #named({ key, description }: Pick<Intent, "key" | "description">): string {
     return description ?? `the transaction ${key}`;
   }
 
-  /** Tries the call on the newest state; gives the gas limit to use. */
-  async #simulate(intent: Pick<Intent, "key" | "to" | "data" | "value" | "description">): Promise<bigint> {
+  /** Tries the call on the newest state; gives the gas limit to use. `failed`: the transaction that has failed before. */
+  async #simulate(
+    intent: Pick<Intent, "key" | "to" | "data" | "value" | "description">,
+    failed?: Hex,
+  ): Promise<bigint> {
     const { to, data, value, key } = intent;
     let estimate: bigint;
     try {
@@ -217,8 +238,10 @@ class AccountQueue implements TransactionQueue {
     } catch (cause) {
       const revert = explainRevert(cause);
       if (revert === undefined) throw cause;
-      throw new TransactionFailedError(`${this.#named(intent)} would fail: ${revert.reason}`, {
+      const would = failed === undefined ? "would fail" : "failed on chain, and would fail again";
+      throw new TransactionFailedError(`${this.#named(intent)} ${would}: ${revert.reason}`, {
         key,
+        hash: failed,
         errorName: revert.errorName,
         args: revert.args,
         cause,
@@ -371,8 +394,8 @@ class AccountQueue implements TransactionQueue {
       await broadcast(this.#client, last.raw);
       return;
     }
-    const refusal = last.cancels ? undefined : await this.#wouldFail(intent);
-    const cancels = last.cancels || refusal !== undefined;
+    // Asked anew each time: one endpoint that lags must not be the end of it.
+    const cancels = await this.#wouldFail(intent);
     const outcome = await this.#attempt(intent, fees, { cancels, replaces: true });
     if (outcome.kind === "refused") {
       this.#options.observer?.waiting?.({ key: intent.key, reason: outcome.reason });
@@ -380,12 +403,12 @@ class AccountQueue implements TransactionQueue {
   }
 
   /** Whether the call would be reverted by now: paying more to have that recorded would be a waste. */
-  async #wouldFail(intent: StoredIntent): Promise<TransactionFailedError | undefined> {
+  async #wouldFail(intent: StoredIntent): Promise<boolean> {
     try {
       await this.#simulate(intent);
-      return undefined;
+      return false;
     } catch (error) {
-      if (error instanceof TransactionFailedError) return error;
+      if (error instanceof TransactionFailedError) return true;
       throw error;
     }
   }

@@ -24,6 +24,7 @@ export const transactionSchema: Schema = {
        cancels INTEGER NOT NULL, made_at INTEGER NOT NULL, made_at_block INTEGER NOT NULL
      ) STRICT;
      CREATE INDEX attempts_by_intent ON attempts (chain, account, key)`,
+    "ALTER TABLE intents ADD COLUMN failures INTEGER NOT NULL DEFAULT 0",
   ],
 };
 
@@ -40,6 +41,8 @@ export type StoredIntent = {
   hash: Hex | undefined;
   reason: string | undefined;
   errorName: string | undefined;
+  /** Transactions that were sent for it in vain. */
+  failures: number;
 };
 
 /** One signed transaction for an intent; it is on record before it is sent. */
@@ -65,6 +68,7 @@ const intentOf = (row: Row): StoredIntent => ({
   hash: (row.hash as Hex | null) ?? undefined,
   reason: (row.reason as string | null) ?? undefined,
   errorName: (row.error_name as string | null) ?? undefined,
+  failures: Number(row.failures),
 });
 
 const attemptOf = (row: Row): Attempt => ({
@@ -123,21 +127,31 @@ export class TransactionStore {
       .map(attemptOf);
   }
 
-  /** Records an intent under the first nonce that neither the chain nor this queue has used. */
+  /**
+   * Records an intent under the first nonce that neither the chain nor this queue has used. One that has failed under its
+   * key is put by, under a key of its own: its nonce stays used.
+   */
   assign(
     intent: Pick<StoredIntent, "key" | "to" | "data" | "value" | "gas">,
     chainNonce: number,
   ): StoredIntent {
     return this.#state.transaction(() => {
       const nonce = this.#nextNonce(chainNonce);
-      return this.assignAt(intent, nonce);
+      const before = this.find(intent.key);
+      if (before?.status === "failed") this.#putBy(before);
+      return this.assignAt(intent, nonce, before?.failures);
     });
   }
 
-  assignAt(intent: Pick<StoredIntent, "key" | "to" | "data" | "value" | "gas">, nonce: number): StoredIntent {
+  assignAt(
+    intent: Pick<StoredIntent, "key" | "to" | "data" | "value" | "gas">,
+    nonce: number,
+    failures = 0,
+  ): StoredIntent {
     const { key, to, data, value, gas } = intent;
     this.#state.run(
-      `INSERT INTO intents (chain, account, key, recipient, data, value, gas, nonce) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO intents (chain, account, key, recipient, data, value, gas, nonce, failures)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       this.#chain,
       this.#account,
       key,
@@ -146,8 +160,21 @@ export class TransactionStore {
       value.toString(),
       gas.toString(),
       nonce,
+      failures,
     );
     return this.find(key)!;
+  }
+
+  #putBy({ key, nonce }: StoredIntent): void {
+    for (const table of ["attempts", "intents"]) {
+      this.#state.run(
+        `UPDATE ${table} SET key = ? WHERE chain = ? AND account = ? AND key = ?`,
+        `${key} (failed, nonce ${nonce})`,
+        this.#chain,
+        this.#account,
+        key,
+      );
+    }
   }
 
   /** Gives an intent whose nonce somebody else has used a new one. */
@@ -185,11 +212,13 @@ export class TransactionStore {
     outcome: { status: "mined" | "failed"; hash: Hex; reason?: string; errorName?: string },
   ): void {
     this.#state.run(
-      "UPDATE intents SET status = ?, hash = ?, reason = ?, error_name = ? WHERE chain = ? AND account = ? AND key = ?",
+      `UPDATE intents SET status = ?, hash = ?, reason = ?, error_name = ?, failures = failures + ?
+       WHERE chain = ? AND account = ? AND key = ?`,
       outcome.status,
       outcome.hash,
       outcome.reason ?? null,
       outcome.errorName ?? null,
+      outcome.status === "failed" ? 1 : 0,
       this.#chain,
       this.#account,
       key,

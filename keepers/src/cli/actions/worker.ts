@@ -8,6 +8,7 @@ import { partsEngineOf } from "../training/engines.ts";
 export type WorkerCommandOptions = ComputingOptions & {
   engine: "native" | "wasm";
   leastPay: bigint;
+  mostUnpaid: number;
 };
 
 /** `assay worker run` */
@@ -26,6 +27,7 @@ export async function runWorker(
     executor: await partsEngineOf(options.engine),
     limits: limitsOf(options),
     leastPay: options.leastPay,
+    mostUnpaid: options.mostUnpaid,
   });
   context.onClose(async () => worker.close());
   const telemetry = await serve(worker.healthChecks);

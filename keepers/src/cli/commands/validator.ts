@@ -41,6 +41,7 @@ export function validatorCommands(program: Command, register: Register): void {
       "after",
       `
 A validator may be killed at any time and started again. Its BLS key is bls.key in the data folder: without it, it cannot sign.
+The account needs coins beside the gas: a provider that opens false witnesses is challenged, with a bond that comes back.
 
 Example:
   $ assay validator run --weight 2 --listen /ip4/0.0.0.0/tcp/4702 --announce /dns4/validator.example.org/tcp/4702`,

@@ -14,6 +14,8 @@ import { decodeOrder } from "../../core/exact/decode-order.ts";
 import { positionsIn } from "../validator/committees.ts";
 import type { JobEvidence } from "./job-evidence.ts";
 
+export type Said = "agrees" | "differs" | "signed" | "nothing";
+
 /** A place in a committee, and what its member did. */
 export type AuditedSeat = {
   readonly validator: bigint;
@@ -21,8 +23,8 @@ export type AuditedSeat = {
   readonly operator: string | undefined;
   /** Intervals of the trace that it was to compute again. */
   readonly intervals: readonly number[];
-  /** agrees: with what the provider opened later. */
-  readonly said: "agrees" | "differs" | "nothing";
+  /** agrees: with what the provider opened later. signed: what it signed was never opened. */
+  readonly said: Said;
 };
 
 /** A committee that was drawn, checked again. */
@@ -41,6 +43,7 @@ export type AuditedAttempt = {
 type CommitteeEvents = ContractEvent<"Committee">;
 type Drawn = Extract<CommitteeEvents, { eventName: "CommitteeDrawn" }>;
 type Signed = Extract<CommitteeEvents, { eventName: "RootSigned" }>;
+type Revealed = Extract<CommitteeEvents, { eventName: "DigestsRevealed" }>;
 
 /** Checks every committee of a job again: its seed, its members' signature, and what each said. */
 export function auditAttempts(evidence: JobEvidence): AuditedAttempt[] {
@@ -59,9 +62,15 @@ function auditAttempt(evidence: JobEvidence, drawn: Drawn): AuditedAttempt {
       event.contract === "Committee" && (event.args as { attempt?: bigint }).attempt === attempt,
   );
   const signed = own.find((event): event is Signed => event.eventName === "RootSigned");
-  const revealed = own.find((event) => event.eventName === "DigestsRevealed");
+  const revealed = own.find((event): event is Revealed => event.eventName === "DigestsRevealed");
   const signers = positionsIn(signed?.args.signers ?? 0n);
-  const differing = positionsIn((revealed?.args as { differing?: bigint } | undefined)?.differing ?? 0n);
+  const differing = positionsIn(revealed?.args.differing ?? 0n);
+  const saidBy = (position: number): Said => {
+    if (!signers.includes(position)) return "nothing";
+    // Until digests are revealed nobody can tell what a member signed.
+    if (revealed === undefined) return "signed";
+    return differing.includes(position) ? "differs" : "agrees";
+  };
   const has = (name: CommitteeEvents["eventName"]) => own.some(({ eventName }) => eventName === name);
   return {
     attempt,
@@ -69,7 +78,7 @@ function auditAttempt(evidence: JobEvidence, drawn: Drawn): AuditedAttempt {
       validator,
       operator: evidence.attribution.operatorOf(validator),
       intervals: intervalsOf(draw, position),
-      said: !signers.includes(position) ? "nothing" : differing.includes(position) ? "differs" : "agrees",
+      said: saidBy(position),
     })),
     outcome: has("CommitteeAttested") ? "attested" : has("AttemptFailed") ? "failed" : "open",
     signature: signed === undefined ? "none" : signatureOf(evidence, draw, signed),

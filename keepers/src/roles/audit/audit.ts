@@ -15,7 +15,8 @@ import { jobPictures } from "./job-pictures.ts";
 import { auditOperator } from "./operator-claims.ts";
 import type { Picture } from "./pictures/types.ts";
 import type { AuditReport, Subject } from "./report.ts";
-import { auditRun, type RunAuditParameters } from "./run-claims.ts";
+import { auditRun, type RunAudit, type RunAuditParameters, uncomputed } from "./run-claims.ts";
+import { shownUrl } from "./shown-url.ts";
 
 export type AuditParameters = {
   readonly client: ChainClient;
@@ -111,9 +112,10 @@ export class Auditor {
     evidence: JobEvidence,
     run: RunAuditParameters | undefined,
   ): Promise<AuditReport> {
-    const again = run === undefined ? undefined : await auditRun(evidence, run);
-    const claims = [...jobClaims(evidence), ...(again?.claims ?? [])];
-    const pictures = [...jobPictures(evidence), ...(again?.pictures ?? [])];
+    const again: RunAudit =
+      run === undefined ? { claims: uncomputed(), pictures: [] } : await auditRun(evidence, run);
+    const claims = [...jobClaims(evidence), ...again.claims];
+    const pictures = [...jobPictures(evidence), ...again.pictures];
     return this.#report(subject, String(evidence.jobId), titleOf(subject, evidence), "job", claims, pictures);
   }
 
@@ -133,7 +135,7 @@ export class Auditor {
       title,
       lead: claims.find((claim) => claim.id === leading)?.statement ?? "",
       chain: { chainId, block: block.number, hash: block.hash, timestamp: block.timestamp },
-      index: this.#parts.index.url,
+      index: shownUrl(this.#parts.index.url),
       tally,
       ok: tally.wrong === 0,
       claims,

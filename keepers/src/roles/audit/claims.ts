@@ -53,11 +53,20 @@ export type Claim = {
 export type ClaimParts = Pick<Claim, "id" | "topic" | "statement" | "how"> &
   Partial<Pick<Claim, "differences" | "facts" | "transactions">>;
 
-const claim = (verdict: Verdict, parts: ClaimParts): Claim => ({
-  differences: [],
+/** Differences that stand in a report for one claim at most; the rest is counted. */
+const mostNamed = 20;
+
+function limited(differences: readonly Difference[]): readonly Difference[] {
+  const more = differences.length - mostNamed;
+  if (more <= 0) return differences;
+  return [...differences.slice(0, mostNamed), { what: `and ${more} more`, told: "", found: "" }];
+}
+
+const claim = (verdict: Verdict, { differences = [], ...parts }: ClaimParts): Claim => ({
   facts: [],
   transactions: [],
   ...parts,
+  differences: limited(differences),
   statement: sentence(parts.statement),
   how: sentence(parts.how),
   verdict,

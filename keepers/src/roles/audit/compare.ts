@@ -9,9 +9,6 @@ export function hasFailed(told: Told): told is { readonly failure: string } {
   return "failure" in told;
 }
 
-/** Rows that stand in a report for one kind at most; the rest is counted. */
-const mostNamed = 20;
-
 /**
  * Where an index's rows differ from what they have to be: rows that it leaves out, invents, or gives other fields.
  * Nothing differs where it gave no answer: that it did not is a claim of its own.
@@ -37,13 +34,7 @@ export function differencesOf(name: KindName, told: Told, expected: readonly Row
   }
   for (const row of byId.values())
     differences.push({ what: `a ${kind.noun} is invented`, told: describe(kind, row), found: "nothing" });
-  return limited(differences);
-}
-
-function limited(differences: Difference[]): Difference[] {
-  const more = differences.length - mostNamed;
-  if (more <= 0) return differences;
-  return [...differences.slice(0, mostNamed), { what: `and ${more} more`, told: "", found: "" }];
+  return differences;
 }
 
 /** Two texts are the same value when these are the same. */

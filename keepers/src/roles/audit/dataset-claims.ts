@@ -2,9 +2,10 @@ import { bytesToHex, type Hex, hexToBytes } from "viem";
 import type { AssayEvent } from "../../chain/contracts.ts";
 import { AssayError, BadInputError } from "../../core/errors.ts";
 import { bundlesTree } from "../../core/merkle/bundles-root.ts";
+import type { ProofReport } from "../../storage/client/check-proofs.ts";
 import type { StorageClient } from "../../storage/client/client.ts";
 import type { CommitBundle } from "../../storage/client/stage.ts";
-import { verify } from "../../storage/client/verify.ts";
+import { type Check, verify } from "../../storage/client/verify.ts";
 import { type Claim, settled, trusted, verified, wrong } from "./claims.ts";
 import { datasetRows } from "./dataset-rows.ts";
 import type { Stamps } from "./history.ts";
@@ -14,7 +15,7 @@ import type { GatherParameters } from "./job-evidence.ts";
 import { paymentRows } from "./payment-rows.ts";
 import type { HealthPicture, Picture } from "./pictures/types.ts";
 import type { Row } from "./rows.ts";
-import { askIndex, type IndexFindings } from "./told.ts";
+import { askIndex, type IndexFindings, inParts } from "./told.ts";
 import { account, counted, instant, tokens } from "./wording.ts";
 
 /** How what is stored is looked at; without it chain and index are compared alone. */
@@ -64,38 +65,43 @@ export async function auditDataset(
       next: "A dataset id is 0x and 64 hexadecimal digits; `assay data list` shows yours.",
     });
   }
-  const covers = history.events.filter((event) => isCover(event, bundles));
+  const covers = coversOf(history.events, bundles);
   const stamps = await parameters.stamps.read([...events, ...covers]);
+  const folded = (all: readonly AssayEvent[]) => datasetRows(inOrder([...all]), stamps);
+  const rows = folded([...events, ...covers]);
+  const payments = paymentRows(events, stamps, attribution);
   const ids = [...bundles];
+  const ofBundles = inParts(ids, (part) => ({ bundle_in: part }));
+  const ofDataset = inParts(ids, (part, i) =>
+    i === 0 ? { or: [{ dataset: datasetId }, { bundle_in: part }] } : { bundle_in: part },
+  );
   const findings = await askIndex({
     ...index,
     client,
     history,
     signal,
     questions: [
-      { kind: "events", where: { or: [{ dataset: datasetId }, { bundle_in: ids }] } },
-      { kind: "datasets", where: { id: datasetId } },
-      { kind: "bundles", where: { dataset: datasetId } },
-      { kind: "audits", where: { bundle_in: ids } },
-      { kind: "retrievals", where: { bundle_in: ids } },
-      { kind: "payments", where: { or: [{ dataset: datasetId }, { bundle_in: ids }] } },
+      { kind: "events", where: ofDataset, rows: events.length },
+      { kind: "datasets", where: { id: datasetId }, rows: 1 },
+      { kind: "bundles", where: { dataset: datasetId }, rows: rows.bundles.length },
+      { kind: "audits", where: ofBundles, rows: rows.audits.length },
+      { kind: "retrievals", where: ofBundles, rows: rows.retrievals.length },
+      { kind: "payments", where: ofDataset, rows: payments.length },
     ],
   });
   const asOf = ({ blockNumber }: AssayEvent) => blockNumber <= findings.asOf;
-  const folded = (all: readonly AssayEvent[]) => datasetRows(inOrder([...all, ...covers]), stamps);
-  const rows = folded(events);
-  const before = folded(events.filter(asOf));
-  const payments = paymentRows(events.filter(asOf), stamps, attribution);
+  const before = folded([...events, ...covers].filter(asOf));
+  const paymentsAsOf = paymentRows(events.filter(asOf), stamps, attribution);
   const parts = { datasetId, events, stamps, rows, findings };
   const claims = [
-    ...indexClaims({ history, findings, events, stamps, subject: "this dataset" }),
+    ...indexClaims({ history, findings, events, related: covers, stamps, subject: "this dataset" }),
     anchorClaim(parts, before),
     rootsClaim(parts),
     holdersClaim(parts, before),
     auditsClaim(parts, before),
     retrievalsClaim(parts, before),
-    feesClaim(parts, payments),
-    ...(storage === undefined ? [] : await storageClaims(datasetId, storage, signal)),
+    feesClaim(parts, payments, paymentsAsOf),
+    ...(storage === undefined ? [unlooked] : await storageClaims(datasetId, storage, signal)),
     rpcClaim(),
   ];
   return { ...parts, claims };
@@ -104,14 +110,21 @@ export async function auditDataset(
 type Parts = Omit<DatasetEvidence, "claims">;
 type Before = DatasetEvidence["rows"];
 
-function isCover({ contract, eventName, args }: AssayEvent, bundles: ReadonlySet<string>): boolean {
-  if (contract === "BundleRegistry" && eventName === "CoverRegistered")
-    return (args as { bundleIds: readonly string[] }).bundleIds.some((id) => bundles.has(id));
-  return (
-    contract === "StorageAudit" &&
-    eventName === "AuditAnswered" &&
-    !bundles.has((args as { dutyId: string }).dutyId)
-  );
+/** Covers that stand for some of the bundles, and the audits that were answered for them. */
+function coversOf(all: readonly AssayEvent[], bundles: ReadonlySet<string>): AssayEvent[] {
+  const covers = new Set<string>();
+  return all.filter((event) => {
+    if (event.contract === "BundleRegistry" && event.eventName === "CoverRegistered") {
+      const isOurs = event.args.bundleIds.some((id) => bundles.has(id));
+      if (isOurs) covers.add(event.args.coverId);
+      return isOurs;
+    }
+    return (
+      event.contract === "StorageAudit" &&
+      event.eventName === "AuditAnswered" &&
+      covers.has(event.args.dutyId)
+    );
+  });
 }
 
 function inOrder(events: AssayEvent[]): AssayEvent[] {
@@ -138,8 +151,9 @@ function anchorClaim({ rows, findings, events }: Parts, before: Before): Claim {
   });
 }
 
-function rootsClaim({ rows, events }: Parts): Claim {
-  const roots = events.flatMap((event) =>
+/** Both roots of every bundle that the anchor stands for, placed or not. */
+function bundleRoots(events: readonly AssayEvent[]) {
+  return events.flatMap((event) =>
     event.contract === "DatasetRegistry" && event.eventName === "BundleRoots"
       ? event.args.poseidonRoots.map((root, i) => ({
           poseidonRoot: hexToBytes(root),
@@ -147,6 +161,10 @@ function rootsClaim({ rows, events }: Parts): Claim {
         }))
       : [],
   );
+}
+
+function rootsClaim({ rows, events }: Parts): Claim {
+  const roots = bundleRoots(events);
   const found = bytesToHex(bundlesTree(roots).root);
   const anchored = String(rows.datasets[0]!.bundlesRoot);
   const differences = found === anchored ? [] : [{ what: "root of the bundles", told: anchored, found }];
@@ -159,13 +177,14 @@ function rootsClaim({ rows, events }: Parts): Claim {
   });
 }
 
-function holdersClaim({ rows, findings }: Parts, before: Before): Claim {
+function holdersClaim({ rows, findings, events }: Parts, before: Before): Claim {
+  const made = bundleRoots(events).length;
   const held = rows.bundles.filter(({ isPlaced }) => isPlaced === true).length;
   const repairs = rows.bundles.reduce((sum, bundle) => sum + Number(bundle.repairs), 0);
   return settled(rowDifferences(findings, { bundles: before.bundles }), {
     id: "holders",
     topic: "data",
-    statement: `${held} of ${counted(rows.bundles.length, "bundle")} ${held === 1 ? "has" : "have"} a holder; ${counted(repairs, "repair")} so far.`,
+    statement: `${held} of ${counted(made, "bundle")} ${held === 1 ? "has" : "have"} a holder; ${counted(repairs, "repair")} so far.`,
     how: `Every placement, loss and repair was read from the chain. ${compared(findings, "bundles")}`,
     problem: "What is told of the holders is not so.",
     facts: rows.bundles.map(
@@ -199,9 +218,9 @@ function retrievalsClaim({ rows, findings }: Parts, before: Before): Claim {
   });
 }
 
-function feesClaim({ findings }: Parts, payments: readonly Row[]): Claim {
+function feesClaim({ findings }: Parts, payments: readonly Row[], paymentsAsOf: readonly Row[]): Claim {
   const sum = payments.reduce((total, { amount }) => total + BigInt(String(amount)), 0n);
-  return settled(rowDifferences(findings, { payments }), {
+  return settled(rowDifferences(findings, { payments: paymentsAsOf }), {
     id: "payments",
     topic: "money",
     statement: `Holders were paid ${tokens(sum)} for keeping and repairing it.`,
@@ -223,6 +242,29 @@ const checks: Readonly<Record<string, string>> = {
   objects: "The list of object hashes that is stored is the anchored one.",
 };
 
+const looked = {
+  id: "storage",
+  topic: "data",
+  statement: "What is stored can be fetched and is what was anchored.",
+} as const;
+const unlooked = trusted({ ...looked, how: "Not checked: this audit looks at chain and index alone." });
+const noProof = "There is no proof of possession that could be verified here, and none is overdue.";
+
+/** One check of what is stored, as a claim. */
+export function storageClaim({ what, ok, detail }: Check, proofs: ProofReport): Claim {
+  const isPossession = what === "possession";
+  const transactions = isPossession ? proofs.transactions : [];
+  const statement = checks[what] ?? what;
+  const parts = { id: `storage-${what}`, topic: "data", statement, transactions } as const;
+  if (!ok) return wrong({ ...parts, how: `${detail}.` });
+  if (!isPossession) return verified({ ...parts, how: `${detail}.` });
+  const reasons = [...new Set(proofs.unproven.map(({ reason }) => reason))];
+  const why = reasons.length === 0 ? detail : `${detail} (${reasons.join("; ")})`;
+  return proofs.proven.length === 0
+    ? trusted({ ...parts, statement: noProof, how: `${why}.` })
+    : verified({ ...parts, how: `Groth16 proofs verified again here: ${why}.` });
+}
+
 /** What `assay data verify` checks, as claims. */
 async function storageClaims(
   datasetId: Hex,
@@ -232,14 +274,7 @@ async function storageClaims(
   try {
     const { checks: done, trusted: rest, proofs } = await verify(client, { datasetId, commit, full, signal });
     return [
-      ...done.map(({ what, ok, detail }) => {
-        const parts = { id: `storage-${what}`, topic: "data", statement: checks[what] ?? what } as const;
-        const transactions = what === "possession" ? proofs.transactions : [];
-        const how = what === "possession" ? `Groth16 proofs verified again here: ${detail}` : detail;
-        return ok
-          ? verified({ ...parts, how: `${how}.`, transactions })
-          : wrong({ ...parts, how: `${detail}.`, transactions });
-      }),
+      ...done.map((check) => storageClaim(check, proofs)),
       ...rest.map((what, i) =>
         trusted({
           id: `storage-rest-${i}`,
@@ -251,12 +286,7 @@ async function storageClaims(
     ];
   } catch (error) {
     if (!(error instanceof AssayError)) throw error;
-    const parts = {
-      id: "storage",
-      topic: "data",
-      statement: "What is stored can be fetched and is what was anchored.",
-    } as const;
-    return [trusted({ ...parts, how: `It could not be looked at: ${error.message}.` })];
+    return [trusted({ ...looked, how: `It could not be looked at: ${error.message}.` })];
   }
 }
 
@@ -265,15 +295,19 @@ const mostEpochs = 16;
 
 export function datasetPictures({ rows, events, datasetId }: DatasetEvidence): Picture[] {
   const audits = rows.answers;
-  const last = Math.max(0, ...audits.map(({ epoch }) => epoch));
-  const first = Math.max(Math.min(last, ...audits.map(({ epoch }) => epoch)), last - mostEpochs + 1);
-  const epochs = Array.from({ length: last - first + 1 }, (_, i) => first + i);
   if (audits.length === 0) return [];
-  const cell = (bundle: string, epoch: number) => {
-    const own = audits.filter((audit) => audit.bundle === bundle && audit.epoch === epoch);
-    if (own.length === 0) return "none" as const;
-    return own.some(({ isAnswered }) => !isAnswered) ? ("missed" as const) : ("answered" as const);
-  };
+  let last = 0;
+  let earliest = Number.POSITIVE_INFINITY;
+  const cells = new Map<string, "answered" | "missed">();
+  for (const { bundle, epoch, isAnswered } of audits) {
+    last = Math.max(last, epoch);
+    earliest = Math.min(earliest, epoch);
+    const place = `${bundle} ${epoch}`;
+    if (!isAnswered) cells.set(place, "missed");
+    else if (!cells.has(place)) cells.set(place, "answered");
+  }
+  const first = Math.max(earliest, last - mostEpochs + 1);
+  const epochs = Array.from({ length: last - first + 1 }, (_, i) => first + i);
   const picture: HealthPicture = {
     kind: "health",
     topic: "data",
@@ -284,7 +318,7 @@ export function datasetPictures({ rows, events, datasetId }: DatasetEvidence): P
       .toSorted((a, b) => Number(a.index) - Number(b.index))
       .map(({ id, index, operator }) => ({
         label: `bundle ${index} · ${operator === null ? "nobody" : account(String(operator))}`,
-        cells: epochs.map((epoch) => cell(id, epoch)),
+        cells: epochs.map((epoch) => cells.get(`${id} ${epoch}`) ?? ("none" as const)),
       })),
   };
   return [picture];

@@ -12,6 +12,8 @@ export type IndexClaimParameters = {
   readonly findings: IndexFindings;
   /** Events that belong to what is audited, in order; the index knows which they are. */
   readonly events: readonly AssayEvent[];
+  /** Events that what it tells follows from as well: slashes, transfers, covers. */
+  readonly related: readonly AssayEvent[];
   readonly stamps: Stamps;
   /** What is audited, in a sentence: "this job". */
   readonly subject: string;
@@ -44,7 +46,7 @@ function answerClaim({ findings }: IndexClaimParameters): Claim {
   });
 }
 
-function currentClaim({ findings, history, events, subject }: IndexClaimParameters): Claim {
+function currentClaim({ findings, history, events, related, subject }: IndexClaimParameters): Claim {
   const { position, isOnChain, asOf } = findings;
   const newest = history.block.number;
   const parts = {
@@ -66,11 +68,11 @@ function currentClaim({ findings, history, events, subject }: IndexClaimParamete
       ...parts,
       how: `The index follows another chain: its block ${position.number} is not this chain's.`,
     });
-  const later = events.filter(({ blockNumber }) => blockNumber > asOf);
+  const later = [...new Set([...events, ...related])].filter(({ blockNumber }) => blockNumber > asOf);
   if (later.length > 0) {
     return wrong({
       ...parts,
-      how: `The index stopped at block ${asOf}; after that ${counted(later.length, "event")} of ${subject} happened which it does not tell.`,
+      how: `The index stopped at block ${asOf}; after that ${counted(later.length, "event")} happened which it does not tell and which change what is to be said of ${subject}.`,
       differences: later.map(({ contract, eventName, blockNumber }) => ({
         what: `${contract}.${eventName} in block ${blockNumber}`,
         told: "nothing",
@@ -78,6 +80,11 @@ function currentClaim({ findings, history, events, subject }: IndexClaimParamete
       })),
     });
   }
+  if (isOnChain === undefined)
+    return trusted({
+      ...parts,
+      how: `It says that it has read the chain up to block ${position.number}, but not which block that is: whether it follows this chain was not checked.`,
+    });
   return verified({
     ...parts,
     how:
@@ -89,34 +96,37 @@ function currentClaim({ findings, history, events, subject }: IndexClaimParamete
 
 function historyClaim({ findings, events, stamps, subject }: IndexClaimParameters): Claim {
   const known = events.filter(({ blockNumber }) => blockNumber <= findings.asOf);
-  const told = findings.told.events ?? [];
+  const told = findings.told.events ?? { failure: "it was not asked" };
   const differences = differencesOf(
     "events",
     told,
     known.map((event) => eventRow(event, stamps)),
   );
   const read = `${counted(known.length, "event")} read from the chain again`;
-  return settled(differences, {
+  const parts = {
     id: "history",
     topic: "index",
     statement: `The index tells the whole history of ${subject}: it leaves nothing out, adds nothing, and changes nothing.`,
-    how: hasFailed(told)
-      ? `${read}; the index gave none to compare.`
-      : `${read}, and compared one by one with what the index tells, every parameter included.`,
-    problem: `${counted(differences.length, "difference")} between what the index tells and the chain.`,
     facts: [["events on the chain", String(known.length)]],
+  } as const;
+  if (hasFailed(told))
+    return trusted({ ...parts, how: `${read}; the index gave none that could be compared with them.` });
+  return settled(differences, {
+    ...parts,
+    how: `${read}, and compared one by one with what the index tells, every parameter included.`,
+    problem: `${counted(differences.length, "difference")} between what the index tells and the chain.`,
   });
 }
 
 /** How rows of an index were compared, for the end of a sentence. */
-export function compared({ told }: IndexFindings, name: KindName): string {
+export function compared({ told, asOf, isBehind }: IndexFindings, name: KindName): string {
   const rows = told[name];
   const { noun } = kinds[name];
-  return rows === undefined || hasFailed(rows)
-    ? "The index gave nothing to compare."
-    : rows.length === 0
-      ? "The index tells of none."
-      : `The index tells ${counted(rows.length, noun)}, the same.`;
+  if (rows === undefined || hasFailed(rows)) return "The index gave nothing to compare.";
+  const tells = rows.length === 0 ? `tells of no ${noun}` : `tells ${counted(rows.length, noun)}`;
+  return isBehind
+    ? `The index, which stopped at block ${asOf}, ${tells}: what the chain had until then.`
+    : `The index ${tells}, as the chain does.`;
 }
 
 /** Where an index's rows of some kinds differ from what they have to be. */

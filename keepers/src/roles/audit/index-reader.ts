@@ -2,6 +2,7 @@ import { ClientError, GraphQLClient } from "graphql-request";
 import { z } from "zod";
 import { IndexAnswerError } from "./errors.ts";
 import { type FieldKind, type Kind, type KindName, kinds, type Row, type Value } from "./rows.ts";
+import { shownUrl } from "./shown-url.ts";
 
 export type IndexReaderOptions = {
   readonly url: string;
@@ -9,8 +10,6 @@ export type IndexReaderOptions = {
   readonly timeout?: number;
   /** Bytes of one answer; 8 MiB by default. */
   readonly mostBytes?: number;
-  /** Rows of one list; 20,000 by default. */
-  readonly mostRows?: number;
   readonly signal?: AbortSignal;
 };
 
@@ -64,9 +63,16 @@ export class IndexReader {
     return { number: BigInt(number), hash: hash?.toLowerCase(), hasErrors: _meta.hasIndexingErrors };
   }
 
-  /** Every row that meets a filter, as of a block. */
-  async rows(name: KindName, where: Readonly<Record<string, unknown>>, block: bigint): Promise<Row[]> {
-    const { mostRows = 20_000 } = this.#options;
+  /**
+   * Every row that meets a filter, as of a block.
+   *
+   * @param most rows that there can be: an endpoint that gives more is not asked any further
+   */
+  async rows(
+    name: KindName,
+    where: Readonly<Record<string, unknown>>,
+    { block, most }: { readonly block: bigint; readonly most: number },
+  ): Promise<Row[]> {
     const kind: Kind = kinds[name];
     const query = `query Audit($where: ${kind.type}_filter!, $block: Int!) {
       rows: ${name}(first: ${pageRows}, where: $where, orderBy: id, block: { number: $block }) {
@@ -75,20 +81,22 @@ export class IndexReader {
     }`;
     const schema = z.object({ rows: z.array(rowSchema(kind)).max(pageRows) });
     const found = new Map<string, Row>();
-    for (let after: string | undefined; ; ) {
+    let after: string | undefined;
+    for (let pages = 0; pages <= Math.ceil(most / pageRows); pages++) {
       const page = await this.#ask(
         query,
         { where: after === undefined ? where : { and: [where, { id_gt: after }] }, block: Number(block) },
         schema,
       );
+      const known = found.size;
       for (const row of page.rows) found.set(row.id, row);
+      if (found.size > most) break;
       if (page.rows.length < pageRows) return [...found.values()];
-      if (found.size > mostRows)
-        throw new IndexAnswerError(`it gives more than ${mostRows} rows of "${name}"`);
-      const last = page.rows.at(-1)!.id;
-      if (last === after) throw new IndexAnswerError(`it gives the same page of "${name}" again and again`);
-      after = last;
+      if (found.size === known)
+        throw new IndexAnswerError(`it gives the same rows of "${name}" again and again`);
+      after = page.rows.at(-1)!.id;
     }
+    throw new IndexAnswerError(`it gives more than ${most} rows of "${name}", or pages without end`);
   }
 
   async #ask<T>(query: string, variables: Record<string, unknown>, schema: z.ZodType<T>): Promise<T> {
@@ -97,7 +105,8 @@ export class IndexReader {
       answer = await this.#client.request(query, variables);
     } catch (cause) {
       this.#options.signal?.throwIfAborted();
-      throw cause instanceof IndexAnswerError ? cause : new IndexAnswerError(reasonOf(cause), { cause });
+      if (cause instanceof IndexAnswerError) throw cause;
+      throw new IndexAnswerError(reasonOf(cause, this.#options.url), { cause });
     }
     const parsed = schema.safeParse(answer);
     if (parsed.success) return parsed.data;
@@ -117,16 +126,18 @@ function rowSchema({ fields: wanted }: Kind): z.ZodType<Row> {
   return z.object({ id, ...shape }) as unknown as z.ZodType<Row>;
 }
 
-/** What an endpoint said itself is cut short: it goes into reports. */
-function reasonOf(error: unknown): string {
+/** What an endpoint said itself is cut short, and keys in its address are left out: it goes into reports. */
+function reasonOf(error: unknown, url: string): string {
+  const shown = (text: string) =>
+    [url, new URL(url).href].reduce((rest, each) => rest.replaceAll(each, shownUrl(url)), text).slice(0, 200);
   if (error instanceof ClientError) {
     const [first] = error.response.errors ?? [];
     const status = `it answered with status ${error.response.status}`;
-    return first === undefined ? status : `it refused the query: ${String(first.message).slice(0, 200)}`;
+    return first === undefined ? status : `it refused the query: ${shown(String(first.message))}`;
   }
   const { name, message } = error instanceof Error ? error : { name: "", message: String(error) };
   if (name === "TimeoutError" || name === "AbortError") return "it did not answer in time";
-  return `it gave no answer: ${message.replaceAll(/\s+/g, " ").slice(0, 200)}`;
+  return `it gave no answer: ${shown(message.replaceAll(/\s+/g, " "))}`;
 }
 
 /** `fetch` that ends after some time, body included, and reads no more than some bytes. */

@@ -1,16 +1,17 @@
 import { hexToBytes, keccak256 } from "viem";
-import type { AssayEvent } from "../../chain/contracts.ts";
 import { decodeOrder } from "../../core/exact/decode-order.ts";
 import { packageDigest } from "../../core/market/package.ts";
 import { orderHash } from "../../core/market/typed-data.ts";
 import { stages } from "../../training/dispute/moves.ts";
-import { type AuditedAttempt, auditAttempts } from "./attestation.ts";
+import { attestationClaims } from "./attestation-claims.ts";
+import { awardClaim } from "./award-claim.ts";
 import { type Claim, type Difference, settled, trusted, verified, wrong } from "./claims.ts";
 import { compared, indexClaims, rowDifferences } from "./index-claims.ts";
-import { isSilent, type JobEvidence, partOf } from "./job-evidence.ts";
+import { hashesOf, type JobEvidence, partOf } from "./job-evidence.ts";
+import { moneyClaims } from "./job-money-claims.ts";
 import type { Value } from "./rows.ts";
 import type { SignatureFinding } from "./signatures.ts";
-import { account, coins, counted, instant, listed, tokens } from "./wording.ts";
+import { account, counted, tokens } from "./wording.ts";
 
 /** Codes of `IJobRegistry.Status`, by the names that events give. */
 const statusCodes = {
@@ -28,7 +29,6 @@ const statusCodes = {
 
 /** Everything that can be said of a job from chain and index alone; what needs its data is in `run-claims.ts`. */
 export function jobClaims(evidence: JobEvidence): Claim[] {
-  const attempts = auditAttempts(evidence);
   return [
     ...indexClaims({ ...evidence, subject: "this job" }),
     orderClaim(evidence),
@@ -36,14 +36,11 @@ export function jobClaims(evidence: JobEvidence): Claim[] {
     awardClaim(evidence),
     statusClaim(evidence),
     commitmentClaim(evidence),
-    ...attempts.map((attempt) => attestationClaim(evidence, attempt)),
-    committeesClaim(evidence, attempts),
+    ...attestationClaims(evidence),
     certificateClaim(evidence),
     ...evidence.challenges.map((challenge) => disputeClaim(evidence, challenge)),
     disputesClaim(evidence),
-    paymentsClaim(evidence),
-    escrowClaim(evidence),
-    slashesClaim(evidence),
+    ...moneyClaims(evidence),
     rpcClaim(),
   ];
 }
@@ -103,6 +100,7 @@ function signatureClaims({ signatures }: JobEvidence): Claim[] {
       "What was revealed was hashed again, and is what had been committed to before the others were known.",
     unread:
       "It was relayed by another contract, whose call does not show the signature; the market has checked it.",
+    past: "The account is a contract, and what it says of the signature depends on the chain's state at that time, which the RPC endpoint does not keep; the market has checked it.",
   };
   const claims: Record<SignatureFinding["what"], (who: string) => string> = {
     order: (who) => `The order is ${who}'s own.`,
@@ -117,54 +115,12 @@ function signatureClaims({ signatures }: JobEvidence): Claim[] {
       facts: [["account", author]],
       transactions: [transaction],
     } as const;
-    if (by === "unread") return trusted({ ...parts, how: words[by] });
+    if (by === "unread" || by === "past") return trusted({ ...parts, how: words[by] });
     return holds
       ? verified({ ...parts, how: words[by] })
       : wrong({ ...parts, how: "The signature, sender or commitment is not this account's." });
   });
 }
-
-function awardClaim({ record, rowsAsOf, findings, events }: JobEvidence): Claim {
-  const differences = rowDifferences(findings, { bids: rowsAsOf.bids });
-  const { provider, price, auction } = record;
-  const revealed = [...(auction?.bids.values() ?? [])].filter((bid) => bid.price !== undefined);
-  const isAuction = auction !== undefined;
-  const lowest = revealed.reduce<bigint | undefined>(
-    (low, bid) => (low === undefined || bid.price! < low ? bid.price! : low),
-    undefined,
-  );
-  const lost = events.filter(({ eventName }) => eventName === "BondLost").length;
-  // A winner that did not take the job loses its bond, and the next one follows.
-  if (
-    isAuction &&
-    price !== undefined &&
-    lowest !== price &&
-    lost === 0 &&
-    record.order.conditions.priceFeed === noFeed
-  )
-    differences.push({
-      what: "price of the job",
-      told: tokens(price),
-      found: `the lowest bid was ${tokens(lowest ?? 0n)}`,
-    });
-  const others = revealed.length - 1;
-  return settled(differences, {
-    id: "award",
-    topic: "award",
-    statement:
-      provider === undefined
-        ? "Nobody has the job."
-        : `${account(provider)} got the job for ${tokens(price ?? 0n)}${isAuction ? `, the lowest of ${counted(revealed.length, "sealed bid")}` : ""}.`,
-    how: isAuction
-      ? `Every bid was read from the chain and compared: ${others > 0 ? `${others} asked for more` : "there was no other"}. ${compared(findings, "bids")}`
-      : `The match was read from the chain. ${compared(findings, "bids")}`,
-    problem: "What is told of the bids is not what was bid.",
-    facts: revealed.map((bid) => [`bid of ${bid.provider}`, tokens(bid.price!)] as const),
-    transactions: hashesOf(events, "Matched", "AuctionAwarded", "BidAccepted"),
-  });
-}
-
-const noFeed = "0x0000000000000000000000000000000000000000";
 
 function statusClaim({ record, rows, rowsAsOf, findings, state, events }: JobEvidence): Claim {
   const differences = rowDifferences(findings, { jobs: rowsAsOf.jobs });
@@ -223,6 +179,8 @@ function commitmentClaim({ record, rowsAsOf, findings, state, events }: JobEvide
   const { result } = record;
   const differences = rowDifferences(findings, { checkpoints: rowsAsOf.checkpoints });
   for (const field of ["traceRoot", "stateRoot", "resultId"] as const) {
+    // Until the commitment the registry holds the root of the order's initial state.
+    if (field === "stateRoot" && result === undefined) continue;
     const [held, said] = [state.job[field], result?.[field] ?? zeroRoot];
     if (held !== said) differences.push({ what: `${field} in the registry`, told: held, found: said });
   }
@@ -249,66 +207,6 @@ function commitmentClaim({ record, rowsAsOf, findings, state, events }: JobEvide
 }
 
 const zeroRoot = `0x${"0".repeat(64)}`;
-
-function attestationClaim({ record }: JobEvidence, audited: AuditedAttempt): Claim {
-  const { attempt, seats, signature, isSeedRight, outcome, transaction } = audited;
-  const count = (said: string) => seats.filter((seat) => seat.said === said).length;
-  const { threshold } = record.order.conditions;
-  const parts = {
-    id: `attestation-${attempt}`,
-    topic: "attestation",
-    statement: `${counted(seats.length, "checker")} drawn by lot computed samples of the training again: ${count("agrees")} agreed with the provider, ${count("differs")} said something else, ${count("nothing")} said nothing.`,
-    facts: seats.map(
-      ({ validator, operator, intervals, said }, i) =>
-        [
-          `member ${i + 1}`,
-          `validator ${validator} (${operator}), intervals ${intervals.join(", ")}: ${said}`,
-        ] as const,
-    ),
-    transactions: transaction === undefined ? [] : [transaction],
-  } as const;
-  if (!isSeedRight)
-    return wrong({ ...parts, how: "The lot was not drawn with the random seed that the beacon gave." });
-  if (signature === "false")
-    return wrong({ ...parts, how: "The signature is not that of the members who are said to have signed." });
-  if (outcome === "attested" && count("agrees") < threshold)
-    return wrong({ ...parts, how: `Only ${count("agrees")} agreed, and ${threshold} must.` });
-  if (signature === "unread")
-    return trusted({
-      ...parts,
-      how: "The signature was posted through another contract; the committee's contract has verified it.",
-    });
-  const lot = "The lot's seed is the beacon's; that the contract drew by stake from it is its own doing.";
-  return verified({
-    ...parts,
-    how:
-      signature === "none"
-        ? `Nobody signed. ${lot}`
-        : `The one signature of all who signed was verified here under the sum of their own keys (BLS on BN254). ${lot}`,
-  });
-}
-
-function committeesClaim(
-  { rowsAsOf, findings, record }: JobEvidence,
-  attempts: readonly AuditedAttempt[],
-): Claim {
-  const differences = rowDifferences(findings, { attestations: rowsAsOf.attestations });
-  const attested = attempts.some(({ outcome }) => outcome === "attested");
-  if (record.isAttested !== attested)
-    differences.push({ what: "attestation", told: String(record.isAttested), found: String(attested) });
-  const none = attempts.length === 0;
-  return settled(differences, {
-    id: "committees",
-    topic: "attestation",
-    statement: none
-      ? "No committee was asked; anybody could challenge the result."
-      : attested
-        ? "A committee has vouched for the samples that it checked."
-        : "No committee has vouched for this result.",
-    how: `All committees of this job were read from the chain. ${compared(findings, "attestations")}`,
-    problem: "What is told of the committees is not what happened: members or signers are others.",
-  });
-}
 
 function certificateClaim({ record, state, rowsAsOf, findings, events }: JobEvidence): Claim {
   const differences = rowDifferences(findings, { certificates: rowsAsOf.certificates });
@@ -356,7 +254,7 @@ function certificateClaim({ record, state, rowsAsOf, findings, events }: JobEvid
 type Dispute = JobEvidence["challenges"][number];
 
 function disputeClaim({ events, rows }: JobEvidence, challenge: Dispute): Claim {
-  const { challengeId, challenger, claim, outcome, moves, isSettled } = challenge;
+  const { challengeId, challenger, claim, outcome, moves, isSettled, isSilent } = challenge;
   const row = rows.challenges.find(({ id }) => id === String(challengeId))!;
   const own = events.filter(
     ({ contract, args }) =>
@@ -365,7 +263,7 @@ function disputeClaim({ events, rows }: JobEvidence, challenge: Dispute): Claim 
   const isOver = outcome !== undefined || isSettled;
   const ending =
     outcome === "convicted"
-      ? isSilent(challenge)
+      ? isSilent
         ? "the provider did not answer in time"
         : "the contracts computed one element themselves, and the provider was wrong"
       : outcome === "lost"
@@ -402,95 +300,4 @@ function disputesClaim({ challenges, rowsAsOf, findings }: JobEvidence): Claim {
     how: `All challenges of this job were read from the chain${rowsAsOf.jobs[0]?.status === "Failed" ? ", with the failure that followed" : ""}. ${compared(findings, "challenges")}`,
     problem: "What is told of the disputes is not what happened.",
   });
-}
-
-function paymentsClaim({ rows, rowsAsOf, findings, events }: JobEvidence): Claim {
-  const differences = rowDifferences(findings, { payments: rowsAsOf.payments });
-  const sums = new Map<string, bigint>();
-  for (const { kind, amount } of rows.payments)
-    sums.set(String(kind), (sums.get(String(kind)) ?? 0n) + BigInt(String(amount)));
-  const words: Record<string, string> = {
-    Price: "to the provider",
-    CheckFee: "to the checkers",
-    Refund: "back to the consumer",
-    WorkerPay: "to workers",
-  };
-  const said = [...sums].flatMap(([kind, sum]) =>
-    kind === "ChallengeReward" ? `${coins(sum)} to the challenger` : `${tokens(sum)} ${words[kind]}`,
-  );
-  return settled(differences, {
-    id: "payments",
-    topic: "money",
-    statement: said.length === 0 ? "Nothing was paid yet." : `Paid: ${listed(said)}.`,
-    how: `${counted(rows.payments.length, "payment")} read from the chain again. ${compared(findings, "payments")}`,
-    problem: "What is told of the payments is not what was paid.",
-    facts: rows.payments.map(
-      ({ kind, to, amount, timestamp }) =>
-        [
-          `${kind} to ${to}`,
-          `${kind === "ChallengeReward" ? coins(BigInt(String(amount))) : tokens(BigInt(String(amount)))}, ${instant(BigInt(String(timestamp)))}`,
-        ] as const,
-    ),
-    transactions: hashesOf(events, "PricePaid", "FeePaid", "Refunded", "RewardPaid"),
-  });
-}
-
-function escrowClaim({ events, state }: JobEvidence): Claim {
-  const sum = (name: string, of: (args: never) => bigint) =>
-    events
-      .filter(({ contract, eventName }) => contract === "Escrow" && eventName === name)
-      .reduce((total, { args }) => total + of(args as never), 0n);
-  type Amount = { readonly amount: bigint };
-  const funded = sum("Funded", ({ price, fees }: { price: bigint; fees: bigint }) => price + fees);
-  const left = ["PricePaid", "FeePaid", "Refunded"].reduce(
-    (total, name) => total + sum(name, ({ amount }: Amount) => amount),
-    0n,
-  );
-  const held = state.purses[0] + state.purses[1];
-  const differences: Difference[] =
-    funded === left + held
-      ? []
-      : [{ what: "money of the job", told: tokens(funded), found: tokens(left + held) }];
-  return settled(differences, {
-    id: "escrow",
-    topic: "money",
-    statement: `Of the ${tokens(funded)} that were put in, ${tokens(left)} went out again and ${tokens(held)} are held: nothing is missing.`,
-    how: "Sums over all events of the escrow, and what it holds for this job now.",
-    problem: "The sums do not come out even.",
-  });
-}
-
-function slashesClaim({ slashes, findings, rows }: JobEvidence): Claim {
-  const differences = rowDifferences(findings, { slashes });
-  const transactions = new Set(
-    [...rows.moves, ...rows.payments].map(({ transaction }) => String(transaction)),
-  );
-  const total = slashes.reduce((sum, { amount }) => sum + BigInt(String(amount)), 0n);
-  return settled(differences, {
-    id: "slashes",
-    topic: "money",
-    statement:
-      slashes.length === 0
-        ? "Nobody who worked on this job has ever lost stake."
-        : `Of those who worked on this job, ${counted(new Set(slashes.map(({ operator }) => operator)).size, "account")} lost stake, here or elsewhere: ${tokens(total)} in all.`,
-    how: `All slashes of everybody involved were read from the chain. ${compared(findings, "slashes")}`,
-    problem: "What is told of slashes is not what happened: a penalty is hidden, invented or changed.",
-    facts: slashes.map(
-      ({ operator, amount, reason, transaction }) =>
-        [
-          `${operator}${transactions.has(String(transaction)) ? " (in this job)" : ""}`,
-          `${tokens(BigInt(String(amount)))} for "${reason}"`,
-        ] as const,
-    ),
-    transactions: slashes.map(({ transaction }) => transaction as `0x${string}`),
-  });
-}
-
-/** Transactions of some events, each once. */
-function hashesOf(events: readonly AssayEvent[], ...names: string[]) {
-  return [
-    ...new Set(
-      events.filter(({ eventName }) => names.includes(eventName)).map((event) => event.transactionHash),
-    ),
-  ];
 }

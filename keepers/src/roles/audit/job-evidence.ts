@@ -14,7 +14,7 @@ import { type JobRows, jobRows } from "./job-rows.ts";
 import type { Row } from "./rows.ts";
 import { type SignatureFinding, signatureFindings } from "./signatures.ts";
 import { slashRows } from "./slash-rows.ts";
-import { askIndex, type IndexFindings, type Question } from "./told.ts";
+import { askIndex, type IndexFindings, inParts, type Question } from "./told.ts";
 
 type JobState = ContractFunctionReturnType<(typeof abis)["JobRegistry"], "view", "jobOf">;
 type CertificateState = ContractFunctionReturnType<
@@ -33,16 +33,19 @@ export type JobEvidence = {
   readonly events: readonly AssayEvent[];
   /** The job as its events give it. */
   readonly record: JobRecord;
-  readonly challenges: readonly ChallengeRecord[];
+  readonly challenges: readonly AuditedChallenge[];
   /** The package that was published with the order; undefined when it was not. */
   readonly posted: Extract<AssayEvent, { eventName: "OrderPosted" }> | undefined;
   /** What an index has to tell: of the whole history, and as of the block that it was asked for. */
   readonly rows: JobRows;
   readonly rowsAsOf: JobRows;
-  /** Slashes of everybody who worked on the job, as an index has to tell them as of that block. */
+  /** Slashes of everybody who worked on the job, here or elsewhere; and those that an index has to tell. */
   readonly slashes: readonly Row[];
+  readonly slashesAsOf: readonly Row[];
+  /** Events that are not the job's own, but change what is to be said of it: slashes, transfers, its order's. */
+  readonly related: readonly AssayEvent[];
   readonly findings: IndexFindings;
-  /** What the contracts hold now. */
+  /** What the contracts held at the history's last block. */
   readonly state: {
     readonly job: JobState;
     readonly certificate: CertificateState | undefined;
@@ -54,13 +57,11 @@ export type JobEvidence = {
   readonly signatures: readonly SignatureFinding[];
 };
 
-/** Whether a conviction came from silence: a timeout was called, and no move followed. */
-export function isSilent({ outcome, graceEnds }: ChallengeRecord): boolean {
-  return outcome === "convicted" && graceEnds !== undefined;
-}
+/** A challenge. isSilent: its conviction came from silence, after the grace was over, not from a move within it. */
+export type AuditedChallenge = ChallengeRecord & { readonly isSilent: boolean };
 
 /** What a challenge is about, in words. */
-export function partOf({ interval }: ChallengeRecord): string {
+export function partOf({ interval }: Pick<ChallengeRecord, "interval">): string {
   return interval === noInterval ? "the whole trace" : `interval ${interval}`;
 }
 
@@ -108,14 +109,20 @@ export async function gatherJob(parameters: GatherParameters, jobId: bigint): Pr
       event.eventName === "Slashed" &&
       involved.has(event.args.operator.toLowerCase()),
   );
-  const about = [...(posted === undefined ? [] : [posted]), ...events, ...transfers].sort(inChainOrder);
+  const own = [...(posted === undefined ? [] : [posted]), ...transfers];
+  const about = [...events, ...own].sort(inChainOrder);
   const stamps = await parameters.stamps.read([...about, ...slashed]);
   const rows = jobRows(about, stamps, attribution);
   const findings = await askIndex({
     ...index,
     client,
     history,
-    questions: questionsOf(id, record, rows, [...involved]),
+    questions: questionsOf(id, record, {
+      rows,
+      events: events.length,
+      involved: [...involved],
+      slashes: slashed.length,
+    }),
     signal,
   });
   const asOf = ({ blockNumber }: AssayEvent) => blockNumber <= findings.asOf;
@@ -126,13 +133,15 @@ export async function gatherJob(parameters: GatherParameters, jobId: bigint): Pr
     attribution,
     events,
     record,
-    challenges: challengesOf(events),
+    challenges: challengesOf(events, stamps),
     posted,
     rows,
     rowsAsOf: jobRows(about.filter(asOf), stamps, attribution),
-    slashes: slashRows(slashed.filter(asOf), stamps),
+    slashes: slashRows(slashed, stamps),
+    slashesAsOf: slashRows(slashed.filter(asOf), stamps),
+    related: [...own, ...slashed],
     findings,
-    state: await readState(contracts, record),
+    state: await readState(contracts, record, history.block.number),
     signatures: await signatureFindings({ client, history, stamps, record, posted, events }),
   };
 }
@@ -140,22 +149,33 @@ export async function gatherJob(parameters: GatherParameters, jobId: bigint): Pr
 function questionsOf(
   job: string,
   { orderHash }: JobRecord,
-  { challenges }: JobRows,
-  involved: readonly string[],
+  known: {
+    readonly rows: JobRows;
+    readonly events: number;
+    readonly involved: readonly string[];
+    readonly slashes: number;
+  },
 ): Question[] {
   const ofJob = { job };
+  const count = (kind: keyof JobRows) => ({ kind, rows: known.rows[kind].length });
+  const challenges = known.rows.challenges.map(({ id }) => id);
   return [
-    { kind: "events", where: ofJob },
-    { kind: "jobs", where: { id: job } },
-    { kind: "orders", where: { id: orderHash } },
-    { kind: "bids", where: ofJob },
-    { kind: "checkpoints", where: ofJob },
-    { kind: "payments", where: ofJob },
-    { kind: "challenges", where: ofJob },
-    { kind: "moves", where: { challenge_in: challenges.map(({ id }) => id) } },
-    { kind: "attestations", where: ofJob },
-    { kind: "certificates", where: ofJob },
-    { kind: "slashes", where: { operator_in: involved } },
+    { kind: "events", where: ofJob, rows: known.events },
+    { ...count("jobs"), where: { id: job } },
+    { ...count("orders"), where: { id: orderHash } },
+    { ...count("auctions"), where: ofJob },
+    { ...count("bids"), where: ofJob },
+    { ...count("checkpoints"), where: ofJob },
+    { ...count("payments"), where: ofJob },
+    { ...count("challenges"), where: ofJob },
+    { ...count("moves"), where: inParts(challenges, (part) => ({ challenge_in: part })) },
+    { ...count("attestations"), where: ofJob },
+    { ...count("certificates"), where: ofJob },
+    {
+      kind: "slashes",
+      where: inParts(known.involved, (part) => ({ operator_in: part })),
+      rows: known.slashes,
+    },
   ];
 }
 
@@ -181,30 +201,46 @@ function involvedIn(
   return found;
 }
 
-function challengesOf(events: readonly AssayEvent[]): ChallengeRecord[] {
+/** Disputes, each from its own events. */
+export function challengesOf(events: readonly AssayEvent[], stamps: Stamps): AuditedChallenge[] {
   const byId = Map.groupBy(
     events.filter((event) => event.contract === "DisputeGame"),
     ({ args }) => (args as { challengeId?: bigint }).challengeId,
   );
-  return [...byId].flatMap(([id, own]) =>
-    id === undefined
-      ? []
-      : (foldChallenge(own.map((event) => named(event) as unknown as DisputeEvent)) ?? []),
-  );
+  return [...byId].flatMap(([id, own]) => {
+    const record =
+      id === undefined
+        ? undefined
+        : foldChallenge(own.map((event) => named(event) as unknown as DisputeEvent));
+    return record === undefined ? [] : { ...record, isSilent: isSilent(record, own, stamps) };
+  });
+}
+
+/** Until the grace is over a conviction is a ruling on a move: only after it does silence count. */
+function isSilent(
+  { outcome, graceEnds }: ChallengeRecord,
+  events: readonly AssayEvent[],
+  stamps: Stamps,
+): boolean {
+  const ruling = events.find(({ eventName }) => eventName === "ProviderConvicted");
+  if (outcome !== "convicted" || graceEnds === undefined || ruling === undefined) return false;
+  return stamps.get(ruling.transactionHash)!.timestamp > graceEnds;
 }
 
 async function readState(
   { JobRegistry, ModelCertificate, Escrow, Committee }: Contracts,
   { jobId, certificateId }: JobRecord,
+  blockNumber: bigint,
 ): Promise<JobEvidence["state"]> {
+  const then = { blockNumber };
   const [job, purses, checks] = await Promise.all([
-    JobRegistry.read.jobOf([jobId]),
-    Escrow.read.pursesOf([jobId]),
-    Committee.read.checks(),
+    JobRegistry.read.jobOf([jobId], then),
+    Escrow.read.pursesOf([jobId], then),
+    Committee.read.checks(then),
   ]);
   const id = certificateId ?? jobId;
-  const certificate = await existing(() => ModelCertificate.read.certificateOf([id]));
-  const owner = await existing(() => ModelCertificate.read.ownerOf([id]));
+  const certificate = await existing(() => ModelCertificate.read.certificateOf([id], then));
+  const owner = await existing(() => ModelCertificate.read.ownerOf([id], then));
   return { job, certificate, owner, purses, checks: Number(checks) };
 }
 
@@ -224,6 +260,15 @@ function isJobEvent({ contract }: AssayEvent): boolean {
 
 function named({ contract, eventName, args }: AssayEvent): JobEvent {
   return { name: `${contract}.${eventName}`, args } as unknown as JobEvent;
+}
+
+/** Transactions of some events, each once. */
+export function hashesOf(events: readonly AssayEvent[], ...names: string[]): Hex[] {
+  return [
+    ...new Set(
+      events.filter(({ eventName }) => names.includes(eventName)).map((event) => event.transactionHash),
+    ),
+  ];
 }
 
 function inChainOrder(a: AssayEvent, b: AssayEvent): number {

@@ -2,7 +2,7 @@ import type { AssayEvent } from "../../chain/contracts.ts";
 import { decodeOrder } from "../../core/exact/decode-order.ts";
 import { noInterval } from "../../training/dispute/moves.ts";
 import { type AuditedAttempt, auditAttempts } from "./attestation.ts";
-import { isSilent, type JobEvidence } from "./job-evidence.ts";
+import type { JobEvidence } from "./job-evidence.ts";
 import type {
   LineagePicture,
   MoneyPicture,
@@ -111,20 +111,45 @@ const moments: Readonly<Record<string, readonly [label: string, tone: Tone]>> = 
 /** More would not fit on a page. */
 const mostMoments = 40;
 
+/** What many can do many times: it makes room for the life cycle itself, and makes muted moments make room for it. */
+const often: ReadonlySet<string> = new Set([
+  "JobRegistry.JobMatched",
+  "Market.AuctionAwarded",
+  "Committee.CommitteeDrawn",
+  "Committee.RootSigned",
+  "Committee.AttemptFailed",
+  "Committee.MemberSlashed",
+  "DisputeGame.Challenged",
+  "DisputeGame.ChallengeLost",
+]);
+
+/** The moments that say most, in the order in which they happened: of what says as little, the last ones are kept. */
+export function chosen<T extends { readonly name: string; readonly tone: Tone }>(moments: readonly T[]): T[] {
+  const rank = ({ name, tone }: T) => (tone === "muted" ? 2 : often.has(name) ? 1 : 0);
+  const kept = new Set<T>();
+  for (const wanted of [0, 1, 2]) {
+    const own = moments.filter((moment) => rank(moment) === wanted);
+    const room = mostMoments - kept.size;
+    for (const moment of own.slice(Math.max(0, own.length - room))) kept.add(moment);
+  }
+  return moments.filter((moment) => kept.has(moment));
+}
+
 function timeline({ events, posted, stamps, record }: JobEvidence): TimelinePicture {
   const all: readonly AssayEvent[] = posted === undefined ? events : [posted, ...events];
-  const shown = all
-    .flatMap(({ contract, eventName, transactionHash }) => {
-      const known = moments[`${contract}.${eventName}`];
-      if (known === undefined) return [];
-      const [label, tone] = known;
-      return { at: stamps.get(transactionHash)!.timestamp, label, tone, transaction: transactionHash };
-    })
-    .slice(0, mostMoments);
+  const known = all.flatMap(({ contract, eventName, transactionHash }) => {
+    const name = `${contract}.${eventName}`;
+    const words = moments[name];
+    if (words === undefined) return [];
+    const [label, tone] = words;
+    return { name, at: stamps.get(transactionHash)!.timestamp, label, tone, transaction: transactionHash };
+  });
+  const shown = chosen(known).map(({ name: _, ...moment }) => moment);
+  const most = shown.length < known.length ? `, the ${shown.length} of ${known.length} that say most` : "";
   return {
     kind: "timeline",
     topic: "work",
-    title: "What happened, transaction by transaction",
+    title: `What happened, transaction by transaction${most}`,
     description: `${shown.length} moments in the life of job ${record.jobId}, from "${shown[0]?.label}" to "${shown.at(-1)?.label}".`,
     moments: shown,
   };
@@ -136,7 +161,9 @@ function seats({ record }: JobEvidence, { attempt, seats: all }: AuditedAttempt)
     kind: "seats",
     topic: "attestation",
     title: `Who sat on committee ${attempt}: ${threshold} of ${all.length} must agree`,
-    description: all.map(({ operator, said }) => `${operator}: ${said}`).join("; "),
+    description: all
+      .map(({ operator, said }) => `${operator}: ${said === "signed" ? "signed, not opened" : said}`)
+      .join("; "),
     threshold,
     seats: all.map(({ operator, intervals, said }) => ({
       label: operator === undefined ? "unknown" : account(operator),
@@ -149,7 +176,7 @@ function seats({ record }: JobEvidence, { attempt, seats: all }: AuditedAttempt)
 type Challenge = JobEvidence["challenges"][number];
 
 function narrowing({ rows }: JobEvidence, challenge: Challenge): NarrowingPicture {
-  const { challengeId, claim, interval, outcome, moves, round } = challenge;
+  const { challengeId, claim, interval, outcome, moves, round, isSilent } = challenge;
   const row = rows.challenges.find(({ id }) => id === String(challengeId))!;
   const [steps, size] = [Number(claim.steps), Number(claim.interval)];
   const intervals = Math.ceil(steps / size);
@@ -165,7 +192,7 @@ function narrowing({ rows }: JobEvidence, challenge: Challenge): NarrowingPictur
     { label: `element ${index} of the tensor`, ...part(index, elements) },
   ];
   const isConvicted = outcome === "convicted";
-  const label = isSilent(challenge)
+  const label = isSilent
     ? "The provider did not answer in time."
     : isConvicted
       ? "The contracts computed this element themselves: the provider was wrong."

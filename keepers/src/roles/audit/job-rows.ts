@@ -14,6 +14,7 @@ import type { Row, Value } from "./rows.ts";
 export type JobRows = {
   readonly jobs: readonly Row[];
   readonly orders: readonly Row[];
+  readonly auctions: readonly Row[];
   readonly bids: readonly Row[];
   readonly checkpoints: readonly Row[];
   readonly payments: readonly Row[];
@@ -49,6 +50,7 @@ class JobFold {
   readonly #stamps: Stamps;
   readonly #jobs: Table = new Map();
   readonly #orders: Table = new Map();
+  readonly #auctions: Table = new Map();
   readonly #bids: Table = new Map();
   readonly #checkpoints: Table = new Map();
   readonly #challenges: Table = new Map();
@@ -65,6 +67,7 @@ class JobFold {
     return {
       jobs: list(this.#jobs),
       orders: list(this.#orders),
+      auctions: list(this.#auctions),
       bids: list(this.#bids),
       checkpoints: list(this.#checkpoints),
       challenges: list(this.#challenges),
@@ -104,8 +107,9 @@ class JobFold {
     return String(this.#stamps.get(event.transactionHash)!.timestamp);
   }
 
-  #order(hash: Hex, order: Order): Draft {
+  #order(event: AssayEvent, hash: Hex, order: Order): Draft {
     const { problem, conditions } = order;
+    const { priceFeed } = conditions;
     return draft(this.#orders, hash, {
       consumer: lower(order.consumer),
       dataset: problem.datasetId,
@@ -126,14 +130,31 @@ class JobFold {
       instalments: conditions.instalments,
       nonce: text(order.nonce),
       expiry: text(order.expiry),
+      priceFeed: priceFeed === zeroAddress ? null : lower(priceFeed),
+      training: null,
+      trainingPackage: null,
       isPosted: false,
+      createdAt: this.#time(event),
     });
   }
 
   #market(event: ContractEvent<"Market">): void {
     switch (event.eventName) {
       case "OrderPosted":
-        this.#order(event.args.orderHash, event.args.order).isPosted = true;
+        Object.assign(this.#order(event, event.args.orderHash, event.args.order), {
+          training: event.args.training,
+          trainingPackage: event.args.package,
+          isPosted: true,
+        });
+        return;
+      case "AuctionOpened":
+        this.#auctioned(event.args);
+        return;
+      case "RevealTimeoutCalled":
+        this.#auctions.get(text(event.args.jobId))!.revealUntil = text(event.args.graceEnds);
+        return;
+      case "AuctionClosed":
+        this.#auctions.get(text(event.args.jobId))!.isClosed = true;
         return;
       case "BidCommitted":
         this.#bid(event, event.args).commitment = event.args.commitment;
@@ -147,6 +168,7 @@ class JobFold {
       }
       case "AuctionAwarded":
         this.#bid(event, event.args).status = "Won";
+        this.#auctions.get(text(event.args.jobId))!.winner = lower(event.args.provider);
         return;
       case "BondReturned": {
         const bid = this.#bid(event, event.args);
@@ -162,6 +184,17 @@ class JobFold {
         });
       }
     }
+  }
+
+  #auctioned({ jobId, terms, commitUntil, revealUntil }: Args<"Market", "AuctionOpened">): void {
+    draft(this.#auctions, text(jobId), {
+      job: text(jobId),
+      bond: text(terms.bond),
+      commitUntil: text(commitUntil),
+      revealUntil: text(revealUntil),
+      isClosed: false,
+      winner: null,
+    });
   }
 
   #bid(event: AssayEvent, { jobId, provider }: { jobId: bigint; provider: Address }): Draft {
@@ -244,8 +277,12 @@ class JobFold {
     }
   }
 
-  #opened(event: AssayEvent, { jobId, orderHash, consumer, order }: Args<"JobRegistry", "JobOpened">): void {
-    this.#order(orderHash, order);
+  #opened(
+    event: AssayEvent,
+    { jobId, orderHash, consumer, order, training }: Args<"JobRegistry", "JobOpened">,
+  ): void {
+    const ordered = this.#order(event, orderHash, order);
+    ordered.training ??= training;
     const nothing = { price: "0", stake: "0", paid: "0", refunded: "0", slashed: "0" };
     draft(this.#jobs, text(jobId), {
       order: orderHash,

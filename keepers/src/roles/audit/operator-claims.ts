@@ -56,23 +56,27 @@ export async function auditOperator(parameters: GatherParameters, address: Addre
       slashes: slashRows(events.filter(known), stamps),
     };
   };
+  const now = found(history.block.number);
   const findings = await askIndex({
     ...index,
     client,
     history,
     signal,
     questions: [
-      { kind: "events", where: { operator: id } },
-      { kind: "operators", where: { id } },
-      { kind: "jobs", where: { provider: id } },
-      { kind: "payments", where: { to: id } },
-      { kind: "slashes", where: { operator: id } },
+      { kind: "events", where: { operator: id }, rows: events.length },
+      { kind: "operators", where: { id }, rows: 1 },
+      { kind: "jobs", where: { provider: id }, rows: jobIds.size },
+      { kind: "payments", where: { to: id }, rows: now.payments.length },
+      { kind: "slashes", where: { operator: id }, rows: now.slashes.length },
     ],
   });
-  const [now, before] = [found(history.block.number), found(findings.asOf)];
-  const state = await contracts.Staking.read.operatorOf([getAddress(address)]);
+  const before = found(findings.asOf);
+  const state = await contracts.Staking.read.operatorOf([getAddress(address)], {
+    blockNumber: history.block.number,
+  });
+  const related = [...paid, ...ofJobs];
   const claims = [
-    ...indexClaims({ history, findings, events, stamps, subject: "this operator" }),
+    ...indexClaims({ history, findings, events, related, stamps, subject: "this operator" }),
     stakeClaim(now, before, findings, state),
     jobsClaim(now, before, findings),
     paymentsClaim(now, before, findings),

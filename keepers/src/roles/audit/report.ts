@@ -19,7 +19,7 @@ export type AuditReport = {
     readonly hash: Hex;
     readonly timestamp: bigint;
   };
-  /** Address of the index that was asked. */
+  /** Address of the index that was asked, without what may be a key. */
   readonly index: string;
   readonly tally: Tally;
   /** Whether nothing is wrong. */

@@ -63,7 +63,17 @@ export const kinds = {
       ...values(["consumer", "trainingHash", "programRoot", "programDigest", "maximumPrice", "deposit"]),
       ...values(["trainingTime", "minimumCompute", "regions", "regulations", "privacyTier", "scheme"]),
       ...values(["committeeSize", "threshold", "checkFee", "instalments", "nonce", "expiry", "isPosted"]),
+      ...values(["priceFeed", "training", "trainingPackage", "createdAt"]),
       dataset: "one",
+    },
+  },
+  auctions: {
+    type: "Auction",
+    noun: "auction",
+    fields: {
+      ...values(["bond", "commitUntil", "revealUntil", "isClosed"]),
+      job: "one",
+      winner: "one",
     },
   },
   bids: {

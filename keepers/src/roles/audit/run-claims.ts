@@ -9,6 +9,7 @@ import { encodeLeaves, type OpenedLeaf } from "../../core/exact/result-files.ts"
 import { ExecutedRun } from "../../training/dispute/own-run.ts";
 import { evaluateExact } from "../../training/evaluate/evaluate.ts";
 import { scoreWitness } from "../../training/evaluate/score.ts";
+import { ModelTooLargeError } from "../../training/executors/errors.ts";
 import type { Executor, TrainingSession } from "../../training/executors/types.ts";
 import { OrderRefusedError } from "../jobs/errors.ts";
 import { compileJob, type OpenJob, openJob } from "../jobs/job-program.ts";
@@ -16,7 +17,7 @@ import type { JobStorage } from "../jobs/job-storage.ts";
 import type { JobProgram, MachineLimits } from "../jobs/published-program.ts";
 import { fetchResult, publishedState } from "../jobs/result.ts";
 import { type Claim, type ClaimParts, trusted, verified, wrong } from "./claims.ts";
-import { isSilent, type JobEvidence } from "./job-evidence.ts";
+import type { AuditedChallenge, JobEvidence } from "./job-evidence.ts";
 import type { CurvePicture, Picture } from "./pictures/types.ts";
 import { counted, listed } from "./wording.ts";
 
@@ -58,6 +59,13 @@ const computed: Named = {
   statement: "The training steps give, computed again, exactly what the provider committed to.",
 };
 
+const everything = [program, data, stored, computed];
+
+/** What is left to trust where nothing is to be computed. */
+export function uncomputed(): Claim[] {
+  return [...unreached(everything, "this audit computes nothing, as it was told to").claims];
+}
+
 /**
  * Fetches program, data and result of a job, computes parts of its training again in exact integers, and scores the model.
  * What cannot be fetched is taken on trust, with the reason.
@@ -66,9 +74,9 @@ const computed: Named = {
  */
 export async function auditRun(evidence: JobEvidence, parameters: RunAuditParameters): Promise<RunAudit> {
   const { posted, record } = evidence;
-  if (record.result === undefined) return { claims: [], pictures: [] };
-  if (posted === undefined)
-    return unreached([program, data, stored, computed], "the order's program was never published");
+  if (record.result === undefined)
+    return unreached(everything, "the provider never committed to a final result");
+  if (posted === undefined) return unreached(everything, "the order's program was never published");
   await mkdir(parameters.folder, { recursive: true });
   parameters.onProgress?.("compiling the program");
   const compiled = await tried(() => compileJob({ order: record.order, ...trainingOf(posted) }, parameters));
@@ -113,23 +121,26 @@ function trainingOf({ args }: NonNullable<JobEvidence["posted"]>) {
   return { training: args.training, package: args.package };
 }
 
-type Failed = { readonly isWrong: boolean; readonly reason: string };
+/** isOurs: what is lacking is this machine's. */
+type Failed = { readonly isWrong: boolean; readonly isOurs: boolean; readonly reason: string };
 
-/** What is refused for what it says is wrong; what cannot be had is not. */
+/** What is refused for what it says is wrong; what cannot be had, or is too much for this machine, is not. */
 async function tried<T>(work: () => Promise<T>): Promise<{ readonly value: T } | Failed> {
   try {
     return { value: await work() };
   } catch (error) {
     if (!(error instanceof AssayError)) throw error;
-    const isWrong = error instanceof OrderRefusedError || error instanceof BadInputError;
-    return { isWrong, reason: error.message };
+    // That a model does not fit in here says nothing of the order.
+    const isOurs = error instanceof ModelTooLargeError;
+    const isWrong = !isOurs && (error instanceof OrderRefusedError || error instanceof BadInputError);
+    return { isWrong, isOurs, reason: error.message };
   }
 }
 
-function failedAt(at: Named, { isWrong, reason }: Failed, rest: readonly Named[]): RunAudit {
+function failedAt(at: Named, { isWrong, isOurs, reason }: Failed, rest: readonly Named[]): RunAudit {
   const first = isWrong
     ? wrong({ ...at, how: `It does not hold: ${reason}` })
-    : trusted({ ...at, how: `It could not be fetched: ${reason}` });
+    : trusted({ ...at, how: `It could not be ${isOurs ? "checked on this machine" : "fetched"}: ${reason}` });
   return {
     claims: [first, ...unreached(rest, "what comes before it could not be checked").claims],
     pictures: [],
@@ -182,6 +193,11 @@ async function resultOf(
   return { state, leaves, claim: verified({ ...parts, how }) };
 }
 
+/** The interval that a dispute came down to: one about the whole trace names it on the way. */
+function decidedOn({ interval, round }: AuditedChallenge): bigint {
+  return round?.interval ?? interval;
+}
+
 /** Intervals to compute again: those that a dispute decided, and some that nobody could foresee. */
 export function drawIntervals(
   { history, jobId, challenges }: Pick<JobEvidence, "history" | "jobId" | "challenges">,
@@ -190,9 +206,10 @@ export function drawIntervals(
 ): number[] {
   const all = Array.from({ length: count }, (_, i) => i);
   if (wanted === "all" || wanted >= count) return all;
-  const convicted = challenges.flatMap(({ outcome, interval }) =>
-    outcome === "convicted" && interval < BigInt(count) ? [Number(interval)] : [],
-  );
+  const convicted = challenges.flatMap((challenge) => {
+    const interval = decidedOn(challenge);
+    return challenge.outcome === "convicted" && interval < BigInt(count) ? [Number(interval)] : [];
+  });
   const chosen = new Set(convicted);
   for (let i = 0n; chosen.size < Math.max(wanted, convicted.length); i++) {
     const words = [jobId, i].map((word) => numberToHex(word, { size: 32 }));
@@ -241,8 +258,8 @@ async function recompute(
   };
 }
 
-function intervalsClaim(
-  { challenges }: JobEvidence,
+export function intervalsClaim(
+  { challenges }: Pick<JobEvidence, "challenges">,
   chosen: readonly number[],
   differing: readonly number[],
   count: number,
@@ -263,18 +280,25 @@ function intervalsClaim(
           facts,
           how: `${said}. ${wrongAt(differing)}, as the contracts have found.`,
         })
-      : convicted.some(isSilent)
+      : convicted.some(({ isSilent }) => isSilent)
         ? verified({
             ...computed,
             facts,
             how: `${said}: as the provider said. It was convicted for its silence.`,
           })
-        : wrong({
-            ...computed,
-            statement,
-            facts,
-            how: `${said}. All of them come out as the provider said.`,
-          });
+        : convicted.some((challenge) => chosen.includes(Number(decidedOn(challenge))))
+          ? wrong({
+              ...computed,
+              statement,
+              facts,
+              how: `${said}. All of them come out as the provider said.`,
+            })
+          : trusted({
+              ...computed,
+              statement,
+              facts,
+              how: `${said}: as the provider said. What it was convicted of is no interval, but how its trace begins, ends or hangs together: the contracts have ruled on that.`,
+            });
   }
   return differing.length === 0
     ? verified({ ...computed, facts, how: `${said}: every bit of every weight is the same.` })

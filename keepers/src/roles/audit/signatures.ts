@@ -2,7 +2,8 @@ import { type Address, decodeFunctionData, type Hex, isAddressEqual } from "viem
 import { abis } from "../../chain/abi/index.ts";
 import type { ChainClient } from "../../chain/client.ts";
 import { type AssayEvent, addressOf } from "../../chain/contracts.ts";
-import { isSignedBy } from "../../chain/signatures.ts";
+import { isStateGone } from "../../chain/rpc/errors.ts";
+import { isSignedBy, isSignedByKey } from "../../chain/signatures.ts";
 import { bidCommitment, bidDigest, type MarketDomain, orderDigest } from "../../core/market/typed-data.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
 import type { ChainHistory, Stamp, Stamps } from "./history.ts";
@@ -14,9 +15,10 @@ export type SignatureFinding = {
   readonly transaction: Hex;
   /**
    * signed: with a signature that holds here (EIP-712; ERC-1271 when the author is a contract). sent: it sent the
-   * transaction itself. sealed: what was revealed is what it had committed to. unread: another contract relayed it.
+   * transaction itself. sealed: what was revealed is what it had committed to. unread: another contract relayed it. past:
+   * the author is a contract, and the endpoint does not keep the state of that time.
    */
-  readonly by: "signed" | "sent" | "sealed" | "unread";
+  readonly by: "signed" | "sent" | "sealed" | "unread" | "past";
   readonly holds: boolean;
 };
 
@@ -47,6 +49,15 @@ type SignedThing = Pick<SignatureFinding, "what" | "author"> & {
   check(stamp: Stamp): Promise<Checked>;
 };
 
+/** Something that was signed, and what it came with. */
+type Signature = {
+  readonly digest: Hex;
+  readonly signature: Hex;
+  readonly stamp: Stamp;
+  /** Block in which the market took it. */
+  readonly blockNumber: bigint;
+};
+
 function signedThings(parameters: SignatureParameters): SignedThing[] {
   const { record, posted, events } = parameters;
   const { consumer: author } = record;
@@ -62,10 +73,10 @@ function signedThings(parameters: SignatureParameters): SignedThing[] {
     if (event.contract !== "Market") continue;
     if (event.eventName === "BidAccepted") {
       const { bid } = event.args;
-      const check = (stamp: Stamp) => checkAccepted(parameters, bid, stamp);
+      const check = (stamp: Stamp) => checkAccepted(parameters, event, stamp);
       things.push({ event, what: "bid", author: bid.provider, check });
       if (posted === undefined) {
-        const checkOrder = (stamp: Stamp) => checkAcceptedOrder(parameters, stamp);
+        const checkOrder = (stamp: Stamp) => checkAcceptedOrder(parameters, event, stamp);
         things.push({ event, what: "order", author, check: checkOrder });
       }
     } else if (event.eventName === "BidRevealed") {
@@ -92,7 +103,7 @@ const sentBy = (stamp: Stamp, author: Address): Checked => ({
 
 function checkPosted(
   parameters: SignatureParameters,
-  { args }: NonNullable<SignatureParameters["posted"]>,
+  { args, blockNumber }: NonNullable<SignatureParameters["posted"]>,
   stamp: Stamp,
 ): Promise<Checked> {
   const { history, record } = parameters;
@@ -100,38 +111,53 @@ function checkPosted(
   const digest = orderDigest(record.order, domainOf(history));
   return isRelayed
     ? Promise.resolve(unread)
-    : authored(parameters, record.consumer, { digest, signature: args.signature, stamp });
+    : authored(parameters, record.consumer, { digest, signature: args.signature, stamp, blockNumber });
 }
+
+type Accepted = Extract<AssayEvent, { eventName: "BidAccepted" }>;
 
 async function checkAccepted(
   parameters: SignatureParameters,
-  bid: Extract<AssayEvent, { eventName: "BidAccepted" }>["args"]["bid"],
+  { args: { bid }, blockNumber }: Accepted,
   stamp: Stamp,
 ): Promise<Checked> {
   const { history } = parameters;
   const call = callOf(history, stamp);
   if (call?.functionName !== "accept" && call?.functionName !== "acceptWithPermit") return unread;
   const signature = call.functionName === "accept" ? call.args[4] : call.args[3];
-  return authored(parameters, bid.provider, { digest: bidDigest(bid, domainOf(history)), signature, stamp });
+  const digest = bidDigest(bid, domainOf(history));
+  return authored(parameters, bid.provider, { digest, signature, stamp, blockNumber });
 }
 
-async function checkAcceptedOrder(parameters: SignatureParameters, stamp: Stamp): Promise<Checked> {
+async function checkAcceptedOrder(
+  parameters: SignatureParameters,
+  { blockNumber }: Accepted,
+  stamp: Stamp,
+): Promise<Checked> {
   const { history, record } = parameters;
   const call = callOf(history, stamp);
   if (call?.functionName === "acceptWithPermit") return sentBy(stamp, record.consumer);
   if (call?.functionName !== "accept") return unread;
   const digest = orderDigest(record.order, domainOf(history));
-  return authored(parameters, record.consumer, { digest, signature: call.args[2], stamp });
+  return authored(parameters, record.consumer, { digest, signature: call.args[2], stamp, blockNumber });
 }
 
-/** As the market takes it: who sends a transaction need not sign it as well. */
+/** As the market took it, at that time: who sends a transaction need not sign it as well. */
 async function authored(
   { client }: SignatureParameters,
   author: Address,
-  { digest, signature, stamp }: { readonly digest: Hex; readonly signature: Hex; readonly stamp: Stamp },
+  { digest, signature, stamp, blockNumber }: Signature,
 ): Promise<Checked> {
   if (signature === "0x") return sentBy(stamp, author);
-  return { by: "signed", holds: await isSignedBy(client.public, author, digest, signature) };
+  // A key's own signature needs no state, which only archives keep.
+  if (await isSignedByKey(author, digest, signature)) return { by: "signed", holds: true };
+  try {
+    const holds = await isSignedBy(client.public, author, digest, signature, blockNumber);
+    return { by: "signed", holds };
+  } catch (error) {
+    if (!isStateGone(error)) throw error;
+    return { by: "past", holds: true };
+  }
 }
 
 function checkRevealed(

@@ -6,8 +6,8 @@ import type { JobContext } from "../jobs/duty.ts";
 import { JobKeeper } from "../jobs/job-keeper.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
 import { chainTime } from "../storage-node/context.ts";
-import { type ChallengerOptions, challengerDuties } from "./challenger.ts";
-import { WatchList, watchSchema } from "./watch-list.ts";
+import { type ChallengerOptions, challengerDuties, challengerTables } from "./challenger.ts";
+import { WatchList } from "./watch-list.ts";
 
 export type ChallengeJobOptions = Omit<ChallengerOptions, "budget"> & {
   readonly jobId: bigint;
@@ -40,11 +40,10 @@ export async function challengeJob(options: ChallengeJobOptions): Promise<Challe
   const { jobId, signal, interval = 2000, onChallenge } = options;
   let opened: { context: JobContext; watched: WatchList } | undefined;
   const keeper = await JobKeeper.open(options, {
-    schemas: [watchSchema],
+    ...challengerTables,
     duties(context, state) {
-      const watched = new WatchList(state);
-      opened = { context, watched };
-      return challengerDuties({ ...options, budget: Number.MAX_SAFE_INTEGER }, context, watched, jobId);
+      opened = { context, watched: new WatchList(state) };
+      return challengerDuties({ ...options, budget: Number.MAX_SAFE_INTEGER }, context, state, jobId);
     },
   });
   const { context, watched } = opened!;

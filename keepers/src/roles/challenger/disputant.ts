@@ -1,9 +1,11 @@
+import type { TrainingOrder } from "../../core/exact/order.ts";
+import { noInterval } from "../../training/dispute/moves.ts";
 import { claimedPart } from "../../training/dispute/prefix-run.ts";
 import { type ChallengeRecord, turnOf } from "../jobs/challenge-record.ts";
 import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
-import { trainJob } from "../jobs/job-run.ts";
+import { trainJobUpTo } from "../jobs/job-run.ts";
 import { makeMove } from "../jobs/mover.ts";
 import { type OpenRun, OpenRuns } from "../jobs/open-runs.ts";
 import { settleIfOver } from "../jobs/settler.ts";
@@ -50,9 +52,9 @@ export class Disputant implements Duty {
   async #play(job: JobRecord, challenge: ChallengeRecord, signal: AbortSignal): Promise<void> {
     const { log } = this.#parts;
     const run = await this.#runs.get(job, signal);
-    const until = Number(challenge.claim.steps);
+    const until = lastStepOf(challenge, run.run.order);
     if ((this.#trained.get(run) ?? 0) < until) {
-      await trainJob(this.#parts, run, { until, signal });
+      await trainJobUpTo(this.#parts, run, { until, signal });
       this.#trained.set(run, until);
     }
     const player = {
@@ -64,4 +66,10 @@ export class Disputant implements Duty {
     const { jobId, challengeId } = challenge;
     log.error({ jobId, challengeId }, "nothing that was posted in this challenge is wrong");
   }
+}
+
+/** How far the own run must reach: to the end of the interval in question, of a search to the last step. */
+function lastStepOf({ claim, interval }: ChallengeRecord, order: Pick<TrainingOrder, "interval">): number {
+  const steps = Number(claim.steps);
+  return interval === noInterval ? steps : Math.min(steps, (Number(interval) + 1) * order.interval);
 }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { type AssayError, BadInputError } from "../../core/errors.ts";
 import { traceLength } from "../../core/exact/commitment.ts";
 import { decodeOrder } from "../../core/exact/decode-order.ts";
@@ -8,13 +9,16 @@ import { NotEnoughBundlesError } from "../../storage/client/errors.ts";
 import { FolderRun } from "../../training/dispute/claimed-run.ts";
 import { openingMove } from "../../training/dispute/find-interval.ts";
 import { claimedPart } from "../../training/dispute/prefix-run.ts";
+import { turnOf } from "../jobs/challenge-record.ts";
 import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
 import { OrderRefusedError } from "../jobs/errors.ts";
+import { mostPending } from "../jobs/janitor.ts";
 import { type CommittedResult, isRunning, type JobRecord } from "../jobs/job-record.ts";
-import { type JobRun, openJobRun, trainJob } from "../jobs/job-run.ts";
+import { type JobRun, openJobRun, trainJobUpTo } from "../jobs/job-run.ts";
 import { fetchResult } from "../jobs/result.ts";
-import { chainTime, sendCall, tryCall } from "../storage-node/context.ts";
+import { chainTime, tryCall } from "../storage-node/context.ts";
+import { challenge } from "./challenge.ts";
 import { voidEvidence } from "./void-evidence.ts";
 import type { WatchList } from "./watch-list.ts";
 
@@ -23,6 +27,8 @@ export type InspectorParts = JobContext &
     readonly watched: WatchList;
     /** Micro-batches of the jobs that are looked at together, at most. */
     readonly budget: number;
+    /** Milliseconds between two looks at the chain's time while a job is executed. */
+    readonly lookEvery: number;
     /** Whether it looks at a job. */
     readonly isMeant: (jobId: bigint) => boolean;
   };
@@ -58,14 +64,70 @@ export class Inspector implements Duty {
       .openJobs()
       .filter((job) => isMeant(job.jobId) && isRunning(job) && job.provider !== operator)
       .flatMap((job) => commitmentsOf(job))
-      .filter(({ result }) => now <= result.challengeUntil);
+      .filter(({ result }) => now <= result.challengeUntil)
+      // What can be challenged longest waits longest.
+      .sort((a, b) => Number(deadlineOf(a) - deadlineOf(b)));
     watched.add(
       committed.map(({ claimId, steps, microBatches }) => ({ jobId: claimId, cost: steps * microBatches })),
       budget,
     );
     await forEach(committed, async (commitment) => {
-      if (watched.verdict(commitment.claimId) === "open") await this.#inspect(commitment, signal);
+      if (watched.verdict(commitment.claimId) !== "open") return;
+      // The dispute that is on is played from the same run: it would have to wait for the whole training.
+      if (this.#isDisputing(commitment.job)) return;
+      await this.#inspectInTime(commitment, signal);
     });
+  }
+
+  #isDisputing({ jobId }: JobRecord): boolean {
+    const { ledger, operator } = this.#parts;
+    return ledger.challengesOf(jobId).some((challenge) => {
+      return challenge.challenger === operator && turnOf(challenge) !== undefined;
+    });
+  }
+
+  /** A job that takes longer than it can be challenged must not keep the others waiting. */
+  async #inspectInTime(commitment: Commitment, signal: AbortSignal): Promise<void> {
+    const { log } = this.#parts;
+    const late = new AbortController();
+    const done = new AbortController();
+    const watching = this.#untilLate(commitment, done.signal).then((isPast) => {
+      if (isPast) late.abort(new Error("the time to challenge is over"));
+    });
+    try {
+      await this.#inspect(commitment, AbortSignal.any([signal, late.signal]));
+    } catch (error) {
+      if (!late.signal.aborted || signal.aborted) throw error;
+      const { jobId } = commitment.job;
+      log.warn({ jobId }, "this job takes longer than it can be challenged: left");
+      this.#parts.watched.decide(commitment.claimId, "skipped");
+    } finally {
+      done.abort();
+      await watching;
+    }
+  }
+
+  /** Waits until a commitment cannot be challenged any more, or the signal ends the wait; says whether it cannot. */
+  async #untilLate(commitment: Commitment, signal: AbortSignal): Promise<boolean> {
+    const { lookEvery } = this.#parts;
+    for (;;) {
+      await delay(lookEvery, undefined, { signal, ref: false }).catch(() => undefined);
+      if (signal.aborted) return false;
+      // An endpoint that does not answer says nothing of the time.
+      if (await this.#isLate(commitment).catch(() => false)) return true;
+    }
+  }
+
+  async #isLate({ job: { jobId }, claimId, result }: Commitment): Promise<boolean> {
+    const { ledger, client, contracts } = this.#parts;
+    const job = ledger.job(jobId);
+    if (job === undefined || !isRunning(job)) return true;
+    // A committee that attests shortens the time of the last commitment.
+    const until =
+      claimId === jobId
+        ? (await contracts.JobRegistry.read.jobOf([jobId])).challengeUntil
+        : result.challengeUntil;
+    return (await chainTime(client)) > until;
   }
 
   async #inspect(commitment: Commitment, signal: AbortSignal): Promise<void> {
@@ -83,7 +145,7 @@ export class Inspector implements Duty {
       return;
     }
     try {
-      await trainJob(this.#parts, opened, { until: steps, signal });
+      await trainJobUpTo(this.#parts, opened, { until: steps, signal });
       await this.#compare(commitment, opened, await this.#leaves(commitment, opened, signal), signal);
     } finally {
       await opened.job.close();
@@ -117,7 +179,13 @@ export class Inspector implements Duty {
     try {
       const order = { ...job.order, steps };
       const { program } = job.compiled;
-      const { leaves } = await fetchResult({ storage, program, order, result, folder, signal });
+      const { leaves, state } = await fetchResult({ storage, program, order, result, folder, signal });
+      if (state === undefined) {
+        log.warn(
+          { jobId },
+          "what is stored is not the state that was committed to; the game cannot rule on that",
+        );
+      }
       return leaves;
     } catch (error) {
       signal.throwIfAborted();
@@ -135,7 +203,7 @@ export class Inspector implements Duty {
     leaves: readonly OpenedLeaf[] | undefined,
     signal: AbortSignal,
   ): Promise<void> {
-    const { contracts, executor, log } = this.#parts;
+    const { executor, log } = this.#parts;
     const { claimId, steps, result } = commitment;
     const { jobId } = commitment.job;
     const whole = new FolderRun({ run, source, executor, options, signal });
@@ -153,23 +221,19 @@ export class Inspector implements Duty {
         log.info({ jobId }, "every interval of this job is right");
         return;
       }
-      const { dispute } = await contracts.JobRegistry.read.parametersOf([jobId]);
-      const bond = dispute.challengerBond;
-      if (move.kind === "challengeTrace") {
-        const key = `challenge-trace:${claimId}:0`;
-        await sendCall(this.#parts, key, "DisputeGame", "challengeTrace", [claimId], bond);
-      } else {
-        const { interval, before, next } = move;
-        const args = [claimId, BigInt(interval), before, next] as const;
-        const key = `challenge:${claimId}:${interval}`;
-        await sendCall(this.#parts, key, "DisputeGame", "challenge", args, bond);
-      }
+      await challenge(this.#parts, claimId, move);
       this.#decide(commitment, "wrong");
       log.warn({ jobId, interval: "interval" in move ? move.interval : undefined }, "challenged");
     } finally {
       await whole.close();
     }
   }
+}
+
+/** When a commitment must be challenged by, as far as its events tell: a committee's decision ends the time that it may take. */
+function deadlineOf({ job, claimId, result: { challengeUntil } }: Commitment): bigint {
+  const hasCommittee = claimId === job.jobId && job.order.conditions.committeeSize !== 0;
+  return hasCommittee ? challengeUntil - mostPending : challengeUntil;
 }
 
 /** Commitments of a job, checkpoints first; none of an order that cannot be read. */

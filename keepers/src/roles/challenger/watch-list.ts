@@ -36,12 +36,18 @@ export class WatchList {
     return row?.verdict as Verdict | undefined;
   }
 
-  /** Takes up new jobs as far as the budget reaches beside those that are being looked at. */
+  /**
+   * Takes up new jobs as far as the budget reaches beside those that are being looked at.
+   *
+   * @param jobs all that can be looked at: any other one takes up no room, whatever became of it
+   */
   add(jobs: readonly Checkable[], budget: number): void {
     const fresh = jobs.filter(({ jobId }) => this.verdict(jobId) === undefined);
     if (fresh.length === 0) return;
-    const busy = this.#state.get("SELECT SUM(cost) AS cost FROM challenger_jobs WHERE verdict = 'open'");
-    const chosen = new Set(chooseJobs(fresh, budget - Number(busy?.cost ?? 0), this.#seed));
+    const busy = jobs
+      .filter(({ jobId }) => this.verdict(jobId) === "open")
+      .reduce((sum, { cost }) => sum + cost, 0);
+    const chosen = new Set(chooseJobs(fresh, budget - busy, this.#seed));
     this.#state.transaction(() => {
       for (const { jobId, cost } of fresh) {
         this.#state.run(

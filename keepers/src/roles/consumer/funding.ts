@@ -3,7 +3,8 @@ import { addressOf } from "../../chain/contracts.ts";
 import { type Permit, permitVersion, signPermit } from "../../storage/client/permit.ts";
 import type { JobContext } from "../jobs/duty.ts";
 import type { PostedOrder } from "../jobs/job-ledger.ts";
-import { chainTime, sendCall } from "../storage-node/context.ts";
+import { allow } from "../storage-node/allowance.ts";
+import { chainTime } from "../storage-node/context.ts";
 import type { DescribedOrder } from "./describe-order.ts";
 import { costOf, type Priced } from "./order-cost.ts";
 
@@ -19,10 +20,8 @@ export class Funding {
 
   /** Lets the escrow pull what an order costs, beside what the other orders that are out cost. @throws TransactionFailedError */
   async approve(priced: Priced & Pick<DescribedOrder, "orderHash">): Promise<void> {
-    const [amount, allowance] = await Promise.all([this.#needed(priced), this.#allowance()]);
-    if (allowance >= amount) return;
-    const key = `approve-order:${priced.orderHash}:${amount}:${allowance}`;
-    await sendCall(this.#context, key, "AssayToken", "approve", [this.#escrow, amount]);
+    const amount = await this.#needed(priced);
+    await allow(this.#context, { key: `order:${priced.orderHash}`, spender: "Escrow", amount });
   }
 
   /**

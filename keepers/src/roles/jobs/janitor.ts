@@ -27,7 +27,7 @@ function isDisputed(challenges: readonly ChallengeRecord[], checkpoint: number):
 }
 
 /** Seconds for which a committee that has not decided holds a job up: `JobRegistry.MAX_PENDING`. */
-const mostPending = 30n * 86_400n;
+export const mostPending = 30n * 86_400n;
 
 /** Work that anybody may do so that nothing stays where it is when somebody has gone away. */
 export class JobJanitor implements Duty {

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { access, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Hex } from "viem";
 import { gatherObjects } from "../../training/data/gather.ts";
@@ -74,8 +74,18 @@ export async function openJob(
 
 /** The bytes of a model that is stored as a dataset. */
 async function fetchOnnx(datasetId: Hex, { storage, folder, signal }: JobParameters): Promise<Uint8Array> {
-  const target = join(folder, "model");
+  // It appears there whole, and only then: a provider that has locked its stake depends on its holders no more.
+  const target = join(folder, `model-${datasetId}`);
   const directory = join(folder, "downloads");
-  await storage.folder({ datasetId, target, directory, mostBytes: mostModelBytes, signal });
+  if (!(await isThere(target))) {
+    await storage.folder({ datasetId, target, directory, mostBytes: mostModelBytes, signal });
+  }
   return await readFile(await onlyFile(target));
+}
+
+function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }

@@ -88,6 +88,19 @@ async function open(
   }
 }
 
+/**
+ * Sees to it that a job is trained up to a step. What is there already is not asked for again: another duty may be going on
+ * with the run, and lets nobody else.
+ */
+export async function trainJobUpTo(
+  parts: Pick<ComputeParts, "executor">,
+  opened: JobRun,
+  { until, signal }: { readonly until: number; readonly signal: AbortSignal },
+): Promise<void> {
+  const done = (await findResumption(opened.run))?.checkpoint.step ?? 0;
+  if (done < until) await trainJob(parts, opened, { until, signal });
+}
+
 export type TrainJobOptions = {
   /** Opens the session whose first step is this one; the executor's own by default. */
   readonly open?: (firstStep: number) => Promise<TrainingSession>;

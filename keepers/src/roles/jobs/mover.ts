@@ -17,7 +17,7 @@ export async function makeMove(
   const { challengeId, round, moves } = challenge;
   const move = await nextMove(player, round!);
   if (move === undefined) return false;
-  // A move that was recorded stays the one of its round, whatever is computed later.
+  // A move that is under way or was made stays the one of its round, whatever is computed later.
   const key = `play:${challengeId}:${moves}`;
   const facts = { challengeId, move: move.name, role: player.role };
   const args = [challengeId, books[move.book], encodeMove(round!, move)] as const;

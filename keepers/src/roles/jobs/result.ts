@@ -84,6 +84,15 @@ export async function fetchResult(parameters: ReadResultParameters): Promise<Fet
   };
 }
 
+/** The leaves that an earlier {@link fetchResult} has left in the folder; undefined when they are not those of the commitment. */
+export async function keptLeaves({
+  order,
+  result,
+  folder,
+}: Pick<ReadResultParameters, "order" | "result" | "folder">): Promise<readonly OpenedLeaf[] | undefined> {
+  return leavesOf(await bytesOf(join(folder, "result"), resultFiles.leaves), order, result);
+}
+
 /** The last state of a job. @throws WrongResultError when it is not stored, or has another root; what storage throws */
 export async function fetchState(parameters: ReadResultParameters): Promise<Int32Array[]> {
   const { state } = await fetchResult(parameters);

@@ -6,28 +6,27 @@ import type { Duty, JobContext } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
 import type { JobLedger, PostedOrder } from "../jobs/job-ledger.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
-import { chainTime, sendCall, tryCall } from "../storage-node/context.ts";
+import { withAllowance } from "../storage-node/allowance.ts";
+import { chainTime, tryCall } from "../storage-node/context.ts";
 import type { Appraiser } from "./appraiser.ts";
-import type { Decisions } from "./decisions.ts";
-import type { Pleader } from "./pleader.ts";
 import type { PricedBid, Prices } from "./prices.ts";
 
 export type BidderParts = JobContext & {
   readonly appraiser: Appraiser;
-  readonly decisions: Decisions;
   readonly prices: Prices;
   /** Jobs that may be under way at once. */
   readonly mostJobs: number;
   /** Whether orders that were posted without an auction are taken at the provider's own price. */
   readonly takesOrders: boolean;
-  /** Makes sure of a won job's data before stake is locked for it; it is trusted to be there when this is left out. */
-  readonly pleader?: Pick<Pleader, "isThere">;
 };
 
 /** Statuses in which a provider is bound to a job. */
 const busy: readonly JobRecord["status"][] = ["Matched", "Training"];
 
-/** Bids for orders, reveals the bids, and locks stake for what it wins. */
+/**
+ * Bids for orders: looks at each as closely as it takes, one after the other. Anybody can post orders that take long, so that
+ * nothing which has a deadline may wait for it: see `Revealer` and `Locker`, duties of their own.
+ */
 export class Bidder implements Duty {
   readonly name = "bidding";
   readonly #parts: BidderParts;
@@ -37,12 +36,7 @@ export class Bidder implements Duty {
   }
 
   async tick(signal: AbortSignal): Promise<void> {
-    const { ledger, operator, takesOrders } = this.#parts;
-    // What was promised comes first: it has deadlines.
-    await forEach(ledger.openJobs(), async (job) => {
-      if (job.status === "Matched" && job.provider === operator) await this.#lock(job, signal);
-      else if (job.status === "Open" && job.auction !== undefined) await this.#reveal(job);
-    });
+    const { ledger, takesOrders } = this.#parts;
     await forEach(ledger.openJobs(), async (job) => {
       if (job.status === "Open" && job.auction !== undefined) await this.#seal(job, signal);
     });
@@ -66,28 +60,10 @@ export class Bidder implements Duty {
       bid,
       salt,
     });
-    // The bond is pulled; what is approved for one bid is used up by it.
-    await sendCall(this.#parts, `approve-bid:${jobId}`, "AssayToken", "approve", [
-      addressOf(deployment, "Market"),
-      terms.bond,
-    ]);
-    await tryCall(this.#parts, `bid:${jobId}`, "Market", "commitBid", [jobId, commitment]);
-  }
-
-  async #reveal({ jobId, orderHash, order, auction }: JobRecord): Promise<void> {
-    const { operator, decisions, prices, client } = this.#parts;
-    const own = auction!.bids.get(operator);
-    if (own === undefined || own.price !== undefined) return;
-    const now = await chainTime(client);
-    const { commitUntil, graceEnds } = auction!;
-    if (now <= commitUntil || (graceEnds !== undefined && now > graceEnds)) return;
-    const decision = decisions.find(orderHash);
-    const rate = await prices.rateOf(order, jobId);
-    if (decision?.kind !== "bid" || rate === undefined) return;
-    const offer = prices.priced(order, decision.bid, rate, true);
-    if (offer === undefined) return;
-    const args = [jobId, offer.bid, decision.salt] as const;
-    await tryCall(this.#parts, `reveal:${jobId}`, "Market", "revealBid", args);
+    const pull = { key: `bid:${jobId}`, spender: "Market", amount: terms.bond } as const;
+    await withAllowance(this.#parts, pull, () =>
+      tryCall(this.#parts, pull.key, "Market", "commitBid", [jobId, commitment]),
+    );
   }
 
   /** Takes an order that was posted: first come, first served. */
@@ -144,18 +120,6 @@ export class Bidder implements Duty {
   #hasRoom(): boolean {
     const { ledger, operator, mostJobs } = this.#parts;
     return openJobsOf(ledger, operator).length < mostJobs;
-  }
-
-  async #lock(job: JobRecord, signal: AbortSignal): Promise<void> {
-    const { contracts, client, log, pleader } = this.#parts;
-    const { jobId, deadline, matches } = job;
-    if ((await chainTime(client)) > deadline!) return;
-    if (pleader !== undefined && !(await pleader.isThere(job, signal))) return;
-    const { providerBond } = await contracts.JobRegistry.read.parametersOf([jobId]);
-    const key = `lock:${jobId}:${matches}`;
-    if (await tryCall(this.#parts, key, "JobRegistry", "lock", [jobId], providerBond)) {
-      log.info({ jobId }, "job locked: training begins");
-    }
   }
 }
 

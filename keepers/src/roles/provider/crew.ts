@@ -8,6 +8,7 @@ import { rewindRun } from "../../training/trainer/rewind.ts";
 import type { ClusterMetrics } from "../cluster/metrics.ts";
 import type { JobContext } from "../jobs/duty.ts";
 import type { JobRun } from "../jobs/job-run.ts";
+import { withAllowance } from "../storage-node/allowance.ts";
 import { sendCall } from "../storage-node/context.ts";
 import { jobRecords, type Payroll } from "./payroll.ts";
 import type { WorkerDesk } from "./worker-desk.ts";
@@ -47,13 +48,13 @@ export class Crew {
    * liars may have spoilt is forgotten.
    */
   async prepare(jobId: bigint, { run }: JobRun): Promise<void> {
-    const { payroll, terms, deployment, contracts, operator, log, metrics } = this.#parts;
+    const { payroll, terms, contracts, operator, log, metrics } = this.#parts;
     const round = await contracts.WorkerRewards.read.roundOf([jobId, operator]);
     if (round.openedAt === 0) {
-      const rewards = addressOf(deployment, "WorkerRewards");
-      const approve = [rewards, terms.budget] as const;
-      await sendCall(this.#parts, `approve-round:${jobId}`, "AssayToken", "approve", approve);
-      await sendCall(this.#parts, `open-round:${jobId}`, "WorkerRewards", "open", [jobId, terms.budget]);
+      const pull = { key: `open-round:${jobId}`, spender: "WorkerRewards", amount: terms.budget } as const;
+      await withAllowance(this.#parts, pull, () =>
+        sendCall(this.#parts, pull.key, "WorkerRewards", "open", [jobId, terms.budget]),
+      );
     }
     payroll.begin(jobId);
     const tainted = payroll.tainted(jobId);

@@ -1,7 +1,7 @@
-import { addressOf } from "../../chain/contracts.ts";
 import { contributionsOf } from "../../core/market/contributions.ts";
 import type { Duty, JobContext } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
+import { withAllowance } from "../storage-node/allowance.ts";
 import { chainTime, sendCall, tryCall } from "../storage-node/context.ts";
 import type { PayRound, Payroll } from "./payroll.ts";
 import type { WorkerDesk } from "./worker-desk.ts";
@@ -54,23 +54,23 @@ export class Paymaster implements Duty {
   }
 
   async #post(jobId: bigint): Promise<void> {
-    const { payroll, deployment, log } = this.#parts;
+    const { payroll, log } = this.#parts;
     const totals = payroll.contributions(jobId).filter(({ total }) => total > 0n);
     const settled =
       totals.length === 0
         ? ({ root: `0x${"00".repeat(32)}`, workers: 0, deposit: 0n } as const)
         : contributionsOf(totals);
     const { root, workers, deposit } = settled;
-    const rewards = addressOf(deployment, "WorkerRewards");
-    const approve = [rewards, deposit] as const;
-    await sendCall(this.#parts, `approve-pay:${jobId}`, "AssayToken", "approve", approve);
-    await sendCall(this.#parts, `pay:${jobId}`, "WorkerRewards", "postRoot", [jobId, root, workers, deposit]);
+    const pull = { key: `pay:${jobId}`, spender: "WorkerRewards", amount: deposit } as const;
+    await withAllowance(this.#parts, pull, () =>
+      sendCall(this.#parts, pull.key, "WorkerRewards", "postRoot", [jobId, root, workers, deposit]),
+    );
     log.info({ jobId, workers, deposit: String(deposit) }, "workers' pay settled");
   }
 
   /** Shows that the root pays what is demanded, or pays the rest: what is not answered costs a tenth more. */
   async #answer(jobId: bigint): Promise<void> {
-    const { contracts, operator, payroll, deployment } = this.#parts;
+    const { contracts, operator, payroll } = this.#parts;
     const totals = payroll.contributions(jobId).filter(({ total }) => total > 0n);
     if (totals.length === 0) return;
     const contributions = contributionsOf(totals);
@@ -85,9 +85,10 @@ export class Paymaster implements Duty {
         if (await tryCall(this.#parts, `answer:${key}`, "WorkerRewards", "answer", args)) return;
       }
       const missing = demand.total > paid ? demand.total - paid : 0n;
-      const approve = [addressOf(deployment, "WorkerRewards"), missing] as const;
-      await sendCall(this.#parts, `approve-include:${key}`, "AssayToken", "approve", approve);
-      await tryCall(this.#parts, `include:${key}`, "WorkerRewards", "include", [jobId, worker]);
+      const pull = { key: `include:${key}`, spender: "WorkerRewards", amount: missing } as const;
+      await withAllowance(this.#parts, pull, () =>
+        tryCall(this.#parts, pull.key, "WorkerRewards", "include", [jobId, worker]),
+      );
     });
   }
 }

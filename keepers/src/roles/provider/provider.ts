@@ -20,10 +20,12 @@ import { Decisions, decisionSchema } from "./decisions.ts";
 import { Defender } from "./defender.ts";
 import { InstalmentClaims } from "./instalments.ts";
 import { IntervalDesk, type IntervalDeskParts } from "./interval-desk.ts";
+import { Locker } from "./locker.ts";
 import { Paymaster } from "./paymaster.ts";
 import { Payroll, payrollSchema } from "./payroll.ts";
 import { Pleader, type Pleading, pleaSchema } from "./pleader.ts";
 import { Prices } from "./prices.ts";
+import { Revealer } from "./revealer.ts";
 import { Trainer } from "./trainer.ts";
 import { WitnessOpener } from "./witness-opener.ts";
 import type { WorkerDesk } from "./worker-desk.ts";
@@ -91,7 +93,9 @@ export function openProvider(options: ProviderOptions): Promise<JobKeeper> {
         new Defender({ ...compute, worker }),
         new WitnessOpener({ ...compute, worker }),
         ...(options.shows === undefined ? [] : [new IntervalDesk({ ...compute, worker, ...options.shows })]),
-        new Bidder({ ...context, appraiser, decisions, prices, mostJobs, takesOrders, pleader }),
+        new Revealer({ ...context, decisions, prices }),
+        new Locker({ ...compute, pleader }),
+        new Bidder({ ...context, appraiser, prices, mostJobs, takesOrders }),
         ...(pleader === undefined ? [] : [pleader]),
         new InstalmentClaims({ ...compute, storage }),
         ...(workers === undefined ? [] : [new Paymaster({ ...context, payroll, desk: workers.desk })]),

@@ -43,8 +43,8 @@ export function sendCall<N extends DeployedName, F extends WriteName<N>>(
 }
 
 /**
- * As {@link sendCall}, for work that any keeper may do: when another one was faster, the chain refuses ours and nothing
- * is lost. Says whether ours was the one.
+ * As {@link sendCall}, for what the chain may refuse: because another keeper was faster, or because what it depends on is
+ * not there yet. Nothing is lost then, and whoever still has to do it tries again. Says whether ours was the one.
  */
 export async function tryCall<N extends DeployedName, F extends WriteName<N>>(
   context: DutyContext,
@@ -59,7 +59,9 @@ export async function tryCall<N extends DeployedName, F extends WriteName<N>>(
     return true;
   } catch (error) {
     if (!(error instanceof TransactionFailedError)) throw error;
-    context.log.debug({ key, reason: error.message }, "left to others");
+    // What was sent in vain has cost a fee, and may have a deadline.
+    if (error.hash !== undefined) context.log.warn({ key, reason: error.message }, "failed on chain");
+    else context.log.debug({ key, reason: error.message }, "left to others");
     return false;
   }
 }

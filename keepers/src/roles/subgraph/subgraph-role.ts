@@ -122,11 +122,13 @@ function observe({ log, metrics }: Observed, progress: Progress): IndexerObserve
   const reorgs = new Counter({ name: "assay_subgraph_reorgs_total", help: "Reorganisations", registers });
   const retries = new Counter({ name: "assay_subgraph_retries_total", help: "Steps to repeat", registers });
   return {
-    indexed(newest, { number, proof }, handled) {
+    seen(newest) {
       progress.head = newest;
+      head.set(Number(newest));
+    },
+    indexed(_, { number, proof }, handled) {
       progress.block = number;
       block.set(Number(number));
-      head.set(Number(newest));
       events.inc(handled);
       log.debug({ block: Number(number), events: handled, proof }, "indexed blocks");
     },

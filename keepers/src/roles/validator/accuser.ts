@@ -1,16 +1,24 @@
-import { bytesToHex, decodeFunctionData, type Hex, isAddressEqual } from "viem";
-import { committeeAbi } from "../../chain/abi/committee.ts";
-import { addressOf } from "../../chain/contracts.ts";
+import { join } from "node:path";
+import { bytesToHex, type Hex, hexToBytes } from "viem";
 import {
   type DrawnCommittee,
   digestOf,
   intervalsOf,
   type SignedLeaf,
   statementTree,
+  witnessesHash,
 } from "../../core/attestation/statement.ts";
+import { witnessHash } from "../../core/exact/commitment.ts";
+import { decodeOrder } from "../../core/exact/decode-order.ts";
+import type { OpenedLeaf } from "../../core/exact/result-files.ts";
+import { openLeaf } from "../../training/dispute/leaves.ts";
+import { readAnswer } from "../../training/dispute/posted.ts";
+import type { ChallengeRecord } from "../jobs/challenge-record.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
+import { keptLeaves } from "../jobs/result.ts";
 import { tryCall } from "../storage-node/context.ts";
 import type { CheckBook } from "./check-book.ts";
+import { committeeCalls } from "./committee-calls.ts";
 import type { CommitteeLedger } from "./committee-ledger.ts";
 import { type Committees, type CommitteesParts, positionsIn } from "./committees.ts";
 
@@ -18,6 +26,8 @@ export type AccuserParts = CommitteesParts & {
   readonly all: Committees;
   readonly committees: CommitteeLedger;
   readonly book: CheckBook;
+  /** Folder of what was fetched of jobs. */
+  readonly folder: string;
 };
 
 /** `JobStatus.Convicted` of the game. */
@@ -46,7 +56,7 @@ export class Accuser {
     for (const [index, leaf] of leaves.entries()) {
       const { position } = leaf;
       if (leaf.interval !== interval || ((liars >> BigInt(position)) & 1n) === 1n) continue;
-      const opening = await this.#opening(draw, index);
+      const opening = await this.#opening(job, draw, index, leaf.interval);
       if (opening === undefined) continue;
       const number = BigInt(intervalsOf(draw, position).indexOf(interval));
       const siblings = tree.proof(index).map((sibling) => bytesToHex(sibling));
@@ -74,16 +84,55 @@ export class Accuser {
     });
   }
 
-  /** What the provider opened for a leaf: it is in the call alone. Undefined when another contract made the call. */
-  async #opening({ jobId, attempt }: DrawnCommittee, leaf: number) {
-    const { committees, client, deployment } = this.#parts;
-    const call = committees
+  /** What the provider opened for a leaf. Undefined when neither its call nor the dispute shows it. */
+  async #opening(job: JobRecord, { jobId, attempt }: DrawnCommittee, leaf: number, interval: number) {
+    const { committees, ledger, folder, log } = this.#parts;
+    const opening = committees
       .openings(jobId, attempt)
       .find(({ first, count }) => leaf >= Number(first) && leaf < Number(first) + count);
-    if (call === undefined) return undefined;
-    const { to, input } = await client.public.getTransaction({ hash: call.transaction });
-    if (!to || !isAddressEqual(to, addressOf(deployment, "Committee"))) return undefined;
-    const { functionName, args } = decodeFunctionData({ abi: committeeAbi, data: input });
-    return functionName === "openWitnesses" ? args[1][leaf - Number(call.first)] : undefined;
+    if (opening === undefined) return undefined;
+    const { transaction, first } = opening;
+    const number = leaf - Number(first);
+    // It is in the call alone; one transaction may make several.
+    const hash = committees.openedHashes(jobId, attempt)[leaf];
+    for (const call of (await committeeCalls(this.#parts, transaction)) ?? []) {
+      if (call.functionName !== "openWitnesses" || call.args[0] !== jobId) continue;
+      const found = call.args[1][number];
+      if (found !== undefined && witnessesHash(found.witnesses) === hash) return found;
+    }
+    const order = decodeOrder(job.training);
+    const leaves = await keptLeaves({ order, result: job.result!, folder: join(folder, String(jobId)) });
+    const posted = leaves && openedInDispute(ledger.challengesOf(jobId), leaves, interval);
+    if (posted === undefined) {
+      log.warn({ jobId, attempt, interval }, "nothing shows what was opened here: who signed it goes free");
+    }
+    return posted;
   }
+}
+
+/** What stands behind a leaf, from what the provider posted in a dispute over its interval. */
+export function openedInDispute(
+  challenges: readonly ChallengeRecord[],
+  leaves: readonly OpenedLeaf[],
+  interval: number,
+) {
+  for (const { checkpoint, answers } of challenges) {
+    if (checkpoint !== 0) continue;
+    for (const answer of answers) {
+      // Of a search the round does not name the interval yet: then the leaf is what tells.
+      const posted = readAnswer(answer);
+      if (!("salt" in posted) || posted.witnesses.length === 0) continue;
+      const { salt, witnesses } = posted;
+      const h = bytesToHex(
+        witnessHash(
+          hexToBytes(salt),
+          witnesses.map((each) => hexToBytes(each)),
+        ),
+      );
+      if (h !== leaves[interval + 1]?.h) continue;
+      const { stateRoot, siblings } = openLeaf(leaves, interval + 1);
+      return { stateRoot, salt, witnesses, siblings };
+    }
+  }
+  return undefined;
 }

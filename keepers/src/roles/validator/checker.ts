@@ -8,7 +8,7 @@ import { forEach } from "../jobs/each.ts";
 import { OrderRefusedError } from "../jobs/errors.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
 import { type JobRun, openJobRun } from "../jobs/job-run.ts";
-import { fetchResult } from "../jobs/result.ts";
+import { type FetchedResult, fetchResult } from "../jobs/result.ts";
 import type { Check, CheckBook } from "./check-book.ts";
 import type { Committees, Seat } from "./committees.ts";
 import { type RecomputingParts, recomputedRun } from "./recomputing.ts";
@@ -24,6 +24,7 @@ export type CheckerParts = JobContext &
  * is computed again from its first state up to the end of the last interval: what is found right is right from the beginning.
  * Beyond that each interval is computed from a state that the provider hands over or has stored, once a leaf bears it out:
  * what is found right is right from there on. Steps are executed, or verified from their sums where that is cheaper.
+ * A member vouches for no result whose last state is not stored as it was committed to.
  */
 export class Checker implements Duty {
   readonly name = "checking";
@@ -55,9 +56,12 @@ export class Checker implements Duty {
       return;
     }
     try {
-      const leaves = await this.#leaves(job, opened, signal);
+      const { leaves, state } = await this.#stored(job, opened, signal);
       if (leaves !== undefined) {
-        const check = await this.#execute(opened, leaves, { job, draw, position }, signal);
+        const check: Check =
+          state === undefined
+            ? { verdict: "wrong", digests: [] }
+            : await this.#execute(opened, leaves, { job, draw, position }, signal);
         book.write(draw, check);
         metrics.checked(check.verdict, intervalsOf(draw, position).length);
       }
@@ -99,24 +103,30 @@ export class Checker implements Duty {
     }
   }
 
-  /** The leaves that were published, under the committed root; undefined when they are withheld. */
-  async #leaves(
+  /**
+   * What is stored of a result, as far as it is what was committed to: a trace that is right is worth nothing to a consumer
+   * who cannot have its last state. Nothing, when it is withheld.
+   */
+  async #stored(
     { jobId, result }: JobRecord,
     { job: { order, compiled }, folder }: JobRun,
     signal: AbortSignal,
-  ): Promise<readonly OpenedLeaf[] | undefined> {
+  ): Promise<Partial<FetchedResult>> {
     const { storage, log } = this.#parts;
     const parameters = { storage, program: compiled.program, order, result: result!, folder, signal };
     try {
-      const { leaves } = await fetchResult(parameters);
-      if (leaves === undefined) log.warn({ jobId }, "what is stored holds no leaves of this job");
-      return leaves;
+      const fetched = await fetchResult(parameters);
+      if (fetched.leaves === undefined) log.warn({ jobId }, "what is stored holds no leaves of this job");
+      // The bytes were held against the dataset's root: no later look can find others.
+      else if (fetched.state === undefined)
+        log.error({ jobId }, "what is stored is not the state that was committed to");
+      return fetched;
     } catch (error) {
       signal.throwIfAborted();
       const isWithheld = error instanceof NotEnoughBundlesError || error instanceof BadInputError;
       if (!isWithheld && !(error instanceof OrderRefusedError)) throw error;
       log.warn({ jobId, reason: error.message }, "the leaves of this job cannot be had");
-      return undefined;
+      return {};
     }
   }
 }

@@ -131,6 +131,11 @@ export class CommitteeLedger {
     return row?.transaction_hash as Hex | undefined;
   }
 
+  /** Mask of the members that have signed; none before they have. */
+  signersOf(jobId: bigint, attempt: bigint): bigint {
+    return this.#ofDraw<"RootSigned">("RootSigned", jobId, attempt)[0]?.signers ?? 0n;
+  }
+
   /** Hashes of the witnesses that were opened, in the order of the leaves under the signed root. */
   openedHashes(jobId: bigint, attempt: bigint): Hex[] {
     const events = this.#ofDraw<"WitnessesOpened">("WitnessesOpened", jobId, attempt);

@@ -1,6 +1,6 @@
 import { type Address, type Hex, keccak256, toHex } from "viem";
 import { addressOf } from "../../chain/contracts.ts";
-import { type DrawnCommittee, maskOf } from "../../core/attestation/statement.ts";
+import { type DrawnCommittee, intervalsOf, maskOf } from "../../core/attestation/statement.ts";
 import { traceLength } from "../../core/exact/commitment.ts";
 import { decodeOrder } from "../../core/exact/decode-order.ts";
 import type { JobContext } from "../jobs/duty.ts";
@@ -94,6 +94,22 @@ export class Committees {
       checks: await this.#checksOfEach(),
       members: drawn.members,
     };
+  }
+
+  /** keccak256 of the witness commitments that were opened of a job, by interval; the trace binds them. */
+  async opened(job: JobRecord): Promise<ReadonlyMap<number, Hex>> {
+    const { committees } = this.#parts;
+    const { jobId } = job;
+    const opened = new Map<number, Hex>();
+    for (const { attempt } of committees.drawsOf(jobId)) {
+      const hashes = committees.openedHashes(jobId, attempt);
+      const draw = hashes.length === 0 ? undefined : await this.draw(job, attempt);
+      if (draw === undefined) continue;
+      const signers = positionsIn(committees.signersOf(jobId, attempt));
+      const intervals = signers.flatMap((position) => intervalsOf(draw, position));
+      for (const [i, hash] of hashes.entries()) opened.set(intervals[i]!, hash);
+    }
+    return opened;
   }
 
   /** Operators of the members, position by position: the same validator never changes its operator. */

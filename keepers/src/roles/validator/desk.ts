@@ -1,4 +1,4 @@
-import { type Address, type Hex, isAddressEqual } from "viem";
+import { type Hex, isAddressEqual } from "viem";
 import type { G1Words } from "../../core/attestation/bls.ts";
 import {
   type DrawnCommittee,
@@ -8,7 +8,7 @@ import {
   UnsoundStatementError,
 } from "../../core/attestation/statement.ts";
 import type { JobContext } from "../jobs/duty.ts";
-import type { CheckBook } from "./check-book.ts";
+import { type CheckBook, nameOf } from "./check-book.ts";
 import type { Committees } from "./committees.ts";
 import {
   type DrawName,
@@ -20,6 +20,8 @@ import {
 
 /** Statements of one draw that a member is signed for: it may try again when others come late. */
 const mostStatements = 16;
+/** Milliseconds for which the peer ids of a draw's members are taken as they were read: members may move to others. */
+const guestsFor = 60_000;
 
 export type DeskParts = JobContext & {
   readonly all: Committees;
@@ -30,6 +32,7 @@ export type DeskParts = JobContext & {
 /** What this validator tells the other members of its committees. It gives out nothing that it has not checked. */
 export class Desk implements MemberDesk {
   readonly #parts: DeskParts;
+  readonly #guests = new Map<string, { readonly until: number; readonly peers: Promise<ReadonlySet<Hex>> }>();
 
   constructor(parts: DeskParts) {
     this.#parts = parts;
@@ -77,17 +80,28 @@ export class Desk implements MemberDesk {
   }
 
   async #requireMember(draw: DrawnCommittee, asker: Hex): Promise<void> {
-    const { all, operator } = this.#parts;
-    for (const member of all.operators(draw)) {
-      if (isAddressEqual(member, operator)) continue;
-      if ((await this.#peerOf(member)) === asker) return;
+    if (!(await this.#guestsOf(draw)).has(asker)) {
+      throw new NotReadyError("Only members of the draw are signed for.");
     }
-    throw new NotReadyError("Only members of the draw are signed for.");
   }
 
-  async #peerOf(operator: Address): Promise<Hex> {
-    const [peerId] = await this.#parts.contracts.Staking.read.identityOf([operator]);
-    return peerId;
+  /** The other members' peer ids, read once for a while, whoever asks how often: a stranger must not cost a read for each. */
+  #guestsOf(draw: DrawnCommittee): Promise<ReadonlySet<Hex>> {
+    const name = nameOf(draw);
+    const known = this.#guests.get(name);
+    if (known !== undefined && performance.now() < known.until) return known.peers;
+    const peers = this.#readGuests(draw);
+    for (const [other, { until }] of this.#guests) if (performance.now() >= until) this.#guests.delete(other);
+    this.#guests.set(name, { until: performance.now() + guestsFor, peers });
+    peers.catch(() => this.#guests.delete(name));
+    return peers;
+  }
+
+  async #readGuests(draw: DrawnCommittee): Promise<ReadonlySet<Hex>> {
+    const { all, operator, contracts } = this.#parts;
+    const others = all.operators(draw).filter((member) => !isAddressEqual(member, operator));
+    const identities = await Promise.all(others.map((each) => contracts.Staking.read.identityOf([each])));
+    return new Set(identities.map(([peerId]) => peerId));
   }
 }
 

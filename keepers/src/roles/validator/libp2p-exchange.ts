@@ -9,7 +9,7 @@ import { RefusalError } from "../../storage/transport/errors.ts";
 import type { Host } from "../../storage/transport/host.ts";
 import { defineProtocol } from "../../storage/transport/rpc.ts";
 import { RpcClient } from "../../storage/transport/rpc-client.ts";
-import { RpcServer } from "../../storage/transport/rpc-server.ts";
+import { type Handlers, RpcServer } from "../../storage/transport/rpc-server.ts";
 import {
   type DrawName,
   type Exchange,
@@ -60,6 +60,12 @@ export const committeeProtocol = defineProtocol("/assay/committee/1.0.0", {
   },
 });
 
+/**
+ * What one peer may ask for, in the costs of the methods: a member asks each other for its digests once a look, and for a few
+ * signatures, in one committee after the other.
+ */
+const memberLimits = { burst: 400, perSecond: 100, concurrent: 4, streamsPerConnection: 8 };
+
 type CommitteeMethods = (typeof committeeProtocol)["methods"];
 
 export type Libp2pExchangeParameters = {
@@ -83,7 +89,7 @@ export class Libp2pExchange implements Exchange {
   }
 
   async serve(desk: MemberDesk): Promise<void> {
-    this.#server = await RpcServer.start(this.#parameters.host, committeeProtocol, {
+    const handlers: Handlers<CommitteeMethods> = {
       digests: async (request) => {
         const answer = await told(() => desk.digests(nameOf(request)));
         return { result: { digests: [...answer] } };
@@ -94,7 +100,8 @@ export class Libp2pExchange implements Exchange {
         const [x, y] = await told(() => desk.sign(statement, asker));
         return { result: { signature: [String(x), String(y)] } };
       },
-    });
+    };
+    this.#server = await RpcServer.start(this.#parameters.host, committeeProtocol, handlers, memberLimits);
   }
 
   digests(operator: Address, name: DrawName, signal?: AbortSignal): Promise<readonly Hex[]> {

@@ -1,6 +1,4 @@
-import { bytesToHex, decodeFunctionData, isAddressEqual } from "viem";
-import { committeeAbi } from "../../chain/abi/committee.ts";
-import { addressOf } from "../../chain/contracts.ts";
+import { bytesToHex } from "viem";
 import type { BlsKey, G1Words } from "../../core/attestation/bls.ts";
 import {
   type DrawnCommittee,
@@ -12,6 +10,7 @@ import {
 import type { JobRecord } from "../jobs/job-record.ts";
 import { tryCall } from "../storage-node/context.ts";
 import type { CheckBook } from "./check-book.ts";
+import { committeeCalls } from "./committee-calls.ts";
 import type { CommitteeLedger } from "./committee-ledger.ts";
 import { type Committees, type CommitteesParts, positionsIn } from "./committees.ts";
 import type { SwornBook } from "./sworn-book.ts";
@@ -81,20 +80,25 @@ export class Prosecutor {
     return { leaves, signers: [position], signature, key };
   }
 
-  /** The statement that was posted: its signature is in the call alone. Undefined when another contract made the call. */
+  /** The statement that was posted: its signature is in the call alone. Undefined when nobody says what was called. */
   async #posted(
     { jobId, attempt }: DrawnCommittee,
     leaves: readonly SignedLeaf[],
     signers: readonly number[],
   ): Promise<Evidence | undefined> {
-    const { committees, client, deployment } = this.#parts;
+    const { committees, log } = this.#parts;
     const hash = committees.attestedIn(jobId, attempt);
     if (hash === undefined) return undefined;
-    const { to, input } = await client.public.getTransaction({ hash });
-    if (!to || !isAddressEqual(to, addressOf(deployment, "Committee"))) return undefined;
-    const { functionName, args } = decodeFunctionData({ abi: committeeAbi, data: input });
-    if (functionName !== "attest") return undefined;
-    const [, { signature, key }] = args;
+    const calls = await committeeCalls(this.#parts, hash);
+    const call = calls?.findLast((each) => each.functionName === "attest" && each.args[0] === jobId);
+    if (call?.functionName !== "attest") {
+      log.warn(
+        { jobId, attempt },
+        "no endpoint shows the statement that was posted: who contradicts it goes free",
+      );
+      return undefined;
+    }
+    const [, { signature, key }] = call.args;
     return { leaves, signers, signature, key };
   }
 }

@@ -1,6 +1,8 @@
 import { join } from "node:path";
 import type { Address } from "viem";
 import type { Executor } from "../../training/executors/types.ts";
+import { Disputant } from "../challenger/disputant.ts";
+import { WitnessInspector } from "../challenger/witness-inspector.ts";
 import { JobCashier } from "../jobs/cashier.ts";
 import type { Duty } from "../jobs/duty.ts";
 import { JobJanitor } from "../jobs/janitor.ts";
@@ -24,6 +26,7 @@ import { Desk } from "./desk.ts";
 import { Enroller } from "./enroller.ts";
 import type { Exchange } from "./exchange.ts";
 import { Member } from "./member.ts";
+import { otherwise } from "./otherwise.ts";
 import { Prosecutor } from "./prosecutor.ts";
 import type { HandedOver } from "./recomputing.ts";
 import { Steward } from "./steward.ts";
@@ -61,7 +64,8 @@ export type ValidatorOptions = KeeperOptions & {
 
 /**
  * The validator role: enrols, sits on committees, executes the intervals that are drawn for it again, attests to what it
- * finds right, reveals, collects its fees. The account needs coins for gas, and tokens for its stake.
+ * finds right, reveals, disputes what a provider opens otherwise than it was computed, collects its fees. The account needs
+ * coins for gas and for the bond of such a dispute, and tokens for its stake.
  */
 export async function openValidator(options: ValidatorOptions): Promise<JobKeeper> {
   const { dataDirectory, account, storage, executor, limits, exchange, payTo } = options;
@@ -79,14 +83,13 @@ export async function openValidator(options: ValidatorOptions): Promise<JobKeepe
       const { ledger } = context;
       const committees = new CommitteeLedger(state);
       const book = new CheckBook(state);
+      const folder = join(dataDirectory, "jobs");
       const all = new Committees({ ...context, committees });
-      const accuser = new Accuser({ ...context, all, committees, book });
+      const accuser = new Accuser({ ...context, all, committees, book, folder });
       const sworn = new SwornBook(state);
       const prosecutor = new Prosecutor({ ...context, all, committees, book, sworn });
-      const checking = {
-        ...{ ...context, all, book, storage, executor, limits, budget, handedOver },
-        folder: join(dataDirectory, "jobs"),
-      };
+      const compute = { storage, executor, limits, folder };
+      const checking = { ...context, ...compute, all, committees, book, budget, handedOver };
       desk = new Desk({ ...context, all, book, secret });
       const jobs = () => jobsOf(account.address, ledger, committees);
       const sitsOn = ({ jobId }: JobRecord) => {
@@ -100,6 +103,17 @@ export async function openValidator(options: ValidatorOptions): Promise<JobKeepe
         // What has a deadline on chain comes before what takes long.
         new Steward({ ...context, all, committees, book, accuser, prosecutor, turnSeconds }),
         new Member({ ...context, all, committees, exchange, desk, book, sworn, turnSeconds }),
+        // After what is due at once, and before what takes long: others can have a member slashed for what is not disputed.
+        new Disputant({ ...checking, isMeant: () => true }),
+        // Who guesses has computed nothing that could be held against anything.
+        ...(options.checker === undefined
+          ? [
+              new WitnessInspector({
+                ...checking,
+                suspects: (job, opened) => otherwise(checking, job, opened),
+              }),
+            ]
+          : []),
         new Weigher({ ...context, account, state, weight, topUp, lowers }),
         options.checker?.(checking) ?? new Checker(checking),
         new JobJanitor({ ...context, only: sitsOn }),

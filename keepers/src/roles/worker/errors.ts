@@ -12,3 +12,19 @@ export class UnfairProviderError extends AssayError {
     });
   }
 }
+
+/** A provider that owes this worker as much as it is ready to lose: it computes more once it is paid. */
+export class EnoughUnpaidError extends AssayError {
+  override readonly name: string = "EnoughUnpaidError";
+
+  constructor(provider: string, atRisk: bigint, bound: bigint) {
+    super(
+      `no more chunks for ${provider} before it pays: ${atRisk} base units are at risk, ${bound} may be`,
+      {
+        kept: "The last countersigned total; it is claimed as soon as a root is posted.",
+        next: "Wait for the job to end, or raise --most-unpaid for a provider that you trust.",
+        exitCode: exitCode.refused,
+      },
+    );
+  }
+}

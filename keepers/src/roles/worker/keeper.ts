@@ -18,6 +18,7 @@ import type { HealthCheck } from "../telemetry.ts";
 import { bookSchema, type SignedTotal, WorkerBook } from "./book.ts";
 import { Claimer, type Share } from "./claimer.ts";
 import { UnfairProviderError } from "./errors.ts";
+import { mostAtRisk } from "./risk.ts";
 import { Worker } from "./worker.ts";
 
 export type WorkerKeeperOptions = KeeperOptions & {
@@ -29,6 +30,8 @@ export type WorkerKeeperOptions = KeeperOptions & {
   readonly limits: MachineLimits;
   /** Least pay for a chunk, in base units of the token. */
   readonly leastPay: bigint;
+  /** Chunks that it computes for a provider beyond those that are paid for: what it is ready to lose. */
+  readonly mostUnpaid: number;
 };
 
 /** Milliseconds for which the provider may say nothing, not even that it has no work, before the worker counts as ill. */
@@ -59,6 +62,7 @@ export class WorkerKeeper {
       memoryBytes: limits.memoryBytes,
       book,
       accept: (pay) => this.#accept(pay),
+      mostAtRisk: (pay) => this.#mostAtRisk(pay, book),
       log,
       onResult: (verdict) => metrics.delivered(verdict),
     });
@@ -142,6 +146,13 @@ export class WorkerKeeper {
     if (round.openedAt === 0 || round.forceUntil !== 0 || round.surety < BigInt(pay.perChunk)) {
       throw new UnfairProviderError(pay.provider, "it has no round with a surety open for the job");
     }
+  }
+
+  async #mostAtRisk(pay: PayTerms, book: WorkerBook): Promise<bigint> {
+    const { deployment, chain, mostUnpaid, provider: address } = this.#options;
+    const { WorkerRewards } = connectContracts(chain.public, deployment);
+    const round = await WorkerRewards.read.roundOf([BigInt(pay.jobId), pay.provider]);
+    return mostAtRisk(pay, { mostUnpaid, address, round, unsettled: book.unsettled() });
   }
 
   async #share({ address, jobId }: SignedTotal): Promise<Share | undefined> {

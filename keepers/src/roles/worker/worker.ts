@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import { type Hex, type LocalAccount, verifyTypedData } from "viem";
+import { RpcUnavailableError } from "../../chain/rpc/errors.ts";
 import { AssayError } from "../../core/errors.ts";
 import { programFromJson } from "../../core/exact/tape/program.json.ts";
 import type { Program } from "../../core/exact/tape/types.ts";
@@ -16,7 +17,7 @@ import { StateForm, SumsForm } from "../../training/cluster/forms.ts";
 import type { PartsExecutor, SumsSession } from "../../training/executors/parts.ts";
 import { type ClusterMethods, clusterProtocol, longPoll, type PayTerms } from "../cluster/protocol.ts";
 import type { WorkerBook } from "./book.ts";
-import { UnfairProviderError } from "./errors.ts";
+import { EnoughUnpaidError, UnfairProviderError } from "./errors.ts";
 
 export type WorkerOptions = {
   /** The keeper's node; it is not closed here. */
@@ -31,6 +32,8 @@ export type WorkerOptions = {
   readonly book: WorkerBook;
   /** @throws UnfairProviderError when the terms, or what the chain says of them, are not good enough */
   readonly accept: (pay: PayTerms | null) => Promise<void>;
+  /** Most that may be at risk for a job, in base units of the token, as things stand; no bound when left out. */
+  readonly mostAtRisk?: (pay: PayTerms) => Promise<bigint>;
   readonly log: Logger;
   /** Milliseconds between two attempts to reach the provider; doubled up to a minute. */
   readonly backOff?: number;
@@ -54,6 +57,8 @@ type Receipt = Pick<ResponseOf<ClusterMethods["deliver"]>, "total" | "signature"
 const longestBackOff = 60_000;
 /** Results in a row that come too late: the provider is not fair, or this worker too slow for it. */
 const mostInVain = 16;
+/** Milliseconds for which an answer to what may be at risk is good: chunks can take less time than asking the chain. */
+const boundAge = 10_000;
 
 /**
  * The worker role: joins a provider, computes chunks, keeps what the provider countersigns. Nothing but the last total has to
@@ -65,6 +70,8 @@ export class Worker {
   /** When the provider last said something. */
   #answeredAt = Date.now();
   #client: RpcClient<ClusterMethods> | undefined;
+  /** Results that came too late, by job: nobody owes anything for them. */
+  readonly #late = new Map<string, number>();
 
   constructor(options: WorkerOptions) {
     this.#options = options;
@@ -93,10 +100,13 @@ export class Worker {
         await this.#work(signal);
       } catch (error) {
         if (signal.aborted) break;
+        // Who asks for no work must not be counted on.
+        await this.#client?.close();
         if (error instanceof RefusalError) this.#answeredAt = Date.now();
         if (!mayPass(error)) throw error;
         if (this.#chunks > before) pause = backOff;
-        log.debug({ reason: (error as Error).message }, "no work");
+        const level = error instanceof EnoughUnpaidError ? "warn" : "debug";
+        log[level]({ reason: (error as Error).message }, "no work");
         await delay(pause, undefined, { signal }).catch(() => undefined);
         pause = Math.min(2 * pause, longestBackOff);
       }
@@ -123,6 +133,7 @@ export class Worker {
     const signature = await account.signTypedData(message);
     const { result, body } = await client.ask("join", { account: account.address, signature }, { signal });
     await accept(result.pay);
+    await this.#bound(new Tally(result.pay, this.#owed(result.pay)));
     const program = programFromJson(parsed(body));
     validateProgram(program);
     const { microBatches, objectBytes, session, pay } = result;
@@ -150,6 +161,7 @@ export class Worker {
     let held: { digest: string; state: Int32Array[] } | undefined;
     for (;;) {
       signal.throwIfAborted();
+      await this.#bound(tally);
       const reply = await client.call(
         "take",
         { session, holds: held?.digest ?? null },
@@ -175,10 +187,27 @@ export class Worker {
       );
       const { verdict } = delivered.result;
       if (verdict !== "late") this.#chunks++;
+      else if (pay !== null) this.#late.set(pay.jobId, (this.#late.get(pay.jobId) ?? 0) + 1);
       this.#options.onResult?.(verdict);
       tally.delivered(verdict);
       await this.#keep(tally, delivered.result);
     }
+  }
+
+  /**
+   * Before another chunk is asked for: what is countersigned is a claim, and a provider can see to it that it is worth nothing.
+   * @throws EnoughUnpaidError when the chunk would be one too many
+   */
+  async #bound(tally: Tally): Promise<void> {
+    const { mostAtRisk } = this.#options;
+    const { pay, pending } = tally;
+    if (pay === null || mostAtRisk === undefined) return;
+    const uncounted = pending + (this.#late.get(pay.jobId) ?? 0) + 1;
+    const atRisk = this.#owed(pay) + BigInt(uncounted) * BigInt(pay.perChunk);
+    const isOld = tally.bound === undefined || Date.now() > tally.bound.askedAt + boundAge;
+    if (isOld) tally.bound = { most: await mostAtRisk(pay), askedAt: Date.now() };
+    const { most } = tally.bound!;
+    if (atRisk > most) throw new EnoughUnpaidError(pay.provider, atRisk, most);
   }
 
   #owed(pay: PayTerms | null): bigint {
@@ -212,6 +241,10 @@ export class Worker {
 /** What a worker and a provider have given each other since the worker joined. */
 class Tally {
   readonly pay: PayTerms | null;
+  /** Results that the provider says are not confirmed yet. */
+  pending = 0;
+  /** What may be at risk, and when that was looked up. */
+  bound: { readonly most: bigint; readonly askedAt: number } | undefined;
   readonly #before: bigint;
   #taken = 0;
   #inVain = 0;
@@ -238,6 +271,7 @@ class Tally {
   check(owed: bigint, pending: number): void {
     if (this.pay === null) return;
     const { provider, perChunk } = this.pay;
+    this.pending = pending;
     const decided = BigInt(Math.max(0, this.#taken - pending));
     if (pending > mostPending || owed < this.#before + decided * BigInt(perChunk)) {
       throw new UnfairProviderError(provider, "it took results and did not countersign for them");
@@ -274,7 +308,8 @@ function parsed(body: Uint8Array): unknown {
 
 /** Whether the provider may have work later: it is away, has no job at the moment, or is busy. */
 function mayPass(error: unknown): boolean {
-  if (error instanceof TransportError) return true;
+  if (error instanceof TransportError || error instanceof EnoughUnpaidError) return true;
+  if (error instanceof RpcUnavailableError) return true;
   if (error instanceof RefusalError) return error.code !== "refused" && error.code !== "bad-request";
   // A state that does not hash comes of a connection to a provider that lies or is broken: not of this worker.
   return !(error instanceof AssayError) || error instanceof BadPartError;

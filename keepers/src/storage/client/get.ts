@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { type Hex, hexToBytes } from "viem";
+import { type Hex, hexToBytes, keccak256 } from "viem";
 import type { SegmentRead } from "../../core/dataset/decode.ts";
 import {
   type DecodeParameters,
@@ -9,12 +9,21 @@ import {
   planHashRead,
   planRead,
 } from "../../core/dataset/decode.ts";
+import { encodeManifest } from "../../core/dataset/manifest.ts";
 import { ObjectHashes } from "../../core/dataset/object-hashes.ts";
 import { ErasureCode } from "../../core/erasure/code.ts";
 import { CannotWriteError, type WrittenFile, writeRecords } from "../readers/write-records.ts";
 import { checkProofs, type ProofReport, type ProofSource } from "./check-proofs.ts";
 import type { StorageClient } from "./client.ts";
-import { allBundles, type Holder, type KnownDataset, readAnchor, readHolders } from "./dataset.ts";
+import {
+  type AnchoredDataset,
+  allBundles,
+  checkManifest,
+  type Holder,
+  type KnownDataset,
+  readAnchor,
+  readHolders,
+} from "./dataset.ts";
 import { openDatasetKey } from "./dataset-key.ts";
 import { type BundleFailure, fetchBundles } from "./fetch-bundles.ts";
 import { fetchManifest } from "./fetch-manifest.ts";
@@ -92,11 +101,12 @@ export async function fetchDataset(
   client: StorageClient,
   { datasetId, directory, proofs = "chain", secret, signal, onProgress }: FetchParameters,
 ): Promise<FetchedDataset> {
-  const dataset = await fetchManifest(client, await readAnchor(client, datasetId), signal);
+  const anchored = await readAnchor(client, datasetId);
+  const stash = await BundleStash.open(join(directory, datasetId));
+  const dataset = await manifestOf(client, anchored, stash, signal);
   const cipher = openDatasetKey(dataset.manifest, secret);
   const holders = await readHolders(client, datasetId, allBundles(dataset.layout));
   const report = await checkProofs(client, { source: proofs, dataset, holders, signal, onProgress });
-  const stash = await BundleStash.open(join(directory, datasetId));
   const download = new Download(client, dataset, stash, { signal, onProgress });
   await download.run(bestFirst(holders, report));
   const decoding = {
@@ -114,6 +124,22 @@ export async function fetchDataset(
       decodeRange({ dataset, decoding, download, hashes, onProgress, signal }, first, end),
     remove: () => stash.remove(),
   };
+}
+
+/** The manifest of an earlier attempt, or that of the dataset's holders. */
+async function manifestOf(
+  client: StorageClient,
+  anchored: AnchoredDataset,
+  stash: BundleStash,
+  signal: AbortSignal | undefined,
+): Promise<KnownDataset> {
+  const kept = await stash.manifest();
+  if (kept !== undefined && keccak256(kept) === anchored.anchor.manifestHash) {
+    return checkManifest(anchored, kept);
+  }
+  const dataset = await fetchManifest(client, anchored, signal);
+  await stash.keepManifest(encodeManifest(dataset.manifest));
+  return dataset;
 }
 
 /** Said before anything is downloaded, although writing would say it as well. */

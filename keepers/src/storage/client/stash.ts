@@ -5,8 +5,9 @@ import { StagingError } from "./errors.ts";
 import { transportRootOf } from "./roots.ts";
 
 /**
- * Bundles that were downloaded and checked, a file each, so that a dataset larger than memory can be decoded and an
- * interrupted download goes on. Bytes read back are checked again by their object hashes.
+ * The manifest, and bundles that were downloaded and checked, a file each, so that a dataset larger than memory can be
+ * decoded, an interrupted download goes on, and what is here whole is read again without its holders. Bytes read back are
+ * checked again by their hashes.
  */
 export class BundleStash {
   readonly #directory: string;
@@ -36,7 +37,20 @@ export class BundleStash {
 
   /** @throws StagingError when the disk is full */
   async add(bundleIndex: number, bytes: Uint8Array): Promise<void> {
-    const path = this.#path(bundleIndex);
+    await this.#write(this.#path(bundleIndex), bytes);
+  }
+
+  /** The manifest that was kept; undefined when there is none. Whoever reads it checks it. */
+  async manifest(): Promise<Uint8Array | undefined> {
+    return await readFile(this.#manifestPath).catch(() => undefined);
+  }
+
+  /** @throws StagingError when the disk is full */
+  async keepManifest(bytes: Uint8Array): Promise<void> {
+    await this.#write(this.#manifestPath, bytes);
+  }
+
+  async #write(path: string, bytes: Uint8Array): Promise<void> {
     try {
       const file = await open(`${path}.part`, "w", 0o600);
       try {
@@ -70,6 +84,10 @@ export class BundleStash {
 
   async remove(): Promise<void> {
     await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  get #manifestPath(): string {
+    return join(this.#directory, "manifest.json");
   }
 
   #path(bundleIndex: number): string {

@@ -1,4 +1,5 @@
 import { bytesToHex, type Hex, hexToBytes } from "viem";
+import { witnessesHash } from "../../core/attestation/statement.ts";
 import { BadInputError } from "../../core/errors.ts";
 import { traceLength, witnessHash } from "../../core/exact/commitment.ts";
 import type { LeafClaim } from "./claimed-run.ts";
@@ -16,20 +17,22 @@ export type FindIntervalOptions = {
   readonly end?: number;
   /** Salt of an interval, once the provider has opened it. */
   readonly salt?: (interval: number) => Hex | undefined;
+  /** keccak256 of an interval's witness commitments, once it is known what the trace binds there. */
+  readonly opened?: (interval: number) => Hex | undefined;
   readonly onInterval?: (interval: number) => void;
 };
 
 /**
  * Finds the first interval whose two leaves do not belong together: with the first the own run agrees, with the second it
- * does not. State roots are compared; the hashes of witnesses too where their salt is known, because without it they say
- * nothing. Behind a wrong leaf there is nothing to find: the own run leads elsewhere.
+ * does not. State roots are compared; the witnesses too where their salt is known, or what was opened of them, because their
+ * salted hash alone says nothing. Behind a wrong leaf there is nothing to find: the own run leads elsewhere.
  *
  * @throws BadInputError when these are not the leaves of the order's trace, or the run begins at another state
  */
 export async function findWrongInterval(
   own: OwnRun,
   leaves: readonly LeafClaim[],
-  { first = 0, end = leaves.length - 1, salt, onInterval }: FindIntervalOptions = {},
+  { first = 0, end = leaves.length - 1, salt, opened, onInterval }: FindIntervalOptions = {},
 ): Promise<WrongInterval | undefined> {
   const { steps, interval: length } = own.order;
   const expected = traceLength(steps, length);
@@ -44,10 +47,11 @@ export async function findWrongInterval(
     const claimed = leaves[interval + 1]!;
     const [root] = await own.stateRoots([leafStep(own, interval + 1)]);
     if (root !== claimed.stateRoot) return { interval, differs: "state" };
-    const opened = salt?.(interval);
-    if (opened !== undefined && (await hashOf(own, interval, opened)) !== claimed.h) {
-      return { interval, differs: "witnesses" };
-    }
+    const [known, seen] = [salt?.(interval), opened?.(interval)];
+    const isWrong =
+      (known !== undefined && (await hashOf(own, interval, known)) !== claimed.h) ||
+      (seen !== undefined && witnessesHash(await own.witnesses(interval)) !== seen);
+    if (isWrong) return { interval, differs: "witnesses" };
     onInterval?.(interval);
   }
   return undefined;

@@ -26,6 +26,7 @@ export type Posted =
   | { readonly move: "postTrace"; readonly roots: readonly Hex[] }
   | {
       readonly move: "openInterval" | "postStates";
+      readonly salt: Hex;
       readonly witnesses: readonly Hex[];
       readonly roots: readonly Hex[];
     }
@@ -87,7 +88,7 @@ export function readAnswer(answer: Answer): Posted {
 }
 
 function statesAt(call: Call, posted: number) {
-  return { witnesses: call.listIn(posted, 1), roots: call.listIn(posted, 2) };
+  return { salt: call.word(posted), witnesses: call.listIn(posted, 1), roots: call.listIn(posted, 2) };
 }
 
 /** The call of a move, read as the EVM reads calldata: beyond its ends there are zeros. */

@@ -4,6 +4,8 @@ import type { AddressInfo } from "node:net";
 import { describe, it } from "node:test";
 import { IndexAnswerError } from "../../../../keepers/src/roles/audit/errors.ts";
 import { IndexReader, type IndexReaderOptions } from "../../../../keepers/src/roles/audit/index-reader.ts";
+import { shownUrl } from "../../../../keepers/src/roles/audit/shown-url.ts";
+import { inParts } from "../../../../keepers/src/roles/audit/told.ts";
 
 type Respond = (response: ServerResponse, body: { variables: Record<string, unknown> }) => void;
 
@@ -74,7 +76,9 @@ describe("what an audit reads from an index", () => {
       const after = and?.[1].id_gt ?? "";
       json(response, { rows: all.filter(({ id }) => id > after).slice(0, 1_000) });
     };
-    const rows = await reading(pages, (reader) => reader.rows("slashes", { operator: "0x06" }, 7n));
+    const rows = await reading(pages, (reader) =>
+      reader.rows("slashes", { operator: "0x06" }, { block: 7n, most: 1_500 }),
+    );
     assert.equal(rows.length, 1_500);
     assert.equal(rows[0]!.operator, "0x06");
   });
@@ -83,19 +87,72 @@ describe("what an audit reads from an index", () => {
     let next = 0;
     const pageOf = (id: () => string) => Array.from({ length: 1_000 }, () => slash(id()));
     const rows = (respond: Respond) =>
-      reading(respond, (reader) => reader.rows("slashes", {}, 7n), { mostRows: 5_000 });
+      reading(respond, (reader) => reader.rows("slashes", {}, { block: 7n, most: 5_000 }));
     await assert.rejects(
       rows((response) => json(response, { rows: pageOf(() => `0x${next++}`) })),
       /more than 5000 rows/,
     );
     await assert.rejects(
       rows((response) => json(response, { rows: pageOf(() => "0x01") })),
-      /the same page/,
+      /the same rows/,
+    );
+    let page = 0;
+    await assert.rejects(
+      rows((response) => {
+        assert.ok(page < 10, "asked for ever");
+        const id = `0x0${1 + (page++ % 2)}`;
+        json(response, { rows: pageOf(() => id) });
+      }),
+      /the same rows/,
+      "two pages in turn",
+    );
+    page = 0;
+    await assert.rejects(
+      rows((response) => {
+        assert.ok(page < 10, "asked for ever");
+        const fresh = `0x${page++}`;
+        json(response, { rows: [...pageOf(() => "0x01").slice(1), slash(fresh)] });
+      }),
+      /pages without end/,
+      "one new row in each page",
     );
     const long = { ...slash("0x01"), reason: "x".repeat((1 << 20) + 1) };
     await assert.rejects(
       rows((response) => json(response, { rows: [long] })),
       /form that was asked for/,
+    );
+  });
+});
+
+describe("an index's address in reports", () => {
+  it("is without its path, its query and what stands before the host: gateways have keys there", async () => {
+    assert.equal(shownUrl("http://127.0.0.1:8000/"), "http://127.0.0.1:8000/");
+    assert.equal(shownUrl("http://127.0.0.1:8000"), "http://127.0.0.1:8000/");
+    assert.equal(shownUrl("https://gateway.example/api/s3cret/id/1"), "https://gateway.example/…");
+    assert.equal(shownUrl("https://gateway.example/?key=s3cret"), "https://gateway.example/…");
+    assert.equal(shownUrl("https://user:s3cret@gateway.example/"), "https://gateway.example/…");
+    const url = "https://user:s3cret@gateway.example/s3cret";
+    await assert.rejects(new IndexReader({ url }).position(), (error) => {
+      assert.ok(error instanceof IndexAnswerError);
+      assert.doesNotMatch(error.message, /s3cret/);
+      return true;
+    });
+  });
+
+  it("lists are asked for in parts that an endpoint takes", () => {
+    const list = Array.from({ length: 2_500 }, (_, i) => i);
+    const parts = inParts(list, (part) => ({ id_in: part }));
+    assert.deepEqual(
+      parts.map(({ id_in }) => (id_in as number[]).length),
+      [1_000, 1_000, 500],
+    );
+    assert.deepEqual(
+      parts.flatMap(({ id_in }) => id_in as number[]),
+      list,
+    );
+    assert.deepEqual(
+      inParts([], (part) => ({ id_in: part })),
+      [{ id_in: [] }],
     );
   });
 });

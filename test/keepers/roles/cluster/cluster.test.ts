@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { describe, it } from "node:test";
 import { Registry } from "prom-client";
-import { getAddress } from "viem";
+import { type Address, getAddress } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { ClusterMetrics } from "../../../../keepers/src/roles/cluster/metrics.ts";
 import { clusterProtocol, type PayTerms } from "../../../../keepers/src/roles/cluster/protocol.ts";
@@ -10,7 +10,10 @@ import type { JobRun } from "../../../../keepers/src/roles/jobs/job-run.ts";
 import { Crew, type CrewParts } from "../../../../keepers/src/roles/provider/crew.ts";
 import { jobRecords, Payroll, payrollSchema } from "../../../../keepers/src/roles/provider/payroll.ts";
 import type { OfferedJob } from "../../../../keepers/src/roles/provider/worker-desk.ts";
+import type { SignedTotal } from "../../../../keepers/src/roles/worker/book.ts";
 import { UnfairProviderError } from "../../../../keepers/src/roles/worker/errors.ts";
+import { mostAtRisk } from "../../../../keepers/src/roles/worker/risk.ts";
+import type { WorkerOptions } from "../../../../keepers/src/roles/worker/worker.ts";
 import { openState } from "../../../../keepers/src/storage/state/state.ts";
 import { RefusalError } from "../../../../keepers/src/storage/transport/errors.ts";
 import { createHost } from "../../../../keepers/src/storage/transport/host.ts";
@@ -58,6 +61,7 @@ type Setup = {
   records?: WorkerRecords;
   pay?: OfferedJob["pay"];
   executors?: readonly PartsExecutor[];
+  mostAtRisk?: WorkerOptions["mostAtRisk"];
 };
 
 /** A run whose chunks go over the network to these engines. */
@@ -67,6 +71,7 @@ async function together({
   records = new MemoryRecords(),
   pay,
   executors = [nativeExecutor],
+  mostAtRisk,
 }: Setup) {
   const run = await newRun(order);
   const session = await ClusterSession.open(nativeExecutor, run.program, engine, {
@@ -79,7 +84,9 @@ async function together({
     patience: 500,
   });
   const desk = await startDesk({ session, engine, chunkSize: 1, ...(pay !== undefined && { pay }) });
-  const workers = await Promise.all(executors.map((executor) => startWorker(desk.address, { executor })));
+  const workers = await Promise.all(
+    executors.map((executor) => startWorker(desk.address, { executor, mostAtRisk })),
+  );
   // Chunks of the first step must find their workers there.
   while (desk.desk.members < executors.length) await new Promise((resolve) => setTimeout(resolve, 10));
   try {
@@ -243,6 +250,47 @@ describe("workers over libp2p", { timeout: 400_000 }, () => {
       assert.ok((await workers[0]!.done) instanceof UnfairProviderError);
       assert.ok(workers[0]!.worker.chunks <= 1);
     }
+  });
+
+  it("one that is not paid stops at its bound, and the provider goes on alone", async () => {
+    const state = openState({ path: ":memory:", schemas: [payrollSchema] });
+    const payroll = new Payroll(state);
+    const total = (worker: Address) => payroll.total(7n, worker);
+    const asked: string[] = [];
+    const { result, workers } = await together({
+      records: jobRecords(payroll, 7n, 5n),
+      pay: { terms, signer: provider, total, affordsMore: () => true },
+      mostAtRisk: async ({ jobId }) => {
+        asked.push(jobId);
+        return 19n;
+      },
+    });
+    assert.deepEqual(result, expected);
+    const [worker] = workers;
+    assert.ok(asked.length > 1, "it looks again");
+    assert.equal(worker!.worker.chunks, 3);
+    assert.equal(payroll.total(7n, worker!.account.address), 15n);
+    assert.equal(await worker!.done, undefined, "it waits for its pay, and does not give up");
+    state.close();
+  });
+
+  it("may have at risk what its owner says, for all jobs of a provider, within the surety and before the root", () => {
+    const round = { forceUntil: 0, surety: 1_000n };
+    const other = "0x00000000000000000000000000000000000000aa";
+    const signed = (jobId: bigint, account: Address, address: string, total: bigint): SignedTotal => {
+      return { rewards: terms.rewards, jobId, provider: account, address, total, signature: "0x" };
+    };
+    const standing = { mostUnpaid: 16, address: "/here", round, unsettled: [] };
+    assert.equal(mostAtRisk(terms, standing), 80n);
+    assert.equal(mostAtRisk(terms, { ...standing, round: { ...round, surety: 30n } }), 30n);
+    assert.equal(mostAtRisk(terms, { ...standing, round: { ...round, forceUntil: 1 } }), 0n);
+    const unsettled = [
+      signed(7n, provider.address, "/here", 40n),
+      signed(8n, provider.address, "/there", 10n),
+      signed(9n, other, "/here", 20n),
+      signed(9n, other, "/there", 25n),
+    ];
+    assert.equal(mostAtRisk(terms, { ...standing, unsettled }), 50n);
   });
 
   it("refuses who has not signed, has not joined, sends too much or nonsense", async () => {

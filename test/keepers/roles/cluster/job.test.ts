@@ -144,7 +144,7 @@ describe("a job that worker processes train, on a chain", { timeout: 600_000 }, 
     const keyHashes = { possession: hash, covering: hash, registration: hash };
     const deployment = writeDeployment({ ...network.deployment, keyHashes }, join(network.folder, "cli"));
     const file = join(network.folder, "worker.yaml");
-    await writeFile(file, "least-pay: 0.001\nthreads: 1\nmetrics-port: 0\n");
+    await writeFile(file, "least-pay: 0.001\nmost-unpaid: 10000\nthreads: 1\nmetrics-port: 0\n");
     const start = async (account: LocalAccount) => {
       const index = [provider, kept, shunned].indexOf(account) + 2;
       const worker = await CliProcess.start({

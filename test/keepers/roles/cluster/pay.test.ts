@@ -2,9 +2,13 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { Registry } from "prom-client";
 import type { Address, LocalAccount } from "viem";
-import { connectContracts } from "../../../../keepers/src/chain/contracts.ts";
+import { connectContracts, encodeCall } from "../../../../keepers/src/chain/contracts.ts";
 import type { Deployment } from "../../../../keepers/src/chain/deployment.ts";
-import { createTransactionQueue } from "../../../../keepers/src/chain/transactions/queue.ts";
+import {
+  createTransactionQueue,
+  type Intent,
+  type TransactionQueue,
+} from "../../../../keepers/src/chain/transactions/queue.ts";
 import { transactionSchema } from "../../../../keepers/src/chain/transactions/store.ts";
 import { runningTotalTypedData } from "../../../../keepers/src/core/market/contributions.ts";
 import { ClusterMetrics } from "../../../../keepers/src/roles/cluster/metrics.ts";
@@ -136,5 +140,62 @@ describe("pay of workers, on the real contract", { timeout: 240_000 }, () => {
     assert.deepEqual(payroll.rounds(), []);
     const left = await own.contracts.AssayToken.read.balanceOf([provider.address]);
     assert.equal(left, 10_000n - 75n - 8n - 40n - 4n, "the rest of the surety came back");
+  });
+
+  it("opens and settles rounds side by side: none of them uses up what another may pull", async () => {
+    const provider = network.chain.account(6);
+    await network.give(provider.address, 10_000n);
+    const own = context(provider);
+    const payroll = new Payroll(own.state);
+    const desk = { tellShares: () => undefined };
+    let isCutOff = false;
+    const queue = {
+      address: own.queue.address,
+      isBegun: (key: string) => own.queue.isBegun(key),
+      pending: () => own.queue.pending(),
+      wait: (key: string) => own.queue.wait(key),
+      async send(intent: Intent) {
+        if (isCutOff && intent.key.startsWith("open-round")) throw new Error("no endpoint answers");
+        return own.queue.send(intent);
+      },
+    } as TransactionQueue;
+    const parts = { ...own, queue, payroll };
+    const crew = new Crew({
+      ...parts,
+      account: provider,
+      executor: nativeExecutor,
+      metrics: new ClusterMetrics(new Registry(), { members: 0 }),
+      desk: desk as never,
+      terms: { perChunk: 10n, budget: surety, copies: 2, checkShare: 1, chunks: 8 },
+    });
+    const paymaster = new Paymaster({ ...parts, desk });
+    const run = { run: undefined } as never;
+    const depositOf = async (id: bigint) =>
+      (await own.contracts.WorkerRewards.read.roundOf([id, provider.address])).deposit;
+    const suretyOf = async (id: bigint) =>
+      (await own.contracts.WorkerRewards.read.roundOf([id, provider.address])).surety;
+
+    await crew.prepare(11n, run);
+    payroll.add(11n, [network.chain.account(7).address], 30n, undefined);
+    payroll.trained(11n);
+    // What was approved for the second round is used up by the pay of the first.
+    isCutOff = true;
+    await assert.rejects(crew.prepare(12n, run), /no endpoint answers/);
+    await paymaster.tick();
+    assert.equal(await depositOf(11n), 30n);
+    await own.queue.send({
+      ...encodeCall(deployment, "AssayToken", "approve", [deployment.addresses.WorkerRewards!, 0n]),
+      key: "another program",
+    });
+    isCutOff = false;
+    await crew.prepare(12n, run);
+    assert.equal(await suretyOf(12n), surety);
+
+    payroll.add(12n, [network.chain.account(7).address], 50n, undefined);
+    payroll.trained(12n);
+    await Promise.all([crew.prepare(13n, run), paymaster.tick(), crew.prepare(14n, run)]);
+    assert.deepEqual([await suretyOf(13n), await depositOf(12n), await suretyOf(14n)], [surety, 50n, surety]);
+    const rewards = deployment.addresses.WorkerRewards!;
+    assert.equal(await own.contracts.AssayToken.read.allowance([provider.address, rewards]), 0n);
   });
 });

@@ -62,8 +62,11 @@ describe("the program of an order", () => {
       expiry: 1n,
     });
 
-  const compile = (order: Pick<DescribedOrder, "order" | "training" | "package">) =>
-    compileJob(order, { storage, folder, limits });
+  let compiled = 0;
+  const compile = (
+    order: Pick<DescribedOrder, "order" | "training" | "package">,
+    own = join(folder, `${++compiled}`),
+  ) => compileJob(order, { storage, folder: own, limits });
 
   /** The order with another package, under the package's own digest. */
   const withPackage = (bytes: Uint8Array): DescribedOrder => {
@@ -98,14 +101,16 @@ describe("the program of an order", () => {
     await writeFile(config.model.path, modelBytes);
     await assert.rejects(describeWith(config), /anchored dataset that holds its file/);
     const ordered = await describeWith(config, modelId);
-    const { compiled } = await compile(ordered);
-    assert.deepEqual(compiled.program.state[0]!.layout.shape, [12, 64]);
+    const own = join(folder, "own");
+    assert.deepEqual((await compile(ordered, own)).compiled.program.state[0]!.layout.shape, [12, 64]);
     // Whoever serves another file serves another program.
     const right = modelBytes;
     modelBytes = writeOnnx(buildModel("mlp", { inputs: 64, hidden: [11], classes: 10, batch: 32 }));
     await assert.rejects(compile(ordered), refuses("programRoot"));
     modelBytes = new Uint8Array(40).fill(7);
     await assert.rejects(compile(ordered), refuses("model"));
+    // What is here already needs nobody to serve it.
+    assert.deepEqual((await compile(ordered, own)).compiled.program.state[0]!.layout.shape, [12, 64]);
     modelBytes = right;
   });
 

@@ -17,6 +17,7 @@ import { readDigits } from "../../../../keepers/src/storage/readers/digits.ts";
 import type { LoadedConfig } from "../../../../keepers/src/training/config/load-config.ts";
 import { checkConfig } from "../../../../keepers/src/training/config/parse.ts";
 import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
+import type { Executor } from "../../../../keepers/src/training/executors/types.ts";
 import { type JobNetwork, type JobNetworkOptions, startJobNetwork, tokens } from "./network.ts";
 import { StorageDouble } from "./storage-double.ts";
 
@@ -153,7 +154,11 @@ export class Scene {
     return keeper;
   }
 
-  async openChallenger(account: LocalAccount, chain: ChainClient = this.network.client): Promise<JobKeeper> {
+  async openChallenger(
+    account: LocalAccount,
+    chain: ChainClient = this.network.client,
+    executor: Executor = nativeExecutor,
+  ): Promise<JobKeeper> {
     return openChallenger({
       dataDirectory: join(this.network.folder, account.address),
       account,
@@ -162,7 +167,7 @@ export class Scene {
       log: this.#log.child({ who: `challenger ${account.address.slice(0, 6)}` }),
       interval: 20,
       storage: this.storage.of(account),
-      executor: nativeExecutor,
+      executor,
       limits,
       budget: 1_000,
     });

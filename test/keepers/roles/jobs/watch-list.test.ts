@@ -21,11 +21,18 @@ describe("the jobs that a challenger looks at", () => {
   it("leave room for others once they are decided", () => {
     const list = new WatchList(openState({ path: ":memory:", schemas: [watchSchema] }));
     list.add(jobs(0, 2), 20);
-    list.add(jobs(2, 1), 20);
+    list.add(jobs(0, 3), 20);
     assert.equal(list.verdict(2n), "skipped");
     list.decide(0n, "right");
-    list.add(jobs(3, 1), 20);
+    list.add(jobs(0, 4), 20);
     assert.deepEqual(all(list, 4), ["right", "open", "skipped", "open"]);
+  });
+
+  it("leave room for others once they cannot be looked at any more, decided or not", () => {
+    const list = new WatchList(openState({ path: ":memory:", schemas: [watchSchema] }));
+    list.add(jobs(0, 2), 20);
+    list.add(jobs(2, 2), 20);
+    assert.deepEqual(all(list, 4), ["open", "open", "open", "open"]);
   });
 
   it("stay chosen when they are seen again, also after a restart", () => {

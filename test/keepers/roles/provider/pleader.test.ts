@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { pino } from "pino";
 import { Registry } from "prom-client";
 import { type Abi, type Hex, type LocalAccount, parseEventLogs } from "viem";
@@ -17,6 +18,7 @@ import type { BundleCommitment } from "../../../../keepers/src/core/merkle/bundl
 import { leafHash } from "../../../../keepers/src/core/merkle/keccak.ts";
 import { describeOrder } from "../../../../keepers/src/roles/consumer/describe-order.ts";
 import type { JobKeeper } from "../../../../keepers/src/roles/jobs/job-keeper.ts";
+import type { JobRecord } from "../../../../keepers/src/roles/jobs/job-record.ts";
 import { Ledger, ledgerHandler, ledgerSchema } from "../../../../keepers/src/roles/storage-node/ledger.ts";
 import { Publisher } from "../../../../keepers/src/roles/storage-node/publisher.ts";
 import type { ShelvedBundle } from "../../../../keepers/src/roles/storage-node/shelf.ts";
@@ -144,6 +146,19 @@ describe("a winner that cannot have the data", () => {
     await provider.stop();
   });
 
+  it("locks nothing while only a sample can be had, and the rest is refused", async () => {
+    const { described, provider } = await won(0n);
+    served = true;
+    scene.storage.withheld.add(datasetId);
+    await tried(provider, 2);
+    await scene.consumer.tick();
+    assert.equal(probes, 4);
+    assert.equal(scene.job(described)!.status, "Matched");
+    scene.storage.withheld.delete(datasetId);
+    await scene.until(described, "Committed", [provider]);
+    await provider.stop();
+  });
+
   it("spends no more on challenges than it may", async () => {
     const { provider } = await won(retrieval.bond - 1n);
     const from = await head();
@@ -218,6 +233,46 @@ describe("a winner that cannot have the data", () => {
       0n,
     );
     node.state.close();
+    await provider.stop();
+  });
+
+  it("keeps what it has promised while it looks at an order that takes for ever", async () => {
+    const { consumer, storage, owner } = scene;
+    let isLooking = () => {};
+    const looking = new Promise<void>((resolve) => {
+      isLooking = resolve;
+    });
+    let takesLong = false;
+    const provider = await scene.provider({
+      mostJobs: 2,
+      storage: () => ({
+        ...storage.of(owner),
+        async objects(id, directory, signal) {
+          if (!takesLong || !directory.includes("orders")) return storage.of(owner).objects(id, directory);
+          isLooking();
+          return new Promise((_, reject) => signal!.addEventListener("abort", () => reject(signal!.reason)));
+        },
+      }),
+    });
+    const described = await scene.order();
+    await consumer.openAuction(described, { commitWindow: half, revealWindow: half, bond });
+    await scene.settle([provider]);
+    takesLong = true;
+    await consumer.post(await scene.order({ ...digitsConfig, seed: 8 }));
+    provider.run();
+    await looking;
+    await advance(half + 1);
+    const seen = async (isSo: (job: JobRecord) => boolean) => {
+      for (;;) {
+        await consumer.tick();
+        const job = scene.job(described);
+        if (job !== undefined && isSo(job)) return;
+        await delay(20);
+      }
+    };
+    await seen(({ auction }) => [...(auction?.bids.values() ?? [])].some(({ price }) => price !== undefined));
+    await advance(half + 1);
+    await seen(({ status }) => status !== "Open" && status !== "Matched");
     await provider.stop();
   });
 

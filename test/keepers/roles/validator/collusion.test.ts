@@ -1,17 +1,20 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { type Hex, keccak256, toHex } from "viem";
+import { type Address, type Hex, keccak256, toHex } from "viem";
+import type { ChainClient } from "../../../../keepers/src/chain/client.ts";
 import { type DrawnCommittee, intervalsOf } from "../../../../keepers/src/core/attestation/statement.ts";
 import { cheatingWorker } from "../../../../keepers/src/roles/embedded/cheating-worker.ts";
 import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
 import type { Executor } from "../../../../keepers/src/training/executors/types.ts";
 import { committee } from "../jobs/network.ts";
 import { cheat, flip } from "../jobs/scene.ts";
-import { CommitteeScene, phase, stake, turnSeconds } from "./committee-scene.ts";
+import { CommitteeScene, phase, turnSeconds } from "./committee-scene.ts";
 
 const size = 3;
 /** Eight intervals of five steps: the flipped step is in this one. */
 const interval = 4;
+
+const relay: Address = "0x00000000000000000000000000000000000000c0";
 
 /** An engine that makes the provider's mistake, too. */
 const corrupt: Executor = {
@@ -21,9 +24,13 @@ const corrupt: Executor = {
 
 describe("a committee that lies with its provider", () => {
   let stage: CommitteeScene;
+  let isHidden = false;
 
   before(async () => {
-    stage = await CommitteeScene.start(size, { executor: corrupt });
+    stage = await CommitteeScene.start(size, {
+      executor: corrupt,
+      options: (_, { client }) => ({ chain: behindAnother(client, () => isHidden) }),
+    });
   });
 
   after(async () => {
@@ -31,7 +38,17 @@ describe("a committee that lies with its provider", () => {
   });
 
   it("attack: is slashed for the interval that a challenger has convicted, each that signed it", async () => {
+    await convictedTogether();
+  });
+
+  it("attack: is slashed, too, when another contract has made the calls that only they show, and no endpoint traces", async () => {
+    isHidden = true;
+    await convictedTogether();
+  });
+
+  const convictedTogether = async () => {
     const { scene, keepers, seats } = stage;
+    const before = await stage.purses();
     const described = await stage.order(size, size);
     const provider = await scene.provider({ worker: cheat });
     await scene.consumer.post(described);
@@ -47,12 +64,33 @@ describe("a committee that lies with its provider", () => {
     const purses = await stage.purses();
     for (const [i, seat] of seats.entries()) {
       const isGuilty = intervalsOf(draw, await stage.positionOf(seat, draw)).includes(interval);
-      assert.equal(purses[i]!.stake, stake - (isGuilty ? committee.terms.lieSlash : 0n), `seat ${i}`);
+      assert.equal(
+        purses[i]!.stake,
+        before[i]!.stake - (isGuilty ? committee.terms.lieSlash : 0n),
+        `seat ${i}`,
+      );
     }
-    assert.ok(purses.some((purse) => purse.stake < stake));
+    assert.ok(purses.some((purse, i) => purse.stake < before[i]!.stake));
     await provider.stop();
-  });
+  };
 });
+
+/** An endpoint that traces nothing, of a chain on which another contract has made every call. */
+function behindAnother(client: ChainClient, isHidden: () => boolean): ChainClient {
+  const { getTransaction, request } = client.public;
+  const isTrace = ({ method }: { readonly method: string }) => method.startsWith("debug_");
+  const hiding = {
+    getTransaction: async (parameters: Parameters<typeof getTransaction>[0]) => {
+      const found = await getTransaction(parameters);
+      return isHidden() ? { ...found, to: relay } : found;
+    },
+    request: (asked: { readonly method: string }, ...rest: []) =>
+      isTrace(asked)
+        ? Promise.reject(new Error("there is no such method"))
+        : request(asked as never, ...rest),
+  };
+  return { ...client, public: Object.assign(Object.create(client.public), hiding) };
+}
 
 /** A seed that gives the first position the wrong interval, and not all of them. */
 function seedThatDraws(draw: DrawnCommittee): Hex {

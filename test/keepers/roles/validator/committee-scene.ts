@@ -35,7 +35,7 @@ type Parts = {
   readonly options: (
     account: LocalAccount,
     network: JobNetwork,
-  ) => Partial<Pick<ValidatorOptions, "handedOver" | "budget" | "metrics">>;
+  ) => Partial<Pick<ValidatorOptions, "handedOver" | "budget" | "metrics" | "chain">>;
 };
 
 /** A scene with validators that reach each other within this process. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { stat } from "node:fs/promises";
+import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { bytesToHex, type Hex, hexToBytes, keccak256 } from "viem";
@@ -10,6 +10,7 @@ import {
   statementTree,
   UnsoundStatementError,
 } from "../../../../keepers/src/core/attestation/statement.ts";
+import { resultFiles } from "../../../../keepers/src/core/exact/result-files.ts";
 import { loadOrCreateBlsSecret } from "../../../../keepers/src/roles/validator/bls-secret.ts";
 import { leavesOf } from "../../../../keepers/src/roles/validator/desk.ts";
 import { NotReadyError } from "../../../../keepers/src/roles/validator/exchange.ts";
@@ -236,6 +237,25 @@ describe("a committee of keepers", () => {
     await chain.advance(terms.signingWindow / 4);
     await scene.until(job.described, "Attested", [...keepers, job.provider]);
     await finalised(job);
+  });
+
+  it("attack: does not attest to a right trace whose last state is stored as something else", async () => {
+    const { scene, keepers, seats, members } = stage;
+    const { provider, jobId, job } = await committed();
+    const path = join(scene.storage.folderOf(job.result!.resultId), resultFiles.state);
+    const bytes = await readFile(path);
+    bytes[40] = bytes[40]! ^ 1;
+    await writeFile(path, bytes);
+    await scene.settle([...keepers, provider], 2);
+    const draw = await stage.drawOf(jobId);
+    // The first seat's desk is still that of the liar above.
+    for (const { account } of seats.slice(1)) {
+      await assert.rejects(members.desks.get(account.address)!.digests(draw), NotReadyError);
+    }
+    await scene.network.chain.advance(allTurns);
+    await scene.settle([...keepers, provider], 1);
+    assert.equal(await stage.phaseOf(jobId), phase.signing);
+    await provider.stop();
   });
 
   it("keeps its secret where only its owner reads it", async () => {

@@ -97,6 +97,23 @@ describe("the exchange between members over libp2p", () => {
     await assert.rejects(caller.digests(impostor, draw), WrongPeerError);
   });
 
+  it("attack: a stranger that asks without end is put off before the desk is asked", async () => {
+    const before = asked.length;
+    const [, endpoint] = identities.get(server)!;
+    const host = await createHost({});
+    hosts.push(host);
+    const client = await RpcClient.connect(host, committeeProtocol, endpoint);
+    const request = { jobId: "1", attempt: "1", members: [{ position: 0, digests }] };
+    const answers = [];
+    for (let i = 0; i < 100; i++) answers.push(await client.call("sign", request).then(() => "ok", String));
+    assert.ok(
+      answers.some((answer) => answer.includes("too much")),
+      answers.at(-1),
+    );
+    assert.ok(asked.length - before < answers.length);
+    await client.close();
+  });
+
   it("attack: takes no message beyond its bounds", async () => {
     const before = asked.length;
     const [, endpoint] = identities.get(server)!;

@@ -20,7 +20,7 @@ import {
   TooFewHoldersError,
   UnknownDatasetError,
 } from "../../../../keepers/src/storage/client/errors.ts";
-import { type GetResult, get } from "../../../../keepers/src/storage/client/get.ts";
+import { fetchDataset, type GetResult, get } from "../../../../keepers/src/storage/client/get.ts";
 import { getObject, openDataset } from "../../../../keepers/src/storage/client/get-object.ts";
 import { type PutParameters, type PutResult, put } from "../../../../keepers/src/storage/client/put.ts";
 import { PutJournal } from "../../../../keepers/src/storage/client/put-journal.ts";
@@ -238,6 +238,29 @@ describe("the storage client", () => {
       await fetched(await download(result.datasetId, folder)),
       Buffer.concat(objectsOf(9, 40, 700)),
     );
+  });
+
+  it("reads what it has fetched whole again when nobody serves it any more", async () => {
+    const { datasetId } = await put(client, parameters(18));
+    const directory = join(network.folder, "kept");
+    const read = async () => {
+      const { objects, downloaded } = await fetchDataset(client, { datasetId, directory, proofs: "none" });
+      const all: Uint8Array[] = [];
+      for await (const object of objects(0, 40)) all.push(object.slice());
+      return { downloaded, bytes: Buffer.concat(all) };
+    };
+    const first = await read();
+    for (const node of network.nodes) {
+      node.misbehave({
+        get: () => brokenStream(),
+        manifest: () => Promise.reject(new RefusalError("full", "no")),
+      });
+    }
+    const again = await read();
+    assert.ok(first.downloaded > 0);
+    assert.equal(again.downloaded, 0);
+    assert.deepEqual(again.bytes, Buffer.concat(objectsOf(18, 40, 700)));
+    assert.deepEqual(first.bytes, again.bytes);
   });
 
   it("takes only the anchored manifest, wherever a wrong one comes from", async () => {

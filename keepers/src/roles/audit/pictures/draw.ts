@@ -99,9 +99,9 @@ function timeline(picture: TimelinePicture): string {
 function seats(picture: SeatsPicture): string {
   const perRow = 9;
   const cell = width / Math.min(perRow, Math.max(5, picture.seats.length));
-  const marks = { agrees: "✓", differs: "✕", nothing: "–" } as const;
-  const words = { agrees: "agreed", differs: "differed", nothing: "silent" } as const;
-  const tones = { agrees: "good", differs: "bad", nothing: "muted" } as const;
+  const marks = { agrees: "✓", differs: "✕", signed: "?", nothing: "–" } as const;
+  const words = { agrees: "agreed", differs: "differed", signed: "not opened", nothing: "silent" } as const;
+  const tones = { agrees: "good", differs: "bad", signed: "muted", nothing: "muted" } as const;
   const parts = picture.seats.map(({ label, detail, said }, i) => {
     const x = (i % perRow) * cell + cell / 2;
     const y = Math.floor(i / perRow) * 132 + 34;

@@ -59,7 +59,8 @@ export type SeatsPicture = Base<"seats"> & {
   readonly seats: readonly {
     readonly label: string;
     readonly detail: string;
-    readonly said: "agrees" | "differs" | "nothing";
+    /** signed: it signed something, and nobody knows what. */
+    readonly said: "agrees" | "differs" | "signed" | "nothing";
   }[];
 };
 

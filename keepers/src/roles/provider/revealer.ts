@@ -1,0 +1,40 @@
+import type { Duty, JobContext } from "../jobs/duty.ts";
+import { forEach } from "../jobs/each.ts";
+import type { JobRecord } from "../jobs/job-record.ts";
+import { chainTime, tryCall } from "../storage-node/context.ts";
+import type { Decisions } from "./decisions.ts";
+import type { Prices } from "./prices.ts";
+
+export type RevealerParts = JobContext & { readonly decisions: Decisions; readonly prices: Prices };
+
+/** Reveals the bids that were sealed: one that stays hidden costs its bond. */
+export class Revealer implements Duty {
+  readonly name = "revealing";
+  readonly #parts: RevealerParts;
+
+  constructor(parts: RevealerParts) {
+    this.#parts = parts;
+  }
+
+  async tick(): Promise<void> {
+    await forEach(this.#parts.ledger.openJobs(), async (job) => {
+      if (job.status === "Open" && job.auction !== undefined) await this.#reveal(job);
+    });
+  }
+
+  async #reveal({ jobId, orderHash, order, auction }: JobRecord): Promise<void> {
+    const { operator, decisions, prices, client } = this.#parts;
+    const own = auction!.bids.get(operator);
+    if (own === undefined || own.price !== undefined) return;
+    const now = await chainTime(client);
+    const { commitUntil, graceEnds } = auction!;
+    if (now <= commitUntil || (graceEnds !== undefined && now > graceEnds)) return;
+    const decision = decisions.find(orderHash);
+    const rate = await prices.rateOf(order, jobId);
+    if (decision?.kind !== "bid" || rate === undefined) return;
+    const offer = prices.priced(order, decision.bid, rate, true);
+    if (offer === undefined) return;
+    const args = [jobId, offer.bid, decision.salt] as const;
+    await tryCall(this.#parts, `reveal:${jobId}`, "Market", "revealBid", args);
+  }
+}

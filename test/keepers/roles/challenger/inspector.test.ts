@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import { schemes } from "../../../../keepers/src/core/market/types.ts";
+import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
+import type { Executor } from "../../../../keepers/src/training/executors/types.ts";
+import { lockRun } from "../../../../keepers/src/training/trainer/run-lock.ts";
+import { windows } from "../jobs/network.ts";
+import { cheat, digitsConfig, Scene } from "../jobs/scene.ts";
+
+describe("a challenger with more than one thing to do", () => {
+  let scene: Scene;
+
+  before(async () => {
+    scene = await Scene.start();
+  });
+
+  after(async () => {
+    await scene?.close();
+  });
+
+  it("makes its moves while another duty goes on with the run that they are made from", async () => {
+    const described = await scene.order();
+    const cheater = await scene.provider({ worker: cheat });
+    await scene.consumer.post(described);
+    const { jobId } = await scene.until(described, "Committed", [cheater]);
+    const account = scene.account();
+    const watcher = await scene.challenger(account);
+    await scene.untilHolds("the challenge", [watcher], () => watcher.ledger.openChallenges().length > 0);
+    await scene.settle([cheater], 1);
+    await watcher.catchUp();
+    const { moves } = watcher.ledger.challengesOf(jobId)[0]!;
+    const run = join(scene.network.folder, account.address, "jobs", String(jobId), "run");
+    const lock = lockRun(run);
+    try {
+      await watcher.tick();
+    } finally {
+      lock.release();
+    }
+    await watcher.catchUp();
+    assert.equal(watcher.ledger.challengesOf(jobId)[0]!.moves, moves + 1);
+    await scene.until(described, "Failed", [watcher, cheater]);
+    await cheater.stop();
+  });
+
+  it("attack: leaves a job that takes longer than it can be challenged, and goes on with the next", async () => {
+    const { network, consumer } = scene;
+    const decoy = await scene.order();
+    const slow = await scene.provider();
+    await consumer.post(decoy);
+    await scene.until(decoy, "Committed", [slow]);
+    await slow.stop();
+    await network.chain.advance(windows.challenge / 2);
+    const lie = await scene.order();
+    const cheater = await scene.provider({ worker: cheat });
+    await consumer.post(lie);
+    const { jobId } = await scene.until(lie, "Committed", [cheater]);
+    let opened = 0;
+    let steps = 0;
+    const executor: Executor = {
+      ...nativeExecutor,
+      async open(program, options) {
+        const session = await nativeExecutor.open(program, options);
+        if (++opened > 1) return session;
+        return {
+          program: session.program,
+          setState: (state) => session.setState(state),
+          getState: () => session.getState(),
+          close: () => session.close(),
+          async run(inputs) {
+            // The window of the first job closes while it is computed; the other one's does not.
+            if (steps === 0) await network.chain.advance(windows.challenge / 2 + 200);
+            steps += inputs.length;
+            await delay(300);
+            return session.run(inputs);
+          },
+        };
+      },
+    };
+    const watcher = await scene.openChallenger(scene.account(), network.client, executor);
+    await watcher.tick();
+    assert.ok(steps > 0 && steps < decoy.trainingOrder.steps, `${steps} steps of the decoy`);
+    await watcher.catchUp();
+    assert.equal(watcher.ledger.challengesOf(jobId).length, 1);
+    await watcher.stop();
+    await cheater.stop();
+  });
+
+  it("looks first at what can be challenged for the shortest time", async () => {
+    const { network, consumer } = scene;
+    // Whatever was committed to before cannot be challenged any more.
+    await network.chain.advance(windows.challenge + 1);
+    // A committee that has decided nothing yet: its job can be challenged for longer.
+    const conditions = { scheme: schemes.both, committeeSize: 3, threshold: 2, checkFee: 1n };
+    const long = await scene.order(digitsConfig, conditions);
+    const slow = await scene.provider();
+    await consumer.post(long);
+    await scene.until(long, "Committed", [slow]);
+    await slow.stop();
+    const short = await scene.order();
+    const cheater = await scene.provider({ worker: cheat });
+    await consumer.post(short);
+    const { jobId } = await scene.until(short, "Committed", [cheater]);
+    let opened = 0;
+    const executor: Executor = {
+      ...nativeExecutor,
+      async open(program, options) {
+        if (++opened > 1) throw new Error("one job was enough");
+        return nativeExecutor.open(program, options);
+      },
+    };
+    const watcher = await scene.openChallenger(scene.account(), network.client, executor);
+    await assert.rejects(watcher.tick(), /one job was enough/);
+    await watcher.catchUp();
+    assert.equal(watcher.ledger.challengesOf(jobId).length, 1);
+    await watcher.stop();
+    await cheater.stop();
+  });
+});

@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { maskOf } from "../../../../keepers/src/core/attestation/statement.ts";
+import type { JobKeeper } from "../../../../keepers/src/roles/jobs/job-keeper.ts";
+import type { SessionWrapper } from "../../../../keepers/src/roles/jobs/job-run.ts";
+import { windows } from "../jobs/network.ts";
+import { CommitteeScene, phase, turnSeconds } from "./committee-scene.ts";
+
+const size = 3;
+
+/** Trains as it should, and says that every step has put out something else. */
+const falseWitnesses: SessionWrapper = (session) => ({
+  program: session.program,
+  setState: (state) => session.setState(state),
+  getState: () => session.getState(),
+  close: () => session.close(),
+  async run(inputs) {
+    const outputs = await session.run(inputs);
+    return outputs.map((output) => {
+      const mantissas = output.witness.mantissas.slice();
+      mantissas[0] = mantissas[0]! ^ 1;
+      return { ...output, witness: { ...output.witness, mantissas } };
+    });
+  },
+});
+
+describe("a provider that binds false witnesses to right states", () => {
+  let stage: CommitteeScene;
+
+  before(async () => {
+    stage = await CommitteeScene.start(size);
+  });
+
+  after(async () => {
+    await stage?.close();
+  });
+
+  /** A job whose members have signed what they computed, and whose provider is about to open something else. */
+  const signed = async () => {
+    const { scene, keepers } = stage;
+    const described = await stage.order(size, size);
+    const provider = await scene.provider({ worker: falseWitnesses });
+    await scene.consumer.post(described);
+    const { jobId } = await scene.until(described, "Committed", [provider]);
+    await stage.seed(jobId);
+    return { described, provider, jobId, keepers };
+  };
+
+  const attested = async (jobId: bigint, keepers: readonly JobKeeper[]) => {
+    const { scene } = stage;
+    await scene.settle(keepers, 2);
+    await scene.network.chain.advance(size * turnSeconds);
+    await scene.settle(keepers, 2);
+    assert.equal(await stage.phaseOf(jobId), phase.opening);
+  };
+
+  /** Ticks keepers, as time goes on, until nobody is waited for any more. */
+  const played = async (described: { orderHash: `0x${string}` }, keepers: readonly JobKeeper[]) => {
+    const { scene } = stage;
+    for (let round = 0; round < 4 && scene.job(described)!.status !== "Failed"; round++) {
+      await scene.settle(keepers, 6);
+      if (scene.job(described)!.status === "Failed") break;
+      await scene.network.chain.advance(windows.dispute + 1);
+      await scene.settle(keepers, 1);
+      await scene.network.chain.advance(windows.grace + 1);
+      await scene.settle(keepers, 1);
+    }
+    assert.equal(scene.job(described)!.status, "Failed");
+    assert.match(scene.job(described)!.failure!, new RegExp(Buffer.from("convicted").toString("hex")));
+  };
+
+  it("attack: is convicted by the members whom it would have had slashed, and none of them is", async () => {
+    const { scene, seats } = stage;
+    const before = await stage.purses();
+    const { described, provider, jobId, keepers } = await signed();
+    await attested(jobId, keepers);
+    await scene.settle([provider], 1);
+    assert.equal(await stage.phaseOf(jobId), phase.revealing);
+    await scene.network.chain.advance(size * turnSeconds);
+    await scene.settle([keepers[0]!], 1);
+    const { differing } = await scene.network.contracts.Committee.read.drawOf([jobId, 1n]);
+    assert.equal(differing, maskOf([0, 1, 2]), "every honest member is said to differ");
+    await played(described, [...keepers, provider]);
+    await scene.settle(keepers);
+    const stakes = (await stage.purses()).map((purse) => purse.stake);
+    assert.deepEqual(
+      stakes,
+      before.map((purse) => purse.stake),
+    );
+    const challenges = scene.consumer.ledger.challengesOf(jobId);
+    assert.ok(
+      challenges.every(({ challenger }) => seats.some(({ account }) => account.address === challenger)),
+    );
+    await provider.stop();
+  });
+
+  it("attack: is convicted by a challenger that had found the job right", async () => {
+    const { scene } = stage;
+    const before = await stage.purses();
+    const { described, provider, jobId, keepers } = await signed();
+    const account = scene.account();
+    const watcher = await scene.challenger(account);
+    await scene.settle([watcher], 2);
+    assert.deepEqual(watcher.ledger.challengesOf(jobId), [], "salts hide what the leaves bind");
+    await attested(jobId, keepers);
+    await scene.settle([provider], 1);
+    await played(described, [watcher, provider]);
+    const challenges = watcher.ledger.challengesOf(jobId);
+    assert.deepEqual(
+      challenges.map(({ challenger }) => challenger),
+      [account.address],
+    );
+    await scene.network.chain.advance(size * turnSeconds);
+    await scene.settle(keepers);
+    const stakes = (await stage.purses()).map((purse) => purse.stake);
+    assert.deepEqual(
+      stakes,
+      before.map((purse) => purse.stake),
+    );
+    await provider.stop();
+  });
+});
