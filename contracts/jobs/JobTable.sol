@@ -55,7 +55,7 @@ abstract contract JobTable is IJobRegistry, IJobTable, ICertifiedJobs, AccessMan
         uint32 trainingTime;
         uint8 committeeSize;
         uint8 threshold;
-        /// Which parameters were in force when the job was opened. A ruling writes to this word, which is not zero then.
+        /// Which parameters were in force when the job was opened. A ruling writes to this word: it is not zero then.
         uint24 parameterSet;
         /// When it was committed, then when it was finalised.
         uint40 since;

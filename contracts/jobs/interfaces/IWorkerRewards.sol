@@ -3,10 +3,10 @@ pragma solidity ^0.8.28;
 
 /// @title Pay of the workers of a job
 /// @notice A provider owes each of its workers a running total, which it countersigns before the worker gets its next
-/// chunk. It settles with one Merkle root over (worker, total) and the tokens for all of it. A worker that was left out,
-/// or counted short, demands its last countersigned total while `forceUntil` has not passed; the provider then shows that
-/// the root pays it, pays the rest, or loses it out of its surety with a tenth on top. All workers of a job share the
-/// surety, and a provider that means to cheat can empty it: a worker risks what it has computed unpaid.
+/// chunk. It settles with one Merkle root over (worker, total) and the tokens for all of it. A worker that was left
+/// out, or counted short, demands its last countersigned total while `forceUntil` has not passed; the provider then
+/// shows that the root pays it, pays the rest, or loses it out of its surety with a tenth on top. All workers of a job
+/// share the surety, and a provider that means to cheat can empty it: a worker risks what it has computed unpaid.
 ///
 /// | call | who, when | tokens |
 /// |---|---|---|
