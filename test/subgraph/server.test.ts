@@ -224,6 +224,18 @@ describe("queries and their processes", () => {
     assert.equal(await messageOf(await post({ query: '{ node(id: "node 7") { id } }' })), undefined);
   });
 
+  it("end with one that takes too much memory", async () => {
+    const server = await nodes.serve({ heap: 48, time: 60_000 });
+    const post = poster(() => server);
+    const aliases = Array.from({ length: 1_900 }, (_, i) => `a${i}: id`).join(" ");
+    const [large, small] = await Promise.all([
+      post({ query: `{ nodes(first: 1000) { ${aliases} } }` }),
+      post({ query: '{ node(id: "node 7") { id } }' }),
+    ]);
+    assert.equal(await messageOf(large), "the answer takes too much memory");
+    assert.equal(await messageOf(small), undefined);
+  });
+
   it("give no answer that is too long, nor more than clients fetch", async () => {
     const query = "{ nodes(first: 1000) { id } }";
     for (const [limits, expected] of [

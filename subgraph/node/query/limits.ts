@@ -21,6 +21,8 @@ export type QueryLimits = {
   readonly entities: number;
   /** Milliseconds that one query may take. */
   readonly time: number;
+  /** Heap of each process that answers queries, in MB. */
+  readonly heap: number;
   /** Characters that one answer may have, and all that clients have not fetched yet. */
   readonly answer: number;
   readonly unsent: number;
@@ -33,6 +35,7 @@ export const defaultLimits: QueryLimits = {
   fields: 2_000,
   entities: 1_000_000,
   time: 10_000,
+  heap: 512,
   answer: 16 * 2 ** 20,
   unsent: 256 * 2 ** 20,
   waiting: 1_000,

@@ -23,6 +23,8 @@ export type QueryPoolOptions = {
   readonly source: QuerySource;
   /** Milliseconds that one query may take. */
   readonly time: number;
+  /** Heap of one process, in MB: an answer that does not fit ends its own query alone. */
+  readonly heap: number;
   /** Characters that one answer may have. */
   readonly answer: number;
   /** Queries that may wait. */
@@ -36,8 +38,6 @@ type Task = { readonly request: QueryRequest; resolve(answer: string): void };
 
 /** Queries that a process has been given: the one it answers, and the one it takes up next without waiting for this process. */
 const depth = 2;
-/** Heap of one process, in MB: an answer that does not fit ends its own query alone. */
-const heap = 512;
 
 /** What a client is told in the place of an answer. */
 export const failedAnswer = (message: string): string => JSON.stringify({ errors: [{ message }] });
@@ -63,7 +63,7 @@ class Reader {
     this.#options = options;
     this.#answered = answered;
     this.#process = fork(fileURLToPath(new URL("./reader.ts", import.meta.url)), {
-      execArgv: [...process.execArgv.filter(isInherited), `--max-old-space-size=${heap}`],
+      execArgv: [...process.execArgv.filter(isInherited), `--max-old-space-size=${options.heap}`],
       serialization: "advanced",
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
