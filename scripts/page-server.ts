@@ -26,6 +26,17 @@ export type PageServerOptions = {
 
 export type PageServer = { readonly url: string; close(): Promise<void> };
 
+/** The file that a request names; undefined for what is not below the page, or is no address at all. */
+function pathOf(url: string, base: string): string | undefined {
+  try {
+    const { pathname } = new URL(url, "http://localhost");
+    const path = normalize(decodeURIComponent(pathname.slice(base.length)) || "index.html");
+    return !pathname.startsWith(base) || path.startsWith("..") ? undefined : path;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Serves the page as an IPFS gateway does: files and the folder's index, no headers that the page would depend on. */
 export async function servePage({
   folder,
@@ -34,13 +45,12 @@ export async function servePage({
   port = 0,
 }: PageServerOptions): Promise<PageServer> {
   const server: Server = createServer(async (request, response) => {
-    const { pathname } = new URL(request.url ?? "/", "http://localhost");
     const send = (status: number, type: string, body: string | Uint8Array) => {
       response.writeHead(status, { "content-type": type, "x-content-type-options": "nosniff" });
       response.end(request.method === "HEAD" ? undefined : body);
     };
-    const path = normalize(decodeURIComponent(pathname.slice(base.length)) || "index.html");
-    if (!pathname.startsWith(base) || path.startsWith("..")) return send(404, "text/plain", "not found");
+    const path = pathOf(request.url ?? "/", base);
+    if (path === undefined) return send(404, "text/plain", "not found");
     if (path === "network.json") {
       return network === undefined
         ? send(404, "text/plain", "not found")

@@ -26,10 +26,10 @@ export type Gateway = { readonly url: string; close(): Promise<void> };
  */
 export async function serveGateway({ stores, port, host = "127.0.0.1" }: GatewayOptions): Promise<Gateway> {
   const server = createServer((request, response) => {
-    answer(stores, request, response).catch((error: unknown) => {
-      // What was begun cannot be taken back: the client sees that it ends early.
+    answer(stores, request, response).catch(() => {
+      // What was begun cannot be taken back: the client sees that it ends early. Why is the operator's affair alone.
       if (response.headersSent) response.destroy();
-      else say(response, 502, (error as Error).message);
+      else say(response, 502, "what is kept here cannot be read at the moment");
     });
   });
   await new Promise<void>((listening, failed) => {
