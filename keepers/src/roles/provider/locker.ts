@@ -1,16 +1,15 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
 import { openJobRun } from "../jobs/job-run.ts";
+import { SideBySide, type SideBySideOptions } from "../jobs/side-by-side.ts";
 import { chainTime, tryCall } from "../storage-node/context.ts";
 import type { Pleader } from "./pleader.ts";
 
 export type LockerParts = JobContext &
-  Omit<ComputeParts, "executor"> & {
+  Omit<ComputeParts, "executor"> &
+  Pick<SideBySideOptions, "patience"> & {
     /** Makes sure of a won job's data before it is fetched; it is trusted to be there when this is left out. */
     readonly pleader?: Pick<Pleader, "isThere">;
-    /** How long a look at the jobs waits for their data, in milliseconds; what is not there then is fetched further. */
-    readonly patience?: number;
   };
 
 /**
@@ -20,36 +19,25 @@ export type LockerParts = JobContext &
 export class Locker implements Duty {
   readonly name = "locking";
   readonly #parts: LockerParts;
-  readonly #underWay = new Map<bigint, Promise<void>>();
-  /** What failed since the last look. */
-  #failures: unknown[] = [];
+  readonly #locks: SideBySide<bigint>;
 
   constructor(parts: LockerParts) {
     this.#parts = parts;
+    this.#locks = new SideBySide(parts);
   }
 
   async tick(signal: AbortSignal): Promise<void> {
-    const { ledger, operator, patience = 2000 } = this.#parts;
+    const { ledger, operator } = this.#parts;
     for (const job of ledger.openJobs()) {
-      const { jobId, status, provider } = job;
-      if (status !== "Matched" || provider !== operator || this.#underWay.has(jobId)) continue;
-      const work = this.#lock(job, signal)
-        .catch((error: unknown) => void this.#failures.push(error))
-        .finally(() => this.#underWay.delete(jobId));
-      this.#underWay.set(jobId, work);
+      if (job.status !== "Matched" || job.provider !== operator) continue;
+      this.#locks.begin(job.jobId, () => this.#lock(job, signal));
     }
-    const waited = new AbortController();
-    const enough = delay(patience, undefined, { signal: waited.signal }).catch(() => undefined);
-    await Promise.race([Promise.all(this.#underWay.values()), enough]);
-    waited.abort();
-    const failures = this.#failures;
-    this.#failures = [];
-    if (failures.length > 0) throw failures[0];
+    await this.#locks.look();
   }
 
-  /** Waits for what is under way: the signal of the last look has ended it. */
-  async close(): Promise<void> {
-    await Promise.all(this.#underWay.values());
+  /** The signal of the last look has ended what is under way. */
+  close(): Promise<void> {
+    return this.#locks.settled();
   }
 
   async #lock(job: JobRecord, signal: AbortSignal): Promise<void> {

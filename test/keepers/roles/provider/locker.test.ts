@@ -32,7 +32,7 @@ describe("a provider that has won more than one job", () => {
         throw signal!.reason;
       },
     };
-    const keeper = await scene.openProvider(account, { storage: () => storage, mostJobs: 2 });
+    const keeper = await scene.openProvider(account, { storage: () => storage, mostJobs: 2, patience: 500 });
     const decoy = await scene.order();
     await scene.consumer.post(decoy);
     const { jobId } = await scene.until(decoy, "Matched", [keeper]);
