@@ -182,17 +182,63 @@ export type IntervalVerdict = {
   readonly witnesses: readonly Hex[];
 };
 
-export type FetchJobInput = {
+/** What an order names, and where it is to be had. */
+export type OrderedInput = {
   /** Address of an IPFS gateway. */
   readonly gateway: string;
   readonly published: PublishedOrder;
-  /** CIDs of the manifests: of the data, of the stored result, and of the model where it is stored. */
+  /** CIDs of the manifests: of the data, and of the model where it is stored. */
   readonly dataset: string;
-  readonly result: string;
   readonly model?: string;
+};
+
+export type FetchJobInput = OrderedInput & {
+  /** CID of the manifest of the stored result. */
+  readonly result: string;
   /** What the provider committed to. */
   readonly traceRoot: Hex;
   readonly stateRoot: Hex;
+};
+
+/** A training whose states can be scored. */
+export type OpenCurve = {
+  readonly curve: number;
+  readonly steps: number;
+  /** Samples that each state is scored on: of those kept apart, and of those trained on. */
+  readonly keptApart: number;
+  readonly trainedOn: number;
+};
+
+export type ScoreStatesInput = {
+  readonly curve: number;
+  /** The first state, which the order's seed gives; or what a provider stored when it committed to its steps up to there. */
+  readonly of:
+    | { readonly kind: "first" }
+    | {
+        readonly kind: "stored";
+        readonly gateway: string;
+        /** CID of the manifest. */
+        readonly result: string;
+        readonly steps: number;
+        readonly traceRoot: Hex;
+      };
+};
+
+/** A state of a training, and what it reaches. */
+export type ScoredState = {
+  readonly step: number;
+  readonly stateRoot: Hex;
+  readonly keptApart?: Score;
+  readonly trainedOn: Score;
+};
+
+export type Score = { readonly loss: number; readonly accuracy?: number };
+
+/** The states of a stored result that were scored, and those that are stored otherwise than they were committed to. */
+export type ScoredStates = {
+  readonly states: readonly ScoredState[];
+  /** What does not hold, in words. */
+  readonly wrong: readonly string[];
 };
 
 /** A job that was fetched: its intervals can be computed again, its model can be asked. */
@@ -223,6 +269,8 @@ export type Engines = {
   closeModel: { input: { readonly model: number }; output: undefined };
   verifyInterval: { input: VerifyInput; output: IntervalVerdict };
   fetchJob: { input: FetchJobInput; output: FetchedJob };
+  openCurve: { input: OrderedInput; output: OpenCurve };
+  scoreStates: { input: ScoreStatesInput; output: ScoredStates };
   verifyJob: { input: { readonly job: number; readonly interval: number }; output: IntervalVerdict };
 };
 
