@@ -54,7 +54,7 @@ export function liveCurveFlows(flow: Flow): void {
     await beginOrder(flow(), page);
     await page.getByLabel("Validators that check it").fill("0");
     await page.getByLabel("Hidden layers").fill("256, 256");
-    await page.getByLabel("Steps", { exact: true }).fill("12000");
+    await page.getByLabel("Steps", { exact: true }).fill("6000");
     await page.getByLabel("Steps between two state roots").fill("96");
     await page.getByLabel("Instalments").fill("16");
     const job = await placeOrder(page);
@@ -73,7 +73,7 @@ export function liveCurveFlows(flow: Flow): void {
     const { steps } = await JobRegistry.read.claimOf([job]);
     assert.ok(step! > 0 && step! < steps, `step ${step} of ${steps}`);
     await untilStatus(world, job, status.committed);
-    await page.getByRole("cell", { name: "12,000", exact: true }).first().waitFor();
+    await page.getByRole("cell", { name: "6,000", exact: true }).first().waitFor();
     await advancePast(world, (await JobRegistry.read.jobOf([job])).challengeUntil);
     await untilStatus(world, job, status.finalised);
     assert.deepEqual(faults, []);
