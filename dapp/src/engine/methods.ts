@@ -1,10 +1,12 @@
 import type { Hex } from "viem";
 import type { Manifest } from "../../../keepers/src/core/dataset/manifest.ts";
 import type { OpenedLeaf } from "../../../keepers/src/core/exact/result-files.ts";
+import type { DescribedOrder } from "../../../keepers/src/roles/consumer/compose-order.ts";
 import type { PublishedOrder } from "../../../keepers/src/roles/jobs/published-program.ts";
 import type { SourceKind } from "../../../keepers/src/storage/readers/kinds.ts";
 import type { CompileOptions, InputSpec } from "../../../keepers/src/training/compiler/options.ts";
 import type { Evaluation } from "../../../keepers/src/training/evaluate/evaluate.ts";
+import type { OrderChoice } from "../order/compose.ts";
 
 /** A file of a folder, by its path below it; of a single file the path is its name. */
 export type ChosenFile = { readonly path: string; readonly file: File };
@@ -78,6 +80,18 @@ export type CompileVerdict =
       readonly node?: string;
       readonly operator?: string;
     };
+
+/** What is ordered; `own`: the ONNX file of the consumer, and the dataset that holds it. */
+export type DescribeOrderInput = OrderChoice & {
+  readonly own?: { readonly file: Blob; readonly datasetId: Hex };
+};
+
+/** Objects by their root. */
+export type HashedObjects = {
+  readonly objectRoot: Hex;
+  readonly objectCount: number;
+  readonly objectSize: number;
+};
 
 /** The program of a job as it was published, with the file of its model where that is stored. */
 export type GivenProgram = { readonly published: PublishedOrder; readonly onnx?: Blob };
@@ -261,6 +275,8 @@ export type FetchedJob = {
 export type Engines = {
   encodeDataset: { input: EncodeInput; output: EncodedDataset };
   compileModel: { input: CompileInput; output: CompileVerdict };
+  describeOrder: { input: DescribeOrderInput; output: DescribedOrder };
+  hashObjects: { input: EncodeInput; output: HashedObjects };
   openModel: { input: OpenModelInput; output: OpenModel };
   evaluate: { input: EvaluateInput; output: Evaluation };
   predict: { input: { readonly model: number; readonly pixels: Uint8Array }; output: Prediction };

@@ -29,6 +29,8 @@ function openCurves(): Promise<Curves> {
 serve(globalThis as unknown as Port, {
   encodeDataset: async (input, context) => (await import("./encode.ts")).encodeDataset(input, context),
   compileModel: async (input) => (await import("./compile.ts")).compileModel(input),
+  describeOrder: async (input) => (await import("./describe.ts")).describeOrder(input),
+  hashObjects: async (input, context) => (await import("./describe.ts")).hashObjects(input, context),
   openModel: async (input, context) => (await open()).models.open(input, context),
   evaluate: async (input, context) => (await open()).models.evaluate(input, context),
   predict: async (input) => (await open()).models.predict(input),

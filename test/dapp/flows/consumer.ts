@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { it } from "node:test";
+import { put } from "../../../keepers/src/storage/client/put.ts";
+import { openSource } from "../../../keepers/src/storage/readers/open-source.ts";
+import { buildModel } from "../../../keepers/src/training/models/built-in.ts";
+import { readOnnx } from "../../../keepers/src/training/onnx/read.ts";
+import { writeOnnx } from "../../../keepers/src/training/onnx/write.ts";
 import { visit } from "../support/browser.ts";
 import type { Flow } from "./flow.ts";
 import { advancePast, beginOrder, passAuction, placeOrder, status, untilStatus } from "./ordering.ts";
@@ -26,6 +33,51 @@ export function consumerFlows(flow: Flow): void {
     await page.getByRole("link", { name: `Certificate ${job}` }).click();
     const { stateRoot } = await ModelCertificate.read.certificateOf([job]);
     await page.getByText(stateRoot).waitFor();
+    assert.deepEqual(faults, []);
+    await context.close();
+  });
+
+  it("orders a training of a model of its own, from the dropped file to the trained model", async () => {
+    const { browser, world } = flow();
+    const { page, context, faults } = await visit(browser);
+    page.setDefaultTimeout(180_000);
+    const { owner, network } = world;
+    const path = join(world.folder, "own.onnx");
+    const own = buildModel("mlp", { inputs: 64, hidden: [20], classes: 10, batch: 32 });
+    await writeFile(path, writeOnnx(own));
+    await beginOrder(flow(), page);
+    await page.getByLabel("Files to read").setInputFiles(path);
+    await page.getByText("own.onnx can be trained").waitFor();
+    await page.getByText("assay data put own.onnx").waitFor();
+    await page.getByLabel("Validators that check it").fill("0");
+    await page.getByLabel("Steps", { exact: true }).fill("22");
+    // What the command does in a folder of whoever orders.
+    await put(owner, {
+      source: await openSource(path),
+      identity: "own model",
+      directory: join(world.folder, "uploads"),
+      commit: (bytes) => network.commitPool.commit(bytes),
+      ...{ k: 2, n: 3, feePerAudit: 10n ** 15n, epochs: 30 },
+    });
+    await page.getByText("It is stored: providers can fetch it").waitFor();
+    const job = await placeOrder(page);
+    await page.getByText("ONNX file in").waitFor();
+    await passAuction(world, job);
+    await untilStatus(world, job, status.committed);
+    await page.getByRole("button", { name: "Fetch and check it" }).click();
+    await page.getByRole("button", { name: "Compute it again" }).click();
+    await page.getByText(/^Interval 0, steps 1 to 11: right$/).waitFor();
+    const downloading = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Download it as ONNX" }).click();
+    const trained = readOnnx(new Uint8Array(await readFile(await (await downloading).path())));
+    assert.deepEqual(
+      trained.graph.nodes.map(({ opType }) => opType),
+      own.graph.nodes.map(({ opType }) => opType),
+    );
+    const { JobRegistry } = owner.contracts;
+    await advancePast(world, (await JobRegistry.read.jobOf([job])).challengeUntil);
+    await untilStatus(world, job, status.finalised);
+    await page.getByRole("link", { name: `Certificate ${job}` }).waitFor();
     assert.deepEqual(faults, []);
     await context.close();
   });
