@@ -13,7 +13,7 @@ export type OrderActionParts = {
   readonly described: DescribedOrder;
   /** Token base units that it takes: deposit and fees of the committee. */
   readonly cost: bigint;
-  readonly done: (hash: Hex | undefined) => void;
+  readonly done: Action["done"];
 };
 
 /** The least bond that the market takes for a bid: a tenth of the deposit, rounded up. */

@@ -6,8 +6,7 @@ import { useLocation } from "wouter";
 import { abis } from "../../../keepers/src/chain/abi/index.ts";
 import { costOf } from "../../../keepers/src/roles/consumer/order-cost.ts";
 import { StoredDatasetsDocument } from "../../../subgraph/queries/documents.ts";
-import { ActionDialog } from "../act/action-dialog.tsx";
-import type { Action } from "../act/steps.ts";
+import { runner } from "../act/runner.ts";
 import { theEngine } from "../compute/engine.ts";
 import { useAnswer } from "../data/use-answer.ts";
 import { useContracts } from "../data/use-contracts.ts";
@@ -51,7 +50,6 @@ function Wizard({ gateway, account }: { gateway: string; account: Address | unde
   const [file, setFile] = useState<File>();
   /** The dataset that holds the file. */
   const [modelId, setModelId] = useState<Hex>();
-  const [action, setAction] = useState<Action>();
   const [failure, setFailure] = useState<string>();
   const datasets = useAnswer(StoredDatasetsDocument, { first: 100 });
   const usable = (datasets.data?.datasets ?? []).filter(
@@ -96,9 +94,10 @@ function Wizard({ gateway, account }: { gateway: string; account: Address | unde
     onChange: (event: { target: { value: string } }) => setForm({ ...form, [name]: event.target.value }),
     problem: problems[name],
   });
-  const done = (orderHash: Hex) => (hash: Hex | undefined) => {
+  const done = (orderHash: Hex) => (hash: Hex | undefined, isWatched: boolean) => {
     void queries.invalidateQueries();
-    if (hash === undefined) return;
+    if (hash === undefined || !isWatched) return;
+    runner.leave();
     void client.getTransactionReceipt({ hash }).then(({ logs }) => {
       const [opened] = parseEventLogs({ abi: abis.JobRegistry, eventName: "JobOpened", logs });
       navigate(opened === undefined ? `/search/${orderHash}` : `/jobs/${opened.args.jobId}`);
@@ -111,7 +110,10 @@ function Wizard({ gateway, account }: { gateway: string; account: Address | unde
     setFailure(undefined);
     const making =
       complete.way === "auction" ? auctionAction(parts, 60 * complete.auctionMinutes) : postAction(parts);
-    making.then(setAction, (error: unknown) => setFailure(walletWords(error)));
+    making.then(
+      (action) => runner.begin(action),
+      (error: unknown) => setFailure(walletWords(error)),
+    );
   };
   const { conditions } = described.data?.described.order ?? {};
   return (
@@ -257,7 +259,6 @@ function Wizard({ gateway, account }: { gateway: string; account: Address | unde
           </Button>
         </div>
       </Card>
-      <ActionDialog action={action} onClose={() => setAction(undefined)} />
     </>
   );
 }
