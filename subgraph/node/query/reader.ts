@@ -62,14 +62,14 @@ function executed({ document }: Parsed, { operation, variables }: QueryRequest):
 const tooLong = failedAnswer(`the answer has more than ${setup.answer} characters; ask for less`);
 
 /** Everything that one query reads is of one state of the database. */
-function answer(request: QueryRequest): string {
+function answer(request: QueryRequest): Uint8Array {
   const query = parsed(request.text);
   const plan = planOf(query, request.operation ?? null);
   try {
     const json = database.read(
       () => plan?.answer(request.variables, setup.answer) ?? executed(query, request),
     );
-    return json.length <= setup.answer ? json : tooLong;
+    return json.length <= setup.answer ? Buffer.from(json) : tooLong;
   } catch (error) {
     if (error instanceof AnswerTooLongError) return tooLong;
     throw error;
