@@ -328,7 +328,7 @@ describe("plans of queries", () => {
       size: -5,
     });
     f.set("Thing", "f", { count: 2n ** 48n - 1n, ratio: BigDecimal.parse("1e40"), tags: ["é", '"'] });
-    f.set("Thing", "g", { count: 2n ** 48n, label: "" });
+    f.set("Thing", "g", { count: 2n ** 53n + 1n, label: "" });
     f.set("Thing", "h", { count: -1n, numbers: [-(2n ** 90n), 0n] });
     f.store.remove(f.store.type("Thing"), "b");
     f.block(3);

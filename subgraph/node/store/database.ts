@@ -15,11 +15,14 @@ export const quote = (name: string): string => `"${name}"`;
 export const blockFrom = quote("block$from");
 export const blockTo = quote("block$to");
 
-/** The cache is 64 MiB. The log is taken over by `checkpoint`, in another thread. */
+/**
+ * The cache is 128 MiB: it holds what a long transaction changes, which is written twice otherwise. The log is taken over by
+ * `checkpoint`, in another thread.
+ */
 const pragmas = [
   "journal_mode = WAL",
   "synchronous = NORMAL",
-  "cache_size = -65536",
+  "cache_size = -131072",
   "wal_autocheckpoint = 0",
   // Once taken over, the log's file is cut to what is written next.
   "journal_size_limit = 0",
