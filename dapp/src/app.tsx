@@ -3,6 +3,7 @@ import { type ReactNode, Suspense, useEffect, useState } from "react";
 import { WagmiProvider } from "wagmi";
 import { Router } from "wouter";
 import { useHashLocation } from "wouter/use-hash-location";
+import { UnderWay } from "./act/under-way.tsx";
 import { SourceContext, useFindSource } from "./data/source.ts";
 import { SourceNotice } from "./data/source-notice.tsx";
 import { NetworkContext } from "./network/context.ts";
@@ -81,6 +82,7 @@ function OnNetwork({ network, config, development }: Loaded) {
                   }
                 >
                   <SourceNotice />
+                  <UnderWay />
                   <Suspense fallback={<Skeleton lines={6} />}>
                     <Pages />
                   </Suspense>

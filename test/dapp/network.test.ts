@@ -5,6 +5,7 @@ import { standBy } from "../../keepers/src/roles/embedded/standing-keepers.ts";
 import { auditorFlows } from "./flows/auditor.ts";
 import { computeFlows } from "./flows/compute.ts";
 import { consumerFlows } from "./flows/consumer.ts";
+import { curveFlows, liveCurveFlows } from "./flows/curves.ts";
 import type { Flow } from "./flows/flow.ts";
 import { walletFlows } from "./flows/wallet.ts";
 import { noBrowser, openBrowser } from "./support/browser.ts";
@@ -35,6 +36,7 @@ describe("the page in front of an embedded network", { skip: noBrowser }, () => 
 
   describe("for who reads", () => auditorFlows(flow));
   describe("for who computes", () => computeFlows(flow));
+  describe("for who sees it learn", () => curveFlows(flow));
   describe("for who signs", () => walletFlows(flow));
 
   describe("for who orders", () => {
@@ -49,5 +51,6 @@ describe("the page in front of an embedded network", { skip: noBrowser }, () => 
     });
 
     consumerFlows(flow);
+    liveCurveFlows(flow);
   });
 });

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createTestClient, custom, type Hex, http, publicActions, walletActions } from "viem";
+import { createTestClient, custom, type Hex, http, keccak256, publicActions, walletActions } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import { hardhat } from "viem/chains";
 import { type Config, createConfig, createConnector } from "wagmi";
 import { connect } from "wagmi/actions";
-import { type Outcome, send, sign } from "../../dapp/src/act/perform.ts";
+import { type Outcome, waitFor } from "../../dapp/src/act/outcome.ts";
+import { send, sign } from "../../dapp/src/act/perform.ts";
 import type { Deployment } from "../../keepers/src/chain/deployment-format.ts";
 import { startEmbeddedChain } from "../../keepers/src/roles/embedded/chain.ts";
 
@@ -21,6 +22,9 @@ async function withWallet(rpcUrl: string, key: Hex) {
     .extend(publicActions)
     .extend(walletActions);
   const asked: string[] = [];
+  /** What was signed and not sent, and by how much its numbers are ahead of the next free one. */
+  const kept: Hex[] = [];
+  let numbersAhead: number | undefined;
   const provider = {
     async request({ method, params = [] }: Question): Promise<unknown> {
       asked.push(method);
@@ -29,22 +33,15 @@ async function withWallet(rpcUrl: string, key: Hex) {
       if (method === "eth_signTypedData_v4") return account.signTypedData(JSON.parse(String(params[1])));
       if (method === "eth_sendTransaction") {
         const { to, value, data } = params[0] as { to: Hex; value?: Hex; data?: Hex };
-        return client.sendTransaction({ to, value: BigInt(value ?? "0x0"), data, gas: 30_000n });
+        const transaction = { to, value: BigInt(value ?? "0x0"), data, gas: 30_000n };
+        if (numbersAhead === undefined) return client.sendTransaction(transaction);
+        const request = await client.prepareTransactionRequest(transaction);
+        kept.push(await client.signTransaction({ ...request, nonce: request.nonce + numbersAhead }));
+        return keccak256(kept.at(-1)!);
       }
       return client.request({ method, params } as never);
     },
   };
-  /** Who waits for a transaction to have been looked at: until then nobody could tell what replaced it. */
-  let seen = () => {};
-  const read = async (question: Question): Promise<unknown> => {
-    const result = await client.request(question as never);
-    if (question.method === "eth_getTransactionByHash" && result !== null) seen();
-    return result;
-  };
-  const isSeen = () =>
-    new Promise<void>((resolve) => {
-      seen = resolve;
-    });
   const connector = createConnector(() => ({
     id: "test",
     name: "Test wallet",
@@ -62,12 +59,28 @@ async function withWallet(rpcUrl: string, key: Hex) {
   const config: Config = createConfig({
     chains: [hardhat],
     connectors: [connector],
-    transports: { [hardhat.id]: custom({ request: (asks) => read(asks as Question) }, { retryCount: 0 }) },
+    transports: {
+      [hardhat.id]: custom({ request: (asks) => client.request(asks as never) }, { retryCount: 0 }),
+    },
     pollingInterval: 100,
     storage: null,
   });
   await connect(config, { connector: config.connectors[0]! });
-  return { config, client, account, asked, isSeen };
+  /** From now on the wallet says that it sends, and sends nothing. */
+  const keepToItself = (ahead = 0) => {
+    numbersAhead = ahead;
+  };
+  return { config, client, account, asked, kept, keepToItself };
+}
+
+/** A transaction that moves one wei. */
+function stepTo(to: Hex) {
+  return {
+    kind: "send" as const,
+    title: "",
+    words: [],
+    call: async () => ({ to, data: "0x" as Hex, value: 1n }),
+  };
 }
 
 describe("what is asked of a wallet", () => {
@@ -115,29 +128,69 @@ describe("what is asked of a wallet", () => {
   it("tells a transaction that was done from one that was replaced, cancelled or sped up", async () => {
     const chain = await startEmbeddedChain({ blockInterval: 1_000_000 });
     try {
-      const { config, client, account, isSeen } = await withWallet(chain.rpcUrl, chain.privateKey(1));
+      const { config, client, account } = await withWallet(chain.rpcUrl, chain.privateKey(1));
       const parts = { config, deployment, account: account.address };
-      const step = (to: Hex) => ({
-        kind: "send" as const,
-        title: "",
-        words: [],
-        call: async () => ({ to, data: "0x" as Hex, value: 1n }),
-      });
       const other = chain.account(2).address;
-      const done = await send(parts, step(other), () => {});
-      assert.equal(done.kind, "done");
+      const done = await send(parts, stepTo(other));
+      assert.equal((await waitFor(done.lookout, 100)).kind, "done");
       await client.setAutomine(false);
       const replacedBy = async (replacement: { to: Hex; value: bigint }): Promise<Outcome> => {
         const nonce = await client.getTransactionCount({ address: account.address, blockTag: "latest" });
-        return send(parts, step(other), () => {
-          void isSeen()
-            .then(() => client.sendTransaction({ ...replacement, nonce, gas: 30_000n, gasPrice: 10n ** 12n }))
-            .then(() => client.mine({ blocks: 1 }));
-        });
+        const { lookout } = await send(parts, stepTo(other));
+        assert.equal(await lookout.look(), undefined);
+        await client.sendTransaction({ ...replacement, nonce, gas: 30_000n, gasPrice: 10n ** 12n });
+        await client.mine({ blocks: 1 });
+        return waitFor(lookout, 100);
       };
       assert.equal((await replacedBy({ to: account.address, value: 0n })).kind, "cancelled");
       assert.equal((await replacedBy({ to: chain.account(3).address, value: 5n })).kind, "replaced");
       assert.equal((await replacedBy({ to: other, value: 1n })).kind, "sped up");
+    } finally {
+      await chain.close();
+    }
+  });
+
+  it("finds what took the place of a transaction that no endpoint has ever seen", async () => {
+    const chain = await startEmbeddedChain({ blockInterval: 1_000_000 });
+    try {
+      const wallet = await withWallet(chain.rpcUrl, chain.privateKey(1));
+      const { config, client, account } = wallet;
+      const parts = { config, deployment, account: account.address };
+      const other = chain.account(2).address;
+      wallet.keepToItself();
+      const unseen = async (replacement: { to: Hex; value: bigint }) => {
+        const { lookout } = await send(parts, stepTo(other));
+        assert.equal(await lookout.look(), undefined);
+        // Blocks in which nothing of the account's happens.
+        await client.mine({ blocks: 3 });
+        assert.equal(await lookout.look(), undefined);
+        const hash = await client.sendTransaction({ ...replacement, gas: 30_000n });
+        return { outcome: await waitFor(lookout, 100), hash };
+      };
+      const cancelled = await unseen({ to: account.address, value: 0n });
+      assert.deepEqual(cancelled.outcome, { kind: "cancelled", hash: cancelled.hash });
+      const spedUp = await unseen({ to: other, value: 1n });
+      assert.deepEqual(spedUp.outcome, { kind: "sped up", hash: spedUp.hash });
+      const replaced = await unseen({ to: chain.account(3).address, value: 5n });
+      assert.deepEqual(replaced.outcome, { kind: "passed over", hash: replaced.hash });
+    } finally {
+      await chain.close();
+    }
+  });
+
+  it("finds a transaction that came after all, when it looks again", async () => {
+    const chain = await startEmbeddedChain({ blockInterval: 1_000_000 });
+    try {
+      const wallet = await withWallet(chain.rpcUrl, chain.privateKey(1));
+      const { config, client, account } = wallet;
+      const parts = { config, deployment, account: account.address };
+      // The wallet has another one in hand, which it numbers before this one.
+      wallet.keepToItself(1);
+      const { hash, lookout } = await send(parts, stepTo(chain.account(2).address));
+      await client.sendTransaction({ to: chain.account(3).address, value: 5n, gas: 30_000n });
+      assert.equal((await waitFor(lookout, 100)).kind, "passed over");
+      await client.sendRawTransaction({ serializedTransaction: wallet.kept.at(-1)! });
+      assert.deepEqual(await lookout.look(), { kind: "done", hash });
     } finally {
       await chain.close();
     }

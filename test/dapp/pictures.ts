@@ -52,6 +52,17 @@ const pictures: readonly Picture[] = [
     },
   },
   {
+    name: "page-curves-light",
+    path: "/jobs/1",
+    colorScheme: "light",
+    until: "Draw its curves",
+    prepare: async (page) => {
+      await page.getByRole("button", { name: "Draw its curves" }).click();
+      await page.getByRole("cell", { name: "264", exact: true }).waitFor({ timeout: 180_000 });
+      await page.getByRole("heading", { name: "How it learns" }).evaluate((head) => head.scrollIntoView());
+    },
+  },
+  {
     name: "page-job-phone-dark",
     path: "/jobs/2",
     colorScheme: "dark",

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { graphqlSync } from "graphql";
+import { graphqlSync, parse, validate } from "graphql";
 import type { Hex } from "viem";
+import { AnswerTooLongError, QueryPlan } from "../../subgraph/node/query/plan.ts";
 import { executableSchema } from "../../subgraph/node/query/resolvers.ts";
 import { readEntitySchema } from "../../subgraph/node/schema/entity-schema.ts";
 import { Database } from "../../subgraph/node/store/database.ts";
 import { EntityStore } from "../../subgraph/node/store/entity-store.ts";
+import { EntityReader } from "../../subgraph/node/store/select.ts";
 import { BigDecimal } from "../../subgraph/node/values/big-decimal.ts";
 import type { Value } from "../../subgraph/node/values/value.ts";
 
@@ -67,15 +69,31 @@ class Fixture {
     this.#fork += 1_000_000;
   }
 
+  /** The answer of a plan, where there is one. */
+  planned(
+    text: string,
+    variables?: Record<string, unknown>,
+    limit = Number.POSITIVE_INFINITY,
+  ): string | undefined {
+    const { api, store, schema, database } = this;
+    assert.deepEqual(validate(api, parse(text)), []);
+    const reader = new EntityReader(database, schema);
+    const parts = { api, reader, schema, store, deployment: "test", failed: () => this.failed };
+    return QueryPlan.of(parts, parse(text), null)?.answer(variables, limit);
+  }
+
   query(text: string): Record<string, unknown> {
-    const { data, errors } = graphqlSync({ schema: this.api, source: text });
-    assert.deepEqual(errors ?? [], []);
-    return JSON.parse(JSON.stringify(data)) as Record<string, unknown>;
+    const result = graphqlSync({ schema: this.api, source: text });
+    assert.deepEqual(result.errors ?? [], []);
+    const json = JSON.stringify(result);
+    assert.equal(this.planned(text) ?? json, json);
+    return JSON.parse(json).data as Record<string, unknown>;
   }
 
   refusal(text: string): string {
     const { errors } = graphqlSync({ schema: this.api, source: text });
     assert.ok(errors !== undefined, `no error for ${text}`);
+    assert.equal(this.planned(text), undefined);
     return errors.map(({ message }) => message).join("; ");
   }
 
@@ -295,6 +313,74 @@ describe("queries in The Graph's dialect", () => {
     for (const name of ["label_not_ends_with_nocase", "count_gte", "owner_", "_change_block", "and", "or"])
       assert.ok(names.includes(name), name);
     for (const name of ["count_contains", "isNew_gt"]) assert.ok(!names.includes(name), name);
+  });
+});
+
+describe("plans of queries", () => {
+  it("answer to the letter as graphql does", () => {
+    const f = things();
+    f.set("Thing", "a", {
+      count: -(2n ** 70n),
+      label: 'a "quoted" \\ line\n \u2028 \u00e9 \u{1f600}',
+      ratio: BigDecimal.parse("-12.500"),
+      data: bytes(),
+      numbers: [],
+      size: -5,
+    });
+    f.set("Thing", "f", { count: 2n ** 48n - 1n, ratio: BigDecimal.parse("1e40"), tags: ["é", '"'] });
+    f.set("Thing", "g", { count: 2n ** 53n + 1n, label: "" });
+    f.set("Thing", "h", { count: -1n, numbers: [-(2n ** 90n), 0n] });
+    f.store.remove(f.store.type("Thing"), "b");
+    f.block(3);
+    const every = "id label count ratio size data tags numbers colour isNew";
+    for (const [text, variables] of [
+      [`{ things { ${every} } }`],
+      [`{ things(block: { number: 2 }, orderBy: owner__name) { ${every} owner { id name } } }`],
+      ['{ a: thing(id: "a") { x: id id y: count __typename } none: thing(id: "z") { id } __typename }'],
+      ["{ things(first: 0) { id } owners { __typename } }"],
+      ["{ things { owner { things { owner { name things(first: 1, orderDirection: desc) { id } } } } } }"],
+      ['{ owner(id: "0x0a") { things { id } } owner(id: "0x0a") { name things { label } } }'],
+      [
+        "{ things { ...A id ...B ... on Thing { label ...A } } } fragment A on Thing { count } fragment B on Thing { owner { id } ...A }",
+      ],
+      [
+        'query Q($id: Bytes, $n: Int = 2, $w: Thing_filter) { things(where: $w, first: $n) { id } owners(where: { id: $id }) { name things(first: $n, where: { label_not: "x" }) { label } } }',
+        { id: "0x0a", w: { or: [{ count_gt: "3" }, { isNew: false }] } },
+      ],
+      ["{ _meta { block { number hash parentHash timestamp __typename } deployment hasIndexingErrors } }"],
+      ["{ m: _meta(block: { number: 1 }) { __typename block { n: number hash } } things { id } }"],
+    ] as [string, Record<string, unknown>?][]) {
+      const expected = graphqlSync({ schema: f.api, source: text, variableValues: variables });
+      assert.equal(expected.errors, undefined);
+      assert.equal(f.planned(text, variables), JSON.stringify(expected), text);
+    }
+  });
+
+  it("leave to graphql what they do not know, and whatever ends in an error", () => {
+    const f = things();
+    f.set("Note", "n", { text: "once" });
+    f.set("Thing", "x", { count: 1n, colour: "Blue" });
+    f.block(3);
+    for (const [text, variables] of [
+      ["{ __schema { queryType { name } } }"],
+      ["{ things { id @skip(if: true) } }"],
+      ["{ owners { friends { id } } }"],
+      ["{ things(first: 1001) { id } }"],
+      ["{ things { id colour } }"],
+      ["query ($n: Int!) { things(first: $n) { id } }", {}],
+      ["query ($n: Int) { things(first: $n) { id } }", { n: "many" }],
+      ["query A { things { id } } query B { notes { id } }"],
+    ] as [string, Record<string, unknown>?][])
+      assert.equal(f.planned(text, variables), undefined, text);
+  });
+
+  it("end where an answer is too long, before all of it is there", () => {
+    const f = things();
+    const text = "{ owners { name things { label } } }";
+    const { length } = f.planned(text)!;
+    assert.equal(f.planned(text, undefined, length)!.length, length);
+    for (let limit = 20; limit < length - 2; limit++)
+      assert.throws(() => f.planned(text, undefined, limit), AnswerTooLongError);
   });
 });
 

@@ -225,7 +225,7 @@ describe("queries and their processes", () => {
   });
 
   it("end with one that takes too much memory", async () => {
-    const server = await nodes.serve({ heap: 48, time: 60_000 });
+    const server = await nodes.serve({ heap: 48, time: 60_000, answer: 2 ** 30 });
     const post = poster(() => server);
     const aliases = Array.from({ length: 1_900 }, (_, i) => `a${i}: id`).join(" ");
     const [large, small] = await Promise.all([

@@ -1,6 +1,4 @@
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
-import type { Hex } from "viem";
 import { useConfig } from "wagmi";
 import { useNetwork } from "../network/context.ts";
 import { Badge, Notice, type Tone } from "../ui/badge.tsx";
@@ -10,71 +8,31 @@ import { Fact, Facts } from "../ui/stat.tsx";
 import { Amount, Transaction } from "../ui/values.tsx";
 import { walletWords } from "../wallet/words.ts";
 import styles from "./action-dialog.module.css";
-import { costOf, type Outcome, send, sign } from "./perform.ts";
-import type { Action, SendStep, Step } from "./steps.ts";
-
-type Phase =
-  | { readonly kind: "ready" }
-  | { readonly kind: "asking" }
-  | { readonly kind: "sent"; readonly hash: Hex }
-  | { readonly kind: "over"; readonly hash: Hex | undefined }
-  | { readonly kind: "failed"; readonly words: string; readonly hash?: Hex };
-
-const endings: Record<"reverted" | "cancelled" | "replaced", string> = {
-  reverted:
-    "The contract refused it when its block was made: things had changed meanwhile. Only its gas was spent.",
-  cancelled:
-    "It was cancelled in the wallet: another transaction took its place, and this one never happened.",
-  replaced: "The wallet replaced it by another transaction: this one never happened.",
-};
+import { costOf } from "./perform.ts";
+import { type Begun, type Phase, runner } from "./runner.ts";
+import type { SendStep, Step } from "./steps.ts";
 
 /** Leads through an action: says what each step is and costs, asks the wallet, and says what became of it. */
-export function ActionDialog({ action, onClose }: { action: Action | undefined; onClose: () => void }) {
+export default function ActionDialog({ begun }: { begun: Begun }) {
   return (
-    <Dialog title={action?.title ?? ""} isOpen={action !== undefined} onClose={onClose}>
-      {action !== undefined && <Steps action={action} onClose={onClose} />}
+    <Dialog title={begun.action.title} isOpen onClose={() => runner.leave()}>
+      <Steps begun={begun} />
     </Dialog>
   );
 }
 
-function Steps({ action, onClose }: { action: Action; onClose: () => void }) {
+function Steps({ begun: { action, at, phase, next } }: { begun: Begun }) {
   const config = useConfig();
   const { deployment } = useNetwork();
-  const [at, setAt] = useState(0);
-  const [phase, setPhase] = useState<Phase>({ kind: "ready" });
   const step = action.steps[at];
   const parts = { config, deployment, account: action.account };
-
-  const next = (hash: Hex | undefined) => {
-    if (at + 1 < action.steps.length) {
-      setAt(at + 1);
-      setPhase({ kind: "ready" });
-      return;
-    }
-    setPhase({ kind: "over", hash });
-    action.done(hash);
-  };
-  const ended = (outcome: Outcome) => {
-    if (outcome.kind === "done" || outcome.kind === "sped up") next(outcome.hash);
-    else setPhase({ kind: "failed", words: endings[outcome.kind], hash: outcome.hash });
-  };
-  const perform = async () => {
-    if (step === undefined) return;
-    setPhase({ kind: "asking" });
-    try {
-      if (step.kind === "sign") {
-        await sign(parts, step);
-        next(undefined);
-      } else {
-        ended(await send(parts, step, (hash) => setPhase({ kind: "sent", hash })));
-      }
-    } catch (error) {
-      setPhase({ kind: "failed", words: walletWords(error) });
-    }
-  };
-
   return (
     <>
+      {next !== undefined && (
+        <Notice tone="neutral" title="This is still under way">
+          One thing is sent at a time, so that nothing is sent twice. Begin “{next}” again when it is over.
+        </Notice>
+      )}
       <ol className={styles.steps}>
         {action.steps.map((each, index) => {
           const [tone, word] = stateOf(index, at, phase);
@@ -88,41 +46,32 @@ function Steps({ action, onClose }: { action: Action; onClose: () => void }) {
           );
         })}
       </ol>
-      {phase.kind === "asking" && (
-        <Notice tone="waiting" title="Look at your wallet">
-          It shows the same, and asks you. A hardware wallet may take a minute.
-        </Notice>
-      )}
-      {phase.kind === "sent" && (
-        <Notice tone="waiting" title="Sent: waiting for its block">
-          <Transaction hash={phase.hash} />
-        </Notice>
-      )}
-      {phase.kind === "failed" && (
-        <Notice tone="wrong" title="It did not happen">
-          <p>{phase.words}</p>
-          {phase.hash !== undefined && <Transaction hash={phase.hash} />}
-        </Notice>
-      )}
-      {phase.kind === "over" ? (
-        <Notice tone="healthy" title="Done">
-          {phase.hash !== undefined && <Transaction hash={phase.hash} />}
-        </Notice>
-      ) : null}
+      <Said phase={phase} />
       <div className={styles.buttons}>
         {phase.kind === "over" ? (
-          <Button kind="main" onClick={onClose}>
+          <Button kind="main" onClick={() => runner.leave()}>
             Close
           </Button>
         ) : (
           <>
-            <Button onClick={onClose}>Leave it</Button>
+            <Button onClick={() => runner.leave()}>Leave it</Button>
+            {phase.kind === "passed over" && (
+              <Button kind="main" onClick={() => void runner.lookAgain()}>
+                Look again
+              </Button>
+            )}
             <Button
-              kind="main"
-              onClick={() => void perform()}
+              kind={phase.kind === "passed over" ? "plain" : "main"}
+              onClick={() => void runner.perform(parts)}
               disabled={phase.kind === "asking" || phase.kind === "sent"}
             >
-              {phase.kind === "failed" ? "Try again" : step?.kind === "sign" ? "Sign" : "Send"}
+              {phase.kind === "failed"
+                ? "Try again"
+                : phase.kind === "passed over"
+                  ? "Send it anew"
+                  : step?.kind === "sign"
+                    ? "Sign"
+                    : "Send"}
             </Button>
           </>
         )}
@@ -131,10 +80,60 @@ function Steps({ action, onClose }: { action: Action; onClose: () => void }) {
   );
 }
 
+function Said({ phase }: { phase: Phase }) {
+  switch (phase.kind) {
+    case "ready":
+      return null;
+    case "asking":
+      return (
+        <Notice tone="waiting" title="Confirm it in your wallet">
+          It shows the same, and asks you. A hardware wallet may take minutes: you can leave this, and come
+          back to it.
+        </Notice>
+      );
+    case "sent":
+      return (
+        <Notice tone="waiting" title="Sent: waiting for its block">
+          <Transaction hash={phase.hash} />
+          {phase.trouble !== undefined && <p>The chain cannot be asked at the moment: {phase.trouble}</p>}
+        </Notice>
+      );
+    case "over":
+      return (
+        <Notice tone="healthy" title="Done">
+          {phase.hash !== undefined && <Transaction hash={phase.hash} />}
+        </Notice>
+      );
+    case "failed":
+      return (
+        <Notice tone="wrong" title="It did not happen">
+          <p>{phase.words}</p>
+          {phase.hash !== undefined && <Transaction hash={phase.hash} />}
+        </Notice>
+      );
+    case "passed over":
+      return (
+        <Notice tone="wrong" title="Another transaction took its place">
+          <p>
+            The network has never seen what the wallet said it sent, and another transaction of your account
+            has its number
+            {phase.other !== undefined && (
+              <>
+                : <Transaction hash={phase.other} />
+              </>
+            )}
+            . If your wallet shows it as waiting still, look again before you send it anew.
+          </p>
+        </Notice>
+      );
+  }
+}
+
 function stateOf(index: number, at: number, phase: Phase): readonly [Tone, string] {
   if (index < at || phase.kind === "over") return ["healthy", "Done"];
   if (index > at) return ["neutral", "Afterwards"];
-  return phase.kind === "failed" ? ["wrong", "Failed"] : ["waiting", "Now"];
+  const isWrong = phase.kind === "failed" || phase.kind === "passed over";
+  return isWrong ? ["wrong", "Failed"] : ["waiting", "Now"];
 }
 
 function Preview({ step, parts }: { step: Step; parts: Parameters<typeof costOf>[0] }) {

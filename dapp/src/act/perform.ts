@@ -4,17 +4,18 @@ import {
   estimateFeesPerGas,
   estimateGas,
   getConnection,
+  getPublicClient,
   sendTransaction,
   signTypedData,
-  waitForTransactionReceipt,
 } from "wagmi/actions";
 import type { Deployment } from "../../../keepers/src/chain/deployment-format.ts";
+import { Lookout } from "./outcome.ts";
 import type { SendStep, SignStep } from "./steps.ts";
 
 /** What a transaction will cost at most, before it is signed. */
 export type Cost = { readonly gas: bigint; readonly wei: bigint };
 
-type Parts = { readonly config: Config; readonly deployment: Deployment; readonly account: Address };
+export type Parts = { readonly config: Config; readonly deployment: Deployment; readonly account: Address };
 
 /** @throws Error that says why the wallet cannot be used as it is now */
 export function requireSame({ config, deployment, account }: Parts): void {
@@ -65,31 +66,20 @@ export async function sign(parts: Parts, step: SignStep): Promise<void> {
   step.take(signature, message);
 }
 
-/** How a transaction that was sent ended. */
-export type Outcome =
-  | { readonly kind: "done"; readonly hash: Hex }
-  | { readonly kind: "sped up"; readonly hash: Hex }
-  | { readonly kind: "reverted"; readonly hash: Hex }
-  | { readonly kind: "cancelled" | "replaced"; readonly hash: Hex };
-
-/** Sends a transaction and waits for its block. */
-export async function send(parts: Parts, step: SendStep, onSent: (hash: Hex) => void): Promise<Outcome> {
+/** Sends a transaction. What becomes of it, the lookout tells. */
+export async function send(
+  parts: Parts,
+  step: SendStep,
+): Promise<{ readonly hash: Hex; readonly lookout: Lookout; readonly pause: number }> {
   const { config, deployment, account } = parts;
   requireSame(parts);
-  const { to, data, value } = await step.call();
+  const call = await step.call();
   const { chainId } = deployment;
-  const hash = await sendTransaction(config, { account, to, data, value, chainId });
-  onSent(hash);
-  let replaced: "repriced" | "cancelled" | "replaced" | undefined;
-  const receipt = await waitForTransactionReceipt(config, {
-    hash,
-    chainId,
-    onReplaced: ({ reason }) => {
-      replaced = reason;
-    },
-  });
-  const final = receipt.transactionHash;
-  if (replaced === "cancelled" || replaced === "replaced") return { kind: replaced, hash: final };
-  if (receipt.status === "reverted") return { kind: "reverted", hash: final };
-  return { kind: replaced === "repriced" ? "sped up" : "done", hash: final };
+  const chain = getPublicClient(config, { chainId })!;
+  // Counted before the wallet is asked: what takes its place may be in a block before the wallet has answered.
+  const block = await chain.getBlockNumber({ cacheTime: 0 });
+  const nonce = await chain.getTransactionCount({ address: account, blockTag: "pending" });
+  const hash = await sendTransaction(config, { account, ...call, chainId });
+  const lookout = new Lookout(chain, { hash, account, call, nonce }, block);
+  return { hash, lookout, pause: chain.pollingInterval };
 }

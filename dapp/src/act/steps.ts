@@ -30,6 +30,6 @@ export type Action = {
   /** The account that it was prepared for. */
   readonly account: Address;
   readonly steps: readonly Step[];
-  /** Called when all are done, with the hash of the last transaction. */
-  readonly done: (hash: Hex | undefined) => void;
+  /** Called when all are done, with the hash of the last transaction, and whether the visitor is looking at it. */
+  readonly done: (hash: Hex | undefined, isWatched: boolean) => void;
 };

@@ -4,28 +4,25 @@ import { manifestCid } from "../../../keepers/src/core/dataset/manifest.ts";
 import { AssayError } from "../../../keepers/src/core/errors.ts";
 import { decodePackage } from "../../../keepers/src/core/market/package.ts";
 import type { TrainingDataQuery } from "../../../subgraph/queries/documents.ts";
-import type { FetchJobInput } from "../engine/methods.ts";
+import type { FetchJobInput, OrderedInput } from "../engine/methods.ts";
 
 export type JobToFetch = NonNullable<TrainingDataQuery["job"]>;
 
+type Reads = Pick<Contracts, "JobRegistry" | "DatasetRegistry">;
+
 /**
- * What the engine needs to fetch a job. What decides comes from the chain itself: roots, the hash of the training order, the
- * size of the program; what an index says only shows where to find what is then held against them.
- * @throws AssayError for a job without a result, or whose program was never published; what the endpoint throws
+ * What the engine needs to fetch what an order names. What decides comes from the chain itself: the hash of the training
+ * order, root and size of the program; what an index says only shows where to find what is then held against them.
+ * @throws AssayError for a job whose program was never published; what the endpoint throws
  */
-export async function readJobInput(
-  contracts: Pick<Contracts, "JobRegistry" | "DatasetRegistry">,
+export async function readOrdered(
+  contracts: Reads,
   gateway: string,
-  { id, dataset, result, order }: JobToFetch,
-): Promise<FetchJobInput> {
-  if (result === null) throw new AssayError("The provider has not committed to a result.");
+  { id, dataset, order }: JobToFetch,
+): Promise<OrderedInput> {
   if (order.training === null || order.trainingPackage === null)
     throw new AssayError("The program of this job was never published.");
-  const jobId = BigInt(id);
-  const [claim, job] = await Promise.all([
-    contracts.JobRegistry.read.claimOf([jobId]),
-    contracts.JobRegistry.read.jobOf([jobId]),
-  ]);
+  const claim = await contracts.JobRegistry.read.claimOf([BigInt(id)]);
   const [batch, reduction, optimizer] = claim.nodeCounts.map(Number);
   const { model } = decodePackage(hexToBytes(order.trainingPackage as Hex));
   return {
@@ -46,14 +43,31 @@ export async function readJobInput(
       },
     },
     dataset: cidOf(dataset.manifestDigest),
-    result: cidOf(result.manifestDigest),
     model: model.kind === "onnx" ? await modelCid(contracts, model.datasetId) : undefined,
-    traceRoot: claim.traceRoot,
-    stateRoot: job.stateRoot,
   };
 }
 
-function cidOf(digest: string): string {
+/**
+ * As {@link readOrdered}, with the result and the roots that the provider committed to.
+ * @throws AssayError for a job without a result
+ */
+export async function readJobInput(
+  contracts: Reads,
+  gateway: string,
+  job: JobToFetch,
+): Promise<FetchJobInput> {
+  if (job.result === null) throw new AssayError("The provider has not committed to a result.");
+  const jobId = BigInt(job.id);
+  const [ordered, claim, { stateRoot }] = await Promise.all([
+    readOrdered(contracts, gateway, job),
+    contracts.JobRegistry.read.claimOf([jobId]),
+    contracts.JobRegistry.read.jobOf([jobId]),
+  ]);
+  return { ...ordered, result: cidOf(job.result.manifestDigest), traceRoot: claim.traceRoot, stateRoot };
+}
+
+/** CID of a manifest, by its digest. */
+export function cidOf(digest: string): string {
   return manifestCid(hexToBytes(digest as Hex));
 }
 

@@ -13,8 +13,8 @@ const stages: Record<Progress["stage"], string> = {
   computing: "Computing",
 };
 
-/** How far something is, with a way to give it up. */
-export function Working({ progress, cancel }: { progress: Progress | undefined; cancel: () => void }) {
+/** How far something is, with a way to give it up where there is one. */
+export function Working({ progress, cancel }: { progress: Progress | undefined; cancel?: () => void }) {
   const { stage, done = 0, total, unit } = progress ?? {};
   const words =
     stage === undefined
@@ -29,7 +29,7 @@ export function Working({ progress, cancel }: { progress: Progress | undefined; 
         aria-label={words}
       />
       <span className={styles.words}>{words}</span>
-      <Button onClick={cancel}>Stop</Button>
+      {cancel !== undefined && <Button onClick={cancel}>Stop</Button>}
     </div>
   );
 }

@@ -4,8 +4,6 @@ import { initialState } from "../../../keepers/src/core/exact/random/initialize.
 import {
   checkpointFile,
   checkpointLeaves,
-  decodeLeaves,
-  decodeState,
   type OpenedLeaf,
   resultFiles,
 } from "../../../keepers/src/core/exact/result-files.ts";
@@ -16,8 +14,9 @@ import { fetchDataset, filesOf } from "./fetch.ts";
 import { checkTrace, computeInterval } from "./interval.ts";
 import type { Check, FetchedJob, FetchJobInput, IntervalVerdict } from "./methods.ts";
 import type { OpenModels } from "./models.ts";
-import { openProgram } from "./program.ts";
+import { fetchOrdered } from "./ordered.ts";
 import type { CallContext } from "./protocol.ts";
+import { leavesOf, stateOf } from "./stored-result.ts";
 import { programHolds } from "./verify.ts";
 
 type Opened = {
@@ -44,14 +43,9 @@ export class FetchedJobs {
    * @throws FetchError for what cannot be had; OrderRefusedError, BadInputError for what is not what it should be
    */
   async open(input: FetchJobInput, context: CallContext): Promise<FetchedJob> {
-    const { gateway, published, dataset, model } = input;
-    const onnx =
-      model === undefined ? undefined : onlyFile(filesOf(await fetchDataset(gateway, model, context)));
-    const job = await openProgram({ published, onnx });
+    const { job, data } = await fetchOrdered(input, context);
     const { order, compiled } = job;
-    const { manifest, objects } = await fetchDataset(gateway, dataset, context);
-    const isOrdered = manifest.objectRoot === order.objectRoot && manifest.objectCount === order.objects;
-    if (!isOrdered) throw new BadInputError("The dataset is not the one that the order names.");
+    const { manifest, objects } = data;
     const checks: Check[] = [
       programHolds(job),
       {
@@ -62,8 +56,8 @@ export class FetchedJobs {
         found: manifest.objectRoot as `0x${string}`,
       },
     ];
-    const files = filesOf(await fetchDataset(gateway, input.result, context));
-    const leaves = leavesOf(files.get(resultFiles.leaves), job);
+    const files = filesOf(await fetchDataset(input.gateway, input.result, context));
+    const leaves = leavesOf(files.get(resultFiles.leaves), order);
     if (leaves !== undefined) checks.push(checkTrace(leaves, input.traceRoot, order));
     const trusted = leaves !== undefined && checks.at(-1)!.holds ? leaves : undefined;
     const states = new Map([[0, initialState(compiled.program, order.seed)]]);
@@ -120,35 +114,4 @@ export class FetchedJobs {
       context,
     );
   }
-}
-
-function leavesOf(bytes: Uint8Array | undefined, { order }: JobProgram): OpenedLeaf[] | undefined {
-  try {
-    return bytes === undefined ? undefined : decodeLeaves(bytes, order);
-  } catch (error) {
-    if (error instanceof BadInputError) return undefined;
-    throw error;
-  }
-}
-
-/** A stored state, where it has the root that somebody stands for. */
-function stateOf(
-  bytes: Uint8Array | undefined,
-  { compiled: { program } }: JobProgram,
-  stateRoot: string,
-): Int32Array[] | undefined {
-  try {
-    const state = bytes === undefined ? undefined : decodeState(program, bytes);
-    return state !== undefined && stateRootOf(program, state) === stateRoot ? state : undefined;
-  } catch (error) {
-    if (error instanceof BadInputError) return undefined;
-    throw error;
-  }
-}
-
-function onlyFile(files: ReadonlyMap<string, Uint8Array>): Blob {
-  const [first, ...others] = files.values();
-  if (first === undefined || others.length > 0)
-    throw new BadInputError(`The model's dataset holds ${files.size} files, not one.`);
-  return new Blob([first as Uint8Array<ArrayBuffer>]);
 }

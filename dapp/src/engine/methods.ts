@@ -1,10 +1,12 @@
 import type { Hex } from "viem";
 import type { Manifest } from "../../../keepers/src/core/dataset/manifest.ts";
 import type { OpenedLeaf } from "../../../keepers/src/core/exact/result-files.ts";
+import type { DescribedOrder } from "../../../keepers/src/roles/consumer/compose-order.ts";
 import type { PublishedOrder } from "../../../keepers/src/roles/jobs/published-program.ts";
 import type { SourceKind } from "../../../keepers/src/storage/readers/kinds.ts";
 import type { CompileOptions, InputSpec } from "../../../keepers/src/training/compiler/options.ts";
 import type { Evaluation } from "../../../keepers/src/training/evaluate/evaluate.ts";
+import type { OrderChoice } from "../order/compose.ts";
 
 /** A file of a folder, by its path below it; of a single file the path is its name. */
 export type ChosenFile = { readonly path: string; readonly file: File };
@@ -78,6 +80,18 @@ export type CompileVerdict =
       readonly node?: string;
       readonly operator?: string;
     };
+
+/** What is ordered; `own`: the ONNX file of the consumer, and the dataset that holds it. */
+export type DescribeOrderInput = OrderChoice & {
+  readonly own?: { readonly file: Blob; readonly datasetId: Hex };
+};
+
+/** Objects by their root. */
+export type HashedObjects = {
+  readonly objectRoot: Hex;
+  readonly objectCount: number;
+  readonly objectSize: number;
+};
 
 /** The program of a job as it was published, with the file of its model where that is stored. */
 export type GivenProgram = { readonly published: PublishedOrder; readonly onnx?: Blob };
@@ -182,17 +196,63 @@ export type IntervalVerdict = {
   readonly witnesses: readonly Hex[];
 };
 
-export type FetchJobInput = {
+/** What an order names, and where it is to be had. */
+export type OrderedInput = {
   /** Address of an IPFS gateway. */
   readonly gateway: string;
   readonly published: PublishedOrder;
-  /** CIDs of the manifests: of the data, of the stored result, and of the model where it is stored. */
+  /** CIDs of the manifests: of the data, and of the model where it is stored. */
   readonly dataset: string;
-  readonly result: string;
   readonly model?: string;
+};
+
+export type FetchJobInput = OrderedInput & {
+  /** CID of the manifest of the stored result. */
+  readonly result: string;
   /** What the provider committed to. */
   readonly traceRoot: Hex;
   readonly stateRoot: Hex;
+};
+
+/** A training whose states can be scored. */
+export type OpenCurve = {
+  readonly curve: number;
+  readonly steps: number;
+  /** Samples that each state is scored on: of those kept apart, and of those trained on. */
+  readonly keptApart: number;
+  readonly trainedOn: number;
+};
+
+export type ScoreStatesInput = {
+  readonly curve: number;
+  /** The first state, which the order's seed gives; or what a provider stored when it committed to its steps up to there. */
+  readonly of:
+    | { readonly kind: "first" }
+    | {
+        readonly kind: "stored";
+        readonly gateway: string;
+        /** CID of the manifest. */
+        readonly result: string;
+        readonly steps: number;
+        readonly traceRoot: Hex;
+      };
+};
+
+/** A state of a training, and what it reaches. */
+export type ScoredState = {
+  readonly step: number;
+  readonly stateRoot: Hex;
+  readonly keptApart?: Score;
+  readonly trainedOn: Score;
+};
+
+export type Score = { readonly loss: number; readonly accuracy?: number };
+
+/** The states of a stored result that were scored, and those that are stored otherwise than they were committed to. */
+export type ScoredStates = {
+  readonly states: readonly ScoredState[];
+  /** What does not hold, in words. */
+  readonly wrong: readonly string[];
 };
 
 /** A job that was fetched: its intervals can be computed again, its model can be asked. */
@@ -215,6 +275,8 @@ export type FetchedJob = {
 export type Engines = {
   encodeDataset: { input: EncodeInput; output: EncodedDataset };
   compileModel: { input: CompileInput; output: CompileVerdict };
+  describeOrder: { input: DescribeOrderInput; output: DescribedOrder };
+  hashObjects: { input: EncodeInput; output: HashedObjects };
   openModel: { input: OpenModelInput; output: OpenModel };
   evaluate: { input: EvaluateInput; output: Evaluation };
   predict: { input: { readonly model: number; readonly pixels: Uint8Array }; output: Prediction };
@@ -223,6 +285,8 @@ export type Engines = {
   closeModel: { input: { readonly model: number }; output: undefined };
   verifyInterval: { input: VerifyInput; output: IntervalVerdict };
   fetchJob: { input: FetchJobInput; output: FetchedJob };
+  openCurve: { input: OrderedInput; output: OpenCurve };
+  scoreStates: { input: ScoreStatesInput; output: ScoredStates };
   verifyJob: { input: { readonly job: number; readonly interval: number }; output: IntervalVerdict };
 };
 

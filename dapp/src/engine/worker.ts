@@ -1,4 +1,5 @@
 import "../network/no-eval.ts";
+import type { Curves } from "./curves.ts";
 import type { FetchedJobs } from "./jobs.ts";
 import type { OpenModels } from "./models.ts";
 import { type Port, serve } from "./serve.ts";
@@ -18,9 +19,18 @@ function open(): Promise<Opened> {
   return opened;
 }
 
+let curves: Promise<Curves> | undefined;
+
+function openCurves(): Promise<Curves> {
+  curves ??= import("./curves.ts").then(({ Curves }) => new Curves());
+  return curves;
+}
+
 serve(globalThis as unknown as Port, {
   encodeDataset: async (input, context) => (await import("./encode.ts")).encodeDataset(input, context),
   compileModel: async (input) => (await import("./compile.ts")).compileModel(input),
+  describeOrder: async (input) => (await import("./describe.ts")).describeOrder(input),
+  hashObjects: async (input, context) => (await import("./describe.ts")).hashObjects(input, context),
   openModel: async (input, context) => (await open()).models.open(input, context),
   evaluate: async (input, context) => (await open()).models.evaluate(input, context),
   predict: async (input) => (await open()).models.predict(input),
@@ -29,5 +39,7 @@ serve(globalThis as unknown as Port, {
   closeModel: async (input) => (await open()).models.close(input),
   verifyInterval: async (input, context) => (await import("./verify.ts")).verifyInterval(input, context),
   fetchJob: async (input, context) => (await open()).jobs.open(input, context),
+  openCurve: async (input, context) => (await openCurves()).open(input, context),
+  scoreStates: async (input, context) => (await openCurves()).score(input, context),
   verifyJob: async (input, context) => (await open()).jobs.verify(input, context),
 });

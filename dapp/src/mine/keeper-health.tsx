@@ -1,4 +1,3 @@
-import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useNetwork } from "../network/context.ts";
 import { Badge } from "../ui/badge.tsx";
@@ -7,49 +6,16 @@ import { Card } from "../ui/card.tsx";
 import { Field } from "../ui/field.tsx";
 import { EmptyState, Failure, Skeleton } from "../ui/states.tsx";
 import { Table } from "../ui/table.tsx";
-import { readSamples } from "./prometheus.ts";
-
-const key = "assay.metrics";
-
-function stored(): string {
-  try {
-    return localStorage.getItem(key) ?? "";
-  } catch {
-    return "";
-  }
-}
-
-type Report = {
-  readonly ok: boolean;
-  readonly checks: { readonly [name: string]: { readonly ok: boolean } };
-};
+import { keepAddress, keptAddress, useKeeper } from "./own-keeper.ts";
 
 /** Health of the visitor's own keeper, from its metrics endpoint; the address stays in this browser. */
 export function KeeperHealth() {
   const network = useNetwork();
-  const [url, setUrl] = useState(() => stored() || (network.metrics ?? ""));
+  const [url, setUrl] = useState(() => keptAddress() || (network.metrics ?? ""));
   const [typed, setTyped] = useState(url);
-  const health = useQuery({
-    queryKey: ["keeper", url],
-    enabled: url !== "",
-    retry: 0,
-    refetchInterval: 10_000,
-    queryFn: async ({ signal }) => {
-      const [metrics, report] = await Promise.all(
-        ["/metrics", "/healthz"].map((path) => fetch(new URL(path, url), { signal })),
-      );
-      return {
-        samples: readSamples(await metrics!.text()).filter(({ name }) => name.startsWith("assay_")),
-        report: (await report!.json()) as Report,
-      };
-    },
-  });
+  const health = useKeeper(url);
   const look = () => {
-    try {
-      localStorage.setItem(key, typed);
-    } catch {
-      // Private windows keep nothing.
-    }
+    keepAddress(typed);
     setUrl(typed);
   };
   return (

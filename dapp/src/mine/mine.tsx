@@ -1,10 +1,8 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
 import type { Address } from "viem";
 import { useConnection } from "wagmi";
 import { RecentJobsDocument } from "../../../subgraph/queries/documents.ts";
-import { ActionDialog } from "../act/action-dialog.tsx";
-import type { Action } from "../act/steps.ts";
+import { runner } from "../act/runner.ts";
 import { Answered } from "../data/answered.tsx";
 import { QueryLink } from "../data/query-link.tsx";
 import { useAnswer } from "../data/use-answer.ts";
@@ -41,7 +39,6 @@ function Of({ account }: { account: Address }) {
   const { deployment } = useNetwork();
   const reading = useContracts();
   const queries = useQueryClient();
-  const [action, setAction] = useState<Action>();
   const state = useQuery({
     queryKey: ["account", account],
     queryFn: () => readAccount(reading.contracts, account),
@@ -80,13 +77,12 @@ function Of({ account }: { account: Address }) {
       <Answered answer={state} what="The account could not be read">
         {(known) => (
           <Columns>
-            <OperatorCard state={known} parts={parts} onAction={setAction} />
-            <Credits state={known} parts={parts} onAction={setAction} />
+            <OperatorCard state={known} parts={parts} onAction={(action) => runner.begin(action)} />
+            <Credits state={known} parts={parts} onAction={(action) => runner.begin(action)} />
           </Columns>
         )}
       </Answered>
       <KeeperHealth />
-      <ActionDialog action={action} onClose={() => setAction(undefined)} />
     </>
   );
 }

@@ -21,7 +21,7 @@ export type ActionParts = {
   readonly client: ReadClient;
   readonly deployment: Deployment;
   readonly account: Address;
-  readonly done: (hash: Hex | undefined) => void;
+  readonly done: Action["done"];
 };
 
 const tokens = (amount: bigint) => `${inTokens(amount, 18)} tokens`;

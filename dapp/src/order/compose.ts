@@ -1,15 +1,28 @@
-import { type Address, parseUnits } from "viem";
+import { type Address, type Hex, parseUnits } from "viem";
 import { type Conditions, schemes } from "../../../keepers/src/core/market/types.ts";
 import { composeOrder, type DescribedOrder } from "../../../keepers/src/roles/consumer/compose-order.ts";
 import { compileModel } from "../../../keepers/src/training/compiler/compile.ts";
 import { resolveCompilation, resolveRecipe } from "../../../keepers/src/training/config/resolve.ts";
-import { configSchema } from "../../../keepers/src/training/config/schema.ts";
+import type { OnnxModel } from "../../../keepers/src/training/onnx/types.ts";
 import { countSteps } from "../../../keepers/src/training/trainer/count-steps.ts";
 import type { CheckedForm } from "./form.ts";
 import type { OrderedDataset } from "./read-dataset.ts";
+import { configOf, factsOf } from "./recipe.ts";
 
 const minute = 60;
 const hour = 3_600n;
+
+/** What an order is made of. */
+export type OrderChoice = {
+  readonly form: CheckedForm;
+  readonly dataset: OrderedDataset;
+  readonly consumer: Address;
+  /** Seconds since 1970, of the chain. */
+  readonly now: bigint;
+};
+
+/** A model of the consumer's own: its file, and the dataset that holds it. */
+export type OwnModel = { readonly model: OnnxModel; readonly datasetId: Hex };
 
 /**
  * Makes an order of what the visitor has chosen: compiles the program, counts the steps, writes down what everybody needs to
@@ -17,41 +30,23 @@ const hour = 3_600n;
  *
  * @throws TrainingConfigError, BadInputError, CompileError that say what cannot be trained
  */
-export function composeFrom(
-  form: CheckedForm,
-  dataset: OrderedDataset,
-  consumer: Address,
-  /** Seconds since 1970, of the chain. */
-  now: bigint,
-): DescribedOrder {
-  const { datasetId, manifest, objectCount, objectSize, objectRoot } = dataset;
-  if (manifest.format.kind !== "records")
-    throw new Error(`The dataset ${manifest.name} holds files, not records that a model can be trained on.`);
-  const config = configSchema.parse({
-    dataset: { source: datasetId, split: { seed: 1, train: form.share } },
-    input: { exponent: -form.scale },
-    target: { classes: form.classes },
-    model: form.model === "mlp" ? { kind: form.model, hidden: form.hidden } : { kind: form.model },
-    profile: form.profile,
-    microBatch: form.microBatch,
-    steps: form.steps,
-    learningRate: form.learningRate,
-    momentum: form.momentum,
-    seed: form.seed,
-  });
-  if (typeof config.dataset === "string") throw new Error("a dataset without a split was made");
-  const facts = { name: manifest.name, objectSize, records: manifest.format };
-  const recipe = resolveRecipe(config, facts);
-  const { program } = compileModel(resolveCompilation(config, facts));
+export function composeFrom({ form, dataset, consumer, now }: OrderChoice, own?: OwnModel): DescribedOrder {
+  const { datasetId, objectCount, objectSize, objectRoot } = dataset;
+  // Without the batch: a model of rows of numbers takes an image as one.
+  const isFlat = own?.model.graph.inputs[0]?.shape.length === 2;
+  const config = configOf(form, dataset, isFlat ? "flat" : undefined);
+  const facts = factsOf(dataset);
+  const { program } = compileModel(resolveCompilation(config, facts, own?.model));
   const { order } = countSteps(
-    { ...config, dataset: config.dataset },
+    config,
     { count: objectCount, objectBytes: objectSize, objectRoot, datasetId },
     program,
   );
   return composeOrder({
     consumer,
     datasetId,
-    recipe,
+    recipe: resolveRecipe(config, facts),
+    modelId: own?.datasetId,
     program,
     trainingOrder: { ...order, interval: Math.min(form.interval, order.steps) },
     conditions: conditionsOf(form),
@@ -70,9 +65,4 @@ function conditionsOf(form: CheckedForm): Pick<Conditions, "maximumPrice"> & Par
     checkFee: committee === 0 ? 0n : parseUnits(form.checkFee, 18),
     instalments: form.instalments,
   };
-}
-
-/** The least bond that the market takes for a bid: a tenth of the deposit, rounded up. */
-export function leastBond(deposit: bigint): bigint {
-  return (deposit + 9n) / 10n;
 }

@@ -3,7 +3,7 @@ import { z } from "zod";
 /** What the visitor has chosen, as text fields hold it. */
 export type OrderForm = {
   readonly datasetId: string;
-  readonly model: "softmax-regression" | "mlp" | "lenet5" | "residual-cnn";
+  readonly model: "softmax-regression" | "mlp" | "lenet5" | "residual-cnn" | "onnx";
   readonly hidden: string;
   readonly classes: string;
   readonly scale: string;
@@ -64,7 +64,7 @@ const tokens = z.string().regex(/^\d{1,12}(\.\d{1,18})?$/, "an amount of tokens,
 export const formSchema = z
   .object({
     datasetId: z.string().regex(/^0x[0-9a-f]{64}$/, "choose a dataset"),
-    model: z.enum(["softmax-regression", "mlp", "lenet5", "residual-cnn"]),
+    model: z.enum(["softmax-regression", "mlp", "lenet5", "residual-cnn", "onnx"]),
     hidden: z
       .string()
       .regex(/^\s*\d{1,5}(\s*,\s*\d{1,5}){0,15}\s*$/, "sizes with commas between, as in 64, 32")

@@ -5,7 +5,6 @@ import { orderTypedData } from "../../../keepers/src/core/market/typed-data.ts";
 import type { DescribedOrder } from "../../../keepers/src/roles/consumer/compose-order.ts";
 import type { Action, SendStep, Step, Words } from "../act/steps.ts";
 import { duration, inTokens } from "../ui/values.tsx";
-import { leastBond } from "./compose.ts";
 
 export type OrderActionParts = {
   readonly contracts: Contracts;
@@ -14,8 +13,13 @@ export type OrderActionParts = {
   readonly described: DescribedOrder;
   /** Token base units that it takes: deposit and fees of the committee. */
   readonly cost: bigint;
-  readonly done: (hash: Hex | undefined) => void;
+  readonly done: Action["done"];
 };
+
+/** The least bond that the market takes for a bid: a tenth of the deposit, rounded up. */
+function leastBond(deposit: bigint): bigint {
+  return (deposit + 9n) / 10n;
+}
 
 const tokens = (amount: bigint) => `${inTokens(amount, 18)} tokens`;
 

@@ -1,13 +1,13 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { lazy, Suspense, useDeferredValue, useState } from "react";
+import { useDeferredValue, useState } from "react";
 import { type Address, type Hex, parseEventLogs } from "viem";
 import { useConnection } from "wagmi";
 import { useLocation } from "wouter";
 import { abis } from "../../../keepers/src/chain/abi/index.ts";
 import { costOf } from "../../../keepers/src/roles/consumer/order-cost.ts";
 import { StoredDatasetsDocument } from "../../../subgraph/queries/documents.ts";
-import { ActionDialog } from "../act/action-dialog.tsx";
-import type { Action } from "../act/steps.ts";
+import { runner } from "../act/runner.ts";
+import { theEngine } from "../compute/engine.ts";
 import { useAnswer } from "../data/use-answer.ts";
 import { useContracts } from "../data/use-contracts.ts";
 import { useNetwork } from "../network/context.ts";
@@ -19,12 +19,10 @@ import { Fact, Facts } from "../ui/stat.tsx";
 import { EmptyState, Failure, Skeleton } from "../ui/states.tsx";
 import { Amount, Id, shortly } from "../ui/values.tsx";
 import { walletWords } from "../wallet/words.ts";
-import { composeFrom } from "./compose.ts";
 import { checkForm, firstForm, type OrderForm } from "./form.ts";
+import { ModelCard } from "./model-card.tsx";
 import { auctionAction, postAction } from "./order-actions.ts";
-import { type OrderedDataset, readDataset } from "./read-dataset.ts";
-
-const ModelVerdict = lazy(() => import("../compute/model-verdict.tsx"));
+import { readDataset } from "./read-dataset.ts";
 
 /** Orders a training: what is trained, on what, on which terms, and what it costs in all. */
 export default function OrderPage() {
@@ -43,19 +41,15 @@ export default function OrderPage() {
   return <Wizard gateway={gateway} account={address} />;
 }
 
-/** Shape of a sample, where the dataset says it. */
-function sampleShape(dataset: OrderedDataset | undefined): readonly number[] | undefined {
-  const format = dataset?.manifest.format;
-  return format?.kind === "records" ? format.fields.find(({ role }) => role === "input")?.shape : undefined;
-}
-
 function Wizard({ gateway, account }: { gateway: string; account: Address | undefined }) {
   const { deployment } = useNetwork();
   const { contracts, client } = useContracts();
   const queries = useQueryClient();
   const [, navigate] = useLocation();
   const [form, setForm] = useState<OrderForm>(firstForm);
-  const [action, setAction] = useState<Action>();
+  const [file, setFile] = useState<File>();
+  /** The dataset that holds the file. */
+  const [modelId, setModelId] = useState<Hex>();
   const [failure, setFailure] = useState<string>();
   const datasets = useAnswer(StoredDatasetsDocument, { first: 100 });
   const usable = (datasets.data?.datasets ?? []).filter(
@@ -79,16 +73,19 @@ function Wizard({ gateway, account }: { gateway: string; account: Address | unde
   const settled = useDeferredValue(form);
   // Who orders is part of an order; until somebody is connected its cost is told for nobody in particular.
   const consumer = account ?? "0x0000000000000000000000000000000000000001";
+  const isOwn = settled.model === "onnx";
+  const own = isOwn && file !== undefined && modelId !== undefined ? { file, datasetId: modelId } : undefined;
   const described = useQuery({
-    queryKey: ["described", settled, consumer, dataset.data?.datasetId],
-    enabled: dataset.data !== undefined && "form" in checkForm(settled),
+    queryKey: ["described", settled, consumer, dataset.data?.datasetId, own?.datasetId],
+    enabled: dataset.data !== undefined && "form" in checkForm(settled) && (!isOwn || own !== undefined),
     retry: 0,
     gcTime: 0,
-    queryFn: async () => {
+    queryFn: async ({ signal }) => {
       const complete = checkForm(settled);
       if (!("form" in complete)) throw new Error("the form is not complete");
       const { timestamp } = await client.getBlock();
-      const made = composeFrom(complete.form, dataset.data!, consumer, timestamp);
+      const choice = { form: complete.form, dataset: dataset.data!, consumer, now: timestamp };
+      const made = await theEngine().call("describeOrder", { ...choice, own }, { signal });
       return { described: made, cost: await costOf(contracts, made), form: complete.form };
     },
   });
@@ -97,9 +94,10 @@ function Wizard({ gateway, account }: { gateway: string; account: Address | unde
     onChange: (event: { target: { value: string } }) => setForm({ ...form, [name]: event.target.value }),
     problem: problems[name],
   });
-  const done = (orderHash: Hex) => (hash: Hex | undefined) => {
+  const done = (orderHash: Hex) => (hash: Hex | undefined, isWatched: boolean) => {
     void queries.invalidateQueries();
-    if (hash === undefined) return;
+    if (hash === undefined || !isWatched) return;
+    runner.leave();
     void client.getTransactionReceipt({ hash }).then(({ logs }) => {
       const [opened] = parseEventLogs({ abi: abis.JobRegistry, eventName: "JobOpened", logs });
       navigate(opened === undefined ? `/search/${orderHash}` : `/jobs/${opened.args.jobId}`);
@@ -112,7 +110,10 @@ function Wizard({ gateway, account }: { gateway: string; account: Address | unde
     setFailure(undefined);
     const making =
       complete.way === "auction" ? auctionAction(parts, 60 * complete.auctionMinutes) : postAction(parts);
-    making.then(setAction, (error: unknown) => setFailure(walletWords(error)));
+    making.then(
+      (action) => runner.begin(action),
+      (error: unknown) => setFailure(walletWords(error)),
+    );
   };
   const { conditions } = described.data?.described.order ?? {};
   return (
@@ -165,54 +166,15 @@ function Wizard({ gateway, account }: { gateway: string; account: Address | unde
           />
         </Fields>
       </Card>
-      <Card title="2. The model">
-        <Fields>
-          <Choice
-            label="Model"
-            value={form.model}
-            onChange={(event) => setForm({ ...form, model: event.target.value as OrderForm["model"] })}
-          >
-            <option value="softmax-regression">Softmax regression</option>
-            <option value="mlp">Layers of neurons (MLP)</option>
-            <option value="lenet5">LeNet-5, for 28 × 28 images</option>
-            <option value="residual-cnn">Residual convolutions, for images</option>
-          </Choice>
-          {form.model === "mlp" && (
-            <Field label="Hidden layers" {...field("hidden")} hint="Sizes, with commas between" />
-          )}
-          <Choice
-            label="Numbers"
-            value={form.profile}
-            onChange={(event) => setForm({ ...form, profile: event.target.value as OrderForm["profile"] })}
-          >
-            <option value="E8">8-bit integers</option>
-            <option value="E16">16-bit integers</option>
-          </Choice>
-        </Fields>
-        <Fields>
-          <Field label="Steps" inputMode="numeric" {...field("steps")} />
-          <Field label="Samples in a step" inputMode="numeric" {...field("microBatch")} />
-          <Field label="Learning rate" inputMode="decimal" {...field("learningRate")} />
-          <Field label="Momentum" inputMode="decimal" {...field("momentum")} />
-          <Field
-            label="Seed"
-            inputMode="numeric"
-            {...field("seed")}
-            hint="The same seed gives the same model, bit by bit"
-          />
-          <Field
-            label="Steps between two state roots"
-            inputMode="numeric"
-            {...field("interval")}
-            hint="Fewer make checking finer"
-          />
-        </Fields>
-        {described.data !== undefined && (
-          <Suspense fallback={<Skeleton lines={2} />}>
-            <ModelVerdict described={described.data.described} shape={sampleShape(dataset.data)} />
-          </Suspense>
-        )}
-      </Card>
+      <ModelCard
+        {...{ form, field, file }}
+        checked={"form" in checked ? checked.form : undefined}
+        dataset={dataset.data}
+        stored={usable}
+        change={(changes) => setForm({ ...form, ...changes })}
+        onFile={setFile}
+        onStored={setModelId}
+      />
       <Card title="3. The terms">
         <Fields>
           <Choice
@@ -261,7 +223,9 @@ function Wizard({ gateway, account }: { gateway: string; account: Address | unde
                 ? "Choose a dataset, and the whole cost is told here."
                 : Object.keys(problems).length > 0
                   ? "Something above is not right yet."
-                  : "Compiling the program and counting its steps."
+                  : isOwn && own === undefined
+                    ? "Once the model's file can be trained and is stored, the whole cost is told here."
+                    : "Compiling the program and counting its steps."
             }
           />
         ) : (
@@ -295,7 +259,6 @@ function Wizard({ gateway, account }: { gateway: string; account: Address | unde
           </Button>
         </div>
       </Card>
-      <ActionDialog action={action} onClose={() => setAction(undefined)} />
     </>
   );
 }

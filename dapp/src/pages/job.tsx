@@ -24,7 +24,9 @@ import { Life } from "./parts/life.tsx";
 import { Now } from "./parts/now.tsx";
 import { OrderFacts, runOf } from "./parts/order-facts.tsx";
 import { Seats } from "./parts/seats.tsx";
+import { Workers } from "./parts/workers.tsx";
 
+const Curves = lazy(() => import("../compute/curves.tsx"));
 const VerifyHere = lazy(() => import("../compute/verify-here.tsx"));
 
 /** One job: what was ordered, who did it, who checked it, what was disputed, who was paid. */
@@ -66,6 +68,14 @@ export default function Job({ id }: { id: string }) {
               job={found}
               auction={trained.data?.job?.auction ?? null}
               bids={trained.data?.job?.bids.length ?? 0}
+              training={
+                trained.data?.job?.provider != null && (
+                  <Workers
+                    events={inOrder(history.data?.events ?? [])}
+                    provider={trained.data.job.provider.id}
+                  />
+                )
+              }
             />
             <Card title="Its life" aside={<QueryLink document={JobHistoryDocument} variables={job} />}>
               <Answered answer={history} what="Its history could not be read">
@@ -144,6 +154,11 @@ export default function Job({ id }: { id: string }) {
                 </Card>
               </Stack>
             </Columns>
+            {found.commitUntil !== null && found.order.training !== null && (
+              <Suspense fallback={<Skeleton lines={3} />}>
+                <Curves key={found.id} job={found} checkpoints={trained.data?.job?.checkpoints ?? []} />
+              </Suspense>
+            )}
             {found.result !== null && (
               <Suspense fallback={<Skeleton lines={3} />}>
                 <VerifyHere key={found.id} job={found} />

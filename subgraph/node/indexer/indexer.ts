@@ -41,8 +41,7 @@ export type IndexerOptions = {
 
 export type IndexerStep =
   | { readonly kind: "idle" | "failed" }
-  | { readonly kind: "advanced"; readonly to: bigint; readonly events: number }
-  | { readonly kind: "rolledBack"; readonly to: bigint };
+  | { readonly kind: "advanced"; readonly to: bigint; readonly events: number };
 
 type Source = {
   readonly startBlock: bigint;
@@ -62,6 +61,16 @@ const longestLog = 256 * 2 ** 20;
 
 /** Which blocks a step reads, and how. */
 type Range = { readonly from: bigint; readonly to: bigint; readonly isSparse: boolean };
+
+/** How blocks are handled that follow `last`. */
+type Advance = {
+  readonly last: IndexedBlock | undefined;
+  readonly head: bigint;
+  /** Whether a mapping that stops is believed. */
+  readonly isSure: boolean;
+  /** For blocks that take the place of what is above `last`: called once they have. */
+  readonly reorganised?: () => void;
+};
 const lower = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 
 /**
@@ -92,7 +101,7 @@ export class Indexer {
     return this.#options.store.stoppedAt() !== undefined;
   }
 
-  /** One look at the chain, and at most one step forward or back. */
+  /** One look at the chain, and at most one step forward, from where the chain parted if it did. */
   async step(): Promise<IndexerStep> {
     const { source, store, observer } = this.#options;
     const head = await source.head();
@@ -100,12 +109,7 @@ export class Indexer {
     if (await this.#isStopped(head)) return { kind: "failed" };
     const last = store.head();
     const ancestor = last === undefined ? undefined : await this.#ancestor(last, head);
-    if (ancestor !== undefined) {
-      this.#ahead = undefined;
-      store.rollBack(ancestor);
-      observer?.reorganised?.(last!.number - ancestor);
-      return { kind: "rolledBack", to: ancestor };
-    }
+    if (ancestor !== undefined) return this.#replace(ancestor, last!, head);
     const from = last === undefined ? this.#start : last.number + 1n;
     if (from > head) {
       // Nobody waits for it, and where it fails the next one does it.
@@ -116,12 +120,13 @@ export class Indexer {
     const works = await this.#read(range);
     // While these blocks are handled, the next ones are on their way.
     if (range.to < head) this.#readAhead(this.#rangeFrom(range.to + 1n, head));
-    const step = await this.#advance(works, last, head, !range.isSparse);
+    const step = await this.#advance([Promise.resolve(works)], { last, head, isSure: !range.isSparse });
     if (step !== undefined) return step;
     // A mapping stopped, perhaps over a log that an answer left out: every header is looked at before it is believed.
     store.rollBack(last?.number ?? from - 1n);
     this.#ahead = undefined;
-    return (await this.#advance(await source.blocks(from, range.to, false), last, head, true))!;
+    const again = source.blocks(from, range.to, false);
+    return (await this.#advance([again], { last, head, isSure: true }))!;
   }
 
   async catchUp(): Promise<void> {
@@ -181,12 +186,44 @@ export class Indexer {
   /** The newest indexed block that is still in the chain, when the last one is not. */
   async #ancestor(last: IndexedBlock, head: bigint): Promise<bigint | undefined> {
     const { source, store } = this.#options;
+    const isInChain = async ({ number, hash }: IndexedBlock) => (await source.header(number)).hash === hash;
     // A head below the last block is an endpoint that lags, unless it names another block than the one that was indexed.
     const [top] = store.blocksDownFrom(lower(last.number, head), 1);
-    if (top === undefined || (await source.header(top.number)).hash === top.hash) return undefined;
-    for (const block of store.blocksDownFrom(top.number - 1n, Number(this.#history)))
-      if ((await source.header(block.number)).hash === block.hash) return block.number;
-    throw new ReorgTooDeepError("subgraph", last.number, Number(this.#history));
+    if (top === undefined || (await isInChain(top))) return undefined;
+    const blocks = store.blocksDownFrom(top.number - 1n, Number(this.#history));
+    // Blocks below one of the chain are of the chain: steps downwards that double, then halves of the last one.
+    let replaced = -1;
+    let kept = 0;
+    while (kept < blocks.length && !(await isInChain(blocks[kept]!))) {
+      replaced = kept;
+      kept = kept === blocks.length - 1 ? blocks.length : Math.min(2 * kept + 1, blocks.length - 1);
+    }
+    if (kept >= blocks.length) throw new ReorgTooDeepError("subgraph", last.number, Number(this.#history));
+    while (kept - replaced > 1) {
+      const middle = (kept + replaced) >> 1;
+      if (await isInChain(blocks[middle]!)) kept = middle;
+      else replaced = middle;
+    }
+    return blocks[kept]!.number;
+  }
+
+  /** Takes the blocks above `ancestor` back and handles those that are in their place, in one transaction if they are not many. */
+  async #replace(ancestor: bigint, last: IndexedBlock, head: bigint): Promise<IndexerStep> {
+    const { source, store, observer } = this.#options;
+    this.#ahead = undefined;
+    const to = lower(last.number, head);
+    const batches: Promise<BlockWork[]>[] = [];
+    for (let from = ancestor + 1n; from <= to; from += nearRange) {
+      const read = () => source.blocks(from, lower(to, from + nearRange - 1n), false);
+      // Two at a time are on their way.
+      const works = batches.length < 2 ? read() : batches.at(-2)!.then(read);
+      // Whoever awaits it sees the error.
+      works.catch(() => {});
+      batches.push(works);
+    }
+    const [block] = store.blocksDownFrom(ancestor, 1);
+    const reorganised = () => observer?.reorganised?.(last.number - ancestor);
+    return (await this.#advance(batches, { last: block, head, isSure: true, reorganised }))!;
   }
 
   #rangeFrom(from: bigint, head: bigint): Range {
@@ -231,54 +268,78 @@ export class Indexer {
     }
   }
 
-  /** Handles and stores the blocks; undefined when a mapping stopped that may have been misled (unless `isSure`). */
+  /**
+   * Handles and stores blocks that follow `last`, in transactions of so many events; undefined when a mapping stopped that may
+   * have been misled (unless `isSure`). With `reorganised`, what is above `last` is taken back first.
+   */
   async #advance(
-    works: readonly BlockWork[],
-    last: IndexedBlock | undefined,
-    head: bigint,
-    isSure: boolean,
+    batches: readonly Promise<readonly BlockWork[]>[],
+    { last, head, isSure, reorganised }: Advance,
   ): Promise<IndexerStep | undefined> {
     const { store, observer } = this.#options;
     const { database } = store;
-    this.#checkLinks(works, last);
-    let events = 0;
+    let [events, done] = [0, 0];
     let indexed: IndexedBlock | undefined;
-    let next = 0;
-    while (next < works.length) {
-      let done = 0;
-      let failure: MappingError | undefined;
+    let failure: MappingError | undefined;
+    let [isOpen, isReorganised] = [false, false];
+    let until = 0;
+    const begin = () => {
       database.begin();
-      try {
-        do {
-          const until = performance.now() + slice;
-          if (done > 0) await setImmediate();
-          do {
-            const handled = this.#tryHandle(works[next]!);
-            if (handled instanceof MappingError) failure = handled;
-            else {
-              done += handled;
-              indexed = store.commit(works[next++]!.block);
-            }
-          } while (failure === undefined && next < works.length && performance.now() < until);
-        } while (failure === undefined && next < works.length && done < transactionEvents);
-        if (failure !== undefined && isSure) store.setStopped(works[next]!.block);
-        database.commit();
-      } catch (error) {
-        database.rollBack();
-        store.forget();
-        throw error;
-      }
+      [isOpen, done, until] = [true, 0, performance.now() + slice];
+    };
+    const commit = async () => {
+      database.commit();
+      isOpen = false;
       events += done;
+      if (isReorganised) reorganised?.();
+      isReorganised = false;
       if (indexed !== undefined) observer?.indexed?.(head, indexed, done);
-      if (failure !== undefined) {
-        if (!isSure) return undefined;
-        observer?.failed?.(failure);
-        return { kind: "failed" };
-      }
       await database.checkpoint(longestLog);
       await setImmediate();
+    };
+    try {
+      if (reorganised !== undefined) {
+        begin();
+        store.takeBack(last!.number);
+        isReorganised = true;
+      }
+      for (const batch of batches) {
+        // What was handled of a chain that cannot be read any further is kept.
+        const works = await batch.catch(async (error: unknown) => {
+          if (isOpen && indexed !== undefined) await commit();
+          throw error;
+        });
+        this.#checkLinks(works, indexed ?? last);
+        for (const work of works) {
+          if (!isOpen) begin();
+          const handled = this.#tryHandle(work);
+          if (handled instanceof MappingError) {
+            failure = handled;
+            if (isSure) store.setStopped(work.block);
+            break;
+          }
+          done += handled;
+          indexed = store.commit(work.block);
+          if (done >= transactionEvents) await commit();
+          else if (performance.now() >= until) {
+            await setImmediate();
+            until = performance.now() + slice;
+          }
+        }
+        if (failure !== undefined) break;
+      }
+      if (isOpen) await commit();
+    } catch (error) {
+      if (isOpen) {
+        database.rollBack();
+        store.forget();
+      }
+      throw error;
     }
-    return { kind: "advanced", to: indexed!.number, events };
+    if (failure === undefined) return { kind: "advanced", to: indexed!.number, events };
+    if (!isSure) return undefined;
+    observer?.failed?.(failure);
+    return { kind: "failed" };
   }
 
   /** As `#handle`; a mapping that stopped leaves nothing of its block behind. */

@@ -23,7 +23,7 @@ export type QueryLimits = {
   readonly time: number;
   /** Heap of each process that answers queries, in MB. */
   readonly heap: number;
-  /** Characters that one answer may have, and all that clients have not fetched yet. */
+  /** Characters that one answer may have, and bytes of all that clients have not fetched yet. */
   readonly answer: number;
   readonly unsent: number;
   /** Queries that may wait for their turn. */

@@ -34,13 +34,14 @@ export type QueryPoolOptions = {
 /** First message to a process. */
 export type ReaderSetup = { readonly source: QuerySource; readonly answer: number };
 
-type Task = { readonly request: QueryRequest; resolve(answer: string): void };
+type Task = { readonly request: QueryRequest; resolve(answer: Uint8Array): void };
 
 /** Queries that a process has been given: the one it answers, and the one it takes up next without waiting for this process. */
 const depth = 2;
 
 /** What a client is told in the place of an answer. */
-export const failedAnswer = (message: string): string => JSON.stringify({ errors: [{ message }] });
+export const failedAnswer = (message: string): Uint8Array =>
+  Buffer.from(JSON.stringify({ errors: [{ message }] }));
 
 /** A process with its queries; it ends with the first one that is too much for it. */
 class Reader {
@@ -70,7 +71,7 @@ class Reader {
     this.#process.unref();
     this.#process.channel?.unref();
     this.#process.on("message", (said) => {
-      if (this.#isReady) return this.#answer(said as string);
+      if (this.#isReady) return this.#answer(said as Uint8Array);
       this.#isReady = true;
       this.#watch();
     });
@@ -108,7 +109,7 @@ class Reader {
   }
 
   /** Answers come in the order of the queries. */
-  #answer(answer: string): void {
+  #answer(answer: Uint8Array): void {
     const task = this.tasks.shift();
     this.#watch();
     task?.resolve(answer);
@@ -143,8 +144,8 @@ export class QueryPool {
     this.#options = options;
   }
 
-  /** The answer as JSON, `{ data, errors }`; what goes wrong is said in it. */
-  run(request: QueryRequest): Promise<string> {
+  /** The answer as JSON in UTF-8, `{ data, errors }`; what goes wrong is said in it. */
+  run(request: QueryRequest): Promise<Uint8Array> {
     if (this.#isClosed) return Promise.resolve(failedAnswer("the node is being stopped"));
     if (this.#waiting.length >= this.#options.waiting)
       return Promise.resolve(failedAnswer("too many queries wait; ask again later"));

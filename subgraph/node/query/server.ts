@@ -43,6 +43,9 @@ function limiter(limits: QueryLimits): Plugin {
   };
 }
 
+/** A result that is JSON already. It becomes the body of a response, which may be bytes: nobody makes text of it first. */
+const ready = (json: Uint8Array) => ({ stringify: () => json as unknown as string });
+
 /** Hands what was validated to the pool; its answer goes out as it comes, unless clients leave too many lying. */
 function delegate(pool: QueryPool, limits: QueryLimits): Plugin {
   let unsent = 0;
@@ -56,15 +59,13 @@ function delegate(pool: QueryPool, limits: QueryLimits): Plugin {
           variables: args.variableValues,
         });
         const { length } = answer;
-        if (unsent + length > limits.unsent) {
-          const busy = failedAnswer("too many answers wait to be fetched; ask again later");
-          return { stringify: () => busy };
-        }
+        if (unsent + length > limits.unsent)
+          return ready(failedAnswer("too many answers wait to be fetched; ask again later"));
         unsent += length;
         res.once("close", () => {
           unsent -= length;
         });
-        return { stringify: () => answer };
+        return ready(answer);
       });
     },
   };
@@ -81,6 +82,9 @@ export async function serveGraphql(options: GraphqlServerOptions): Promise<Graph
     landingPage: false,
     logging: false,
     batching: false,
+    multipart: false,
+    // Counted below, as it comes.
+    maxRequestBodySize: false,
     graphiql: { title: `Assay · ${options.name}` },
     plugins: [limiter(limits), delegate(pool, limits)],
     maskedErrors: {

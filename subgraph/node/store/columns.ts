@@ -28,10 +28,12 @@ const invert = (bytes: Uint8Array): Uint8Array => bytes.map((byte) => byte ^ 255
 export function encodeBigInt(value: bigint): Uint8Array {
   const hex = value === 0n ? "" : (value < 0n ? -value : value).toString(16);
   const length = (hex.length + 1) >> 1;
-  const body = Buffer.allocUnsafeSlow(length + 3);
+  const body = new Uint8Array(length + 3);
   body[0] = 1;
-  body.writeUInt16BE(length, 1);
-  body.write(hex.length % 2 === 0 ? hex : `0${hex}`, 3, "hex");
+  body[1] = length >> 8;
+  body[2] = length & 255;
+  for (let at = body.length - 1, end = hex.length; end > 0; at--, end -= 2)
+    body[at] = Number.parseInt(hex.slice(Math.max(0, end - 2), end), 16);
   if (value < 0n) for (let i = 0; i < body.length; i++) body[i]! ^= i === 0 ? 1 : 255;
   return body;
 }

@@ -15,11 +15,14 @@ export const quote = (name: string): string => `"${name}"`;
 export const blockFrom = quote("block$from");
 export const blockTo = quote("block$to");
 
-/** The cache is 64 MiB. The log is taken over by `checkpoint`, in another thread. */
+/**
+ * The cache is 128 MiB: it holds what a long transaction changes, which is written twice otherwise. The log is taken over by
+ * `checkpoint`, in another thread.
+ */
 const pragmas = [
   "journal_mode = WAL",
   "synchronous = NORMAL",
-  "cache_size = -65536",
+  "cache_size = -131072",
   "wal_autocheckpoint = 0",
   // Once taken over, the log's file is cut to what is written next.
   "journal_size_limit = 0",
@@ -115,6 +118,8 @@ export class Database {
   readonly #path: string;
   readonly #lock: DatabaseSync | undefined;
   readonly #statements = new Map<string, StatementSync>();
+  /** Those whose rows are lists of cells. */
+  readonly #lists = new Map<string, StatementSync>();
   /** Whether the log has what is nowhere else. */
   #isLogged = true;
   #checkpoint: Promise<void> | undefined;
@@ -182,6 +187,16 @@ export class Database {
 
   all(sql: string, ...cells: Cell[]): Row[] {
     return this.#prepare(sql).all(...cells) as Row[];
+  }
+
+  /** As `all`, each row as its cells in the order of the columns: faster where there are many. */
+  rows(sql: string, ...cells: Cell[]): Cell[][] {
+    let statement = this.#lists.get(sql);
+    if (statement === undefined) {
+      statement = this.#kept(this.#lists, sql);
+      statement.setReturnArrays(true);
+    }
+    return statement.all(...cells) as unknown as Cell[][];
   }
 
   run(sql: string, ...cells: Cell[]): number {
@@ -274,13 +289,14 @@ export class Database {
   }
 
   #prepare(sql: string): StatementSync {
-    let statement = this.#statements.get(sql);
-    if (statement === undefined) {
-      // Queries of clients have no bound number of shapes.
-      if (this.#statements.size >= 1_000) this.#statements.clear();
-      statement = this.#database.prepare(sql);
-      this.#statements.set(sql, statement);
-    }
+    return this.#statements.get(sql) ?? this.#kept(this.#statements, sql);
+  }
+
+  #kept(statements: Map<string, StatementSync>, sql: string): StatementSync {
+    // Queries of clients have no bound number of shapes.
+    if (statements.size >= 1_000) statements.clear();
+    const statement = this.#database.prepare(sql);
+    statements.set(sql, statement);
     return statement;
   }
 }

@@ -5,8 +5,9 @@ import type { EntitySchema, EntityType, FieldType } from "../schema/entity-schem
 import { BigDecimal } from "../values/big-decimal.ts";
 import { type Entity, isSameValue, parseBytes, toHexText, toJson, type Value } from "../values/value.ts";
 import type { MappingStore } from "../wasm/host.ts";
-import { type Cell, decodeCell, encodeCell } from "./columns.ts";
-import { blockFrom, blockTo, type Database, historyOf, quote, type Row } from "./database.ts";
+import { decodeCell } from "./columns.ts";
+import type { Database, Row } from "./database.ts";
+import { Table } from "./table.ts";
 
 export type BlockHeader = {
   readonly number: bigint;
@@ -25,79 +26,6 @@ type Change = { readonly type: EntityType; readonly before: Entity | undefined; 
 
 /** Current entities that are kept in memory; the oldest go first. */
 const cacheSize = 50_000;
-
-/** The statements that change the entities of one type. */
-class Table {
-  readonly #database: Database;
-  readonly #type: EntityType;
-  readonly #id: FieldType;
-  readonly #insert: string;
-  readonly #find: string;
-  readonly #keep: string;
-
-  constructor(database: Database, type: EntityType) {
-    const table = quote(type.name);
-    const columns = type.stored.map(({ name }) => quote(name)).join(", ");
-    this.#database = database;
-    this.#type = type;
-    this.#id = type.fields.get("id")!;
-    this.#find = `SELECT * FROM ${table} WHERE id = ?`;
-    this.#insert = `INSERT INTO ${table} (${blockFrom}, ${columns}) VALUES (?${", ?".repeat(type.stored.length)})`;
-    this.#keep = `INSERT INTO ${historyOf(type)} (${blockFrom}, ${blockTo}, ${columns})
-      SELECT ${blockFrom}, ?, ${columns} FROM ${table} WHERE id = ?`;
-  }
-
-  find(id: Value): Entity | undefined {
-    const row = this.#database.get(this.#find, encodeCell(this.#id, id));
-    return row === undefined ? undefined : entityOf(this.#type, row);
-  }
-
-  insert(number: bigint, entity: Entity): void {
-    const cells: Cell[] = [number];
-    for (const field of this.#type.stored) cells.push(encodeCell(field, entity.get(field.name)));
-    this.#database.run(this.#insert, ...cells);
-  }
-
-  /** Keeps the version that ends. Fields that stay as they are, and their indexes, are not touched. */
-  update(number: bigint, before: Entity, after: Entity): void {
-    const id = encodeCell(this.#id, before.get("id"));
-    this.#database.run(this.#keep, number, id);
-    const cells: Cell[] = [number];
-    let changed = "";
-    for (const field of this.#type.stored) {
-      const value = after.get(field.name);
-      if (isSameValue(value, before.get(field.name))) continue;
-      changed += `, ${quote(field.name)} = ?`;
-      cells.push(encodeCell(field, value));
-    }
-    cells.push(id);
-    this.#database.run(
-      `UPDATE ${quote(this.#type.name)} SET ${blockFrom} = ?${changed} WHERE id = ?`,
-      ...cells,
-    );
-  }
-
-  remove(number: bigint, before: Entity): void {
-    const id = encodeCell(this.#id, before.get("id"));
-    this.#database.run(this.#keep, number, id);
-    this.#database.run(`DELETE FROM ${quote(this.#type.name)} WHERE id = ?`, id);
-  }
-
-  rollBack(number: bigint): void {
-    const table = quote(this.#type.name);
-    this.#database.run(`DELETE FROM ${table} WHERE ${blockFrom} > ?`, number);
-    if (this.#type.isImmutable) return;
-    const history = historyOf(this.#type);
-    const columns = [blockFrom, ...this.#type.stored.map(({ name }) => quote(name))].join(", ");
-    this.#database.run(
-      `INSERT INTO ${table} (${columns})
-       SELECT ${columns} FROM ${history} WHERE ${blockTo} > ? AND ${blockFrom} <= ?`,
-      number,
-      number,
-    );
-    this.#database.run(`DELETE FROM ${history} WHERE ${blockTo} > ?`, number);
-  }
-}
 
 /** Entities as they are, and as they were from block to block. */
 export class EntityStore implements MappingStore {
@@ -206,11 +134,22 @@ export class EntityStore implements MappingStore {
 
   /** Takes back every block above `number`. */
   rollBack(number: bigint): void {
-    this.forget();
-    this.database.transaction(() => {
-      for (const type of this.schema.entities.values()) this.#table(type).rollBack(number);
-      this.database.run(`DELETE FROM "blocks$" WHERE number > ?`, number);
-    });
+    try {
+      this.database.transaction(() => this.takeBack(number));
+    } catch (error) {
+      this.forget();
+      throw error;
+    }
+  }
+
+  /** As `rollBack`, inside the caller's transaction. What is known of entities that no such block changed stays known. */
+  takeBack(number: bigint): void {
+    this.discard();
+    for (const type of this.schema.entities.values()) {
+      const changed = this.#table(type).takeBack(number);
+      for (const [id, entity] of changed) this.#remember(keyOf(type, id), entity);
+    }
+    this.database.run(`DELETE FROM "blocks$" WHERE number > ?`, number);
   }
 
   /** The last block that was indexed. */
@@ -270,16 +209,6 @@ const isSameEntity = (type: EntityType, before: Entity | undefined, after: Entit
   before === undefined || after === undefined
     ? before === after
     : type.stored.every(({ name }) => isSameValue(before.get(name), after.get(name)));
-
-/** The fields of a row that have a value. */
-function entityOf(type: EntityType, row: Row): Entity {
-  const entity = new Map<string, Value>();
-  for (const field of type.stored) {
-    const value = decodeCell(field, row[field.name]!);
-    if (value !== null) entity.set(field.name, value);
-  }
-  return entity;
-}
 
 /** An entity of an answer, whose fields are decoded when they are asked for. */
 export type EntityView = { get(name: string): Value | undefined };

@@ -1,6 +1,6 @@
 import type { EntitySchema, EntityType, FieldType } from "../schema/entity-schema.ts";
-import type { Value } from "../values/value.ts";
-import { encodeCell } from "./columns.ts";
+import { toHexText, type Value } from "../values/value.ts";
+import { type Cell, encodeCell } from "./columns.ts";
 import type { Database } from "./database.ts";
 import { quote } from "./database.ts";
 import { type EntityView, viewOf } from "./entity-store.ts";
@@ -29,6 +29,13 @@ export type Reading = {
   readonly fields: ReadonlySet<string>;
 };
 
+/** A statement and the values of its question marks, without the one that each asking gives: an id. */
+export type Question = {
+  readonly sql: string;
+  readonly before: readonly Cell[];
+  readonly after: readonly Cell[];
+};
+
 /** Fields that nobody asked for are not read: most rows have many, and some are long. */
 const columnsOf = (fields: ReadonlySet<string>): string =>
   [...new Set(["id", ...fields])].map((name) => `e.${quote(name)}`).join(", ");
@@ -46,17 +53,13 @@ export class EntityReader {
   }
 
   one(type: EntityType, id: Value, { visibility, fields }: Reading): EntityView | undefined {
-    const rows = rowsOf(type, visibility);
-    const row = this.#database.get(
-      `SELECT ${columnsOf(fields)} FROM ${rows.sql} AS e WHERE e.id = ?`,
-      ...rows.cells,
-      encodeCell(type.fields.get("id")!, id),
-    );
-    return row === undefined ? undefined : viewOf(type, row);
+    const question = this.askOne(type, columnsOf(fields), visibility);
+    const [view] = this.#views(type, question, encodeCell(type.fields.get("id")!, id));
+    return view;
   }
 
-  many(type: EntityType, selection: Selection, reading: Reading): EntityView[] {
-    return this.#select(type, selection, reading, { sql: "TRUE", cells: [] });
+  many(type: EntityType, selection: Selection, { visibility, fields }: Reading): EntityView[] {
+    return this.#views(type, this.askMany(type, columnsOf(fields), selection, visibility));
   }
 
   /** What a derived field of `parent` holds. */
@@ -64,39 +67,54 @@ export class EntityReader {
     const child = this.#schema.entities.get(field.entity!)!;
     const reference = child.fields.get(field.derivedFrom!)!;
     const id = encodeCell({ ...reference, isList: false }, parent.get("id"));
-    const column = `e.${quote(reference.name)}`;
-    const link: Fragment = reference.isList
-      ? {
-          sql: `EXISTS (SELECT 1 FROM json_each(${column}) AS j WHERE j.value = ?)`,
-          cells: [id instanceof Uint8Array ? `0x${Buffer.from(id).toString("hex")}` : String(id)],
-        }
-      : { sql: `${column} = ?`, cells: [id] };
-    return this.#select(child, selection, reading, link);
+    const { visibility, fields } = reading;
+    const question = this.askMany(child, columnsOf(fields), selection, visibility, field);
+    return this.#views(child, question, this.referenceTo(field, id));
   }
 
-  #select(
+  /** For `columns` of rows that go by `e`, of the entity with an id. */
+  askOne(type: EntityType, columns: string, visibility: Visibility): Question {
+    const { sql, cells } = rowsOf(type, visibility);
+    return { sql: `SELECT ${columns} FROM ${sql} AS e WHERE e.id = ?`, before: cells, after: [] };
+  }
+
+  /** For `columns` of rows that go by `e`; with a derived field, of those that refer to an entity as `referenceTo` says. */
+  askMany(
     type: EntityType,
+    columns: string,
     selection: Selection,
-    { visibility, fields }: Reading,
-    link: Fragment,
-  ): EntityView[] {
+    visibility: Visibility,
+    derived?: FieldType,
+  ): Question {
     const seen = rowsOf(type, visibility);
+    const link = derived === undefined ? "TRUE" : linkTo(type.fields.get(derived.derivedFrom!)!);
     const where =
       selection.filter === undefined
         ? { sql: "TRUE", cells: [] }
         : filterToSql(this.#schema, type, selection.filter, visibility, "e");
     const order = this.#order(selection.order, visibility);
-    const rows = this.#database.all(
-      `SELECT ${columnsOf(fields)} FROM ${seen.sql} AS e ${order.join.sql}
-       WHERE ${link.sql} AND ${where.sql} ORDER BY ${order.sql} LIMIT ? OFFSET ?`,
-      ...seen.cells,
-      ...order.join.cells,
-      ...link.cells,
-      ...where.cells,
-      selection.first,
-      selection.skip,
-    );
-    return rows.map((row) => viewOf(type, row));
+    return {
+      sql: `SELECT ${columns} FROM ${seen.sql} AS e ${order.join.sql}
+       WHERE ${link} AND ${where.sql} ORDER BY ${order.sql} LIMIT ? OFFSET ?`,
+      before: [...seen.cells, ...order.join.cells],
+      after: [...where.cells, selection.first, selection.skip],
+    };
+  }
+
+  /** How entities that a derived field holds refer to one, given its id as it is stored. */
+  referenceTo(derived: FieldType, id: Cell): Cell {
+    const child = this.#schema.entities.get(derived.entity!)!;
+    if (!child.fields.get(derived.derivedFrom!)!.isList) return id;
+    return id instanceof Uint8Array ? toHexText(id) : String(id);
+  }
+
+  /** Rows in the order of a question's columns. */
+  rows({ sql, before, after }: Question, ...key: Cell[]): Cell[][] {
+    return this.#database.rows(sql, ...before, ...key, ...after);
+  }
+
+  #views(type: EntityType, { sql, before, after }: Question, ...key: Cell[]): EntityView[] {
+    return this.#database.all(sql, ...before, ...key, ...after).map((row) => viewOf(type, row));
   }
 
   /** Ties go by id, in the same direction. Nulls come last upwards and first downwards, as in PostgreSQL. */
@@ -123,4 +141,10 @@ export class EntityReader {
       },
     };
   }
+}
+
+/** A reference that the rows have, or one in a list of them. */
+function linkTo({ name, isList }: FieldType): string {
+  const column = `e.${quote(name)}`;
+  return isList ? `EXISTS (SELECT 1 FROM json_each(${column}) AS j WHERE j.value = ?)` : `${column} = ?`;
 }

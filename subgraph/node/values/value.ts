@@ -40,8 +40,15 @@ export function toJson(value: Value): unknown {
   return value;
 }
 
+/** Where short bytes are read from: to look at their own buffer would have the engine make one for each. */
+const scratch = Buffer.allocUnsafeSlow(256);
+
 export function toHexText(bytes: Uint8Array): `0x${string}` {
-  return `0x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("hex")}`;
+  const { length } = bytes;
+  if (length > scratch.length)
+    return `0x${Buffer.from(bytes.buffer, bytes.byteOffset, length).toString("hex")}`;
+  scratch.set(bytes);
+  return `0x${scratch.toString("hex", 0, length)}`;
 }
 
 /** Bytes of a hexadecimal string, with 0x or without; undefined for anything else. */

@@ -96,14 +96,31 @@ export function writeEvent(
   ]);
 }
 
+/** Bytes of the hashes and accounts of blocks and transactions, which come with each of their events. */
+const known = new WeakMap<ChainBlock | ChainTransaction, Map<Hex, Uint8Array>>();
+
+function knownBytes(owner: ChainBlock | ChainTransaction, value: Hex): Uint8Array {
+  let values = known.get(owner);
+  if (values === undefined) {
+    values = new Map();
+    known.set(owner, values);
+  }
+  let bytes = values.get(value);
+  if (bytes === undefined) {
+    bytes = parseBytes(value)!;
+    values.set(value, bytes);
+  }
+  return bytes;
+}
+
 function writeBlock(memory: Memory, block: ChainBlock): number {
-  const hash = (value: Hex | null | undefined) => memory.writeBytes(bytesOf(value ?? zeroHash));
+  const hash = (value: Hex | null | undefined) => memory.writeBytes(knownBytes(block, value ?? zeroHash));
   const number = (value: bigint | null | undefined) => memory.writeBigInt(value ?? 0n);
   return memory.writeObject(typeId.EthereumBlock, [
     hash(block.hash),
     hash(block.parentHash),
     hash(block.sha3Uncles),
-    memory.writeBytes(bytesOf(block.miner ?? zeroAddress)),
+    memory.writeBytes(knownBytes(block, block.miner ?? zeroAddress)),
     hash(block.stateRoot),
     hash(block.transactionsRoot),
     hash(block.receiptsRoot),
@@ -121,7 +138,7 @@ function writeBlock(memory: Memory, block: ChainBlock): number {
 
 function writeTransaction(memory: Memory, transaction: ChainTransaction): number {
   const number = (value: bigint) => memory.writeBigInt(value);
-  const bytes = (value: Hex) => memory.writeBytes(bytesOf(value));
+  const bytes = (value: Hex) => memory.writeBytes(knownBytes(transaction, value));
   return memory.writeObject(typeId.EthereumTransaction, [
     bytes(transaction.hash),
     number(BigInt(transaction.transactionIndex)),

@@ -11,6 +11,7 @@ import { readFolder } from "../../../keepers/src/storage/readers/folder.ts";
 import { buildModel } from "../../../keepers/src/training/models/built-in.ts";
 import { readOnnx } from "../../../keepers/src/training/onnx/read.ts";
 import { writeOnnx } from "../../../keepers/src/training/onnx/write.ts";
+import { batch, gemm, model } from "../../keepers/training/compiler/models.ts";
 import { assertAccessible, assertFits, type Visit, visit } from "../support/browser.ts";
 import type { Flow } from "./flow.ts";
 
@@ -154,11 +155,22 @@ export function computeFlows(flow: Flow): void {
     );
     await page.getByText("mine.onnx can be trained").waitFor();
     await page.getByText("1,510 in 4 tensors").waitFor();
+    await page.getByText("assay data put mine.onnx").waitFor();
     const image = buildModel("residual-cnn", { channels: 1, height: 8, width: 8, classes: 10, batch: 32 });
     await drop("image.onnx", writeOnnx(image));
     await page.getByText("image.onnx can be trained").waitFor();
     await drop("damaged.onnx", new Uint8Array(100).fill(9));
     await page.getByText("damaged.onnx cannot be trained as it is").waitFor();
+    const refused = model([64], (graph, x, p) => [
+      graph.op("Gemm", [graph.op("Sigmoid", [x], {}, { name: "squash" }), p(10, 64), p(10)], gemm),
+      [10],
+    ]);
+    await page.getByLabel("Samples in a step").fill(String(batch));
+    await drop("refused.onnx", writeOnnx(refused));
+    await page.getByText("refused.onnx cannot be trained as it is").waitFor();
+    await page.getByText(/node "squash" \(Sigmoid\): the operator is not supported/).waitFor();
+    await page.getByText("Once the model's file can be trained and is stored").waitFor();
+    assert.ok(await page.getByRole("button", { name: "Look it over and sign" }).isDisabled());
     await assertAccessible(page);
     await leave(visitor);
   });

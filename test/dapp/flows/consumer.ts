@@ -1,71 +1,83 @@
 import assert from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { it } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
+import { put } from "../../../keepers/src/storage/client/put.ts";
+import { openSource } from "../../../keepers/src/storage/readers/open-source.ts";
+import { buildModel } from "../../../keepers/src/training/models/built-in.ts";
+import { readOnnx } from "../../../keepers/src/training/onnx/read.ts";
+import { writeOnnx } from "../../../keepers/src/training/onnx/write.ts";
 import { visit } from "../support/browser.ts";
 import type { Flow } from "./flow.ts";
-
-/** Milliseconds for a job to be trained and settled on a busy machine. */
-const patience = 5 * 60_000;
-
-/** Codes of `IJobRegistry.Status`. */
-const status = { committed: 4, finalised: 6 } as const;
+import { advancePast, beginOrder, passAuction, placeOrder, status, untilStatus } from "./ordering.ts";
 
 /** Who orders a training. */
 export function consumerFlows(flow: Flow): void {
   it("orders a training by sealed bids, sees it trained, paid and certified", async () => {
-    const { browser, world, open } = flow();
+    const { browser, world } = flow();
     const { page, context, faults } = await visit(browser);
-    const { chain } = world.network;
-    await open(page, "/order");
-    await page.getByRole("button", { name: "Connect wallet" }).click();
-    await page.getByRole("button", { name: "Development wallet" }).click();
-    await page.getByRole("button", { name: /^0x[0-9a-f]+…/i }).waitFor();
-    await page.getByLabel("Dataset", { exact: true }).selectOption(world.datasetId);
-    await page.getByText("Optical Recognition of Handwritten Digits", { exact: false }).waitFor();
+    await beginOrder(flow(), page);
     await page.getByLabel("Validators that check it").fill("0");
     await page.getByLabel("Steps", { exact: true }).fill("lots");
     await page.getByText("a whole number").waitFor();
     await page.getByLabel("Steps", { exact: true }).fill("22");
-    await page.getByText("In all, at most").waitFor();
-    await page.getByRole("button", { name: "Look it over and sign" }).click();
-    await page.getByText("Let the escrow take what it costs").waitFor();
-    await page.getByRole("button", { name: "Send" }).click();
-    await page.getByText("Bids are sealed for").waitFor();
-    await page.getByText("Gas, at most").waitFor();
-    await page.getByRole("button", { name: "Send" }).click();
-    await page.getByRole("heading", { name: /^Job \d+$/ }).waitFor();
-    const title = await page.getByRole("heading", { name: /^Job \d+$/ }).textContent();
-    const job = BigInt(title!.replace(/\D/g, ""));
+    const job = await placeOrder(page);
     await page.getByText(/Sealed bids are taken: /).waitFor();
-    const { JobRegistry, Market } = world.owner.contracts;
-    const until = async (what: string, isSo: () => Promise<boolean>) => {
-      const deadline = performance.now() + patience;
-      while (!(await isSo())) {
-        assert.ok(performance.now() < deadline, `waited in vain for ${what}`);
-        await delay(500);
-      }
-    };
-    const statusOf = async () => (await JobRegistry.read.jobOf([job])).status;
-    const advancePast = async (second: number | bigint) => {
-      const missing = Number(second) + 1 - (await chain.now());
-      if (missing > 0) await chain.advance(missing);
-    };
-    // Keepers work in their own time; the windows in which nothing more is to come are skipped.
-    await until("a sealed bid", async () => (await Market.read.bidsOf([job])).length > 0);
-    await page.getByText("One bid has come in.").waitFor();
-    const { commitUntil, revealUntil } = await Market.read.auctionOf([job]);
-    await advancePast(commitUntil);
-    await until("it to be opened", async () => (await Market.read.bidsOf([job]))[0]!.isRevealed);
-    await page.getByText(/Bids are opened: /).waitFor();
-    await advancePast(revealUntil);
-    await until("the result", async () => (await statusOf()) >= status.committed);
+    await passAuction(world, job, () => page.getByText("One bid has come in.").waitFor());
+    const { JobRegistry, ModelCertificate } = world.owner.contracts;
+    await untilStatus(world, job, status.committed);
     await page.getByText(/Anyone may dispute the result: /).waitFor();
-    await advancePast((await JobRegistry.read.jobOf([job])).challengeUntil);
-    await until("the end", async () => (await statusOf()) >= status.finalised);
-    assert.equal(await statusOf(), status.finalised);
+    await advancePast(world, (await JobRegistry.read.jobOf([job])).challengeUntil);
+    await untilStatus(world, job, status.finalised);
+    assert.equal((await JobRegistry.read.jobOf([job])).status, status.finalised);
     await page.getByRole("link", { name: `Certificate ${job}` }).click();
-    const { stateRoot } = await world.owner.contracts.ModelCertificate.read.certificateOf([job]);
+    const { stateRoot } = await ModelCertificate.read.certificateOf([job]);
     await page.getByText(stateRoot).waitFor();
+    assert.deepEqual(faults, []);
+    await context.close();
+  });
+
+  it("orders a training of a model of its own, from the dropped file to the trained model", async () => {
+    const { browser, world } = flow();
+    const { page, context, faults } = await visit(browser);
+    page.setDefaultTimeout(180_000);
+    const { owner, network } = world;
+    const path = join(world.folder, "own.onnx");
+    const own = buildModel("mlp", { inputs: 64, hidden: [20], classes: 10, batch: 32 });
+    await writeFile(path, writeOnnx(own));
+    await beginOrder(flow(), page);
+    await page.getByLabel("Files to read").setInputFiles(path);
+    await page.getByText("own.onnx can be trained").waitFor();
+    await page.getByText("assay data put own.onnx").waitFor();
+    await page.getByLabel("Validators that check it").fill("0");
+    await page.getByLabel("Steps", { exact: true }).fill("22");
+    // What the command does in a folder of whoever orders.
+    await put(owner, {
+      source: await openSource(path),
+      identity: "own model",
+      directory: join(world.folder, "uploads"),
+      commit: (bytes) => network.commitPool.commit(bytes),
+      ...{ k: 2, n: 3, feePerAudit: 10n ** 15n, epochs: 30 },
+    });
+    await page.getByText("It is stored: providers can fetch it").waitFor();
+    const job = await placeOrder(page);
+    await page.getByText("ONNX file in").waitFor();
+    await passAuction(world, job);
+    await untilStatus(world, job, status.committed);
+    await page.getByRole("button", { name: "Fetch and check it" }).click();
+    await page.getByRole("button", { name: "Compute it again" }).click();
+    await page.getByText(/^Interval 0, steps 1 to 11: right$/).waitFor();
+    const downloading = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Download it as ONNX" }).click();
+    const trained = readOnnx(new Uint8Array(await readFile(await (await downloading).path())));
+    assert.deepEqual(
+      trained.graph.nodes.map(({ opType }) => opType),
+      own.graph.nodes.map(({ opType }) => opType),
+    );
+    const { JobRegistry } = owner.contracts;
+    await advancePast(world, (await JobRegistry.read.jobOf([job])).challengeUntil);
+    await untilStatus(world, job, status.finalised);
+    await page.getByRole("link", { name: `Certificate ${job}` }).waitFor();
     assert.deepEqual(faults, []);
     await context.close();
   });

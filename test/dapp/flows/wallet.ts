@@ -88,6 +88,70 @@ export function walletFlows(flow: Flow): void {
     await context.close();
   });
 
+  it("waits for a wallet that takes its time, in sight or out of it, and asks it nothing twice", async () => {
+    const { page, context, wallet } = await connected("/mine");
+    const asked = (method: string) => wallet.asked.filter((each) => each === method).length;
+    const staked = async () => (await flow().world.owner.contracts.Staking.read.operatorOf([last()])).stake;
+    const before = { stake: await staked(), sent: asked("eth_sendTransaction") };
+    const stake = async () => {
+      await page.getByLabel("Tokens", { exact: true }).fill("10");
+      await page.getByRole("button", { name: "Stake", exact: true }).click();
+    };
+    await stake();
+    await page.getByText("exactly 10 tokens, once").waitFor();
+    await wallet.behave(page, { holds: true });
+    await page.getByRole("button", { name: "Sign" }).click();
+    await page.getByText("Confirm it in your wallet").waitFor();
+    await assertAccessible(page);
+    await page.getByRole("button", { name: "Leave it" }).click();
+    await page.getByRole("link", { name: "Jobs", exact: true }).click();
+    await page.getByText("Stake 10 tokens: your wallet has not answered yet").waitFor();
+    await assertAccessible(page);
+    // Whoever begins it again is led back to the question that is open.
+    await page.getByRole("button", { name: /^0x[0-9a-f]+…/i }).click();
+    await page.getByRole("link", { name: "My jobs and stake" }).click();
+    await stake();
+    await page.getByText("This is still under way").waitFor();
+    assert.ok(await page.getByRole("button", { name: "Sign" }).isDisabled());
+    await page.getByRole("button", { name: "Leave it" }).click();
+    await wallet.behave(page, { holds: false });
+    await page.getByText("Stake 10 tokens: its next step waits for you").waitFor();
+    assert.equal(asked("eth_signTypedData_v4"), 1);
+    await wallet.behave(page, { holds: true });
+    await page.getByRole("button", { name: "Come back to it" }).click();
+    await page.getByText("Gas, at most").waitFor();
+    await page.getByRole("button", { name: "Send" }).click();
+    await page.getByText("Confirm it in your wallet").waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByText("Stake 10 tokens: your wallet has not answered yet").waitFor();
+    assert.equal(await staked(), before.stake);
+    await wallet.behave(page, { holds: false });
+    await page.getByText("Stake 10 tokens: it is done").waitFor();
+    assert.equal(await staked(), before.stake + 10n * 10n ** 18n);
+    assert.equal(asked("eth_sendTransaction"), before.sent + 1);
+    await page.getByRole("button", { name: "Leave it" }).click();
+    await context.close();
+  });
+
+  it("says that something else took the place of what no endpoint has seen, and offers to look again", async () => {
+    const { page, context, wallet } = await connected("/mine");
+    await page.getByLabel("Tokens", { exact: true }).fill("5");
+    await page.getByRole("button", { name: "Take out" }).click();
+    await page.getByText("it can still be slashed").waitFor();
+    await page.getByText("Gas, at most").waitFor();
+    await wallet.behave(page, { replaces: true });
+    await page.getByRole("button", { name: "Send" }).click();
+    await page.getByText("Another transaction took its place").waitFor();
+    await page.getByText("The network has never seen what the wallet said it sent").waitFor();
+    await assertAccessible(page);
+    await page.getByRole("button", { name: "Look again" }).click();
+    await page.getByText("Another transaction took its place").waitFor();
+    await wallet.behave(page, { replaces: false });
+    await page.getByRole("button", { name: "Send it anew" }).click();
+    await page.getByText("Done", { exact: true }).last().waitFor();
+    await context.close();
+  });
+
   it("offers to switch when the wallet is on another chain, and signs nothing there", async () => {
     const { page, context, wallet } = await connected("/mine");
     await wallet.behave(page, { chainId: 1 });

@@ -1,5 +1,5 @@
 import type { BrowserContext, Page } from "playwright-core";
-import { type Address, createWalletClient, type Hex, http, numberToHex } from "viem";
+import { type Address, createWalletClient, type Hex, http, keccak256, numberToHex } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import { hardhat } from "viem/chains";
 
@@ -13,6 +13,10 @@ export type Behaviour = {
   account?: Address;
   /** Signs with another key than that of the account that it gives. */
   forges?: boolean;
+  /** Takes its time, as whoever looks for the button of a device does: it answers when this is false again. */
+  holds?: boolean;
+  /** Says that it has sent something, and sends something else in its place. */
+  replaces?: boolean;
 };
 
 export type TestWallet = {
@@ -42,6 +46,12 @@ export async function installWallet(
   };
   const accountOf = (address: unknown) =>
     accounts.find((account) => account.address.toLowerCase() === String(address).toLowerCase())!;
+  /** Who waits for a wallet that takes its time. */
+  const held: (() => void)[] = [];
+  const consent = async () => {
+    if (behaviour.holds === true) await new Promise<void>((answer) => held.push(answer));
+    if (behaviour.rejects === true) throw { code: 4001, message: "User rejected the request." };
+  };
   const shownChain = () => numberToHex(behaviour.chainId ?? chainId);
 
   const answer = async ({ method, params = [] }: Question): Promise<unknown> => {
@@ -59,15 +69,21 @@ export async function installWallet(
         behaviour.chainId = Number((params[0] as { chainId: Hex }).chainId);
         return null;
       case "eth_signTypedData_v4": {
-        if (behaviour.rejects === true) throw { code: 4001, message: "User rejected the request." };
+        await consent();
         const signer = behaviour.forges === true ? accounts.at(-1)! : accountOf(params[0]);
         return signer.signTypedData(JSON.parse(String(params[1])));
       }
       case "eth_sendTransaction": {
-        if (behaviour.rejects === true) throw { code: 4001, message: "User rejected the request." };
+        await consent();
         const { from, to, data, value } = params[0] as { from: Address; to: Address; data: Hex; value?: Hex };
-        const client = createWalletClient({ chain: hardhat, transport: http(rpcUrl) });
-        return client.sendTransaction({ account: accountOf(from), to, data, value: BigInt(value ?? "0x0") });
+        const account = accountOf(from);
+        const client = createWalletClient({ account, chain: hardhat, transport: http(rpcUrl) });
+        const transaction = { to, data, value: BigInt(value ?? "0x0") };
+        if (behaviour.replaces !== true) return client.sendTransaction(transaction);
+        const request = await client.prepareTransactionRequest(transaction);
+        const { nonce } = request;
+        await client.sendTransaction({ to: accounts.at(-1)!.address, value: 1n, nonce });
+        return keccak256(await client.signTransaction(request));
       }
     }
     const response = await fetch(rpcUrl, {
@@ -132,6 +148,7 @@ export async function installWallet(
     asked,
     async behave(page, next) {
       Object.assign(behaviour, next);
+      if (next.holds === false) for (const answer of held.splice(0)) answer();
       const tell = (event: string, value: unknown) =>
         page.evaluate(
           ([name, what]) =>

@@ -1,3 +1,4 @@
+import type { ReactNode } from "react";
 import { useBlock } from "wagmi";
 import type { TrainingDataQuery, WhoTrainedQuery } from "../../../../subgraph/queries/documents.ts";
 import { Notice } from "../../ui/badge.tsx";
@@ -6,8 +7,16 @@ import { duration, Time } from "../../ui/values.tsx";
 type Job = NonNullable<TrainingDataQuery["job"]>;
 type Auction = NonNullable<WhoTrainedQuery["job"]>["auction"];
 
+type Props = {
+  readonly job: Job;
+  readonly auction: Auction;
+  readonly bids: number;
+  /** More of it, while it is trained. */
+  readonly training: ReactNode;
+};
+
 /** What is going on now, and how long it may take; by the chain's clock. */
-export function Now({ job, auction, bids }: { job: Job; auction: Auction; bids: number }) {
+export function Now({ job, auction, bids, training }: Props) {
   const { data: block } = useBlock({ watch: true });
   if (block === undefined) return null;
   const said = whatIsOn(job, auction, bids, block.timestamp);
@@ -16,7 +25,10 @@ export function Now({ job, auction, bids }: { job: Job; auction: Auction; bids: 
   const left = Number(BigInt(until) - block.timestamp);
   return (
     <Notice tone="waiting" title={left > 0 ? `${what}: ${duration(left)} left` : `${what}: time is up`}>
-      <Time at={until} />. {next}
+      <p>
+        <Time at={until} />. {next}
+      </p>
+      {job.status === "Training" && training}
     </Notice>
   );
 }

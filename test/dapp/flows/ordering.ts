@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Page } from "playwright-core";
+import type { World } from "../support/world.ts";
+import type { Flow } from "./flow.ts";
+
+/** Milliseconds for a job to be trained and settled on a busy machine. */
+const patience = 5 * 60_000;
+
+/** Codes of `IJobRegistry.Status`. */
+export const status = { training: 3, committed: 4, finalised: 6 } as const;
+
+/** Waits for something that keepers do in their own time. */
+export async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + patience;
+  while (!(await isSo())) {
+    assert.ok(performance.now() < deadline, `waited in vain for ${what}`);
+    await delay(500);
+  }
+}
+
+/** Passes the chain's time up to the second after this one: nothing more is to come before. */
+export async function advancePast({ network }: World, second: number | bigint): Promise<void> {
+  const missing = Number(second) + 1 - (await network.chain.now());
+  if (missing > 0) await network.chain.advance(missing);
+}
+
+/** Opens the order's page with the development wallet, and chooses the world's dataset. */
+export async function beginOrder({ open, world }: ReturnType<Flow>, page: Page): Promise<void> {
+  await open(page, "/order");
+  await page.getByRole("button", { name: "Connect wallet" }).click();
+  await page.getByRole("button", { name: "Development wallet" }).click();
+  await page.getByRole("button", { name: /^0x[0-9a-f]+…/i }).waitFor();
+  await page.getByLabel("Dataset", { exact: true }).selectOption(world.datasetId);
+  await page.getByText("Optical Recognition of Handwritten Digits", { exact: false }).waitFor();
+}
+
+/** Signs what is filled in, opens its auction, and waits for the job's page. */
+export async function placeOrder(page: Page): Promise<bigint> {
+  await page.getByText("In all, at most").waitFor();
+  await page.getByRole("button", { name: "Look it over and sign" }).click();
+  await page.getByText("Let the escrow take what it costs").waitFor();
+  await page.getByRole("button", { name: "Send" }).click();
+  await page.getByText("Bids are sealed for").waitFor();
+  await page.getByText("Gas, at most").waitFor();
+  await page.getByRole("button", { name: "Send" }).click();
+  await page.getByRole("heading", { name: /^Job \d+$/ }).waitFor();
+  const title = await page.getByRole("heading", { name: /^Job \d+$/ }).textContent();
+  return BigInt(title!.replace(/\D/g, ""));
+}
+
+/** Passes through the auction of a job, as soon as the keepers have done their part in each of its phases. */
+export async function passAuction(world: World, job: bigint, onBids = async () => {}): Promise<void> {
+  const { Market } = world.owner.contracts;
+  await until("a sealed bid", async () => (await Market.read.bidsOf([job])).length > 0);
+  await onBids();
+  const { commitUntil, revealUntil } = await Market.read.auctionOf([job]);
+  await advancePast(world, commitUntil);
+  await until("it to be opened", async () => (await Market.read.bidsOf([job]))[0]!.isRevealed);
+  await advancePast(world, revealUntil);
+}
+
+/** Waits until a job has come this far. */
+export async function untilStatus(world: World, job: bigint, wanted: number): Promise<void> {
+  const { JobRegistry } = world.owner.contracts;
+  await until(`status ${wanted}`, async () => (await JobRegistry.read.jobOf([job])).status >= wanted);
+}
