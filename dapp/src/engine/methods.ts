@@ -1,4 +1,5 @@
 import type { Hex } from "viem";
+import type { ClaimKeys, PossessionClaim } from "../../../keepers/src/core/audit/claims.ts";
 import type { Manifest } from "../../../keepers/src/core/dataset/manifest.ts";
 import type { OpenedLeaf } from "../../../keepers/src/core/exact/result-files.ts";
 import type { DescribedOrder } from "../../../keepers/src/roles/consumer/compose-order.ts";
@@ -271,6 +272,12 @@ export type FetchedJob = {
   readonly model?: OpenModel;
 };
 
+/** Proofs of possession with what they are claimed for, and the keys of their circuits. */
+export type VerifyProofsInput = {
+  readonly keys: ClaimKeys;
+  readonly claims: readonly Pick<PossessionClaim, "kind" | "claim">[];
+};
+
 /** What the worker computes. */
 export type Engines = {
   encodeDataset: { input: EncodeInput; output: EncodedDataset };
@@ -287,6 +294,8 @@ export type Engines = {
   fetchJob: { input: FetchJobInput; output: FetchedJob };
   openCurve: { input: OrderedInput; output: OpenCurve };
   scoreStates: { input: ScoreStatesInput; output: ScoredStates };
+  /** Gives the positions of those that do not hold. */
+  verifyProofs: { input: VerifyProofsInput; output: readonly number[] };
   verifyJob: { input: { readonly job: number; readonly interval: number }; output: IntervalVerdict };
 };
 

@@ -41,5 +41,9 @@ serve(globalThis as unknown as Port, {
   fetchJob: async (input, context) => (await open()).jobs.open(input, context),
   openCurve: async (input, context) => (await openCurves()).open(input, context),
   scoreStates: async (input, context) => (await openCurves()).score(input, context),
+  verifyProofs: async ({ keys, claims }) => {
+    const { falseUnder } = await import("../../../keepers/src/core/audit/claims.ts");
+    return [...(await falseUnder(keys, claims))];
+  },
   verifyJob: async (input, context) => (await open()).jobs.verify(input, context),
 });

@@ -1,3 +1,4 @@
+import { lazy, Suspense } from "react";
 import { type Hex, hexToBytes } from "viem";
 import { Link } from "wouter";
 import { manifestCid } from "../../../keepers/src/core/dataset/manifest.ts";
@@ -13,12 +14,14 @@ import { jobTones } from "../data/words.ts";
 import { Badge } from "../ui/badge.tsx";
 import { Card, Columns, PageHead } from "../ui/card.tsx";
 import { Fact, Facts } from "../ui/stat.tsx";
-import { EmptyState } from "../ui/states.tsx";
+import { EmptyState, Skeleton } from "../ui/states.tsx";
 import { Table } from "../ui/table.tsx";
 import { Account, Amount, DatasetId, Id, Time, Transaction } from "../ui/values.tsx";
 import { Whole } from "../ui/whole.tsx";
 import { BundleMap } from "./parts/bundle-map.tsx";
 import { healthOf } from "./parts/dataset-health.ts";
+
+const CheckProofs = lazy(() => import("../compute/check-proofs.tsx"));
 
 /** One dataset: who holds it, who proved it, what it was used for. */
 export default function Dataset({ id }: { id: string }) {
@@ -51,6 +54,9 @@ export default function Dataset({ id }: { id: string }) {
                 {(found) => <BundleMap bundles={dataset.bundles} audits={found.audits} />}
               </Answered>
             </Card>
+            <Suspense fallback={<Skeleton lines={3} />}>
+              <CheckProofs key={id} dataset={dataset} />
+            </Suspense>
             <Columns>
               <Card
                 title="What it is"

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { it } from "node:test";
-import { bytesToHex } from "viem";
+import { bytesToHex, encodeEventTopics } from "viem";
+import { abis } from "../../../keepers/src/chain/abi/index.ts";
 import { blobCid } from "../../../keepers/src/core/dataset/blob.ts";
 import { buildDataset } from "../../../keepers/src/core/dataset/build.ts";
 import { manifestCid, manifestDigest } from "../../../keepers/src/core/dataset/manifest.ts";
@@ -100,6 +101,38 @@ export function computeFlows(flow: Flow): void {
       .getByText(/it is another state than the trace names/)
       .first()
       .waitFor();
+    await leave(visitor);
+  });
+
+  it("verifies the proofs of a dataset's holders, and finds out an endpoint that changes them", async () => {
+    const visitor = await arrive(flow());
+    const { page, world, open } = visitor;
+    await open(page, `/datasets/${world.datasetId}`);
+    await page.getByRole("button", { name: "Verify its proofs" }).click();
+    await page.getByText(/^(All \d+ proofs hold|The proof holds)$/).waitFor();
+    const proofs = page.getByRole("region", { name: "Proofs of possession" });
+    assert.ok((await proofs.getByRole("link", { name: "Holds" }).count()) > 0);
+    assert.equal(await proofs.getByText("Does not hold").count(), 0);
+    await assertAccessible(page);
+    // What an audit came to stands in its event: the endpoint now gives it with another last digit.
+    const [answered] = encodeEventTopics({ abi: abis.StorageAudit, eventName: "AuditAnswered" });
+    const event = new RegExp(`"topics":\\["${answered}"[^\\]]*\\]`);
+    await page.route(`${world.network.chain.rpcUrl}/**`, async (route) => {
+      const response = await route.fetch();
+      const answer = (await response.json()) as unknown;
+      const changed = JSON.stringify(answer, (_, value) =>
+        event.test(JSON.stringify(value)) && typeof value.data === "string"
+          ? { ...value, data: value.data.replace(/.$/, (digit: string) => (digit === "0" ? "1" : "0")) }
+          : value,
+      );
+      await route.fulfill({ response, body: changed });
+    });
+    await page.reload();
+    await page.getByRole("button", { name: "Verify its proofs" }).click();
+    await page.getByText(/^\d+ of \d+ proofs do not hold$/).waitFor();
+    await page.getByText("Does not hold").first().waitFor();
+    await page.setViewportSize({ width: 360, height: 740 });
+    await assertFits(page);
     await leave(visitor);
   });
 

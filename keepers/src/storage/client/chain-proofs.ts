@@ -2,14 +2,14 @@ import { decodeFunctionData, type Hex, hexToBytes, isAddressEqual } from "viem";
 import { abis } from "../../chain/abi/index.ts";
 import { addressOf } from "../../chain/contracts.ts";
 import { auditPoint, bundleIndices, coverIndices } from "../../core/audit/challenge.ts";
+import type { PossessionClaim } from "../../core/audit/claims.ts";
 import { bundlePlace, segmentLayout } from "../../core/dataset/layout.ts";
 import { writeWords } from "../../core/groth16/bytes.ts";
 import { compressProof } from "../../core/groth16/compress.ts";
 import { decodeProof256 } from "../../core/groth16/encode.ts";
 import { openingCircuits, packIndices } from "../../core/groth16/inputs.ts";
 import { bundleId } from "../../core/ids.ts";
-import type { PossessionClaim } from "./check-claims.ts";
-import type { StorageClient } from "./client.ts";
+import type { ChainView } from "./client.ts";
 import { forEachConcurrently } from "./concurrency.ts";
 import type { Holder, KnownDataset } from "./dataset.ts";
 import { type Events, readLogs } from "./read-logs.ts";
@@ -37,7 +37,7 @@ const epochsLookedBack = 4;
  * computed anew from the manifest and the epoch's seed. Nothing here has been verified yet.
  */
 export async function readChainProofs(
-  client: StorageClient,
+  client: ChainView,
   dataset: KnownDataset,
   holders: readonly Holder[],
   signal?: AbortSignal,
@@ -96,7 +96,7 @@ function latestAnswer(dataset: KnownDataset, holder: Holder, answers: readonly A
 }
 
 async function readClaim(
-  client: StorageClient,
+  client: ChainView,
   dataset: KnownDataset,
   answer: Answer,
   bundles: number[],

@@ -1,6 +1,7 @@
 import type { Address, Hex } from "viem";
+import type { PossessionClaim } from "../../core/audit/claims.ts";
 import { readChainProofs } from "./chain-proofs.ts";
-import { falseClaims, type PossessionClaim } from "./check-claims.ts";
+import { falseClaims } from "./check-claims.ts";
 import type { StorageClient } from "./client.ts";
 import type { Holder, KnownDataset } from "./dataset.ts";
 import { askFreshProofs } from "./fresh-proofs.ts";

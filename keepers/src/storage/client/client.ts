@@ -17,6 +17,11 @@ export type StorageClient = {
   ipfs?: BlobStore;
 };
 
+/** What of a client looks at the chain alone. */
+export type ChainView = Pick<StorageClient, "contracts" | "deployment"> & {
+  readonly chain: Pick<ChainClient, "public">;
+};
+
 /** A client that also acts for an account. Its queue never sends an intent twice, not even after a crash. */
 export type StorageWriter = StorageClient & { account: LocalAccount; queue: Pick<TransactionQueue, "send"> };
 

@@ -4,7 +4,7 @@ import { type Manifest, manifestCid, parseManifest } from "../../core/dataset/ma
 import { BadInputError } from "../../core/errors.ts";
 import { bundleId } from "../../core/ids.ts";
 import { datasetStatus } from "./anchor.ts";
-import type { StorageClient } from "./client.ts";
+import type { ChainView } from "./client.ts";
 import { ManifestMismatchError, UnknownDatasetError } from "./errors.ts";
 import { readLogs } from "./read-logs.ts";
 import { type BundlesTree, manifestTree } from "./roots.ts";
@@ -12,7 +12,7 @@ import { type BundlesTree, manifestTree } from "./roots.ts";
 /** What the chain says about a dataset. */
 export type AnchoredDataset = {
   datasetId: Hex;
-  anchor: Awaited<ReturnType<StorageClient["contracts"]["DatasetRegistry"]["read"]["datasetOf"]>>;
+  anchor: Awaited<ReturnType<ChainView["contracts"]["DatasetRegistry"]["read"]["datasetOf"]>>;
   layout: DatasetLayout;
 };
 
@@ -39,7 +39,7 @@ export function parseDatasetId(text: string): Hex {
 }
 
 /** @throws UnknownDatasetError */
-export async function readAnchor({ contracts }: StorageClient, datasetId: Hex): Promise<AnchoredDataset> {
+export async function readAnchor({ contracts }: ChainView, datasetId: Hex): Promise<AnchoredDataset> {
   const anchor = await contracts.DatasetRegistry.read.datasetOf([datasetId]);
   if (anchor.status === datasetStatus.none) throw new UnknownDatasetError(datasetId);
   const { shape } = anchor;
@@ -74,7 +74,7 @@ export function checkManifest(dataset: AnchoredDataset, bytes: Uint8Array): Know
 
 /** The holders of bundles, in the order asked for. */
 export async function readHolders(
-  { contracts }: StorageClient,
+  { contracts }: ChainView,
   datasetId: Hex,
   bundleIndices: readonly number[],
 ): Promise<Holder[]> {
@@ -98,7 +98,7 @@ export function allBundles({ bundles }: DatasetLayout): number[] {
 }
 
 /** The manifest's CID, from the event that anchored the dataset. */
-export async function anchoredManifestCid(client: StorageClient, datasetId: Hex): Promise<string> {
+export async function anchoredManifestCid(client: ChainView, datasetId: Hex): Promise<string> {
   const [event] = await readLogs(client, "DatasetRegistry", "DatasetAnchored", { datasetId });
   if (event === undefined) throw new UnknownDatasetError(datasetId);
   return manifestCid(hexToBytes(event.args.manifestDigest));

@@ -2,7 +2,7 @@ import type { ContractEventName, GetContractEventsParameters, GetContractEventsR
 import { abis } from "../../chain/abi/index.ts";
 import { addressOf } from "../../chain/contracts.ts";
 import { isTooManyResults } from "../../chain/rpc/errors.ts";
-import type { StorageClient } from "./client.ts";
+import type { ChainView } from "./client.ts";
 
 type Abis = typeof abis;
 type EventName<N extends keyof Abis> = ContractEventName<Abis[N]>;
@@ -24,7 +24,7 @@ export type Events<N extends keyof Abis, E extends EventName<N>> = GetContractEv
  * half until it answers.
  */
 export async function readLogs<N extends keyof Abis, E extends EventName<N>>(
-  { chain, deployment }: StorageClient,
+  { chain, deployment }: ChainView,
   contract: N,
   eventName: E,
   args: EventArguments<N, E>,
