@@ -8,7 +8,7 @@ export const zero = BigInt.zero();
 
 /** Writes an event down as it is. The caller sets what it refers to and saves it. */
 export function record(event: ethereum.Event, contract: string, name: string): Event {
-  const row = new Event(event.transaction.hash.concatI32(event.logIndex.toI32()));
+  const row = new Event(eventId(event));
   row.contract = contract;
   row.name = name;
   row.parameters = parametersOf(event);
@@ -20,8 +20,17 @@ export function record(event: ethereum.Event, contract: string, name: string): E
   return row;
 }
 
+/**
+ * Number of the block and place of the log in it, big-endian: 8 and 4 bytes. Rows that come one after the other lie one
+ * beside the other in every index, as those of transaction hashes would not.
+ */
 export function eventId(event: ethereum.Event): Bytes {
-  return event.transaction.hash.concatI32(event.logIndex.toI32());
+  const id = new Bytes(12);
+  const block = event.block.number.toU64();
+  for (let i = 0; i < 8; i++) id[i] = <u8>(block >> (8 * (7 - i)));
+  const place = event.logIndex.toU32();
+  for (let i = 0; i < 4; i++) id[8 + i] = <u8>(place >> (8 * (3 - i)));
+  return id;
 }
 
 function parametersOf(event: ethereum.Event): string {

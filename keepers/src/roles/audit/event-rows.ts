@@ -2,11 +2,11 @@ import {
   type Abi,
   type AbiEvent,
   type AbiParameter,
-  bytesToHex,
   concatHex,
   type Hex,
   keccak256,
   size,
+  toHex,
 } from "viem";
 import { abis } from "../../chain/abi/index.ts";
 import type { AssayEvent } from "../../chain/contracts.ts";
@@ -17,14 +17,9 @@ import type { Row } from "./rows.ts";
 /** Longest bytes that an index writes out in an event's parameters. */
 const longestBytes = 1_024;
 
-/** Id of an event in an index: its transaction, and its place in the block, four bytes little-endian. */
-export function eventId({
-  transactionHash,
-  logIndex,
-}: Pick<AssayEvent, "transactionHash" | "logIndex">): Hex {
-  const place = new Uint8Array(4);
-  new DataView(place.buffer).setInt32(0, logIndex, true);
-  return concatHex([transactionHash, bytesToHex(place)]);
+/** Id of an event in an index: its block and its place in it, big-endian, eight and four bytes. */
+export function eventId({ blockNumber, logIndex }: Pick<AssayEvent, "blockNumber" | "logIndex">): Hex {
+  return concatHex([toHex(blockNumber, { size: 8 }), toHex(logIndex, { size: 4 })]);
 }
 
 /** An event as an index has to give it. */
