@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs, stripVTControlCharacters } from "node:util";
 import { root, setUp, setupContracts } from "./setup.ts";
@@ -72,6 +72,8 @@ async function nodeSuite(pattern: string): Promise<Counts> {
     "--disable-warning=ExperimentalWarning",
     "--test",
     "--test-timeout=900000",
+    // Most files wait for processes of their own; the runner itself would leave one core unused.
+    `--test-concurrency=${Math.max(2, availableParallelism() - 1)}`,
     "--test-reporter=spec",
     "--test-reporter-destination=stdout",
     `--test-reporter=${join(root, "scripts", "summary-reporter.mjs")}`,

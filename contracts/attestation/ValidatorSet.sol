@@ -172,7 +172,7 @@ contract ValidatorSet is IValidatorSet, AccessManaged, Pausable {
         for (uint256 i = 0; i < ids.length; ++i) {
             Validator storage v = _validators[ids[i]];
             --v.duties;
-            if (v.exitAt != 0 && from < _leaving[ids[i]].from) --_leaving[ids[i]].duties;
+            if (v.exitAt != 0 && from < _leaving[ids[i]].from) _freeLeaving(ids[i], v);
         }
         emit DutiesEnded(ids);
     }
@@ -277,6 +277,15 @@ contract ValidatorSet is IValidatorSet, AccessManaged, Pausable {
         _leaving[id] = Leaving(uint48(next), v.duties);
         v.exitAt = uint40(next * period + exitDelay);
         _setWeight(id, v, weight);
+    }
+
+    /// @dev Some faults can be shown only once a job is over: the stake stays where a slash finds it until they were.
+    function _freeLeaving(uint256 id, Validator storage v) private {
+        --_leaving[id].duties;
+        uint40 exitAt = uint40(block.timestamp) + exitDelay;
+        if (exitAt <= v.exitAt) return;
+        v.exitAt = exitAt;
+        emit ExitDelayed(id, exitAt);
     }
 
     function _setWeight(uint256 id, Validator storage v, uint256 weight) private {

@@ -1,6 +1,6 @@
 import { ethereum } from "@graphprotocol/graph-ts";
 import { Validator } from "../generated/schema";
-import { Enrolled, Lowered, Punished, Released, Resigned, WeightSet } from "../generated/ValidatorSet/ValidatorSet";
+import { Enrolled, ExitDelayed, Lowered, Punished, Released, Resigned, WeightSet } from "../generated/ValidatorSet/ValidatorSet";
 import { operator, record, zero } from "./record";
 
 const contract = "ValidatorSet";
@@ -28,6 +28,15 @@ export function handleWeightSet(event: WeightSet): void {
   row.save();
   validator.weight = event.params.weight;
   validator.fromRotation = event.params.fromRotation;
+  validator.save();
+}
+
+export function handleExitDelayed(event: ExitDelayed): void {
+  const validator = Validator.load(event.params.id.toString())!;
+  const row = record(event, contract, "ExitDelayed");
+  row.operator = validator.operator;
+  row.save();
+  validator.exitAt = event.params.exitAt;
   validator.save();
 }
 

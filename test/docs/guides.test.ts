@@ -8,6 +8,7 @@ import { after, before, describe, it } from "node:test";
 import { connectChain } from "../../keepers/src/chain/client.ts";
 import { readDeployment } from "../../keepers/src/chain/deployment.ts";
 import { openSubgraph } from "../../subgraph/node/node.ts";
+import { blocksOf } from "./blocks.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const documents = [
@@ -18,19 +19,6 @@ const documents = [
   ...globSync("docs/**/*.md", { cwd: root }),
 ];
 const read = (path: string) => readFileSync(join(root, path), "utf8");
-
-type Block = { info: string; lines: string[] };
-
-/** Fenced blocks of a document, with long lines that end in a backslash joined. */
-function blocksOf(text: string): Block[] {
-  return [...text.matchAll(/^```(\S[^\n]*)\n([\s\S]*?)^```$/gm)].map(([, info, body]) => ({
-    info: info!.trim(),
-    lines: body!
-      .replaceAll(/\\\n\s*/g, "")
-      .split("\n")
-      .filter((line) => line.trim() !== ""),
-  }));
-}
 
 describe("documents", () => {
   it("links lead somewhere", () => {

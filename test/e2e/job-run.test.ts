@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { promisify } from "node:util";
 import { decodeFunctionData, type Hex, parseUnits } from "viem";
 import { type JobsShown, runJobs } from "../../keepers/src/roles/embedded/job-run.ts";
 import { EmbeddedNetwork } from "../../keepers/src/roles/embedded/network.ts";
@@ -16,6 +18,7 @@ import { newRun } from "../../keepers/src/training/trainer/new-run.ts";
 import { prepare } from "../../keepers/src/training/trainer/prepare.ts";
 import { train } from "../../keepers/src/training/trainer/train.ts";
 import { AuditTrail } from "../../scripts/audit-trail.ts";
+import { blocksOf } from "../docs/blocks.ts";
 import { type OwnerClient, openOwner } from "./support/client.ts";
 
 const configPath = join(import.meta.dirname, "../../docs/guides/training/job.yaml");
@@ -172,6 +175,49 @@ describe("jobs on a network of five storage nodes", () => {
     assert.match(convicted!, /Interval 12 came out otherwise than the provider said/);
     const [address] = await trail.serveReports();
     assert.equal(await (await fetch(address!)).text(), done);
+  });
+
+  /** What the guide's commands say that need a job: each has to end well. */
+  const guided = async (guide: string, own: NodeJS.ProcessEnv = {}): Promise<string[]> => {
+    const root = join(import.meta.dirname, "../..");
+    const home = join(folder, `guide-${guide}`);
+    await mkdir(home);
+    const env = {
+      ...process.env,
+      ASSAY_RPC_URL: network.chain.rpcUrl,
+      ASSAY_DEPLOYMENT: network.deploymentPath,
+      ASSAY_HOME: join(home, ".assay"),
+      ASSAY_SUBGRAPH_URL: trail.url,
+      ...own,
+    };
+    const blocks = blocksOf(await readFile(join(root, "docs/guides", `${guide}.md`), "utf8"));
+    const lines = blocks.filter(({ info }) => info === "sh job").flatMap(({ lines: each }) => each);
+    const said: string[] = [];
+    for (const line of lines) {
+      const words = line.replace(/^npm run assay -- /, "").split(" ");
+      const command = [join(root, "scripts/run.mjs"), "keepers/src/cli/main.ts", ...words];
+      said.push((await promisify(execFile)(process.execPath, command, { cwd: home, env })).stdout);
+    }
+    return said;
+  };
+
+  it("are audited by the commands of the guide for auditors", async () => {
+    const [job, all, certificate, ...more] = await guided("auditor");
+    assert.deepEqual(more, []);
+    assert.match(await readFile(join(folder, "guide-auditor", "job.html"), "utf8"), /<svg/);
+    for (const said of [job, all]) assert.match(said!, /verified here/i);
+    const report = JSON.parse(certificate!) as { ok: boolean; claims: { id: string; verdict: string }[] };
+    assert.equal(report.ok, true);
+    assert.equal(report.claims.find(({ id }) => id === "intervals")?.verdict, "verified");
+  });
+
+  it("have their certificate shown and verified by the commands of the guide to jobs", async () => {
+    const [shownCertificate, verified, ...more] = await guided("jobs", {
+      ASSAY_PRIVATE_KEY: network.guestKey(challenger + 1),
+    });
+    assert.deepEqual(more, []);
+    assert.match(shownCertificate!, /attested/i);
+    assert.notEqual(verified, "");
   });
 
   it("come down to two numbers that differ by the bit that was flipped, as the ruling's transaction tells", async () => {

@@ -14,7 +14,7 @@ struct BlsKey {
 /// stake, all of which this contract locks.
 /// INV-1: Σ stake locked by this contract for an operator, and slashed since ≥ weight · unit, for each weight of a
 /// rotation from which it can still be drawn, or from which a duty of it is on
-/// INV-2: whoever can be drawn, or is on duty, has its stake locked
+/// INV-2: whoever can be drawn, is on duty, or was within the exit delay, has its stake locked
 /// INV-3: no two validators ever have the same key
 interface IValidatorSet {
     struct Validator {
@@ -53,6 +53,8 @@ interface IValidatorSet {
     event WeightSet(uint256 indexed id, uint256 weight, uint256 fromRotation);
     event Lowered(uint256 indexed id, uint256 exitAt);
     event Resigned(uint256 indexed id, uint256 exitAt);
+    /// @notice A duty that bound leaving stake has ended: what it did wrong can be shown for the exit delay more.
+    event ExitDelayed(uint256 indexed id, uint256 exitAt);
     event Released(uint256 indexed id, address indexed operator, uint256 amount);
     event DutiesBegun(uint256[] ids);
     event DutiesEnded(uint256[] ids);
@@ -91,7 +93,7 @@ interface IValidatorSet {
         address excluded
     ) external returns (uint256[] memory ids);
 
-    /// @notice Ends a duty of each. Only the committee.
+    /// @notice Ends a duty of each; stake that leaves is bound for the exit delay after it. Only the committee.
     /// @param rotation the one that they were drawn from
     function excuse(uint48 rotation, uint256[] calldata ids) external;
 

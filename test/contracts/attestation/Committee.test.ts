@@ -385,6 +385,8 @@ describe("Committee", async () => {
     await fresh.registry.write.close([1n]);
     await its.write.dismiss([1n, 1n]);
     await viem.assertions.revertWithCustomError(its.write.dismiss([1n, 1n]), its, "NotOver");
+    await viem.assertions.revertWithCustomError(set.write.release([1n]), set, "StillBound");
+    await fresh.networkHelpers.time.increase(exitDelay + 1);
     await set.write.release([1n]);
     assert.equal(await fresh.lockOf(1n), 0n);
     assert.equal((await fresh.staking.read.operatorOf([first.address])).stake, stakePerOperator);

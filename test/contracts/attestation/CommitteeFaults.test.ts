@@ -8,7 +8,7 @@ import {
   type SignedLeaf,
   statementTree,
 } from "../../../keepers/src/core/attestation/statement.ts";
-import { checks, createWorld, fee, intervals, status, terms, trace } from "./world.ts";
+import { checks, createWorld, exitDelay, fee, intervals, status, terms, trace } from "./world.ts";
 
 const lie = keccak256("0x11e0");
 
@@ -186,6 +186,31 @@ describe("faults of members", async () => {
     await accuse(one, two);
     assert.equal(before - (await lockAt(drawn, 3)), terms.lieSlash);
     await noFault(accuse(one, two));
+  });
+
+  it("attack 24: a liar that left long before its job was over is slashed where its stake was, after its dismissal", async () => {
+    const jobId = ++jobs;
+    await world.commit(jobId);
+    const drawn = await world.draw(jobId);
+    const id = drawn.members[2]!;
+    await validators.write.resign({ account: world.memberAt(drawn, 2).account });
+    const { exitAt: first } = await validators.read.validatorOf([id]);
+    const leaves = world.leavesOf(drawn, all, { "2/1": lie });
+    await world.attest(jobId, drawn, leaves);
+    await committee.write.reveal([
+      jobId,
+      world.hashesOf(leaves),
+      [{ leaf: BigInt(2 * checks + 1), digest: lie }],
+    ]);
+    await networkHelpers.time.increaseTo(first + 1);
+    await game.write.setOutcome([jobId, status.released, 0]);
+    await viem.assertions.emit(committee.write.dismiss([jobId, 1n]), validators, "ExitDelayed");
+    const { exitAt } = await validators.read.validatorOf([id]);
+    assert.equal(exitAt, (await networkHelpers.time.latest()) + exitDelay);
+    await revertWithCustomError(validators.write.release([id]), validators, "StillBound");
+    const before = await lockAt(drawn, 2);
+    await committee.write.slashDiffering([jobId, 1n, 2n]);
+    assert.equal(before - (await lockAt(drawn, 2)), terms.lieSlash);
   });
 
   it("attack 24: a slash just before leaving, or after it, still reaches the stake", async () => {

@@ -72,6 +72,8 @@ describe("weights of validators", async () => {
     await registry.write.close([1n]);
     await committee.write.dismiss([1n, 1n]);
     assert.equal((await validatorOf(1)).duties, 1, "the second committee is on");
+    await revertWithCustomError(release(1), validators, "StillBound");
+    await passExit(1);
     await release(1);
     assert.equal(await locked(1), 3n * unit);
   });
@@ -92,6 +94,8 @@ describe("weights of validators", async () => {
       await registry.write.close([jobId]);
       await committee.write.dismiss([jobId, 1n]);
     }
+    await revertWithCustomError(release(2), validators, "StillBound");
+    await passExit(2);
     await release(2);
     assert.equal(await locked(2), 2n * unit);
     assert.equal((await validatorOf(2)).duties, 0);

@@ -32,6 +32,7 @@ export const validatorSetAbi = parseAbi([
   "event DutiesBegun(uint256[] ids)",
   "event DutiesEnded(uint256[] ids)",
   "event Enrolled(uint256 indexed id, address indexed operator, uint256 place, (uint256[2] g1, uint256[4] g2) key)",
+  "event ExitDelayed(uint256 indexed id, uint256 exitAt)",
   "event Lowered(uint256 indexed id, uint256 exitAt)",
   "event Paused(address account)",
   "event Punished(uint256 indexed id, address indexed operator, uint256 amount, bytes32 reason)",

@@ -22,6 +22,7 @@ export type ProviderCommandOptions = ComputingOptions & {
   floor: bigint;
   feedMargin: number;
   jobs: number;
+  fetchTime: number;
   auctionsOnly?: boolean;
   compute: number;
   region?: number;
@@ -88,6 +89,7 @@ export async function runProvider(context: CommandContext, options: ProviderComm
     costs: { perHour, floor },
     feedMargin: options.feedMargin,
     mostJobs: options.jobs,
+    fetchTime: options.fetchTime,
     takesOrders: options.auctionsOnly !== true,
     pleading: {
       probe: (datasetId, signal) => probe(client, datasetId, signal),

@@ -24,6 +24,12 @@ export function jobKeeperCommands(program: Command, register: Register): void {
       5,
     )
     .option("--jobs <count>", "jobs that may be under way at once", natural(1, 64), 1)
+    .option(
+      "--fetch-time <seconds>",
+      "an order whose program and data take longer to arrive is refused",
+      natural(1, 1_000_000),
+      1800,
+    )
     .option("--auctions-only", "do not take orders that were posted without an auction")
     .option("--compute <score>", "compute score that bids declare", natural(0, 2 ** 32 - 1), 1)
     .option("--region <number>", "region that bids declare", natural(0, 63))

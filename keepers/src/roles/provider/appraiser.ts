@@ -21,6 +21,8 @@ export type AppraiserParts = JobContext &
     readonly decisions: Decisions;
     readonly abilities: Abilities;
     readonly costs: CostModel;
+    /** Seconds that an order's program and data may take to arrive. */
+    readonly fetchTime: number;
   };
 
 /** Seconds that a bid stays good after the order's own expiry. */
@@ -29,9 +31,16 @@ const bidMargin = 3_600n;
 /** Decides which orders to bid for, and at what price: once for each order, by doing what it asks for a few steps. */
 export class Appraiser {
   readonly #parts: AppraiserParts;
+  /** Two that were measured at once would seem dearer than they are. */
+  #measuring: Promise<unknown> = Promise.resolve();
 
   constructor(parts: AppraiserParts) {
     this.#parts = parts;
+  }
+
+  /** The decision about an order that was made before. */
+  known({ orderHash }: PostedOrder): Decision | undefined {
+    return this.#parts.decisions.find(orderHash);
   }
 
   /**
@@ -42,7 +51,7 @@ export class Appraiser {
    */
   async decide(posted: PostedOrder, signal: AbortSignal): Promise<Decision> {
     const { decisions, log } = this.#parts;
-    const known = decisions.find(posted.orderHash);
+    const known = this.known(posted);
     if (known !== undefined) return known;
     const decision = await this.#appraise(posted, signal);
     decisions.add(posted.orderHash, decision);
@@ -53,19 +62,22 @@ export class Appraiser {
   }
 
   async #appraise(posted: PostedOrder, signal: AbortSignal): Promise<Decision> {
-    const { abilities, folder } = this.#parts;
+    const { abilities, folder, fetchTime } = this.#parts;
     const { conditions } = posted.order;
     const unmet = unmetAbility(conditions, abilities);
     if (unmet !== undefined) return { kind: "refused", reason: `it asks for another ${unmet}` };
     const own = join(folder, "orders", posted.orderHash);
+    const late = AbortSignal.timeout(fetchTime * 1000);
     try {
-      const job = await this.#open(posted, own, signal);
+      const job = await this.#open(posted, own, AbortSignal.any([signal, late]));
       try {
-        return await this.#price(posted, job);
+        return await this.#alone(() => this.#price(posted, job));
       } finally {
         await job.close();
       }
     } catch (error) {
+      signal.throwIfAborted();
+      if (late.aborted) return { kind: "refused", reason: `it could not be fetched in ${fetchTime} s` };
       const isRefusal = error instanceof OrderRefusedError || error instanceof BadInputError;
       if (!isRefusal) throw error;
       return { kind: "refused", reason: error.message };
@@ -78,6 +90,12 @@ export class Appraiser {
     const { storage, limits } = this.#parts;
     const program = await compileJob(posted, { storage, folder, limits, signal });
     return await openJob(program, { storage, folder, limits, signal });
+  }
+
+  async #alone<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#measuring.then(work);
+    this.#measuring = done.catch(() => undefined);
+    return done;
   }
 
   async #price({ order, orderHash }: PostedOrder, job: OpenJob): Promise<Decision> {

@@ -6,36 +6,57 @@ import type { Duty, JobContext } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
 import type { JobLedger, PostedOrder } from "../jobs/job-ledger.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
+import { SideBySide, type SideBySideOptions } from "../jobs/side-by-side.ts";
 import { withAllowance } from "../storage-node/allowance.ts";
 import { chainTime, tryCall } from "../storage-node/context.ts";
 import type { Appraiser } from "./appraiser.ts";
 import type { PricedBid, Prices } from "./prices.ts";
 
-export type BidderParts = JobContext & {
-  readonly appraiser: Appraiser;
-  readonly prices: Prices;
-  /** Jobs that may be under way at once. */
-  readonly mostJobs: number;
-  /** Whether orders that were posted without an auction are taken at the provider's own price. */
-  readonly takesOrders: boolean;
-};
+export type BidderParts = JobContext &
+  Pick<SideBySideOptions, "patience"> & {
+    readonly appraiser: Appraiser;
+    readonly prices: Prices;
+    /** Jobs that may be under way at once. */
+    readonly mostJobs: number;
+    /** Whether orders that were posted without an auction are taken at the provider's own price. */
+    readonly takesOrders: boolean;
+  };
+
+/** Orders that are looked at closely at a time: what each of them needs has to be fetched. */
+const mostAppraisals = 4;
 
 /** Statuses in which a provider is bound to a job. */
 const busy: readonly JobRecord["status"][] = ["Matched", "Training"];
 
 /**
- * Bids for orders: looks at each as closely as it takes, one after the other. Anybody can post orders that take long, so that
- * nothing which has a deadline may wait for it: see `Revealer` and `Locker`, duties of their own.
+ * Bids for orders, after a close look at each; a few are looked at side by side, and each only for so long. Anybody can post
+ * orders that take long, so that nothing else with a deadline may wait for it: see `Revealer` and `Locker`, duties of their
+ * own.
  */
 export class Bidder implements Duty {
   readonly name = "bidding";
   readonly #parts: BidderParts;
+  readonly #appraisals: SideBySide<Hex>;
+  /** Jobs of auctions, and orders, that were bid for, until that is seen on chain: they take room too. */
+  readonly #sent = new Set<bigint | Hex>();
 
   constructor(parts: BidderParts) {
     this.#parts = parts;
+    this.#appraisals = new SideBySide({ most: mostAppraisals, patience: parts.patience });
   }
 
   async tick(signal: AbortSignal): Promise<void> {
+    await this.#bid(signal);
+    if ((await this.#appraisals.look()) > 0) await this.#bid(signal);
+  }
+
+  /** The signal of the last look has ended what is under way. */
+  close(): Promise<void> {
+    return this.#appraisals.settled();
+  }
+
+  /** Bids for what was decided, and has the rest looked at. */
+  async #bid(signal: AbortSignal): Promise<void> {
     const { ledger, takesOrders } = this.#parts;
     await forEach(ledger.openJobs(), async (job) => {
       if (job.status === "Open" && job.auction !== undefined) await this.#seal(job, signal);
@@ -61,14 +82,16 @@ export class Bidder implements Duty {
       salt,
     });
     const pull = { key: `bid:${jobId}`, spender: "Market", amount: terms.bond } as const;
-    await withAllowance(this.#parts, pull, () =>
+    const isSent = await withAllowance(this.#parts, pull, () =>
       tryCall(this.#parts, pull.key, "Market", "commitBid", [jobId, commitment]),
     );
+    if (isSent) this.#sent.add(jobId);
   }
 
   /** Takes an order that was posted: first come, first served. */
   async #take(posted: PostedOrder, signal: AbortSignal): Promise<void> {
     const { order, orderHash, training, signature } = posted;
+    if (this.#parts.appraiser.known(posted)?.kind === "refused") return;
     if (signature === "0x" || (await chainTime(this.#parts.client)) > order.expiry) return;
     if (!(await this.#isGood(order))) return;
     const offer = await this.#bidFor(posted, signal);
@@ -76,7 +99,7 @@ export class Bidder implements Duty {
     const args = [order, training, signature, offer.bid, "0x"] as const;
     // A feed makes another bid of it each time.
     const key = order.conditions.priceFeed === zeroAddress ? orderHash : `${orderHash}:${offer.bid.price}`;
-    await tryCall(this.#parts, `take:${key}`, "Market", "accept", args);
+    if (await tryCall(this.#parts, `take:${key}`, "Market", "accept", args)) this.#sent.add(orderHash);
   }
 
   /** Whether an order can still be matched, and be paid: to look closer at it takes work. */
@@ -92,8 +115,8 @@ export class Bidder implements Duty {
   }
 
   /**
-   * The bid for an order, in its unit; undefined when it is refused, its feed cannot be believed, or there is no capacity
-   * for it now.
+   * The bid for an order, in its unit; undefined when it is refused or not decided yet, its feed cannot be believed, or there
+   * is no capacity for it now.
    *
    * @param jobId of an auction
    */
@@ -107,8 +130,10 @@ export class Bidder implements Duty {
     if (!this.#hasRoom()) return undefined;
     // Before anything is fetched or computed for it.
     if ((await prices.rateOf(order, jobId)) === undefined) return undefined;
-    const decision = await appraiser.decide(posted, signal);
-    if (decision.kind === "refused") return undefined;
+    const decision = appraiser.known(posted);
+    if (decision === undefined)
+      this.#appraisals.begin(posted.orderHash, () => appraiser.decide(posted, signal));
+    if (decision?.kind !== "bid") return undefined;
     const rate = await prices.rateOf(order, jobId);
     const offer = rate && prices.priced(order, decision.bid, rate, jobId !== undefined);
     if (offer === undefined) return undefined;
@@ -119,7 +144,16 @@ export class Bidder implements Duty {
 
   #hasRoom(): boolean {
     const { ledger, operator, mostJobs } = this.#parts;
-    return openJobsOf(ledger, operator).length < mostJobs;
+    for (const each of this.#sent) if (this.#isSeen(each)) this.#sent.delete(each);
+    return openJobsOf(ledger, operator).length + this.#sent.size < mostJobs;
+  }
+
+  #isSeen(sent: bigint | Hex): boolean {
+    const { ledger, operator } = this.#parts;
+    if (typeof sent === "string")
+      return ledger.jobsOfProvider(operator).some(({ orderHash }) => orderHash === sent);
+    const job = ledger.job(sent);
+    return job !== undefined && (job.status !== "Open" || job.auction?.bids.has(operator) === true);
   }
 }
 

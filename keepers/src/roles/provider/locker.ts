@@ -1,30 +1,43 @@
 import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
-import { forEach } from "../jobs/each.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
 import { openJobRun } from "../jobs/job-run.ts";
+import { SideBySide, type SideBySideOptions } from "../jobs/side-by-side.ts";
 import { chainTime, tryCall } from "../storage-node/context.ts";
 import type { Pleader } from "./pleader.ts";
 
 export type LockerParts = JobContext &
-  Omit<ComputeParts, "executor"> & {
+  Omit<ComputeParts, "executor"> &
+  Pick<SideBySideOptions, "patience"> & {
     /** Makes sure of a won job's data before it is fetched; it is trusted to be there when this is left out. */
     readonly pleader?: Pick<Pleader, "isThere">;
   };
 
-/** Locks stake for the jobs that were won. */
+/**
+ * Locks stake for the jobs that were won. Each has a deadline of its own, so none waits for another one's data: whose
+ * holders are slow delays nobody else. There are no more at a time than free stake can be locked for.
+ */
 export class Locker implements Duty {
   readonly name = "locking";
   readonly #parts: LockerParts;
+  readonly #locks: SideBySide<bigint>;
 
   constructor(parts: LockerParts) {
     this.#parts = parts;
+    this.#locks = new SideBySide(parts);
   }
 
   async tick(signal: AbortSignal): Promise<void> {
     const { ledger, operator } = this.#parts;
-    await forEach(ledger.openJobs(), async (job) => {
-      if (job.status === "Matched" && job.provider === operator) await this.#lock(job, signal);
-    });
+    for (const job of ledger.openJobs()) {
+      if (job.status !== "Matched" || job.provider !== operator) continue;
+      this.#locks.begin(job.jobId, () => this.#lock(job, signal));
+    }
+    await this.#locks.look();
+  }
+
+  /** The signal of the last look has ended what is under way. */
+  close(): Promise<void> {
+    return this.#locks.settled();
   }
 
   async #lock(job: JobRecord, signal: AbortSignal): Promise<void> {

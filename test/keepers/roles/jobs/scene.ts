@@ -141,6 +141,8 @@ export class Scene {
       limits,
       abilities: { compute: 1, region: 1n, regulations: 0n, privacyTier: 0 },
       costs: { perHour: tokens, floor },
+      // Whatever a tick begins it ends, however busy the machine is.
+      patience: 600_000,
       ...options,
     });
   }

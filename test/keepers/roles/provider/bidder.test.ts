@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { after, before, describe, it } from "node:test";
+import type { ResultStorage } from "../../../../keepers/src/roles/jobs/job-storage.ts";
+import { Scene } from "../jobs/scene.ts";
+
+describe("a provider that looks at orders", () => {
+  let scene: Scene;
+
+  before(async () => {
+    scene = await Scene.start();
+  });
+
+  after(async () => {
+    await scene?.close();
+  });
+
+  /** Storage in which the data of an order never arrives whole, until whoever waits gives up. */
+  const withheld = (honest: ResultStorage, orderHash: () => string) => {
+    const counts = { asked: 0, ended: 0 };
+    const storage: ResultStorage = {
+      ...honest,
+      async objects(datasetId, directory, signal) {
+        if (orderHash() === "" || !directory.includes(orderHash()))
+          return honest.objects(datasetId, directory, signal);
+        counts.asked++;
+        await once(signal!, "abort");
+        counts.ended++;
+        throw signal!.reason;
+      },
+    };
+    return { storage, counts };
+  };
+
+  it("attack: bids for the next while the holders of one never end their answer, and asks them once", async () => {
+    const account = scene.account();
+    await scene.stake(account);
+    let slow = "";
+    const { storage, counts } = withheld(scene.storage.of(account), () => slow);
+    const keeper = await scene.openProvider(account, { storage: () => storage, patience: 500 });
+    const decoy = await scene.order();
+    slow = decoy.orderHash;
+    await scene.consumer.post(decoy);
+    await scene.settle([keeper], 2);
+    assert.equal(scene.job(decoy), undefined);
+    const real = await scene.order();
+    await scene.consumer.post(real);
+    await scene.until(real, "Training", [keeper]);
+    assert.deepEqual(counts, { asked: 1, ended: 0 });
+    await keeper.stop();
+    assert.deepEqual(counts, { asked: 1, ended: 1 }, "a stop ends it");
+  });
+
+  it("refuses for good what could not be fetched in its time", async () => {
+    const account = scene.account();
+    await scene.stake(account);
+    const decoy = await scene.order();
+    const { storage, counts } = withheld(scene.storage.of(account), () => decoy.orderHash);
+    const keeper = await scene.openProvider(account, { storage: () => storage, fetchTime: 0.2 });
+    await scene.consumer.post(decoy);
+    await scene.settle([keeper], 4);
+    assert.equal(scene.job(decoy), undefined);
+    assert.deepEqual(counts, { asked: 1, ended: 1 });
+    await keeper.stop();
+  });
+
+  it("takes no more orders than it has room for, however many it has decided on", async () => {
+    const account = scene.account();
+    await scene.stake(account);
+    const keeper = await scene.openProvider(account, { mostJobs: 1 });
+    for (let i = 0; i < 2; i++) await scene.consumer.post(await scene.order());
+    await keeper.tick();
+    await keeper.catchUp();
+    assert.equal(keeper.ledger.jobsOfProvider(account.address).length, 1);
+    await keeper.stop();
+  });
+});
