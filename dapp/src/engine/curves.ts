@@ -11,7 +11,7 @@ import { MemoryObjects } from "../../../keepers/src/training/data/memory-objects
 import { evaluateExact, type Samples } from "../../../keepers/src/training/evaluate/evaluate.ts";
 import type { Executor } from "../../../keepers/src/training/executors/types.ts";
 import { stateRootOf } from "../../../keepers/src/training/trace/commitments.ts";
-import { type FetchedDataset, fetchDataset, filesOf } from "./fetch.ts";
+import { fetchDataset, filesOf } from "./fetch.ts";
 import { checkTrace } from "./interval.ts";
 import type {
   OpenCurve,
@@ -32,8 +32,6 @@ const mostSamples = 2_048;
 
 type Opened = {
   readonly job: JobProgram;
-  /** Held, so that the objects stay in memory for whoever else needs them. */
-  readonly data: FetchedDataset;
   readonly keptApart: Samples | undefined;
   readonly trainedOn: Samples;
 };
@@ -57,7 +55,7 @@ export class Curves {
     };
     const curve = this.#next++;
     this.#curves.set(curve, {
-      ...{ job, data },
+      job,
       keptApart:
         counts.keptApart === 0
           ? undefined

@@ -82,17 +82,6 @@ export async function fetchDataset(
   return { manifest, objects };
 }
 
-const held = new Map<string, WeakRef<FetchedDataset>>();
-
-/** As {@link fetchDataset}, from memory as long as something else in the worker still uses it. */
-export async function fetchHeld(gateway: string, cid: string, context: CallContext): Promise<FetchedDataset> {
-  const known = held.get(cid)?.deref();
-  if (known !== undefined) return known;
-  const dataset = await fetchDataset(gateway, cid, context);
-  held.set(cid, new WeakRef(dataset));
-  return dataset;
-}
-
 /** The files of a folder that is stored as a dataset, by their names. @throws BadInputError when it is no folder */
 export function filesOf({ manifest, objects }: FetchedDataset): ReadonlyMap<string, Uint8Array> {
   const { format, name } = manifest;

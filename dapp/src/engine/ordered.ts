@@ -1,6 +1,6 @@
 import { BadInputError } from "../../../keepers/src/core/errors.ts";
 import type { JobProgram } from "../../../keepers/src/roles/jobs/published-program.ts";
-import { type FetchedDataset, fetchDataset, fetchHeld, filesOf } from "./fetch.ts";
+import { type FetchedDataset, fetchDataset, filesOf } from "./fetch.ts";
 import type { OrderedInput } from "./methods.ts";
 import { openProgram } from "./program.ts";
 import type { CallContext } from "./protocol.ts";
@@ -19,7 +19,7 @@ export async function fetchOrdered(
   const onnx =
     model === undefined ? undefined : onlyFile(filesOf(await fetchDataset(gateway, model, context)));
   const job = await openProgram({ published, onnx });
-  const data = await fetchHeld(gateway, dataset, context);
+  const data = await fetchDataset(gateway, dataset, context);
   const { manifest } = data;
   const isOrdered =
     manifest.objectRoot === job.order.objectRoot && manifest.objectCount === job.order.objects;

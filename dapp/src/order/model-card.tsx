@@ -1,12 +1,11 @@
 import { lazy, type ReactNode, Suspense, useState } from "react";
-import type { Hex } from "viem";
 import { DropZone } from "../compute/drop-zone.tsx";
 import { Failed } from "../compute/working.tsx";
 import { Card } from "../ui/card.tsx";
 import { Choice, Field, Fields } from "../ui/field.tsx";
 import { Skeleton } from "../ui/states.tsx";
 import type { CheckedForm, OrderForm } from "./form.ts";
-import type OwnModelPart from "./own-model.tsx";
+import type { HeldModel, default as OwnModelPart } from "./own-model.tsx";
 import type { OrderedDataset } from "./read-dataset.ts";
 
 const OwnModel = lazy(() => import("./own-model.tsx"));
@@ -24,7 +23,7 @@ type Props = {
     problem: string | undefined;
   };
   readonly onFile: (file: File) => void;
-  readonly onStored: (datasetId: Hex | undefined) => void;
+  readonly onStored: (held: HeldModel | undefined) => void;
 };
 
 /** The second part of an order: a built-in model, or a file of the consumer's own, and how it is trained. */

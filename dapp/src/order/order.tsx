@@ -22,6 +22,7 @@ import { walletWords } from "../wallet/words.ts";
 import { checkForm, firstForm, type OrderForm } from "./form.ts";
 import { ModelCard } from "./model-card.tsx";
 import { auctionAction, postAction } from "./order-actions.ts";
+import type { HeldModel } from "./own-model.tsx";
 import { readDataset } from "./read-dataset.ts";
 
 /** Orders a training: what is trained, on what, on which terms, and what it costs in all. */
@@ -48,8 +49,7 @@ function Wizard({ gateway, account }: { gateway: string; account: Address | unde
   const [, navigate] = useLocation();
   const [form, setForm] = useState<OrderForm>(firstForm);
   const [file, setFile] = useState<File>();
-  /** The dataset that holds the file. */
-  const [modelId, setModelId] = useState<Hex>();
+  const [held, setHeld] = useState<HeldModel>();
   const [failure, setFailure] = useState<string>();
   const datasets = useAnswer(StoredDatasetsDocument, { first: 100 });
   const usable = (datasets.data?.datasets ?? []).filter(
@@ -74,7 +74,7 @@ function Wizard({ gateway, account }: { gateway: string; account: Address | unde
   // Who orders is part of an order; until somebody is connected its cost is told for nobody in particular.
   const consumer = account ?? "0x0000000000000000000000000000000000000001";
   const isOwn = settled.model === "onnx";
-  const own = isOwn && file !== undefined && modelId !== undefined ? { file, datasetId: modelId } : undefined;
+  const own = isOwn && held?.file === file ? held : undefined;
   const described = useQuery({
     queryKey: ["described", settled, consumer, dataset.data?.datasetId, own?.datasetId],
     enabled: dataset.data !== undefined && "form" in checkForm(settled) && (!isOwn || own !== undefined),
@@ -173,7 +173,7 @@ function Wizard({ gateway, account }: { gateway: string; account: Address | unde
         stored={usable}
         change={(changes) => setForm({ ...form, ...changes })}
         onFile={setFile}
-        onStored={setModelId}
+        onStored={setHeld}
       />
       <Card title="3. The terms">
         <Fields>

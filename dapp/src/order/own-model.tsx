@@ -16,14 +16,17 @@ import { verdictInput } from "./recipe.ts";
 
 type Dataset = StoredDatasetsQuery["datasets"][number];
 
+/** A file that can be ordered, and the dataset that holds it. */
+export type HeldModel = { readonly file: File; readonly datasetId: Hex };
+
 type Props = {
   readonly file: File;
   /** What is ordered beside the model; undefined while something in the form is not right. */
   readonly form: CheckedForm | undefined;
   readonly dataset: OrderedDataset;
   readonly stored: readonly Dataset[];
-  /** Told which dataset holds the file, and that none does. */
-  readonly onStored: (datasetId: Hex | undefined) => void;
+  /** Told which dataset holds the file, or that none does. */
+  readonly onStored: (held: HeldModel | undefined) => void;
 };
 
 /** Parts of the form that decide what a model is compiled to. */
@@ -59,7 +62,7 @@ export default function OwnModel({ file, form, dataset, stored, onStored }: Prop
   const holder = anchor.data?.objectRoot === hashed?.objectRoot ? named : undefined;
   const isAccepted = run.state === "done" && run.output.accepted;
   const datasetId = isAccepted ? (holder?.id as Hex | undefined) : undefined;
-  useEffect(() => onStored(datasetId), [datasetId, onStored]);
+  useEffect(() => onStored(datasetId && { file, datasetId }), [file, datasetId, onStored]);
   return (
     <>
       {run.state === "running" && <Working progress={run.progress} />}
