@@ -44,7 +44,10 @@ export class SideBySide<Key> {
    */
   async look(): Promise<number> {
     const waited = new AbortController();
-    const enough = delay(this.#patience, undefined, { signal: waited.signal }).catch(() => undefined);
+    // Work keeps a process alive, waiting for it does not.
+    const enough = delay(this.#patience, undefined, { signal: waited.signal, ref: false }).catch(
+      () => undefined,
+    );
     await Promise.race([this.settled(), enough]);
     waited.abort();
     const [ended, failures] = [this.#ended, this.#failures];
