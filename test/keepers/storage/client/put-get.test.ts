@@ -148,9 +148,9 @@ describe("the storage client", () => {
     });
     await network.addNode();
     await network.addNode();
-    // Who is asked first is drawn anew for each dataset: enough of them meet all three.
+    // Who is asked first is drawn anew for each dataset: enough of them meet all three. No other test has these seeds.
     const reasons = new Map<string, string>();
-    let seed = 5;
+    let seed = 100;
     let result = await put(client, parameters(seed));
     for (; ; result = await put(client, parameters(++seed))) {
       assert.equal(result.complete, true);
@@ -158,7 +158,7 @@ describe("the storage client", () => {
       for (const bad of [refusing, impostor, forger]) {
         assert.ok(!result.placed.some(({ operator }) => operator === bad!.operator));
       }
-      if (reasons.size >= 3 || seed === 30) break;
+      if (reasons.size >= 3 || seed === 125) break;
     }
     assert.match(reasons.get(refusing!.operator) ?? "", /no room/);
     assert.match(reasons.get(impostor!.operator) ?? "", /worthless/);
