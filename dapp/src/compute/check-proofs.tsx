@@ -1,15 +1,13 @@
 import { useContracts } from "../data/use-contracts.ts";
 import { useNetwork } from "../network/context.ts";
 import { Badge, Notice } from "../ui/badge.tsx";
-import { Button } from "../ui/button.tsx";
 import { Card } from "../ui/card.tsx";
 import { EmptyState } from "../ui/states.tsx";
 import { Table } from "../ui/table.tsx";
 import { Account, Transaction } from "../ui/values.tsx";
-import styles from "./compute.module.css";
+import { OnRequest } from "./on-request.tsx";
 import type { CheckedProofs, DatasetToCheck } from "./proofs.ts";
 import { useRun } from "./use-run.ts";
-import { Failed, Working } from "./working.tsx";
 
 /** The proofs of a dataset's holders, verified in the visitor's own browser. */
 export default function CheckProofs({ dataset }: { dataset: DatasetToCheck }) {
@@ -28,21 +26,18 @@ export default function CheckProofs({ dataset }: { dataset: DatasetToCheck }) {
         prove, the cells that the epoch drew for one, and verifies it (Groth16) under the key that the
         contracts hold.
       </p>
-      {gateway === undefined ? (
-        <EmptyState title="This network names no gateway, from which the manifest could be read." />
-      ) : run.state === "running" ? (
-        <Working progress={run.progress} cancel={cancel} />
-      ) : run.state === "failed" ? (
-        <Failed what="The proofs could not be checked" error={run.error} retry={begin} />
-      ) : run.state === "done" ? (
-        <Checked {...run.output} />
-      ) : (
-        <div className={styles.row}>
-          <Button kind="main" onClick={begin}>
-            Verify its proofs
-          </Button>
-        </div>
-      )}
+      <OnRequest
+        {...{ run, begin, cancel }}
+        missing={
+          gateway === undefined
+            ? "This network names no gateway, from which the manifest could be read."
+            : undefined
+        }
+        button="Verify its proofs"
+        failed="The proofs could not be checked"
+      >
+        {(checked) => <Checked {...checked} />}
+      </OnRequest>
     </Card>
   );
 }

@@ -3,16 +3,15 @@ import { useContracts } from "../data/use-contracts.ts";
 import type { OpenCurve, ScoredState } from "../engine/methods.ts";
 import { useNetwork } from "../network/context.ts";
 import { Notice } from "../ui/badge.tsx";
-import { Button } from "../ui/button.tsx";
 import { Card } from "../ui/card.tsx";
-import { EmptyState, Skeleton } from "../ui/states.tsx";
+import { Skeleton } from "../ui/states.tsx";
 import { Table } from "../ui/table.tsx";
 import { Id } from "../ui/values.tsx";
-import styles from "./compute.module.css";
 import { type Checkpoint, useCurveStates } from "./curve-states.ts";
 import chartStyles from "./curves.module.css";
 import { theEngine } from "./engine.ts";
 import { type JobToFetch, readOrdered } from "./job-input.ts";
+import { OnRequest } from "./on-request.tsx";
 import { useRun } from "./use-run.ts";
 import { Failed, Working } from "./working.tsx";
 
@@ -39,21 +38,14 @@ export default function Curves({ job, checkpoints }: Props) {
         what is committed to on the chain, and scores it in exact integers.
         {job.status === "Training" && " New ones are drawn as they come."}
       </p>
-      {gateway === undefined ? (
-        <EmptyState title="This network names no gateway to what is stored." />
-      ) : run.state === "running" ? (
-        <Working progress={run.progress} cancel={cancel} />
-      ) : run.state === "failed" ? (
-        <Failed what="The training could not be fetched" error={run.error} retry={begin} />
-      ) : run.state === "done" ? (
-        <Drawn gateway={gateway} open={run.output} job={job} checkpoints={checkpoints} />
-      ) : (
-        <div className={styles.row}>
-          <Button kind="main" onClick={begin}>
-            Draw its curves
-          </Button>
-        </div>
-      )}
+      <OnRequest
+        {...{ run, begin, cancel }}
+        missing={gateway === undefined ? "This network names no gateway to what is stored." : undefined}
+        button="Draw its curves"
+        failed="The training could not be fetched"
+      >
+        {(open) => <Drawn gateway={gateway!} open={open} job={job} checkpoints={checkpoints} />}
+      </OnRequest>
     </Card>
   );
 }

@@ -5,12 +5,12 @@ import { useNetwork } from "../network/context.ts";
 import { Button } from "../ui/button.tsx";
 import { Card } from "../ui/card.tsx";
 import { Field } from "../ui/field.tsx";
-import { EmptyState } from "../ui/states.tsx";
 import { AskModel } from "./ask-model.tsx";
 import { Checks, Verdict } from "./checks.tsx";
 import styles from "./compute.module.css";
 import { theEngine } from "./engine.ts";
 import { type JobToFetch, readJobInput } from "./job-input.ts";
+import { OnRequest } from "./on-request.tsx";
 import { useRun } from "./use-run.ts";
 import { Failed, Working } from "./working.tsx";
 
@@ -33,21 +33,14 @@ export default function VerifyHere({ job }: { job: JobToFetch }) {
           Your browser fetches the program, the data and the stored result, hashes every byte of them, and
           computes parts of the training again in exact integers. Nobody has to be believed but the chain.
         </p>
-        {gateway === undefined ? (
-          <EmptyState title="This network names no gateway to what is stored." />
-        ) : run.state === "running" ? (
-          <Working progress={run.progress} cancel={cancel} />
-        ) : run.state === "failed" ? (
-          <Failed what="The job could not be checked" error={run.error} retry={begin} />
-        ) : run.state === "done" ? (
-          <Fetched fetched={run.output} />
-        ) : (
-          <div className={styles.row}>
-            <Button kind="main" onClick={begin}>
-              Fetch and check it
-            </Button>
-          </div>
-        )}
+        <OnRequest
+          {...{ run, begin, cancel }}
+          missing={gateway === undefined ? "This network names no gateway to what is stored." : undefined}
+          button="Fetch and check it"
+          failed="The job could not be checked"
+        >
+          {(fetched) => <Fetched fetched={fetched} />}
+        </OnRequest>
       </Card>
       {run.state === "done" && run.output.model !== undefined && <AskModel model={run.output.model} />}
     </>

@@ -101,6 +101,19 @@ describe("weights of validators", async () => {
     assert.equal((await validatorOf(2)).duties, 0);
   });
 
+  it("a dismissal soon after it was lowered takes none of its time away", async () => {
+    await beginRotation();
+    await world.commit(4n, 9, 5);
+    const drawn = await world.draw(4n);
+    const i = 7;
+    assert.ok(drawn.members.includes(BigInt(i + 1)));
+    await lower(i, 2n);
+    const { exitAt } = await validatorOf(i);
+    await registry.write.close([4n]);
+    await committee.write.dismiss([4n, 1n]);
+    assert.equal((await validatorOf(i)).exitAt, exitAt);
+  });
+
   it("raised again before the release, it locks nothing twice and gets only the rest", async () => {
     await lower(3, 2n);
     await raise(3, 7n);

@@ -59,16 +59,23 @@ describe("the gateway of a storage node", () => {
 
   it("ends early when a store fails, and says when its port is taken", async () => {
     const cid = blobCid(random.bytes(9));
-    const failing = (first: Uint8Array | undefined) => ({
+    const goneAway = () => new Error("the disk went away");
+    const failing = {
       has: async () => true,
       async *get() {
-        if (first !== undefined) yield first;
-        throw new Error("the disk went away");
+        yield new Uint8Array(1000);
+        throw goneAway();
       },
-    });
-    const broken = await serveGateway({ stores: () => [failing(new Uint8Array(1000))], port: 0 });
+    };
+    const broken = await serveGateway({ stores: () => [failing], port: 0 });
     await assert.rejects(fetch(`${broken.url}/ipfs/${cid}`).then((response) => response.arrayBuffer()));
     await broken.close();
+    const unread = { ...failing, has: () => Promise.reject(goneAway()) };
+    const silent = await serveGateway({ stores: () => [unread], port: 0 });
+    const answer = await fetch(`${silent.url}/ipfs/${cid}`);
+    await silent.close();
+    assert.equal(answer.status, 502);
+    assert.doesNotMatch(await answer.text(), /disk/, "strangers are told nothing of it");
     const port = Number(new URL(gateway.url).port);
     await assert.rejects(serveGateway({ stores: () => [], port }), AssayError);
   });

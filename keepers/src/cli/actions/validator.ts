@@ -197,7 +197,7 @@ export async function leave(context: CommandContext): Promise<void> {
   context.output.result({ operator, id, leaves: exitAt, duties, released: isFree, transactions }, [
     isFree
       ? `${operator} has left; its stake is unlocked. \`assay stake unbond\` takes it out.`
-      : `${operator} is drawn no more from the next rotation on. Its stake is locked until ${date(exitAt)}${duties === 0 ? "" : `, and as long as ${duties} committees have duties for it`}.`,
+      : `${operator} is drawn no more from the next rotation on. Its stake is locked until ${date(exitAt)}${duties === 0 ? "" : `, and for the exit delay after the last of its ${duties} committees is dismissed`}.`,
     ...(isFree ? [] : ["Keep `assay validator run` running until then: whoever was drawn is accountable."]),
   ]);
 }

@@ -62,22 +62,19 @@ export class Appraiser {
   }
 
   async #appraise(posted: PostedOrder, signal: AbortSignal): Promise<Decision> {
-    const { abilities, folder, fetchTime } = this.#parts;
+    const { abilities, folder } = this.#parts;
     const { conditions } = posted.order;
     const unmet = unmetAbility(conditions, abilities);
     if (unmet !== undefined) return { kind: "refused", reason: `it asks for another ${unmet}` };
     const own = join(folder, "orders", posted.orderHash);
-    const late = AbortSignal.timeout(fetchTime * 1000);
     try {
-      const job = await this.#open(posted, own, AbortSignal.any([signal, late]));
+      const job = await this.#open(posted, own, signal);
       try {
         return await this.#alone(() => this.#price(posted, job));
       } finally {
         await job.close();
       }
     } catch (error) {
-      signal.throwIfAborted();
-      if (late.aborted) return { kind: "refused", reason: `it could not be fetched in ${fetchTime} s` };
       const isRefusal = error instanceof OrderRefusedError || error instanceof BadInputError;
       if (!isRefusal) throw error;
       return { kind: "refused", reason: error.message };
@@ -86,12 +83,21 @@ export class Appraiser {
     }
   }
 
-  async #open(posted: PostedOrder, folder: string, signal: AbortSignal): Promise<OpenJob> {
-    const { storage, limits } = this.#parts;
-    const program = await compileJob(posted, { storage, folder, limits, signal });
-    return await openJob(program, { storage, folder, limits, signal });
+  async #open(posted: PostedOrder, folder: string, stop: AbortSignal): Promise<OpenJob> {
+    const { storage, limits, fetchTime } = this.#parts;
+    const late = AbortSignal.timeout(fetchTime * 1000);
+    const signal = AbortSignal.any([stop, late]);
+    try {
+      const program = await compileJob(posted, { storage, folder, limits, signal });
+      return await openJob(program, { storage, folder, limits, signal });
+    } catch (error) {
+      stop.throwIfAborted();
+      if (late.aborted) throw new OrderRefusedError("data", `it did not arrive in ${fetchTime} s`);
+      throw error;
+    }
   }
 
+  /** Does its work when what came before has ended, however that did. */
   async #alone<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#measuring.then(work);
     this.#measuring = done.catch(() => undefined);

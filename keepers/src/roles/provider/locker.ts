@@ -14,7 +14,7 @@ export type LockerParts = JobContext &
 
 /**
  * Locks stake for the jobs that were won. Each has a deadline of its own, so none waits for another one's data: whose
- * holders are slow delays nobody else. There are no more at a time than free stake can be locked for.
+ * holders are slow delays nobody else. There are no more at a time than were bid for.
  */
 export class Locker implements Duty {
   readonly name = "locking";

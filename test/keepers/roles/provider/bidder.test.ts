@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { after, before, describe, it } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import type { ResultStorage } from "../../../../keepers/src/roles/jobs/job-storage.ts";
-import { Scene } from "../jobs/scene.ts";
+import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
+import type { Executor } from "../../../../keepers/src/training/executors/types.ts";
+import { maximumPrice, Scene } from "../jobs/scene.ts";
 
 describe("a provider that looks at orders", () => {
   let scene: Scene;
@@ -72,6 +75,52 @@ describe("a provider that looks at orders", () => {
     await keeper.tick();
     await keeper.catchUp();
     assert.equal(keeper.ledger.jobsOfProvider(account.address).length, 1);
+    await scene.untilHolds(
+      "the next, once there is room",
+      [keeper],
+      () => keeper.ledger.jobsOfProvider(account.address).length === 2,
+    );
+    await keeper.stop();
+  });
+
+  it("bids in no more auctions than it has room for, and measures one order at a time", async () => {
+    const account = scene.account();
+    await scene.stake(account);
+    let [open, most] = [0, 0];
+    const executor: Executor = {
+      ...nativeExecutor,
+      async open(program, options) {
+        const session = await nativeExecutor.open(program, options);
+        most = Math.max(most, ++open);
+        return {
+          program: session.program,
+          setState: (state) => session.setState(state),
+          getState: () => session.getState(),
+          async run(inputs) {
+            // Time enough for the other order's measurement to begin.
+            await delay(50);
+            return session.run(inputs);
+          },
+          close: async () => {
+            open--;
+            await session.close();
+          },
+        };
+      },
+    };
+    const keeper = await scene.openProvider(account, { executor, mostJobs: 1, takesOrders: false });
+    const jobIds: bigint[] = [];
+    for (let i = 0; i < 2; i++) {
+      const terms = { commitWindow: 600, revealWindow: 600, bond: maximumPrice / 10n };
+      jobIds.push(await scene.consumer.openAuction(await scene.order(), terms));
+    }
+    const bids = () => jobIds.filter((id) => keeper.ledger.job(id)!.auction!.bids.has(account.address));
+    await keeper.tick();
+    await keeper.catchUp();
+    assert.equal(bids().length, 1);
+    assert.equal(most, 1);
+    await scene.settle([keeper], 2);
+    assert.equal(bids().length, 1);
     await keeper.stop();
   });
 });
