@@ -347,6 +347,20 @@ describe("plans of queries", () => {
         'query Q($id: Bytes, $n: Int = 2, $w: Thing_filter) { things(where: $w, first: $n) { id } owners(where: { id: $id }) { name things(first: $n, where: { label_not: "x" }) { label } } }',
         { id: "0x0a", w: { or: [{ count_gt: "3" }, { isNew: false }] } },
       ],
+      // Variables inside lists and objects: given, null, left out, by default.
+      [
+        "query ($a: String!, $b: String) { things(where: { label_in: [$a] }) { id } owners(where: { and: [{ name: $b }] }) { id } }",
+        { a: "Apple", b: "Ann" },
+      ],
+      [
+        "query ($o: String, $c: BigInt, $x: Int = 2) { things(where: { and: [{ or: [{ owner: $o }, { count_gt: $c }] }, { _change_block: { number_gte: $x } }] }) { id } }",
+        { o: null, c: "0" },
+      ],
+      [
+        'query ($l: String, $n: Int) { things(where: { label: $l, count_lt: 9 }, first: $n, orderBy: count) { id } thing(id: "a", block: { number: $n }) { id } }',
+        {},
+      ],
+      ["query ($n: Int) { things(block: { number: $n }, first: $n) { id label } }", { n: 1 }],
       ["{ _meta { block { number hash parentHash timestamp __typename } deployment hasIndexingErrors } }"],
       ["{ m: _meta(block: { number: 1 }) { __typename block { n: number hash } } things { id } }"],
     ] as [string, Record<string, unknown>?][]) {
@@ -369,6 +383,7 @@ describe("plans of queries", () => {
       ["{ things { id colour } }"],
       ["query ($n: Int!) { things(first: $n) { id } }", {}],
       ["query ($n: Int) { things(first: $n) { id } }", { n: "many" }],
+      ["query ($n: Int = 1) { things(where: { _change_block: { number_gte: $n } }) { id } }", { n: null }],
       ["query A { things { id } } query B { notes { id } }"],
     ] as [string, Record<string, unknown>?][])
       assert.equal(f.planned(text, variables), undefined, text);

@@ -5,7 +5,6 @@ import {
   type GraphQLField,
   type GraphQLObjectType,
   type GraphQLSchema,
-  getArgumentValues,
   getVariableValues,
   type OperationDefinitionNode,
   type SelectionSetNode,
@@ -18,6 +17,7 @@ import type { Visibility } from "../store/filters.ts";
 import type { EntityReader, Question } from "../store/select.ts";
 import { toJson, type Value } from "../values/value.ts";
 import { type ListArguments, selectionOf } from "./arguments.ts";
+import { argumentsOf } from "./given.ts";
 import { jsonColumn } from "./json-cells.ts";
 import { metaOf, type QueryParts, queriedId, visibilityOf } from "./seen.ts";
 
@@ -181,8 +181,8 @@ class Compiler {
     if (definition === undefined) throw new UnplannedError();
     if (name === "_meta") {
       const write = this.#plain("_Meta_", nodes);
-      return (variables) =>
-        write(metaOf(parts, getArgumentValues(definition, node, variables).block as never));
+      const givenBy = argumentsOf(definition, node);
+      return (variables) => write(metaOf(parts, givenBy(variables).block as never));
     }
     for (const type of parts.schema.entities.values()) {
       if (name === singular(type.name)) return this.#one(type, definition, nodes);
@@ -195,8 +195,9 @@ class Compiler {
     const { parts } = this;
     const shape = this.#shape(type, nodes);
     const id = type.fields.get("id")!;
+    const givenBy = argumentsOf(definition, nodes[0]!);
     return (variables: Variables, limit: number) => {
-      const given = getArgumentValues(definition, nodes[0]!, variables);
+      const given = givenBy(variables);
       const visibility = visibilityOf(parts, given);
       const question = parts.reader.askOne(type, shape.columns, visibility);
       const key = encodeCell(id, queriedId(type, given.id as string));
@@ -210,8 +211,9 @@ class Compiler {
   #many(type: EntityType, definition: GraphQLField<unknown, unknown>, nodes: readonly FieldNode[]) {
     const { parts } = this;
     const shape = this.#shape(type, nodes);
+    const givenBy = argumentsOf(definition, nodes[0]!);
     return (variables: Variables, limit: number) => {
-      const given = getArgumentValues(definition, nodes[0]!, variables);
+      const given = givenBy(variables);
       const visibility = visibilityOf(parts, given);
       const selection = selectionOf(parts.schema, type, given);
       const question = parts.reader.askMany(type, shape.columns, selection, visibility);
@@ -276,9 +278,10 @@ class Compiler {
     const shape = this.#shape(schema.entities.get(field.entity!)!, nodes);
     const at = column("e.id");
     const definition = (api.getType(type.name) as GraphQLObjectType).getFields()[field.name]!;
+    const givenBy = argumentsOf(definition, nodes[0]!);
     const part: Part = (row, asking) => {
       const question = asked(part, asking, () => {
-        const given = getArgumentValues(definition, nodes[0]!, asking.variables) as ListArguments;
+        const given = givenBy(asking.variables) as ListArguments;
         const selection = field.isList ? selectionOf(schema, shape.type, given) : { first: 2, skip: 0 };
         return reader.askMany(shape.type, shape.columns, selection, asking.visibility, field);
       });

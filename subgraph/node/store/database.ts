@@ -233,11 +233,11 @@ export class Database {
 
   /** All that `work` reads is of one state. `work` must be synchronous. */
   read<T>(work: () => T): T {
-    this.#database.exec("BEGIN");
+    this.run("BEGIN");
     try {
       return work();
     } finally {
-      this.#database.exec("ROLLBACK");
+      this.run("ROLLBACK");
     }
   }
 

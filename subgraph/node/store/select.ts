@@ -93,9 +93,10 @@ export class EntityReader {
         ? { sql: "TRUE", cells: [] }
         : filterToSql(this.#schema, type, selection.filter, visibility, "e");
     const order = this.#order(selection.order, visibility);
+    // SQLite makes a statement anew for each value of a bare `LIMIT ?`, since it plans by that value.
     return {
       sql: `SELECT ${columns} FROM ${seen.sql} AS e ${order.join.sql}
-       WHERE ${link} AND ${where.sql} ORDER BY ${order.sql} LIMIT ? OFFSET ?`,
+       WHERE ${link} AND ${where.sql} ORDER BY ${order.sql} LIMIT ? + 0 OFFSET ? + 0`,
       before: [...seen.cells, ...order.join.cells],
       after: [...where.cells, selection.first, selection.skip],
     };
