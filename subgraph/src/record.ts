@@ -67,16 +67,19 @@ function describe(value: ethereum.Value): string {
   return text + "]";
 }
 
-/** A JSON string (RFC 8259). */
+/** A JSON string (RFC 8259). What needs no escape, as most does, is taken over in one piece: memory is never freed. */
 function quote(text: string): string {
   let out = '"';
+  let start = 0;
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
-    if (code == 34 || code == 92) out += "\\" + text.charAt(i);
-    else if (code < 32) out += "\\u00" + (code < 16 ? "0" : "1") + "0123456789abcdef".charAt(code & 15);
-    else out += text.charAt(i);
+    if (code != 34 && code != 92 && code >= 32) continue;
+    out += text.substring(start, i);
+    if (code < 32) out += "\\u00" + (code < 16 ? "0" : "1") + "0123456789abcdef".charAt(code & 15);
+    else out += "\\" + text.charAt(i);
+    start = i + 1;
   }
-  return out + '"';
+  return out + (start == 0 ? text : text.substring(start)) + '"';
 }
 
 /** Text of a bytes32 that holds ASCII, or its hexadecimal when it does not. */
