@@ -42,7 +42,10 @@ function dice(seed: number): (limit: number) => number {
 
 /** All that is stored, apart from the numbers of rows. */
 function dump(database: Database): string {
-  const rows = ["Thing", "Thing$history", "Owner", "Owner$history", "Note", "blocks$"].map((table) =>
+  const tables = database.all(
+    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'meta$' ORDER BY name",
+  );
+  const rows = tables.map(({ name: table }) =>
     database.all(`SELECT * FROM "${table}"`).map(({ vid$, ...row }) =>
       JSON.stringify(row, (_, value) => {
         if (typeof value === "bigint") return `${value}n`;
@@ -61,7 +64,7 @@ function change(store: EntityStore, roll: (limit: number) => number, block: numb
     const kind = roll(10);
     if (kind === 0 && store.get(thing, id) !== undefined) store.remove(thing, id);
     else if (kind === 1) store.set(owner, `o${roll(3)}`, new Map([["name", `n${roll(4)}`]]));
-    else if (kind === 2) store.set(store.type("Note"), `${block} ${i}`, new Map([["text", "once"]]));
+    else if (kind === 2) store.set(store.type("Note"), `${block} ${i}`, new Map([["text", `t${roll(2)}`]]));
     else {
       const fields: [string, Value][] = [
         ["a", BigInt(roll(3)) - 1n],
@@ -112,6 +115,71 @@ describe("blocks that are taken back", () => {
       }
       database.close();
     }
+  });
+
+  it("are written over by those in their place, as if these had been the first", () => {
+    for (let seed = 1; seed <= 30; seed++) {
+      const roll = dice(seed);
+      const database = Database.open(":memory:", schema, "test");
+      const store = new EntityStore(database, schema);
+      const add = (to: EntityStore, block: number, branch: number) => {
+        change(to, dice(branch), block);
+        const number = BigInt(block);
+        to.commit({ number, hash: blockHash(branch), parentHash: blockHash(0), timestamp: number });
+      };
+      /** What each block does. */
+      const branches: number[] = [];
+      for (let step = 0; step < 20; step++) {
+        database.transaction(() => {
+          if (branches.length > 2 && roll(2) === 0) {
+            branches.length -= 1 + roll(Math.min(8, branches.length - 1));
+            store.takeBack(BigInt(branches.length - 1));
+          }
+          for (let i = roll(6); i >= 0; i--) {
+            // Often what was in this place before, or much the same.
+            branches.push(branches.length * 3 + roll(2));
+            add(store, branches.length - 1, branches.at(-1)!);
+          }
+          store.settle();
+        });
+        const fresh = Database.open(":memory:", schema, "test");
+        const other = new EntityStore(fresh, schema);
+        fresh.transaction(() => branches.forEach((branch, block) => add(other, block, branch)));
+        assert.equal(dump(database), dump(fresh), `seed ${seed}, step ${step}`);
+        assert.equal(store.head()!.proof, other.head()!.proof);
+        fresh.close();
+      }
+      database.close();
+    }
+  });
+
+  it("leave no trace when what takes their place is given up", () => {
+    const database = Database.open(":memory:", schema, "test");
+    const store = new EntityStore(database, schema);
+    const note = store.type("Note");
+    const add = (block: bigint, text: string) => {
+      store.set(note, `n${block}`, new Map([["text", text]]));
+      store.commit({
+        number: block,
+        hash: blockHash(text.length),
+        parentHash: blockHash(0),
+        timestamp: block,
+      });
+    };
+    database.transaction(() => {
+      for (const block of [1n, 2n, 3n]) add(block, "one");
+    });
+    const before = dump(database);
+    database.begin();
+    store.takeBack(1n);
+    assert.equal(store.get(note, "n2"), undefined);
+    add(2n, "other");
+    database.rollBack();
+    store.forget();
+    assert.equal(dump(database), before);
+    assert.equal(store.get(note, "n3")!.get("text"), "one");
+    assert.throws(() => store.set(note, "n3", new Map([["text", "two"]])), /immutable/);
+    database.close();
   });
 });
 
@@ -197,6 +265,7 @@ describe("a reorganisation", () => {
       const fresh = open(chain, ":memory:");
       await fresh.indexer.catchUp();
       assert.equal(node.store.head()!.proof, fresh.store.head()!.proof);
+      if (depth === 64) assert.equal(dump(node.database), dump(fresh.database));
     }
   });
 

@@ -288,6 +288,7 @@ export class Indexer {
       [isOpen, done, until] = [true, 0, performance.now() + slice];
     };
     const commit = async () => {
+      store.settle();
       database.commit();
       isOpen = false;
       events += done;

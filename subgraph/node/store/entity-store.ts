@@ -100,6 +100,7 @@ export class EntityStore implements MappingStore {
   forget(): void {
     this.discard();
     this.#cache.clear();
+    for (const table of this.#tables.values()) table.forget();
   }
 
   /** Stores what changed since the last call as the work of this block. Runs inside the caller's transaction. */
@@ -135,14 +136,20 @@ export class EntityStore implements MappingStore {
   /** Takes back every block above `number`. */
   rollBack(number: bigint): void {
     try {
-      this.database.transaction(() => this.takeBack(number));
+      this.database.transaction(() => {
+        this.takeBack(number);
+        this.settle();
+      });
     } catch (error) {
       this.forget();
       throw error;
     }
   }
 
-  /** As `rollBack`, inside the caller's transaction. What is known of entities that no such block changed stays known. */
+  /**
+   * As `rollBack`, inside the caller's transaction, which has to `settle` before it ends. What is known of entities that no such
+   * block changed stays known.
+   */
   takeBack(number: bigint): void {
     this.discard();
     for (const type of this.schema.entities.values()) {
@@ -150,6 +157,11 @@ export class EntityStore implements MappingStore {
       for (const [id, entity] of changed) this.#remember(keyOf(type, id), entity);
     }
     this.database.run(`DELETE FROM "blocks$" WHERE number > ?`, number);
+  }
+
+  /** Removes what no block brought back since `takeBack`. */
+  settle(): void {
+    for (const table of this.#tables.values()) table.settle();
   }
 
   /** The last block that was indexed. */

@@ -3,28 +3,40 @@ import { type Entity, isSameValue, toHexText, type Value } from "../values/value
 import { type Cell, decodeCell, encodeCell } from "./columns.ts";
 import { blockFrom, blockTo, type Database, historyOf, quote, type Row } from "./database.ts";
 
+/** Most rows of blocks that were taken back that wait to be written over; of more, none does. */
+const mostLeft = 20_000;
+
 /** The statements that change the entities of one type. */
 export class Table {
   readonly #database: Database;
   readonly #type: EntityType;
   readonly #id: FieldType;
+  readonly #table: string;
+  /** The block that a version begins with, then the stored fields. */
+  readonly #columns: readonly string[];
   readonly #insert: string;
   readonly #find: string;
   readonly #keep: string;
+  /** Rows of blocks that were taken back, by ids as mappings name them: they count no more, and go with `settle`. */
+  readonly #left = new Map<string, bigint>();
 
   constructor(database: Database, type: EntityType) {
     const table = quote(type.name);
-    const columns = type.stored.map(({ name }) => quote(name)).join(", ");
+    const fields = type.stored.map(({ name }) => quote(name));
+    const columns = fields.join(", ");
     this.#database = database;
     this.#type = type;
     this.#id = type.fields.get("id")!;
+    this.#table = table;
+    this.#columns = [blockFrom, ...fields];
     this.#find = `SELECT * FROM ${table} WHERE id = ?`;
-    this.#insert = `INSERT INTO ${table} (${blockFrom}, ${columns}) VALUES (?${", ?".repeat(type.stored.length)})`;
+    this.#insert = `INSERT INTO ${table} (${blockFrom}, ${columns}) VALUES (?${", ?".repeat(fields.length)})`;
     this.#keep = `INSERT INTO ${historyOf(type)} (${blockFrom}, ${blockTo}, ${columns})
       SELECT ${blockFrom}, ?, ${columns} FROM ${table} WHERE id = ?`;
   }
 
   find(id: Value): Entity | undefined {
+    if (this.#left.size > 0 && this.#left.has(named(id))) return undefined;
     const row = this.#database.get(this.#find, encodeCell(this.#id, id));
     return row === undefined ? undefined : entityOf(this.#type, row);
   }
@@ -32,7 +44,9 @@ export class Table {
   insert(number: bigint, entity: Entity): void {
     const cells: Cell[] = [number];
     for (const field of this.#type.stored) cells.push(encodeCell(field, entity.get(field.name)));
-    this.#database.run(this.#insert, ...cells);
+    const left = this.#left.size > 0 ? this.#takeLeft(named(entity.get("id")!)) : undefined;
+    if (left === undefined) this.#database.run(this.#insert, ...cells);
+    else this.#overwrite(left, cells);
   }
 
   /** Keeps the version that ends. Fields that stay as they are, and their indexes, are not touched. */
@@ -48,77 +62,115 @@ export class Table {
       cells.push(encodeCell(field, value));
     }
     cells.push(id);
-    this.#database.run(
-      `UPDATE ${quote(this.#type.name)} SET ${blockFrom} = ?${changed} WHERE id = ?`,
-      ...cells,
-    );
+    this.#database.run(`UPDATE ${this.#table} SET ${blockFrom} = ?${changed} WHERE id = ?`, ...cells);
   }
 
   remove(number: bigint, before: Entity): void {
     const id = encodeCell(this.#id, before.get("id"));
     this.#database.run(this.#keep, number, id);
-    this.#database.run(`DELETE FROM ${quote(this.#type.name)} WHERE id = ?`, id);
+    this.#database.run(`DELETE FROM ${this.#table} WHERE id = ?`, id);
   }
 
   /**
    * Takes back what blocks above `number` did, inside the caller's transaction. Gives the entities that may change again, by
-   * their ids as mappings name them: as they are now, undefined when they are gone.
+   * their ids as mappings name them: as they are now, undefined when they are gone. The caller has to `settle` before the
+   * transaction ends.
    */
   takeBack(number: bigint): Map<string, Entity | undefined> {
+    this.settle();
     const changed = new Map<string, Entity | undefined>();
-    const table = quote(this.#type.name);
     const isAbove = `${blockFrom} > ?`;
-    if (!this.#type.isImmutable) {
+    if (this.#type.isImmutable) {
+      if (this.#leave(number)) return changed;
+    } else {
       this.#restore(number, changed);
-      const ids = this.#database.rows(`SELECT id FROM ${table} WHERE ${isAbove}`, number) as [Cell][];
-      for (const [id] of ids) changed.set(this.#named(decodeCell(this.#id, id)), undefined);
+      const ids = this.#database.rows(`SELECT id FROM ${this.#table} WHERE ${isAbove}`, number) as [Cell][];
+      for (const [id] of ids) changed.set(named(decodeCell(this.#id, id)), undefined);
       this.#database.run(`DELETE FROM ${historyOf(this.#type)} WHERE ${blockTo} > ?`, number);
     }
-    this.#database.run(`DELETE FROM ${table} WHERE ${isAbove}`, number);
+    this.#database.run(`DELETE FROM ${this.#table} WHERE ${isAbove}`, number);
     return changed;
   }
 
-  /** Gives entities that were changed or removed the versions back that they had: as with `update`, fields that differ alone. */
+  /** Removes what is left of blocks that were taken back. */
+  settle(): void {
+    for (const version of this.#left.values())
+      this.#database.run(`DELETE FROM ${this.#table} WHERE "vid$" = ?`, version);
+    this.#left.clear();
+  }
+
+  /** After a transaction was taken back: nothing is left of what it did. */
+  forget(): void {
+    this.#left.clear();
+  }
+
+  /**
+   * Leaves the rows of blocks above `number` where they are: the branch that takes their place has mostly the same
+   * transactions, and its rows differ from these in little. False where they are too many.
+   */
+  #leave(number: bigint): boolean {
+    const rows = this.#database.rows(
+      `SELECT id, "vid$" FROM ${this.#table} WHERE ${blockFrom} > ? LIMIT ? + 0`,
+      number,
+      mostLeft + 1,
+    ) as [Cell, bigint][];
+    if (rows.length > mostLeft) return false;
+    for (const [id, version] of rows) this.#left.set(named(decodeCell(this.#id, id)), version);
+    return true;
+  }
+
+  #takeLeft(id: string): bigint | undefined {
+    const version = this.#left.get(id);
+    this.#left.delete(id);
+    return version;
+  }
+
+  #overwrite(version: bigint, cells: readonly Cell[]): void {
+    const marks = this.#columns.map((column) => `${column} IS NOT ?`).join(", ");
+    const sql = `SELECT concat(${marks}) FROM ${this.#table} WHERE "vid$" = ?`;
+    const [[differs]] = this.#database.rows(sql, ...cells, version) as [[string]];
+    this.#write(version, cells, differs);
+  }
+
+  /** Writes the cells that are marked by a 1: columns that stay as they are, and their indexes, are not touched. */
+  #write(version: bigint, cells: readonly Cell[], differs: string): void {
+    const places = [...cells.keys()].filter((i) => differs[i] === "1");
+    if (places.length === 0) return;
+    this.#database.run(
+      `UPDATE ${this.#table} SET ${places.map((i) => `${this.#columns[i]} = ?`).join(", ")} WHERE "vid$" = ?`,
+      ...places.map((i) => cells[i]!),
+      version,
+    );
+  }
+
+  /** Gives entities that were changed or removed the versions back that they had. */
   #restore(number: bigint, changed: Map<string, Entity | undefined>): void {
-    const { stored, name } = this.#type;
-    const columns = stored.map((field) => quote(field.name));
+    const { stored } = this.#type;
     const versions = this.#database.rows(
-      `SELECT ${columns.map((column) => `h.${column}`).join(", ")}, h.${blockFrom}, e."vid$",
-         concat(${columns.map((column) => `h.${column} IS NOT e.${column}`).join(", ")})
-       FROM ${historyOf(this.#type)} AS h LEFT JOIN ${quote(name)} AS e ON e.id = h.id
+      `SELECT ${this.#columns.map((column) => `h.${column}`).join(", ")}, e."vid$",
+         concat(${this.#columns.map((column) => `h.${column} IS NOT e.${column}`).join(", ")})
+       FROM ${historyOf(this.#type)} AS h LEFT JOIN ${this.#table} AS e ON e.id = h.id
        WHERE h.${blockTo} > ? AND h.${blockFrom} <= ?`,
       number,
       number,
     );
     for (const row of versions) {
-      const [from, version, differs] = row.slice(stored.length) as [bigint, bigint | null, string];
-      if (version === null) this.#database.run(this.#insert, from, ...row.slice(0, stored.length));
-      else {
-        const cells: Cell[] = [from];
-        let sql = "";
-        for (let i = 0; i < stored.length; i++) {
-          if (differs[i] === "0") continue;
-          sql += `, ${columns[i]} = ?`;
-          cells.push(row[i]!);
-        }
-        this.#database.run(
-          `UPDATE ${quote(name)} SET ${blockFrom} = ?${sql} WHERE "vid$" = ?`,
-          ...cells,
-          version,
-        );
-      }
+      const [version, differs] = row.slice(this.#columns.length) as [bigint | null, string];
+      const cells = row.slice(0, this.#columns.length);
+      if (version === null) this.#database.run(this.#insert, ...cells);
+      else this.#write(version, cells, differs);
       const entity = new Map<string, Value>();
       for (let i = 0; i < stored.length; i++) {
-        const value = decodeCell(stored[i]!, row[i]!);
+        const value = decodeCell(stored[i]!, cells[i + 1]!);
         if (value !== null) entity.set(stored[i]!.name, value);
       }
-      changed.set(this.#named(entity.get("id")!), entity);
+      changed.set(named(entity.get("id")!), entity);
     }
   }
-
-  /** An id as mappings write it. */
-  #named = (id: Value): string => (id instanceof Uint8Array ? toHexText(id) : String(id));
 }
+
+/** An id as mappings write it. */
+const named = (id: Value): string => (id instanceof Uint8Array ? toHexText(id) : String(id));
 
 /** The fields of a row that have a value. */
 function entityOf(type: EntityType, row: Row): Entity {
