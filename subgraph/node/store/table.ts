@@ -19,6 +19,8 @@ export class Table {
   readonly #keep: string;
   /** Rows of blocks that were taken back, by ids as mappings name them: they count no more, and go with `settle`. */
   readonly #left = new Map<string, bigint>();
+  /** In the same way, rows of the history whose versions hold again, until they are changed again. */
+  readonly #leftHistory = new Map<string, bigint>();
 
   constructor(database: Database, type: EntityType) {
     const table = quote(type.name);
@@ -44,15 +46,14 @@ export class Table {
   insert(number: bigint, entity: Entity): void {
     const cells: Cell[] = [number];
     for (const field of this.#type.stored) cells.push(encodeCell(field, entity.get(field.name)));
-    const left = this.#left.size > 0 ? this.#takeLeft(named(entity.get("id")!)) : undefined;
+    const left = this.#left.size > 0 ? taken(this.#left, named(entity.get("id")!)) : undefined;
     if (left === undefined) this.#database.run(this.#insert, ...cells);
     else this.#overwrite(left, cells);
   }
 
   /** Keeps the version that ends. Fields that stay as they are, and their indexes, are not touched. */
   update(number: bigint, before: Entity, after: Entity): void {
-    const id = encodeCell(this.#id, before.get("id"));
-    this.#database.run(this.#keep, number, id);
+    const id = this.#keepVersion(number, before);
     const cells: Cell[] = [number];
     let changed = "";
     for (const field of this.#type.stored) {
@@ -66,9 +67,23 @@ export class Table {
   }
 
   remove(number: bigint, before: Entity): void {
-    const id = encodeCell(this.#id, before.get("id"));
-    this.#database.run(this.#keep, number, id);
+    const id = this.#keepVersion(number, before);
     this.#database.run(`DELETE FROM ${this.#table} WHERE id = ?`, id);
+  }
+
+  /** Writes the version that ends into the history. Gives the id as it is stored. */
+  #keepVersion(number: bigint, before: Entity): Cell {
+    const value = before.get("id")!;
+    const id = encodeCell(this.#id, value);
+    const left = this.#leftHistory.size > 0 ? taken(this.#leftHistory, named(value)) : undefined;
+    if (left === undefined) this.#database.run(this.#keep, number, id);
+    else
+      this.#database.run(
+        `UPDATE ${historyOf(this.#type)} SET ${blockTo} = ?1 WHERE "vid$" = ?2 AND ${blockTo} <> ?1`,
+        number,
+        left,
+      );
+    return id;
   }
 
   /**
@@ -86,7 +101,7 @@ export class Table {
       this.#restore(number, changed);
       const ids = this.#database.rows(`SELECT id FROM ${this.#table} WHERE ${isAbove}`, number) as [Cell][];
       for (const [id] of ids) changed.set(named(decodeCell(this.#id, id)), undefined);
-      this.#database.run(`DELETE FROM ${historyOf(this.#type)} WHERE ${blockTo} > ?`, number);
+      this.#leaveHistory(number);
     }
     this.#database.run(`DELETE FROM ${this.#table} WHERE ${isAbove}`, number);
     return changed;
@@ -96,12 +111,15 @@ export class Table {
   settle(): void {
     for (const version of this.#left.values())
       this.#database.run(`DELETE FROM ${this.#table} WHERE "vid$" = ?`, version);
-    this.#left.clear();
+    for (const version of this.#leftHistory.values())
+      this.#database.run(`DELETE FROM ${historyOf(this.#type)} WHERE "vid$" = ?`, version);
+    this.forget();
   }
 
   /** After a transaction was taken back: nothing is left of what it did. */
   forget(): void {
     this.#left.clear();
+    this.#leftHistory.clear();
   }
 
   /**
@@ -109,20 +127,24 @@ export class Table {
    * transactions, and its rows differ from these in little. False where they are too many.
    */
   #leave(number: bigint): boolean {
-    const rows = this.#database.rows(
-      `SELECT id, "vid$" FROM ${this.#table} WHERE ${blockFrom} > ? LIMIT ? + 0`,
-      number,
-      mostLeft + 1,
-    ) as [Cell, bigint][];
-    if (rows.length > mostLeft) return false;
-    for (const [id, version] of rows) this.#left.set(named(decodeCell(this.#id, id)), version);
-    return true;
+    const sql = `SELECT id, "vid$" FROM ${this.#table} WHERE ${blockFrom} > ? LIMIT ? + 0`;
+    return this.#leaveRows(this.#left, sql, number);
   }
 
-  #takeLeft(id: string): bigint | undefined {
-    const version = this.#left.get(id);
-    this.#left.delete(id);
-    return version;
+  /** In the same way: most of what the other branch changed, this one changes too, in the same blocks. */
+  #leaveHistory(number: bigint): void {
+    const history = historyOf(this.#type);
+    const sql = `SELECT id, "vid$" FROM ${history} WHERE ${blockTo} > ?1 AND ${blockFrom} <= ?1 LIMIT ?2 + 0`;
+    const isLeft = this.#leaveRows(this.#leftHistory, sql, number);
+    const gone = `DELETE FROM ${history} WHERE ${blockTo} > ?1`;
+    this.#database.run(isLeft ? `${gone} AND ${blockFrom} > ?1` : gone, number);
+  }
+
+  #leaveRows(left: Map<string, bigint>, sql: string, number: bigint): boolean {
+    const rows = this.#database.rows(sql, number, mostLeft + 1) as [Cell, bigint][];
+    if (rows.length > mostLeft) return false;
+    for (const [id, version] of rows) left.set(named(decodeCell(this.#id, id)), version);
+    return true;
   }
 
   #overwrite(version: bigint, cells: readonly Cell[]): void {
@@ -167,6 +189,12 @@ export class Table {
       changed.set(named(entity.get("id")!), entity);
     }
   }
+}
+
+function taken(left: Map<string, bigint>, id: string): bigint | undefined {
+  const version = left.get(id);
+  left.delete(id);
+  return version;
 }
 
 /** An id as mappings write it. */
