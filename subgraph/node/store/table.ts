@@ -17,6 +17,9 @@ export class Table {
   readonly #insert: string;
   readonly #find: string;
   readonly #keep: string;
+  readonly #compare: string;
+  /** Statements of `#write` by what they write. */
+  readonly #writes = new Map<string, string>();
   /** Rows of blocks that were taken back, by ids as mappings name them: they count no more, and go with `settle`. */
   readonly #left = new Map<string, bigint>();
   /** In the same way, rows of the history whose versions hold again, until they are changed again. */
@@ -35,6 +38,8 @@ export class Table {
     this.#insert = `INSERT INTO ${table} (${blockFrom}, ${columns}) VALUES (?${", ?".repeat(fields.length)})`;
     this.#keep = `INSERT INTO ${historyOf(type)} (${blockFrom}, ${blockTo}, ${columns})
       SELECT ${blockFrom}, ?, ${columns} FROM ${table} WHERE id = ?`;
+    const marks = this.#columns.map((column) => `${column} IS NOT ?`).join(", ");
+    this.#compare = `SELECT concat(${marks}) FROM ${table} WHERE "vid$" = ?`;
   }
 
   find(id: Value): Entity | undefined {
@@ -148,21 +153,22 @@ export class Table {
   }
 
   #overwrite(version: bigint, cells: readonly Cell[]): void {
-    const marks = this.#columns.map((column) => `${column} IS NOT ?`).join(", ");
-    const sql = `SELECT concat(${marks}) FROM ${this.#table} WHERE "vid$" = ?`;
-    const [[differs]] = this.#database.rows(sql, ...cells, version) as [[string]];
+    const [[differs]] = this.#database.rows(this.#compare, ...cells, version) as [[string]];
     this.#write(version, cells, differs);
   }
 
   /** Writes the cells that are marked by a 1: columns that stay as they are, and their indexes, are not touched. */
   #write(version: bigint, cells: readonly Cell[], differs: string): void {
-    const places = [...cells.keys()].filter((i) => differs[i] === "1");
-    if (places.length === 0) return;
-    this.#database.run(
-      `UPDATE ${this.#table} SET ${places.map((i) => `${this.#columns[i]} = ?`).join(", ")} WHERE "vid$" = ?`,
-      ...places.map((i) => cells[i]!),
-      version,
-    );
+    const changed = cells.filter((_, i) => differs[i] === "1");
+    if (changed.length === 0) return;
+    let sql = this.#writes.get(differs);
+    if (sql === undefined) {
+      const columns = this.#columns.filter((_, i) => differs[i] === "1");
+      sql = `UPDATE ${this.#table} SET ${columns.map((column) => `${column} = ?`).join(", ")} WHERE "vid$" = ?`;
+      if (this.#writes.size >= 1_000) this.#writes.clear();
+      this.#writes.set(differs, sql);
+    }
+    this.#database.run(sql, ...changed, version);
   }
 
   /** Gives entities that were changed or removed the versions back that they had. */

@@ -148,17 +148,22 @@ export class Memory {
     const hex = magnitude.toString(16);
     const bits = hex.length * 4 - Math.clz32(Number.parseInt(hex[0]!, 16)) + 28;
     const length = (bits >> 3) + 1;
-    const bytes = new Uint8Array(length);
-    for (let i = 0, rest = BigInt.asUintN(length * 8, value); i < length; i++, rest >>= 8n)
-      bytes[i] = Number(rest & 255n);
-    return this.writeBytes(bytes);
+    const buffer = this.#allocate(length, typeId.ArrayBuffer);
+    const view = this.#current();
+    const end = buffer + length;
+    let [at, rest] = [buffer, value];
+    // The lowest eight bytes at a time, then what is left.
+    for (; at + 8 <= end; at += 8, rest >>= 64n) view.setBigUint64(at, rest, true);
+    for (; at < end; at++, rest >>= 8n) this.#bytes[at] = Number(rest & 255n);
+    return this.writeObject(typeId.Uint8Array, [buffer, buffer, length]);
   }
 
   #writeSmall(value: number): number {
     const length = value < 0x80 ? 1 : value < 0x8000 ? 2 : value < 0x80_0000 ? 3 : 4;
-    const bytes = new Uint8Array(length);
-    for (let i = 0; i < length; i++) bytes[i] = (value >> (8 * i)) & 255;
-    return this.writeBytes(bytes);
+    const buffer = this.#allocate(length, typeId.ArrayBuffer);
+    this.#current();
+    for (let i = 0; i < length; i++) this.#bytes[buffer + i] = value >> (8 * i);
+    return this.writeObject(typeId.Uint8Array, [buffer, buffer, length]);
   }
 
   /** An object whose fields are all 4 bytes wide. */
@@ -180,7 +185,11 @@ export class Memory {
     const view = this.#current();
     view.setUint32(pointer, kind, true);
     view.setUint32(pointer + 4, 0, true);
-    view.setBigUint64(pointer + 8, BigInt.asUintN(64, BigInt(payload)), true);
+    if (typeof payload === "bigint") view.setBigUint64(pointer + 8, payload, true);
+    else {
+      view.setInt32(pointer + 8, payload, true);
+      view.setInt32(pointer + 12, payload < 0 ? -1 : 0, true);
+    }
     return pointer;
   }
 

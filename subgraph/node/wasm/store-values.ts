@@ -58,20 +58,19 @@ export function readStoreValue(memory: Memory, pointer: number): Value {
 
 /** The fields of an entity that a mapping hands over, by name. */
 export function readFields(memory: Memory, pointer: number): Map<string, Value> {
-  return new Map(
-    memory
-      .pointers(memory.u32(pointer))
-      .map((entry) => [memory.name(memory.u32(entry)), readStoreValue(memory, memory.u32(entry + 4))]),
-  );
+  const fields = new Map<string, Value>();
+  for (const entry of memory.pointers(memory.u32(pointer)))
+    fields.set(memory.name(memory.u32(entry)), readStoreValue(memory, memory.u32(entry + 4)));
+  return fields;
 }
 
 export function writeEntity(memory: Memory, type: EntityType, entity: Entity): number {
-  const entries = [...entity].map(([name, value]) =>
-    memory.writeObject(typeId.TypedMapEntryStringStoreValue, [
-      memory.writeName(name),
-      writeStoreValue(memory, type.fields.get(name)!, value),
-    ]),
-  );
+  const entries: number[] = [];
+  for (const [name, value] of entity) {
+    const written = writeStoreValue(memory, type.fields.get(name)!, value);
+    const fields = [memory.writeName(name), written];
+    entries.push(memory.writeObject(typeId.TypedMapEntryStringStoreValue, fields));
+  }
   return memory.writeObject(typeId.TypedMapStringStoreValue, [
     memory.writeArray(typeId.ArrayTypedMapEntryStringStoreValue, entries),
   ]);
