@@ -301,7 +301,8 @@ export class Indexer {
     try {
       if (reorganised !== undefined) {
         begin();
-        store.takeBack(last!.number);
+        // What was asked for goes on its way in between.
+        for (const _type of store.takeBack(last!.number)) await setImmediate();
         isReorganised = true;
       }
       for (const batch of batches) {

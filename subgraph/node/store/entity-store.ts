@@ -137,7 +137,7 @@ export class EntityStore implements MappingStore {
   rollBack(number: bigint): void {
     try {
       this.database.transaction(() => {
-        this.takeBack(number);
+        for (const _type of this.takeBack(number));
         this.settle();
       });
     } catch (error) {
@@ -147,14 +147,15 @@ export class EntityStore implements MappingStore {
   }
 
   /**
-   * As `rollBack`, inside the caller's transaction, which has to `settle` before it ends. What is known of entities that no such
-   * block changed stays known.
+   * As `rollBack`, inside the caller's transaction, which has to `settle` before it ends; one type of entities at each step. What
+   * is known of entities that no such block changed stays known.
    */
-  takeBack(number: bigint): void {
+  *takeBack(number: bigint): Generator<EntityType> {
     this.discard();
     for (const type of this.schema.entities.values()) {
       const changed = this.#table(type).takeBack(number);
       for (const [id, entity] of changed) this.#remember(keyOf(type, id), entity);
+      yield type;
     }
     this.database.run(`DELETE FROM "blocks$" WHERE number > ?`, number);
   }
@@ -276,6 +277,7 @@ function fits({ scalar }: FieldType, value: Value): boolean {
 }
 
 function checked(type: EntityType, field: FieldType, value: Value): Value {
+  if (!field.isList && fits(field, value)) return value;
   const isList = Array.isArray(value);
   const elements: readonly Value[] = isList ? value : [value];
   if (isList !== field.isList || !elements.every((element) => fits(field, element)))
