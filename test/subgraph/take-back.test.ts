@@ -155,6 +155,28 @@ describe("blocks that are taken back", () => {
     }
   });
 
+  it("go at once where they are too many to wait for others in their place", () => {
+    const database = Database.open(":memory:", schema, "test");
+    const store = new EntityStore(database, schema);
+    const add = (block: number, text: string) => {
+      for (let i = 0; i <= 20_000; i++) {
+        if (block > 1) store.set(store.type("Note"), `${block} ${i}`, new Map([["text", text]]));
+        store.set(store.type("Owner"), `o${i}`, new Map([["name", text]]));
+      }
+      const number = BigInt(block);
+      store.commit({ number, hash: blockHash(block), parentHash: blockHash(0), timestamp: number });
+    };
+    database.transaction(() => add(1, "one"));
+    const before = dump(database);
+    database.transaction(() => add(2, "two"));
+    const after = dump(database);
+    store.rollBack(1n);
+    assert.ok(dump(database) === before);
+    database.transaction(() => add(2, "two"));
+    assert.ok(dump(database) === after);
+    database.close();
+  });
+
   it("leave no trace when what takes their place is given up", () => {
     const database = Database.open(":memory:", schema, "test");
     const store = new EntityStore(database, schema);

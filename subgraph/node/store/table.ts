@@ -1,7 +1,10 @@
 import type { EntityType, FieldType } from "../schema/entity-schema.ts";
 import { type Entity, isSameValue, toHexText, type Value } from "../values/value.ts";
 import { type Cell, decodeCell, encodeCell } from "./columns.ts";
-import { blockFrom, blockTo, type Database, historyOf, quote, type Row } from "./database.ts";
+import { blockFrom, blockTo, type Database, historyOf, quote } from "./database.ts";
+
+/** A row, and the cells of the version that it has to hold. */
+type Behind = { readonly version: bigint; readonly cells: readonly Cell[] };
 
 /** Most rows of blocks that were taken back that wait to be written over; of more, none does. */
 const mostLeft = 20_000;
@@ -18,12 +21,15 @@ export class Table {
   readonly #find: string;
   readonly #keep: string;
   readonly #compare: string;
+  readonly #drop: string;
   /** Statements of `#write` by what they write. */
   readonly #writes = new Map<string, string>();
   /** Rows of blocks that were taken back, by ids as mappings name them: they count no more, and go with `settle`. */
   readonly #left = new Map<string, bigint>();
   /** In the same way, rows of the history whose versions hold again, until they are changed again. */
   readonly #leftHistory = new Map<string, bigint>();
+  /** Rows that are still as blocks that were taken back had them, and what they have to be. */
+  readonly #behind = new Map<string, Behind>();
 
   constructor(database: Database, type: EntityType) {
     const table = quote(type.name);
@@ -34,31 +40,44 @@ export class Table {
     this.#id = type.fields.get("id")!;
     this.#table = table;
     this.#columns = [blockFrom, ...fields];
-    this.#find = `SELECT * FROM ${table} WHERE id = ?`;
+    this.#find = `SELECT ${this.#columns.join(", ")} FROM ${table} WHERE id = ?`;
     this.#insert = `INSERT INTO ${table} (${blockFrom}, ${columns}) VALUES (?${", ?".repeat(fields.length)})`;
     this.#keep = `INSERT INTO ${historyOf(type)} (${blockFrom}, ${blockTo}, ${columns})
       SELECT ${blockFrom}, ?, ${columns} FROM ${table} WHERE id = ?`;
     const marks = this.#columns.map((column) => `${column} IS NOT ?`).join(", ");
     this.#compare = `SELECT concat(${marks}) FROM ${table} WHERE "vid$" = ?`;
+    this.#drop = `DELETE FROM ${table} WHERE "vid$" = ?`;
   }
 
   find(id: Value): Entity | undefined {
     if (this.#left.size > 0 && this.#left.has(named(id))) return undefined;
-    const row = this.#database.get(this.#find, encodeCell(this.#id, id));
-    return row === undefined ? undefined : entityOf(this.#type, row);
+    const behind = this.#behind.size > 0 ? this.#behind.get(named(id)) : undefined;
+    if (behind !== undefined) return this.#entityOf(behind.cells);
+    const [cells] = this.#database.rows(this.#find, encodeCell(this.#id, id));
+    return cells === undefined ? undefined : this.#entityOf(cells);
   }
 
   insert(number: bigint, entity: Entity): void {
-    const cells: Cell[] = [number];
-    for (const field of this.#type.stored) cells.push(encodeCell(field, entity.get(field.name)));
+    const cells = this.#cellsOf(number, entity);
     const left = this.#left.size > 0 ? taken(this.#left, named(entity.get("id")!)) : undefined;
     if (left === undefined) this.#database.run(this.#insert, ...cells);
     else this.#overwrite(left, cells);
   }
 
+  #cellsOf(number: bigint, entity: Entity): Cell[] {
+    const cells: Cell[] = [number];
+    for (const field of this.#type.stored) cells.push(encodeCell(field, entity.get(field.name)));
+    return cells;
+  }
+
   /** Keeps the version that ends. Fields that stay as they are, and their indexes, are not touched. */
   update(number: bigint, before: Entity, after: Entity): void {
     const id = this.#keepVersion(number, before);
+    const behind = this.#behind.size > 0 ? taken(this.#behind, named(before.get("id")!)) : undefined;
+    if (behind !== undefined) {
+      this.#overwrite(behind.version, this.#cellsOf(number, after));
+      return;
+    }
     const cells: Cell[] = [number];
     let changed = "";
     for (const field of this.#type.stored) {
@@ -73,6 +92,7 @@ export class Table {
 
   remove(number: bigint, before: Entity): void {
     const id = this.#keepVersion(number, before);
+    this.#behind.delete(named(before.get("id")!));
     this.#database.run(`DELETE FROM ${this.#table} WHERE id = ?`, id);
   }
 
@@ -99,23 +119,32 @@ export class Table {
   takeBack(number: bigint): Map<string, Entity | undefined> {
     this.settle();
     const changed = new Map<string, Entity | undefined>();
-    const isAbove = `${blockFrom} > ?`;
     if (this.#type.isImmutable) {
-      if (this.#leave(number)) return changed;
-    } else {
-      this.#restore(number, changed);
-      const ids = this.#database.rows(`SELECT id FROM ${this.#table} WHERE ${isAbove}`, number) as [Cell][];
-      for (const [id] of ids) changed.set(named(decodeCell(this.#id, id)), undefined);
-      this.#leaveHistory(number);
+      if (!this.#leave(number))
+        this.#database.run(`DELETE FROM ${this.#table} WHERE ${blockFrom} > ?`, number);
+      return changed;
     }
-    this.#database.run(`DELETE FROM ${this.#table} WHERE ${isAbove}`, number);
+    const isLeft = this.#leaveHistory(number);
+    this.#restore(number, changed);
+    this.#dropHistory(number, isLeft);
+    const rows = this.#database.rows(
+      `SELECT id, "vid$" FROM ${this.#table} WHERE ${blockFrom} > ?`,
+      number,
+    ) as [Cell, bigint][];
+    for (const [id, version] of rows) {
+      const name = named(decodeCell(this.#id, id));
+      if (this.#behind.has(name)) continue;
+      changed.set(name, undefined);
+      this.#database.run(this.#drop, version);
+    }
+    if (!isLeft) this.settle();
     return changed;
   }
 
   /** Removes what is left of blocks that were taken back. */
   settle(): void {
-    for (const version of this.#left.values())
-      this.#database.run(`DELETE FROM ${this.#table} WHERE "vid$" = ?`, version);
+    for (const version of this.#left.values()) this.#database.run(this.#drop, version);
+    for (const { version, cells } of this.#behind.values()) this.#overwrite(version, cells);
     for (const version of this.#leftHistory.values())
       this.#database.run(`DELETE FROM ${historyOf(this.#type)} WHERE "vid$" = ?`, version);
     this.forget();
@@ -125,6 +154,7 @@ export class Table {
   forget(): void {
     this.#left.clear();
     this.#leftHistory.clear();
+    this.#behind.clear();
   }
 
   /**
@@ -137,11 +167,14 @@ export class Table {
   }
 
   /** In the same way: most of what the other branch changed, this one changes too, in the same blocks. */
-  #leaveHistory(number: bigint): void {
+  #leaveHistory(number: bigint): boolean {
     const history = historyOf(this.#type);
     const sql = `SELECT id, "vid$" FROM ${history} WHERE ${blockTo} > ?1 AND ${blockFrom} <= ?1 LIMIT ?2 + 0`;
-    const isLeft = this.#leaveRows(this.#leftHistory, sql, number);
-    const gone = `DELETE FROM ${history} WHERE ${blockTo} > ?1`;
+    return this.#leaveRows(this.#leftHistory, sql, number);
+  }
+
+  #dropHistory(number: bigint, isLeft: boolean): void {
+    const gone = `DELETE FROM ${historyOf(this.#type)} WHERE ${blockTo} > ?1`;
     this.#database.run(isLeft ? `${gone} AND ${blockFrom} > ?1` : gone, number);
   }
 
@@ -173,31 +206,35 @@ export class Table {
 
   /** Gives entities that were changed or removed the versions back that they had. */
   #restore(number: bigint, changed: Map<string, Entity | undefined>): void {
-    const { stored } = this.#type;
     const versions = this.#database.rows(
-      `SELECT ${this.#columns.map((column) => `h.${column}`).join(", ")}, e."vid$",
-         concat(${this.#columns.map((column) => `h.${column} IS NOT e.${column}`).join(", ")})
+      `SELECT ${this.#columns.map((column) => `h.${column}`).join(", ")}, e."vid$"
        FROM ${historyOf(this.#type)} AS h LEFT JOIN ${this.#table} AS e ON e.id = h.id
        WHERE h.${blockTo} > ? AND h.${blockFrom} <= ?`,
       number,
       number,
     );
-    for (const row of versions) {
-      const [version, differs] = row.slice(this.#columns.length) as [bigint | null, string];
-      const cells = row.slice(0, this.#columns.length);
+    for (const cells of versions) {
+      const version = cells.pop() as bigint | null;
+      const entity = this.#entityOf(cells);
+      const id = named(entity.get("id")!);
       if (version === null) this.#database.run(this.#insert, ...cells);
-      else this.#write(version, cells, differs);
-      const entity = new Map<string, Value>();
-      for (let i = 0; i < stored.length; i++) {
-        const value = decodeCell(stored[i]!, cells[i + 1]!);
-        if (value !== null) entity.set(stored[i]!.name, value);
-      }
-      changed.set(named(entity.get("id")!), entity);
+      else this.#behind.set(id, { version, cells });
+      changed.set(id, entity);
     }
+  }
+
+  /** The fields of a row that have a value. */
+  #entityOf(cells: readonly Cell[]): Entity {
+    const entity = new Map<string, Value>();
+    for (const [i, field] of this.#type.stored.entries()) {
+      const value = decodeCell(field, cells[i + 1]!);
+      if (value !== null) entity.set(field.name, value);
+    }
+    return entity;
   }
 }
 
-function taken(left: Map<string, bigint>, id: string): bigint | undefined {
+function taken<T>(left: Map<string, T>, id: string): T | undefined {
   const version = left.get(id);
   left.delete(id);
   return version;
@@ -205,13 +242,3 @@ function taken(left: Map<string, bigint>, id: string): bigint | undefined {
 
 /** An id as mappings write it. */
 const named = (id: Value): string => (id instanceof Uint8Array ? toHexText(id) : String(id));
-
-/** The fields of a row that have a value. */
-function entityOf(type: EntityType, row: Row): Entity {
-  const entity = new Map<string, Value>();
-  for (const field of type.stored) {
-    const value = decodeCell(field, row[field.name]!);
-    if (value !== null) entity.set(field.name, value);
-  }
-  return entity;
-}
