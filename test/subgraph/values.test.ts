@@ -8,6 +8,7 @@ import {
 } from "../../subgraph/node/store/columns.ts";
 import { like } from "../../subgraph/node/store/like.ts";
 import { BigDecimal } from "../../subgraph/node/values/big-decimal.ts";
+import { Memory, typeId } from "../../subgraph/node/wasm/memory.ts";
 
 const decimal = (text: string) => BigDecimal.parse(text);
 
@@ -20,6 +21,18 @@ function* integers(count: number): Generator<bigint> {
     const value = wide >> BigInt(i % 300);
     yield i % 2 === 0 ? value : -value;
   }
+}
+
+/** Memory whose allocator, as AssemblyScript's stub, takes one piece after the other. */
+function bumpMemory(): Memory {
+  const memory = new WebAssembly.Memory({ initial: 1 });
+  let next = 16;
+  const allocate = (size: number) => {
+    const pointer = next;
+    next += (size + 31) & ~15;
+    return pointer;
+  };
+  return new Memory({ memory, __new: allocate, id_of_type: (type) => type });
 }
 
 describe("decimals as graph-node computes them", () => {
@@ -131,5 +144,41 @@ describe("patterns", () => {
 
   it("take no longer for patterns that are written to take long", () => {
     assert.equal(like("a".repeat(5_000), `${"%a".repeat(200)}b`, false), 0);
+  });
+});
+
+describe("the memory of a mapping", () => {
+  it("holds numbers of any size as graph-ts reads them: little-endian, two's complement, no byte too many", () => {
+    const memory = bumpMemory();
+    const edges = [
+      0n,
+      1n,
+      127n,
+      128n,
+      255n,
+      256n,
+      2n ** 31n - 1n,
+      2n ** 31n,
+      2n ** 64n,
+      2n ** 255n,
+      10n ** 24n,
+    ];
+    for (const edge of edges)
+      for (const value of [edge - 1n, edge, edge + 1n, -edge - 1n, -edge, 1n - edge]) {
+        const pointer = memory.writeBigInt(value);
+        assert.equal(memory.bigInt(pointer), value);
+        const length = memory.bytes(pointer).length;
+        assert.equal(BigInt.asIntN(length * 8, value), value);
+        if (length > 1) assert.notEqual(BigInt.asIntN(length * 8 - 8, value), value, `${value}`);
+      }
+  });
+
+  it("holds tagged numbers and pointers in eight bytes", () => {
+    const memory = bumpMemory();
+    for (const payload of [0, 1, -1, 2 ** 31 - 1, -(2 ** 31)])
+      assert.equal(memory.i64(memory.writeTagged(typeId.StoreValue, 1, payload) + 8), BigInt(payload));
+    assert.equal(memory.u32(memory.writeTagged(typeId.StoreValue, 4, 2 ** 32 - 16) + 8), 2 ** 32 - 16);
+    for (const payload of [2n ** 63n - 1n, -(2n ** 63n), -1n])
+      assert.equal(memory.i64(memory.writeTagged(typeId.StoreValue, 8, payload) + 8), payload);
   });
 });
