@@ -60,6 +60,36 @@ describe("the indexer", () => {
   const staked = (store: EntityStore): bigint =>
     (store.get(store.type("Network"), "assay")?.get("staked") as bigint | undefined) ?? 0n;
 
+  it("writes parameters down as JSON, whatever stands in them", async () => {
+    const endpoints = [
+      "",
+      '"',
+      '"a',
+      'a"',
+      "\\",
+      "\n",
+      "a\u0000b\u001fc",
+      '""\\"',
+      "é \u{1f600} \u2028",
+      "plain",
+    ];
+    const chain = new SyntheticChain((block) => [
+      {
+        contract: "Staking",
+        name: "OperatorRegistered",
+        args: { operator: account(block), roles: 1, peerId: "0x", endpoint: endpoints[block]! },
+      },
+    ]);
+    chain.mine(endpoints.length);
+    const { database, indexer } = open(chain);
+    await indexer.catchUp();
+    const rows = database.all('SELECT parameters FROM "Event" ORDER BY id');
+    assert.deepEqual(
+      rows.map(({ parameters }) => (JSON.parse(parameters as string) as { endpoint: string }).endpoint),
+      endpoints,
+    );
+  });
+
   it("rolls 64 blocks back when the chain does, to the proof of indexing of whoever saw the new branch alone", async () => {
     const chain = new SyntheticChain(staking);
     chain.mine(200);
