@@ -28,6 +28,7 @@ describe("the log of the database", () => {
     for (let i = 1_000; i < 1_100; i++) note(database, i);
     await taken;
     await database.checkpoint(1);
+    assert.equal(statSync(`${path}-wal`).size, 0, "cut by the thread");
 
     const copy = join(folder, "copy.sqlite");
     copyFileSync(path, copy);

@@ -24,8 +24,10 @@ const pragmas = [
   "synchronous = NORMAL",
   "cache_size = -131072",
   "wal_autocheckpoint = 0",
-  // Once taken over, the log's file is cut to what is written next.
+  // Once taken over, the log's file is cut to what is written next, where it was not cut at once.
   "journal_size_limit = 0",
+  // For the moment in which `checkpoint` cuts it.
+  "busy_timeout = 5000",
   "temp_store = MEMORY",
 ];
 
