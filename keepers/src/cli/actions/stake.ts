@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { peerIdFromPrivateKey, peerIdFromString } from "@libp2p/peer-id";
-import { multiaddr } from "@multiformats/multiaddr";
 import { type Address, bytesToHex, formatUnits, type Hex } from "viem";
 import { addressOf, encodeCall } from "../../chain/contracts.ts";
 import { peerIdText } from "../../storage/client/peers.ts";
 import { signPermit } from "../../storage/client/permit.ts";
+import { parseEndpoint } from "../../storage/transport/endpoint.ts";
 import { loadOrCreateIdentity } from "../../storage/transport/identity.ts";
 import type { CommandContext } from "../context.ts";
 import { UsageError } from "../errors.ts";
@@ -183,9 +183,9 @@ async function registeredPeer(
 ): Promise<Uint8Array> {
   let named: string | undefined;
   try {
-    named = multiaddr(endpoint)
-      .getComponents()
-      .findLast(({ name }) => name === "p2p")?.value;
+    named = parseEndpoint(endpoint)
+      .flatMap((address) => address.getComponents())
+      .find(({ name }) => name === "p2p")?.value;
   } catch (cause) {
     throw new UsageError(`${JSON.stringify(endpoint)} is not a multiaddr`, {
       cause,

@@ -8,7 +8,10 @@ export function keeperCommand(program: Command, register: Register): void {
   program
     .command("keeper")
     .option("--data <folder>", "the keeper's data; by default a folder in --home")
-    .option("--listen <multiaddr...>", "where to listen for other keepers", ["/ip4/0.0.0.0/tcp/4701"])
+    .option("--listen <multiaddr...>", "where to listen for other keepers, and for pages (/ws)", [
+      "/ip4/0.0.0.0/tcp/4701",
+      "/ip4/0.0.0.0/tcp/4703/ws",
+    ])
     .option("--announce <multiaddr...>", "what to tell others, when that differs")
     .option(
       "--storage <file>",

@@ -171,7 +171,7 @@ export class EmbeddedNetwork {
       account: this.operator(index),
       chain: this.client,
       deployment: this.deployment,
-      listen: ["/ip4/127.0.0.1/tcp/0"],
+      listen: ["/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/tcp/0/ws"],
       capacity: nodeCapacity,
       prover: this.prover,
       commit: (bytes) => this.commitPool.commit(bytes),

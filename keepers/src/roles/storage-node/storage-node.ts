@@ -18,6 +18,7 @@ import { createStorageClient, type StorageWriter } from "../../storage/client/cl
 import type { GatewayStore } from "../../storage/gateway.ts";
 import type { Prover } from "../../storage/prover/prover.ts";
 import { openState, type State } from "../../storage/state/state.ts";
+import { endpointOf } from "../../storage/transport/endpoint.ts";
 import { createHost, type Host } from "../../storage/transport/host.ts";
 import { loadOrCreateIdentity } from "../../storage/transport/identity.ts";
 import { ShardServer } from "../../storage/transport/shard-service.ts";
@@ -219,11 +220,11 @@ export class StorageNode {
     return this.#parts.host.peerId.toMultihash().bytes;
   }
 
-  /** The first address this node is reached at, with its peer id. */
+  /** Where this node is reached, with its peer id, as {@link endpointOf} has it. */
   get endpoint(): string {
-    const [first] = this.#parts.host.getMultiaddrs();
-    if (first === undefined) throw new Error("the node listens nowhere");
-    return first.toString();
+    const endpoint = endpointOf(this.#parts.host.getMultiaddrs());
+    if (endpoint === undefined) throw new Error("the node listens nowhere");
+    return endpoint;
   }
 
   get operator(): Hex {

@@ -45,7 +45,10 @@ export type PlacementSeed = { seed: Hex; source: string };
  * The seed of the latest epoch whose randomness is known. A network whose first epoch has no seed yet falls back to the
  * hash of the latest block, which whoever builds blocks can influence; the source says so.
  */
-export async function placementSeed(contracts: Contracts, client: ReadClient): Promise<PlacementSeed> {
+export async function placementSeed(
+  contracts: Contracts,
+  client: Pick<ReadClient, "getBlock">,
+): Promise<PlacementSeed> {
   const current = await contracts.StorageAudit.read.currentEpoch();
   for (let epoch = current; epoch >= 0 && epoch > current - epochsLookedBack; epoch--) {
     const [seed] = await contracts.StorageAudit.read.windowOf([epoch]);

@@ -3,8 +3,8 @@ import { encodeCall } from "../../chain/contracts.ts";
 import { explainRevert } from "../../chain/revert.ts";
 import type { Manifest } from "../../core/dataset/manifest.ts";
 import type { StorageWriter } from "./client.ts";
-import type { KeptReceipt } from "./put-journal.ts";
 import type { BundlesTree } from "./roots.ts";
+import type { KeptReceipt } from "./upload.ts";
 
 export type PlaceParameters = {
   datasetId: Hex;

@@ -1,18 +1,11 @@
 import { mkdirSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Address, Hex } from "viem";
 import type { Schema } from "../state/migrations.ts";
 import { openState, type State } from "../state/state.ts";
 import { PutInProgressError, StagingError } from "./errors.ts";
-
-/** An operator's promise to hold a bundle, as it goes on chain. */
-export type KeptReceipt = {
-  bundleIndex: number;
-  operator: Address;
-  /** Seconds since 1970. */
-  validUntil: bigint;
-  signature: Hex;
-};
+import type { KeptReceipt } from "./upload.ts";
 
 /** Steps of a put that are remembered by name. */
 export type Fact =
@@ -83,6 +76,10 @@ export class PutJournal {
 
   bundlePath(bundle: number): string {
     return join(this.directory, "bundles", `${String(bundle).padStart(5, "0")}.bundle`);
+  }
+
+  readBundle(bundle: number): Promise<Uint8Array> {
+    return readFile(this.bundlePath(bundle));
   }
 
   fact(name: Fact): string | undefined {

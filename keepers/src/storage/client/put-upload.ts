@@ -1,19 +1,32 @@
-import { readFile } from "node:fs/promises";
 import { type Address, getAddress, type Hex, hexToBytes } from "viem";
 import { addressOf } from "../../chain/contracts.ts";
 import { bundlePlace, type DatasetLayout } from "../../core/dataset/layout.ts";
 import type { Manifest } from "../../core/dataset/manifest.ts";
 import { CandidatePool, operatorOrder } from "./assign.ts";
 import { placementSeed, type StorageOperator, storageOperators } from "./candidates.ts";
-import type { StorageWriter } from "./client.ts";
+import type { StorageClient } from "./client.ts";
 import { forEachConcurrently } from "./concurrency.ts";
 import type { OnProgress } from "./progress.ts";
-import type { PutJournal } from "./put-journal.ts";
 import { reasonOf } from "./reason.ts";
-import { uploadBundle } from "./upload.ts";
+import { type KeptReceipt, uploadBundle } from "./upload.ts";
+
+/** What an upload remembers, so that one that was interrupted goes on where it stopped. */
+export type UploadMemory = {
+  /** The seed of the draw of operators, and where it came from. */
+  fact(name: "seed" | "seedSource"): string | undefined;
+  remember(name: "seed" | "seedSource", value: string): void | Promise<void>;
+  keepReceipt(receipt: KeptReceipt): void | Promise<void>;
+  /** Reads a bundle that is to be sent. */
+  readBundle(bundleIndex: number): Promise<Uint8Array>;
+};
+
+/** What an upload needs of a client: nothing is signed, nothing sent to the chain. */
+export type UploadingClient = Pick<StorageClient, "contracts" | "deployment" | "peers"> & {
+  readonly chain: { readonly public: Pick<StorageClient["chain"]["public"], "getBlock"> };
+};
 
 export type UploadAllParameters = {
-  journal: PutJournal;
+  memory: UploadMemory;
   datasetId: Hex;
   owner: Address;
   manifest: Manifest;
@@ -53,14 +66,14 @@ const defaultParallel = 6;
 
 /**
  * Brings bundles to operators drawn by stake, several at a time. An operator that refuses or fails is replaced by the
- * next of the draw; every receipt is checked and written to the journal before anything else happens.
+ * next of the draw; every receipt is checked and kept before anything else happens.
  */
 export async function uploadAll(
-  client: StorageWriter,
+  client: UploadingClient,
   parameters: UploadAllParameters,
 ): Promise<UploadedAll> {
-  const { journal, bundles, layout, signal, onProgress, parallel = defaultParallel } = parameters;
-  const { seed, source } = await drawSeed(client, journal);
+  const { memory, bundles, layout, signal, onProgress, parallel = defaultParallel } = parameters;
+  const { seed, source } = await drawSeed(client, memory);
   const pool = await createPool(client, parameters, seed);
   const validUntil = (await client.chain.public.getBlock({ blockTag: "latest" })).timestamp + receiptTerm;
   const failures: UploadFailure[] = [];
@@ -77,7 +90,7 @@ export async function uploadAll(
         return;
       }
       try {
-        journal.keepReceipt(
+        await memory.keepReceipt(
           await offerTo(client, parameters, { bundleIndex, operator, validUntil, informed }),
         );
         stored++;
@@ -95,11 +108,11 @@ export async function uploadAll(
 }
 
 async function offerTo(
-  client: StorageWriter,
+  client: UploadingClient,
   parameters: UploadAllParameters,
   given: { bundleIndex: number; operator: Address; validUntil: bigint; informed: Set<Address> },
 ) {
-  const { journal, datasetId, manifest, manifestBytes, manifestCid, signal } = parameters;
+  const { memory, datasetId, manifest, manifestBytes, manifestCid, signal } = parameters;
   const { bundleIndex, operator, validUntil, informed } = given;
   const { poseidonRoot, transportRoot } = manifest.bundles[bundleIndex]!;
   const segment = BigInt(Math.floor(bundleIndex / manifest.n));
@@ -122,7 +135,7 @@ async function offerTo(
       chainId: client.deployment.chainId,
       bundleRegistry: addressOf(client.deployment, "BundleRegistry"),
     },
-    read: () => readFile(journal.bundlePath(bundleIndex)),
+    read: () => memory.readBundle(bundleIndex),
     signal,
   });
   informed.add(operator);
@@ -130,17 +143,20 @@ async function offerTo(
 }
 
 /** The seed of this upload: drawn once, so that an upload that goes on asks operators in the same order. */
-async function drawSeed(client: StorageWriter, journal: PutJournal): Promise<{ seed: Hex; source: string }> {
-  const known = journal.fact("seed");
-  if (known !== undefined) return { seed: known as Hex, source: journal.fact("seedSource") ?? "" };
+async function drawSeed(
+  client: UploadingClient,
+  memory: UploadMemory,
+): Promise<{ seed: Hex; source: string }> {
+  const known = memory.fact("seed");
+  if (known !== undefined) return { seed: known as Hex, source: memory.fact("seedSource") ?? "" };
   const drawn = await placementSeed(client.contracts, client.chain.public);
-  journal.remember("seedSource", drawn.source);
-  journal.remember("seed", drawn.seed);
+  await memory.remember("seedSource", drawn.source);
+  await memory.remember("seed", drawn.seed);
   return drawn;
 }
 
 async function createPool(
-  client: StorageWriter,
+  client: UploadingClient,
   parameters: UploadAllParameters,
   seed: Hex,
 ): Promise<CandidatePool> {

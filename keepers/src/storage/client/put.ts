@@ -235,7 +235,7 @@ class Put {
     const bundles = allBundles(this.#layout).filter((bundleIndex) => !promised.has(bundleIndex));
     if (bundles.length === 0) return;
     const { failures } = await uploadAll(this.#client, {
-      journal: this.#journal,
+      memory: this.#journal,
       datasetId: this.#datasetId,
       owner: this.#client.account.address,
       manifest: this.#manifest,

@@ -139,7 +139,7 @@ async function place(
   const { manifest, layout, tree, anchor } = dataset;
   const manifestBytes = encodeManifest(manifest);
   const { failures, unplaced } = await uploadAll(client, {
-    journal,
+    memory: journal,
     datasetId,
     owner: anchor.owner,
     manifest,

@@ -3,7 +3,15 @@ import { type ReceiptDomain, recoverReceipt } from "../../chain/receipt.ts";
 import { AssayError, exitCode } from "../../core/errors.ts";
 import { RefusalError } from "../transport/errors.ts";
 import type { ShardClient } from "../transport/shard-client.ts";
-import type { KeptReceipt } from "./put-journal.ts";
+
+/** An operator's promise to hold a bundle, as it goes on chain. */
+export type KeptReceipt = {
+  bundleIndex: number;
+  operator: Address;
+  /** Seconds since 1970. */
+  validUntil: bigint;
+  signature: Hex;
+};
 
 /** A bundle on its way to an operator. */
 export type UploadParameters = {

@@ -5,12 +5,16 @@ import { type Ping, ping } from "@libp2p/ping";
 import { tcp } from "@libp2p/tcp";
 import { yamux } from "@libp2p/yamux";
 import { createLibp2p } from "libp2p";
+import { boundedWebSockets } from "./web-sockets.ts";
 
 export type Host = Libp2p<{ identify: Identify; ping: Ping }>;
 
 export type HostParameters = {
   privateKey?: PrivateKey;
-  /** Multiaddrs to listen on, `/ip4/0.0.0.0/tcp/4701` say; none for a client that only dials. */
+  /**
+   * Multiaddrs to listen on, `/ip4/0.0.0.0/tcp/4701` say, or `/ip4/0.0.0.0/tcp/4703/ws` for pages; none for a client that only
+   * dials.
+   */
   listen?: string[];
   /** Multiaddrs to tell others, when they differ from those listened on. */
   announce?: string[];
@@ -20,7 +24,9 @@ export type HostParameters = {
 /** The window a peer may fill while nobody reads; also how much one stream may buffer. */
 export const maxStreamWindow = 1 << 20;
 
-/** Starts a libp2p node: TCP, Noise, Yamux, identify and ping. It serves the shard protocol and bitswap alike. */
+/**
+ * Starts a libp2p node: TCP and WebSockets, Noise, Yamux, identify and ping. It serves the shard protocol and bitswap alike.
+ */
 export async function createHost({
   privateKey,
   listen,
@@ -30,7 +36,7 @@ export async function createHost({
   return createLibp2p({
     ...(privateKey === undefined ? {} : { privateKey }),
     addresses: { listen: listen ?? [], announce: announce ?? [] },
-    transports: [tcp()],
+    transports: [tcp(), boundedWebSockets()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: maxStreamWindow } })],
     services: { identify: identify(), ping: ping() },

@@ -1,7 +1,8 @@
 import type { Connection, Libp2p, PeerId } from "@libp2p/interface";
 import { peerIdFromString } from "@libp2p/peer-id";
-import { type Multiaddr, multiaddr } from "@multiformats/multiaddr";
+import type { Multiaddr } from "@multiformats/multiaddr";
 import { encodeHeader } from "./codec.ts";
+import { parseEndpoint } from "./endpoint.ts";
 import { MalformedMessageError, RefusalError, TransportError, WrongPeerError } from "./errors.ts";
 import {
   checked,
@@ -45,7 +46,7 @@ export class RpcClient<M extends Methods> {
   readonly peer: string;
   readonly #host: Libp2p;
   readonly #protocol: Protocol<M>;
-  readonly #address: Multiaddr;
+  readonly #addresses: Multiaddr[];
   readonly #peerId: PeerId;
   readonly #options: Required<ClientOptions>;
   readonly #idle: { io: StreamIO; since: number }[] = [];
@@ -57,13 +58,13 @@ export class RpcClient<M extends Methods> {
   private constructor(
     host: Libp2p,
     protocol: Protocol<M>,
-    address: Multiaddr,
+    addresses: Multiaddr[],
     peer: PeerId,
     options: ClientOptions,
   ) {
     this.#host = host;
     this.#protocol = protocol;
-    this.#address = address;
+    this.#addresses = addresses;
     this.#peerId = peer;
     this.peer = peer.toString();
     this.#options = { streams: 16, silence: defaultSilence, attempts: 3, backOff: 200, ...options };
@@ -71,18 +72,19 @@ export class RpcClient<M extends Methods> {
 
   /**
    * Connects to a keeper.
-   * @param address its multiaddr; it must end in `/p2p/<peer id>` unless `peer` is given
+   * @param endpoint its multiaddr, or several separated by commas, of which one that this host can dial is used; they must
+   * end in `/p2p/<peer id>` unless `peer` is given
    * @param peer the peer id that the operator registered; a keeper that cannot prove it is not spoken to
    * @throws WrongPeerError, TransportError
    */
   static async connect<M extends Methods>(
     host: Libp2p,
     protocol: Protocol<M>,
-    address: string,
+    endpoint: string,
     { peer, signal, ...options }: ClientOptions & { peer?: string; signal?: AbortSignal } = {},
   ): Promise<RpcClient<M>> {
-    const parsed = parseAddress(address, peer);
-    const client = new RpcClient(host, protocol, parsed.address, parsed.peer, options);
+    const parsed = parseAddresses(endpoint, peer);
+    const client = new RpcClient(host, protocol, parsed.addresses, parsed.peer, options);
     await client.#connect(signal);
     return client;
   }
@@ -190,7 +192,7 @@ export class RpcClient<M extends Methods> {
         return at + pieceBytes >= body.length;
       }
       // A write that finds room resolves at once: let arriving answers be seen all the same.
-      if ((at / pieceBytes) % 16 === 15) await new Promise((resolve) => setImmediate(resolve));
+      if ((at / pieceBytes) % 16 === 15) await new Promise((resolve) => setTimeout(resolve));
     }
     return true;
   }
@@ -229,17 +231,18 @@ export class RpcClient<M extends Methods> {
   }
 
   async #dial(signal: AbortSignal | undefined): Promise<Connection> {
+    const where = this.#addresses.join(" or ");
     let connection: Connection;
     try {
-      connection = await this.#host.dial(this.#address, signal === undefined ? {} : { signal });
+      connection = await this.#host.dial(this.#addresses, signal === undefined ? {} : { signal });
     } catch (cause) {
       signal?.throwIfAborted();
-      if (isWrongPeer(cause)) throw new WrongPeerError(this.peer, this.#address.toString(), { cause });
-      throw new TransportError(`cannot connect to ${this.#address.toString()}`, { cause });
+      if (isWrongPeer(cause)) throw new WrongPeerError(this.peer, where, { cause });
+      throw new TransportError(`cannot connect to ${where}`, { cause });
     }
     if (connection.remotePeer.equals(this.#peerId)) return connection;
     connection.abort(new TransportError("another peer was meant"));
-    throw new WrongPeerError(this.peer, this.#address.toString());
+    throw new WrongPeerError(this.peer, where);
   }
 
   async #open(signal: AbortSignal | undefined): Promise<StreamIO> {
@@ -291,23 +294,33 @@ export class RpcClient<M extends Methods> {
   }
 }
 
-function parseAddress(text: string, expected: string | undefined): { address: Multiaddr; peer: PeerId } {
-  let address: Multiaddr;
+function parseAddresses(
+  endpoint: string,
+  expected: string | undefined,
+): { addresses: Multiaddr[]; peer: PeerId } {
+  let addresses: Multiaddr[];
   let peer: PeerId | undefined;
   try {
-    address = multiaddr(text);
-    const named = address.getComponents().findLast(({ name }) => name === "p2p")?.value;
-    if (named !== undefined && expected !== undefined && named !== expected)
-      throw new WrongPeerError(expected, text);
-    const id = expected ?? named;
-    if (id !== undefined) peer = peerIdFromString(id);
-    if (named === undefined && peer !== undefined) address = address.encapsulate(`/p2p/${peer.toString()}`);
+    addresses = parseEndpoint(endpoint);
+    const named = addresses.map(peerNamed);
+    const id = expected ?? named.find((each) => each !== undefined);
+    if (id !== undefined) {
+      if (named.some((each) => each !== undefined && each !== id)) throw new WrongPeerError(id, endpoint);
+      peer = peerIdFromString(id);
+      addresses = addresses.map((each, i) =>
+        named[i] === undefined ? each.encapsulate(`/p2p/${id}`) : each,
+      );
+    }
   } catch (cause) {
     if (cause instanceof WrongPeerError) throw cause;
-    throw new TransportError(`${JSON.stringify(text)} is not the address of a keeper`, { cause });
+    throw new TransportError(`${JSON.stringify(endpoint)} is not the address of a keeper`, { cause });
   }
-  if (peer === undefined) throw new TransportError(`${text} does not say which peer is meant`);
-  return { address, peer };
+  if (peer === undefined) throw new TransportError(`${endpoint} does not say which peer is meant`);
+  return { addresses, peer };
+}
+
+function peerNamed(address: Multiaddr): string | undefined {
+  return address.getComponents().findLast(({ name }) => name === "p2p")?.value;
 }
 
 /** The handshake failed because the other side proved another identity. Libp2p says so only in words. */

@@ -130,7 +130,7 @@ export class StreamIO {
         throw new TransportError("the connection broke", { cause: this.#error });
       }
       if (this.#ended) return false;
-      let timer: NodeJS.Timeout | undefined;
+      let timer: ReturnType<typeof setTimeout> | undefined;
       let onAbort: (() => void) | undefined;
       try {
         await new Promise<void>((resolve, reject) => {
