@@ -7,6 +7,7 @@ import { computeFlows } from "./flows/compute.ts";
 import { consumerFlows } from "./flows/consumer.ts";
 import { curveFlows, liveCurveFlows } from "./flows/curves.ts";
 import type { Flow } from "./flows/flow.ts";
+import { storingFlows } from "./flows/storing.ts";
 import { walletFlows } from "./flows/wallet.ts";
 import { noBrowser, openBrowser } from "./support/browser.ts";
 import { openWorld, type World } from "./support/world.ts";
@@ -37,6 +38,7 @@ describe("the page in front of an embedded network", { skip: noBrowser }, () => 
   describe("for who reads", () => auditorFlows(flow));
   describe("for who computes", () => computeFlows(flow));
   describe("for who sees it learn", () => curveFlows(flow));
+  describe("for who stores", () => storingFlows(flow));
   describe("for who signs", () => walletFlows(flow));
 
   describe("for who orders", () => {

@@ -1,12 +1,14 @@
 import { useState } from "react";
 import type { EncodedDataset, EncodeInput } from "../engine/methods.ts";
 import { Notice } from "../ui/badge.tsx";
-import { Button } from "../ui/button.tsx";
+import { Button, ButtonLink } from "../ui/button.tsx";
 import { Card, PageHead } from "../ui/card.tsx";
-import { Choice, Field, Fields } from "../ui/field.tsx";
+import { Field, Fields } from "../ui/field.tsx";
 import { Fact, Facts } from "../ui/stat.tsx";
 import { Table } from "../ui/table.tsx";
 import { Id } from "../ui/values.tsx";
+import { firstShape, type Shape, ShapeChoice, shapes } from "../upload/shape-choice.tsx";
+import { StoreDataset } from "../upload/store-dataset.tsx";
 import styles from "./compute.module.css";
 import { DropZone } from "./drop-zone.tsx";
 import type { Chosen } from "./dropped.ts";
@@ -14,14 +16,6 @@ import { theEngine } from "./engine.ts";
 import { saveFile } from "./save-file.ts";
 import { useRun } from "./use-run.ts";
 import { Failed, Working } from "./working.tsx";
-
-/** Data and all bundles of a segment: how many may be lost, and what that costs in room. */
-const shapes = {
-  "2 of 3": { k: 2, n: 3 },
-  "8 of 11": { k: 8, n: 11 },
-  "8 of 16": { k: 8, n: 16 },
-} as const;
-type Shape = keyof typeof shapes;
 
 /** A page on which a folder or file becomes a dataset that is ready to be stored. */
 export default function AddDataset() {
@@ -31,7 +25,7 @@ export default function AddDataset() {
     <>
       <PageHead kind="Dataset" title="Add a dataset">
         Your browser cuts it into bundles and commits to every byte of them, as the command line does. Nothing
-        leaves this computer here.
+        leaves this computer until you send it to storage nodes.
       </PageHead>
       <Card title="What is in it">
         <DropZone
@@ -58,7 +52,7 @@ function keyOf({ folder, files }: Chosen): string {
 
 function Encode({ chosen }: { chosen: Chosen }) {
   const { folder, files } = chosen;
-  const [shape, setShape] = useState<Shape>("8 of 11");
+  const [shape, setShape] = useState<Shape>(firstShape);
   const [licence, setLicence] = useState("");
   const [description, setDescription] = useState("");
   const [label, setLabel] = useState("");
@@ -97,15 +91,7 @@ function Encode({ chosen }: { chosen: Chosen }) {
         }}
       >
         <Fields>
-          <Choice
-            label="Any of these bundles are enough"
-            value={shape}
-            onChange={({ target }) => setShape(target.value as Shape)}
-          >
-            {Object.keys(shapes).map((each) => (
-              <option key={each}>{each}</option>
-            ))}
-          </Choice>
+          <ShapeChoice value={shape} onChange={setShape} />
           {isTable && (
             <Field
               label="Column of the label"
@@ -183,9 +169,17 @@ function Encoded({ encoded, command }: { encoded: EncodedDataset; command: strin
           <Id hex={manifestCid} />
         </Fact>
       </Facts>
+      <StoreDataset
+        encoded={encoded}
+        onward={(datasetId) => (
+          <ButtonLink kind="main" to={`/datasets/${datasetId}`}>
+            Open the dataset
+          </ButtonLink>
+        )}
+      />
       <p>
-        Storage nodes take bundles from the command line, which makes the very same ones:{" "}
-        <code>{command}</code>. Compare the CID of its manifest with the one above.
+        The command line makes the very same bundles and stores them: <code>{command}</code>. Compare the CID
+        of its manifest with the one above.
       </p>
       <div className={styles.row}>
         <Button onClick={save}>Save the manifest</Button>

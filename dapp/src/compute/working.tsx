@@ -8,6 +8,7 @@ import styles from "./compute.module.css";
 const stages: Record<Progress["stage"], string> = {
   reading: "Reading",
   encoding: "Encoding",
+  sending: "Sending",
   loading: "Fetching",
   checking: "Checking",
   computing: "Computing",

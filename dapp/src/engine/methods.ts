@@ -1,9 +1,12 @@
-import type { Hex } from "viem";
+import type { Address, Hex } from "viem";
+import type { Deployment } from "../../../keepers/src/chain/deployment-format.ts";
 import type { ClaimKeys, PossessionClaim } from "../../../keepers/src/core/audit/claims.ts";
 import type { Manifest } from "../../../keepers/src/core/dataset/manifest.ts";
 import type { OpenedLeaf } from "../../../keepers/src/core/exact/result-files.ts";
 import type { DescribedOrder } from "../../../keepers/src/roles/consumer/compose-order.ts";
 import type { PublishedOrder } from "../../../keepers/src/roles/jobs/published-program.ts";
+import type { UploadFailure } from "../../../keepers/src/storage/client/put-upload.ts";
+import type { KeptReceipt } from "../../../keepers/src/storage/client/upload.ts";
 import type { SourceKind } from "../../../keepers/src/storage/readers/kinds.ts";
 import type { CompileOptions, InputSpec } from "../../../keepers/src/training/compiler/options.ts";
 import type { Evaluation } from "../../../keepers/src/training/evaluate/evaluate.ts";
@@ -42,6 +45,25 @@ export type EncodedDataset = {
   readonly sizes: readonly number[];
   /** Bundles that an earlier run, which was interrupted, had already committed to. */
   readonly resumed: number;
+};
+
+export type UploadInput = Pick<EncodedDataset, "shelf" | "manifestBytes"> & {
+  readonly owner: Address;
+  readonly deployment: Deployment;
+  /** JSON-RPC endpoints of the chain. */
+  readonly rpc: readonly string[];
+  /** Receipts that the chain would not take: their bundles go to other operators. */
+  readonly refused: readonly { readonly bundleIndex: number; readonly operator: Address }[];
+};
+
+/** What storage nodes have signed for. */
+export type UploadedDataset = {
+  readonly datasetId: Hex;
+  readonly receipts: readonly KeptReceipt[];
+  /** Operators that were asked in vain, and why. */
+  readonly failures: readonly UploadFailure[];
+  /** Bundles for which no operator was left. */
+  readonly unplaced: readonly number[];
 };
 
 /** A model as it is given: one of the built-in ones, or a file. */
@@ -281,6 +303,7 @@ export type VerifyProofsInput = {
 /** What the worker computes. */
 export type Engines = {
   encodeDataset: { input: EncodeInput; output: EncodedDataset };
+  uploadDataset: { input: UploadInput; output: UploadedDataset };
   compileModel: { input: CompileInput; output: CompileVerdict };
   describeOrder: { input: DescribeOrderInput; output: DescribedOrder };
   hashObjects: { input: EncodeInput; output: HashedObjects };

@@ -2,7 +2,7 @@ import type { Engines, Method } from "./methods.ts";
 
 /** How far a call is; `total` is left out while nobody knows it. */
 export type Progress = {
-  readonly stage: "reading" | "encoding" | "loading" | "computing" | "checking";
+  readonly stage: "reading" | "encoding" | "sending" | "loading" | "computing" | "checking";
   readonly done: number;
   readonly total?: number;
   readonly unit: "objects" | "bytes" | "bundles" | "steps" | "samples" | "parts";

@@ -59,6 +59,23 @@ export class Shelf {
     return this.#read(bundleFile(bundleIndex));
   }
 
+  /** A text that is kept beside the bundles; undefined when there is none. */
+  async note(name: string): Promise<string | undefined> {
+    return await this.#read(name).then(
+      (file) => file.text(),
+      () => undefined,
+    );
+  }
+
+  /** @throws ShelfError when there is no room */
+  async writeNote(name: string, text: string): Promise<void> {
+    try {
+      await this.#write(name, text);
+    } catch (cause) {
+      throw shelfError(cause);
+    }
+  }
+
   async remove(): Promise<void> {
     await (await shelvesFolder()).removeEntry(this.name, { recursive: true });
   }

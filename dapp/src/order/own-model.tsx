@@ -10,6 +10,7 @@ import type { CompileVerdict, HashedObjects } from "../engine/methods.ts";
 import { Notice } from "../ui/badge.tsx";
 import { Fact, Facts } from "../ui/stat.tsx";
 import { Id } from "../ui/values.tsx";
+import { StoreFile } from "../upload/store-file.tsx";
 import type { CheckedForm } from "./form.ts";
 import type { OrderedDataset } from "./read-dataset.ts";
 import { verdictInput } from "./recipe.ts";
@@ -95,20 +96,18 @@ function holds({ objectRoot, objectCount, objectSize, k, n, bundles }: Dataset, 
 
 function Stored({ file, holder }: { file: File; holder: Dataset | undefined }) {
   if (holder === undefined) {
+    const name = /^[\w.-]+$/.test(file.name) ? file.name : `'${file.name.replaceAll("'", "'\\''")}'`;
     return (
-      <Notice tone="waiting" title="Providers have to be able to fetch it">
-        <p>
-          An order names the dataset that holds its model, and no storage node has this file yet. They take it
-          from the command line, in the folder where it lies:
-        </p>
-        <p>
-          <code>
-            assay data put{" "}
-            {/^[\w.-]+$/.test(file.name) ? file.name : `'${file.name.replaceAll("'", "'\\''")}'`}
-          </code>
-        </p>
-        <p>This page goes on by itself when it is stored.</p>
-      </Notice>
+      <>
+        <Notice tone="waiting" title="Providers have to be able to fetch it">
+          <p>
+            An order names the dataset that holds its model, and no storage node has this file yet. This page
+            goes on by itself when some have, from here or from the command line in the folder where it lies:{" "}
+            <code>assay data put {name}</code>
+          </p>
+        </Notice>
+        <StoreFile file={file} />
+      </>
     );
   }
   return (

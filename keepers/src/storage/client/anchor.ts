@@ -72,19 +72,32 @@ async function anchorCall(client: StorageWriter, parameters: AnchorParameters, t
     token.allowance([account.address, deployment.addresses.DatasetRegistry]),
   ]);
   if (balance < total) throw new InsufficientFundsError(total, balance, await token.symbol());
-  const { manifest, manifestHash, manifestDigest, previous = zeroHash, feePerAudit, epochs } = parameters;
-  const objectRoot = manifest.objectRoot as Hex;
-  const shape = shapeOf(manifest);
-  const fields = { manifestHash, manifestDigest, objectRoot, shape, previous, feePerAudit, epochs };
-  const poseidonRoots = manifest.bundles.map(({ poseidonRoot }) => poseidonRoot as Hex);
-  const transportRoots = manifest.bundles.map(({ transportRoot }) => transportRoot as Hex);
+  const given = anchorArguments(parameters);
   if (allowance >= total) {
-    return encodeCall(deployment, "DatasetRegistry", "anchor", [fields, poseidonRoots, transportRoots]).data;
+    return encodeCall(deployment, "DatasetRegistry", "anchor", given).data;
   }
   const spender = deployment.addresses.DatasetRegistry;
   const { deadline, v, r, s } = await signPermit(client, spender, total);
-  const withPermit = [fields, poseidonRoots, transportRoots, deadline, v, r, s] as const;
+  const withPermit = [...given, deadline, v, r, s] as const;
   return encodeCall(deployment, "DatasetRegistry", "anchorWithPermit", withPermit).data;
+}
+
+/** What the registry's `anchor` takes. */
+export function anchorArguments({
+  manifest,
+  manifestHash,
+  manifestDigest,
+  previous = zeroHash,
+  feePerAudit,
+  epochs,
+}: Omit<AnchorParameters, "datasetId">) {
+  const objectRoot = manifest.objectRoot as Hex;
+  const shape = shapeOf(manifest);
+  return [
+    { manifestHash, manifestDigest, objectRoot, shape, previous, feePerAudit, epochs },
+    manifest.bundles.map(({ poseidonRoot }) => poseidonRoot as Hex),
+    manifest.bundles.map(({ transportRoot }) => transportRoot as Hex),
+  ] as const;
 }
 
 /** The shape as the registry takes it. */

@@ -74,7 +74,7 @@ export function checkManifest(dataset: AnchoredDataset, bytes: Uint8Array): Know
 
 /** The holders of bundles, in the order asked for. */
 export async function readHolders(
-  { contracts }: ChainView,
+  { contracts }: Pick<ChainView, "contracts">,
   datasetId: Hex,
   bundleIndices: readonly number[],
 ): Promise<Holder[]> {

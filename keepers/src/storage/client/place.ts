@@ -1,8 +1,9 @@
 import type { Address, Hex } from "viem";
-import { encodeCall } from "../../chain/contracts.ts";
+import { type Call, encodeCall, type ReadClient } from "../../chain/contracts.ts";
+import type { Deployment } from "../../chain/deployment-format.ts";
 import { explainRevert } from "../../chain/revert.ts";
 import type { Manifest } from "../../core/dataset/manifest.ts";
-import type { StorageWriter } from "./client.ts";
+import type { ChainView, StorageWriter } from "./client.ts";
 import type { BundlesTree } from "./roots.ts";
 import type { KeptReceipt } from "./upload.ts";
 
@@ -22,8 +23,17 @@ export type RejectedReceipt = PlacedBundle & { reason: string };
 
 export type Placed = { placed: PlacedBundle[]; rejected: RejectedReceipt[]; transactions: Hex[] };
 
+/** The dataset that receipts belong to. */
+export type PlacedDataset = Pick<PlaceParameters, "datasetId" | "manifest" | "tree">;
+
+/** What tells whether the chain would take receipts. */
+export type PlacingView = Pick<ChainView, "contracts"> & {
+  readonly account: { readonly address: Address };
+  readonly chain: { readonly public: Pick<ReadClient, "simulateContract"> };
+};
+
 /** Receipts in one transaction: about 1 KiB of calldata and 200,000 gas each. */
-const batchSize = 11;
+export const receiptsAtOnce = 11;
 
 /**
  * Brings receipts on chain, several in a transaction. Those that the chain would refuse are found beforehand and left
@@ -32,15 +42,13 @@ const batchSize = 11;
 export async function placeReceipts(client: StorageWriter, parameters: PlaceParameters): Promise<Placed> {
   const { receipts, datasetId, signal, onProgress } = parameters;
   const result: Placed = { placed: [], rejected: [], transactions: [] };
-  for (let from = 0; from < receipts.length; from += batchSize) {
+  for (let from = 0; from < receipts.length; from += receiptsAtOnce) {
     signal?.throwIfAborted();
-    const batch = receipts.slice(from, from + batchSize);
-    const { good, bad } = await sort(client, parameters, batch);
+    const batch = receipts.slice(from, from + receiptsAtOnce);
+    const { good, bad } = await sortReceipts(client, parameters, batch);
     result.rejected.push(...bad);
     if (good.length > 0) {
-      const call = encodeCall(client.deployment, "BundleRegistry", "place", [
-        good.map((receipt) => signedReceipt(parameters, receipt)),
-      ]);
+      const call = placeCall(client.deployment, parameters, good);
       const names = good.map(
         ({ bundleIndex, operator, validUntil }) => `${bundleIndex}:${operator}:${validUntil}`,
       );
@@ -58,9 +66,9 @@ export async function placeReceipts(client: StorageWriter, parameters: PlacePara
 }
 
 /** Tells receipts that the chain takes from those it refuses: all at once, and one by one only when that fails. */
-async function sort(
-  client: StorageWriter,
-  parameters: PlaceParameters,
+export async function sortReceipts(
+  client: PlacingView,
+  parameters: PlacedDataset,
   batch: readonly KeptReceipt[],
 ): Promise<{ good: KeptReceipt[]; bad: RejectedReceipt[] }> {
   if ((await refusal(client, parameters, batch)) === undefined) return { good: [...batch], bad: [] };
@@ -76,8 +84,8 @@ async function sort(
 }
 
 async function refusal(
-  { chain, contracts, account }: StorageWriter,
-  parameters: PlaceParameters,
+  { chain, contracts, account }: PlacingView,
+  parameters: PlacedDataset,
   receipts: readonly KeptReceipt[],
 ): Promise<string | undefined> {
   try {
@@ -96,7 +104,17 @@ async function refusal(
   }
 }
 
-function signedReceipt({ datasetId, manifest, tree }: PlaceParameters, receipt: KeptReceipt) {
+/** The call that brings receipts on chain. */
+export function placeCall(
+  deployment: Deployment,
+  parameters: PlacedDataset,
+  receipts: readonly KeptReceipt[],
+): Call {
+  const signed = receipts.map((receipt) => signedReceipt(parameters, receipt));
+  return encodeCall(deployment, "BundleRegistry", "place", [signed]);
+}
+
+function signedReceipt({ datasetId, manifest, tree }: PlacedDataset, receipt: KeptReceipt) {
   const { bundleIndex, operator, validUntil, signature } = receipt;
   const { poseidonRoot, transportRoot } = manifest.bundles[bundleIndex]!;
   return {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { maxBlobBytes } from "../backends/blob-cid.ts";
+import { maxBlobBytes } from "../../core/dataset/blob.ts";
 import { defineProtocol } from "./rpc.ts";
 
 /** The longest manifest, as docs/storage-protocol.md section 3 has it. */

@@ -1,0 +1,82 @@
+import { createPublicClient, fallback, type Hex, http, keccak256 } from "viem";
+import { connectContracts, type ReadClient } from "../../../keepers/src/chain/contracts.ts";
+import {
+  manifestCid,
+  manifestDigest,
+  manifestLayout,
+  parseManifest,
+} from "../../../keepers/src/core/dataset/manifest.ts";
+import { datasetId as idOfDataset } from "../../../keepers/src/core/ids.ts";
+import { allBundles, readHolders } from "../../../keepers/src/storage/client/dataset.ts";
+import { OperatorPeers } from "../../../keepers/src/storage/client/peers.ts";
+import { uploadAll } from "../../../keepers/src/storage/client/put-upload.ts";
+import { openBrowserHost } from "./browser-host.ts";
+import type { UploadedDataset, UploadInput } from "./methods.ts";
+import type { CallContext } from "./protocol.ts";
+import { Shelf } from "./shelf.ts";
+import { ShelfMemory } from "./shelf-memory.ts";
+
+/** A receipt that runs out sooner, in seconds, is worth nothing: it has to be on chain before. */
+const leastTerm = 600n;
+
+/**
+ * Brings the bundles of an encoded dataset to storage nodes, as `assay data put` does: those that have neither a holder on
+ * chain nor a receipt that is still good. Nothing is paid, and nothing sent to the chain.
+ * @throws BadInputError for a manifest that is none; ShelfError; what the chain's endpoint throws
+ */
+export async function uploadDataset(
+  { shelf: name, manifestBytes, owner, deployment, rpc, refused }: UploadInput,
+  { signal, progress }: CallContext,
+): Promise<UploadedDataset> {
+  const manifest = parseManifest(manifestBytes);
+  const layout = manifestLayout(manifest);
+  const client = createPublicClient({
+    transport: fallback(rpc.map((endpoint) => http(endpoint, { batch: true }))),
+  }) as unknown as ReadClient;
+  const contracts = connectContracts(client, deployment);
+  const datasetId = idOfDataset({
+    chainId: deployment.chainId,
+    registry: deployment.addresses.DatasetRegistry,
+    owner,
+    manifestHash: keccak256(manifestBytes),
+  });
+  const memory = await ShelfMemory.open(await Shelf.open(name), datasetId);
+  const all = allBundles(layout);
+  const holders = new Map<number, Hex>();
+  for (const { bundleIndex, operator } of await readHolders({ contracts }, datasetId, all))
+    if (operator !== undefined) holders.set(bundleIndex, operator);
+  const { timestamp } = await client.getBlock();
+  for (const { bundleIndex, operator, validUntil } of memory.receipts()) {
+    const isRefused = refused.some((each) => each.bundleIndex === bundleIndex && each.operator === operator);
+    if (holders.has(bundleIndex)) continue;
+    if (isRefused || validUntil <= timestamp + leastTerm) await memory.dropReceipt(bundleIndex);
+    else holders.set(bundleIndex, operator);
+  }
+  const bundles = all.filter((bundleIndex) => !holders.has(bundleIndex));
+  if (bundles.length === 0) return { datasetId, receipts: memory.receipts(), failures: [], unplaced: [] };
+  const host = await openBrowserHost();
+  const peers = new OperatorPeers(contracts, host);
+  try {
+    const { failures, unplaced } = await uploadAll(
+      { contracts, deployment, peers, chain: { public: client } },
+      {
+        memory,
+        datasetId,
+        owner,
+        manifest,
+        manifestBytes,
+        manifestCid: manifestCid(manifestDigest(manifestBytes)),
+        layout,
+        bundles,
+        holders,
+        except: new Set(refused.map(({ operator }) => operator)),
+        signal,
+        onProgress: ({ done, total }) => progress({ stage: "sending", done, total, unit: "bundles" }),
+      },
+    );
+    return { datasetId, receipts: memory.receipts(), failures, unplaced };
+  } finally {
+    await peers.close();
+    await host.stop();
+  }
+}
