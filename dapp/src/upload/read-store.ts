@@ -3,7 +3,17 @@ import type { Contracts } from "../../../keepers/src/chain/contracts.ts";
 import { type Manifest, manifestLayout } from "../../../keepers/src/core/dataset/manifest.ts";
 import { datasetStatus, shapeOf } from "../../../keepers/src/storage/client/anchor.ts";
 import { allBundles, readHolders } from "../../../keepers/src/storage/client/dataset.ts";
-import type { StoreState } from "./store-actions.ts";
+
+/** What an account has to do with a dataset it wants stored. */
+export type StoreState = {
+  readonly datasetId: Hex;
+  readonly isAnchored: boolean;
+  readonly bond: bigint;
+  readonly fees: bigint;
+  readonly balance: bigint;
+  /** Bundles that have a holder on chain. */
+  readonly held: ReadonlySet<number>;
+};
 
 /** What the chain knows of a dataset that is being stored, and what it would cost. */
 export async function readStore(

@@ -1,4 +1,4 @@
-import type { Address, Hex } from "viem";
+import type { Address } from "viem";
 import {
   addressOf,
   type Contracts,
@@ -115,14 +115,3 @@ export function placeAction(
     done,
   };
 }
-
-/** What an account has to do with a dataset it wants stored. */
-export type StoreState = {
-  readonly datasetId: Hex;
-  readonly isAnchored: boolean;
-  readonly bond: bigint;
-  readonly fees: bigint;
-  readonly balance: bigint;
-  /** Bundles that have a holder on chain. */
-  readonly held: ReadonlySet<number>;
-};

@@ -22,8 +22,8 @@ import { EmptyState } from "../ui/states.tsx";
 import { Table } from "../ui/table.tsx";
 import { Account, inTokens } from "../ui/values.tsx";
 import { walletWords } from "../wallet/words.ts";
-import { leastOfSegment, readStore } from "./read-store.ts";
-import { anchorAction, placeAction, type StoreParts, type StoreState } from "./store-actions.ts";
+import { leastOfSegment, readStore, type StoreState } from "./read-store.ts";
+import { anchorAction, placeAction, type StoreParts } from "./store-actions.ts";
 
 type Props = {
   readonly encoded: EncodedDataset;
