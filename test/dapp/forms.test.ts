@@ -42,6 +42,29 @@ describe("an amount of tokens as it is typed", () => {
     for (const text of ["", "0", "0.0", "-1", "1e3", "1.0000000000000000001", "NaN", "0x10"])
       assert.ok("problem" in readAmount(text), text);
     assert.ok("problem" in readAmount("2", 10n ** 18n));
+  });
+
+  it("takes commas between thousands alone: where one may be a decimal point, it says how to write it", () => {
+    assert.deepEqual(readAmount("1,234,567.5"), { units: 1_234_567_500_000_000_000_000_000n });
+    for (const text of [
+      "0,5",
+      "0,500",
+      "1,5",
+      "1,23",
+      "1,2345",
+      "1234,567",
+      ",5",
+      "1,",
+      "1,,234",
+      "1.5,000",
+      "0.123,456",
+    ]) {
+      const read = readAmount(text);
+      assert.match(("problem" in read && read.problem) || "", /after a point/, text);
+    }
+  });
+
+  it("is no more than there is", () => {
     assert.deepEqual(readAmount("1", 10n ** 18n), { units: 10n ** 18n });
   });
 });
