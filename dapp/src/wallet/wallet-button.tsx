@@ -13,26 +13,31 @@ export function WalletButton() {
   const [isOpen, setOpen] = useState(false);
   const { address, chainId, isConnected } = useConnection();
   const { deployment, name } = useNetwork();
-  const { mutate: switchChain } = useSwitchChain();
+  const { mutate: switchChain, error, reset } = useSwitchChain();
   const isElsewhere = isConnected && chainId !== deployment.chainId;
   return (
     <>
-      {isElsewhere ? (
-        <Button kind="danger" onClick={() => switchChain({ chainId: deployment.chainId })}>
+      {isElsewhere && (
+        <Button
+          kind="danger"
+          onClick={() => switchChain({ chainId: deployment.chainId }, { onError: () => setOpen(true) })}
+        >
           Wrong network: switch to {name}
         </Button>
-      ) : (
-        <Button kind={isConnected ? "plain" : "main"} onClick={() => setOpen(true)}>
-          {address === undefined ? "Connect wallet" : <code>{shortly(address)}</code>}
-        </Button>
       )}
+      <Button kind={isConnected ? "plain" : "main"} onClick={() => setOpen(true)}>
+        {address === undefined ? "Connect wallet" : <code>{shortly(address)}</code>}
+      </Button>
       <Dialog
         title={isConnected ? "Your wallet" : "Connect a wallet"}
         isOpen={isOpen}
-        onClose={() => setOpen(false)}
+        onClose={() => {
+          setOpen(false);
+          reset();
+        }}
       >
         <Suspense fallback={<Skeleton />}>
-          <WalletPanel onClose={() => setOpen(false)} />
+          <WalletPanel onClose={() => setOpen(false)} notSwitched={isElsewhere ? error : null} />
         </Suspense>
       </Dialog>
     </>

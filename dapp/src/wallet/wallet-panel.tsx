@@ -8,14 +8,20 @@ import { Amount, shortly } from "../ui/values.tsx";
 import { Whole } from "../ui/whole.tsx";
 import { developmentWalletName, useDevelopmentWallet } from "./development-context.ts";
 import styles from "./wallet-button.module.css";
-import { walletWords } from "./words.ts";
+import { switchWords, walletWords } from "./words.ts";
 
 const tenMinutes = 600;
 
+type Props = {
+  readonly onClose: () => void;
+  /** Why the wallet did not come to the page's network when it was asked to; null where it did, or was not asked. */
+  readonly notSwitched: unknown;
+};
+
 /** What is in the wallet's dialog: a choice of wallets, or the one that is connected. */
-export default function WalletPanel({ onClose }: { onClose: () => void }) {
+export default function WalletPanel(props: Props) {
   const { isConnected } = useConnection();
-  return isConnected ? <Connected onClose={onClose} /> : <Choice onDone={onClose} />;
+  return isConnected ? <Connected {...props} /> : <Choice onDone={props.onClose} />;
 }
 
 function Choice({ onDone }: { onDone: () => void }) {
@@ -59,10 +65,10 @@ function Choice({ onDone }: { onDone: () => void }) {
   );
 }
 
-function Connected({ onClose }: { onClose: () => void }) {
-  const { address, connector } = useConnection();
+function Connected({ onClose, notSwitched }: Props) {
+  const { address, connector, chainId } = useConnection();
   const { mutate: disconnect } = useDisconnect();
-  const { deployment } = useNetwork();
+  const { deployment, name: network } = useNetwork();
   const development = useDevelopmentWallet();
   const coins = useBalance({ address, query: { refetchInterval: 4_000 } });
   const tokens = useReadContracts({
@@ -79,6 +85,17 @@ function Connected({ onClose }: { onClose: () => void }) {
   });
   return (
     <>
+      {notSwitched !== null ? (
+        <Notice tone="wrong" title="The wallet is on another network">
+          {switchWords(notSwitched, network, deployment.chainId)}
+        </Notice>
+      ) : (
+        chainId !== deployment.chainId && (
+          <Notice tone="waiting" title="The wallet is on another network">
+            Nothing is signed or sent until it is on {network} (chain id {deployment.chainId}).
+          </Notice>
+        )
+      )}
       <Facts>
         <Fact name="Account">
           <Whole text={address ?? ""} />
@@ -112,6 +129,7 @@ function Connected({ onClose }: { onClose: () => void }) {
         </p>
       )}
       <div className={styles.buttons}>
+        <Button onClick={() => disconnect()}>Use another wallet</Button>
         <Button
           onClick={() => {
             disconnect();

@@ -23,6 +23,28 @@ export function walletWords(error: unknown): string {
   return messageOf(error);
 }
 
+/** Why a wallet did not come to the page's network, and what can be done about it. */
+export function switchWords(error: unknown, name: string, chainId: number): string {
+  // The library calls it a rejection when a wallet cannot add a network: the wallet's own error is below it.
+  const { code, message } = innermost(error);
+  if (code === 4001) return "You rejected it in the wallet: it is on the other network still.";
+  if (code === -32_002) return "The wallet still has an earlier question open: answer that one first.";
+  const said = message === "" ? "" : ` It says: ${message.replace(/\.?$/, ".")}`;
+  return `The wallet did not come to ${name}.${said} Choose that network in the wallet itself (chain id ${chainId}), or use another wallet.`;
+}
+
+/** The error that all began with: code and message of what the wallet itself gave. */
+function innermost(error: unknown): { readonly code: unknown; readonly message: string } {
+  let last = error;
+  for (
+    let next = error;
+    typeof next === "object" && next !== null;
+    next = (next as { cause?: unknown }).cause
+  )
+    last = next;
+  return { code: codeOf(last), message: messageOf(last) };
+}
+
 function codeOf(error: unknown): unknown {
   for (
     let each = error;

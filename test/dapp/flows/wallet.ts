@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import type { Page } from "playwright-core";
 import { embeddedChainId } from "../../../dapp/src/network/network-file.ts";
-import { assertAccessible, visit } from "../support/browser.ts";
+import { assertAccessible, assertFits, visit } from "../support/browser.ts";
 import { installWallet } from "../support/wallet.ts";
 import type { Flow } from "./flow.ts";
 
@@ -159,8 +159,32 @@ export function walletFlows(flow: Flow): void {
     await button.waitFor();
     await assertAccessible(page);
     await button.click();
-    await page.getByRole("button", { name: /^0x[0-9a-f]+…/i }).waitFor();
+    await button.waitFor({ state: "detached" });
     assert.ok(wallet.asked.includes("wallet_switchEthereumChain"));
+    await context.close();
+  });
+
+  it("says why the wallet did not switch, and lets it go", async () => {
+    const { page, context, wallet } = await connected("/mine");
+    await wallet.behave(page, { chainId: 1, rejects: true });
+    const button = page.getByRole("button", { name: "Wrong network: switch to Embedded network" });
+    await button.click();
+    await page.getByText("You rejected it in the wallet: it is on the other network still.").waitFor();
+    await assertAccessible(page);
+    await page.keyboard.press("Escape");
+    await wallet.behave(page, { rejects: false, isFixed: true });
+    await button.click();
+    await page.getByText(/It says: Networks cannot be added here\..*\(chain id 31337\)/).waitFor();
+    await page.keyboard.press("Escape");
+    await page.setViewportSize({ width: 360, height: 740 });
+    await assertFits(page);
+    // The dialog is there as it is on the right network: the wallet can be let go, another one chosen.
+    await page.getByRole("button", { name: /^0x[0-9a-f]+…/i }).click();
+    await page.getByText("Nothing is signed or sent until it is on Embedded network").waitFor();
+    await page.getByRole("button", { name: "Use another wallet" }).click();
+    await page.getByRole("button", { name: "Development wallet" }).waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "Connect wallet" }).waitFor();
     await context.close();
   });
 

@@ -9,6 +9,8 @@ export type Behaviour = {
   rejects?: boolean;
   /** Says that it is on this chain. */
   chainId?: number;
+  /** Knows no other chain than the one it is on, and takes none. */
+  isFixed?: boolean;
   /** The account that it gives. */
   account?: Address;
   /** Signs with another key than that of the account that it gives. */
@@ -66,8 +68,11 @@ export async function installWallet(
         return shownChain();
       case "wallet_switchEthereumChain":
         if (behaviour.rejects === true) throw { code: 4001, message: "User rejected the request." };
+        if (behaviour.isFixed === true) throw { code: 4902, message: "Unrecognized chain." };
         behaviour.chainId = Number((params[0] as { chainId: Hex }).chainId);
         return null;
+      case "wallet_addEthereumChain":
+        throw { code: -32_601, message: "Networks cannot be added here." };
       case "eth_signTypedData_v4": {
         await consent();
         const signer = behaviour.forges === true ? accounts.at(-1)! : accountOf(params[0]);
