@@ -16,6 +16,7 @@ import { Id } from "../ui/values.tsx";
 import { Credits } from "./credits.tsx";
 import { KeeperHealth } from "./keeper-health.tsx";
 import { OperatorCard } from "./operator-card.tsx";
+import { PostedOrders } from "./posted-orders.tsx";
 import { readAccount } from "./read-operator.ts";
 import type { ActionParts } from "./stake-actions.ts";
 
@@ -74,6 +75,7 @@ function Of({ account }: { account: Address }) {
           }}
         </Answered>
       </Card>
+      <PostedOrders account={account} />
       <Answered answer={state} what="The account could not be read">
         {(known) => (
           <Columns>

@@ -1,9 +1,8 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useDeferredValue, useState } from "react";
-import { type Address, type Hex, parseEventLogs } from "viem";
+import { useDeferredValue, useEffect, useRef, useState } from "react";
+import type { Address, Hex } from "viem";
 import { useConnection } from "wagmi";
-import { useLocation } from "wouter";
-import { abis } from "../../../keepers/src/chain/abi/index.ts";
+import type { DescribedOrder } from "../../../keepers/src/roles/consumer/compose-order.ts";
 import { costOf } from "../../../keepers/src/roles/consumer/order-cost.ts";
 import { StoredDatasetsDocument } from "../../../subgraph/queries/documents.ts";
 import { runner } from "../act/runner.ts";
@@ -23,6 +22,7 @@ import { checkForm, firstForm, type OrderForm } from "./form.ts";
 import { ModelCard } from "./model-card.tsx";
 import { auctionAction, postAction } from "./order-actions.ts";
 import type { HeldModel } from "./own-model.tsx";
+import { Placed, type PlacedOrder } from "./placed.tsx";
 import { readDataset } from "./read-dataset.ts";
 
 /** Orders a training: what is trained, on what, on which terms, and what it costs in all. */
@@ -46,11 +46,11 @@ function Wizard({ gateway, account }: { gateway: string; account: Address | unde
   const { deployment } = useNetwork();
   const { contracts, client } = useContracts();
   const queries = useQueryClient();
-  const [, navigate] = useLocation();
   const [form, setForm] = useState<OrderForm>(firstForm);
   const [file, setFile] = useState<File>();
   const [held, setHeld] = useState<HeldModel>();
   const [failure, setFailure] = useState<string>();
+  const [placed, setPlaced] = useState<PlacedOrder>();
   const datasets = useAnswer(StoredDatasetsDocument, { first: 100 });
   const usable = (datasets.data?.datasets ?? []).filter(
     ({ isClosed, isFraudulent, isEncrypted }) => !isClosed && !isFraudulent && !isEncrypted,
@@ -94,19 +94,26 @@ function Wizard({ gateway, account }: { gateway: string; account: Address | unde
     onChange: (event: { target: { value: string } }) => setForm({ ...form, [name]: event.target.value }),
     problem: problems[name],
   });
-  const done = (orderHash: Hex) => (hash: Hex | undefined, isWatched: boolean) => {
-    void queries.invalidateQueries();
-    if (hash === undefined || !isWatched) return;
-    runner.leave();
-    void client.getTransactionReceipt({ hash }).then(({ logs }) => {
-      const [opened] = parseEventLogs({ abi: abis.JobRegistry, eventName: "JobOpened", logs });
-      navigate(opened === undefined ? `/search/${orderHash}` : `/jobs/${opened.args.jobId}`);
-    });
-  };
+  // A wallet may answer when this page was long left: then the dialog says what became of it.
+  const isHere = useRef(false);
+  useEffect(() => {
+    isHere.current = true;
+    return () => {
+      isHere.current = false;
+    };
+  }, []);
+  const done =
+    ({ orderHash }: DescribedOrder, way: PlacedOrder["way"]) =>
+    (hash: Hex | undefined, isWatched: boolean) => {
+      void queries.invalidateQueries();
+      if (hash === undefined || !isHere.current) return;
+      setPlaced({ way, hash, orderHash, isWatched });
+      if (isWatched) runner.leave();
+    };
   const begin = () => {
     if (described.data === undefined || account === undefined) return;
     const { described: made, cost, form: complete } = described.data;
-    const parts = { contracts, deployment, account, described: made, cost, done: done(made.orderHash) };
+    const parts = { contracts, deployment, account, described: made, cost, done: done(made, complete.way) };
     setFailure(undefined);
     const making =
       complete.way === "auction" ? auctionAction(parts, 60 * complete.auctionMinutes) : postAction(parts);
@@ -116,6 +123,7 @@ function Wizard({ gateway, account }: { gateway: string; account: Address | unde
     );
   };
   const { conditions } = described.data?.described.order ?? {};
+  if (placed !== undefined) return <Placed placed={placed} onAnother={() => setPlaced(undefined)} />;
   return (
     <>
       <PageHead title="Order a training">

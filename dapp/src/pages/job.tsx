@@ -14,13 +14,14 @@ import { useAnswer } from "../data/use-answer.ts";
 import { jobTones } from "../data/words.ts";
 import { Badge } from "../ui/badge.tsx";
 import { Card, Columns, PageHead, Stack } from "../ui/card.tsx";
-import { EmptyState, Skeleton } from "../ui/states.tsx";
+import { Skeleton } from "../ui/states.tsx";
 import { Account, DatasetId } from "../ui/values.tsx";
 import { Dispute, extentOf } from "./parts/dispute.tsx";
 import { DisputedNumber } from "./parts/disputed-number.tsx";
 import { Bids, Checkpoints, Events, Payments } from "./parts/job-cards.tsx";
 import { inOrder, sittingsOf } from "./parts/job-events.ts";
 import { Life } from "./parts/life.tsx";
+import { MissingJob } from "./parts/missing-job.tsx";
 import { Now } from "./parts/now.tsx";
 import { OrderFacts, runOf } from "./parts/order-facts.tsx";
 import { Seats } from "./parts/seats.tsx";
@@ -41,13 +42,7 @@ export default function Job({ id }: { id: string }) {
   return (
     <Answered answer={training} what="The job could not be read">
       {({ job: found }) => {
-        if (found === null) {
-          return (
-            <EmptyState title={`There is no job ${id} on this chain.`}>
-              <Link href="/jobs">All jobs</Link>
-            </EmptyState>
-          );
-        }
+        if (found === null) return <MissingJob id={id} />;
         const run = runOf(found.order.training);
         const certificate = checked.data?.job?.certificates[0];
         return (

@@ -65,6 +65,25 @@ export function auditorFlows(flow: Flow): void {
     await context.close();
   });
 
+  it("tells a job that the index does not have yet from one that there is not", async () => {
+    const { browser, world, open } = flow();
+    const { page, context } = await visit(browser);
+    let isBehind = true;
+    await context.route(`${new URL(world.trail.url).origin}/**`, async (route) => {
+      const response = await route.fetch();
+      const isAsked = isBehind && (route.request().postData() ?? "").includes("query TrainingData");
+      await route.fulfill({ response, ...(isAsked && { body: JSON.stringify({ data: { job: null } }) }) });
+    });
+    await open(page, "/jobs/1");
+    await page.getByText("Job 1 is on the chain; the index has not come to it yet").waitFor();
+    await assertAccessible(page);
+    isBehind = false;
+    await page.getByRole("heading", { name: "Job 1" }).waitFor();
+    await open(page, "/jobs/999");
+    await page.getByText("There is no job 999 on this chain.").waitFor();
+    await context.close();
+  });
+
   it("finds a job, an account, a transaction and a dataset by what they are called", async () => {
     const { browser, world, open } = flow();
     const { page, context } = await visit(browser);

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Page } from "playwright-core";
+import { encodeEventTopics } from "viem";
+import { abis } from "../../../keepers/src/chain/abi/index.ts";
 import type { World } from "../support/world.ts";
 import type { Flow } from "./flow.ts";
 
@@ -35,8 +37,32 @@ export async function beginOrder({ open, world }: ReturnType<Flow>, page: Page):
   await page.getByText("Optical Recognition of Handwritten Digits", { exact: false }).waitFor();
 }
 
+/**
+ * From the first time that the page has read which job was opened, its endpoint does not know the receipt any more, as one
+ * behind others would; until it is told to.
+ */
+export async function lagAfterOpening(page: Page, { network }: World) {
+  const [opened] = encodeEventTopics({ abi: abis.JobRegistry, eventName: "JobOpened" });
+  let hasToldOnce = false;
+  let isBehind = true;
+  await page.route(`${network.chain.rpcUrl}/**`, async (route) => {
+    const response = await route.fetch();
+    const text = await response.text();
+    if (isBehind && text.includes(opened!) && text.includes("transactionHash")) {
+      if (hasToldOnce) return route.abort();
+      hasToldOnce = true;
+    }
+    return route.fulfill({ response, body: text });
+  });
+  return {
+    catchUp: () => {
+      isBehind = false;
+    },
+  };
+}
+
 /** Signs what is filled in, opens its auction, and waits for the job's page. */
-export async function placeOrder(page: Page): Promise<bigint> {
+export async function placeOrder(page: Page, onPaid = async () => {}): Promise<bigint> {
   await page.getByText("In all, at most").waitFor();
   await page.getByRole("button", { name: "Look it over and sign" }).click();
   await page.getByText("Let the escrow take what it costs").waitFor();
@@ -44,6 +70,7 @@ export async function placeOrder(page: Page): Promise<bigint> {
   await page.getByText("Bids are sealed for").waitFor();
   await page.getByText("Gas, at most").waitFor();
   await page.getByRole("button", { name: "Send" }).click();
+  await onPaid();
   await page.getByRole("heading", { name: /^Job \d+$/ }).waitFor();
   const title = await page.getByRole("heading", { name: /^Job \d+$/ }).textContent();
   return BigInt(title!.replace(/\D/g, ""));
