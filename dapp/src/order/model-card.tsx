@@ -4,31 +4,38 @@ import { Failed } from "../compute/working.tsx";
 import { Card } from "../ui/card.tsx";
 import { Choice, Field, Fields } from "../ui/field.tsx";
 import { Skeleton } from "../ui/states.tsx";
-import type { CheckedForm, OrderForm } from "./form.ts";
+import type { CheckedForm, OrderForm, Problems } from "./form.ts";
+import { MoreSettings } from "./more-settings.tsx";
 import type { HeldModel, default as OwnModelPart } from "./own-model.tsx";
 import type { OrderedDataset } from "./read-dataset.ts";
 
 const OwnModel = lazy(() => import("./own-model.tsx"));
 
+/** What a field of the form shows, and how it changes. */
+export type FieldOf = (name: keyof OrderForm) => {
+  value: string;
+  onChange: (event: { target: { value: string } }) => void;
+  problem: string | undefined;
+};
+
 type Props = {
   readonly form: OrderForm;
+  readonly problems: Problems;
   readonly checked: CheckedForm | undefined;
   readonly dataset: OrderedDataset | undefined;
   readonly stored: Parameters<typeof OwnModelPart>[0]["stored"];
   readonly file: File | undefined;
   readonly change: (changes: Partial<OrderForm>) => void;
-  readonly field: (name: keyof OrderForm) => {
-    value: string;
-    onChange: (event: { target: { value: string } }) => void;
-    problem: string | undefined;
-  };
+  readonly field: FieldOf;
   readonly onFile: (file: File) => void;
   readonly onStored: (held: HeldModel | undefined) => void;
 };
 
+const folded = ["microBatch", "momentum", "seed", "interval"] as const;
+
 /** The second part of an order: a built-in model, or a file of the consumer's own, and how it is trained. */
 export function ModelCard(props: Props): ReactNode {
-  const { form, checked, dataset, stored, file, change, field, onFile, onStored } = props;
+  const { form, problems, checked, dataset, stored, file, change, field, onFile, onStored } = props;
   const [unread, setUnread] = useState<unknown>();
   return (
     <Card title="2. The model">
@@ -49,33 +56,37 @@ export function ModelCard(props: Props): ReactNode {
         {form.model === "mlp" && (
           <Field label="Hidden layers" {...field("hidden")} hint="Sizes, with commas between" />
         )}
-        <Choice
-          label="Numbers"
-          value={form.profile}
-          onChange={(event) => change({ profile: event.target.value as OrderForm["profile"] })}
-        >
-          <option value="E8">8-bit integers</option>
-          <option value="E16">16-bit integers</option>
-        </Choice>
       </Fields>
       <Fields>
         <Field label="Steps" inputMode="numeric" {...field("steps")} />
-        <Field label="Samples in a step" inputMode="numeric" {...field("microBatch")} />
         <Field label="Learning rate" inputMode="decimal" {...field("learningRate")} />
-        <Field label="Momentum" inputMode="decimal" {...field("momentum")} />
-        <Field
-          label="Seed"
-          inputMode="numeric"
-          {...field("seed")}
-          hint="The same seed gives the same model, bit by bit"
-        />
-        <Field
-          label="Steps between two state roots"
-          inputMode="numeric"
-          {...field("interval")}
-          hint="Fewer make checking finer"
-        />
       </Fields>
+      <MoreSettings hasProblem={folded.some((name) => problems[name] !== undefined)}>
+        <Fields>
+          <Choice
+            label="Numbers"
+            value={form.profile}
+            onChange={(event) => change({ profile: event.target.value as OrderForm["profile"] })}
+          >
+            <option value="E8">8-bit integers</option>
+            <option value="E16">16-bit integers</option>
+          </Choice>
+          <Field label="Samples in a step" inputMode="numeric" {...field("microBatch")} />
+          <Field label="Momentum" inputMode="decimal" {...field("momentum")} />
+          <Field
+            label="Seed"
+            inputMode="numeric"
+            {...field("seed")}
+            hint="The same seed gives the same model, bit by bit"
+          />
+          <Field
+            label="Steps between two state roots"
+            inputMode="numeric"
+            {...field("interval")}
+            hint="Fewer make checking finer"
+          />
+        </Fields>
+      </MoreSettings>
       <DropZone
         accept=".onnx"
         onFailed={setUnread}

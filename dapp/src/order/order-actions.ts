@@ -3,8 +3,9 @@ import { addressOf, type Contracts, encodeCall } from "../../../keepers/src/chai
 import type { Deployment } from "../../../keepers/src/chain/deployment-format.ts";
 import { orderTypedData } from "../../../keepers/src/core/market/typed-data.ts";
 import type { DescribedOrder } from "../../../keepers/src/roles/consumer/compose-order.ts";
-import type { Action, SendStep, Step, Words } from "../act/steps.ts";
-import { duration, inTokens } from "../ui/values.tsx";
+import type { Action, SendStep, Step } from "../act/steps.ts";
+import { duration } from "../ui/values.tsx";
+import { orderWords, tokens } from "./order-words.ts";
 
 export type OrderActionParts = {
   readonly contracts: Contracts;
@@ -19,28 +20,6 @@ export type OrderActionParts = {
 /** The least bond that the market takes for a bid: a tenth of the deposit, rounded up. */
 function leastBond(deposit: bigint): bigint {
   return (deposit + 9n) / 10n;
-}
-
-const tokens = (amount: bigint) => `${inTokens(amount, 18)} tokens`;
-
-/** What an order says, in words: all that a signature under it binds. */
-export function orderWords({ order, trainingOrder }: DescribedOrder): Words {
-  const { problem, conditions, expiry } = order;
-  const { committeeSize, threshold, checkFee, instalments } = conditions;
-  return [
-    ["Train on dataset", problem.datasetId],
-    ["Training", `${trainingOrder.steps} steps, a state root every ${trainingOrder.interval}`],
-    ["Pay at most", tokens(conditions.maximumPrice)],
-    [
-      "Who vouches for it",
-      committeeSize === 0
-        ? "anyone may dispute it; nobody has to check"
-        : `${threshold} of ${committeeSize} validators, ${tokens(checkFee)} for each interval that one checks; anyone may dispute it`,
-    ],
-    ["Paid in", instalments > 1 ? `${instalments} instalments` : "one payment at the end"],
-    ["Time to train", duration(conditions.trainingTime)],
-    ["Can be taken until", new Date(Number(expiry) * 1000).toUTCString()],
-  ];
 }
 
 /** Lets the escrow take exactly what an order costs; nothing when it may already. */

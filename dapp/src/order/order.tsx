@@ -10,20 +10,23 @@ import { theEngine } from "../compute/engine.ts";
 import { useAnswer } from "../data/use-answer.ts";
 import { useContracts } from "../data/use-contracts.ts";
 import { useNetwork } from "../network/context.ts";
+import { atMost } from "../ui/amounts.ts";
 import { Notice } from "../ui/badge.tsx";
 import { Button } from "../ui/button.tsx";
 import { Card, PageHead } from "../ui/card.tsx";
-import { Choice, Field, Fields } from "../ui/field.tsx";
 import { Fact, Facts } from "../ui/stat.tsx";
-import { EmptyState, Failure, Skeleton } from "../ui/states.tsx";
-import { Amount, Id, shortly } from "../ui/values.tsx";
+import { EmptyState, Failure } from "../ui/states.tsx";
+import { Id } from "../ui/values.tsx";
 import { walletWords } from "../wallet/words.ts";
+import { DataCard } from "./data-card.tsx";
 import { checkForm, firstForm, type OrderForm } from "./form.ts";
-import { ModelCard } from "./model-card.tsx";
+import { type FieldOf, ModelCard } from "./model-card.tsx";
+import { canBeRead } from "./offered.ts";
 import { auctionAction, postAction } from "./order-actions.ts";
 import type { HeldModel } from "./own-model.tsx";
 import { Placed, type PlacedOrder } from "./placed.tsx";
 import { readDataset } from "./read-dataset.ts";
+import { TermsCard } from "./terms-card.tsx";
 
 /** Orders a training: what is trained, on what, on which terms, and what it costs in all. */
 export default function OrderPage() {
@@ -55,6 +58,7 @@ function Wizard({ gateway, account }: { gateway: string; account: Address | unde
   const usable = (datasets.data?.datasets ?? []).filter(
     ({ isClosed, isFraudulent, isEncrypted }) => !isClosed && !isFraudulent && !isEncrypted,
   );
+  const readable = usable.filter(canBeRead);
   const chosen = usable.find(({ id }) => id === form.datasetId);
   const checked = checkForm(form);
   const problems = "problems" in checked ? checked.problems : {};
@@ -89,9 +93,10 @@ function Wizard({ gateway, account }: { gateway: string; account: Address | unde
       return { described: made, cost: await costOf(contracts, made), form: complete.form };
     },
   });
-  const field = (name: keyof OrderForm) => ({
+  const change = (changes: Partial<OrderForm>) => setForm({ ...form, ...changes });
+  const field: FieldOf = (name) => ({
     value: form[name],
-    onChange: (event: { target: { value: string } }) => setForm({ ...form, [name]: event.target.value }),
+    onChange: ({ target }) => change({ [name]: target.value }),
     problem: problems[name],
   });
   // A wallet may answer when this page was long left: then the dialog says what became of it.
@@ -129,98 +134,20 @@ function Wizard({ gateway, account }: { gateway: string; account: Address | unde
       <PageHead title="Order a training">
         Somebody with a machine trains it; you pay once it is proved to be right, and get what is left back.
       </PageHead>
-      <Card title="1. The data">
-        <Choice
-          label="Dataset"
-          value={form.datasetId}
-          onChange={(event) => setForm({ ...form, datasetId: event.target.value })}
-          hint="Anchored datasets that are whole and not encrypted"
-        >
-          <option value="">Choose one</option>
-          {usable.map(({ id, objectCount, objectSize }) => (
-            <option key={id} value={id}>
-              {shortly(id)}: {Number(objectCount).toLocaleString("en")} objects of{" "}
-              {Number(objectSize).toLocaleString("en")} bytes
-            </option>
-          ))}
-        </Choice>
-        {dataset.error !== null && (
-          <Failure
-            what="The dataset cannot be ordered on"
-            error={dataset.error}
-            retry={() => void dataset.refetch()}
-          />
-        )}
-        {dataset.isLoading && <Skeleton lines={2} label="Reading its manifest" />}
-        {dataset.data !== undefined && (
-          <Facts>
-            <Fact name="Name">{dataset.data.manifest.name}</Fact>
-            <Fact name="Licence">{dataset.data.manifest.licence || "–"}</Fact>
-            <Fact name="What it is">{dataset.data.manifest.description || "–"}</Fact>
-          </Facts>
-        )}
-        <Fields>
-          <Field
-            label="Share to train on"
-            {...field("share")}
-            hint="The rest is kept apart to score the model"
-          />
-          <Field label="Classes" inputMode="numeric" {...field("classes")} />
-          <Field
-            label="Inputs are divided by two to the"
-            inputMode="numeric"
-            {...field("scale")}
-            hint="4 for numbers up to 16, 8 for bytes"
-          />
-        </Fields>
-      </Card>
+      <DataCard
+        {...{ gateway, form, problems, dataset, change, field }}
+        readable={readable}
+        isListed={datasets.data !== undefined}
+      />
       <ModelCard
-        {...{ form, field, file }}
+        {...{ form, problems, field, file, change }}
         checked={"form" in checked ? checked.form : undefined}
         dataset={dataset.data}
         stored={usable}
-        change={(changes) => setForm({ ...form, ...changes })}
         onFile={setFile}
         onStored={setHeld}
       />
-      <Card title="3. The terms">
-        <Fields>
-          <Choice
-            label="Who gets the order"
-            value={form.way}
-            onChange={(event) => setForm({ ...form, way: event.target.value as OrderForm["way"] })}
-          >
-            <option value="auction">The lowest of sealed bids</option>
-            <option value="direct">Whoever takes it first</option>
-          </Choice>
-          <Field label="Pay at most, tokens" inputMode="decimal" {...field("price")} />
-          {form.way === "auction" && (
-            <Field
-              label="Minutes for each phase of the auction"
-              inputMode="numeric"
-              {...field("auctionMinutes")}
-            />
-          )}
-          <Field label="Hours in which it can be taken" inputMode="numeric" {...field("expiryHours")} />
-          <Field label="Minutes to train" inputMode="numeric" {...field("trainingMinutes")} />
-          <Field
-            label="Instalments"
-            inputMode="numeric"
-            {...field("instalments")}
-            hint="1: one payment at the end"
-          />
-        </Fields>
-        <Fields>
-          <Field
-            label="Validators that check it"
-            inputMode="numeric"
-            {...field("committee")}
-            hint="0: nobody has to; anyone may dispute it"
-          />
-          <Field label="Of whom must agree" inputMode="numeric" {...field("threshold")} />
-          <Field label="Fee for each interval checked, tokens" inputMode="decimal" {...field("checkFee")} />
-        </Fields>
-      </Card>
+      <TermsCard {...{ form, problems, change, field }} />
       <Card title="What it costs">
         {described.error !== null ? (
           <Failure what="This cannot be ordered" error={described.error} />
@@ -238,17 +165,10 @@ function Wizard({ gateway, account }: { gateway: string; account: Address | unde
           />
         ) : (
           <Facts>
-            <Fact name="Price, at most">
-              <Amount units={conditions.deposit} />
-            </Fact>
-            <Fact name="Committee">
-              <Amount units={described.data.cost - conditions.deposit} />
-            </Fact>
+            <Fact name="Price, at most">{atMost(conditions.deposit)} tokens</Fact>
+            <Fact name="Committee, at most">{atMost(described.data.cost - conditions.deposit)} tokens</Fact>
             <Fact name="In all, at most">
-              <strong>
-                <Amount units={described.data.cost} />
-              </strong>{" "}
-              and gas
+              <strong>{atMost(described.data.cost)} tokens</strong> and gas
             </Fact>
             <Fact name="Program root">
               <Id hex={described.data.described.order.problem.programRoot} />

@@ -24,13 +24,10 @@ export async function readDataset(
   { id, digest }: { readonly id: Hex; readonly digest: Hex },
   signal?: AbortSignal,
 ): Promise<OrderedDataset> {
-  const [anchor, response] = await Promise.all([
+  const [anchor, bytes] = await Promise.all([
     contracts.DatasetRegistry.read.datasetOf([id]),
-    fetch(`${gateway}/ipfs/${manifestCid(hexToBytes(digest))}`, { signal }),
+    fetchManifest(gateway, digest, signal),
   ]);
-  if (!response.ok)
-    throw new Error(`The storage gateway does not give the manifest (HTTP ${response.status}).`);
-  const bytes = new Uint8Array(await response.arrayBuffer());
   if (keccak256(bytes) !== anchor.manifestHash)
     throw new Error(
       "The storage gateway gave another manifest than the one that is anchored. It is not used.",
@@ -42,4 +39,26 @@ export async function readDataset(
     objectSize: anchor.shape.objectSize,
     objectRoot: anchor.objectRoot,
   };
+}
+
+/**
+ * What a dataset is called and what it holds, as a gateway says: enough for a list to choose from, and held against the chain
+ * by {@link readDataset} when it is chosen.
+ *
+ * @throws Error when the gateway does not give it
+ */
+export async function readManifest(
+  gateway: string,
+  digest: Hex,
+  signal?: AbortSignal,
+): Promise<Pick<Manifest, "name" | "format">> {
+  const { name, format } = parseManifest(await fetchManifest(gateway, digest, signal));
+  return { name, format };
+}
+
+async function fetchManifest(gateway: string, digest: Hex, signal?: AbortSignal): Promise<Uint8Array> {
+  const response = await fetch(`${gateway}/ipfs/${manifestCid(hexToBytes(digest))}`, { signal });
+  if (!response.ok)
+    throw new Error(`The storage gateway does not give the manifest (HTTP ${response.status}).`);
+  return new Uint8Array(await response.arrayBuffer());
 }

@@ -34,7 +34,17 @@ export async function beginOrder({ open, world }: ReturnType<Flow>, page: Page):
   await page.getByRole("button", { name: "Development wallet" }).click();
   await page.getByRole("button", { name: /^0x[0-9a-f]+…/i }).waitFor();
   await page.getByLabel("Dataset", { exact: true }).selectOption(world.datasetId);
-  await page.getByText("Optical Recognition of Handwritten Digits", { exact: false }).waitFor();
+  await page.getByText("Optical Recognition of Handwritten Digits", { exact: false }).last().waitFor();
+  await unfold(page);
+}
+
+/** Opens what the form folds away, by keyboard. */
+export async function unfold(page: Page): Promise<void> {
+  for (const summary of await page.getByText("More settings", { exact: true }).all()) {
+    await summary.focus();
+    await page.keyboard.press("Enter");
+  }
+  await page.getByLabel("Instalments").waitFor();
 }
 
 /**

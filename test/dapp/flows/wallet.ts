@@ -188,6 +188,51 @@ export function walletFlows(flow: Flow): void {
     await context.close();
   });
 
+  it("signs an order for whoever takes it first, which then stands under what is mine", async () => {
+    const { page, context, faults, wallet } = await connected("/order");
+    const { datasetId } = flow().world;
+    await page.getByLabel("Dataset", { exact: true }).selectOption(datasetId);
+    await page.getByLabel("Who gets the order").selectOption("direct");
+    // Less than any keeper of this network works for: it stays untaken.
+    await page.getByLabel("Pay at most, tokens").fill("5");
+    await page.getByLabel("Validators that check it").fill("0");
+    await page.getByLabel("Steps", { exact: true }).fill("22");
+    await page.getByText("In all, at most").waitFor();
+    assert.ok(!(await page.getByLabel("Instalments").isVisible()));
+    await assertAccessible(page);
+    await page.getByRole("button", { name: "Look it over and sign" }).click();
+    await page.getByText("Gas, at most").waitFor();
+    await page.getByRole("button", { name: "Send" }).click();
+    await page.getByText("nothing: it is signed, not sent").waitFor();
+    const shown = async (name: string) =>
+      page.getByRole("dialog").getByText(name, { exact: true }).locator("xpath=../dd").textContent();
+    const words = {
+      trainingHash: await shown("Training (trainingHash)"),
+      programRoot: await shown("Program (programRoot)"),
+      programDigest: await shown("Model and options (programDigest)"),
+      datasetId: await shown("Train on dataset"),
+    };
+    assert.match((await shown("Model"))!, /^mlp · .*hidden 32/);
+    assert.equal(await shown("Learning rate"), "0.1 (6554/2^16)");
+    assert.equal(await shown("Numbers"), "8-bit integers, exact");
+    await assertAccessible(page);
+    await page.getByRole("button", { name: "Sign" }).click();
+    await page.getByText("Taken from you when it is taken").waitFor();
+    const { primaryType, message } = wallet.signed.at(-1)!;
+    assert.equal(primaryType, "Order");
+    const problem = message.problem as Record<string, unknown>;
+    for (const [name, text] of Object.entries(words)) assert.equal(text, problem[name], name);
+    await page.getByText("Gas, at most").waitFor();
+    await page.getByRole("button", { name: "Send" }).click();
+    await page.getByText("All providers see your order").waitFor();
+    await assertAccessible(page);
+    await page.getByRole("main").getByRole("link", { name: "My jobs and stake" }).click();
+    const waiting = page.getByRole("region", { name: "Orders that nobody has taken yet" });
+    await waiting.getByRole("cell", { name: "Waits for a provider" }).waitFor();
+    assert.deepEqual(faults, []);
+    await context.close();
+  });
+
   it("has the development wallet on the embedded network alone", async () => {
     const { browser, open } = flow();
     const { page, context } = await visit(browser);

@@ -24,6 +24,8 @@ export type Behaviour = {
 export type TestWallet = {
   /** What it was asked, by method. */
   readonly asked: string[];
+  /** Messages that it signed, as it was given them. */
+  readonly signed: { readonly primaryType: string; readonly message: Record<string, unknown> }[];
   /** Changes how it answers, and tells the page as wallets do. */
   behave(page: Page, behaviour: Behaviour): Promise<void>;
 };
@@ -41,6 +43,7 @@ export async function installWallet(
   const accounts = keys.map((key) => privateKeyToAccount(key));
   const behaviour: Behaviour = {};
   const asked: string[] = [];
+  const signed: TestWallet["signed"] = [];
   let isConnected = false;
   const addresses = () => {
     const first = behaviour.account ?? accounts[0]!.address;
@@ -76,7 +79,9 @@ export async function installWallet(
       case "eth_signTypedData_v4": {
         await consent();
         const signer = behaviour.forges === true ? accounts.at(-1)! : accountOf(params[0]);
-        return signer.signTypedData(JSON.parse(String(params[1])));
+        const message = JSON.parse(String(params[1]));
+        signed.push(message);
+        return signer.signTypedData(message);
       }
       case "eth_sendTransaction": {
         await consent();
@@ -151,6 +156,7 @@ export async function installWallet(
 
   return {
     asked,
+    signed,
     async behave(page, next) {
       Object.assign(behaviour, next);
       if (next.holds === false) for (const answer of held.splice(0)) answer();
