@@ -7,6 +7,7 @@ import { computeFlows } from "./flows/compute.ts";
 import { consumerFlows } from "./flows/consumer.ts";
 import { curveFlows, liveCurveFlows } from "./flows/curves.ts";
 import type { Flow } from "./flows/flow.ts";
+import { operatorFlows } from "./flows/operator.ts";
 import { storingFlows } from "./flows/storing.ts";
 import { walletFlows } from "./flows/wallet.ts";
 import { noBrowser, openBrowser } from "./support/browser.ts";
@@ -55,4 +56,7 @@ describe("the page in front of an embedded network", { skip: noBrowser }, () => 
     consumerFlows(flow);
     liveCurveFlows(flow);
   });
+
+  // Weeks pass in it: nothing that needs the storage nodes can come after.
+  describe("for who works", () => operatorFlows(flow));
 });

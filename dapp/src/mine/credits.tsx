@@ -31,7 +31,11 @@ export function Credits({
           keyOf={({ purse }) => purse.contract}
           columns={[
             { head: "What for", cell: ({ purse }) => purse.what },
-            { head: "Amount", isNumber: true, cell: ({ amount }) => <Amount units={amount} /> },
+            {
+              head: "Amount",
+              isNumber: true,
+              cell: ({ purse, amount }) => <Amount units={amount} unit={purse.unit} />,
+            },
             {
               head: "",
               cell: ({ purse, amount }) => (

@@ -6,6 +6,7 @@ import { Card } from "../ui/card.tsx";
 import { Field } from "../ui/field.tsx";
 import { EmptyState, Failure, Skeleton } from "../ui/states.tsx";
 import { Table } from "../ui/table.tsx";
+import { checksOf } from "./keeper-checks.ts";
 import { keepAddress, keptAddress, useKeeper } from "./own-keeper.ts";
 
 /** Health of the visitor's own keeper, from its metrics endpoint; the address stays in this browser. */
@@ -57,16 +58,31 @@ export function KeeperHealth() {
       ) : health.data === undefined ? (
         <Skeleton />
       ) : (
-        <Table
-          caption="What the keeper says"
-          rows={health.data.samples}
-          keyOf={({ name, labels }) => `${name}${labels}`}
-          columns={[
-            { head: "Metric", cell: ({ name }) => <code>{name}</code> },
-            { head: "Of", cell: ({ labels }) => labels },
-            { head: "Value", isNumber: true, cell: ({ value }) => value.toLocaleString("en") },
-          ]}
-        />
+        <>
+          <Table
+            caption="How its parts are"
+            rows={checksOf(health.data.report)}
+            keyOf={({ name }) => name}
+            columns={[
+              { head: "Part", cell: ({ name }) => name },
+              {
+                head: "State",
+                cell: ({ ok }) => <Badge tone={ok ? "healthy" : "wrong"}>{ok ? "Well" : "Not well"}</Badge>,
+              },
+              { head: "What it says", cell: ({ said }) => (said === "" ? "–" : said) },
+            ]}
+          />
+          <Table
+            caption="What the keeper measures"
+            rows={health.data.samples}
+            keyOf={({ name, labels }) => `${name}${labels}`}
+            columns={[
+              { head: "Metric", cell: ({ name }) => <code>{name}</code> },
+              { head: "Of", cell: ({ labels }) => labels },
+              { head: "Value", isNumber: true, cell: ({ value }) => value.toLocaleString("en") },
+            ]}
+          />
+        </>
       )}
     </Card>
   );

@@ -10,15 +10,17 @@ import { useContracts } from "../data/use-contracts.ts";
 import { useNetwork } from "../network/context.ts";
 import { JobTable } from "../pages/parts/job-table.tsx";
 import { ButtonLink } from "../ui/button.tsx";
-import { Card, Columns, PageHead } from "../ui/card.tsx";
+import { Card, Columns, PageHead, Stack } from "../ui/card.tsx";
 import { EmptyState } from "../ui/states.tsx";
 import { Id } from "../ui/values.tsx";
+import { CapacityCard } from "./capacity-card.tsx";
 import { Credits } from "./credits.tsx";
 import { KeeperHealth } from "./keeper-health.tsx";
 import { OperatorCard } from "./operator-card.tsx";
 import { PostedOrders } from "./posted-orders.tsx";
 import { readAccount } from "./read-operator.ts";
 import type { ActionParts } from "./stake-actions.ts";
+import { WorkCards } from "./work-cards.tsx";
 
 /** What belongs to the connected account: its jobs as a consumer, its stake and earnings as an operator. */
 export default function Mine() {
@@ -80,10 +82,14 @@ function Of({ account }: { account: Address }) {
         {(known) => (
           <Columns>
             <OperatorCard state={known} parts={parts} onAction={(action) => runner.begin(action)} />
-            <Credits state={known} parts={parts} onAction={(action) => runner.begin(action)} />
+            <Stack>
+              <Credits state={known} parts={parts} onAction={(action) => runner.begin(action)} />
+              {known.operator.active && <CapacityCard state={known} parts={parts} />}
+            </Stack>
           </Columns>
         )}
       </Answered>
+      <WorkCards account={account} />
       <KeeperHealth />
     </>
   );

@@ -26,7 +26,9 @@ export type KeeperSaid = {
   readonly samples: readonly Sample[];
   readonly report: {
     readonly ok: boolean;
-    readonly checks: { readonly [name: string]: { readonly ok: boolean } };
+    readonly checks: {
+      readonly [name: string]: { readonly ok: boolean } & { readonly [field: string]: unknown };
+    };
   };
 };
 

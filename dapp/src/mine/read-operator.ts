@@ -1,14 +1,15 @@
 import type { Address } from "viem";
 import type { Contracts } from "../../../keepers/src/chain/contracts.ts";
 
-/** Contracts that owe accounts tokens until they are fetched, and the call that fetches them. */
+/** Contracts that owe accounts money until it is fetched, the call that fetches it, and what it is counted in. */
 export const purses = [
-  { contract: "Staking", call: "withdrawCredit", what: "Part of slashes that you reported" },
-  { contract: "Escrow", call: "withdraw", what: "Prices, fees and refunds of jobs" },
-  { contract: "Market", call: "withdraw", what: "Bonds of bids" },
-  { contract: "BundleRegistry", call: "withdrawBounty", what: "Bounties for repairs" },
-  { contract: "DatasetRegistry", call: "withdrawCredit", what: "Fees for storage" },
-  { contract: "WorkerRewards", call: "withdraw", what: "Pay of workers, and what is back" },
+  { contract: "Staking", call: "withdrawCredit", what: "Part of slashes that you reported", unit: "tokens" },
+  { contract: "Escrow", call: "withdraw", what: "Prices, fees and refunds of jobs", unit: "tokens" },
+  { contract: "Market", call: "withdraw", what: "Bonds of bids", unit: "tokens" },
+  { contract: "DisputeGame", call: "withdraw", what: "Bonds and rewards of disputes", unit: "ETH" },
+  { contract: "BundleRegistry", call: "withdrawBounty", what: "Bounties for repairs", unit: "tokens" },
+  { contract: "DatasetRegistry", call: "withdrawCredit", what: "Fees for storage", unit: "tokens" },
+  { contract: "WorkerRewards", call: "withdraw", what: "Pay of workers, and what is back", unit: "tokens" },
 ] as const;
 
 export type Purse = (typeof purses)[number];

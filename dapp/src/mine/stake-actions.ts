@@ -13,7 +13,7 @@ import {
   permitVersion,
 } from "../../../keepers/src/storage/client/permit.ts";
 import type { Action, SendStep, Step } from "../act/steps.ts";
-import { inTokens } from "../ui/values.tsx";
+import { exactly } from "../ui/amounts.ts";
 import type { Purse } from "./read-operator.ts";
 
 export type ActionParts = {
@@ -24,7 +24,7 @@ export type ActionParts = {
   readonly done: Action["done"];
 };
 
-const tokens = (amount: bigint) => `${inTokens(amount, 18)} tokens`;
+const tokens = (amount: bigint) => `${exactly(amount)} tokens`;
 
 /** Stakes tokens: by a permit where the token takes one, else after an approval. */
 export async function stakeAction(parts: ActionParts, amount: bigint): Promise<Action> {
@@ -141,17 +141,22 @@ export function withdrawAction(parts: ActionParts, ticket: bigint, amount: bigin
 }
 
 /** Fetches what a contract owes the account. */
-export function fetchAction(parts: ActionParts, { contract, call, what }: Purse, amount: bigint): Action {
+export function fetchAction(
+  parts: ActionParts,
+  { contract, call, what, unit }: Purse,
+  amount: bigint,
+): Action {
   const { deployment, account, done } = parts;
+  const shown = `${exactly(amount)} ${unit}`;
   return {
-    title: `Fetch ${tokens(amount)}`,
+    title: `Fetch ${shown}`,
     account,
     steps: [
       {
         kind: "send",
         title: what,
         words: [
-          ["Amount", tokens(amount)],
+          ["Amount", shown],
           ["To", "your account"],
         ],
         call: async () => encodeCall(deployment, contract, call as never, [account] as never),

@@ -33,6 +33,11 @@ export async function beginOrder({ open, world }: ReturnType<Flow>, page: Page):
   await page.getByRole("button", { name: "Connect wallet" }).click();
   await page.getByRole("button", { name: "Development wallet" }).click();
   await page.getByRole("button", { name: /^0x[0-9a-f]+…/i }).waitFor();
+  await chooseDataset(world, page);
+}
+
+/** Chooses the world's dataset on the order's page, and unfolds all of its form. */
+export async function chooseDataset(world: World, page: Page): Promise<void> {
   await page.getByLabel("Dataset", { exact: true }).selectOption(world.datasetId);
   await page.getByText("Optical Recognition of Handwritten Digits", { exact: false }).last().waitFor();
   await unfold(page);
