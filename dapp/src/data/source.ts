@@ -1,52 +1,57 @@
 import { useQuery } from "@tanstack/react-query";
-import { createContext, useContext } from "react";
+import { createContext, useContext, useRef } from "react";
 import { usePublicClient } from "wagmi";
 import { useNetwork } from "../network/context.ts";
 import { askText } from "./ask.ts";
-
-/**
- * Where figures come from. index: the subgraph. chain: the chain itself, because there is no subgraph, it does not answer, or
- * it is behind.
- */
-export type Source =
-  | { readonly kind: "index"; readonly url: string; readonly block: number }
-  | { readonly kind: "chain"; readonly why: string }
-  | { readonly kind: "unknown" };
-
-/** Blocks that the subgraph may be behind the chain before it is passed over. */
-export const mostBehind = 30;
+import { type Source, sourceOf } from "./index-state.ts";
 
 const statusQuery = "{ _meta { block { number } hasIndexingErrors } }";
 type Status = { _meta: { block: { number: number }; hasIndexingErrors: boolean } };
+
+/** Milliseconds that the chain is waited for: its client asks a dead endpoint several times, for longer than a page can wait. */
+const patience = 5_000;
+
+const unknown: Source = { kind: "unknown" };
+const unnamed: Source = { kind: "chain", why: "This network names no subgraph." };
 
 /** Finds out, again and again, whether the subgraph can be used. */
 export function useFindSource(): Source {
   const { subgraph } = useNetwork();
   const client = usePublicClient();
-  const status = useQuery({
-    queryKey: ["subgraph status", subgraph],
+  const before = useRef<Source>(unknown);
+  const source = useQuery({
+    queryKey: ["source", subgraph],
     enabled: subgraph !== undefined,
     queryFn: async ({ signal }) => {
-      // The chain first: an index that is asked later can only be further.
-      const block = await client!.getBlockNumber({ cacheTime: 0 });
-      return { head: Number(block), ...(await askText<Status>(subgraph!, statusQuery, {}, signal)) };
+      const [head, status] = await Promise.all([
+        answerOf(Promise.race([client!.getBlockNumber({ cacheTime: 0 }), silence()])),
+        answerOf(askText<Status>(subgraph!, statusQuery, {}, signal)),
+      ]);
+      signal.throwIfAborted();
+      const index = status && { block: status._meta.block.number, hasErrors: status._meta.hasIndexingErrors };
+      before.current = sourceOf(
+        subgraph!,
+        { head: head === undefined ? undefined : Number(head), index },
+        before.current,
+      );
+      return before.current;
     },
-    retry: 0,
     refetchInterval: 5_000,
   });
-  if (subgraph === undefined) return { kind: "chain", why: "This network names no subgraph." };
-  if (status.isError) return { kind: "chain", why: "The subgraph does not answer." };
-  if (status.data === undefined) return { kind: "unknown" };
-  const { _meta, head } = status.data;
-  if (_meta.hasIndexingErrors) return { kind: "chain", why: "The subgraph has stopped at an error." };
-  const behind = head - _meta.block.number;
-  if (behind > mostBehind) {
-    return { kind: "chain", why: `The subgraph is ${behind.toLocaleString("en")} blocks behind the chain.` };
-  }
-  return { kind: "index", url: subgraph, block: _meta.block.number };
+  if (subgraph === undefined) return unnamed;
+  return source.data ?? unknown;
 }
 
-export const SourceContext = createContext<Source>({ kind: "unknown" });
+/** What is answered; undefined for whom does not. */
+function answerOf<T>(asked: Promise<T>): Promise<T | undefined> {
+  return asked.catch(() => undefined);
+}
+
+function silence(): Promise<never> {
+  return new Promise((_, reject) => setTimeout(() => reject(new Error("no answer")), patience));
+}
+
+export const SourceContext = createContext<Source>(unknown);
 
 export function useSource(): Source {
   return useContext(SourceContext);

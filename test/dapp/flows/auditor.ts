@@ -126,6 +126,17 @@ export function auditorFlows(flow: Flow): void {
     await context.close();
   });
 
+  it("goes on reading the subgraph when it is the chain that does not answer, and says which of them it is", async () => {
+    const { browser, world, open } = flow();
+    const { page, context } = await visit(browser);
+    await context.route(`${world.network.chain.rpcUrl}/**`, (route) => route.abort());
+    await open(page, "/");
+    await page.getByText("The chain does not answer.").waitFor();
+    await page.getByText("1 paid, 1 failed").waitFor();
+    await assertAccessible(page);
+    await context.close();
+  });
+
   for (const [name, path] of Object.entries({
     "the overview": "/",
     datasets: "/datasets",
