@@ -1,25 +1,26 @@
 import type { Chain, PublicClient, Transport } from "viem";
-import type { ChainClient } from "../../../keepers/src/chain/client.ts";
 import type { Deployment } from "../../../keepers/src/chain/deployment-format.ts";
-import { readHistory, StampReader } from "../../../keepers/src/roles/audit/history.ts";
+import { StampReader } from "../../../keepers/src/roles/audit/history.ts";
 import type { Meta, Tables } from "./answer.ts";
 import { tablesOf } from "./chain-tables.ts";
+import { KeptHistory } from "./kept-history.ts";
 
 /** Everything that was read from the chain, and up to which block. */
 export type ChainReading = { readonly tables: Tables; readonly meta: Meta };
 
-/** Reads the contracts' events from the chain itself: slower than an index, and nobody has to be believed but the endpoint. */
+/**
+ * Reads the contracts' events from the chain itself: slower than an index, and nobody has to be believed but the endpoint. What
+ * was read is kept; of a new block only what is new in it is asked for.
+ */
 export class ChainReader {
-  readonly #client: Pick<ChainClient, "public" | "chainId">;
-  readonly #deployment: Deployment;
+  readonly #history: KeptHistory;
   readonly #stamps: StampReader;
   #last: ChainReading | undefined;
   #running: Promise<ChainReading> | undefined;
 
   constructor(client: PublicClient<Transport, Chain>, deployment: Deployment) {
-    this.#client = { public: client, chainId: deployment.chainId };
-    this.#deployment = deployment;
-    this.#stamps = new StampReader(this.#client);
+    this.#history = new KeptHistory(client, deployment);
+    this.#stamps = new StampReader({ public: client });
   }
 
   /**
@@ -35,9 +36,9 @@ export class ChainReader {
   }
 
   async #read(): Promise<ChainReading> {
-    const head = await this.#client.public.getBlockNumber({ cacheTime: 0 });
-    if (this.#last !== undefined && BigInt(this.#last.meta.number) === head) return this.#last;
-    const { events, block } = await readHistory(this.#client, this.#deployment);
+    const { events, block, takenBack } = await this.#history.read();
+    this.#stamps.forget(takenBack);
+    if (this.#last?.meta.hash === block.hash) return this.#last;
     const stamps = await this.#stamps.read(events);
     this.#last = {
       tables: tablesOf(events, stamps),

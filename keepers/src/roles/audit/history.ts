@@ -1,6 +1,6 @@
 import type { Address, Hex } from "viem";
 import type { ChainClient } from "../../chain/client.ts";
-import type { AssayEvent } from "../../chain/contracts.ts";
+import type { AssayEvent, ReadClient } from "../../chain/contracts.ts";
 import type { DeployedName, Deployment } from "../../chain/deployment.ts";
 import { decodeEvent, followedContracts } from "../../chain/follower/decode.ts";
 import { LogReader } from "../../chain/follower/logs.ts";
@@ -61,13 +61,15 @@ export async function readHistory(
   };
 }
 
+type StampClient = { readonly public: Pick<ReadClient, "getBlock" | "getTransaction"> };
+
 /** Reads the transactions of events, each once however often it is asked for. */
 export class StampReader {
-  readonly #client: Pick<ChainClient, "public">;
+  readonly #client: StampClient;
   readonly #stamps = new Map<Hex, Stamp>();
   readonly #times = new Map<bigint, bigint>();
 
-  constructor(client: Pick<ChainClient, "public">) {
+  constructor(client: StampClient) {
     this.#client = client;
   }
 
@@ -87,6 +89,14 @@ export class StampReader {
       this.#stamps.set(hash, { timestamp: this.#times.get(blockNumber)!, from, to, input });
     });
     return this.#stamps;
+  }
+
+  /** Forgets what it knows of events that were taken back: their transactions may stand in other blocks by now. */
+  forget(events: readonly AssayEvent[]): void {
+    for (const { transactionHash, blockNumber } of events) {
+      this.#stamps.delete(transactionHash);
+      this.#times.delete(blockNumber);
+    }
   }
 }
 
