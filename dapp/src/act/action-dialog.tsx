@@ -3,9 +3,10 @@ import { useConfig } from "wagmi";
 import { useNetwork } from "../network/context.ts";
 import { Badge, Notice, type Tone } from "../ui/badge.tsx";
 import { Button } from "../ui/button.tsx";
+import { Cost } from "../ui/cost.tsx";
 import { Dialog } from "../ui/dialog.tsx";
 import { Fact, Facts } from "../ui/stat.tsx";
-import { Amount, Transaction } from "../ui/values.tsx";
+import { Transaction } from "../ui/values.tsx";
 import { walletWords } from "../wallet/words.ts";
 import styles from "./action-dialog.module.css";
 import { costOf } from "./perform.ts";
@@ -174,7 +175,7 @@ function CostFact({ step, parts }: { step: SendStep; parts: Parameters<typeof co
         "being estimated"
       ) : (
         <>
-          {cost.data.gas.toLocaleString("en")}: <Amount units={cost.data.wei} unit="ETH" />
+          {cost.data.gas.toLocaleString("en")}: <Cost wei={cost.data.wei} />
         </>
       )}
     </Fact>

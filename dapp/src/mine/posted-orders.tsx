@@ -2,10 +2,11 @@ import { useBlock } from "wagmi";
 import { PostedOrdersDocument, type PostedOrdersQuery } from "../../../subgraph/queries/documents.ts";
 import { QueryLink } from "../data/query-link.tsx";
 import { useAnswer } from "../data/use-answer.ts";
+import { atMost } from "../ui/amounts.ts";
 import { Badge } from "../ui/badge.tsx";
 import { Card } from "../ui/card.tsx";
 import { Table } from "../ui/table.tsx";
-import { Amount, DatasetId, Id, Time } from "../ui/values.tsx";
+import { DatasetId, Id, Time } from "../ui/values.tsx";
 
 type Order = PostedOrdersQuery["orders"][number];
 
@@ -39,7 +40,11 @@ export function PostedOrders({ account }: { account: string }) {
           },
           { head: "Dataset", cell: ({ dataset }) => <DatasetId id={dataset.id} /> },
           { head: "Can be taken until", cell: ({ expiry }) => <Time at={expiry} /> },
-          { head: "Price, at most", isNumber: true, cell: ({ deposit }) => <Amount units={deposit} /> },
+          {
+            head: "Price, at most",
+            isNumber: true,
+            cell: ({ deposit }) => `${atMost(BigInt(deposit))} tokens`,
+          },
         ]}
       />
     </Card>

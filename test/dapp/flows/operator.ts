@@ -29,7 +29,11 @@ async function ailingKeeper(origin: string) {
 /** Signs and sends whatever the dialog that is open wants, step by step. */
 async function carryOut(page: Page, steps: readonly ("Sign" | "Send")[]): Promise<void> {
   for (const step of steps) {
-    if (step === "Send") await page.getByText("Gas, at most").waitFor();
+    if (step === "Send") {
+      // However little it is, it is said how much.
+      const cost = page.getByRole("definition").filter({ hasText: /^[\d,]+: [\d,.]*[1-9][\d,.]* ETH$/ });
+      await cost.waitFor();
+    }
     await page.getByRole("button", { name: step, exact: true }).click();
   }
   const dialog = page.getByRole("dialog");
