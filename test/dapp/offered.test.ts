@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { canBeRead, foundIn, offeredOf, type StoredDataset } from "../../dapp/src/order/offered.ts";
+import {
+  canBeRead,
+  foundIn,
+  offeredOf,
+  olderThan,
+  type StoredDataset,
+} from "../../dapp/src/order/offered.ts";
 import type { Manifest } from "../../keepers/src/core/dataset/manifest.ts";
 
 /** A dataset of segments of three bundles, any two of which give it back. */
@@ -43,5 +49,15 @@ describe("datasets that an order can be for", () => {
     );
     assert.equal(foundIn(offered, "").length, 2);
     assert.equal(foundIn(offered, "0xdead").length, 0);
+  });
+
+  it("are listed further back as long as there may be more, and an index would give them", () => {
+    let asked = 100;
+    for (let next = olderThan(950, asked); next !== undefined; next = olderThan(Math.min(950, asked), asked))
+      asked = next;
+    assert.equal(asked, 1_000);
+    assert.equal(olderThan(99, 100), undefined);
+    assert.equal(olderThan(0, 100), undefined);
+    assert.equal(olderThan(1_000, 1_000), undefined);
   });
 });

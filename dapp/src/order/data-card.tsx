@@ -1,6 +1,7 @@
 import { type UseQueryResult, useQueries } from "@tanstack/react-query";
 import { useState } from "react";
 import type { Hex } from "viem";
+import { Button } from "../ui/button.tsx";
 import { Card } from "../ui/card.tsx";
 import { Choice, Field, Fields } from "../ui/field.tsx";
 import { Fact, Facts } from "../ui/stat.tsx";
@@ -22,6 +23,8 @@ type Props = {
   /** Those whose bytes can be had. */
   readonly readable: readonly StoredDataset[];
   readonly isListed: boolean;
+  /** Has older datasets listed, too; left out where there are none. */
+  readonly onOlder: (() => void) | undefined;
   /** The one that was chosen, as the chain and its manifest have it. */
   readonly dataset: UseQueryResult<OrderedDataset>;
   readonly change: (changes: Partial<OrderForm>) => void;
@@ -29,7 +32,17 @@ type Props = {
 };
 
 /** The first part of an order: the data, and how samples are made of it. */
-export function DataCard({ gateway, form, problems, readable, isListed, dataset, change, field }: Props) {
+export function DataCard({
+  gateway,
+  form,
+  problems,
+  readable,
+  isListed,
+  onOlder,
+  dataset,
+  change,
+  field,
+}: Props) {
   const [search, setSearch] = useState("");
   const manifests = useQueries({
     queries: readable.map(({ manifestDigest }) => ({
@@ -81,6 +94,11 @@ export function DataCard({ gateway, form, problems, readable, isListed, dataset,
           </option>
         ))}
       </Choice>
+      {onOlder !== undefined && (
+        <div>
+          <Button onClick={onOlder}>List older datasets, too</Button>
+        </div>
+      )}
       {dataset.error !== null && (
         <Failure
           what="The dataset cannot be ordered on"

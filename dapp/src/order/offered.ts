@@ -6,6 +6,17 @@ export type StoredDataset = StoredDatasetsQuery["datasets"][number];
 /** A dataset that can be trained on, by the name that its owner gave it. */
 export type OfferedDataset = { readonly id: string; readonly name: string; readonly dataset: StoredDataset };
 
+/** Datasets that are listed at first, and that are added when older ones are wanted. */
+export const listedAtOnce = 100;
+
+/** Rows that an index gives at once, at most. */
+const mostListed = 1_000;
+
+/** How many to ask for when older ones are wanted; undefined when there are no more, or no index would give them. */
+export function olderThan(listed: number, asked: number): number | undefined {
+  return listed < asked || asked >= mostListed ? undefined : Math.min(asked + listedAtOnce, mostListed);
+}
+
 /** Whether every segment of a dataset has enough bundles to be read, and nothing speaks against it. */
 export function canBeRead({ k, n, bundles, isClosed, isFraudulent, isEncrypted }: StoredDataset): boolean {
   if (isClosed || isFraudulent || isEncrypted || bundles.length === 0) return false;

@@ -21,7 +21,7 @@ import { walletWords } from "../wallet/words.ts";
 import { DataCard } from "./data-card.tsx";
 import { checkForm, firstForm, type OrderForm } from "./form.ts";
 import { type FieldOf, ModelCard } from "./model-card.tsx";
-import { canBeRead } from "./offered.ts";
+import { canBeRead, listedAtOnce, olderThan } from "./offered.ts";
 import { auctionAction, postAction } from "./order-actions.ts";
 import type { HeldModel } from "./own-model.tsx";
 import { Placed, type PlacedOrder } from "./placed.tsx";
@@ -54,7 +54,9 @@ function Wizard({ gateway, account }: { gateway: string; account: Address | unde
   const [held, setHeld] = useState<HeldModel>();
   const [failure, setFailure] = useState<string>();
   const [placed, setPlaced] = useState<PlacedOrder>();
-  const datasets = useAnswer(StoredDatasetsDocument, { first: 100 });
+  const [first, setFirst] = useState(listedAtOnce);
+  const datasets = useAnswer(StoredDatasetsDocument, { first });
+  const older = olderThan(datasets.data?.datasets.length ?? 0, first);
   const usable = (datasets.data?.datasets ?? []).filter(
     ({ isClosed, isFraudulent, isEncrypted }) => !isClosed && !isFraudulent && !isEncrypted,
   );
@@ -137,7 +139,8 @@ function Wizard({ gateway, account }: { gateway: string; account: Address | unde
       <DataCard
         {...{ gateway, form, problems, dataset, change, field }}
         readable={readable}
-        isListed={datasets.data !== undefined}
+        isListed={datasets.data !== undefined && !datasets.isPlaceholderData}
+        onOlder={older === undefined ? undefined : () => setFirst(older)}
       />
       <ModelCard
         {...{ form, problems, field, file, change }}
