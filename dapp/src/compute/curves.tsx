@@ -9,7 +9,7 @@ import { Table } from "../ui/table.tsx";
 import { Id } from "../ui/values.tsx";
 import { type Checkpoint, useCurveStates } from "./curve-states.ts";
 import chartStyles from "./curves.module.css";
-import { theEngine } from "./engine.ts";
+import { theEngine, useOpened } from "./engine.ts";
 import { type JobToFetch, readOrdered } from "./job-input.ts";
 import { OnRequest } from "./on-request.tsx";
 import { useRun } from "./use-run.ts";
@@ -27,6 +27,7 @@ export default function Curves({ job, checkpoints }: Props) {
   const { gateway } = useNetwork();
   const { contracts } = useContracts();
   const { run, start, cancel } = useRun<OpenCurve>();
+  useOpened(run.state === "running" || run.state === "done");
   const begin = () =>
     start(async (options) =>
       theEngine().call("openCurve", await readOrdered(contracts, gateway!, job), options),

@@ -1,3 +1,4 @@
+import { useEffect } from "react";
 import { Engine } from "../engine/client.ts";
 
 let engine: Engine | undefined;
@@ -6,4 +7,9 @@ let engine: Engine | undefined;
 export function theEngine(): Engine {
   engine ??= new Engine();
   return engine;
+}
+
+/** Keeps what a part of the page has opened in the worker for as long as that part shows it. */
+export function useOpened(isOpened: boolean): void {
+  useEffect(() => (isOpened ? theEngine().hold() : undefined), [isOpened]);
 }

@@ -8,7 +8,7 @@ import { Field } from "../ui/field.tsx";
 import { AskModel } from "./ask-model.tsx";
 import { Checks, Verdict } from "./checks.tsx";
 import styles from "./compute.module.css";
-import { theEngine } from "./engine.ts";
+import { theEngine, useOpened } from "./engine.ts";
 import { type JobToFetch, readJobInput } from "./job-input.ts";
 import { OnRequest } from "./on-request.tsx";
 import { useRun } from "./use-run.ts";
@@ -22,6 +22,7 @@ export default function VerifyHere({ job }: { job: JobToFetch }) {
   const { gateway } = useNetwork();
   const { contracts } = useContracts();
   const { run, start, cancel } = useRun<FetchedJob>();
+  useOpened(run.state === "running" || run.state === "done");
   const begin = () =>
     start(async (options) =>
       theEngine().call("fetchJob", await readJobInput(contracts, gateway!, job), options),

@@ -18,6 +18,10 @@ export class Engine {
   #worker: Worker | undefined;
   #next = 0;
   readonly #pending = new Map<number, Pending>();
+  /** How many need what they have opened in the worker. */
+  #holders = 0;
+  /** Whether the last of them has left, and nobody has asked for anything since. */
+  #isLeft = false;
 
   /**
    * Asks the worker. A call that is cancelled fails at once with the signal's reason; the worker stops at its next step.
@@ -29,6 +33,7 @@ export class Engine {
     { signal, onProgress }: CallOptions = {},
   ): Promise<Engines[M]["output"]> {
     if (signal?.aborted === true) return Promise.reject(signal.reason);
+    this.#isLeft = false;
     const id = this.#next++;
     const worker = this.#started();
     return new Promise<Engines[M]["output"]>((resolve, reject) => {
@@ -36,6 +41,7 @@ export class Engine {
         this.#pending.delete(id);
         this.#send(worker, { kind: "cancel", id });
         reject(signal?.reason);
+        this.#endIfLeft();
       };
       const settle =
         <T>(then: (value: T) => void) =>
@@ -51,6 +57,23 @@ export class Engine {
       signal?.addEventListener("abort", cancel, { once: true });
       this.#send(worker, { kind: "call", id, method, input });
     });
+  }
+
+  /**
+   * Keeps what is opened in the worker until the function that this gives is called. When nobody holds it any more the worker
+   * ends, once nothing is computed: programs, data and models are large, and memory of WebAssembly is never given back otherwise.
+   */
+  hold(): () => void {
+    this.#holders++;
+    this.#isLeft = false;
+    let isHeld = true;
+    return () => {
+      if (!isHeld) return;
+      isHeld = false;
+      this.#holders--;
+      this.#isLeft = this.#holders === 0;
+      this.#endIfLeft();
+    };
   }
 
   /** Ends the worker; what is under way fails. */
@@ -86,6 +109,13 @@ export class Engine {
     this.#pending.delete(response.id);
     if (response.kind === "done") pending.resolve(response.output);
     else pending.reject(new EngineFailure(response.failure));
+    this.#endIfLeft();
+  }
+
+  #endIfLeft(): void {
+    if (!this.#isLeft || this.#pending.size > 0) return;
+    this.#isLeft = false;
+    this.close();
   }
 
   #stop(reason: string): void {
