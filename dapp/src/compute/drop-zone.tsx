@@ -35,7 +35,7 @@ export function DropZone({ children, onChosen, onFailed, takesFolders = false, a
       onDrop={(event) => {
         event.preventDefault();
         setOver(false);
-        droppedOf(event.dataTransfer).then(onChosen, onFailed);
+        droppedOf(event.dataTransfer, takesFolders).then(onChosen, onFailed);
       }}
     >
       <p>{children}</p>

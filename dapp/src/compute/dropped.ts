@@ -1,3 +1,4 @@
+import { BadInputError } from "../../../keepers/src/core/errors.ts";
 import type { ChosenFile } from "../engine/methods.ts";
 
 /** What was chosen: a folder with all below it, or files. */
@@ -15,10 +16,29 @@ export function chosenOf(list: FileList): Chosen {
   };
 }
 
-/** What was dropped. Folders are read to their end; what a browser hides of them is not there. */
-export async function droppedOf(transfer: DataTransfer): Promise<Chosen> {
-  // Entries have to be taken before anything is waited for: the transfer is empty afterwards.
+/**
+ * What was dropped. Folders are read to their end; what a browser hides of them is not there.
+ *
+ * @throws BadInputError where that is no file, or more than the one that is taken
+ */
+export async function droppedOf(transfer: DataTransfer, takesFolders: boolean): Promise<Chosen> {
+  // Entries have to be taken before anything is waited for: the transfer is empty afterwards. Text and links have none.
   const entries = [...transfer.items].flatMap((item) => item.webkitGetAsEntry() ?? []);
+  const chosen = await chosenFrom(entries);
+  const count = chosen.files.length;
+  if (count === 0) {
+    throw new BadInputError(
+      entries.length === 0 ? "That is no file: text or a link, perhaps." : "There is no file in that folder.",
+      { next: takesFolders ? "Drop files or a folder, or choose them." : "Drop a file, or choose one." },
+    );
+  }
+  if (!takesFolders && count > 1) {
+    throw new BadInputError(`These are ${count} files.`, { next: "Drop the one that is meant." });
+  }
+  return chosen;
+}
+
+async function chosenFrom(entries: readonly FileSystemEntry[]): Promise<Chosen> {
   const [first] = entries;
   if (entries.length === 1 && first?.isDirectory === true)
     return { folder: first.name, files: await filesBelow(first as FileSystemDirectoryEntry, "") };

@@ -1,4 +1,4 @@
-import type { Chain, PublicClient, Transport } from "viem";
+import type { ReadClient } from "../../../keepers/src/chain/contracts.ts";
 import type { Deployment } from "../../../keepers/src/chain/deployment-format.ts";
 import { StampReader } from "../../../keepers/src/roles/audit/history.ts";
 import type { Meta, Tables } from "./answer.ts";
@@ -18,7 +18,7 @@ export class ChainReader {
   #last: ChainReading | undefined;
   #running: Promise<ChainReading> | undefined;
 
-  constructor(client: PublicClient<Transport, Chain>, deployment: Deployment) {
+  constructor(client: ReadClient, deployment: Deployment) {
     this.#history = new KeptHistory(client, deployment);
     this.#stamps = new StampReader({ public: client });
   }

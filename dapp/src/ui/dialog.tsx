@@ -1,9 +1,10 @@
 import { type ReactNode, useEffect, useId, useRef } from "react";
 import styles from "./dialog.module.css";
+import { showModal } from "./modal-focus.ts";
 
 /**
- * A modal dialog. The browser's own element keeps the focus inside, ends at Escape and gives the focus back, and needs no
- * style that the content security policy forbids.
+ * A modal dialog. The browser's own element keeps the focus inside and ends at Escape, and needs no style that the content
+ * security policy forbids.
  */
 export function Dialog({
   title,
@@ -17,17 +18,15 @@ export function Dialog({
   children: ReactNode;
 }) {
   const element = useRef<HTMLDialogElement>(null);
+  const head = useRef<HTMLHeadingElement>(null);
   const id = useId();
-  useEffect(() => {
-    if (isOpen) element.current?.showModal();
-    else element.current?.close();
-  }, [isOpen]);
+  useEffect(() => (isOpen ? showModal(element.current!, head.current) : undefined), [isOpen]);
   return (
     <dialog ref={element} className={styles.dialog} aria-labelledby={id} onClose={onClose}>
       {isOpen && (
         <>
           <header className={styles.head}>
-            <h2 id={id} className={styles.title}>
+            <h2 ref={head} id={id} tabIndex={-1} className={styles.title}>
               {title}
             </h2>
             <button type="button" className={styles.close} onClick={onClose} aria-label="Close">

@@ -70,6 +70,27 @@ export function walletFlows(flow: Flow): void {
     await context.close();
   });
 
+  it("moves the focus into a dialog, and back to what opened it", async () => {
+    const { page, context } = await connected("/mine");
+    const focused = () => page.evaluate(() => document.activeElement?.textContent);
+    const wallet = page.getByRole("button", { name: /^0x[0-9a-f]+…/i });
+    await wallet.press("Enter");
+    await page.getByRole("heading", { name: "Your wallet" }).waitFor();
+    assert.equal(await focused(), "Your wallet");
+    await page.keyboard.press("Escape");
+    assert.equal(await focused(), await wallet.textContent());
+    await page.getByText(/^(Register as an operator|Change roles or address of my keeper)$/).click();
+    await page.getByLabel("Peer id of the keeper, in hexadecimal").fill("0x0102");
+    const change = page.getByRole("button", { name: /^(Register|Change)$/ });
+    await change.press("Enter");
+    await page.getByText("Gas, at most").waitFor();
+    assert.match((await focused())!, /^(Register as an operator|Change what is known of your keeper)$/);
+    await page.keyboard.press("Escape");
+    await page.getByText("Gas, at most").waitFor({ state: "detached" });
+    assert.equal(await focused(), await change.textContent());
+    await context.close();
+  });
+
   it("sends nothing when the account is switched in the middle", async () => {
     const { page, context, wallet } = await connected("/mine");
     await page.getByLabel("Tokens", { exact: true }).fill("50");
