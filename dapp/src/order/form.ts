@@ -7,6 +7,8 @@ export type OrderForm = {
   readonly hidden: string;
   readonly classes: string;
   readonly scale: string;
+  /** Where the colours of a pixel lie: together, or each in an image of its own. */
+  readonly layout: "NHWC" | "NCHW";
   readonly profile: "E8" | "E16";
   readonly microBatch: string;
   readonly steps: string;
@@ -32,6 +34,7 @@ export const firstForm: OrderForm = {
   hidden: "32",
   classes: "10",
   scale: "4",
+  layout: "NHWC",
   profile: "E8",
   microBatch: "32",
   steps: "264",
@@ -71,6 +74,7 @@ export const formSchema = z
       .transform((text) => text.split(",").map(Number)),
     classes: whole(2, 65_536),
     scale: whole(0, 31),
+    layout: z.enum(["NHWC", "NCHW"]),
     profile: z.enum(["E8", "E16"]),
     microBatch: whole(1, 65_536).refine((value) => Number.isInteger(Math.log2(value)), "a power of two"),
     steps: whole(1, 4_000_000),

@@ -4,7 +4,9 @@ import { Failed } from "../compute/working.tsx";
 import { Card } from "../ui/card.tsx";
 import { Choice, Field, Fields } from "../ui/field.tsx";
 import { Skeleton } from "../ui/states.tsx";
+import { colourShape, takesImages } from "./colours.ts";
 import type { CheckedForm, OrderForm, Problems } from "./form.ts";
+import { LayoutChoice } from "./layout-choice.tsx";
 import { MoreSettings } from "./more-settings.tsx";
 import type { HeldModel, default as OwnModelPart } from "./own-model.tsx";
 import type { OrderedDataset } from "./read-dataset.ts";
@@ -37,6 +39,7 @@ const folded = ["microBatch", "momentum", "seed", "interval"] as const;
 export function ModelCard(props: Props): ReactNode {
   const { form, problems, checked, dataset, stored, file, change, field, onFile, onStored } = props;
   const [unread, setUnread] = useState<unknown>();
+  const colours = dataset && colourShape(dataset);
   return (
     <Card title="2. The model">
       <Fields>
@@ -55,6 +58,9 @@ export function ModelCard(props: Props): ReactNode {
         </Choice>
         {form.model === "mlp" && (
           <Field label="Hidden layers" {...field("hidden")} hint="Sizes, with commas between" />
+        )}
+        {colours !== undefined && takesImages(form.model) && (
+          <LayoutChoice shape={colours} value={form.layout} onChange={(layout) => change({ layout })} />
         )}
       </Fields>
       <Fields>

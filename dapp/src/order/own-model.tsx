@@ -31,7 +31,7 @@ type Props = {
 };
 
 /** Parts of the form that decide what a model is compiled to. */
-const deciding = ["classes", "scale", "profile", "microBatch", "momentum"] as const;
+const deciding = ["classes", "scale", "layout", "profile", "microBatch", "momentum"] as const;
 
 /**
  * A model of the consumer's own: whether it can be trained on the data, what that takes, or which of its nodes stands in the

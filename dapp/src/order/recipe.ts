@@ -5,17 +5,17 @@ import {
   type TrainingConfig,
 } from "../../../keepers/src/training/config/schema.ts";
 import type { CompileInput } from "../engine/methods.ts";
+import { colourShape, takesImages } from "./colours.ts";
 import type { CheckedForm } from "./form.ts";
 import type { OrderedDataset } from "./read-dataset.ts";
 
 type OrderConfig = Omit<TrainingConfig, "dataset"> & { readonly dataset: DatasetConfig };
 
 /** The training configuration that a form stands for. @throws TrainingConfigError */
-export function configOf(
-  form: CheckedForm,
-  { datasetId }: OrderedDataset,
-  layout: "flat" | undefined,
-): OrderConfig {
+export function configOf(form: CheckedForm, dataset: OrderedDataset, row: "flat" | undefined): OrderConfig {
+  const { datasetId } = dataset;
+  const hasColours = takesImages(form.model) && colourShape(dataset) !== undefined;
+  const layout = row ?? (hasColours ? form.layout : undefined);
   const config = configSchema.parse({
     dataset: { source: datasetId, split: { seed: 1, train: form.share } },
     input: { exponent: -form.scale, ...(layout !== undefined && { layout }) },

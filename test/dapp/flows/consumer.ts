@@ -2,8 +2,6 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { it } from "node:test";
-import { put } from "../../../keepers/src/storage/client/put.ts";
-import { openSource } from "../../../keepers/src/storage/readers/open-source.ts";
 import { buildModel } from "../../../keepers/src/training/models/built-in.ts";
 import { readOnnx } from "../../../keepers/src/training/onnx/read.ts";
 import { writeOnnx } from "../../../keepers/src/training/onnx/write.ts";
@@ -18,6 +16,7 @@ import {
   status,
   untilStatus,
 } from "./ordering.ts";
+import { anchorAndPlace } from "./storing.ts";
 
 /** Who orders a training. */
 export function consumerFlows(flow: Flow): void {
@@ -59,7 +58,7 @@ export function consumerFlows(flow: Flow): void {
     const { browser, world } = flow();
     const { page, context, faults } = await visit(browser);
     page.setDefaultTimeout(180_000);
-    const { owner, network } = world;
+    const { owner } = world;
     const path = join(world.folder, "own.onnx");
     const own = buildModel("mlp", { inputs: 64, hidden: [20], classes: 10, batch: 32 });
     await writeFile(path, writeOnnx(own));
@@ -69,14 +68,11 @@ export function consumerFlows(flow: Flow): void {
     await page.getByText("assay data put own.onnx").waitFor();
     await page.getByLabel("Validators that check it").fill("0");
     await page.getByLabel("Steps", { exact: true }).fill("22");
-    // What the command does in a folder of whoever orders.
-    await put(owner, {
-      source: await openSource(path),
-      identity: "own model",
-      directory: join(world.folder, "uploads"),
-      commit: (bytes) => network.commitPool.commit(bytes),
-      ...{ k: 2, n: 3, feePerAudit: 10n ** 15n, epochs: 30 },
-    });
+    await page.getByLabel("Any of these bundles are enough").selectOption("2 of 3");
+    await page.getByRole("button", { name: "Encode it, to have it stored" }).click();
+    await page.getByRole("button", { name: "Send the bundles" }).click();
+    await page.getByText("3 of 3 bundles").waitFor();
+    await anchorAndPlace(page);
     await page.getByText("It is stored: providers can fetch it").waitFor();
     const job = await placeOrder(page);
     await page.getByText("ONNX file in").waitFor();
