@@ -26,7 +26,7 @@ async function encode(page: Page, path: string, shape: string): Promise<void> {
 export async function anchorAndPlace(page: Page): Promise<void> {
   await page.getByRole("button", { name: "Anchor it and pay" }).click();
   await page.getByText("the registry of datasets, nobody else").waitFor();
-  await page.getByRole("button", { name: "Sign" }).click();
+  await page.getByRole("button", { name: "Sign", exact: true }).click();
   await page.getByText("what is not used comes back").waitFor();
   await page.getByText("Gas, at most").waitFor();
   await page.getByRole("button", { name: "Send", exact: true }).click();
