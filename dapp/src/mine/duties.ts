@@ -57,16 +57,17 @@ export async function readDuties(
   const current = await StorageAudit.read.currentEpoch();
   const windows = await readWindows({ StorageAudit }, current);
   if (windows.length === 0) return [];
+  const asked = bundles.slice(0, mostAsked);
   const ends = new Map(
     await Promise.all(
-      [...new Set(bundles.map(({ dataset }) => dataset.id))].map(async (id) => {
+      [...new Set(asked.map(({ dataset }) => dataset.id))].map(async (id) => {
         const [status, end] = await DatasetRegistry.read.termsOf([id as Hex]);
         return [id, status === active ? end : 0] as const;
       }),
     ),
   );
   const duties = await Promise.all(
-    bundles.slice(0, mostAsked).map(async (bundle) => {
+    asked.map(async (bundle) => {
       const id = bundle.id as Hex;
       const { operator, since } = await BundleRegistry.read.holdingOf([id]);
       // An index may be behind: what somebody else holds by now is somebody else's.

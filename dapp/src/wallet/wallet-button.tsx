@@ -5,6 +5,7 @@ import { Button } from "../ui/button.tsx";
 import { Dialog } from "../ui/dialog.tsx";
 import { Skeleton } from "../ui/states.tsx";
 import { shortly } from "../ui/values.tsx";
+import styles from "./wallet-button.module.css";
 
 const WalletPanel = lazy(() => import("./wallet-panel.tsx"));
 
@@ -20,6 +21,7 @@ export function WalletButton() {
       {isElsewhere && (
         <Button
           kind="danger"
+          className={styles.elsewhere}
           onClick={() => switchChain({ chainId: deployment.chainId }, { onError: () => setOpen(true) })}
         >
           Wrong network: switch to {name}

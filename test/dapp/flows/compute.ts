@@ -17,7 +17,7 @@ import { batch, gemm, model } from "../../keepers/training/compiler/models.ts";
 import { assertAccessible, assertFits, type Visit, visit } from "../support/browser.ts";
 import type { World } from "../support/world.ts";
 import type { Flow } from "./flow.ts";
-import { advancePast, until } from "./ordering.ts";
+import { advancePast, unfold, until } from "./ordering.ts";
 
 type Visitor = Visit & Pick<ReturnType<Flow>, "world" | "open">;
 
@@ -218,6 +218,7 @@ export function computeFlows(flow: Flow): void {
       graph.op("Gemm", [graph.op("Sigmoid", [x], {}, { name: "squash" }), p(10, 64), p(10)], gemm),
       [10],
     ]);
+    await unfold(page);
     await page.getByLabel("Samples in a step").fill(String(batch));
     await drop("refused.onnx", writeOnnx(refused));
     await page.getByText("refused.onnx cannot be trained as it is").waitFor();

@@ -237,7 +237,7 @@ export function walletFlows(flow: Flow): void {
     assert.equal(await shown("Learning rate"), "0.1 (6554/2^16)");
     assert.equal(await shown("Numbers"), "8-bit integers, exact");
     await assertAccessible(page);
-    await page.getByRole("button", { name: "Sign" }).click();
+    await page.getByRole("button", { name: "Sign", exact: true }).click();
     await page.getByText("Taken from you when it is taken").waitFor();
     const { primaryType, message } = wallet.signed.at(-1)!;
     assert.equal(primaryType, "Order");
