@@ -13,6 +13,7 @@ import styles from "./compute.module.css";
 import { DropZone } from "./drop-zone.tsx";
 import type { Chosen } from "./dropped.ts";
 import { theEngine } from "./engine.ts";
+import { KeptHere, useKeptHere } from "./kept-here.tsx";
 import { saveFile } from "./save-file.ts";
 import { useRun } from "./use-run.ts";
 import { Failed, Working } from "./working.tsx";
@@ -42,6 +43,7 @@ export default function AddDataset() {
         {unread !== undefined && <Failed what="What was dropped could not be read" error={unread} />}
         {chosen !== undefined && <Encode key={keyOf(chosen)} chosen={chosen} />}
       </Card>
+      <KeptHere />
     </>
   );
 }
@@ -56,6 +58,7 @@ function Encode({ chosen }: { chosen: Chosen }) {
   const [licence, setLicence] = useState("");
   const [description, setDescription] = useState("");
   const [label, setLabel] = useState("");
+  const kept = useKeptHere();
   const { run, start, cancel } = useRun<{ encoded: EncodedDataset; command: string }>();
   const isTable = folder === undefined && /\.csv(\.gz)?$/i.test(files[0]?.path ?? "");
   const bytes = files.reduce((sum, { file }) => sum + file.size, 0);
@@ -68,10 +71,16 @@ function Encode({ chosen }: { chosen: Chosen }) {
     ...(isTable && label !== "" && { label: /^\d+$/.test(label) ? Number(label) : label }),
   };
   const encode = () =>
-    start(async (options) => ({
-      encoded: await theEngine().call("encodeDataset", input, options),
-      command: commandOf(input),
-    }));
+    start(async (options) => {
+      try {
+        return {
+          encoded: await theEngine().call("encodeDataset", input, options),
+          command: commandOf(input),
+        };
+      } finally {
+        kept.lookAgain();
+      }
+    });
   return (
     <>
       <Facts>

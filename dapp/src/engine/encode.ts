@@ -3,38 +3,24 @@ import { blobCid } from "../../../keepers/src/core/dataset/blob.ts";
 import { type BundleEntry, buildDataset } from "../../../keepers/src/core/dataset/build.ts";
 import { canonicalJson, type JsonValue } from "../../../keepers/src/core/dataset/canonical-json.ts";
 import { manifestCid, manifestDigest, parseManifest } from "../../../keepers/src/core/dataset/manifest.ts";
-import { AssayError } from "../../../keepers/src/core/errors.ts";
 import { openCommitThreads } from "./commit-threads.ts";
 import type { EncodedDataset, EncodeInput } from "./methods.ts";
 import type { CallContext } from "./protocol.ts";
 import { breathe } from "./serve.ts";
-import { Shelf } from "./shelf.ts";
+import { Shelf, withShelf } from "./shelf.ts";
 import { openChosen } from "./source.ts";
 
 /** Objects between two reports of progress and two looks for a cancellation. */
 const reportEvery = 1024;
 
-/** The same dataset is being encoded in another tab. */
-export class EncodingElsewhereError extends AssayError {
-  override readonly name: string = "EncodingElsewhereError";
-
-  constructor() {
-    super("This dataset is being encoded in another tab.", { next: "Go on there, or close that tab." });
-  }
-}
-
 /**
  * Encodes what was chosen, as `assay data put` does before it sends anything: the same bundles, commitments and manifest,
  * bit for bit. Bundles that an earlier run of the same files and numbers had finished are not committed to again.
- * @throws BadInputError, UnreadableFileError for what was chosen; ShelfError; EncodingElsewhereError
+ * @throws BadInputError, UnreadableFileError for what was chosen; ShelfError, ShelfInUseError
  */
-export async function encodeDataset(input: EncodeInput, context: CallContext): Promise<EncodedDataset> {
+export function encodeDataset(input: EncodeInput, context: CallContext): Promise<EncodedDataset> {
   const name = shelfName(input);
-  const encoded = await navigator.locks.request(`assay-${name}`, { ifAvailable: true }, async (lock) =>
-    lock === null ? undefined : await encodeOnShelf(name, input, context),
-  );
-  if (encoded === undefined) throw new EncodingElsewhereError();
-  return encoded;
+  return withShelf(name, () => encodeOnShelf(name, input, context));
 }
 
 async function encodeOnShelf(
@@ -43,7 +29,7 @@ async function encodeOnShelf(
   { signal, progress }: CallContext,
 ): Promise<EncodedDataset> {
   const source = await openChosen(input);
-  const shelf = await Shelf.open(shelfNamed);
+  const shelf = await Shelf.open(shelfNamed, input.folder ?? input.files[0]?.path);
   const { objectCount } = source;
   const sizes: number[] = [];
   let resumed = 0;
@@ -106,8 +92,8 @@ async function encodeOnShelf(
   }
 }
 
-/** The same for the same files and numbers, so that a run that was interrupted finds what it had done. */
-function shelfName({ files, ...options }: EncodeInput): string {
+/** The same for the same files and numbers, so that a run that was interrupted finds what it had done; words that stand in the manifest alone change no bundle. */
+function shelfName({ files, licence: _, description: __, ...options }: EncodeInput): string {
   const given = Object.entries(options).filter(([, value]) => value !== undefined) as [string, JsonValue][];
   const listed = files.map(({ path, file }) => [path, file.size, file.lastModified]);
   return keccak256(toBytes(canonicalJson({ ...Object.fromEntries(given), files: listed }))).slice(2, 34);

@@ -5,6 +5,40 @@ import { AssayError } from "../../../keepers/src/core/errors.ts";
 const mostShelves = 4;
 const folderName = "assay-datasets";
 
+const aboutFile = "about";
+const entryEnding = ".entry";
+
+/** A shelf as it is listed. */
+export type Shelved = {
+  readonly name: string;
+  /** What the visitor chose: a folder's name, or a file's. */
+  readonly title: string;
+  /** Bundles that are finished. */
+  readonly bundles: number;
+  /** When it was last written to, in milliseconds since 1970. */
+  readonly written: number;
+};
+
+/** Two tabs that write to one shelf would each believe in what the other overwrites. */
+export class ShelfInUseError extends AssayError {
+  override readonly name: string = "ShelfInUseError";
+
+  constructor() {
+    super("This dataset is being encoded or sent in another tab.", {
+      next: "Go on there, or close that tab.",
+    });
+  }
+}
+
+/** Does something with a shelf while no other tab does. @throws ShelfInUseError */
+export async function withShelf<T>(name: string, work: () => Promise<T>): Promise<T> {
+  const done = await navigator.locks.request(`assay-${name}`, { ifAvailable: true }, async (lock) =>
+    lock === null ? undefined : { output: await work() },
+  );
+  if (done === undefined) throw new ShelfInUseError();
+  return done.output;
+}
+
 /** The browser has no room, or keeps no files for pages. */
 export class ShelfError extends AssayError {
   override readonly name: string = "ShelfError";
@@ -23,14 +57,25 @@ export class Shelf {
     this.#folder = folder;
   }
 
-  /** Opens a shelf, an old one or a new one. @throws ShelfError */
-  static async open(name: string): Promise<Shelf> {
+  /** Opens a shelf, an old one or a new one, and writes on it what it is for. @throws ShelfError */
+  static async open(name: string, title?: string): Promise<Shelf> {
     try {
       const all = await shelvesFolder();
       await makeRoom(all, name);
-      return new Shelf(name, await all.getDirectoryHandle(name, { create: true }));
+      const shelf = new Shelf(name, await all.getDirectoryHandle(name, { create: true }));
+      if (title !== undefined) await shelf.#write(aboutFile, title);
+      return shelf;
     } catch (cause) {
       throw shelfError(cause);
+    }
+  }
+
+  /** All shelves, those written to last first; none where the browser keeps no files for pages. */
+  static async list(): Promise<Shelved[]> {
+    try {
+      return await listShelves(await shelvesFolder());
+    } catch {
+      return [];
     }
   }
 
@@ -76,8 +121,9 @@ export class Shelf {
     }
   }
 
-  async remove(): Promise<void> {
-    await (await shelvesFolder()).removeEntry(this.name, { recursive: true });
+  /** @throws ShelfInUseError */
+  static async remove(name: string): Promise<void> {
+    await withShelf(name, async () => (await shelvesFolder()).removeEntry(name, { recursive: true }));
   }
 
   async #read(name: string): Promise<File> {
@@ -102,19 +148,34 @@ async function shelvesFolder(): Promise<FileSystemDirectoryHandle> {
   return await root.getDirectoryHandle(folderName, { create: true });
 }
 
-/** Removes the shelves that were written to longest ago, but for `kept`. */
-async function makeRoom(all: FileSystemDirectoryHandle, kept: string): Promise<void> {
-  const others: { readonly name: string; readonly written: number }[] = [];
+async function listShelves(all: FileSystemDirectoryHandle): Promise<Shelved[]> {
+  const shelves: Shelved[] = [];
   for await (const [name, handle] of all.entries()) {
-    if (name === kept || handle.kind !== "directory") continue;
-    const first = await (handle as FileSystemDirectoryHandle).getFileHandle(entryFile(0)).then(
-      (file) => file.getFile(),
-      () => undefined,
-    );
-    others.push({ name, written: first?.lastModified ?? 0 });
+    if (handle.kind !== "directory") continue;
+    let bundles = 0;
+    let written = 0;
+    let title = name;
+    for await (const [fileName, entry] of (handle as FileSystemDirectoryHandle).entries()) {
+      if (entry.kind !== "file") continue;
+      const file = await (entry as FileSystemFileHandle).getFile();
+      written = Math.max(written, file.lastModified);
+      // One that was begun and not closed is there, and empty.
+      if (fileName.endsWith(entryEnding) && file.size > 0) bundles++;
+      if (fileName === aboutFile && file.size > 0) title = await file.text();
+    }
+    shelves.push({ name, title, bundles, written });
   }
-  others.sort((a, b) => b.written - a.written);
-  for (const { name } of others.slice(mostShelves - 1)) await all.removeEntry(name, { recursive: true });
+  return shelves.sort((a, b) => b.written - a.written);
+}
+
+/** Removes the shelves that were written to longest ago, but for `kept` and those that another tab is at work on. */
+async function makeRoom(all: FileSystemDirectoryHandle, kept: string): Promise<void> {
+  const others = (await listShelves(all)).filter(({ name }) => name !== kept);
+  for (const { name } of others.slice(mostShelves - 1)) {
+    await Shelf.remove(name).catch((error: unknown) => {
+      if (!(error instanceof ShelfInUseError)) throw error;
+    });
+  }
 }
 
 function bundleFile(bundleIndex: number): string {
@@ -122,7 +183,7 @@ function bundleFile(bundleIndex: number): string {
 }
 
 function entryFile(bundleIndex: number): string {
-  return `${String(bundleIndex).padStart(5, "0")}.entry`;
+  return `${String(bundleIndex).padStart(5, "0")}${entryEnding}`;
 }
 
 function shelfError(cause: unknown): ShelfError {

@@ -13,7 +13,7 @@ import { uploadAll } from "../../../keepers/src/storage/client/put-upload.ts";
 import { openBrowserHost } from "./browser-host.ts";
 import type { UploadedDataset, UploadInput } from "./methods.ts";
 import type { CallContext } from "./protocol.ts";
-import { Shelf } from "./shelf.ts";
+import { Shelf, withShelf } from "./shelf.ts";
 import { ShelfMemory } from "./shelf-memory.ts";
 
 /** A receipt that runs out sooner, in seconds, is worth nothing: it has to be on chain before. */
@@ -22,9 +22,13 @@ const leastTerm = 600n;
 /**
  * Brings the bundles of an encoded dataset to storage nodes, as `assay data put` does: those that have neither a holder on
  * chain nor a receipt that is still good. Nothing is paid, and nothing sent to the chain.
- * @throws BadInputError for a manifest that is none; ShelfError; what the chain's endpoint throws
+ * @throws BadInputError for a manifest that is none; ShelfError, ShelfInUseError; what the chain's endpoint throws
  */
-export async function uploadDataset(
+export function uploadDataset(input: UploadInput, context: CallContext): Promise<UploadedDataset> {
+  return withShelf(input.shelf, () => uploadFromShelf(input, context));
+}
+
+async function uploadFromShelf(
   { shelf: name, manifestBytes, owner, deployment, rpc, refused }: UploadInput,
   { signal, progress }: CallContext,
 ): Promise<UploadedDataset> {

@@ -194,6 +194,49 @@ describe("encoding a dataset in the page", { skip: noBrowser }, () => {
     await context.close();
   });
 
+  it("keeps the four that were worked on last, but for one that another tab is at", async () => {
+    const { page, context } = await engines.visit();
+    const other = await context.newPage();
+    await engines.show(other);
+    const encode = async (name: string, options: { licence?: string } = {}) => {
+      await engines.serve(`kept/${name}`, name);
+      const { output } = await call(page, "encodeDataset", { files: chosen("kept", [name]), ...options });
+      return output!;
+    };
+    const shelves = () =>
+      page.evaluate(async () => {
+        const root = await navigator.storage.getDirectory();
+        const all = await root.getDirectoryHandle("assay-datasets");
+        const names: string[] = [];
+        for await (const name of all.keys()) names.push(name);
+        return names;
+      });
+    const first = await encode("first");
+    assert.equal((await encode("first", { licence: "MIT" })).resumed, 11);
+    // The other tab's lock ends with it.
+    await other.evaluate(
+      (name) =>
+        new Promise<void>((held) => {
+          void navigator.locks.request(name, () => {
+            held();
+            return new Promise(() => {});
+          });
+        }),
+      `assay-${first.shelf}`,
+    );
+    for (const name of ["second", "third", "fourth", "fifth"]) await encode(name);
+    assert.equal((await shelves()).length, 5);
+    assert.ok((await shelves()).includes(first.shelf));
+    const busy = await call(page, "encodeDataset", { files: chosen("kept", ["first"]) });
+    assert.match(busy.error!.message, /in another tab/);
+    await other.close();
+    const sixth = await encode("sixth");
+    const left = await shelves();
+    assert.equal(left.length, 4);
+    assert.ok(left.includes(sixth.shelf) && !left.includes(first.shelf));
+    await context.close();
+  });
+
   it("stops when it is cancelled, and says what is wrong with what it is given", async () => {
     const { page, context } = await engines.visit();
     const random = generator(5);

@@ -77,6 +77,7 @@ export function storingFlows(flow: Flow): void {
     const path = join(world.folder, "notes.bin");
     await writeFile(path, bytes);
     await encode(page, path, "2 of 3");
+    await page.getByRole("row", { name: /^notes\.bin 3 / }).waitFor();
     await page.getByText("Connect a wallet to have it stored from here.").waitFor();
     await connect(page);
     await page.getByLabel("Audits paid in advance").fill("none");
@@ -128,6 +129,8 @@ export function storingFlows(flow: Flow): void {
     assert.equal(await page.getByRole("button", { name: "Anchor it and pay" }).count(), 0);
     await page.getByRole("button", { name: "Send what nobody has taken" }).click();
     await page.getByText("5 of 11 bundles").waitFor();
+    await page.getByRole("button", { name: "Remove wide.bin" }).click();
+    await page.getByText("Kept in this browser").first().waitFor({ state: "detached" });
     await assertAccessible(page);
     assert.deepEqual(faults, []);
     await context.close();

@@ -1,0 +1,55 @@
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { Shelf, type Shelved } from "../engine/shelf.ts";
+import { Button } from "../ui/button.tsx";
+import { Card } from "../ui/card.tsx";
+import { Table } from "../ui/table.tsx";
+import { Time } from "../ui/values.tsx";
+import { Failed } from "./working.tsx";
+
+const queryKey = ["shelves"];
+
+/** What has been encoded in this browser, and a way to look again after that has changed. */
+export function useKeptHere() {
+  const queries = useQueryClient();
+  const { data = [] } = useQuery({ queryKey, queryFn: () => Shelf.list() });
+  return { shelves: data, lookAgain: () => void queries.invalidateQueries({ queryKey }) };
+}
+
+/** Datasets whose bundles lie in this browser, finished or not; nothing where there are none. */
+export function KeptHere() {
+  const { shelves, lookAgain } = useKeptHere();
+  const [failure, setFailure] = useState<unknown>();
+  if (shelves.length === 0) return null;
+  const remove = ({ name }: Shelved) => {
+    setFailure(undefined);
+    Shelf.remove(name).catch(setFailure).finally(lookAgain);
+  };
+  return (
+    <Card title="Kept in this browser">
+      <p>
+        Choose the same files again, and what was encoded, sent and signed for before is taken over. The four
+        that were worked on last are kept.
+      </p>
+      {failure !== undefined && <Failed what="It could not be removed" error={failure} />}
+      <Table
+        caption="Datasets kept in this browser"
+        rows={shelves}
+        keyOf={({ name }) => name}
+        columns={[
+          { head: "What", cell: ({ title }) => title },
+          { head: "Finished bundles", isNumber: true, cell: ({ bundles }) => bundles.toLocaleString("en") },
+          { head: "Last worked on", cell: ({ written }) => <Time at={Math.floor(written / 1000)} /> },
+          {
+            head: "Give its room back",
+            cell: (shelf) => (
+              <Button onClick={() => remove(shelf)} aria-label={`Remove ${shelf.title}`}>
+                Remove
+              </Button>
+            ),
+          },
+        ]}
+      />
+    </Card>
+  );
+}
