@@ -9,6 +9,7 @@ export type ReadyMadeQuery = { readonly name: string; readonly question: string;
 /** In the order in which the page shows them. */
 const order = [
   "recent-jobs",
+  "ordered-jobs",
   "training-data",
   "who-trained",
   "who-checked",

@@ -96,6 +96,21 @@ const history: Readonly<Record<number, readonly SyntheticEvent[]>> = {
         reason: stringToHex("audit missed", { size: 32 }),
       },
     },
+    ...[1n, 2n].map((challengeId) => ({
+      contract: "RetrievalChallenges" as const,
+      name: "RetrievalChallenged",
+      args: {
+        ...{ challengeId, bundleId: bundle(2), operator: operator(2) },
+        ...{ challenger: operator(8), cellIndex: Number(challengeId), deadline: 90n },
+      },
+    })),
+  ],
+  7: [
+    {
+      contract: "RetrievalChallenges",
+      name: "RetrievalFailed",
+      args: { challengeId: 2n, bundleId: bundle(2), operator: operator(2) },
+    },
   ],
 };
 
@@ -111,7 +126,7 @@ describe("the ready-made audit queries", () => {
 
   before(async () => {
     const sources = new Map(
-      ["Staking", "DatasetRegistry", "BundleRegistry", "StorageAudit"].map((name) => [
+      ["Staking", "DatasetRegistry", "BundleRegistry", "StorageAudit", "RetrievalChallenges"].map((name) => [
         name,
         { address: addressOf(name), startBlock: 0n },
       ]),
@@ -142,7 +157,14 @@ describe("the ready-made audit queries", () => {
     const answer = ask(StorageHealthDocument, { dataset, bundlesOf: dataset }) as unknown as {
       dataset: { k: number; bundles: { index: number; auditsAnswered: number; auditsMissed: number }[] };
       audits: { epoch: string; bundle: { index: number }; operator: { id: string } }[];
-      retrievals: unknown[];
+      retrievals: {
+        id: string;
+        cellIndex: string;
+        challenger: string;
+        deadline: string;
+        operator: { id: string };
+        bundle: { index: number; events: { parameters: string }[] };
+      }[];
     };
     assert.deepEqual(
       answer.dataset.bundles.map(({ index, auditsAnswered, auditsMissed }) => [
@@ -159,7 +181,20 @@ describe("the ready-made audit queries", () => {
       answer.audits.map(({ epoch, bundle: { index }, operator: { id } }) => [epoch, index, id]),
       [["4", 1, operator(2)]],
     );
-    assert.deepEqual(answer.retrievals, []);
+    assert.deepEqual(
+      answer.retrievals.map(({ bundle: { index }, operator: { id }, ...said }) => ({
+        ...said,
+        index,
+        holder: id,
+      })),
+      [{ id: "2", cellIndex: "2", challenger: operator(8), deadline: "90", index: 1, holder: operator(2) }],
+    );
+    // The event of the failure leads to its transaction.
+    const [{ bundle: failed }] = answer.retrievals as [(typeof answer.retrievals)[number]];
+    assert.deepEqual(
+      failed.events.map(({ parameters }) => JSON.parse(parameters).challengeId),
+      ["2"],
+    );
   });
 
   it("tell which operators were slashed and what they have left", () => {

@@ -57,7 +57,12 @@ export const relations: { readonly [T in TableName]?: { readonly [field: string]
     jobs: back("jobs", "dataset"),
     events: back("events", "dataset"),
   },
-  bundles: { dataset: one("datasets"), operator: one("operators"), audits: back("audits", "bundle") },
+  bundles: {
+    dataset: one("datasets"),
+    operator: one("operators"),
+    audits: back("audits", "bundle"),
+    events: back("events", "bundle"),
+  },
   audits: { bundle: one("bundles"), operator: one("operators") },
   retrievals: { bundle: one("bundles"), operator: one("operators") },
   operators: {

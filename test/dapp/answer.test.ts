@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { answerFrom, type Tables } from "../../dapp/src/data/answer.ts";
+import type { Row } from "../../keepers/src/roles/audit/rows.ts";
+import { OrderedJobsDocument, StorageHealthDocument } from "../../subgraph/queries/documents.ts";
+
+const names =
+  "jobs orders bids auctions checkpoints payments slashes challenges moves attestations certificates datasets bundles audits retrievals operators events validators locks networks days";
+
+/** Tables of these rows, and all others empty. */
+function tables(given: { readonly [name: string]: readonly object[] }): Tables {
+  return Object.fromEntries(
+    names
+      .split(" ")
+      .map((name) => [name, new Map(((given[name] ?? []) as Row[]).map((row) => [String(row.id), row]))]),
+  ) as unknown as Tables;
+}
+
+const meta = { number: 1, hash: "0x", timestamp: 1 };
+
+describe("an answer out of the chain", () => {
+  it("has the trainings that one account ordered, page by page, the newest first", () => {
+    const jobs = Array.from({ length: 7 }, (_, i) => ({
+      id: String(i + 1),
+      consumer: i === 3 ? "0xbb" : "0xaa",
+      dataset: "0xda",
+      provider: null,
+      openedAt: String(i + 1),
+    }));
+    const ask = (skip: number) =>
+      answerFrom(
+        OrderedJobsDocument,
+        { consumer: "0xaa", first: 4, skip },
+        tables({ jobs, datasets: [{ id: "0xda" }] }),
+        meta,
+      ).jobs.map(({ id }) => id);
+    assert.deepEqual(ask(0), ["7", "6", "5", "3"]);
+    assert.deepEqual(ask(4), ["2", "1"]);
+  });
+
+  it("has the transactions by which a dataset was anchored and by which a holder failed", () => {
+    const event = (id: string, name: string, also: object) => ({ id, name, transaction: `0x${id}`, ...also });
+    const retrieval = { id: "7", bundle: "0xb0", operator: "0x01", challenger: "0x02", cellIndex: "3" };
+    const { dataset, retrievals } = answerFrom(
+      StorageHealthDocument,
+      { dataset: "0xda", bundlesOf: "0xda" },
+      tables({
+        datasets: [{ id: "0xda" }],
+        bundles: [{ id: "0xb0", dataset: "0xda", index: 4, operator: "0x01" }],
+        retrievals: [
+          { ...retrieval, status: "Failed" },
+          { ...retrieval, id: "8", status: "Published" },
+        ],
+        events: [
+          event("1", "DatasetAnchored", { dataset: "0xda" }),
+          event("2", "RetrievalFailed", { bundle: "0xb0", parameters: `{"challengeId":"7"}` }),
+          event("3", "BundlePlaced", { bundle: "0xb0" }),
+        ],
+      }),
+      meta,
+    );
+    assert.deepEqual(dataset?.events, [{ transaction: "0x1" }]);
+    assert.deepEqual(
+      retrievals.map(({ id, bundle }) => [id, bundle.index, bundle.events]),
+      [["7", 4, [{ parameters: `{"challengeId":"7"}`, transaction: "0x2" }]]],
+    );
+  });
+});
