@@ -1,7 +1,7 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { type ReactNode, Suspense, useEffect, useState } from "react";
 import { WagmiProvider } from "wagmi";
-import { Router } from "wouter";
+import { Router, useLocation } from "wouter";
 import { useHashLocation } from "wouter/use-hash-location";
 import { UnderWay } from "./act/under-way.tsx";
 import { SourceContext, useFindSource } from "./data/source.ts";
@@ -12,6 +12,7 @@ import type { Network } from "./network/network-file.ts";
 import { Pages } from "./pages/pages.tsx";
 import { SearchBox } from "./shell/search-box.tsx";
 import { Shell } from "./shell/shell.tsx";
+import { Boundary } from "./ui/boundary.tsx";
 import { Failure, Skeleton } from "./ui/states.tsx";
 import { configOf } from "./wallet/config.ts";
 import { DevelopmentWalletContext } from "./wallet/development-context.ts";
@@ -82,10 +83,10 @@ function OnNetwork({ network, config, development }: Loaded) {
                   }
                 >
                   <SourceNotice />
-                  <UnderWay />
-                  <Suspense fallback={<Skeleton lines={6} />}>
-                    <Pages />
-                  </Suspense>
+                  <Boundary what="What you began cannot be shown">
+                    <UnderWay />
+                  </Boundary>
+                  <Page />
                 </Shell>
               </Router>
             </FromSource>
@@ -93,6 +94,18 @@ function OnNetwork({ network, config, development }: Loaded) {
         </QueryClientProvider>
       </WagmiProvider>
     </NetworkContext>
+  );
+}
+
+/** The page of the address: one that fails leaves what is around it, and the other pages, as they are. */
+function Page() {
+  const [location] = useLocation();
+  return (
+    <Boundary key={location} what="This page cannot be shown">
+      <Suspense fallback={<Skeleton lines={6} />}>
+        <Pages />
+      </Suspense>
+    </Boundary>
   );
 }
 

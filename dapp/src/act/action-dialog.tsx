@@ -95,21 +95,21 @@ function Said({ phase }: { phase: Phase }) {
     case "sent":
       return (
         <Notice tone="waiting" title="Sent: waiting for its block">
-          <Transaction hash={phase.hash} />
+          <Reached hash={phase.hash} />
           {phase.trouble !== undefined && <p>The chain cannot be asked at the moment: {phase.trouble}</p>}
         </Notice>
       );
     case "over":
       return (
         <Notice tone="healthy" title="Done">
-          {phase.hash !== undefined && <Transaction hash={phase.hash} />}
+          {phase.hash !== undefined && <Reached hash={phase.hash} />}
         </Notice>
       );
     case "failed":
       return (
         <Notice tone="wrong" title="It did not happen">
           <p>{phase.words}</p>
-          {phase.hash !== undefined && <Transaction hash={phase.hash} />}
+          {phase.hash !== undefined && <Reached hash={phase.hash} />}
         </Notice>
       );
     case "passed over":
@@ -120,7 +120,7 @@ function Said({ phase }: { phase: Phase }) {
             has its number
             {phase.other !== undefined && (
               <>
-                : <Transaction hash={phase.other} />
+                : <Reached hash={phase.other} />
               </>
             )}
             . If your wallet shows it as waiting still, look again before you send it anew.
@@ -128,6 +128,11 @@ function Said({ phase }: { phase: Phase }) {
         </Notice>
       );
   }
+}
+
+/** Leads to a transaction, and takes the dialog out of its way. */
+function Reached({ hash }: { hash: string }) {
+  return <Transaction hash={hash} onFollow={() => runner.hide()} />;
 }
 
 function stateOf(index: number, at: number, phase: Phase): readonly [Tone, string] {

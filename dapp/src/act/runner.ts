@@ -67,6 +67,11 @@ export class ActionRunner {
     if (this.#begun !== undefined) this.#set({ ...this.#begun, isShown: true });
   }
 
+  /** Takes an action out of sight, to be come back to. */
+  hide(): void {
+    if (this.#begun !== undefined) this.#set({ ...this.#begun, isShown: false, next: undefined });
+  }
+
   /** Takes an action out of sight. What is under way goes on; what is not is given up. */
   leave(): void {
     const begun = this.#begun;

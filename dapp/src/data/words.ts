@@ -1,4 +1,4 @@
-import type { Tone } from "../ui/badge.tsx";
+import type { Tone } from "../ui/tone.ts";
 
 /** How a job's status stands. */
 export const jobTones: { readonly [status: string]: Tone } = {

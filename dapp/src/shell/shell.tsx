@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useRef } from "react";
+import { type ReactNode, useEffect, useLayoutEffect, useRef } from "react";
 import { Link, useLocation } from "wouter";
 import styles from "./shell.module.css";
 import { ThemeSwitch } from "./theme-switch.tsx";
@@ -25,6 +25,11 @@ export function Shell({ tools, children }: { tools?: ReactNode; children: ReactN
   const [location] = useLocation();
   const main = useRef<HTMLElement>(null);
   const shown = useRef(location);
+  // A page that knows its title says it afterwards.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each address is a page of its own
+  useLayoutEffect(() => {
+    document.title = "Assay";
+  }, [location]);
   useEffect(() => {
     if (shown.current === location) return;
     shown.current = location;

@@ -1,8 +1,8 @@
 import type { ReactNode } from "react";
 import styles from "./badge.module.css";
+import type { Tone } from "./tone.ts";
 
-/** What a colour says. */
-export type Tone = "healthy" | "waiting" | "wrong" | "neutral";
+export type { Tone };
 
 const marks: Record<Tone, string> = { healthy: "✓", waiting: "◷", wrong: "✕", neutral: "·" };
 
@@ -16,9 +16,20 @@ export function Badge({ tone, children }: { tone: Tone; children: ReactNode }) {
 }
 
 /** Something that the visitor has to know, said in a sentence or two. */
-export function Notice({ tone, title, children }: { tone: Tone; title: string; children?: ReactNode }) {
+export function Notice({
+  tone,
+  title,
+  role = tone === "wrong" ? "alert" : "status",
+  children,
+}: {
+  tone: Tone;
+  title: string;
+  /** How it is read out: when it comes, unless it is a clock that runs. */
+  role?: "alert" | "status" | "timer";
+  children?: ReactNode;
+}) {
   return (
-    <div className={`${styles.notice} ${styles[tone]}`} role={tone === "wrong" ? "alert" : "status"}>
+    <div className={`${styles.notice} ${styles[tone]}`} role={role}>
       <p className={styles.noticeTitle}>{title}</p>
       {children !== undefined && <div className={styles.noticeText}>{children}</div>}
     </div>

@@ -1,4 +1,5 @@
-import { type ReactNode, useId } from "react";
+import { type ReactNode, useEffect, useId, useRef } from "react";
+import { Boundary } from "./boundary.tsx";
 import styles from "./card.module.css";
 
 /** A titled part of a page. */
@@ -12,7 +13,7 @@ export function Card({ title, aside, children }: { title: string; aside?: ReactN
         </h2>
         {aside}
       </header>
-      {children}
+      <Boundary what="This cannot be shown">{children}</Boundary>
     </section>
   );
 }
@@ -27,7 +28,7 @@ export function Stack({ children }: { children: ReactNode }) {
   return <div className={styles.stack}>{children}</div>;
 }
 
-/** What a page is about: its title, what kind of thing it is, and what one can do there. */
+/** What a page is about: its title, by which the browser calls it, too; what kind of thing it is; what one can do there. */
 export function PageHead({
   title,
   kind,
@@ -37,10 +38,15 @@ export function PageHead({
   kind?: string;
   children?: ReactNode;
 }) {
+  const head = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    const text = head.current!.textContent;
+    document.title = `${typeof title === "string" || kind === undefined ? text : `${kind} ${text}`} · Assay`;
+  }, [title, kind]);
   return (
     <header className={styles.page}>
       {kind !== undefined && <p className={styles.kind}>{kind}</p>}
-      <h1>{title}</h1>
+      <h1 ref={head}>{title}</h1>
       {children !== undefined && <div className={styles.under}>{children}</div>}
     </header>
   );

@@ -1,6 +1,7 @@
 import type { ReactNode } from "react";
 import { formatUnits } from "viem";
 import { Link } from "wouter";
+import { momentOf } from "./moment.ts";
 import styles from "./values.module.css";
 
 const decimals = 18;
@@ -50,20 +51,41 @@ export function DatasetId({ id }: { id: string }) {
 }
 
 /** A transaction, which leads to what it did. */
-export function Transaction({ hash, children }: { hash: string; children?: ReactNode }) {
+export function Transaction({
+  hash,
+  onFollow,
+  children,
+}: {
+  hash: string;
+  /** Told when somebody goes there. */
+  onFollow?: () => void;
+  children?: ReactNode;
+}) {
   return (
-    <Link href={`/transactions/${hash}`} title={hash} className={styles.link}>
+    <Link href={`/transactions/${hash}`} title={hash} className={styles.link} onClick={onFollow}>
       {children ?? <code className={styles.id}>{shortly(hash)}</code>}
     </Link>
   );
 }
 
+/** Something that leads to the transaction that it came about in, where that is known. */
+export function In({
+  event,
+  children,
+}: {
+  event: { readonly transaction: string } | undefined;
+  children: ReactNode;
+}) {
+  return event === undefined ? children : <Transaction hash={event.transaction}>{children}</Transaction>;
+}
+
 const moment = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
 const day = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeZone: "UTC" });
 
-/** A second since 1970, in the visitor's own time; or the day in UTC that begins with it. */
+/** A second since 1970, in the visitor's own time; or the day in UTC that begins with it. What no calendar reaches is never. */
 export function Time({ at, isDay = false }: { at: string | bigint | number; isDay?: boolean }) {
-  const date = new Date(Number(at) * 1000);
+  const date = momentOf(at);
+  if (date === undefined) return <span title={String(at)}>never</span>;
   return (
     <time dateTime={date.toISOString()} title={date.toISOString()} className={styles.time}>
       {(isDay ? day : moment).format(date)}
