@@ -1,4 +1,4 @@
-import { lazy, Suspense } from "react";
+import { lazy } from "react";
 import { Link } from "wouter";
 import {
   JobHistoryDocument,
@@ -14,10 +14,10 @@ import { useAnswer } from "../data/use-answer.ts";
 import { jobTones } from "../data/words.ts";
 import { Badge } from "../ui/badge.tsx";
 import { Card, Columns, PageHead, Stack } from "../ui/card.tsx";
-import { Skeleton } from "../ui/states.tsx";
+import { Later } from "../ui/later.tsx";
 import { Account, DatasetId } from "../ui/values.tsx";
-import { Dispute, extentOf } from "./parts/dispute.tsx";
-import { DisputedNumber } from "./parts/disputed-number.tsx";
+import { Dispute } from "./parts/dispute.tsx";
+import { Ended } from "./parts/ended.tsx";
 import { Bids, Checkpoints, Events, Payments } from "./parts/job-cards.tsx";
 import { inOrder, sittingsOf } from "./parts/job-events.ts";
 import { Life } from "./parts/life.tsx";
@@ -61,8 +61,7 @@ export default function Job({ id }: { id: string }) {
             </PageHead>
             <Now
               job={found}
-              auction={trained.data?.job?.auction ?? null}
-              bids={trained.data?.job?.bids.length ?? 0}
+              trained={trained.data?.job ?? undefined}
               training={
                 trained.data?.job?.provider != null && (
                   <Workers
@@ -72,6 +71,9 @@ export default function Job({ id }: { id: string }) {
                 )
               }
             />
+            {wrong.data?.job != null && history.data !== undefined && (
+              <Ended job={wrong.data.job} events={history.data.events} />
+            )}
             <Card title="Its life" aside={<QueryLink document={JobHistoryDocument} variables={job} />}>
               <Answered answer={history} what="Its history could not be read">
                 {({ events }) => (
@@ -90,10 +92,9 @@ export default function Job({ id }: { id: string }) {
                       <Dispute
                         key={challenge.id}
                         challenge={challenge}
-                        extent={extentOf(challenge.id, history.data?.events ?? [], run)}
-                      >
-                        <DisputedNumber challenge={challenge.id} events={history.data?.events ?? []} />
-                      </Dispute>
+                        events={history.data?.events ?? []}
+                        run={run}
+                      />
                     ))}
                   </Card>
                 )
@@ -136,7 +137,7 @@ export default function Job({ id }: { id: string }) {
                   aside={<QueryLink document={WhoTrainedDocument} variables={job} />}
                 >
                   <Answered answer={trained} what="Its bids could not be read">
-                    {({ job: won }) => won !== null && <Bids job={won} />}
+                    {({ job: won }) => won !== null && <Bids job={won} events={history.data?.events ?? []} />}
                   </Answered>
                 </Card>
                 <Card
@@ -150,18 +151,18 @@ export default function Job({ id }: { id: string }) {
               </Stack>
             </Columns>
             {found.commitUntil !== null && found.order.training !== null && (
-              <Suspense fallback={<Skeleton lines={3} />}>
-                <Curves key={found.id} job={found} checkpoints={trained.data?.job?.checkpoints ?? []} />
-              </Suspense>
+              <Later>
+                <Curves job={found} checkpoints={trained.data?.job?.checkpoints ?? []} />
+              </Later>
             )}
             {found.result !== null && (
-              <Suspense fallback={<Skeleton lines={3} />}>
-                <VerifyHere key={found.id} job={found} />
-              </Suspense>
+              <Later>
+                <VerifyHere job={found} />
+              </Later>
             )}
             {trained.data?.job != null && trained.data.job.checkpoints.length > 0 && (
               <Card title="Checkpoints" aside={<QueryLink document={WhoTrainedDocument} variables={job} />}>
-                <Checkpoints job={trained.data.job} />
+                <Checkpoints job={trained.data.job} events={history.data?.events ?? []} />
               </Card>
             )}
             <Card title="What happened" aside={<QueryLink document={JobHistoryDocument} variables={job} />}>

@@ -1,14 +1,10 @@
-import type { ReactNode } from "react";
-import type { WhatWentWrongQuery } from "../../../../subgraph/queries/documents.ts";
 import { Badge, type Tone } from "../../ui/badge.tsx";
 import { Account, Time, Transaction } from "../../ui/values.tsx";
 import styles from "./dispute.module.css";
-import { type HistoryEvent, parametersOf } from "./job-events.ts";
-
-type Challenge = NonNullable<WhatWentWrongQuery["job"]>["challenges"][number];
-
-/** Interval of a challenge of a whole trace that has none yet. */
-const noInterval = String(2n ** 32n - 1n);
+import { type Challenge, type Extent, extentOf, levelsOf } from "./dispute-levels.ts";
+import { DisputedNumber } from "./disputed-number.tsx";
+import type { HistoryEvent } from "./job-events.ts";
+import { useRuling } from "./ruling.ts";
 
 const outcomes: Record<Challenge["status"], readonly [words: string, tone: Tone]> = {
   Open: ["Being played", "waiting"],
@@ -40,91 +36,27 @@ const stageWords: { readonly [stage: number]: string } = {
   19: "The challenger names a part of the state",
 };
 
-type Level = { readonly label: string; readonly from: number; readonly width: number };
-
-/** Sizes of what a dispute is narrowed down from: of the whole training, one interval, one step, one tensor. */
-export type Extent = {
-  readonly steps: number;
-  /** Steps of an interval. */
-  readonly size: number;
-  /** Tensors of a step, and leaves of the tensor; 0 where it is not known yet. */
-  readonly tensors: number;
-  readonly leaves: number;
-};
-
-/** What the events of a dispute say of its extent. */
-export function extentOf(
-  challenge: string,
-  events: readonly HistoryEvent[],
-  run: Pick<Extent, "steps" | "size">,
-): Extent {
-  const own = events
-    .filter(({ contract }) => contract === "DisputeGame")
-    .map((event) => ({ name: event.name, said: parametersOf<Said>(event) }))
-    .filter(({ said }) => said.challengeId === challenge);
-  const claim = own.find(({ name }) => name === "Challenged")?.said.claim ?? [];
-  const [batch = 0, ...rest] = ((claim[claimFields.nodeCounts] ?? []) as readonly string[]).map(Number);
-  const microBatches = 2 ** Number(claim[claimFields.logMicroBatches] ?? 0);
-  const leaves = own.map(({ said }) => Number(said.position?.[positionFields.leaves] ?? 0));
-  return {
-    ...run,
-    tensors: rest.reduce((sum, count) => sum + count, batch * microBatches),
-    leaves: Math.max(0, ...leaves),
-  };
-}
-
-/** What is read of the game's events: structures come as lists of their fields. */
-type Said = {
-  readonly challengeId: string;
-  readonly claim?: readonly (string | readonly string[])[];
-  readonly position?: readonly string[];
-};
-
-/** Places of fields in `TrainingClaim` and `Position` of contracts/disputes/interfaces/IDisputeRules.sol. */
-const claimFields = { logMicroBatches: 7, nodeCounts: 8 } as const;
-const positionFields = { leaves: 12 } as const;
-
-/** What the game was narrowed to, each level a part of the one above. */
-export function levelsOf({ interval, firstStep, place, index, moves }: Challenge, extent: Extent): Level[] {
-  if (interval === noInterval) return [];
-  const { steps, size, tensors, leaves } = extent;
-  const intervals = Math.ceil(steps / size);
-  const part = (at: number, of: number): Omit<Level, "label"> => {
-    const among = Math.max(of, at + 1);
-    return { from: at / among, width: 1 / among };
-  };
-  const reached = (stage: number) => moves.some((move) => move.stage === stage);
-  const levels: Level[] = [
-    { label: `The training: ${steps.toLocaleString("en")} steps`, from: 0, width: 1 },
-    { label: `Interval ${interval} of ${intervals}`, ...part(Number(interval), intervals) },
-  ];
-  if (reached(3)) {
-    const inside = Number(firstStep) - Number(interval) * size;
-    levels.push({ label: `Step ${firstStep}, one of ${size}`, ...part(inside, size) });
-  }
-  if (reached(6))
-    levels.push({ label: `Tensor ${place}, one of ${tensors}`, ...part(Number(place), tensors) });
-  if (reached(9)) levels.push({ label: `Leaf ${index}, one of ${leaves}`, ...part(Number(index), leaves) });
-  return levels;
-}
-
 /** A dispute, drawn as it was narrowed. */
 export function Dispute({
   challenge,
-  extent,
-  children,
+  events,
+  run,
 }: {
   challenge: Challenge;
-  extent: Extent;
-  children?: ReactNode;
+  events: readonly HistoryEvent[];
+  /** Steps of the training, and of its intervals. */
+  run: Pick<Extent, "steps" | "size">;
 }) {
   const [word, tone] = outcomes[challenge.status];
-  const levels = levelsOf(challenge, extent);
+  const ruling = useRuling(challenge.id, events);
+  const levels = levelsOf(challenge, extentOf(challenge.id, events, run), ruling.read.data ?? undefined);
   return (
     <article className={styles.dispute}>
       <p className={styles.head}>
-        <Badge tone={tone}>{word}</Badge> Challenged by <Account address={challenge.challenger.id} />, in{" "}
-        {challenge.moves.length} moves.
+        <Badge tone={tone}>{word}</Badge>
+        <span>
+          Challenged by <Account address={challenge.challenger.id} />, in {challenge.moves.length} moves.
+        </span>
       </p>
       <ol className={styles.levels} aria-label="What the dispute was narrowed to">
         {levels.map(({ label, from, width }) => (
@@ -142,7 +74,7 @@ export function Dispute({
           </li>
         ))}
       </ol>
-      {children}
+      <DisputedNumber ruling={ruling} />
       <details>
         <summary>Move by move</summary>
         <ol className={styles.moves}>

@@ -1,55 +1,45 @@
-import { useQuery } from "@tanstack/react-query";
-import { decodeFunctionData, type Hex } from "viem";
-import { usePublicClient } from "wagmi";
-import { disputeGameAbi } from "../../../../keepers/src/chain/abi/dispute-game.ts";
-import type { RuledElement } from "../../../../keepers/src/training/dispute/ruled-element.ts";
+import { Failure, Skeleton } from "../../ui/states.tsx";
 import { Transaction } from "../../ui/values.tsx";
 import styles from "./dispute.module.css";
-import { type HistoryEvent, parametersOf } from "./job-events.ts";
-
-/** The move of a transaction of the game, read and computed again. */
-async function ruling(input: Hex): Promise<RuledElement | null> {
-  const { functionName, args } = decodeFunctionData({ abi: disputeGameAbi, data: input });
-  if (functionName !== "play") return null;
-  const { ruledElement } = await import("../../../../keepers/src/training/dispute/ruled-element.ts");
-  return ruledElement(args[2]) ?? null;
-}
+import type { Ruling } from "./ruling.ts";
 
 /** What a mantissa and an exponent stand for, in decimal. */
 function decimal(mantissa: bigint, exponent: number): string {
   return (Number(mantissa) * 2 ** exponent).toPrecision(8);
 }
 
-/** The two numbers that differed: what the provider committed to, and what the operands give. */
-export function DisputedNumber({
-  challenge,
-  events,
-}: {
-  challenge: string;
-  events: readonly HistoryEvent[];
-}) {
-  const client = usePublicClient();
-  const convicted = events.find(
-    (event) =>
-      event.contract === "DisputeGame" &&
-      event.name === "ProviderConvicted" &&
-      parametersOf<{ challengeId: string }>(event).challengeId === challenge,
-  );
-  const ruled = useQuery({
-    queryKey: ["ruling", convicted?.transaction],
-    enabled: convicted !== undefined && client !== undefined,
-    staleTime: Number.POSITIVE_INFINITY,
-    queryFn: async () => {
-      const { input } = await client!.getTransaction({ hash: convicted!.transaction as Hex });
-      return ruling(input);
-    },
-  });
-  if (convicted === undefined || ruled.data === undefined || ruled.data === null) return null;
-  const { opcode, step, element, exponent, claimed, computed } = ruled.data;
+/** What a conviction rests on: the number that the provider committed to and what the operands give, or what else it was. */
+export function DisputedNumber({ ruling: { transaction, isTimeout, read } }: { ruling: Ruling }) {
+  if (transaction === undefined) return null;
+  if (isTimeout) {
+    return (
+      <p>
+        The provider did not answer in time, and{" "}
+        <Transaction hash={transaction}>lost the dispute by that</Transaction>: no number was compared.
+      </p>
+    );
+  }
+  if (read.error !== null) {
+    return (
+      <Failure what="The ruling could not be read" error={read.error} retry={() => void read.refetch()} />
+    );
+  }
+  if (read.data === undefined) return <Skeleton lines={2} label="Reading the ruling" />;
+  if (read.data === null) {
+    return (
+      <p>
+        The contracts found the provider wrong in{" "}
+        <Transaction hash={transaction}>this transaction</Transaction>, not by computing one number from its
+        operands, so there is none to show.
+      </p>
+    );
+  }
+  const { opcode, step, element, exponent, claimed, computed } = read.data;
   return (
     <figure className={styles.numbers}>
       <figcaption>
-        Element {element.toLocaleString("en")} of the tensor, after step {step} (<code>{opcode}</code>)
+        Element {(element + 1).toLocaleString("en")} of the tensor, in step {(step + 1).toLocaleString("en")}{" "}
+        (<code>{opcode}</code>)
       </figcaption>
       <dl className={styles.pair}>
         <div className={styles.claimed}>
@@ -69,7 +59,7 @@ export function DisputedNumber({
       </dl>
       <p className={styles.note}>
         Computed again in this browser from the operands in{" "}
-        <Transaction hash={convicted.transaction}>the ruling</Transaction>, as the contract did.
+        <Transaction hash={transaction}>the ruling</Transaction>, as the contract did.
       </p>
     </figure>
   );

@@ -6,8 +6,8 @@ import type {
 import { Badge } from "../../ui/badge.tsx";
 import { EmptyState } from "../../ui/states.tsx";
 import { Table } from "../../ui/table.tsx";
-import { Account, Amount, Id, Time, Transaction } from "../../ui/values.tsx";
-import { eventWords, inOrder } from "./job-events.ts";
+import { Account, Amount, Id, In, Time, Transaction } from "../../ui/values.tsx";
+import { checkpointEvent, eventWords, inOrder, lastBidEvent } from "./job-events.ts";
 
 type Trained = NonNullable<WhoTrainedQuery["job"]>;
 
@@ -20,7 +20,7 @@ const bids = {
 } as const;
 
 /** Who offered to train it, for how much. */
-export function Bids({ job }: { job: Trained }) {
+export function Bids({ job, events }: { job: Trained; events: JobHistoryQuery["events"] }) {
   if (job.bids.length === 0) {
     return (
       <EmptyState title="No bid has come in.">
@@ -41,6 +41,19 @@ export function Bids({ job }: { job: Trained }) {
         { head: "Provider", cell: ({ provider }) => <Account address={provider.id} /> },
         { head: "Bid", cell: ({ status }) => <Badge tone={bids[status][1]}>{bids[status][0]}</Badge> },
         {
+          head: "Since",
+          cell: ({ provider }) => {
+            const event = lastBidEvent(events, provider.id);
+            return (
+              event && (
+                <Transaction hash={event.transaction}>
+                  <Time at={event.timestamp} />
+                </Transaction>
+              )
+            );
+          },
+        },
+        {
           head: "Price",
           isNumber: true,
           cell: ({ price }) => (price === null ? "sealed" : <Amount units={price} />),
@@ -51,14 +64,17 @@ export function Bids({ job }: { job: Trained }) {
 }
 
 /** Commitments to parts of the training. */
-export function Checkpoints({ job }: { job: Trained }) {
+export function Checkpoints({ job, events }: { job: Trained; events: JobHistoryQuery["events"] }) {
   return (
     <Table
       caption="Checkpoints"
       rows={job.checkpoints}
       keyOf={({ number }) => String(number)}
       columns={[
-        { head: "Checkpoint", cell: ({ number }) => number },
+        {
+          head: "Checkpoint",
+          cell: ({ number }) => <In event={checkpointEvent(events, "CheckpointPosted", number)}>{number}</In>,
+        },
         { head: "Steps", isNumber: true, cell: ({ steps }) => Number(steps).toLocaleString("en") },
         { head: "State root", cell: ({ stateRoot }) => <Id hex={stateRoot} /> },
         {
@@ -67,7 +83,15 @@ export function Checkpoints({ job }: { job: Trained }) {
             <Badge tone={isClosed ? "healthy" : "waiting"}>{isClosed ? "Yes" : "Can be challenged"}</Badge>
           ),
         },
-        { head: "Paid", isNumber: true, cell: ({ paid }) => <Amount units={paid} /> },
+        {
+          head: "Paid",
+          isNumber: true,
+          cell: ({ number, paid }) => (
+            <In event={checkpointEvent(events, "CheckpointClosed", number)}>
+              <Amount units={paid} />
+            </In>
+          ),
+        },
       ]}
     />
   );

@@ -1,5 +1,5 @@
 import type { JobHistoryQuery } from "../../../../subgraph/queries/documents.ts";
-import type { Tone } from "../../ui/badge.tsx";
+import type { Tone } from "../../ui/tone.ts";
 
 export type HistoryEvent = JobHistoryQuery["events"][number];
 
@@ -48,7 +48,7 @@ export const eventWords: { readonly [name: string]: readonly [words: string, ton
   "ModelCertificate.CertificateIssued": ["The certificate is issued", "healthy"],
   "Escrow.Funded": ["The consumer pays in", "neutral"],
   "Escrow.PricePaid": ["The provider is paid", "healthy"],
-  "Escrow.FeesPaid": ["The committee is paid", "healthy"],
+  "Escrow.FeePaid": ["The committee is paid", "healthy"],
   "Escrow.Refunded": ["The consumer gets money back", "neutral"],
   "DisputeGame.RewardPaid": ["The challenger is rewarded", "healthy"],
 };
@@ -106,4 +106,27 @@ export function sittingsOf(events: readonly HistoryEvent[]): Sitting[] {
     });
     return [{ attempt, seats, drawn: event.transaction, signed: signed?.transaction }];
   });
+}
+
+/** The last event that says how a provider's bid stands. */
+export function lastBidEvent(events: readonly HistoryEvent[], provider: string): HistoryEvent | undefined {
+  return inOrder(events).findLast(
+    (event) =>
+      event.contract === "Market" &&
+      parametersOf<{ provider?: string }>(event).provider?.toLowerCase() === provider.toLowerCase(),
+  );
+}
+
+/** The event by which a checkpoint was posted, or closed. */
+export function checkpointEvent(
+  events: readonly HistoryEvent[],
+  name: "CheckpointPosted" | "CheckpointClosed",
+  number: number,
+): HistoryEvent | undefined {
+  return events.find(
+    (event) =>
+      event.contract === "Instalments" &&
+      event.name === name &&
+      Number(parametersOf<{ number: string }>(event).number) === number,
+  );
 }

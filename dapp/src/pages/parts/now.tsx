@@ -1,67 +1,91 @@
+import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { useBlock } from "wagmi";
+import type { Contracts } from "../../../../keepers/src/chain/contracts.ts";
 import type { TrainingDataQuery, WhoTrainedQuery } from "../../../../subgraph/queries/documents.ts";
+import { useContracts } from "../../data/use-contracts.ts";
 import { Notice } from "../../ui/badge.tsx";
+import { momentOf } from "../../ui/moment.ts";
 import { duration, Time } from "../../ui/values.tsx";
+import { phaseOf, type Standing } from "./phase.ts";
 
 type Job = NonNullable<TrainingDataQuery["job"]>;
-type Auction = NonNullable<WhoTrainedQuery["job"]>["auction"];
+type Trained = NonNullable<WhoTrainedQuery["job"]>;
 
 type Props = {
   readonly job: Job;
-  readonly auction: Auction;
-  readonly bids: number;
+  readonly trained: Trained | undefined;
   /** More of it, while it is trained. */
   readonly training: ReactNode;
 };
 
-/** What is going on now, and how long it may take; by the chain's clock. */
-export function Now({ job, auction, bids, training }: Props) {
-  const { data: block } = useBlock({ watch: true });
-  if (block === undefined) return null;
-  const said = whatIsOn(job, auction, bids, block.timestamp);
-  if (said === undefined) return null;
-  const [what, until, next] = said;
-  const left = Number(BigInt(until) - block.timestamp);
-  return (
-    <Notice tone="waiting" title={left > 0 ? `${what}: ${duration(left)} left` : `${what}: time is up`}>
-      <p>
-        <Time at={until} />. {next}
-      </p>
-      {job.status === "Training" && training}
-    </Notice>
-  );
+const verdicts = ["pending", "attested", "silent"] as const;
+
+/** How a job stands, by the contracts themselves: events do not tell when a committee cuts the time for disputes short. */
+async function readStanding(contracts: Contracts, job: bigint, hasCommittee: boolean): Promise<Standing> {
+  const { JobRegistry, Committee, DisputeGame } = contracts;
+  const [{ deadline, expiry, challengeUntil }, mostPending, disputes, verdict] = await Promise.all([
+    JobRegistry.read.jobOf([job]),
+    JobRegistry.read.MAX_PENDING(),
+    DisputeGame.read.openChallenges([job]),
+    hasCommittee ? Committee.read.verdictOf([job]) : undefined,
+  ]);
+  return {
+    deadline: BigInt(deadline),
+    expiry: BigInt(expiry),
+    challengeUntil: BigInt(challengeUntil),
+    mostPending,
+    disputes: Number(disputes),
+    verdict: verdict === undefined ? "none" : verdicts[verdict]!,
+  };
 }
 
-function whatIsOn(
-  { status, commitUntil, challengeUntil, order }: Job,
-  auction: Auction,
-  bids: number,
-  now: bigint,
-): readonly [what: string, until: string, next: string] | undefined {
-  const came = bids === 1 ? "One bid has come in." : `${bids} bids have come in.`;
-  switch (status) {
-    case "Open":
-      if (auction === null) return ["Waiting for a provider", order.expiry, "Then the money is back."];
-      return now <= BigInt(auction.commitUntil)
-        ? ["Sealed bids are taken", auction.commitUntil, came]
-        : ["Bids are opened", auction.revealUntil, `${came} Then the lowest wins.`];
-    case "Matched":
-      return ["The provider has to lock its stake", order.expiry, "It begins to train when it has."];
-    case "Training":
-      return commitUntil === null
-        ? undefined
-        : ["The provider trains", commitUntil, "If it is late it pays, and the money is back."];
-    case "Committed":
-    case "Attested":
-      return challengeUntil === null
-        ? undefined
-        : [
-            "Anyone may dispute the result",
-            challengeUntil,
-            "Then the provider is paid, and the certificate issued.",
-          ];
-    default:
-      return undefined;
-  }
+const running = new Set(["Open", "Matched", "Training", "Committed", "Attested"]);
+
+/** What is going on now, and how long it may take; by the chain's clock. */
+export function Now({ job, trained, training }: Props) {
+  const { contracts } = useContracts();
+  const { data: block } = useBlock({ watch: true });
+  const { id, status, order } = job;
+  const standing = useQuery({
+    queryKey: ["standing", id, status],
+    enabled: running.has(status),
+    queryFn: () => readStanding(contracts, BigInt(id), order.committeeSize > 0),
+    refetchInterval: 4_000,
+  });
+  if (block === undefined || standing.data === undefined) return null;
+  const auction = trained?.auction ?? null;
+  const bids = trained?.bids ?? [];
+  const phase = phaseOf({
+    status,
+    standing: standing.data,
+    auction: auction && {
+      commitUntil: BigInt(auction.commitUntil),
+      revealUntil: BigInt(auction.revealUntil),
+      isClosed: auction.isClosed,
+    },
+    bids: { made: bids.length, hidden: bids.filter(({ status }) => status === "Committed").length },
+    now: block.timestamp,
+  });
+  if (phase === undefined) return null;
+  const { what, until, next } = phase;
+  const ends = until !== undefined && momentOf(until) !== undefined;
+  return (
+    // What changes with each block is not read out with each block.
+    <Notice
+      tone="waiting"
+      role="timer"
+      title={ends ? `${what}: ${duration(Number(until - block.timestamp))} left` : what}
+    >
+      <p>
+        {ends && (
+          <>
+            <Time at={until} />.{" "}
+          </>
+        )}
+        {next}
+      </p>
+      {status === "Training" && training}
+    </Notice>
+  );
 }

@@ -16,6 +16,9 @@ export type RuledElement = {
   readonly step: number;
   /** Row-major index of the element in its tensor. */
   readonly element: number;
+  /** First element of its leaf, and how many the leaf has. */
+  readonly leafFirst: number;
+  readonly leafElements: number;
   readonly exponent: number;
   readonly claimed: bigint;
   readonly computed: bigint;
@@ -71,7 +74,16 @@ export function ruledElement(move: Hex): RuledElement | undefined {
       : finish.kind === "exact"
         ? accumulator
         : rnd(accumulator, at - exponent);
-  return { opcode, step, element, exponent: at, claimed: BigInt(claimed), computed };
+  return {
+    opcode,
+    step,
+    element,
+    leafFirst: leaf.first,
+    leafElements: leaf.mantissas.length,
+    exponent: at,
+    claimed: BigInt(claimed),
+    computed,
+  };
 }
 
 /** Operands as they were opened, one after another: see `openTensor`. */
