@@ -67,7 +67,7 @@ const pictures: readonly Picture[] = [
     path: "/jobs/2",
     colorScheme: "dark",
     viewport: phone,
-    until: "Leaf 1",
+    until: "Leaf 2",
   },
   {
     name: "page-overview-phone-light",

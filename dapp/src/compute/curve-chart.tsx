@@ -27,7 +27,15 @@ export default function CurveChart({ title, points, steps, most, format }: Props
       <ResponsiveContainer width="100%" height={240}>
         <LineChart data={[...points]} margin={{ top: 8, right: 16, bottom: 4, left: 0 }} title={title}>
           <CartesianGrid stroke="var(--line)" vertical={false} />
-          <XAxis {...axis} dataKey="step" type="number" domain={[0, steps]} tickCount={6} />
+          <XAxis
+            {...axis}
+            dataKey="step"
+            type="number"
+            domain={[0, steps]}
+            tickCount={6}
+            height={44}
+            label={{ value: "Steps", position: "insideBottom", offset: 2, ...axis.tick }}
+          />
           <YAxis
             {...axis}
             width={56}
@@ -41,7 +49,7 @@ export default function CurveChart({ title, points, steps, most, format }: Props
             itemStyle={{ color: "var(--ink)" }}
             isAnimationActive={false}
           />
-          <Legend />
+          <Legend iconType="plainline" iconSize={28} wrapperStyle={{ fontSize: 13 }} />
           {hasKeptApart && (
             <Line
               {...line}

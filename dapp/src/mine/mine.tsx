@@ -1,16 +1,13 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import type { Address } from "viem";
 import { useConnection } from "wagmi";
-import { RecentJobsDocument } from "../../../subgraph/queries/documents.ts";
 import { runner } from "../act/runner.ts";
 import { Answered } from "../data/answered.tsx";
-import { QueryLink } from "../data/query-link.tsx";
-import { useAnswer } from "../data/use-answer.ts";
 import { useContracts } from "../data/use-contracts.ts";
 import { useNetwork } from "../network/context.ts";
-import { JobTable } from "../pages/parts/job-table.tsx";
+import { Ordered } from "../pages/parts/ordered.tsx";
 import { ButtonLink } from "../ui/button.tsx";
-import { Card, Columns, PageHead, Stack } from "../ui/card.tsx";
+import { Columns, PageHead, Stack } from "../ui/card.tsx";
 import { EmptyState } from "../ui/states.tsx";
 import { Id } from "../ui/values.tsx";
 import { CapacityCard } from "./capacity-card.tsx";
@@ -36,8 +33,6 @@ export default function Mine() {
   return <Of key={address} account={address} />;
 }
 
-const newest = { first: 1000 };
-
 function Of({ account }: { account: Address }) {
   const { deployment } = useNetwork();
   const reading = useContracts();
@@ -47,7 +42,6 @@ function Of({ account }: { account: Address }) {
     queryFn: () => readAccount(reading.contracts, account),
     refetchInterval: 5_000,
   });
-  const jobs = useAnswer(RecentJobsDocument, newest);
   const parts: ActionParts = {
     ...reading,
     deployment,
@@ -62,21 +56,11 @@ function Of({ account }: { account: Address }) {
           Order a training
         </ButtonLink>
       </PageHead>
-      <Card
+      <Ordered
+        account={account}
         title="Trainings that I ordered"
-        aside={<QueryLink document={RecentJobsDocument} variables={newest} />}
-      >
-        <Answered answer={jobs} what="The jobs could not be read">
-          {({ jobs: all }) => {
-            const own = all.filter(({ consumer }) => consumer === account.toLowerCase());
-            return own.length === 0 ? (
-              <EmptyState title="This account has ordered nothing yet." />
-            ) : (
-              <JobTable jobs={own} />
-            );
-          }}
-        </Answered>
-      </Card>
+        none="This account has ordered nothing yet."
+      />
       <PostedOrders account={account} />
       <Answered answer={state} what="The account could not be read">
         {(known) => (

@@ -1,17 +1,22 @@
 import { Link } from "wouter";
 import { ModelCertificateDocument } from "../../../subgraph/queries/documents.ts";
+import { saveFile } from "../compute/save-file.ts";
 import { Answered } from "../data/answered.tsx";
 import { QueryLink } from "../data/query-link.tsx";
 import { useAnswer } from "../data/use-answer.ts";
+import { useNetwork } from "../network/context.ts";
 import { Badge } from "../ui/badge.tsx";
+import { Button } from "../ui/button.tsx";
 import { Card, PageHead } from "../ui/card.tsx";
 import { Fact, Facts } from "../ui/stat.tsx";
 import { EmptyState } from "../ui/states.tsx";
-import { Account, DatasetId, Time } from "../ui/values.tsx";
+import { Account, DatasetId, In, Time, Transaction } from "../ui/values.tsx";
 import { Whole } from "../ui/whole.tsx";
+import { certificateFile } from "./certificate-file.ts";
 
 /** A certificate: what a model is, told by the contracts that saw it made. */
 export default function Certificate({ id }: { id: string }) {
+  const { deployment } = useNetwork();
   const variables = { certificate: id };
   const answer = useAnswer(ModelCertificateDocument, variables);
   return (
@@ -49,8 +54,15 @@ export default function Certificate({ id }: { id: string }) {
                 <Fact name="Stored as">
                   <DatasetId id={certificate.result.id} />
                 </Fact>
+                {certificate.job.events[0] !== undefined && (
+                  <Fact name="Issued in">
+                    <Transaction hash={certificate.job.events[0].transaction} />
+                  </Fact>
+                )}
                 <Fact name="Final since">
-                  <Time at={certificate.finalisedAt} />
+                  <In event={certificate.job.events[0]}>
+                    <Time at={certificate.finalisedAt} />
+                  </In>
                 </Fact>
                 <Fact name="Root of the model's state">
                   <Whole text={certificate.stateRoot} />
@@ -71,6 +83,15 @@ export default function Certificate({ id }: { id: string }) {
                   <Whole text={certificate.leavesDigest} />
                 </Fact>
               </Facts>
+              <div>
+                <Button
+                  onClick={() =>
+                    saveFile(certificateFile(certificate, deployment), `certificate-${certificate.id}.json`)
+                  }
+                >
+                  Download it as JSON
+                </Button>
+              </div>
             </Card>
           </>
         )

@@ -6,6 +6,7 @@ import {
   BundleAuditsDocument,
   LineageDocument,
   StorageHealthDocument,
+  type StorageHealthQuery,
 } from "../../../subgraph/queries/documents.ts";
 import { Answered } from "../data/answered.tsx";
 import { QueryLink } from "../data/query-link.tsx";
@@ -13,14 +14,18 @@ import { useAnswer } from "../data/use-answer.ts";
 import { jobTones } from "../data/words.ts";
 import { Badge } from "../ui/badge.tsx";
 import { Card, Columns, PageHead } from "../ui/card.tsx";
+import { Later } from "../ui/later.tsx";
 import { Fact, Facts } from "../ui/stat.tsx";
-import { EmptyState, Skeleton } from "../ui/states.tsx";
+import { EmptyState } from "../ui/states.tsx";
 import { Table } from "../ui/table.tsx";
-import { Account, Amount, DatasetId, Id, Time, Transaction } from "../ui/values.tsx";
+import { Account, Amount, DatasetId, Id, In, Time, Transaction } from "../ui/values.tsx";
 import { Whole } from "../ui/whole.tsx";
 import { BundleMap } from "./parts/bundle-map.tsx";
 import { healthOf } from "./parts/dataset-health.ts";
+import { failureOf } from "./parts/retrievals.ts";
 
+const DatasetName = lazy(() => import("./parts/dataset-name.tsx"));
+const ManifestFacts = lazy(() => import("./parts/manifest-facts.tsx"));
 const CheckProofs = lazy(() => import("../compute/check-proofs.tsx"));
 
 /** One dataset: who holds it, who proved it, what it was used for. */
@@ -43,6 +48,9 @@ export default function Dataset({ id }: { id: string }) {
         return (
           <>
             <PageHead kind="Dataset" title={<Id hex={id} />}>
+              <Suspense>
+                <DatasetName id={id} digest={dataset.manifestDigest} />
+              </Suspense>
               <Badge tone={tone}>{word}</Badge>
               <span>{why}</span>
             </PageHead>
@@ -54,9 +62,12 @@ export default function Dataset({ id }: { id: string }) {
                 {(found) => <BundleMap bundles={dataset.bundles} audits={found.audits} />}
               </Answered>
             </Card>
-            <Suspense fallback={<Skeleton lines={3} />}>
-              <CheckProofs key={id} dataset={dataset} />
-            </Suspense>
+            <Later>
+              <CheckProofs dataset={dataset} />
+            </Later>
+            <Later>
+              <ManifestFacts id={id as Hex} digest={dataset.manifestDigest as Hex} />
+            </Later>
             <Columns>
               <Card
                 title="What it is"
@@ -75,7 +86,9 @@ export default function Dataset({ id }: { id: string }) {
                     {dataset.isEncrypted ? ", encrypted" : ""}
                   </Fact>
                   <Fact name="Anchored">
-                    <Time at={dataset.anchoredAt} />
+                    <In event={dataset.events[0]}>
+                      <Time at={dataset.anchoredAt} />
+                    </In>
                   </Fact>
                   <Fact name="Root of the objects">
                     <Id hex={dataset.objectRoot} />
@@ -99,24 +112,10 @@ export default function Dataset({ id }: { id: string }) {
                 {missed.length + retrievals.length === 0 ? (
                   <EmptyState title="Nothing: every audit was answered, and nobody had to demand a piece of it." />
                 ) : (
-                  <Table
-                    caption="Audits that were missed"
-                    rows={missed}
-                    keyOf={({ transaction, bundle }) => `${transaction}${bundle?.index}`}
-                    columns={[
-                      { head: "Epoch", cell: ({ epoch }) => epoch },
-                      { head: "Bundle", cell: ({ bundle }) => bundle?.index ?? "–" },
-                      { head: "Holder", cell: ({ operator }) => <Account address={operator.id} /> },
-                      {
-                        head: "Missed",
-                        cell: ({ transaction, timestamp }) => (
-                          <Transaction hash={transaction}>
-                            <Time at={timestamp} />
-                          </Transaction>
-                        ),
-                      },
-                    ]}
-                  />
+                  <>
+                    {missed.length > 0 && <Missed audits={missed} />}
+                    {retrievals.length > 0 && <NotGiven retrievals={retrievals} />}
+                  </>
                 )}
               </Card>
             </Columns>
@@ -158,5 +157,54 @@ export default function Dataset({ id }: { id: string }) {
         );
       }}
     </Answered>
+  );
+}
+
+/** Audits that nobody answered. */
+function Missed({ audits }: { audits: StorageHealthQuery["audits"] }) {
+  return (
+    <Table
+      caption="Audits that were missed"
+      rows={audits}
+      keyOf={({ transaction, bundle }) => `${transaction}${bundle?.index}`}
+      columns={[
+        { head: "Epoch", cell: ({ epoch }) => epoch },
+        { head: "Bundle", cell: ({ bundle }) => bundle?.index ?? "–" },
+        { head: "Holder", cell: ({ operator }) => <Account address={operator.id} /> },
+        {
+          head: "Missed",
+          cell: ({ transaction, timestamp }) => (
+            <Transaction hash={transaction}>
+              <Time at={timestamp} />
+            </Transaction>
+          ),
+        },
+      ]}
+    />
+  );
+}
+
+/** Pieces that a holder was asked for on the chain, and did not give. */
+function NotGiven({ retrievals }: { retrievals: StorageHealthQuery["retrievals"] }) {
+  return (
+    <Table
+      caption="Pieces that were not given"
+      rows={retrievals}
+      keyOf={({ id }) => id}
+      columns={[
+        { head: "Piece", cell: ({ cellIndex }) => cellIndex },
+        { head: "Bundle", cell: ({ bundle }) => bundle.index },
+        { head: "Holder", cell: ({ operator }) => <Account address={operator.id} /> },
+        { head: "Asked by", cell: ({ challenger }) => <Account address={challenger} /> },
+        {
+          head: "Not given by",
+          cell: ({ id, deadline, bundle }) => (
+            <In event={failureOf(id, bundle.events)}>
+              <Time at={deadline} />
+            </In>
+          ),
+        },
+      ]}
+    />
   );
 }

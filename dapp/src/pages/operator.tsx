@@ -1,8 +1,13 @@
+import { useQuery } from "@tanstack/react-query";
+import type { Address, Hex } from "viem";
 import { Link } from "wouter";
-import { OperatorRecordDocument, RecentJobsDocument } from "../../../subgraph/queries/documents.ts";
+import { OperatorRecordDocument } from "../../../subgraph/queries/documents.ts";
 import { Answered } from "../data/answered.tsx";
+import { timesUsual } from "../data/multiplier.ts";
+import { peerIdText } from "../data/peer-id.ts";
 import { QueryLink } from "../data/query-link.tsx";
 import { useAnswer } from "../data/use-answer.ts";
+import { useContracts } from "../data/use-contracts.ts";
 import { jobTones, percent, rolesOf } from "../data/words.ts";
 import { useNetwork } from "../network/context.ts";
 import { Badge } from "../ui/badge.tsx";
@@ -10,9 +15,9 @@ import { Card, Columns, PageHead } from "../ui/card.tsx";
 import { Fact, Facts, Stat, Stats } from "../ui/stat.tsx";
 import { EmptyState } from "../ui/states.tsx";
 import { Table } from "../ui/table.tsx";
-import { Amount, DatasetId, Id, inTokens, Time, Transaction } from "../ui/values.tsx";
+import { Amount, DatasetId, Id, In, inTokens, Time, Transaction } from "../ui/values.tsx";
 import { Whole } from "../ui/whole.tsx";
-import { JobTable } from "./parts/job-table.tsx";
+import { Ordered } from "./parts/ordered.tsx";
 
 /** An operator's record: stake, audits, jobs, slashes, earnings. */
 export default function Operator({ id }: { id: string }) {
@@ -33,7 +38,7 @@ export default function Operator({ id }: { id: string }) {
               <Card title="Account">
                 <Whole text={id} />
               </Card>
-              <Ordered account={id.toLowerCase()} />
+              <Ordered account={id} title="Trainings that it ordered" />
             </>
           );
         }
@@ -76,16 +81,31 @@ export default function Operator({ id }: { id: string }) {
                   <Fact name="Account">
                     <Whole text={id} />
                   </Fact>
+                  <Fact name="Peer id of its keeper">
+                    {operator.peerId === null || operator.peerId === "0x" ? (
+                      "–"
+                    ) : (
+                      <Whole text={peerIdText(operator.peerId as Hex)} />
+                    )}
+                  </Fact>
                   <Fact name="Found at">
                     {operator.endpoint === null || operator.endpoint === "" ? "–" : operator.endpoint}
                   </Fact>
                   <Fact name="Registered">
-                    {operator.registeredAt === null ? "–" : <Time at={operator.registeredAt} />}
+                    {operator.registeredAt === null ? (
+                      "–"
+                    ) : (
+                      <In event={operator.events[0]}>
+                        <Time at={operator.registeredAt} />
+                      </In>
+                    )}
                   </Fact>
                   <Fact name="Taken out of the stake">
                     <Amount units={operator.unbonded} />
                   </Fact>
-                  <Fact name="Stake asked of it">{operator.conduct} times the usual</Fact>
+                  <Fact name="Stake asked of it">
+                    <Multiplier account={id} />
+                  </Fact>
                   {operator.locks
                     .filter(({ amount }) => amount !== "0")
                     .map(({ module, amount }) => (
@@ -159,7 +179,7 @@ export default function Operator({ id }: { id: string }) {
                 )}
               </Card>
             </Columns>
-            <Ordered account={id.toLowerCase()} />
+            <Ordered account={id} title="Trainings that it ordered" />
           </>
         );
       }}
@@ -167,19 +187,13 @@ export default function Operator({ id }: { id: string }) {
   );
 }
 
-const newest = { first: 1000 };
-
-/** Trainings that an account ordered; nothing when it ordered none. */
-function Ordered({ account }: { account: string }) {
-  const answer = useAnswer(RecentJobsDocument, newest);
-  const own = (answer.data?.jobs ?? []).filter(({ consumer }) => consumer === account);
-  if (own.length === 0) return null;
-  return (
-    <Card
-      title="Trainings that it ordered"
-      aside={<QueryLink document={RecentJobsDocument} variables={newest} />}
-    >
-      <JobTable jobs={own} />
-    </Card>
-  );
+/** What a job asks of its stake, by the contract itself: faults are forgiven with time, which no event tells. */
+function Multiplier({ account }: { account: string }) {
+  const { contracts } = useContracts();
+  const { data, error } = useQuery({
+    queryKey: ["multiplier", account],
+    queryFn: () => contracts.JobRegistry.read.multiplierOf([account as Address]),
+  });
+  if (data === undefined) return error === null ? "–" : "the chain does not say";
+  return timesUsual(data);
 }

@@ -1,5 +1,7 @@
 import { lazy } from "react";
 import { Route, Switch } from "wouter";
+import { useHashLocation } from "wouter/use-hash-location";
+import { searchedFor } from "./searched.ts";
 
 const Overview = lazy(() => import("./overview.tsx"));
 const Datasets = lazy(() => import("./lists.tsx").then((lists) => ({ default: lists.Datasets })));
@@ -23,19 +25,25 @@ export function Pages() {
       <Route path="/" component={Overview} />
       <Route path="/datasets" component={Datasets} />
       <Route path="/datasets/add" component={AddDataset} />
-      <Route path="/datasets/:id">{({ id }) => <Dataset id={id.toLowerCase()} />}</Route>
+      <Route path="/datasets/:id">{({ id }) => <Dataset key={id} id={id.toLowerCase()} />}</Route>
       <Route path="/jobs" component={Jobs} />
-      <Route path="/jobs/:id">{({ id }) => <Job id={id} />}</Route>
+      <Route path="/jobs/:id">{({ id }) => <Job key={id} id={id} />}</Route>
       <Route path="/operators" component={Operators} />
-      <Route path="/operators/:id">{({ id }) => <Operator id={id} />}</Route>
-      <Route path="/certificates/:id">{({ id }) => <Certificate id={id} />}</Route>
+      <Route path="/operators/:id">{({ id }) => <Operator key={id} id={id} />}</Route>
+      <Route path="/certificates/:id">{({ id }) => <Certificate key={id} id={id} />}</Route>
       <Route path="/transactions/:hash">
-        {({ hash }) => <Transaction hash={hash.toLowerCase() as `0x${string}`} />}
+        {({ hash }) => <Transaction key={hash} hash={hash.toLowerCase() as `0x${string}`} />}
       </Route>
       <Route path="/order" component={Order} />
       <Route path="/mine" component={Mine} />
-      <Route path="/search/:text">{({ text }) => <Search text={decodeURIComponent(text)} />}</Route>
+      <Route path="/search/*" component={Searched} />
       <Route component={NotFound} />
     </Switch>
   );
+}
+
+/** The router has read the address once already, and not all of it. */
+function Searched() {
+  const text = searchedFor(useHashLocation()[0]);
+  return <Search key={text} text={text} />;
 }

@@ -1,5 +1,6 @@
+import { useQuery } from "@tanstack/react-query";
 import { type Abi, decodeEventLog, decodeFunctionData, formatGwei, type Hex } from "viem";
-import { useBlock, useTransaction, useTransactionReceipt } from "wagmi";
+import { useBlock, usePublicClient } from "wagmi";
 import { abis, type ContractName } from "../../../keepers/src/chain/abi/index.ts";
 import type { Deployment } from "../../../keepers/src/chain/deployment-format.ts";
 import { useNetwork } from "../network/context.ts";
@@ -10,6 +11,7 @@ import { EmptyState, Failure, Skeleton } from "../ui/states.tsx";
 import { Table } from "../ui/table.tsx";
 import { Account, Amount, Id, Time } from "../ui/values.tsx";
 import { Whole } from "../ui/whole.tsx";
+import { readTransaction } from "./transaction-state.ts";
 
 /** Longest value of a parameter that is shown. */
 const longestShown = 80;
@@ -29,29 +31,39 @@ function contractAt(deployment: Deployment, address: string): ContractName | und
   return found?.[0] as ContractName | undefined;
 }
 
+/** Milliseconds between two looks at a transaction that is in no block yet. */
+const pause = 2_000;
+
 type Said = { readonly key: string; readonly name: string; readonly parameters: string };
 
 /** A transaction as the chain has it: what was called, what it cost, and what the contracts said. */
 export default function TransactionPage({ hash }: { hash: Hex }) {
   const { deployment, explorer } = useNetwork();
-  const transaction = useTransaction({ hash });
-  const receipt = useTransactionReceipt({ hash });
-  const block = useBlock({
-    blockNumber: receipt.data?.blockNumber,
-    query: { enabled: receipt.data !== undefined },
+  const client = usePublicClient()!;
+  const found = useQuery({
+    queryKey: ["transaction", hash],
+    queryFn: () => readTransaction(client, hash),
+    refetchInterval: ({ state: { data } }) => data !== undefined && data.kind !== "there" && pause,
   });
-  if (transaction.error !== null) {
-    return (
+  const state = found.data;
+  const block = useBlock({
+    blockNumber: state?.kind === "there" ? state.receipt.blockNumber : undefined,
+    query: { enabled: state?.kind === "there" },
+  });
+  if (state === undefined) {
+    return found.error === null ? (
+      <Skeleton lines={6} />
+    ) : (
       <Failure
         what="The transaction could not be read"
-        error={transaction.error}
-        retry={() => void transaction.refetch()}
+        error={found.error}
+        retry={() => void found.refetch()}
       />
     );
   }
-  if (transaction.data === undefined || receipt.data === undefined) return <Skeleton lines={6} />;
-  const { from, to, input, value } = transaction.data;
-  const { status, gasUsed, effectiveGasPrice, logs, blockNumber } = receipt.data;
+  if (state.kind !== "there") return <Awaited hash={hash} kind={state.kind} />;
+  const { from, to, input, value } = state.transaction;
+  const { status, gasUsed, effectiveGasPrice, logs, blockNumber } = state.receipt;
   const contract = to === null ? undefined : contractAt(deployment, to);
   const said: Said[] = logs.flatMap((log) => {
     const name = contractAt(deployment, log.address);
@@ -124,6 +136,27 @@ export default function TransactionPage({ hash }: { hash: Hex }) {
           />
         )}
       </Card>
+    </>
+  );
+}
+
+/** A transaction that is in no block: the page looks again until it is. */
+function Awaited({ hash, kind }: { hash: Hex; kind: "unknown" | "waiting" }) {
+  return (
+    <>
+      <PageHead kind="Transaction" title={<Id hex={hash} />}>
+        <Badge tone="waiting">{kind === "waiting" ? "Waiting for its block" : "Not seen yet"}</Badge>
+      </PageHead>
+      <EmptyState
+        title={
+          kind === "waiting"
+            ? "It was sent, and is in no block yet."
+            : "The chain knows no transaction of this name, or does not know it yet."
+        }
+      >
+        <Whole text={hash} />
+        <p>This page goes on by itself when it is there.</p>
+      </EmptyState>
     </>
   );
 }

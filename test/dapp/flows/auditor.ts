@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { it } from "node:test";
+import { createWalletClient, http, keccak256 } from "viem";
+import { hardhat } from "viem/chains";
+import { developmentAccounts } from "../../../keepers/src/roles/embedded/chain.ts";
 import { assertAccessible, assertFits, visit } from "../support/browser.ts";
 import type { Flow } from "./flow.ts";
 
@@ -21,6 +25,19 @@ export function auditorFlows(flow: Flow): void {
     await page.getByRole("link", { name: "Certificate 1" }).click();
     const { stateRoot } = await world.owner.contracts.ModelCertificate.read.certificateOf([1n]);
     await page.getByText(stateRoot).waitFor();
+    assert.equal(await page.title(), "The model of job 1 · Assay");
+    const downloading = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Download it as JSON" }).click();
+    const file = JSON.parse(await readFile(await (await downloading).path(), "utf8"));
+    assert.deepEqual([file.certificate, file.job, file.stateRoot], ["1", "1", stateRoot]);
+    await page
+      .getByRole("term")
+      .filter({ hasText: "Issued in" })
+      .locator("xpath=..")
+      .getByRole("link")
+      .click();
+    await page.getByText("ModelCertificate.CertificateIssued").waitFor();
+    assert.equal(page.url().split("/").at(-1), file.issuedIn);
     assert.deepEqual(faults, []);
     await context.close();
   });
@@ -30,15 +47,18 @@ export function auditorFlows(flow: Flow): void {
     const { page, context, faults } = await visit(browser);
     await open(page, "/jobs/2");
     const levels = page.getByRole("list", { name: "What the dispute was narrowed to" }).getByRole("listitem");
-    await levels.first().waitFor();
+    await page.getByText("The result was wrong").waitFor();
+    await page.getByText(/^The provider lost .* of its stake\. .* went back to the consumer\./).waitFor();
+    await levels.nth(5).waitFor();
     const texts = await levels.allTextContents();
     assert.deepEqual(texts.slice(0, 3), [
       "The training: 264 steps",
-      "Interval 12 of 24",
-      "Step 137, one of 11",
+      "Interval 12, steps 133 to 143",
+      "Step 138 of the training, the 6th of 11",
     ]);
-    assert.match(texts[3]!, /^Tensor \d+, one of 64$/);
-    assert.match(texts[4]!, /^Leaf \d+, one of \d+$/);
+    assert.match(texts[3]!, /^Tensor \d+ of 64$/);
+    assert.match(texts[4]!, /^Leaf \d+ of \d+$/);
+    assert.match(texts[5]!, /^Element \d+ of the tensor$/);
     // One bit of one weight was flipped: see `flip` of the demonstration.
     const said = await page.getByText("The provider said").locator("xpath=..").textContent();
     const is = await page.getByText("It is", { exact: true }).locator("xpath=..").textContent();
@@ -59,6 +79,11 @@ export function auditorFlows(flow: Flow): void {
     const { page, context } = await visit(browser);
     await open(page, `/datasets/${world.datasetId}`);
     await page.getByText("3 of 3 bundles are held; any 2 of them give the data back.").waitFor();
+    await page.getByText("What its owner says of it").waitFor();
+    await page.locator("main header").getByText("digits", { exact: true }).waitFor();
+    await open(page, "/datasets");
+    await page.getByRole("cell", { name: "digits", exact: true }).first().waitFor();
+    await page.goBack();
     const cid = await page.getByText(/^bafk/).textContent();
     await open(page, `/search/${cid}`);
     await page.getByText(world.datasetId).waitFor();
@@ -96,10 +121,47 @@ export function auditorFlows(flow: Flow): void {
     await page.getByRole("heading", { name: "Job 1" }).waitFor();
     await search(world.network.guest(9).address);
     await page.getByText("never lost stake").or(page.getByText("Who lost stake")).first().waitFor();
+    await page.getByText(/^12D3KooW\w{44}$/).waitFor();
     await search(world.datasetId);
     await page.getByText("Bundles, and what their holders proved").waitFor();
     await search("nothing at all");
     await page.getByRole("heading", { name: "Nothing has such a name" }).waitFor();
+    await search("50%");
+    await page.getByText('"50%" is no number of a job').waitFor();
+    await context.close();
+  });
+
+  it("waits for a transaction that the chain does not know yet", async () => {
+    const { browser, world, open } = flow();
+    const { page, context, faults } = await visit(browser);
+    const { chain } = world.network;
+    const account = chain.account(developmentAccounts - 1);
+    const wallet = createWalletClient({ account, chain: hardhat, transport: http(chain.rpcUrl) });
+    const request = await wallet.prepareTransactionRequest({ to: account.address, value: 1n });
+    const signed = await wallet.signTransaction(request);
+    await open(page, `/transactions/${keccak256(signed)}`);
+    await page.getByText("Not seen yet").waitFor();
+    await wallet.sendRawTransaction({ serializedTransaction: signed });
+    await page.getByText(/Done$/).waitFor();
+    assert.deepEqual(faults, []);
+    await context.close();
+  });
+
+  it("says which part of it cannot be loaded, keeps what is around it, and goes on elsewhere", async () => {
+    const { browser, open } = flow();
+    const { page, context } = await visit(browser);
+    const part = /\/job-[\w-]{8}\.js$/;
+    await context.route(part, (route) => route.abort());
+    await open(page, "/jobs/1");
+    await page.getByText("This page cannot be shown").waitFor();
+    await page.getByRole("link", { name: "Operators", exact: true }).click();
+    await page.getByText("By what they have at stake").waitFor();
+    await context.unroute(part);
+    await page.getByRole("link", { name: "Jobs", exact: true }).click();
+    await page.getByRole("link", { name: "Job 1", exact: true }).click();
+    await page.getByText("This page cannot be shown").waitFor();
+    await page.getByRole("button", { name: "Try again" }).click();
+    await page.getByRole("heading", { name: "Job 1" }).waitFor();
     await context.close();
   });
 
@@ -122,7 +184,9 @@ export function auditorFlows(flow: Flow): void {
     await open(page, "/jobs/1");
     await page.getByText("9 validators were drawn by lot").waitFor();
     await open(page, "/jobs/2");
-    await page.getByText("Tensor 41, one of 64").waitFor();
+    await page.getByText("Tensor 42 of 64").waitFor();
+    await page.getByText("From the chain", { exact: true }).first().click();
+    await page.getByText("DisputeGame", { exact: true }).first().waitFor();
     await context.close();
   });
 
@@ -149,12 +213,17 @@ export function auditorFlows(flow: Flow): void {
     "a certificate": "/certificates/1",
     "the order page": "/order",
     "what is mine": "/mine",
+    "a transaction": "/transactions/:transaction",
+    "a search that finds nothing": "/search/nothing%20at%20all",
     "a page that is not there": "/nowhere",
   })) {
     it(`${name}: axe finds nothing serious in light and dark, and it fits a phone`, async () => {
       const { browser, world, open } = flow();
+      const { ModelCertificate } = world.owner.contracts;
+      const [issued] = await ModelCertificate.getEvents.CertificateIssued({}, { fromBlock: 0n });
       const to = path
         .replace(":dataset", world.datasetId)
+        .replace(":transaction", issued!.transactionHash)
         .replace(":operator", world.network.guest(10).address.toLowerCase());
       for (const colorScheme of ["light", "dark"] as const) {
         const { page, context, faults } = await visit(browser, {
@@ -166,6 +235,8 @@ export function auditorFlows(flow: Flow): void {
         await page.getByRole("status", { name: "Loading" }).first().waitFor({ state: "detached" });
         await assertAccessible(page);
         await assertFits(page);
+        const { height } = (await page.getByRole("banner").boundingBox())!;
+        assert.ok(height <= 140, `the header takes ${height} pixels`);
         assert.deepEqual(faults, []);
         await context.close();
       }

@@ -170,6 +170,10 @@ export function walletFlows(flow: Flow): void {
     await wallet.behave(page, { replaces: false });
     await page.getByRole("button", { name: "Send it anew" }).click();
     await page.getByText("Done", { exact: true }).last().waitFor();
+    // The dialog is not in the way of what it leads to.
+    await page.getByRole("dialog").getByRole("link").click();
+    await page.getByText("What was called").waitFor();
+    assert.equal(await page.getByRole("dialog").count(), 0);
     await context.close();
   });
 

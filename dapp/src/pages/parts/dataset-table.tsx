@@ -1,9 +1,12 @@
+import { lazy, Suspense } from "react";
 import type { StoredDatasetsQuery } from "../../../../subgraph/queries/documents.ts";
 import { Badge } from "../../ui/badge.tsx";
 import { EmptyState } from "../../ui/states.tsx";
 import { Table } from "../../ui/table.tsx";
 import { Account, DatasetId, Time } from "../../ui/values.tsx";
-import { healthOf } from "./dataset-health.ts";
+import { healthOf, holdingOf } from "./dataset-health.ts";
+
+const DatasetName = lazy(() => import("./dataset-name.tsx"));
 
 type Dataset = StoredDatasetsQuery["datasets"][number];
 
@@ -21,6 +24,14 @@ export function DatasetTable({ datasets }: { datasets: readonly Dataset[] }) {
       columns={[
         { head: "Dataset", cell: ({ id }) => <DatasetId id={id} /> },
         {
+          head: "Its owner calls it",
+          cell: ({ id, manifestDigest }) => (
+            <Suspense fallback="–">
+              <DatasetName id={id} digest={manifestDigest} />
+            </Suspense>
+          ),
+        },
+        {
           head: "Health",
           cell: (dataset) => {
             const { tone, word } = healthOf(dataset);
@@ -37,7 +48,10 @@ export function DatasetTable({ datasets }: { datasets: readonly Dataset[] }) {
         {
           head: "Bundles",
           isNumber: true,
-          cell: ({ bundles, n }) => `${bundles.filter(({ operator }) => operator !== null).length} of ${n}`,
+          cell: (dataset) => {
+            const { held, total } = holdingOf(dataset);
+            return `${held.toLocaleString("en")} of ${total.toLocaleString("en")}`;
+          },
         },
         {
           head: "Audits",

@@ -7,7 +7,7 @@ import { Table } from "../../ui/table.tsx";
 import { Account, Amount, DatasetId, Time } from "../../ui/values.tsx";
 
 /** Jobs, one a row. */
-export function JobTable({ jobs }: { jobs: RecentJobsQuery["jobs"] }) {
+export function JobTable({ jobs }: { jobs: readonly RecentJobsQuery["jobs"][number][] }) {
   if (jobs.length === 0) return <EmptyState title="No training has been ordered yet." />;
   return (
     <Table
