@@ -38,7 +38,7 @@ describe("a dispute as it is drawn", () => {
       [
         "The training: 264 steps",
         "Interval 12, steps 133 to 143",
-        "Step 138 of the training, the 6th of 11",
+        "Step 138, the 6th of 11",
         "Tensor 42 of 64",
         "Leaf 2 of 9",
         "Element 102 of the tensor",
@@ -62,7 +62,7 @@ describe("a dispute as it is drawn", () => {
     const last = challenge([1, 3], { interval: "2", firstStep: "22" });
     const [, interval, step] = labels(last, { ...extent, steps: 23 });
     assert.equal(interval, "Interval 2, steps 23 to 23");
-    assert.equal(step, "Step 23 of the training, the 1st of 1");
+    assert.equal(step, "Step 23, the 1st of 1");
   });
 
   it("takes the leaves of the tensor from where the game was in it, not from the lists around it", () => {

@@ -35,10 +35,11 @@ const pictures: readonly Picture[] = [
     name: "page-dispute-light",
     path: "/jobs/2",
     colorScheme: "light",
-    viewport: { width: 1200, height: 920 },
+    viewport: { width: 1200, height: 1080 },
     until: "The provider said",
   },
   { name: "page-committee-dark", path: "/jobs/1", colorScheme: "dark", until: "drawn by lot" },
+  { name: "page-certificate-light", path: "/certificates/1", colorScheme: "light", until: "Issued in" },
   {
     name: "page-order-light",
     path: "/order",

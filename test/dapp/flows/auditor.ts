@@ -54,7 +54,7 @@ export function auditorFlows(flow: Flow): void {
     assert.deepEqual(texts.slice(0, 3), [
       "The training: 264 steps",
       "Interval 12, steps 133 to 143",
-      "Step 138 of the training, the 6th of 11",
+      "Step 138, the 6th of 11",
     ]);
     assert.match(texts[3]!, /^Tensor \d+ of 64$/);
     assert.match(texts[4]!, /^Leaf \d+ of \d+$/);

@@ -97,7 +97,7 @@ export function levelsOf(
   if (reached(3)) {
     const inside = Number(firstStep) - first;
     levels.push({
-      label: `Step ${number(Number(firstStep) + 1)} of the training, the ${ordinal(inside + 1)} of ${number(among)}`,
+      label: `Step ${number(Number(firstStep) + 1)}, the ${ordinal(inside + 1)} of ${number(among)}`,
       ...part(inside, among),
     });
   }
