@@ -20,16 +20,21 @@ export function useKeptHere() {
 export function KeptHere() {
   const { shelves, lookAgain } = useKeptHere();
   const [failure, setFailure] = useState<unknown>();
+  const [asked, setAsked] = useState<string>();
   if (shelves.length === 0) return null;
-  const remove = ({ name }: Shelved) => {
+  const remove = ({ name, isPromised }: Shelved) => {
     setFailure(undefined);
+    if (isPromised && asked !== name) {
+      setAsked(name);
+      return;
+    }
     Shelf.remove(name).catch(setFailure).finally(lookAgain);
   };
   return (
     <Card title="Kept in this browser">
       <p>
-        Choose the same files again, and what was encoded, sent and signed for before is taken over. The four
-        that were worked on last are kept.
+        Choose the same files and settings again, and what was encoded, sent and signed for before is taken
+        over. The four that were worked on last are kept, and what storage nodes have signed for within a day.
       </p>
       {failure !== undefined && <Failed what="It could not be removed" error={failure} />}
       <Table
@@ -44,7 +49,7 @@ export function KeptHere() {
             head: "Give its room back",
             cell: (shelf) => (
               <Button onClick={() => remove(shelf)} aria-label={`Remove ${shelf.title}`}>
-                Remove
+                {shelf.isPromised && asked === shelf.name ? "Remove it, with its receipts" : "Remove"}
               </Button>
             ),
           },

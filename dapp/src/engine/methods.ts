@@ -5,6 +5,7 @@ import type { Manifest } from "../../../keepers/src/core/dataset/manifest.ts";
 import type { OpenedLeaf } from "../../../keepers/src/core/exact/result-files.ts";
 import type { DescribedOrder } from "../../../keepers/src/roles/consumer/compose-order.ts";
 import type { PublishedOrder } from "../../../keepers/src/roles/jobs/published-program.ts";
+import type { RejectedReceipt } from "../../../keepers/src/storage/client/place.ts";
 import type { UploadFailure } from "../../../keepers/src/storage/client/put-upload.ts";
 import type { KeptReceipt } from "../../../keepers/src/storage/client/upload.ts";
 import type { SourceKind } from "../../../keepers/src/storage/readers/kinds.ts";
@@ -53,7 +54,7 @@ export type UploadInput = Pick<EncodedDataset, "shelf" | "manifestBytes"> & {
   /** JSON-RPC endpoints of the chain. */
   readonly rpc: readonly string[];
   /** Receipts that the chain would not take: their bundles go to other operators. */
-  readonly refused: readonly { readonly bundleIndex: number; readonly operator: Address }[];
+  readonly refused: readonly RejectedReceipt[];
 };
 
 /** What storage nodes have signed for. */

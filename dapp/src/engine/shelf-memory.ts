@@ -20,19 +20,19 @@ const schema = z.strictObject({
 });
 
 /** What of a shelf it is kept on. */
-type Keeping = Pick<Shelf, "note" | "writeNote" | "bundle">;
+type Keeping = Pick<Shelf, "uploadNote" | "writeUploadNote" | "bundle">;
 
 /** What an upload remembers beside the bundles of its dataset: a page that was closed in between pays and sends nothing twice. */
 export class ShelfMemory implements UploadMemory {
   readonly #shelf: Keeping;
-  readonly #file: string;
+  readonly #datasetId: Hex;
   readonly #facts: Map<string, string>;
   readonly #receipts: Map<number, KeptReceipt>;
   #written: Promise<void> = Promise.resolve();
 
-  private constructor(shelf: Keeping, file: string, kept: z.output<typeof schema>) {
+  private constructor(shelf: Keeping, datasetId: Hex, kept: z.output<typeof schema>) {
     this.#shelf = shelf;
-    this.#file = file;
+    this.#datasetId = datasetId;
     this.#facts = new Map(Object.entries(kept.facts));
     this.#receipts = new Map(
       kept.receipts.map((receipt) => [
@@ -44,14 +44,13 @@ export class ShelfMemory implements UploadMemory {
 
   /** What is kept of an upload; a file that cannot be read counts as none. */
   static async open(shelf: Keeping, datasetId: Hex): Promise<ShelfMemory> {
-    const file = `${datasetId}.upload`;
     let kept: z.output<typeof schema> | undefined;
     try {
-      kept = schema.parse(JSON.parse((await shelf.note(file)) ?? ""));
+      kept = schema.parse(JSON.parse((await shelf.uploadNote(datasetId)) ?? ""));
     } catch {
       kept = undefined;
     }
-    return new ShelfMemory(shelf, file, kept ?? { facts: {}, receipts: [] });
+    return new ShelfMemory(shelf, datasetId, kept ?? { facts: {}, receipts: [] });
   }
 
   fact(name: string): string | undefined {
@@ -85,8 +84,8 @@ export class ShelfMemory implements UploadMemory {
   #write(): Promise<void> {
     const write = () => {
       const receipts = this.receipts().map((each) => ({ ...each, validUntil: String(each.validUntil) }));
-      return this.#shelf.writeNote(
-        this.#file,
+      return this.#shelf.writeUploadNote(
+        this.#datasetId,
         JSON.stringify({ facts: Object.fromEntries(this.#facts), receipts }),
       );
     };

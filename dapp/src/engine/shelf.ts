@@ -6,6 +6,12 @@ const mostShelves = 4;
 const folderName = "assay-datasets";
 
 const aboutFile = "about";
+/** What an upload remembers, named by its dataset's id. */
+const uploadEnding = ".upload";
+/** Milliseconds that the receipts of an upload are good for, at most: a day. */
+const receiptsLast = 86_400_000;
+/** Milliseconds that a call waits for another one that is giving a shelf up. */
+const handOver = 3_000;
 const entryEnding = ".entry";
 
 /** A shelf as it is listed. */
@@ -17,6 +23,8 @@ export type Shelved = {
   readonly bundles: number;
   /** When it was last written to, in milliseconds since 1970. */
   readonly written: number;
+  /** Whether storage nodes have signed for bundles of it lately. */
+  readonly isPromised: boolean;
 };
 
 /** Two tabs that write to one shelf would each believe in what the other overwrites. */
@@ -30,13 +38,14 @@ export class ShelfInUseError extends AssayError {
   }
 }
 
-/** Does something with a shelf while no other tab does. @throws ShelfInUseError */
+/** Does something with a shelf while nothing else does; what has just been cancelled is waited for. @throws ShelfInUseError */
 export async function withShelf<T>(name: string, work: () => Promise<T>): Promise<T> {
-  const done = await navigator.locks.request(`assay-${name}`, { ifAvailable: true }, async (lock) =>
-    lock === null ? undefined : { output: await work() },
-  );
-  if (done === undefined) throw new ShelfInUseError();
-  return done.output;
+  const waiting = new AbortController();
+  const timer = setTimeout(() => waiting.abort(new ShelfInUseError()), handOver);
+  return await navigator.locks.request(`assay-${name}`, { signal: waiting.signal }, () => {
+    clearTimeout(timer);
+    return work();
+  });
 }
 
 /** The browser has no room, or keeps no files for pages. */
@@ -67,6 +76,19 @@ export class Shelf {
       return shelf;
     } catch (cause) {
       throw shelfError(cause);
+    }
+  }
+
+  /** Opens a shelf that was filled before. @throws ShelfError when it is not there any more */
+  static async find(name: string): Promise<Shelf> {
+    try {
+      return new Shelf(name, await (await shelvesFolder()).getDirectoryHandle(name));
+    } catch (cause) {
+      throw new ShelfError("The bundles of this dataset are not kept in this browser any more.", {
+        kept: "What storage nodes have taken, and what is on chain, stays there.",
+        next: "Choose the same files again, and encode them.",
+        cause,
+      });
     }
   }
 
@@ -104,21 +126,29 @@ export class Shelf {
     return this.#read(bundleFile(bundleIndex));
   }
 
-  /** A text that is kept beside the bundles; undefined when there is none. */
-  async note(name: string): Promise<string | undefined> {
-    return await this.#read(name).then(
+  /** What an upload of a dataset has written down; undefined when there is nothing. */
+  async uploadNote(datasetId: string): Promise<string | undefined> {
+    return await this.#read(`${datasetId}${uploadEnding}`).then(
       (file) => file.text(),
       () => undefined,
     );
   }
 
   /** @throws ShelfError when there is no room */
-  async writeNote(name: string, text: string): Promise<void> {
+  async writeUploadNote(datasetId: string, text: string): Promise<void> {
     try {
-      await this.#write(name, text);
+      await this.#write(`${datasetId}${uploadEnding}`, text);
     } catch (cause) {
       throw shelfError(cause);
     }
+  }
+
+  /** Ids of the datasets of which bundles of this shelf were sent: words in a manifest make another dataset of the same bundles. */
+  async uploads(): Promise<string[]> {
+    const ids: string[] = [];
+    for await (const name of this.#folder.keys())
+      if (name.endsWith(uploadEnding)) ids.push(name.slice(0, -uploadEnding.length));
+    return ids;
   }
 
   /** @throws ShelfInUseError */
@@ -155,23 +185,29 @@ async function listShelves(all: FileSystemDirectoryHandle): Promise<Shelved[]> {
     let bundles = 0;
     let written = 0;
     let title = name;
+    let promised = 0;
     for await (const [fileName, entry] of (handle as FileSystemDirectoryHandle).entries()) {
       if (entry.kind !== "file") continue;
       const file = await (entry as FileSystemFileHandle).getFile();
       written = Math.max(written, file.lastModified);
       // One that was begun and not closed is there, and empty.
       if (fileName.endsWith(entryEnding) && file.size > 0) bundles++;
+      if (fileName.endsWith(uploadEnding)) promised = Math.max(promised, file.lastModified);
       if (fileName === aboutFile && file.size > 0) title = await file.text();
     }
-    shelves.push({ name, title, bundles, written });
+    shelves.push({ name, title, bundles, written, isPromised: promised > Date.now() - receiptsLast });
   }
   return shelves.sort((a, b) => b.written - a.written);
 }
 
-/** Removes the shelves that were written to longest ago, but for `kept` and those that another tab is at work on. */
+/**
+ * Removes the shelves that were written to longest ago, but for `kept`, those that another tab is at work on, and those with
+ * receipts that may have been paid for.
+ */
 async function makeRoom(all: FileSystemDirectoryHandle, kept: string): Promise<void> {
   const others = (await listShelves(all)).filter(({ name }) => name !== kept);
-  for (const { name } of others.slice(mostShelves - 1)) {
+  for (const { name, isPromised } of others.slice(mostShelves - 1)) {
+    if (isPromised) continue;
     await Shelf.remove(name).catch((error: unknown) => {
       if (!(error instanceof ShelfInUseError)) throw error;
     });

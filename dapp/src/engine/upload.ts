@@ -13,11 +13,9 @@ import { uploadAll } from "../../../keepers/src/storage/client/put-upload.ts";
 import { openBrowserHost } from "./browser-host.ts";
 import type { UploadedDataset, UploadInput } from "./methods.ts";
 import type { CallContext } from "./protocol.ts";
+import { isGoodFor } from "./receipt-term.ts";
 import { Shelf, withShelf } from "./shelf.ts";
 import { ShelfMemory } from "./shelf-memory.ts";
-
-/** A receipt that runs out sooner, in seconds, is worth nothing: it has to be on chain before. */
-const leastTerm = 600n;
 
 /**
  * Brings the bundles of an encoded dataset to storage nodes, as `assay data put` does: those that have neither a holder on
@@ -44,19 +42,21 @@ async function uploadFromShelf(
     owner,
     manifestHash: keccak256(manifestBytes),
   });
-  const memory = await ShelfMemory.open(await Shelf.open(name), datasetId);
+  const memory = await ShelfMemory.open(await Shelf.find(name), datasetId);
   const all = allBundles(layout);
   const holders = new Map<number, Hex>();
   for (const { bundleIndex, operator } of await readHolders({ contracts }, datasetId, all))
     if (operator !== undefined) holders.set(bundleIndex, operator);
   const { timestamp } = await client.getBlock();
-  for (const { bundleIndex, operator, validUntil } of memory.receipts()) {
+  const promised = new Map<number, Hex>();
+  for (const receipt of memory.receipts()) {
+    const { bundleIndex, operator } = receipt;
     const isRefused = refused.some((each) => each.bundleIndex === bundleIndex && each.operator === operator);
     if (holders.has(bundleIndex)) continue;
-    if (isRefused || validUntil <= timestamp + leastTerm) await memory.dropReceipt(bundleIndex);
-    else holders.set(bundleIndex, operator);
+    if (isRefused || !isGoodFor(receipt, timestamp)) await memory.dropReceipt(bundleIndex);
+    else promised.set(bundleIndex, operator);
   }
-  const bundles = all.filter((bundleIndex) => !holders.has(bundleIndex));
+  const bundles = all.filter((bundleIndex) => !holders.has(bundleIndex) && !promised.has(bundleIndex));
   if (bundles.length === 0) return { datasetId, receipts: memory.receipts(), failures: [], unplaced: [] };
   const host = await openBrowserHost();
   const peers = new OperatorPeers(contracts, host);
@@ -73,7 +73,8 @@ async function uploadFromShelf(
         layout,
         bundles,
         holders,
-        except: new Set(refused.map(({ operator }) => operator)),
+        promised,
+        except: new Set(refused.filter(({ fault }) => fault === "operator").map(({ operator }) => operator)),
         signal,
         onProgress: ({ done, total }) => progress({ stage: "sending", done, total, unit: "bundles" }),
       },

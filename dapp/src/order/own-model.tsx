@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { useEffect } from "react";
+import { useEffect, useState } from "react";
 import type { Hex } from "viem";
 import type { StoredDatasetsQuery } from "../../../subgraph/queries/documents.ts";
 import { theEngine } from "../compute/engine.ts";
@@ -62,6 +62,11 @@ export default function OwnModel({ file, form, dataset, stored, onStored }: Prop
   });
   const holder = anchor.data?.objectRoot === hashed?.objectRoot ? named : undefined;
   const isAccepted = run.state === "done" && run.output.accepted;
+  // What is being stored goes on while something else of the form is changed.
+  const [hasBeenAccepted, setAccepted] = useState(false);
+  useEffect(() => {
+    if (isAccepted) setAccepted(true);
+  }, [isAccepted]);
   const datasetId = isAccepted ? (holder?.id as Hex | undefined) : undefined;
   useEffect(() => onStored(datasetId && { file, datasetId }), [file, datasetId, onStored]);
   return (
@@ -73,7 +78,7 @@ export default function OwnModel({ file, form, dataset, stored, onStored }: Prop
       {isAccepted && hashing.run.state === "failed" && (
         <Failed what={`${file.name} could not be hashed`} error={hashing.run.error} />
       )}
-      {isAccepted && hashed !== undefined && <Stored file={file} holder={holder} />}
+      {hasBeenAccepted && hashed !== undefined && <Stored file={file} holder={holder} />}
     </>
   );
 }
@@ -95,10 +100,11 @@ function holds({ objectRoot, objectCount, objectSize, k, n, bundles }: Dataset, 
 }
 
 function Stored({ file, holder }: { file: File; holder: Dataset | undefined }) {
-  if (holder === undefined) {
-    const name = /^[\w.-]+$/.test(file.name) ? file.name : `'${file.name.replaceAll("'", "'\\''")}'`;
-    return (
-      <>
+  const [isBegun, setBegun] = useState(false);
+  const name = /^[\w.-]+$/.test(file.name) ? file.name : `'${file.name.replaceAll("'", "'\\''")}'`;
+  return (
+    <>
+      {holder === undefined ? (
         <Notice tone="waiting" title="Providers have to be able to fetch it">
           <p>
             An order names the dataset that holds its model, and no storage node has this file yet. This page
@@ -106,17 +112,17 @@ function Stored({ file, holder }: { file: File; holder: Dataset | undefined }) {
             <code>assay data put {name}</code>
           </p>
         </Notice>
-        <StoreFile file={file} />
-      </>
-    );
-  }
-  return (
-    <Notice tone="healthy" title="It is stored: providers can fetch it">
-      <p>
-        Dataset <Id hex={holder.id} to={`/datasets/${holder.id}`} /> holds this very file, by the root over
-        its bytes.
-      </p>
-    </Notice>
+      ) : (
+        <Notice tone="healthy" title="It is stored: providers can fetch it">
+          <p>
+            Dataset <Id hex={holder.id} to={`/datasets/${holder.id}`} /> holds this very file, by the root
+            over its bytes.
+          </p>
+        </Notice>
+      )}
+      {/* Enough bundles are not all: what was begun is brought to its end. */}
+      {(holder === undefined || isBegun) && <StoreFile file={file} onBegun={() => setBegun(true)} />}
+    </>
   );
 }
 

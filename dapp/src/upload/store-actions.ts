@@ -13,7 +13,7 @@ import {
   permitOf,
   permitVersion,
 } from "../../../keepers/src/storage/client/permit.ts";
-import { type PlacedDataset, placeCall, receiptsAtOnce } from "../../../keepers/src/storage/client/place.ts";
+import { type PlacedDataset, placeCall } from "../../../keepers/src/storage/client/place.ts";
 import type { KeptReceipt } from "../../../keepers/src/storage/client/upload.ts";
 import type { Action, Step } from "../act/steps.ts";
 import { inTokens } from "../ui/values.tsx";
@@ -44,7 +44,10 @@ export async function anchorAction(
     ["Dataset", given.datasetId],
     ["Its owner", "you"],
     ["Paid in for its audits", `${tokens(fees)}; what is not used comes back`],
-    ["Bond for what you say of it", `${tokens(bond)}; lost if its bundles turn out to be no encoding of it`],
+    [
+      "Bond for what you say of it",
+      `${tokens(bond)}; yours again when you close it after its last audit; lost if its bundles turn out to be no encoding of it`,
+    ],
   ] as const;
   const title = "Anchor the dataset";
   const steps = async (): Promise<Step[]> => {
@@ -90,15 +93,12 @@ export async function anchorAction(
   return { title, account, steps: await steps(), done };
 }
 
-/** Brings receipts on chain, from when on the nodes that signed them answer for their bundles. */
+/** Brings receipts on chain, from when on the nodes that signed them answer for their bundles; each batch in a transaction. */
 export function placeAction(
   { deployment, account, done }: StoreParts,
   dataset: PlacedDataset,
-  receipts: readonly KeptReceipt[],
+  batches: readonly (readonly KeptReceipt[])[],
 ): Action {
-  const batches = Array.from({ length: Math.ceil(receipts.length / receiptsAtOnce) }, (_, i) =>
-    receipts.slice(i * receiptsAtOnce, (i + 1) * receiptsAtOnce),
-  );
   return {
     title: "Bring the receipts on chain",
     account,

@@ -3,16 +3,19 @@ import { type ReactNode, useState } from "react";
 import { type Address, bytesToHex, type Hex } from "viem";
 import { useConnection } from "wagmi";
 import { manifestDigest, manifestLayout } from "../../../keepers/src/core/dataset/manifest.ts";
-import { type RejectedReceipt, sortReceipts } from "../../../keepers/src/storage/client/place.ts";
+import { datasetId as idOfDataset } from "../../../keepers/src/core/ids.ts";
+import type { RejectedReceipt } from "../../../keepers/src/storage/client/place.ts";
 import { manifestTree } from "../../../keepers/src/storage/client/roots.ts";
 import { runner } from "../act/runner.ts";
+import type { Action } from "../act/steps.ts";
 import styles from "../compute/compute.module.css";
 import { theEngine } from "../compute/engine.ts";
 import { useRun } from "../compute/use-run.ts";
 import { Failed, Working } from "../compute/working.tsx";
 import { useContracts } from "../data/use-contracts.ts";
 import type { EncodedDataset, UploadedDataset } from "../engine/methods.ts";
-import { readAmount } from "../mine/amount.ts";
+import { isGoodFor } from "../engine/receipt-term.ts";
+import { Shelf } from "../engine/shelf.ts";
 import { useNetwork } from "../network/context.ts";
 import { Notice } from "../ui/badge.tsx";
 import { Button } from "../ui/button.tsx";
@@ -20,10 +23,13 @@ import { Field, Fields } from "../ui/field.tsx";
 import { Fact, Facts } from "../ui/stat.tsx";
 import { EmptyState } from "../ui/states.tsx";
 import { Table } from "../ui/table.tsx";
-import { Account, inTokens } from "../ui/values.tsx";
+import { Account, Id, inTokens } from "../ui/values.tsx";
 import { walletWords } from "../wallet/words.ts";
-import { leastOfSegment, readStore, type StoreState } from "./read-store.ts";
+import { NextStep } from "./next-step.tsx";
+import { readStore, type StoreState } from "./read-store.ts";
+import { sortForPlacing } from "./sort-for-placing.ts";
 import { anchorAction, placeAction, type StoreParts } from "./store-actions.ts";
+import { readTerms, type Terms } from "./terms.ts";
 
 type Props = {
   readonly encoded: EncodedDataset;
@@ -38,34 +44,54 @@ export function StoreDataset(props: Props) {
   return <StoreAs key={address} account={address} {...props} />;
 }
 
-type Terms = { readonly feePerAudit: bigint; readonly epochs: number };
+/** Milliseconds between two looks at the chain while something is left to do. */
+const pause = 5_000;
 
-function readTerms(fee: string, epochs: string): Terms | { readonly fee?: string; readonly epochs?: string } {
-  const amount = readAmount(fee);
-  const isCount = /^[1-9]\d{0,5}$/.test(epochs.trim());
-  if ("units" in amount && isCount) return { feePerAudit: amount.units, epochs: Number(epochs) };
-  return {
-    ...("problem" in amount && { fee: amount.problem }),
-    ...(!isCount && { epochs: "a whole number, 1 or more" }),
-  };
-}
+const ended = {
+  closed:
+    "You have closed this dataset. The registry takes the same manifest only once: change its description, say, to have it stored anew.",
+  fraudulent: "Its bundles were proved to be no encoding of it. It cannot be stored under this manifest.",
+  over: "The audits that were paid for are over. Pay for more of them on its page before it can be placed.",
+} as const;
 
 function StoreAs({ account, encoded, onward }: Props & { account: Address }) {
+  const { contracts, client } = useContracts();
   const { deployment, rpc } = useNetwork();
-  const { shelf, manifestBytes } = encoded;
+  const { shelf, manifest, manifestHash, manifestBytes } = encoded;
+  const { bundles } = manifestLayout(manifest);
   const [fee, setFee] = useState("0.001");
   const [epochs, setEpochs] = useState("30");
   const [refused, setRefused] = useState<readonly RejectedReceipt[]>([]);
   const { run, start, cancel } = useRun<UploadedDataset>();
-  const terms = readTerms(fee, epochs);
-  const send = (without: readonly RejectedReceipt[] = refused) =>
+  const read = readTerms(fee, epochs);
+  const terms = "terms" in read ? read.terms : undefined;
+  const problems = "problems" in read ? read.problems : {};
+  const datasetId = idOfDataset({
+    chainId: deployment.chainId,
+    registry: deployment.addresses.DatasetRegistry,
+    owner: account,
+    manifestHash,
+  });
+  const { data: state, error } = useQuery({
+    queryKey: ["store", datasetId, String(terms?.feePerAudit), terms?.epochs],
+    enabled: terms !== undefined,
+    queryFn: () => readStore({ contracts, client }, account, { datasetId, manifest }, terms!),
+    refetchInterval: ({ state: { data } }) => (data?.held.size === bundles ? false : pause),
+  });
+  const others = useQuery({
+    queryKey: ["uploads", shelf, datasetId],
+    queryFn: async () => (await (await Shelf.find(shelf)).uploads()).filter((id) => id !== datasetId),
+  });
+  const send = () =>
     start((options) =>
       theEngine().call(
         "uploadDataset",
-        { shelf, manifestBytes, owner: account, deployment, rpc, refused: without },
+        { shelf, manifestBytes, owner: account, deployment, rpc, refused },
         options,
       ),
     );
+  const end = state && state.held.size < bundles ? ended[state.standing as keyof typeof ended] : undefined;
+  const isPaid = state !== undefined && state.standing !== "new";
   return (
     <>
       <h3>Have it stored</h3>
@@ -73,6 +99,15 @@ function StoreAs({ account, encoded, onward }: Props & { account: Address }) {
         Storage nodes take the bundles first and sign that they have them. Only then do you anchor the dataset
         and pay: for each bundle and each audit that a node answers.
       </p>
+      {others.data?.map((id) => (
+        <Notice key={id} tone="waiting" title="These files were sent before, as another dataset">
+          <p>
+            With another licence, description or account they are dataset{" "}
+            <Id hex={id} to={`/datasets/${id}`} />. Give the same again to go on with that one; this one is
+            stored, and paid for, by itself.
+          </p>
+        </Notice>
+      ))}
       <form
         className={styles.form}
         onSubmit={(event) => {
@@ -80,71 +115,108 @@ function StoreAs({ account, encoded, onward }: Props & { account: Address }) {
           send();
         }}
       >
-        <Fields>
-          <Field
-            label="Fee for each bundle and audit, in tokens"
-            value={fee}
-            problem={"fee" in terms ? terms.fee : undefined}
-            onChange={({ target }) => setFee(target.value)}
-          />
-          <Field
-            label="Audits paid in advance"
-            hint="One each epoch; you can pay for more later"
-            value={epochs}
-            problem={"epochs" in terms && typeof terms.epochs === "string" ? terms.epochs : undefined}
-            onChange={({ target }) => setEpochs(target.value)}
-          />
-        </Fields>
-        {run.state !== "running" && run.state !== "done" && (
+        {!isPaid && (
+          <Fields>
+            <Field
+              label="Fee for each bundle and audit, in tokens"
+              value={fee}
+              problem={problems.fee}
+              onChange={({ target }) => setFee(target.value)}
+            />
+            <Field
+              label="Audits paid in advance"
+              hint="One each epoch; you can pay for more later"
+              value={epochs}
+              problem={problems.epochs}
+              onChange={({ target }) => setEpochs(target.value)}
+            />
+          </Fields>
+        )}
+        {error !== null && <Failed what="The chain could not be asked" error={error} />}
+        {state !== undefined && <Cost {...{ state, bundles }} />}
+        {end !== undefined && <Notice tone="wrong" title={end} />}
+        {run.state !== "running" && run.state !== "done" && state?.held.size !== bundles && (
           <div className={styles.row}>
-            <Button kind="main" type="submit" disabled={!("feePerAudit" in terms)}>
+            <Button
+              kind="main"
+              type="submit"
+              disabled={state === undefined || end !== undefined || (!isPaid && !canPay(state))}
+            >
               Send the bundles
             </Button>
           </div>
         )}
       </form>
+      {state !== undefined && !isPaid && !canPay(state) && (
+        <Notice tone="wrong" title="The account has too few tokens for it" />
+      )}
       {run.state === "running" && <Working progress={run.progress} cancel={cancel} />}
       {run.state === "failed" && (
-        <Failed what="The bundles could not be sent" error={run.error} retry={() => send()} />
+        <Failed what="The bundles could not be sent" error={run.error} retry={send} />
       )}
-      {run.state === "done" && "feePerAudit" in terms && (
+      {state !== undefined && terms !== undefined && end === undefined && run.state !== "running" && (
         <Sent
-          {...{ account, encoded, onward, terms }}
-          uploaded={run.output}
-          again={(more) => {
-            const all = [...refused, ...more];
-            setRefused(all);
-            send(all);
-          }}
+          {...{ account, encoded, onward, terms, state, refused }}
+          uploaded={run.state === "done" ? run.output : undefined}
+          onRefused={(lost) => setRefused([...refused, ...lost])}
+          again={send}
         />
       )}
     </>
   );
 }
 
+function canPay({ balance, bond, fees }: StoreState): boolean {
+  return balance >= bond + fees;
+}
+
+function Cost({ state, bundles }: { state: StoreState; bundles: number }) {
+  const { standing, bond, fees, balance, held } = state;
+  return (
+    <Facts>
+      <Fact name="On chain">
+        {standing === "new" ? "nothing yet" : `anchored; ${held.size} of ${bundles} bundles placed`}
+      </Fact>
+      {standing === "new" && (
+        <Fact name="Cost">
+          {inTokens(bond + fees, 18)} tokens: {inTokens(fees, 18)} for audits, {inTokens(bond, 18)} as a bond;
+          you have {inTokens(balance, 18)}
+        </Fact>
+      )}
+    </Facts>
+  );
+}
+
 type SentProps = Props & {
   readonly account: Address;
   readonly terms: Terms;
-  readonly uploaded: UploadedDataset;
-  /** Sends what nobody has, but not to those whose receipts the chain refused. */
-  readonly again: (refused: readonly RejectedReceipt[]) => void;
+  readonly state: StoreState;
+  /** What came of sending it; undefined before. */
+  readonly uploaded: UploadedDataset | undefined;
+  readonly refused: readonly RejectedReceipt[];
+  /** Told which receipts the chain will never take. */
+  readonly onRefused: (lost: readonly RejectedReceipt[]) => void;
+  /** Sends what nobody has. */
+  readonly again: () => void;
 };
 
 /** What storage nodes have signed for, and what is still to be done on chain. */
-function Sent({ account, encoded, onward, terms, uploaded, again }: SentProps) {
+function Sent(props: SentProps) {
+  const { account, encoded, onward, terms, state, uploaded, refused, onRefused, again } = props;
   const { contracts, client } = useContracts();
   const { deployment } = useNetwork();
   const queries = useQueryClient();
   const [failure, setFailure] = useState<string>();
   const [isAsking, setAsking] = useState(false);
   const { manifest, manifestHash, manifestBytes } = encoded;
-  const { datasetId, receipts, failures } = uploaded;
   const { segments, bundles } = manifestLayout(manifest);
-  const state = useQuery({
-    queryKey: ["store", datasetId, String(terms.feePerAudit), terms.epochs],
-    queryFn: () => readStore(contracts, account, { datasetId, manifest }, terms),
-    refetchInterval: 5_000,
-  });
+  const { datasetId, held, now } = state;
+  const receipts = (uploaded?.receipts ?? []).filter(
+    (receipt) =>
+      !held.has(receipt.bundleIndex) &&
+      isGoodFor(receipt, now) &&
+      !refused.some((each) => each.bundleIndex === receipt.bundleIndex && each.operator === receipt.operator),
+  );
   const parts: StoreParts = {
     contracts,
     client,
@@ -155,7 +227,7 @@ function Sent({ account, encoded, onward, terms, uploaded, again }: SentProps) {
       void queries.invalidateQueries();
     },
   };
-  const begin = (making: () => Promise<Parameters<typeof runner.begin>[0] | undefined>) => {
+  const begin = (making: () => Promise<Action | undefined>) => {
     setFailure(undefined);
     setAsking(true);
     making()
@@ -165,44 +237,40 @@ function Sent({ account, encoded, onward, terms, uploaded, again }: SentProps) {
       )
       .finally(() => setAsking(false));
   };
-  const anchor = ({ bond, fees }: StoreState) =>
-    begin(() =>
-      anchorAction(
-        parts,
-        {
-          datasetId,
-          manifest,
-          manifestHash,
-          manifestDigest: bytesToHex(manifestDigest(manifestBytes)),
-          ...terms,
-        },
-        { bond, fees },
-      ),
-    );
-  const place = ({ held }: StoreState) =>
+  const anchor = () =>
+    begin(() => {
+      const commitments = {
+        manifest,
+        manifestHash,
+        manifestDigest: bytesToHex(manifestDigest(manifestBytes)),
+      };
+      return anchorAction(parts, { datasetId, ...commitments, ...terms }, state);
+    });
+  const place = () =>
     begin(async () => {
       const dataset = { datasetId, manifest, tree: manifestTree(manifest) };
-      const { good, bad } = await sortReceipts(
-        { contracts, chain: { public: client }, account: { address: account } },
-        dataset,
-        receipts.filter(({ bundleIndex }) => !held.has(bundleIndex)),
-      );
-      if (bad.length > 0) again(bad);
-      return good.length === 0 ? undefined : placeAction(parts, dataset, good);
+      const { batches, lost, notNow } = await sortForPlacing(parts, dataset, receipts);
+      if (lost.length > 0) onRefused(lost);
+      if (notNow !== undefined)
+        setFailure(`The chain does not take it now: ${notNow}. What storage nodes have signed is kept.`);
+      return batches.length === 0 ? undefined : placeAction(parts, dataset, batches);
     });
+  if (uploaded === undefined && held.size < bundles) return null;
+  const failures = [...(uploaded?.failures ?? []), ...refused];
   return (
     <>
-      {state.error !== null && <Failed what="The chain could not be asked" error={state.error} />}
-      {failure !== undefined && <Notice tone="wrong" title={failure} />}
-      {state.data !== undefined && (
-        <Next
-          {...{ bundles, segments, uploaded, manifest, onward, isAsking }}
-          state={state.data}
-          anchor={() => anchor(state.data)}
-          place={() => place(state.data)}
-          again={() => again([])}
-        />
+      {uploaded !== undefined && (
+        <Facts>
+          <Fact name="Taken by storage nodes">
+            {held.size + receipts.length} of {bundles} bundles
+          </Fact>
+        </Facts>
       )}
+      {failure !== undefined && <Notice tone="wrong" title={failure} />}
+      <NextStep
+        {...{ bundles, segments, manifest, onward, state, isAsking, anchor, place, again }}
+        signed={new Set(receipts.map(({ bundleIndex }) => bundleIndex))}
+      />
       {failures.length > 0 && (
         <Table
           caption="Storage nodes that did not take a bundle"
@@ -215,78 +283,6 @@ function Sent({ account, encoded, onward, terms, uploaded, again }: SentProps) {
           ]}
         />
       )}
-    </>
-  );
-}
-
-type NextProps = {
-  readonly bundles: number;
-  readonly segments: number;
-  readonly uploaded: UploadedDataset;
-  readonly manifest: EncodedDataset["manifest"];
-  readonly onward: Props["onward"];
-  readonly state: StoreState;
-  /** Whether the chain is being asked what the wallet will be asked for. */
-  readonly isAsking: boolean;
-  readonly anchor: () => void;
-  readonly place: () => void;
-  readonly again: () => void;
-};
-
-/** The next thing to do, of anchoring, placing, and sending what is left. */
-function Next(props: NextProps) {
-  const { bundles, segments, uploaded, manifest, onward, state, isAsking, anchor, place, again } = props;
-  const { datasetId, receipts } = uploaded;
-  const { held, isAnchored, bond, fees, balance } = state;
-  const promised = new Set([...held, ...receipts.map(({ bundleIndex }) => bundleIndex)]);
-  const waiting = receipts.filter(({ bundleIndex }) => !held.has(bundleIndex)).length;
-  const isEnough = leastOfSegment(manifest, segments, promised) >= manifest.k;
-  const total = bond + fees;
-  if (held.size === bundles)
-    return (
-      <Notice tone="healthy" title="It is stored">
-        <p>All {bundles} bundles are with storage nodes that are audited from the next epoch on.</p>
-        {onward?.(datasetId)}
-      </Notice>
-    );
-  return (
-    <>
-      <Facts>
-        <Fact name="Signed for by storage nodes">
-          {promised.size} of {bundles} bundles
-        </Fact>
-        <Fact name="On chain">{isAnchored ? `anchored; ${held.size} bundles placed` : "nothing yet"}</Fact>
-        {!isAnchored && (
-          <Fact name="Cost">
-            {inTokens(total, 18)} tokens: {inTokens(fees, 18)} for audits, {inTokens(bond, 18)} as a bond; you
-            have {inTokens(balance, 18)}
-          </Fact>
-        )}
-      </Facts>
-      {!isEnough && (
-        <Notice tone="wrong" title="Too few storage nodes have taken bundles">
-          <p>
-            Any {manifest.k} of {manifest.n} bundles of a segment are needed to restore it; with fewer nothing
-            is paid. Nodes take bundles from pages when they listen for WebSockets.
-          </p>
-        </Notice>
-      )}
-      {!isAnchored && isEnough && balance < total && (
-        <Notice tone="wrong" title="The account has too few tokens for it" />
-      )}
-      <div className={styles.row}>
-        {!isAnchored && isEnough && (
-          <Button kind="main" onClick={anchor} disabled={isAsking || balance < total}>
-            Anchor it and pay
-          </Button>
-        )}
-        {isAnchored && waiting > 0 && (
-          <Button kind="main" onClick={place} disabled={isAsking}>
-            Place the bundles
-          </Button>
-        )}
-        {promised.size < bundles && <Button onClick={again}>Send what nobody has taken</Button>}
-      </div>
     </>
   );
 }

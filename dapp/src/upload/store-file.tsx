@@ -9,13 +9,15 @@ import { firstShape, type Shape, ShapeChoice, shapes } from "./shape-choice.tsx"
 import { StoreDataset } from "./store-dataset.tsx";
 
 /** Makes a dataset of a single file, and brings it to storage nodes. */
-export function StoreFile({ file }: { file: File }) {
+export function StoreFile({ file, onBegun }: { file: File; onBegun: () => void }) {
   const [shape, setShape] = useState<Shape>(firstShape);
   const { run, start, cancel } = useRun<EncodedDataset>();
-  const encode = () =>
+  const encode = () => {
+    onBegun();
     start((options) =>
       theEngine().call("encodeDataset", { files: [{ path: file.name, file }], ...shapes[shape] }, options),
     );
+  };
   return (
     <>
       {run.state !== "done" && (

@@ -81,7 +81,7 @@ export function storingFlows(flow: Flow): void {
     await page.getByText("Connect a wallet to have it stored from here.").waitFor();
     await connect(page);
     await page.getByLabel("Audits paid in advance").fill("none");
-    await page.getByText("a whole number, 1 or more").waitFor();
+    await page.getByText("a whole number from 1 to 16,384").waitFor();
     assert.ok(await page.getByRole("button", { name: "Send the bundles" }).isDisabled());
     await page.getByLabel("Audits paid in advance").fill("2");
     await page.getByRole("button", { name: "Send the bundles" }).click();
@@ -101,6 +101,14 @@ export function storingFlows(flow: Flow): void {
     await page.setViewportSize({ width: 360, height: 740 });
     await assertFits(page);
     await page.setViewportSize({ width: 1200, height: 900 });
+    // Another licence makes another dataset of the same bundles, which would be paid for by itself.
+    await page.getByLabel("Licence").fill("MIT");
+    await page.getByRole("button", { name: "Encode it" }).click();
+    await page.getByText("These files were sent before, as another dataset").waitFor();
+    await page.getByText("On chain").locator("..").getByText("nothing yet").waitFor();
+    await page.getByLabel("Licence").fill("");
+    await page.getByRole("button", { name: "Encode it" }).click();
+    await page.getByText("It is stored", { exact: true }).waitFor();
     await page.getByRole("link", { name: "Open the dataset" }).click();
     await page.waitForURL(/#\/datasets\/0x[0-9a-f]{64}$/);
     const datasetId = /#\/datasets\/(0x[0-9a-f]{64})/.exec(page.url())![1] as Hex;
@@ -130,7 +138,11 @@ export function storingFlows(flow: Flow): void {
     await page.getByRole("button", { name: "Send what nobody has taken" }).click();
     await page.getByText("5 of 11 bundles").waitFor();
     await page.getByRole("button", { name: "Remove wide.bin" }).click();
+    await page.getByText("Remove it, with its receipts").click();
     await page.getByText("Kept in this browser").first().waitFor({ state: "detached" });
+    // No storage node is blamed for what is not here any more.
+    await page.getByRole("button", { name: "Send what nobody has taken" }).click();
+    await page.getByText("are not kept in this browser any more").waitFor();
     await assertAccessible(page);
     assert.deepEqual(faults, []);
     await context.close();

@@ -1,7 +1,7 @@
 import type { Address, Hex } from "viem";
 import { type Call, encodeCall, type ReadClient } from "../../chain/contracts.ts";
 import type { Deployment } from "../../chain/deployment-format.ts";
-import { explainRevert } from "../../chain/revert.ts";
+import { explainRevert, type Revert } from "../../chain/revert.ts";
 import type { Manifest } from "../../core/dataset/manifest.ts";
 import type { ChainView, StorageWriter } from "./client.ts";
 import type { BundlesTree } from "./roots.ts";
@@ -19,7 +19,14 @@ export type PlaceParameters = {
 
 export type PlacedBundle = { bundleIndex: number; operator: Address };
 /** A receipt that the chain would not take, and why. */
-export type RejectedReceipt = PlacedBundle & { reason: string };
+/**
+ * Where it lies that the chain does not take a receipt: with the operator that signed it; with the receipt alone, which has
+ * run out; nowhere, since the bundle is held already; or elsewhere, with the dataset, the registry, or an endpoint that is
+ * behind: then the receipt may be good later.
+ */
+export type ReceiptFault = "operator" | "receipt" | "held" | "elsewhere";
+
+export type RejectedReceipt = PlacedBundle & { reason: string; fault: ReceiptFault };
 
 export type Placed = { placed: PlacedBundle[]; rejected: RejectedReceipt[]; transactions: Hex[] };
 
@@ -76,9 +83,12 @@ export async function sortReceipts(
   const bad: RejectedReceipt[] = [];
   for (const receipt of batch) {
     // Together with the ones accepted so far: two receipts may be good alone and exclude each other.
-    const reason = await refusal(client, parameters, [...good, receipt]);
-    if (reason === undefined) good.push(receipt);
-    else bad.push({ bundleIndex: receipt.bundleIndex, operator: receipt.operator, reason });
+    const revert = await refusal(client, parameters, [...good, receipt]);
+    if (revert === undefined) good.push(receipt);
+    else {
+      const { bundleIndex, operator } = receipt;
+      bad.push({ bundleIndex, operator, reason: revert.reason, fault: faultOf(revert) });
+    }
   }
   return { good, bad };
 }
@@ -87,7 +97,7 @@ async function refusal(
   { chain, contracts, account }: PlacingView,
   parameters: PlacedDataset,
   receipts: readonly KeptReceipt[],
-): Promise<string | undefined> {
+): Promise<Revert | undefined> {
   try {
     await chain.public.simulateContract({
       address: contracts.BundleRegistry.address,
@@ -100,8 +110,27 @@ async function refusal(
   } catch (error) {
     const revert = explainRevert(error);
     if (revert === undefined) throw error;
-    return revert.reason;
+    return revert;
   }
+}
+
+const faults: Readonly<Record<string, ReceiptFault>> = {
+  WrongSignature: "operator",
+  NotEligible: "operator",
+  SegmentTaken: "operator",
+  ReceiptOutdated: "operator",
+  RefusedByPolicy: "operator",
+  AlreadyHeld: "held",
+};
+
+/** Where a refusal of `place` lies. */
+export function faultOf({ errorName = "", args = [] }: Revert): ReceiptFault {
+  if (errorName === "ReceiptNotValid") {
+    const [validUntil, present] = args as readonly [bigint, bigint];
+    // One that is good for too long is so for a chain, or an endpoint, that is behind.
+    return validUntil < present ? "receipt" : "elsewhere";
+  }
+  return faults[errorName] ?? "elsewhere";
 }
 
 /** The call that brings receipts on chain. */

@@ -35,8 +35,10 @@ export type UploadAllParameters = {
   layout: DatasetLayout;
   /** Bundles that need an operator. */
   bundles: readonly number[];
-  /** Operators that already hold or were promised a bundle, by bundle: they get no second one of the segment. */
+  /** Operators that hold a bundle on chain, by bundle: they get no second one of the segment. */
   holders: ReadonlyMap<number, Address>;
+  /** Operators that have only signed for one, by bundle: nor do these, and their stake is not locked yet. */
+  promised?: ReadonlyMap<number, Address>;
   /** Operators not to be asked. */
   except?: ReadonlySet<Address>;
   /** Uploads under way at once. */
@@ -89,23 +91,29 @@ export async function uploadAll(
         unplaced.push(bundleIndex);
         return;
       }
+      let receipt: KeptReceipt;
       try {
-        await memory.keepReceipt(
-          await offerTo(client, parameters, { bundleIndex, operator, validUntil, informed }),
-        );
-        stored++;
-        onProgress?.({ stage: "upload", done: stored, total: layout.bundles, unit: "bundles" });
-        return;
+        receipt = await offerTo(client, parameters, { bundleIndex, operator, validUntil, informed });
       } catch (error) {
         signal?.throwIfAborted();
+        // What cannot be read here is not the operator's fault, and no other one could take it.
+        if (error instanceof UnreadableBundle) throw error.cause;
         failures.push({ bundleIndex, operator, reason: reasonOf(error) });
         // What one operator refuses for one bundle it would mostly refuse for the next one, too.
         pool.exclude(operator);
+        continue;
       }
+      await memory.keepReceipt(receipt);
+      stored++;
+      onProgress?.({ stage: "upload", done: stored, total: layout.bundles, unit: "bundles" });
+      return;
     }
   });
   return { seedSource: source, failures, unplaced: unplaced.sort((a, b) => a - b) };
 }
+
+/** Tells what goes wrong on this side from what an operator does. */
+class UnreadableBundle extends Error {}
 
 async function offerTo(
   client: UploadingClient,
@@ -135,7 +143,10 @@ async function offerTo(
       chainId: client.deployment.chainId,
       bundleRegistry: addressOf(client.deployment, "BundleRegistry"),
     },
-    read: () => memory.readBundle(bundleIndex),
+    read: () =>
+      memory.readBundle(bundleIndex).catch((cause: unknown) => {
+        throw new UnreadableBundle("a bundle could not be read", { cause });
+      }),
     signal,
   });
   informed.add(operator);
@@ -160,7 +171,7 @@ async function createPool(
   parameters: UploadAllParameters,
   seed: Hex,
 ): Promise<CandidatePool> {
-  const { layout, datasetId, holders, except } = parameters;
+  const { layout, datasetId, holders, promised, except } = parameters;
   const { bundleStake } = await client.contracts.DatasetRegistry.read.parameters();
   const operators: StorageOperator[] = await storageOperators(client.contracts, bundleStake);
   const asked = operators.filter(({ operator }) => except?.has(getAddress(operator)) !== true);
@@ -170,5 +181,7 @@ async function createPool(
   const pool = new CandidatePool(orders, new Map(asked.map(({ operator, places }) => [operator, places])));
   for (const [bundleIndex, operator] of holders)
     pool.hold(bundlePlace(layout, bundleIndex).segment, operator);
+  for (const [bundleIndex, operator] of promised ?? [])
+    pool.take(bundlePlace(layout, bundleIndex).segment, operator);
   return pool;
 }

@@ -195,14 +195,15 @@ class Put {
           onProgress?.({ stage: "place", done: before + done, total: this.#layout.bundles, unit: "bundles" }),
       });
       this.#transactions.push(...transactions);
-      for (const { bundleIndex, operator, reason } of rejected) {
-        this.#journal.dropReceipt(bundleIndex);
-        excluded.add(operator);
+      for (const { bundleIndex, operator, reason, fault } of rejected) {
+        if (fault !== "elsewhere") this.#journal.dropReceipt(bundleIndex);
+        if (fault === "operator") excluded.add(operator);
         reasons.set(bundleIndex, `${operator}: ${reason}`);
         this.#failures.push({ bundleIndex, operator, reason });
       }
       holders = await this.#holders();
-      if (rejected.length === 0) break;
+      // What other receipts would be refused for as well is not asked for again.
+      if (rejected.every(({ fault }) => fault === "elsewhere")) break;
     }
     if (holders.size === this.#layout.bundles && !finished) {
       this.#journal.remember("finished", "yes");
@@ -224,7 +225,7 @@ class Put {
   /** Brings every bundle that has neither a holder nor a receipt that is still good to an operator. */
   async #upload(holders: ReadonlyMap<number, Address>, except: ReadonlySet<Address>): Promise<void> {
     const { signal, onProgress, parallel } = this.#parameters;
-    const promised = new Map(holders);
+    const promised = new Map<number, Address>();
     const { timestamp } = await this.#client.chain.public.getBlock({ blockTag: "latest" });
     for (const { bundleIndex, operator, validUntil } of this.#journal.receipts()) {
       if (holders.has(bundleIndex)) continue;
@@ -232,7 +233,9 @@ class Put {
       if (validUntil > timestamp + 600n) promised.set(bundleIndex, operator);
       else this.#journal.dropReceipt(bundleIndex);
     }
-    const bundles = allBundles(this.#layout).filter((bundleIndex) => !promised.has(bundleIndex));
+    const bundles = allBundles(this.#layout).filter(
+      (bundleIndex) => !holders.has(bundleIndex) && !promised.has(bundleIndex),
+    );
     if (bundles.length === 0) return;
     const { failures } = await uploadAll(this.#client, {
       memory: this.#journal,
@@ -243,7 +246,8 @@ class Put {
       manifestCid: manifestCid(manifestDigest(this.#manifestBytes)),
       layout: this.#layout,
       bundles,
-      holders: promised,
+      holders,
+      promised,
       except,
       parallel,
       signal,

@@ -74,6 +74,9 @@ export async function uploadBundle(client: ShardClient, parameters: UploadParame
   return checkReceipt(parameters, getAddress(answer.operator), BigInt(answer.validUntil), answer.signature);
 }
 
+/** Seconds. A receipt that runs out much sooner than was asked could not be brought on chain in time. */
+const mostShortened = 3600n;
+
 async function checkReceipt(
   { datasetId, bundleIndex, poseidonRoot, transportRoot, operator, validUntil, domain }: UploadParameters,
   signedBy: Address,
@@ -81,8 +84,8 @@ async function checkReceipt(
   signature: Hex,
 ): Promise<KeptReceipt> {
   if (signedBy !== getAddress(operator)) throw new BadReceiptError(`it is of operator ${signedBy}`);
-  // A node may shorten the term; one that lengthens it makes a receipt that the registry refuses.
-  if (signedUntil > validUntil || signedUntil === 0n)
+  // A node may shorten the term a little; one that lengthens it makes a receipt that the registry refuses.
+  if (signedUntil > validUntil || signedUntil < validUntil - mostShortened)
     throw new BadReceiptError(`it is valid until ${signedUntil}`);
   const receipt = { datasetId, bundleIndex, poseidonRoot, transportRoot, operator, validUntil: signedUntil };
   const signer = await recoverReceipt(receipt, signature, domain).catch((cause: unknown) => {

@@ -252,9 +252,13 @@ export class RpcClient<M extends Methods> {
       if (kept.io.isOpen && Date.now() - kept.since < staleAfter) return kept.io;
       kept.io.abort();
     }
+    // With a signal of the caller's, libp2p sets no limit of its own, and a peer could leave it unanswered for ever.
+    const limit = AbortSignal.timeout(this.#options.silence);
     try {
       return new StreamIO(
-        await connection.newStream(this.#protocol.id, signal === undefined ? {} : { signal }),
+        await connection.newStream(this.#protocol.id, {
+          signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
+        }),
       );
     } catch (cause) {
       signal?.throwIfAborted();

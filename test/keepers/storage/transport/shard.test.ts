@@ -214,6 +214,17 @@ describe("shard protocol", () => {
     );
   });
 
+  test("attack: a keeper that answers pings and agrees to no stream costs the time allowed, not forever", async () => {
+    const { client, clientHost } = await pair(serviceOver(new Map()), {}, { attempts: 1, silence: 100 });
+    const connection = clientHost.getConnections()[0]!;
+    connection.newStream = (_, { signal } = {}) =>
+      new Promise((_, reject) => {
+        signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+      });
+    const asking = { signal: new AbortController().signal };
+    await assert.rejects(client.status({ datasetId, bundleIndices: [0] }, asking), TransportError);
+  });
+
   test("a harmless call is repeated when the connection breaks", async () => {
     const service = serviceOver(new Map([[0, bytes]]));
     const { client, clientHost } = await pair(service);
