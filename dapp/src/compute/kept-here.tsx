@@ -22,13 +22,11 @@ export function KeptHere() {
   const [failure, setFailure] = useState<unknown>();
   const [asked, setAsked] = useState<string>();
   if (shelves.length === 0) return null;
-  const remove = ({ name, isPromised }: Shelved) => {
-    setFailure(undefined);
-    if (isPromised && asked !== name) {
-      setAsked(name);
-      return;
-    }
-    Shelf.remove(name).catch(setFailure).finally(lookAgain);
+  const remove = async ({ name }: Shelved) => {
+    // Nodes may have signed since the list was read.
+    const shelf = (await Shelf.list()).find((each) => each.name === name);
+    if (shelf?.isPromised === true && asked !== name) setAsked(name);
+    else await Shelf.remove(name);
   };
   return (
     <Card title="Kept in this browser">
@@ -48,8 +46,14 @@ export function KeptHere() {
           {
             head: "Give its room back",
             cell: (shelf) => (
-              <Button onClick={() => remove(shelf)} aria-label={`Remove ${shelf.title}`}>
-                {shelf.isPromised && asked === shelf.name ? "Remove it, with its receipts" : "Remove"}
+              <Button
+                onClick={() => {
+                  setFailure(undefined);
+                  remove(shelf).catch(setFailure).finally(lookAgain);
+                }}
+                aria-label={`Remove ${shelf.title}`}
+              >
+                {asked === shelf.name ? "Remove it, with its receipts" : "Remove"}
               </Button>
             ),
           },
