@@ -15,7 +15,7 @@ import {
 import { ActionRunner } from "../../dapp/src/act/runner.ts";
 import { eventsBehind } from "../../dapp/src/data/events-behind.ts";
 import { timesUsual } from "../../dapp/src/data/multiplier.ts";
-import { peerIdText } from "../../dapp/src/data/peer-id.ts";
+import { peerIdText, readPeerId } from "../../dapp/src/data/peer-id.ts";
 import { certificateFile } from "../../dapp/src/pages/certificate-file.ts";
 import { healthOf, holdingOf } from "../../dapp/src/pages/parts/dataset-health.ts";
 import { pageOf, rowsAsked, rowsAtOnce } from "../../dapp/src/pages/parts/page-of-list.ts";
@@ -113,6 +113,38 @@ describe("a peer id", () => {
     }
     assert.equal(peerIdText("0x0102"), "0x0102");
     assert.equal(peerIdText("0x"), "0x");
+  });
+
+  it("is taken as keepers print it and as it stands on the chain", async () => {
+    for (const kind of ["Ed25519", "secp256k1"] as const) {
+      const peer = peerIdFromPrivateKey(await generateKeyPair(kind));
+      const bytes = bytesToHex(peer.toMultihash().bytes);
+      assert.deepEqual(readPeerId(` ${peer.toString()} `), { bytes });
+      assert.deepEqual(readPeerId(bytes), { bytes });
+    }
+    const hashed = "QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N";
+    const { bytes } = readPeerId(hashed) as { bytes: Hex };
+    assert.equal(peerIdText(bytes), hashed);
+  });
+
+  it("is said what is wrong with", async () => {
+    const peer = peerIdFromPrivateKey(await generateKeyPair("Ed25519"));
+    const text = peer.toString();
+    const problemOf = (typed: string) => (readPeerId(typed) as { problem?: string }).problem ?? "none";
+    assert.match(problemOf(`/ip4/127.0.0.1/tcp/4001/p2p/${text}`), /address: .* behind \/p2p\//);
+    for (const typed of [
+      "",
+      text.slice(0, -1),
+      `${text.slice(0, -1)}0`,
+      "12D3KooW…",
+      "0x",
+      "0x0102",
+      "0x012",
+    ])
+      assert.match(problemOf(typed), /missing or mistyped/, typed);
+    const [code, ...rest] = peer.toMultihash().bytes;
+    assert.match(problemOf(bytesToHex(Uint8Array.of(code!, 1, 7))), /names no key/);
+    assert.match(problemOf(bytesToHex(Uint8Array.of(0x13, ...rest))), /names no key/);
   });
 });
 

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { type Hex, isHex } from "viem";
 import type { Action } from "../act/steps.ts";
+import { peerIdText, readPeerId } from "../data/peer-id.ts";
 import { rolesOf } from "../data/words.ts";
 import { Badge, Notice } from "../ui/badge.tsx";
 import { Button } from "../ui/button.tsx";
@@ -117,9 +117,9 @@ const roles = ["Storage node", "Provider", "Validator", "Challenger"] as const;
 function Registration({ state, parts, onAction }: Props) {
   const { operator, peerId, endpoint } = state;
   const [mask, setMask] = useState(operator.roles === 0 ? 2 : operator.roles);
-  const [peer, setPeer] = useState<string>(peerId === "0x" ? "" : peerId);
+  const [peer, setPeer] = useState(peerId === "0x" ? "" : peerIdText(peerId));
   const [address, setAddress] = useState(endpoint);
-  const isPeer = isHex(peer) && peer.length > 2 && peer.length <= 130 && peer.length % 2 === 0;
+  const read = readPeerId(peer);
   return (
     <details>
       <summary>
@@ -141,11 +141,11 @@ function Registration({ state, parts, onAction }: Props) {
         </fieldset>
         <Fields>
           <Field
-            label="Peer id of the keeper, in hexadecimal"
+            label="Peer id of the keeper"
             value={peer}
             onChange={(event) => setPeer(event.target.value.trim())}
-            problem={peer !== "" && !isPeer ? "0x and up to 64 bytes" : undefined}
-            hint="Your keeper prints it when it starts"
+            problem={peer !== "" && "problem" in read ? read.problem : undefined}
+            hint="Your keeper prints it when it starts: 12D3KooW…"
           />
           <Field
             label="Where others find it (multiaddr)"
@@ -155,16 +155,17 @@ function Registration({ state, parts, onAction }: Props) {
           />
         </Fields>
         <Button
-          disabled={!isPeer || mask === 0}
-          onClick={() =>
+          disabled={"problem" in read || mask === 0}
+          onClick={() => {
+            if ("problem" in read) return;
             onAction(
               registerAction(
                 parts,
-                { roles: mask, peerId: peer as Hex, endpoint: address, isActive: operator.active },
+                { roles: mask, peerId: read.bytes, endpoint: address, isActive: operator.active },
                 rolesOf(mask),
               ),
-            )
-          }
+            );
+          }}
         >
           {operator.active ? "Change" : "Register"}
         </Button>

@@ -13,6 +13,7 @@ import {
   permitVersion,
 } from "../../../keepers/src/storage/client/permit.ts";
 import type { Action, SendStep, Step } from "../act/steps.ts";
+import { peerIdText } from "../data/peer-id.ts";
 import { exactly } from "../ui/amounts.ts";
 import type { Purse } from "./read-operator.ts";
 
@@ -181,7 +182,7 @@ export function registerAction(
         title: isActive ? "Update" : "Register",
         words: [
           ["Roles", roleWords],
-          ["Peer id", peerId],
+          ["Peer id", peerIdText(peerId)],
           ["Found at", endpoint === "" ? "nowhere: it calls others" : endpoint],
         ],
         call: async () =>

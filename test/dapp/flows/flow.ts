@@ -10,3 +10,6 @@ export type Flow = () => {
   /** Opens a page of the page. */
   open(page: Page, path: string): Promise<void>;
 };
+
+/** What a keeper of these tests would call itself. */
+export const peerId = "12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA";

@@ -10,7 +10,7 @@ import { createTelemetry } from "../../../keepers/src/roles/telemetry.ts";
 import { assertAccessible, assertFits, visit } from "../support/browser.ts";
 import { installWallet } from "../support/wallet.ts";
 import type { World } from "../support/world.ts";
-import type { Flow } from "./flow.ts";
+import { type Flow, peerId } from "./flow.ts";
 import { advancePast, chooseDataset, placeOrder } from "./ordering.ts";
 
 const tokens = 10n ** 18n;
@@ -82,7 +82,7 @@ export function operatorFlows(flow: Flow): void {
       await page.getByRole("cell", { name: "assay_open_jobs" }).waitFor();
 
       await page.getByText("Register as an operator").click();
-      await page.getByLabel("Peer id of the keeper, in hexadecimal").fill("0x0102");
+      await page.getByLabel("Peer id of the keeper").fill(peerId);
       await page.getByRole("button", { name: "Register", exact: true }).click();
       await carryOut(page, ["Send"]);
       const stake = page.getByRole("region", { name: "My stake", exact: true });

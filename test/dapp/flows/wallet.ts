@@ -4,7 +4,7 @@ import type { Page } from "playwright-core";
 import { embeddedChainId } from "../../../dapp/src/network/network-file.ts";
 import { assertAccessible, assertFits, visit } from "../support/browser.ts";
 import { installWallet } from "../support/wallet.ts";
-import type { Flow } from "./flow.ts";
+import { type Flow, peerId } from "./flow.ts";
 
 /** What goes wrong between page, wallet and chain. */
 export function walletFlows(flow: Flow): void {
@@ -32,7 +32,11 @@ export function walletFlows(flow: Flow): void {
   /** Opens the dialog that registers the account. */
   async function toRegister(page: Page): Promise<void> {
     await page.getByText("Register as an operator").click();
-    await page.getByLabel("Peer id of the keeper, in hexadecimal").fill("0x0102");
+    const peer = page.getByLabel("Peer id of the keeper");
+    await peer.fill(peerId.slice(0, -1));
+    await page.getByText("some of it is missing or mistyped").waitFor();
+    assert.ok(await page.getByRole("button", { name: "Register", exact: true }).isDisabled());
+    await peer.fill(peerId);
     await page.getByRole("button", { name: "Register", exact: true }).click();
     await page.getByText("Gas, at most").waitFor();
   }
@@ -80,7 +84,7 @@ export function walletFlows(flow: Flow): void {
     await page.keyboard.press("Escape");
     assert.equal(await focused(), await wallet.textContent());
     await page.getByText(/^(Register as an operator|Change roles or address of my keeper)$/).click();
-    await page.getByLabel("Peer id of the keeper, in hexadecimal").fill("0x0102");
+    await page.getByLabel("Peer id of the keeper").fill(peerId);
     const change = page.getByRole("button", { name: /^(Register|Change)$/ });
     await change.press("Enter");
     await page.getByText("Gas, at most").waitFor();
