@@ -10,6 +10,7 @@ export type ReadyMadeQuery = { readonly name: string; readonly question: string;
 const order = [
   "recent-jobs",
   "ordered-jobs",
+  "posted-orders",
   "training-data",
   "who-trained",
   "who-checked",
@@ -25,6 +26,9 @@ const order = [
   "slashed-operators",
   "operators-at-work",
   "operator-record",
+  "operator-jobs",
+  "operator-bundles",
+  "operator-work",
   "daily-totals",
   "network-totals",
   "find",
@@ -34,6 +38,8 @@ export function readyMadeQueries(): ReadyMadeQuery[] {
   const names = readdirSync(queries)
     .filter((name) => name.endsWith(".graphql"))
     .map((name) => name.slice(0, -".graphql".length));
+  const placeless = names.filter((name) => !order.includes(name));
+  if (placeless.length > 0) throw new Error(`queries without a place in the order: ${placeless.join(", ")}`);
   return names
     .sort((a, b) => order.indexOf(a) - order.indexOf(b))
     .map((name) => {

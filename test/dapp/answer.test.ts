@@ -1,20 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { answerFrom, type Tables } from "../../dapp/src/data/answer.ts";
-import type { Row } from "../../keepers/src/roles/audit/rows.ts";
+import { answerFrom } from "../../dapp/src/data/answer.ts";
 import { OrderedJobsDocument, StorageHealthDocument } from "../../subgraph/queries/documents.ts";
-
-const names =
-  "jobs orders bids auctions checkpoints payments slashes challenges moves attestations certificates datasets bundles audits retrievals operators events validators locks networks days";
-
-/** Tables of these rows, and all others empty. */
-function tables(given: { readonly [name: string]: readonly object[] }): Tables {
-  return Object.fromEntries(
-    names
-      .split(" ")
-      .map((name) => [name, new Map(((given[name] ?? []) as Row[]).map((row) => [String(row.id), row]))]),
-  ) as unknown as Tables;
-}
+import { tables } from "./support/tables.ts";
 
 const meta = { number: 1, hash: "0x", timestamp: 1 };
 

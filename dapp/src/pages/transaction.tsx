@@ -4,12 +4,14 @@ import { useBlock, usePublicClient } from "wagmi";
 import { abis, type ContractName } from "../../../keepers/src/chain/abi/index.ts";
 import type { Deployment } from "../../../keepers/src/chain/deployment-format.ts";
 import { useNetwork } from "../network/context.ts";
+import { exactly } from "../ui/amounts.ts";
 import { Badge } from "../ui/badge.tsx";
 import { Card, PageHead } from "../ui/card.tsx";
+import { Cost } from "../ui/cost.tsx";
 import { Fact, Facts } from "../ui/stat.tsx";
 import { EmptyState, Failure, Skeleton } from "../ui/states.tsx";
 import { Table } from "../ui/table.tsx";
-import { Account, Amount, Id, Time } from "../ui/values.tsx";
+import { Account, Id, Time } from "../ui/values.tsx";
 import { Whole } from "../ui/whole.tsx";
 import { readTransaction } from "./transaction-state.ts";
 
@@ -111,13 +113,11 @@ export default function TransactionPage({ hash }: { hash: Hex }) {
           <Fact name="Call">
             <code>{contract === undefined ? input.slice(0, 10) : callOf(contract, input)}</code>
           </Fact>
-          <Fact name="Sent with it">
-            <Amount units={value} unit="ETH" />
-          </Fact>
+          <Fact name="Sent with it">{exactly(value)} ETH</Fact>
           <Fact name="Block">{blockNumber.toLocaleString("en")}</Fact>
           <Fact name="Gas">
             {gasUsed.toLocaleString("en")} at {formatGwei(effectiveGasPrice)} gwei:{" "}
-            <Amount units={gasUsed * effectiveGasPrice} unit="ETH" />
+            <Cost wei={gasUsed * effectiveGasPrice} />
           </Fact>
         </Facts>
       </Card>

@@ -143,6 +143,10 @@ export function auditorFlows(flow: Flow): void {
     await page.getByText("Not seen yet").waitFor();
     await wallet.sendRawTransaction({ serializedTransaction: signed });
     await page.getByText(/Done$/).waitFor();
+    // However little it is, it is said how much.
+    const said = page.getByRole("definition");
+    await said.filter({ hasText: /^21,000 at .* gwei: 0\.0*[1-9]\d* ETH$/ }).waitFor();
+    await said.filter({ hasText: /^0\.0{17}1 ETH$/ }).waitFor();
     assert.deepEqual(faults, []);
     await context.close();
   });

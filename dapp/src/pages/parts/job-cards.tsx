@@ -8,6 +8,7 @@ import { EmptyState } from "../../ui/states.tsx";
 import { Table } from "../../ui/table.tsx";
 import { Account, Amount, Id, In, Time, Transaction } from "../../ui/values.tsx";
 import { checkpointEvent, eventWords, inOrder, lastBidEvent } from "./job-events.ts";
+import { Quote } from "./quote.tsx";
 
 type Trained = NonNullable<WhoTrainedQuery["job"]>;
 
@@ -56,7 +57,8 @@ export function Bids({ job, events }: { job: Trained; events: JobHistoryQuery["e
         {
           head: "Price",
           isNumber: true,
-          cell: ({ price }) => (price === null ? "sealed" : <Amount units={price} />),
+          cell: ({ price }) =>
+            price === null ? "sealed" : <Quote price={price} feed={job.order.priceFeed} />,
         },
       ]}
     />

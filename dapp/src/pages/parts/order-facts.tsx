@@ -4,6 +4,7 @@ import { decodePackage, type JobPackage } from "../../../../keepers/src/core/mar
 import type { TrainingDataQuery } from "../../../../subgraph/queries/documents.ts";
 import { Fact, Facts } from "../../ui/stat.tsx";
 import { Amount, duration, Id, Time } from "../../ui/values.tsx";
+import { Quote } from "./quote.tsx";
 
 type Order = NonNullable<TrainingDataQuery["job"]>["order"];
 
@@ -73,8 +74,18 @@ export function OrderFacts({ order }: { order: Order }) {
         </>
       )}
       <Fact name="At most">
-        <Amount units={order.maximumPrice} />
+        <Quote price={order.maximumPrice} feed={order.priceFeed} />
       </Fact>
+      {order.priceFeed !== null && (
+        <>
+          <Fact name="Taken for it, at most">
+            <Amount units={order.deposit} />
+          </Fact>
+          <Fact name="Price feed">
+            <Id hex={order.priceFeed} />
+          </Fact>
+        </>
+      )}
       <Fact name="Paid in">{instalments > 1 ? `${instalments} instalments` : "one payment at the end"}</Fact>
       <Fact name="Who vouches for it">
         {vouching[scheme]}
