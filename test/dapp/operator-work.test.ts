@@ -1,15 +1,20 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { parse, print, validate } from "graphql";
 import { type Address, getAddress, type Hex, stringToHex } from "viem";
 import { answerFrom } from "../../dapp/src/data/answer.ts";
 import { tablesOf } from "../../dapp/src/data/chain-tables.ts";
 import { capacityOf } from "../../dapp/src/mine/capacity.ts";
 import { type Duty, readDuties, standingOf } from "../../dapp/src/mine/duties.ts";
 import { checksOf } from "../../dapp/src/mine/keeper-checks.ts";
-import { type HeldBundle, OperatorWorkDocument, workOf } from "../../dapp/src/mine/work-query.ts";
-import { publishedSchema } from "../../subgraph/generate-queries.ts";
+import { type HeldBundle, workOf } from "../../dapp/src/mine/operator-work.ts";
+import { countOf, pageOf, rowsAsked, rowsAtOnce } from "../../dapp/src/pages/parts/page-of-list.ts";
+import {
+  OperatorBundlesDocument,
+  OperatorJobsDocument,
+  OperatorWorkDocument,
+} from "../../subgraph/queries/documents.ts";
 import { account, happened, stampsOf, word } from "../keepers/roles/audit/doubles.ts";
+import { tables } from "./support/tables.ts";
 
 const own = account(0xa1);
 const [own1, own2, other] = [word(0xb1), word(0xb2), word(0xb3)];
@@ -71,10 +76,6 @@ describe("what an operator has to prove", () => {
 });
 
 describe("what an operator was paid, has proved and has lost", () => {
-  it("is asked of an index in the words of its schema", () => {
-    assert.deepEqual(validate(publishedSchema(), parse(print(OperatorWorkDocument))), []);
-  });
-
   it("is told from the chain alone as well, the newest first, no more than was asked for", () => {
     const dataset = word(0xda);
     const bundle = own1;
@@ -126,6 +127,47 @@ describe("what an operator was paid, has proved and has lost", () => {
       [["audit missed", "9", account(0x5a)]],
     );
     assert.deepEqual([operator?.earned, operator?.auditsAnswered, operator?.bundles.length], ["5", 2, 1]);
+  });
+});
+
+describe("what an operator trained and holds", () => {
+  it("is listed page by page, the newest first", () => {
+    const count = 250;
+    const all = Array.from({ length: count }, (_, i) => i + 1);
+    const given = tables({
+      operators: [{ id: own }, { id: other }],
+      datasets: [{ id: "0xda" }],
+      jobs: all.map((n) => ({ id: String(n), provider: n % 50 === 0 ? other : own, openedAt: String(n) })),
+      bundles: all.map((n) => ({
+        ...{ id: `0xb${n}`, index: n, dataset: "0xda", placedAt: String(n) },
+        operator: n === 3 ? other : own,
+      })),
+    });
+    const meta = { number: 1, hash: "0x", timestamp: 1 };
+    const ask = (page: number) => {
+      const asked = { operator: own, first: rowsAsked, skip: page * rowsAtOnce };
+      const { jobs } = answerFrom(OperatorJobsDocument, asked, given, meta).operator!;
+      const { bundles } = answerFrom(OperatorBundlesDocument, asked, given, meta).operator!;
+      return [jobs.map(({ id }) => Number(id)), bundles.map(({ index }) => index)] as const;
+    };
+    const shown = [0, 1, 2].map(ask);
+    assert.deepEqual(
+      shown.flatMap(([jobs]) => jobs.slice(0, rowsAtOnce)),
+      all.filter((n) => n % 50 !== 0).reverse(),
+    );
+    assert.deepEqual(
+      shown.flatMap(([, bundles]) => bundles.slice(0, rowsAtOnce)),
+      all.filter((n) => n !== 3).reverse(),
+    );
+    assert.deepEqual(
+      shown.map(([, bundles], page) => pageOf(page, bundles.length).hasNext),
+      [true, true, false],
+    );
+  });
+
+  it("is counted as far as an index lists it", () => {
+    assert.equal(countOf(999), "999");
+    assert.equal(countOf(1_000), "1,000 or more");
   });
 });
 

@@ -13,7 +13,10 @@ import { EntityStore } from "../../subgraph/node/store/entity-store.ts";
 import {
   DailyTotalsDocument,
   NetworkTotalsDocument,
+  OperatorBundlesDocument,
+  OperatorJobsDocument,
   OperatorRecordDocument,
+  OperatorWorkDocument,
   SlashedOperatorsDocument,
   StorageHealthDocument,
 } from "../../subgraph/queries/documents.ts";
@@ -148,6 +151,12 @@ describe("the ready-made audit queries", () => {
     }
   });
 
+  it("are shown in an order: the jobs that there are before what one account ordered", () => {
+    const names = readyMadeQueries().map(({ name }) => name);
+    assert.deepEqual(names.slice(0, 3), ["recent-jobs", "ordered-jobs", "posted-orders"]);
+    assert.equal(names.at(-1), "find");
+  });
+
   it("are what the documents and their page were generated from: `node subgraph/generate-queries.ts` writes both anew", async () => {
     assert.equal(readFileSync(join(root, "subgraph/queries/documents.ts"), "utf8"), await typedDocuments());
     assert.equal(readFileSync(join(root, "docs/audit-queries.md"), "utf8"), queriesPage());
@@ -218,6 +227,31 @@ describe("the ready-made audit queries", () => {
     assert.equal(record.slashed, "60");
     assert.equal(record.bundles.length, 1);
     assert.equal(record.slashes.length, 1);
+    const { operator: holder } = ask(OperatorBundlesDocument, { operator: operator(2) }) as unknown as {
+      operator: { bundles: { index: number; auditsMissed: number }[] };
+    };
+    assert.deepEqual(
+      holder.bundles.map(({ index, auditsMissed }) => [index, auditsMissed]),
+      [[1, 1]],
+    );
+    assert.deepEqual(ask(OperatorJobsDocument, { operator: operator(2) }), { operator: { jobs: [] } });
+    const of = operator(2);
+    const work = ask(OperatorWorkDocument, {
+      operator: of,
+      of,
+      to: of,
+      audits: 5,
+      payments: 5,
+    }) as unknown as {
+      operator: { bundles: unknown[] };
+      audits: { isAnswered: boolean; bundle: { index: number } }[];
+      payments: unknown[];
+    };
+    assert.deepEqual(
+      work.audits.map(({ isAnswered, bundle: { index } }) => [isAnswered, index]),
+      [[false, 1]],
+    );
+    assert.equal(work.operator.bundles.length, 1);
   });
 
   it("add up days and the whole network", () => {

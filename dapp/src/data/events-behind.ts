@@ -15,6 +15,8 @@ export const eventsBehind: { readonly [query: string]: readonly string[] } = {
     "Escrow.PricePaid",
     ...storage,
   ],
+  OperatorBundles: storage,
+  OperatorJobs: registry,
   OperatorRecord: [
     "Staking.OperatorRegistered",
     "Staking.Staked",

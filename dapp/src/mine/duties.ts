@@ -1,6 +1,6 @@
 import type { Address, Hex } from "viem";
 import type { Contracts } from "../../../keepers/src/chain/contracts.ts";
-import type { HeldBundle } from "./work-query.ts";
+import type { HeldBundle } from "./operator-work.ts";
 
 /** Epochs before the present one whose audits may still be open. */
 const epochsBack = 2;

@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import type { Address } from "viem";
 import { Link } from "wouter";
+import { OperatorWorkDocument } from "../../../subgraph/queries/documents.ts";
 import { Answered } from "../data/answered.tsx";
 import { QueryLink } from "../data/query-link.tsx";
 import { useAnswer } from "../data/use-answer.ts";
@@ -14,14 +15,7 @@ import { EmptyState } from "../ui/states.tsx";
 import { Table } from "../ui/table.tsx";
 import { Amount, DatasetId, inTokens, Time, Transaction } from "../ui/values.tsx";
 import { type Duty, mostAsked, readDuties, standingOf } from "./duties.ts";
-import {
-  type HeldBundle,
-  type LostStake,
-  OperatorWorkDocument,
-  type PaidOut,
-  type PastAudit,
-  workOf,
-} from "./work-query.ts";
+import { type HeldBundle, type LostStake, type PaidOut, type PastAudit, workOf } from "./operator-work.ts";
 
 /** Rows that a list has at first, and that are added each time. */
 const some = 20;

@@ -1,6 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
 import type { Address, Hex } from "viem";
-import { Link } from "wouter";
 import { OperatorRecordDocument } from "../../../subgraph/queries/documents.ts";
 import { Answered } from "../data/answered.tsx";
 import { timesUsual } from "../data/multiplier.ts";
@@ -8,16 +7,18 @@ import { peerIdText } from "../data/peer-id.ts";
 import { QueryLink } from "../data/query-link.tsx";
 import { useAnswer } from "../data/use-answer.ts";
 import { useContracts } from "../data/use-contracts.ts";
-import { jobTones, percent, rolesOf } from "../data/words.ts";
+import { percent, rolesOf } from "../data/words.ts";
 import { useNetwork } from "../network/context.ts";
 import { Badge } from "../ui/badge.tsx";
 import { Card, Columns, PageHead } from "../ui/card.tsx";
 import { Fact, Facts, Stat, Stats } from "../ui/stat.tsx";
 import { EmptyState } from "../ui/states.tsx";
 import { Table } from "../ui/table.tsx";
-import { Amount, DatasetId, Id, In, inTokens, Time, Transaction } from "../ui/values.tsx";
+import { Amount, Id, In, inTokens, Time, Transaction } from "../ui/values.tsx";
 import { Whole } from "../ui/whole.tsx";
+import { OperatorBundles, OperatorJobs } from "./parts/operator-lists.tsx";
 import { Ordered } from "./parts/ordered.tsx";
+import { countOf } from "./parts/page-of-list.ts";
 
 /** An operator's record: stake, audits, jobs, slashes, earnings. */
 export default function Operator({ id }: { id: string }) {
@@ -72,7 +73,7 @@ export default function Operator({ id }: { id: string }) {
                   value={operator.jobsFinalised}
                   note={`${operator.jobsFailed} failed`}
                 />
-                <Stat name="Bundles held" value={operator.bundles.length} />
+                <Stat name="Bundles held" value={countOf(operator.bundles.length)} />
               </Stats>
             </Card>
             <Columns>
@@ -138,46 +139,8 @@ export default function Operator({ id }: { id: string }) {
               </Card>
             </Columns>
             <Columns>
-              <Card title="Jobs" aside={aside}>
-                {operator.jobs.length === 0 ? (
-                  <EmptyState title="It trained nothing." />
-                ) : (
-                  <Table
-                    caption="Jobs"
-                    rows={operator.jobs}
-                    keyOf={(job) => job.id}
-                    columns={[
-                      { head: "Job", cell: (job) => <Link href={`/jobs/${job.id}`}>Job {job.id}</Link> },
-                      {
-                        head: "Status",
-                        cell: ({ status }) => <Badge tone={jobTones[status]!}>{status}</Badge>,
-                      },
-                      { head: "Paid", isNumber: true, cell: ({ paid }) => <Amount units={paid} /> },
-                    ]}
-                  />
-                )}
-              </Card>
-              <Card title="Bundles" aside={aside}>
-                {operator.bundles.length === 0 ? (
-                  <EmptyState title="It holds no bundle." />
-                ) : (
-                  <Table
-                    caption="Bundles"
-                    rows={operator.bundles}
-                    keyOf={(bundle) => bundle.id}
-                    columns={[
-                      { head: "Dataset", cell: ({ dataset }) => <DatasetId id={dataset.id} /> },
-                      { head: "Bundle", isNumber: true, cell: ({ index }) => index },
-                      {
-                        head: "Audits",
-                        isNumber: true,
-                        cell: ({ auditsAnswered, auditsMissed }) =>
-                          `${auditsAnswered} of ${auditsAnswered + auditsMissed}`,
-                      },
-                    ]}
-                  />
-                )}
-              </Card>
+              <OperatorJobs operator={variables.operator} />
+              <OperatorBundles operator={variables.operator} />
             </Columns>
             <Ordered account={id} title="Trainings that it ordered" />
           </>

@@ -5,6 +5,14 @@ export const rowsAsked = rowsAtOnce + 1;
 /** Rows that a subgraph passes over at most. */
 const mostSkipped = 5_000;
 
+/** Rows that a subgraph lists at most. */
+const mostListed = 1_000;
+
+/** How many there are of what was listed for its number. */
+export function countOf(listed: number): string {
+  return listed < mostListed ? listed.toLocaleString("en") : `${mostListed.toLocaleString("en")} or more`;
+}
+
 /** A page of a list, by its number and the rows that were found from its beginning on. */
 export type PageOfList = {
   readonly first: number;
