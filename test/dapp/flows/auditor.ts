@@ -205,6 +205,31 @@ export function auditorFlows(flow: Flow): void {
     await context.close();
   });
 
+  it("the wallet's dialog: axe finds nothing serious in light and dark, and it fits a phone", async () => {
+    const { browser, open } = flow();
+    for (const colorScheme of ["light", "dark"] as const) {
+      const { page, context, faults } = await visit(browser, {
+        colorScheme,
+        viewport: { width: 360, height: 740 },
+      });
+      await open(page, "/");
+      await page.getByRole("button", { name: "Connect wallet" }).click();
+      const dialog = page.getByRole("dialog", { name: "Connect a wallet" });
+      const choice = dialog.getByRole("button", { name: "Development wallet" });
+      await choice.waitFor();
+      await assertAccessible(page);
+      await assertFits(page);
+      await choice.click();
+      await page.getByRole("button", { name: /^0x[0-9a-f]+…/i }).click();
+      const connected = page.getByRole("dialog", { name: "Your wallet" });
+      await connected.getByRole("button", { name: "Skip ten minutes" }).waitFor();
+      await assertAccessible(page);
+      await assertFits(page);
+      assert.deepEqual(faults, []);
+      await context.close();
+    }
+  });
+
   for (const [name, path] of Object.entries({
     "the overview": "/",
     datasets: "/datasets",

@@ -7,7 +7,6 @@ import { abis } from "../../../keepers/src/chain/abi/index.ts";
 import { blobCid } from "../../../keepers/src/core/dataset/blob.ts";
 import { buildDataset } from "../../../keepers/src/core/dataset/build.ts";
 import { manifestCid, manifestDigest } from "../../../keepers/src/core/dataset/manifest.ts";
-import { bundleId } from "../../../keepers/src/core/ids.ts";
 import { commitBundle } from "../../../keepers/src/core/merkle/bundle-committer.ts";
 import { readFolder } from "../../../keepers/src/storage/readers/folder.ts";
 import { buildModel } from "../../../keepers/src/training/models/built-in.ts";
@@ -15,9 +14,9 @@ import { readOnnx } from "../../../keepers/src/training/onnx/read.ts";
 import { writeOnnx } from "../../../keepers/src/training/onnx/write.ts";
 import { batch, gemm, model } from "../../keepers/training/compiler/models.ts";
 import { assertAccessible, assertFits, type Visit, visit } from "../support/browser.ts";
-import type { World } from "../support/world.ts";
+import { passEpoch } from "../support/clock.ts";
 import type { Flow } from "./flow.ts";
-import { advancePast, unfold, until } from "./ordering.ts";
+import { unfold } from "./ordering.ts";
 
 type Visitor = Visit & Pick<ReturnType<Flow>, "world" | "open">;
 
@@ -46,22 +45,6 @@ async function computeInterval({ page }: Visitor, interval: number): Promise<str
   const verdict = page.getByText(new RegExp(`^Interval ${interval}, steps \\d+ to \\d+: `));
   await verdict.waitFor();
   return (await verdict.textContent())!.split(": ")[1]!;
-}
-
-/** Begins the next epoch, and waits until the holders of the dataset have answered its audit. */
-async function passEpoch(world: World): Promise<void> {
-  const { DatasetRegistry, StorageAudit } = world.owner.contracts;
-  const [epoch, genesis, length] = await Promise.all([
-    StorageAudit.read.currentEpoch(),
-    DatasetRegistry.read.genesis(),
-    DatasetRegistry.read.epochLength(),
-  ]);
-  await advancePast(world, genesis + BigInt(length) * BigInt(epoch + 1));
-  const answered = (index: number) =>
-    StorageAudit.read.isAnswered([bundleId(world.datasetId, index), epoch + 1]);
-  await until("the audits to be answered", async () =>
-    (await Promise.all([0, 1, 2].map(answered))).every((isAnswered) => isAnswered),
-  );
 }
 
 /** What a visitor computes in the browser. */

@@ -6,16 +6,9 @@ import { buildModel } from "../../../keepers/src/training/models/built-in.ts";
 import { readOnnx } from "../../../keepers/src/training/onnx/read.ts";
 import { writeOnnx } from "../../../keepers/src/training/onnx/write.ts";
 import { assertAccessible, visit } from "../support/browser.ts";
+import { advancePast } from "../support/clock.ts";
 import type { Flow } from "./flow.ts";
-import {
-  advancePast,
-  beginOrder,
-  lagAfterOpening,
-  passAuction,
-  placeOrder,
-  status,
-  untilStatus,
-} from "./ordering.ts";
+import { beginOrder, lagAfterOpening, passAuction, placeOrder, status, untilStatus } from "./ordering.ts";
 import { anchorAndPlace } from "./storing.ts";
 
 /** Who orders a training. */

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import type { Page } from "playwright-core";
 import { assertAccessible, assertFits, visit } from "../support/browser.ts";
+import { advancePast } from "../support/clock.ts";
 import type { Flow } from "./flow.ts";
-import { advancePast, beginOrder, passAuction, placeOrder, status, untilStatus } from "./ordering.ts";
+import { beginOrder, passAuction, placeOrder, status, untilStatus } from "./ordering.ts";
 
 /** Steps in the table beside the curves. */
 async function stepsIn(page: Page): Promise<number[]> {

@@ -8,10 +8,11 @@ import { embeddedChainId } from "../../../dapp/src/network/network-file.ts";
 import { encodeCall } from "../../../keepers/src/chain/contracts.ts";
 import { createTelemetry } from "../../../keepers/src/roles/telemetry.ts";
 import { assertAccessible, assertFits, visit } from "../support/browser.ts";
+import { advancePast } from "../support/clock.ts";
 import { installWallet } from "../support/wallet.ts";
 import type { World } from "../support/world.ts";
 import { type Flow, peerId } from "./flow.ts";
-import { advancePast, chooseDataset, placeOrder } from "./ordering.ts";
+import { chooseDataset, placeOrder } from "./ordering.ts";
 
 const tokens = 10n ** 18n;
 /** The account of the development wallet's operator, and one that nobody else in these tests sends from. */

@@ -1,31 +1,12 @@
-import assert from "node:assert/strict";
-import { setTimeout as delay } from "node:timers/promises";
 import type { Page } from "playwright-core";
 import { encodeEventTopics } from "viem";
 import { abis } from "../../../keepers/src/chain/abi/index.ts";
+import { advancePast, until } from "../support/clock.ts";
 import type { World } from "../support/world.ts";
 import type { Flow } from "./flow.ts";
 
-/** Milliseconds for a job to be trained and settled on a busy machine. */
-const patience = 5 * 60_000;
-
 /** Codes of `IJobRegistry.Status`. */
 export const status = { training: 3, committed: 4, finalised: 6 } as const;
-
-/** Waits for something that keepers do in their own time. */
-export async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + patience;
-  while (!(await isSo())) {
-    assert.ok(performance.now() < deadline, `waited in vain for ${what}`);
-    await delay(500);
-  }
-}
-
-/** Passes the chain's time up to the second after this one: nothing more is to come before. */
-export async function advancePast({ network }: World, second: number | bigint): Promise<void> {
-  const missing = Number(second) + 1 - (await network.chain.now());
-  if (missing > 0) await network.chain.advance(missing);
-}
 
 /** Opens the order's page with the development wallet, and chooses the world's dataset. */
 export async function beginOrder({ open, world }: ReturnType<Flow>, page: Page): Promise<void> {
