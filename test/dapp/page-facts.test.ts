@@ -16,6 +16,7 @@ import { ActionRunner } from "../../dapp/src/act/runner.ts";
 import { eventsBehind } from "../../dapp/src/data/events-behind.ts";
 import { timesUsual } from "../../dapp/src/data/multiplier.ts";
 import { peerIdText, readPeerId } from "../../dapp/src/data/peer-id.ts";
+import { slashReason } from "../../dapp/src/data/words.ts";
 import { certificateFile } from "../../dapp/src/pages/certificate-file.ts";
 import { healthOf, holdingOf } from "../../dapp/src/pages/parts/dataset-health.ts";
 import { pageOf, rowsAsked, rowsAtOnce } from "../../dapp/src/pages/parts/page-of-list.ts";
@@ -94,6 +95,26 @@ describe("a page of a list", () => {
     assert.deepEqual(pageOf(2, 5), { first: 201, last: 205, hasNext: false });
     assert.equal(pageOf(49, rowsAsked).hasNext, true);
     assert.equal(pageOf(50, rowsAsked).hasNext, false, "a subgraph passes over no more");
+  });
+});
+
+describe("why stake was lost", () => {
+  it("is told in words for every reason that contracts give, and as it stands for others", () => {
+    const contracts = resolve(import.meta.dirname, "../../contracts");
+    const takers = ["jobs/JobEnds", "attestation/CommitteeFaults", "storage/StorageAudit"];
+    takers.push("storage/RetrievalChallenges", "storage/BundleRegistry", "beacon/CommitRevealBeacon");
+    const reasons = takers.flatMap((name) =>
+      [
+        ...readFileSync(join(contracts, `${name}.sol`), "utf8").matchAll(
+          /bytes32 (?:private|public) constant \w+ = "([a-z ]+)"/g,
+        ),
+      ].map(([, reason]) => reason!),
+    );
+    // A job that is void costs nobody stake.
+    const costly = reasons.filter((reason) => reason !== "void");
+    assert.equal(costly.length, 11);
+    for (const reason of costly) assert.match(slashReason(reason), /^[A-Z][a-z]/, reason);
+    assert.equal(slashReason("something new"), "something new");
   });
 });
 

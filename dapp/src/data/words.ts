@@ -23,6 +23,26 @@ export function rolesOf(mask: number): string {
   return names.length === 0 ? "no role" : names.join(", ");
 }
 
+/** Why contracts take stake, by the word that they give. */
+const slashWords: { readonly [reason: string]: string } = {
+  audit: "Audit missed",
+  retrieval: "Piece not given",
+  surrender: "Bundle given up",
+  late: "Late with a result",
+  withheld: "Result withheld",
+  convicted: "Wrong result",
+  silent: "Silent in a committee",
+  differing: "Wrong in a committee",
+  overturned: "Vouched for a wrong result",
+  equivocation: "Signed two results",
+  "missing reveal": "Secret not revealed",
+};
+
+/** Why stake was lost, in words; a word that is not known stands as it is. */
+export function slashReason(reason: string): string {
+  return slashWords[reason] ?? reason;
+}
+
 /** A share in per cent, one decimal. */
 export function percent(part: number, whole: number): string {
   return whole === 0 ? "–" : `${((100 * part) / whole).toFixed(1)} %`;

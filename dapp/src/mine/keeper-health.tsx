@@ -7,6 +7,7 @@ import { Field } from "../ui/field.tsx";
 import { EmptyState, Failure, Skeleton } from "../ui/states.tsx";
 import { Table } from "../ui/table.tsx";
 import { checksOf } from "./keeper-checks.ts";
+import styles from "./mine.module.css";
 import { keepAddress, keptAddress, useKeeper } from "./own-keeper.ts";
 
 /** Health of the visitor's own keeper, from its metrics endpoint; the address stays in this browser. */
@@ -31,6 +32,7 @@ export function KeeperHealth() {
       }
     >
       <form
+        className={styles.look}
         onSubmit={(event) => {
           event.preventDefault();
           look();
@@ -49,7 +51,9 @@ export function KeeperHealth() {
             </>
           }
         />
-        <Button type="submit">Look</Button>
+        <div>
+          <Button type="submit">Look</Button>
+        </div>
       </form>
       {url === "" ? (
         <EmptyState title="No keeper is looked at." />

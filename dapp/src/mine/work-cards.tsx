@@ -7,6 +7,7 @@ import { Answered } from "../data/answered.tsx";
 import { QueryLink } from "../data/query-link.tsx";
 import { useAnswer } from "../data/use-answer.ts";
 import { useContracts } from "../data/use-contracts.ts";
+import { slashReason } from "../data/words.ts";
 import { useNetwork } from "../network/context.ts";
 import { Badge } from "../ui/badge.tsx";
 import { Button } from "../ui/button.tsx";
@@ -15,6 +16,7 @@ import { EmptyState } from "../ui/states.tsx";
 import { Table } from "../ui/table.tsx";
 import { Amount, DatasetId, inTokens, Time, Transaction } from "../ui/values.tsx";
 import { type Duty, mostAsked, readDuties, standingOf } from "./duties.ts";
+import styles from "./mine.module.css";
 import { type HeldBundle, type LostStake, type PaidOut, type PastAudit, workOf } from "./operator-work.ts";
 
 /** Rows that a list has at first, and that are added each time. */
@@ -101,7 +103,7 @@ function DutiesCard({ account, bundles }: { account: Address; bundles: readonly 
     refetchInterval: 15_000,
   });
   return (
-    <Card title="Audits due" aside={<span>From the chain</span>}>
+    <Card title="Audits due" aside={<span className={styles.source}>From the chain</span>}>
       <Answered answer={duties} what="What is to be proved could not be read">
         {({ all, now }) =>
           all.length === 0 ? (
@@ -256,7 +258,9 @@ function Lost({ slashes }: { slashes: readonly LostStake[] }) {
       columns={[
         {
           head: "What for",
-          cell: ({ reason, transaction }) => <Transaction hash={transaction}>{reason}</Transaction>,
+          cell: ({ reason, transaction }) => (
+            <Transaction hash={transaction}>{slashReason(reason)}</Transaction>
+          ),
         },
         { head: "Taken by", cell: ({ module }) => nameOf(module) },
         { head: "When", cell: ({ timestamp }) => <Time at={timestamp} /> },

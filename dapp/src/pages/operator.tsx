@@ -7,7 +7,7 @@ import { peerIdText } from "../data/peer-id.ts";
 import { QueryLink } from "../data/query-link.tsx";
 import { useAnswer } from "../data/use-answer.ts";
 import { useContracts } from "../data/use-contracts.ts";
-import { percent, rolesOf } from "../data/words.ts";
+import { percent, rolesOf, slashReason } from "../data/words.ts";
 import { useNetwork } from "../network/context.ts";
 import { Badge } from "../ui/badge.tsx";
 import { Card, Columns, PageHead } from "../ui/card.tsx";
@@ -90,7 +90,13 @@ export default function Operator({ id }: { id: string }) {
                     )}
                   </Fact>
                   <Fact name="Found at">
-                    {operator.endpoint === null || operator.endpoint === "" ? "–" : operator.endpoint}
+                    {operator.endpoint === null || operator.endpoint === ""
+                      ? "–"
+                      : operator.endpoint.split(",").map((address) => (
+                          <div key={address}>
+                            <code>{address}</code>
+                          </div>
+                        ))}
                   </Fact>
                   <Fact name="Registered">
                     {operator.registeredAt === null ? (
@@ -128,7 +134,7 @@ export default function Operator({ id }: { id: string }) {
                       {
                         head: "What for",
                         cell: ({ reason, transaction }) => (
-                          <Transaction hash={transaction}>{reason}</Transaction>
+                          <Transaction hash={transaction}>{slashReason(reason)}</Transaction>
                         ),
                       },
                       { head: "When", cell: ({ timestamp }) => <Time at={timestamp} /> },

@@ -8,7 +8,7 @@ import {
 import { Answered } from "../data/answered.tsx";
 import { QueryLink } from "../data/query-link.tsx";
 import { useAnswer } from "../data/use-answer.ts";
-import { percent } from "../data/words.ts";
+import { percent, slashReason } from "../data/words.ts";
 import { useNetwork } from "../network/context.ts";
 import { Card, Columns, PageHead } from "../ui/card.tsx";
 import { Stat, Stats } from "../ui/stat.tsx";
@@ -102,7 +102,7 @@ export default function Overview() {
                     {
                       head: "What for",
                       cell: ({ reason, transaction }) => (
-                        <Transaction hash={transaction}>{reason}</Transaction>
+                        <Transaction hash={transaction}>{slashReason(reason)}</Transaction>
                       ),
                     },
                     { head: "Lost", isNumber: true, cell: ({ amount }) => <Amount units={amount} /> },

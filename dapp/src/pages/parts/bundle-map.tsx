@@ -23,6 +23,14 @@ export function BundleMap({ bundles, audits }: { bundles: Bundles; audits: Bundl
       <table className={styles.map}>
         <caption className="unseen">Who holds each bundle, and whether it proved so in each epoch</caption>
         <thead>
+          {epochs.length > 0 && (
+            <tr>
+              <td colSpan={3} />
+              <th scope="colgroup" colSpan={epochs.length} className={styles.epochs}>
+                Epochs
+              </th>
+            </tr>
+          )}
           <tr>
             <th scope="col">Bundle</th>
             <th scope="col">Holder</th>
@@ -78,7 +86,11 @@ export function BundleMap({ bundles, audits }: { bundles: Bundles; audits: Bundl
           ))}
         </tbody>
       </table>
-      {epochs.length === 0 && <p className={styles.note}>No audit has fallen due yet.</p>}
+      <p className={styles.note}>
+        {epochs.length === 0
+          ? "No audit has fallen due yet."
+          : "✓ proved in that epoch, ✕ missed, empty: not asked. Each leads to its transaction."}
+      </p>
     </section>
   );
 }
