@@ -1,4 +1,5 @@
-// Takes the pictures of docs/page.md anew: `node test/dapp/pictures.ts`. Look at them afterwards.
+// Takes the pictures of docs/page.md anew, or those that are named: `node test/dapp/pictures.ts [name ...]`. Look at them
+// afterwards.
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Browser, Page } from "playwright-core";
@@ -116,14 +117,15 @@ const stored: readonly Picture[] = [
       await page.reload();
       await connect(page, "Test wallet");
       await page.getByText(/answered, .* missed/).waitFor();
+      await scrollTo(page, "My stake");
     },
   },
   {
     name: "page-add-dataset-light",
     path: "/datasets/add",
     colorScheme: "light",
-    until: "Files to read",
-    viewport: { width: 1200, height: 1000 },
+    until: "What is in it",
+    viewport: { width: 1200, height: 1200 },
     prepare: async (page, { folder }) => {
       await connect(page);
       const samples = join(folder, "samples");
@@ -135,12 +137,14 @@ const stored: readonly Picture[] = [
       await page.getByRole("button", { name: "Encode it" }).click();
       await page.getByRole("button", { name: "Send the bundles" }).click();
       await page.getByText("3 of 3 bundles").waitFor({ timeout: 180_000 });
+      await page.getByRole("button", { name: "Anchor it and pay" }).waitFor();
+      await scrollTo(page, "What is in it");
     },
   },
 ];
 
 /** Audits that are answered before the pictures of storage are taken. */
-const epochs = 6;
+const epochs = 3;
 
 async function takePictures(browser: Browser, world: World, all: readonly Picture[]): Promise<void> {
   for (const { name, path, colorScheme, viewport = wide, until, prepare } of all) {
@@ -148,6 +152,7 @@ async function takePictures(browser: Browser, world: World, all: readonly Pictur
     await page.goto(`${world.page.url}#${typeof path === "string" ? path : path(world)}`);
     await page.getByText(until).first().waitFor();
     await prepare?.(page, world);
+    await page.getByRole("status", { name: "Loading" }).first().waitFor({ state: "detached" });
     await page.waitForLoadState("networkidle").catch(() => {});
     await page.screenshot({ path: join(folder, `${name}.png`) });
     await context.close();
@@ -155,12 +160,14 @@ async function takePictures(browser: Browser, world: World, all: readonly Pictur
 }
 
 if (import.meta.main) {
+  const names = process.argv.slice(2);
+  const wanted = ({ name }: Picture) => names.length === 0 || names.includes(name);
   const world = await openWorld();
   const browser = await openBrowser();
   try {
-    await takePictures(browser, world, pictures);
-    for (let passed = 0; passed < epochs; passed += 1) await passEpoch(world);
-    await takePictures(browser, world, stored);
+    await takePictures(browser, world, pictures.filter(wanted));
+    for (let passed = 0; stored.some(wanted) && passed < epochs; passed += 1) await passEpoch(world);
+    await takePictures(browser, world, stored.filter(wanted));
   } finally {
     await browser.close();
     await world.close();
