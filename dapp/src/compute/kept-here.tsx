@@ -51,7 +51,7 @@ export function KeptHere() {
                   setFailure(undefined);
                   remove(shelf).catch(setFailure).finally(lookAgain);
                 }}
-                aria-label={`Remove ${shelf.title}`}
+                aria-label={`Remove ${shelf.title}${asked === shelf.name ? ", with its receipts" : ""}`}
               >
                 {asked === shelf.name ? "Remove it, with its receipts" : "Remove"}
               </Button>
