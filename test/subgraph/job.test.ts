@@ -9,6 +9,8 @@ import type {
   FindQuery,
   JobHistoryQuery,
   ModelCertificateQuery,
+  OperatorWorkQuery,
+  OrderedJobsQuery,
   TrainingDataQuery,
   WhoTrainedQuery,
   WhoWasPaidQuery,
@@ -117,9 +119,10 @@ describe("a job in the subgraph, by the bytecode that is deployed", () => {
 
   it("answers every ready-made audit query", async () => {
     const { job } = query(
-      `{ job(id: "${jobId}") { dataset { id manifestDigest } provider { id } certificates { id } } }`,
+      `{ job(id: "${jobId}") { consumer dataset { id manifestDigest } provider { id } certificates { id } } }`,
     ) as unknown as {
       job: {
+        consumer: string;
         dataset: { id: string; manifestDigest: string };
         provider: { id: string };
         certificates: { id: string }[];
@@ -133,6 +136,11 @@ describe("a job in the subgraph, by the bytecode that is deployed", () => {
       dataset,
       bundlesOf: dataset,
       operator: job.provider.id,
+      of: job.provider.id,
+      to: job.provider.id,
+      audits: 10,
+      payments: 10,
+      consumer: job.consumer,
       certificate: job.certificates[0]!.id,
       id: dataset,
       digest,
@@ -162,6 +170,10 @@ describe("a job in the subgraph, by the bytecode that is deployed", () => {
     const { certificate } = answer<ModelCertificateQuery>("model-certificate");
     assert.equal(certificate!.stateRoot, onChain.result!.stateRoot);
     assert.equal(answer<WhoTrainedQuery>("who-trained").job!.provider!.id, onChain.provider!.toLowerCase());
+    const ordered = answer<OrderedJobsQuery>("ordered-jobs").jobs.map(({ id }) => id);
+    assert.ok(ordered.includes(String(jobId)), ordered.join());
+    const { payments } = answer<OperatorWorkQuery>("operator-work");
+    assert.ok(payments.some(({ amount }) => amount === String(onChain.price)));
     assert.ok(answer<JobHistoryQuery>("job-history").events.length > 5);
   });
 
