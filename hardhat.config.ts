@@ -1,38 +1,20 @@
 import { createRequire } from "node:module";
 import hardhatToolboxViem from "@nomicfoundation/hardhat-toolbox-viem";
 import { configVariable, defineConfig } from "hardhat/config";
-import type { HardhatPlugin } from "hardhat/types/plugins";
+import { quietDependencies, severalRuns, wholeProduction } from "./scripts/hardhat/plugins.ts";
 
 const require = createRequire(import.meta.url);
-
-/** Drops compiler warnings that point into dependencies: they are not ours to fix and would hide our own. */
-const quietDependencies: HardhatPlugin = {
-  id: "quiet-dependencies",
-  hookHandlers: {
-    solidity: async () => ({
-      default: async () => ({
-        invokeSolc: async (context, compiler, input, config, next) => {
-          const output = await next(context, compiler, input, config);
-          output.errors = output.errors?.filter(
-            (e: { severity: string; formattedMessage?: string; message?: string }) =>
-              e.severity === "error" ||
-              !(/--> npm\//.test(e.formattedMessage ?? "") || /more than 256 warnings/.test(e.message ?? "")),
-          );
-          return output;
-        },
-      }),
-    }),
-  },
-};
 
 // The compiler shipped in the `solc` registry package: nothing is downloaded from elsewhere.
 const solc = { version: "0.8.37", path: require.resolve("solc/soljson.js") };
 const optimizer = { enabled: true, runs: 800 };
+// Legacy code generation is less compact: what fits a contract when it is deployed must fit in the inner loop, too.
+const compact = { enabled: true, runs: 100 };
 
 const explorerApi = "https://api.etherscan.io/v2/api";
 
 export default defineConfig({
-  plugins: [hardhatToolboxViem, quietDependencies],
+  plugins: [hardhatToolboxViem, quietDependencies, severalRuns, wholeProduction],
   paths: { sources: "./contracts", tests: { solidity: "./test/contracts", nodejs: "./test/contracts" } },
   solidity: {
     // Chainlink's coordinator mock is test equipment: compiled so that the VRF beacon can be tested against it.
@@ -42,9 +24,9 @@ export default defineConfig({
     ],
     profiles: {
       // Inner loop: legacy code generation compiles about three times faster.
-      default: { ...solc, settings: { evmVersion: "cancun", viaIR: false, optimizer } },
-      // What is deployed and what gas is measured on; `ignition deploy` picks it by default. One compiler run for all
-      // contracts: compiling each on its own takes three times as long.
+      default: { ...solc, settings: { evmVersion: "cancun", viaIR: false, optimizer: compact } },
+      // What is deployed and what gas is measured on; `ignition deploy` picks it by default. One input for all
+      // contracts, dealt out among several compiler runs: a run for each takes three times as long.
       production: { ...solc, isolated: false, settings: { evmVersion: "cancun", viaIR: true, optimizer } },
     },
   },

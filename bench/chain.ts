@@ -40,6 +40,7 @@ function anchorBytes(bundles: number): number {
     functionName: "anchor",
     args: [
       {
+        datasetId: filled,
         manifestHash: filled,
         manifestDigest: filled,
         objectRoot: filled,

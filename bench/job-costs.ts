@@ -34,7 +34,15 @@ function sum(read: (key: string) => number, keys: readonly string[]): Cost {
 
 /** What a job costs on chain, from what tests put on record, at the prices of each network. */
 export function reportJobCosts(report: Report, { dollarsPerEther, blobGweiPerByte, networks }: Prices): void {
-  const job = sum(recordOf("jobGas"), ["open", "matchJob", "lock", "commit", "finalise", "withdraw"]);
+  const job = sum(recordOf("jobGas"), [
+    "open",
+    "matchJob",
+    "lock",
+    "commit",
+    "callTimeout",
+    "finalise",
+    "withdraw",
+  ]);
   const calls = ["draw", "attest", "openWitnesses", "reveal"].map((call) => `5 of 9, ${call}`);
   const attestation = sum(recordOf("attestationGas"), calls);
   const lenet = recordOf("disputeLenet");

@@ -72,12 +72,17 @@ export class AuditTrail {
     return this.#server.url;
   }
 
-  /** Waits until the last block is indexed and asks over HTTP what happened. */
-  async ask(): Promise<{ trail: Trail; lagSeconds: number }> {
+  /** Waits until what is the last block now is indexed, or indexing has failed. */
+  async #indexed(): Promise<void> {
     const head = await this.#network.client.public.getBlockNumber();
-    const asked = performance.now();
     while ((this.#node.store.head()?.number ?? -1n) < head && !this.#node.indexer.hasFailed)
       await setTimeout(20);
+  }
+
+  /** Waits until the last block is indexed and asks over HTTP what happened. */
+  async ask(): Promise<{ trail: Trail; lagSeconds: number }> {
+    const asked = performance.now();
+    await this.#indexed();
     const lagSeconds = Math.round(performance.now() - asked) / 1000;
     const response = await fetch(this.url, {
       method: "POST",
@@ -97,11 +102,13 @@ export class AuditTrail {
    */
   async audit(jobs: readonly string[], folder: string, scratch: string): Promise<Audited[]> {
     const { client, deployment } = this.#network;
-    const host = await createHost({});
+    const host = await createHost({ localNetwork: true });
     const storage = createStorageClient({ chain: client, deployment, host });
     const audited: Audited[] = [];
     try {
       await mkdir(folder, { recursive: true });
+      // An audit calls an index wrong that leaves out what has happened; on a busy machine this one lags.
+      await this.#indexed();
       const auditor = await openAudit({ client, deployment, index: { url: this.url } });
       for (const job of jobs) {
         const report = await auditor.job(BigInt(job), {

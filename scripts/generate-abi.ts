@@ -25,7 +25,10 @@ const contracts: readonly { name: string; fallback?: string }[] = [
   { name: "Escrow", fallback: "IEscrow" },
   { name: "JobRegistry", fallback: "IJobRegistry" },
   { name: "Instalments", fallback: "IInstalments" },
+  { name: "ResultShortfalls", fallback: "IResultShortfalls" },
+  { name: "ResultFraud", fallback: "IResultFraud" },
   { name: "DisputeGame", fallback: "IDisputeGame" },
+  { name: "MemberGame", fallback: "IMemberGame" },
   // The game asks these; keepers read their errors.
   { name: "DescentRules" },
   { name: "ElementRules" },

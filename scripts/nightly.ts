@@ -14,16 +14,23 @@ const parts = [
     name: "strategies",
     command: [process.execPath, "keepers/src/cli/main.ts", "simulate", "--strategies", "1000", "--json"],
   },
+  {
+    name: "coalitions",
+    command: [process.execPath, "scripts/coalitions.ts", "--walks", "10000", "--json"],
+  },
   { name: "coverage", command: [process.execPath, "scripts/coverage.ts"] },
+  { name: "mutation", command: [process.execPath, "scripts/mutation.ts", "--json"] },
 ] as const;
 
 const help = `npm run nightly [-- part …]
 
-Runs what is too long for the gate, for an hour or more (all of it, or those named):
+Runs what is too long for the gate, for some hours (all of it, or those named):
   "long walks"   all Solidity suites with 10,000 runs of every fuzz test and 1,000 walks of 64 calls for every invariant;
                  a walk's own call that reverts fails it
   strategies     1,000 seeded dishonest strategies (assay simulate)
+  coalitions     10,000 walks of coalitions (npm run coalitions)
   coverage       npm run coverage
+  mutation       npm run mutation (needs Gambit)
 `;
 
 function run([command, ...args]: readonly string[]): Promise<number> {

@@ -117,7 +117,7 @@ function testBlocks(): TestBlock[] {
     ...solidity.flatMap((file) => solidityBlocks(file, read(file))),
     ...[...typescript].flatMap(([file, code]) => {
       const users = file.endsWith(".test.ts") ? [file] : importersOf(file, typescript);
-      return users.length === 0 ? [] : typescriptBlocks(users[0]!, code);
+      return users.flatMap((user) => typescriptBlocks(user, code));
     }),
   ];
 }

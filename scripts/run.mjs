@@ -1,43 +1,50 @@
 #!/usr/bin/env node
 // Runs a TypeScript entry point on a Node.js that can run it, installing the dependencies first if needed.
 //
-// This is the only file that must work on plain Node.js 20 with nothing installed: everything after it runs on
-// the Node.js that the project brings along as a registry package (see docs/decisions/0001-toolchain.md).
+// This file and bring-node.mjs are the only ones that must work on plain Node.js 20 with nothing installed: everything
+// after them runs on the Node.js that the project brings along as a registry package (see docs/decisions/0001-toolchain.md).
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { bringNode, isRecent, leastNode, nodeBelow, nodePackage, npmOn } from "./bring-node.mjs";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const windows = process.platform === "win32";
 const packageJson = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 const say = (line) => process.stderr.write(`${line}\n`);
 
-/** Name of the registry package that carries Node.js for this platform, or undefined when there is none. */
-function nodePackage() {
-  const os = windows ? "win" : process.platform;
-  const names = [`node-${os}-${process.arch}`, `node-bin-${os}-${process.arch}`];
-  return names.find((name) => packageJson.optionalDependencies[name] !== undefined);
-}
-
-/** Hardhat 3 needs 22.13; running TypeScript without a flag needs 22.18 or 23.6. */
-function isRecent(version) {
-  const [major, minor] = version.split(".").map(Number);
-  return major > 23 || (major === 23 && minor >= 6) || (major === 22 && minor >= 18);
-}
+const packageName = nodePackage(packageJson);
 
 function bundledNode() {
-  const name = nodePackage();
-  if (name === undefined) return undefined;
-  const path = join(root, "node_modules", name, "bin", windows ? "node.exe" : "node");
+  if (packageName === undefined) return undefined;
+  const path = nodeBelow(join(root, "node_modules"), packageName);
   return existsSync(path) ? path : undefined;
 }
 
 function fail(what, next) {
   say(`assay: ${what}\n  What to do next: ${next}`);
   process.exit(1);
+}
+
+/** PATH with a folder before all others. */
+const withFirst = (...folders) => [...folders, process.env.PATH].join(windows ? ";" : ":");
+
+/** A Node.js that npm can run on: this one, or the package's. */
+function nodeForInstall(folder) {
+  if (isRecent(process.versions.node)) return process.execPath;
+  if (packageName === undefined)
+    fail(
+      `no Node.js package for ${process.platform}-${process.arch}, and this is ${process.version}`,
+      `install Node.js ${leastNode} or newer and run the same command again`,
+    );
+  try {
+    return bringNode(root, packageName, folder);
+  } catch (error) {
+    return fail(`${error.message}; nothing was run`, "check the network and run the same command again");
+  }
 }
 
 function install() {
@@ -53,24 +60,18 @@ function install() {
   rmSync(stamp, { force: true });
   // npm leaves out optional packages whose `engines` ask for more than the Node.js it runs on, Hardhat's
   // native EVM among them; so npm itself must run on the newer one.
-  const name = nodePackage();
-  const command = "npm ci --no-audit --no-fund --loglevel=error";
-  let result;
-  // onnxruntime-node's own install script fetches CUDA libraries that nothing here uses; its CPU binaries come with it.
-  const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: "skip" };
-  const options = { cwd: root, stdio: ["ignore", 2, 2], shell: windows, env };
-  if (isRecent(process.versions.node)) {
-    result = spawnSync("npm", command.split(" ").slice(1), options);
-  } else if (name !== undefined) {
-    const exact = `--package=${name}@${packageJson.optionalDependencies[name]}`;
-    const nested = windows ? `"${command}"` : command;
-    result = spawnSync("npx", ["--yes", exact, "-c", nested], options);
-  } else {
-    fail(
-      `no Node.js package for ${process.platform}-${process.arch}, and this is ${process.version}`,
-      "install Node.js 24 and run the same command again",
-    );
-  }
+  const folder = join(root, ".assay", "node");
+  const node = nodeForInstall(folder);
+  const { command, args, shell } = npmOn(node);
+  const ci = ["ci", "--no-audit", "--no-fund", "--loglevel=error"];
+  const result = spawnSync(command, [...args, ...ci], {
+    cwd: root,
+    stdio: ["ignore", 2, 2],
+    shell,
+    // onnxruntime-node's own install script fetches CUDA libraries that nothing here uses; its CPU binaries come with it.
+    env: { ...process.env, PATH: withFirst(dirname(node)), ONNXRUNTIME_NODE_INSTALL: "skip" },
+  });
+  rmSync(folder, { recursive: true, force: true });
   if (result.status !== 0) {
     fail(
       "installing the dependencies failed; nothing else was changed",
@@ -87,9 +88,12 @@ install();
 
 const node = bundledNode() ?? (isRecent(process.versions.node) ? process.execPath : undefined);
 if (node === undefined)
-  fail(`Node.js ${process.version} is too old and no newer one was installed`, "install Node.js 24");
+  fail(
+    `Node.js ${process.version} is too old and no newer one was installed`,
+    `install Node.js ${leastNode} or newer`,
+  );
 // Tools started by name (npx hardhat, say) must find the same Node.js first.
-const path = `${dirname(node)}${windows ? ";" : ":"}${join(root, "node_modules", ".bin")}${windows ? ";" : ":"}${process.env.PATH}`;
+const path = withFirst(dirname(node), join(root, "node_modules", ".bin"));
 // Under npm the working folder is the project's; the user's own is in INIT_CWD.
 const caller = process.cwd() === root ? (process.env.INIT_CWD ?? root) : process.cwd();
 const child = spawn(node, ["--disable-warning=ExperimentalWarning", join(root, script), ...args], {

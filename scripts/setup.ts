@@ -49,7 +49,7 @@ export async function setupContracts(
   if (existsSync(stamp) && existsSync(marker) && readFileSync(stamp, "utf8") === digest)
     return { cached: true };
   say(
-    `  compiling the contracts (${profile} profile, about ${profile === "default" ? "1 minute" : "8 minutes"})`,
+    `  compiling the contracts (${profile} profile, about ${profile === "default" ? "1 minute" : "10 minutes"})`,
   );
   await runCommand("hardhat", ["build", "--build-profile", profile]);
   mkdirSync(join(root, ".assay"), { recursive: true });

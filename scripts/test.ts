@@ -11,7 +11,7 @@ type Suite = { name: string; run: () => Promise<Counts> };
 
 const help = `npm test [-- suite …] [--json]
 
-Sets up and runs the suites: solidity, contracts, circuits, keepers, subgraph, dapp, python, e2e, docs (all of them by default).
+Sets up and runs the suites: solidity, contracts, circuits, keepers, subgraph, dapp, coalitions, python, e2e, docs (all of them by default).
   --profile production   compile the contracts with the profile that is deployed (solidity, contracts)
   --json                 end with one JSON document on standard output
 `;
@@ -93,6 +93,7 @@ const suites: Suite[] = [
   { name: "keepers", run: () => nodeSuite("test/keepers/**/*.test.ts") },
   { name: "subgraph", run: () => nodeSuite("test/subgraph/**/*.test.ts") },
   { name: "dapp", run: () => nodeSuite("test/dapp/**/*.test.ts") },
+  { name: "coalitions", run: () => nodeSuite("test/coalitions/**/*.test.ts") },
   { name: "python", run: () => nodeSuite("test/python/**/*.test.ts") },
   { name: "e2e", run: () => nodeSuite("test/e2e/**/*.test.ts") },
   { name: "docs", run: () => nodeSuite("test/docs/**/*.test.ts") },

@@ -9,7 +9,7 @@ import { nativeExecutor } from "../../keepers/src/training/executors/native.ts";
 /** A worker process of `bench/workers.ts`: works for the address it is given until it is ended. */
 const stop = new AbortController();
 process.on("SIGTERM", () => stop.abort());
-const host = await createHost({});
+const host = await createHost({ localNetwork: true });
 const worker = new Worker({
   host,
   provider: process.argv[2]!,

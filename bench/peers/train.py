@@ -67,7 +67,7 @@ def main():
         ((torch.randint(0, 256, (BATCH, 1, 28, 28)).float() - 33) / 64, torch.randint(0, 10, (BATCH,)))
         for _ in range(100)
     ]
-    print(f"PyTorch {torch.__version__} with {blas()}", flush=True)
+    print(f"PyTorch {torch.__version__} with {blas()}, {torch.get_num_threads()} thread(s)", flush=True)
     done = 0
     for line in sys.stdin:
         steps = int(line)

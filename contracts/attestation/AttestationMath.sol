@@ -10,7 +10,7 @@ library AttestationMath {
     bytes internal constant POSSESSION_DOMAIN = "ASSAY_SIG_BN254G1_XMD:KECCAK-256_SVDW_RO_POSSESS_";
 
     bytes32 private constant STATEMENT_TAG = keccak256("assay/attestation/v1");
-    bytes32 private constant DIGEST_TAG = keccak256("assay/digest/v1");
+    bytes32 private constant DIGEST_TAG = keccak256("assay/digest/v2");
     bytes32 private constant POSSESSION_TAG = keccak256("assay/possession/v1");
     bytes32 private constant TRACE_TAG = keccak256("assay/trace/v1");
 
@@ -30,6 +30,19 @@ library AttestationMath {
         return first + (uint256(keccak256(abi.encode(seed, position, number))) % width);
     }
 
+    /// @notice What a member's word on an interval is bound to, known to all.
+    /// @param member id of the validator
+    function prefixOf(uint256 jobId, uint256 member, uint256 interval) internal view returns (bytes32) {
+        return keccak256(abi.encode(DIGEST_TAG, block.chainid, address(this), jobId, member, interval));
+    }
+
+    /// @notice A member's word on an interval.
+    /// @param prefix `prefixOf` the interval
+    /// @param witnessHash keccak256 of the witness commitments of the interval's steps
+    function boundTo(bytes32 prefix, bytes32 witnessHash) internal pure returns (bytes32) {
+        return keccak256(abi.encode(prefix, witnessHash));
+    }
+
     /// @notice A member's word on an interval.
     /// @param member id of the validator
     /// @param witnessHash keccak256 of the witness commitments of the interval's steps
@@ -39,10 +52,7 @@ library AttestationMath {
         uint256 interval,
         bytes32 witnessHash
     ) internal view returns (bytes32) {
-        return
-            keccak256(
-                abi.encode(DIGEST_TAG, block.chainid, address(this), jobId, member, interval, witnessHash)
-            );
+        return boundTo(prefixOf(jobId, member, interval), witnessHash);
     }
 
     /// @notice Leaf under the root that members sign.

@@ -58,7 +58,7 @@ contract Committee is CommitteeFaults {
         if (signers != statement.members || Bits.count(signers) < job.threshold) revert WrongSigners(signers);
         _requireSigned(jobId, attempt, statement);
         Draw storage d = _draws[jobId][attempt];
-        (d.signers, d.root) = (uint64(signers), statement.root);
+        (d.signers, d.signedAt, d.root) = (uint64(signers), uint40(block.timestamp), statement.root);
         _enter(job, Phase.Opening, _termsOf(job).openingWindow);
         emit RootSigned(jobId, attempt, signers, statement.root, job.deadline);
     }
@@ -99,7 +99,7 @@ contract Committee is CommitteeFaults {
         _requireOpened(d.openings, witnessHashes, sample.ids.length * sample.own);
         (bytes32 root, uint256 differing) = _rootOf(sample, witnessHashes, differences);
         if (root != d.root) revert WrongReveal();
-        (d.differing, d.revealedAt) = (uint64(differing), uint40(block.timestamp));
+        d.revealedAt = uint40(block.timestamp);
         emit DigestsRevealed(jobId, attempt, differing, differences);
         if (sample.ids.length - Bits.count(differing) < job.threshold) {
             _fail(jobId, job, 0);

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {JobStatus} from "../disputes/interfaces/IDisputeGame.sol";
 import {Bits} from "../libraries/Bits.sol";
 import {MerkleProofs} from "../libraries/MerkleProofs.sol";
 import {AttestationMath} from "./AttestationMath.sol";
 import {CommitteeTable} from "./CommitteeTable.sol";
-import {IAttestation, Opening, Phase, Statement, SwornLeaf} from "./interfaces/IAttestation.sol";
+import {CommitteeTerms, IAttestation, Opening, Statement, SwornLeaf} from "./interfaces/IAttestation.sol";
+import {IMemberClaims, MemberClaim} from "./interfaces/IMemberClaims.sol";
 
 /// @title What members are slashed for
-/// @dev A lie is slashed once in a draw, whichever of its three proofs comes first.
-abstract contract CommitteeFaults is CommitteeTable {
+/// @dev For what they did themselves: were silent, signed two digests, or lost a game over a claim of theirs. A lie is
+/// slashed once in a draw, whichever of its proofs comes first.
+abstract contract CommitteeFaults is IMemberClaims, CommitteeTable {
     /// @dev One interval of one member.
     struct Assignment {
         uint256 position;
@@ -22,8 +23,7 @@ abstract contract CommitteeFaults is CommitteeTable {
     }
 
     bytes32 private constant SILENT = "silent";
-    bytes32 private constant DIFFERING = "differing";
-    bytes32 private constant OVERTURNED = "overturned";
+    bytes32 private constant WRONG = "wrong";
     bytes32 private constant EQUIVOCATION = "equivocation";
 
     /// @inheritdoc IAttestation
@@ -32,41 +32,62 @@ abstract contract CommitteeFaults is CommitteeTable {
         uint256 silent = d.silent;
         if (!_has(silent, position)) revert NoFault(position);
         d.silent = uint64(silent & ~(1 << position));
-        _punish(jobId, attempt, position, _termsOf(_jobs[jobId]).silentSlash, SILENT);
+        _punish(jobId, attempt, position, _termsOf(_jobs[jobId]).silentSlash, SILENT, msg.sender);
     }
 
-    /// @inheritdoc IAttestation
-    function slashDiffering(uint256 jobId, uint256 attempt, uint256 position) external override {
-        Draw storage d = _draws[jobId][attempt];
-        Job storage job = _jobs[jobId];
-        if (!_has(d.differing, position)) revert NoFault(position);
-        (JobStatus status, ) = _outcomeOf(jobId);
-        // A job that failed or was void says nothing about who was right.
-        if (job.phase == Phase.Closed || status != JobStatus.Released) revert NoFault(position);
-        uint256 until = registry.challengeUntilOf(jobId);
-        if (until < uint256(d.revealedAt) + _termsOf(job).disputeTime) revert NoFault(position);
-        _punishLie(jobId, attempt, position, DIFFERING);
-    }
-
-    /// @inheritdoc IAttestation
-    function slashOverturned(
+    /// @inheritdoc IMemberClaims
+    function onAccused(
         uint256 jobId,
         uint256 attempt,
         uint256 position,
-        uint256 number,
-        Opening calldata opening,
-        bytes32[] calldata siblings
-    ) external override {
+        uint256 number
+    ) external override restricted returns (MemberClaim memory claim) {
         Draw storage d = _draws[jobId][attempt];
-        if (!_has(d.signers, position)) revert NoFault(position);
+        uint256 signers = d.signers;
+        if (!_has(signers, position) || _has(d.liars, position)) revert NotAccusable(position);
+        CommitteeTerms storage inForce = _termsOf(_jobs[jobId]);
+        uint256 until = _accusableUntil(d, inForce);
+        if (block.timestamp > until) revert TooLate(jobId, until);
+        ++d.accusations;
         Assignment memory own = _assignmentOf(jobId, attempt, position, number);
-        (JobStatus status, uint256 convicted) = _outcomeOf(jobId);
-        if (status != JobStatus.Convicted || own.interval != convicted) revert NoFault(position);
-        _requireInTrace(jobId, own.interval, opening);
-        bytes32 witnessHash = keccak256(abi.encodePacked(opening.witnesses));
-        bytes32 digest = AttestationMath.digestOf(jobId, own.member, own.interval, witnessHash);
-        _requireLeaf(own, d.signers, d.root, digest, siblings);
-        _punishLie(jobId, attempt, position, OVERTURNED);
+        (uint256 leaf, uint256 leaves) = _placeOf(own, signers);
+        claim = MemberClaim({
+            operator: validators.validatorOf(own.member).operator,
+            member: uint32(own.member),
+            interval: uint32(own.interval),
+            leaf: uint16(leaf),
+            leaves: uint16(leaves),
+            until: uint64(until),
+            prefix: AttestationMath.prefixOf(jobId, own.member, own.interval),
+            root: d.root
+        });
+    }
+
+    /// @inheritdoc IMemberClaims
+    function onEnded(
+        uint256 jobId,
+        uint256 attempt,
+        uint256 position,
+        bool isLie
+    ) external override restricted returns (address operator, bool wasLiar) {
+        Draw storage d = _draws[jobId][attempt];
+        uint256 liars = d.liars;
+        wasLiar = _has(liars, position);
+        --d.accusations;
+        if (isLie) d.liars = uint64(liars | (1 << position));
+        operator = validators.validatorOf(_memberAt(jobId, attempt, position)).operator;
+    }
+
+    /// @inheritdoc IMemberClaims
+    function punishLiar(
+        uint256 jobId,
+        uint256 attempt,
+        uint256 position,
+        address reporter
+    ) external override restricted {
+        if (!isLiar(jobId, attempt, position)) revert NoFault(position);
+        uint256 amount = _termsOf(_jobs[jobId]).lieSlash;
+        _punish(jobId, attempt, position, amount, WRONG, reporter);
     }
 
     /// @inheritdoc IAttestation
@@ -82,7 +103,17 @@ abstract contract CommitteeFaults is CommitteeTable {
         Assignment memory own = _assignmentOf(jobId, attempt, position, number);
         _requireSworn(jobId, attempt, own, one);
         _requireSworn(jobId, attempt, own, other);
-        _punishLie(jobId, attempt, position, EQUIVOCATION);
+        Draw storage d = _draws[jobId][attempt];
+        uint256 liars = d.liars;
+        if (_has(liars, position)) revert NoFault(position);
+        d.liars = uint64(liars | (1 << position));
+        uint256 amount = _termsOf(_jobs[jobId]).lieSlash;
+        _punish(jobId, attempt, position, amount, EQUIVOCATION, msg.sender);
+    }
+
+    /// @inheritdoc IMemberClaims
+    function isLiar(uint256 jobId, uint256 attempt, uint256 position) public view override returns (bool) {
+        return _has(_draws[jobId][attempt].liars, position);
     }
 
     /// @inheritdoc IAttestation
@@ -172,23 +203,19 @@ abstract contract CommitteeFaults is CommitteeTable {
         bytes32[] calldata siblings
     ) private pure {
         bytes32 leaf = AttestationMath.leafOf(own.member, own.interval, digest);
-        uint256 rank = Bits.count(members & ((1 << own.position) - 1));
-        uint256 depth = MerkleProofs.depthOf(Bits.count(members) * own.count);
-        if (MerkleProofs.rootOf(leaf, rank * own.count + own.number, siblings, depth) != root) {
+        (uint256 number, uint256 leaves) = _placeOf(own, members);
+        if (MerkleProofs.rootOf(leaf, number, siblings, MerkleProofs.depthOf(leaves)) != root) {
             revert WrongReveal();
         }
     }
 
-    function _memberAt(uint256 jobId, uint256 attempt, uint256 position) private view returns (uint256) {
-        return _membersOf(jobId, attempt)[position];
-    }
-
-    function _punishLie(uint256 jobId, uint256 attempt, uint256 position, bytes32 reason) private {
-        Draw storage d = _draws[jobId][attempt];
-        uint256 liars = d.liars;
-        if (_has(liars, position)) revert NoFault(position);
-        d.liars = uint64(liars | (1 << position));
-        _punish(jobId, attempt, position, _termsOf(_jobs[jobId]).lieSlash, reason);
+    /// @dev Where a leaf stands under a root over those of the members of the mask.
+    function _placeOf(
+        Assignment memory own,
+        uint256 members
+    ) private pure returns (uint256 leaf, uint256 leaves) {
+        uint256 rank = Bits.count(members & ((1 << own.position) - 1));
+        return (rank * own.count + own.number, Bits.count(members) * own.count);
     }
 
     function _punish(
@@ -196,10 +223,11 @@ abstract contract CommitteeFaults is CommitteeTable {
         uint256 attempt,
         uint256 position,
         uint256 amount,
-        bytes32 reason
+        bytes32 reason,
+        address reporter
     ) private {
         uint256 member = _memberAt(jobId, attempt, position);
         emit MemberSlashed(jobId, attempt, member, reason);
-        validators.punish(member, amount, msg.sender, reason);
+        validators.punish(member, amount, reporter, reason);
     }
 }

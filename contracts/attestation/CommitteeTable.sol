@@ -2,15 +2,14 @@
 pragma solidity ^0.8.28;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IRandomnessBeacon} from "../beacon/interfaces/IRandomnessBeacon.sol";
-import {Clock} from "../disputes/Clock.sol";
-import {JobStatus} from "../disputes/interfaces/IDisputeGame.sol";
+import {Clock} from "../libraries/Clock.sol";
 import {IEscrow} from "../jobs/interfaces/IEscrow.sol";
 import {AttestationMath} from "./AttestationMath.sol";
 import {IAttestation, CommitteeTerms, Phase} from "./interfaces/IAttestation.sol";
 import {IAttestedJobs} from "./interfaces/IAttestedJobs.sol";
 import {ICommittee, Verdict} from "./interfaces/ICommittee.sol";
-import {IConvictions} from "./interfaces/IConvictions.sol";
 import {IValidatorSet} from "./interfaces/IValidatorSet.sol";
 
 /// @title Jobs, draws and time of committees
@@ -18,7 +17,6 @@ abstract contract CommitteeTable is IAttestation, AccessManaged {
     struct Configuration {
         /// The registry of jobs.
         IAttestedJobs registry;
-        IConvictions game;
         IEscrow escrow;
         IRandomnessBeacon beacon;
         IValidatorSet validators;
@@ -31,11 +29,14 @@ abstract contract CommitteeTable is IAttestation, AccessManaged {
     uint256 public constant MAX_CHECKS = 8;
     /// @notice Draws for a job: the first, and two more.
     uint256 public constant ATTEMPTS = 3;
+    /// @notice Part of its fee that a member has for a draw in which it was there and nothing came of it. Three of them
+    /// are less than a third of what it has for checking, so that nobody gains by keeping a committee from its work;
+    /// and an order that nobody can check is not free for its author.
+    uint256 public constant PRESENCE_DIVISOR = 10;
     uint256 private constant MAX_SLASH = 1e25;
     uint256 private constant IDS_IN_WORD = 8;
 
     IAttestedJobs public immutable registry;
-    IConvictions public immutable game;
     IEscrow public immutable escrow;
     IRandomnessBeacon public immutable beacon;
     IValidatorSet public immutable validators;
@@ -57,7 +58,6 @@ abstract contract CommitteeTable is IAttestation, AccessManaged {
     ) AccessManaged(authority) {
         if (configuration.checks == 0 || configuration.checks > MAX_CHECKS) revert OutOfBounds("checks");
         registry = configuration.registry;
-        game = configuration.game;
         escrow = configuration.escrow;
         beacon = configuration.beacon;
         validators = configuration.validators;
@@ -120,7 +120,7 @@ abstract contract CommitteeTable is IAttestation, AccessManaged {
         Job storage job = _inPhase(jobId, Phase.Seeding);
         uint256 until = _draws[jobId][job.attempt].drawUntil;
         if (block.timestamp <= until) revert TooEarly(jobId, until + 1);
-        _ask(jobId, job, job.attempt);
+        if (!_ask(jobId, job, job.attempt)) revert NoSeed(jobId);
     }
 
     /// @inheritdoc IAttestation
@@ -144,8 +144,10 @@ abstract contract CommitteeTable is IAttestation, AccessManaged {
         } else if (job.phase == Phase.Revealing) {
             _fail(jobId, job, d.signers);
         } else {
-            uint256 all = (1 << uint256(d.count)) - 1;
-            _fail(jobId, job, all & ~uint256(d.appeared));
+            uint256 appeared = d.appeared;
+            uint256[] memory ids = _membersOf(jobId, job.attempt);
+            _fail(jobId, job, ((1 << ids.length) - 1) & ~appeared);
+            _payPresent(jobId, job, ids, appeared);
         }
     }
 
@@ -154,9 +156,10 @@ abstract contract CommitteeTable is IAttestation, AccessManaged {
         Draw storage d = _draws[jobId][attempt];
         Job storage job = _jobs[jobId];
         bool isDrawn = d.count != 0 && !d.isDismissed;
-        (JobStatus status, ) = _outcomeOf(jobId);
-        bool isOver = job.phase == Phase.Closed || (status != JobStatus.Open && status != JobStatus.Unknown);
-        if (!isDrawn || !isOver) revert NotOver(jobId);
+        // Of an attempt that is over nothing more can be signed.
+        bool isOver = attempt < job.attempt || job.phase >= Phase.Attested;
+        bool isAccusable = d.signers != 0 && block.timestamp <= _accusableUntil(d, _termsOf(job));
+        if (!isDrawn || !isOver || isAccusable || d.accusations != 0) revert NotOver(jobId);
         d.isDismissed = true;
         emit CommitteeDismissed(jobId, attempt);
         validators.excuse(d.rotation, _membersOf(jobId, attempt));
@@ -182,7 +185,10 @@ abstract contract CommitteeTable is IAttestation, AccessManaged {
     ) external view override returns (uint256) {
         // Else an order could be taken whose commitment would revert.
         if (!_isFit(intervals, size, feePerInterval)) revert UnfitCommittee(size, 0, intervals);
-        return _checksOf(intervals) * size * feePerInterval;
+        uint256 least = _terms[_termsCount - 1].leastFee;
+        if (feePerInterval < least) revert FeeTooLow(feePerInterval, least);
+        uint256 fee = _checksOf(intervals) * feePerInterval;
+        return size * (fee + ATTEMPTS * (fee / PRESENCE_DIVISOR));
     }
 
     /// @inheritdoc IAttestation
@@ -226,15 +232,25 @@ abstract contract CommitteeTable is IAttestation, AccessManaged {
         return (_terms[index], index);
     }
 
-    /// @dev Begins an attempt, or begins it anew.
-    function _ask(uint256 jobId, Job storage job, uint256 attempt) internal {
+    /// @dev Begins an attempt, or begins it anew. A beacon that refuses holds nobody up: a commitment, a timeout and a
+    /// reveal have deadlines, and whose they are does not answer for the beacon. The draw then has no request, and its
+    /// time is over, so that `renew` may ask at once. Who leaves too little gas for the request on purpose gains
+    /// nothing by it: the seed is that of a request which anybody makes, at any time. Nor does it happen by an
+    /// estimate of gas: a new draw takes a fresh slot after the request, for which a 64th of what the request needs
+    /// is not enough.
+    /// @return isAsked whether the beacon took the request
+    function _ask(uint256 jobId, Job storage job, uint256 attempt) internal returns (bool isAsked) {
         (job.phase, job.attempt, job.opened) = (Phase.Seeding, uint8(attempt), 0);
+        (uint256 rotation, uint256 exitDelay) = (validators.rotation(), validators.exitDelay());
+        uint256 requestId = 0;
+        try beacon.request() returns (uint256 given) {
+            (isAsked, requestId) = (true, given);
+        } catch {}
         Draw storage d = _draws[jobId][attempt];
-        d.rotation = uint32(validators.rotation());
         // A validator that leaves in this rotation is bound for longer than that.
-        d.drawUntil = uint40(block.timestamp + validators.exitDelay());
-        d.requestId = uint64(beacon.request());
-        emit CommitteeAsked(jobId, attempt, d.requestId, d.rotation, job.terms);
+        uint256 until = isAsked ? block.timestamp + exitDelay : block.timestamp - 1;
+        (d.requestId, d.rotation, d.drawUntil) = (uint64(requestId), uint32(rotation), uint40(until));
+        emit CommitteeAsked(jobId, attempt, requestId, rotation, job.terms);
     }
 
     /// @dev Ends an attempt without an attestation.
@@ -247,6 +263,15 @@ abstract contract CommitteeTable is IAttestation, AccessManaged {
         } else {
             (job.phase, job.deadline) = (Phase.Silent, uint40(_disputableUntil(jobId, job)));
             emit CommitteeSilent(jobId, job.deadline);
+        }
+    }
+
+    /// @dev The purse holds so much for every attempt, beside the fees of the members that attest.
+    function _payPresent(uint256 jobId, Job storage job, uint256[] memory ids, uint256 appeared) private {
+        uint256 fee = (_checksOf(job.intervals) * job.feePerInterval) / PRESENCE_DIVISOR;
+        for (uint256 i = 0; fee != 0 && i < ids.length; ++i) {
+            if ((appeared >> i) & 1 == 0) continue;
+            escrow.payFee(jobId, validators.validatorOf(ids[i]).operator, fee);
         }
     }
 
@@ -279,8 +304,9 @@ abstract contract CommitteeTable is IAttestation, AccessManaged {
         return intervals < checks ? intervals : checks;
     }
 
-    function _outcomeOf(uint256 jobId) internal view returns (JobStatus status, uint256 interval) {
-        (, status, , , , , , , interval, , ) = game.jobs(jobId);
+    /// @dev Last second in which what was signed in a draw can be accused, whatever becomes of the job.
+    function _accusableUntil(Draw storage d, CommitteeTerms storage t) internal view returns (uint256) {
+        return Math.max(d.signedAt, d.revealedAt) + t.accusableFor;
     }
 
     function _membersOf(uint256 jobId, uint256 attempt) internal view returns (uint256[] memory ids) {
@@ -292,6 +318,12 @@ abstract contract CommitteeTable is IAttestation, AccessManaged {
             word = i % IDS_IN_WORD == 0 ? words[i / IDS_IN_WORD] : word >> 32;
             ids[i] = uint32(word);
         }
+    }
+
+    /// @param position of one of those who were drawn
+    function _memberAt(uint256 jobId, uint256 attempt, uint256 position) internal view returns (uint256) {
+        uint256 word = _members[jobId][attempt][position / IDS_IN_WORD];
+        return uint32(word >> (32 * (position % IDS_IN_WORD)));
     }
 
     function _storeMembers(mapping(uint256 => uint256) storage words, uint256[] memory ids) private {
@@ -316,6 +348,9 @@ abstract contract CommitteeTable is IAttestation, AccessManaged {
         if (!_isWindow(t.revealWindow)) revert OutOfBounds("revealWindow");
         if (!_isWindow(t.grace)) revert OutOfBounds("grace");
         if (!_isWindow(t.disputeTime)) revert OutOfBounds("disputeTime");
+        if (!_isWindow(t.accusableFor)) revert OutOfBounds("accusableFor");
+        if (!_isWindow(t.moveWindow)) revert OutOfBounds("moveWindow");
+        if (t.leastFee > type(uint112).max) revert OutOfBounds("leastFee");
         if (t.silentSlash > t.lieSlash || t.lieSlash > MAX_SLASH) revert OutOfBounds("slash");
         uint256 index = _termsCount++;
         if (index > type(uint16).max) revert OutOfBounds("index");

@@ -2,9 +2,9 @@
 pragma solidity ^0.8.28;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
-import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
 import {Checkpoints} from "@openzeppelin/contracts/utils/structs/Checkpoints.sol";
 import {BN254} from "../libraries/BN254.sol";
+import {LapsingPause} from "../libraries/LapsingPause.sol";
 import {IStaking} from "../staking/interfaces/IStaking.sol";
 import {AggregateBLS} from "./AggregateBLS.sol";
 import {AttestationMath} from "./AttestationMath.sol";
@@ -13,7 +13,7 @@ import {WeightTree} from "./WeightTree.sol";
 
 /// @title Validators: keys, stake and rotations
 /// @dev An operator has one enrolment at a time, so all that this contract has locked of its stake is that one's.
-contract ValidatorSet is IValidatorSet, AccessManaged, Pausable {
+contract ValidatorSet is IValidatorSet, AccessManaged, LapsingPause {
     using Checkpoints for Checkpoints.Trace208;
     using WeightTree for WeightTree.Tree;
 
@@ -33,6 +33,8 @@ contract ValidatorSet is IValidatorSet, AccessManaged, Pausable {
         uint48 from;
         /// Duties from draws of rotations before that.
         uint24 duties;
+        /// It leaves by its own will.
+        bool isResigned;
     }
 
     uint256 private constant SHORTEST = 1 minutes;
@@ -100,7 +102,7 @@ contract ValidatorSet is IValidatorSet, AccessManaged, Pausable {
     }
 
     /// @inheritdoc IValidatorSet
-    function raise(uint256 weight) external override whenNotPaused {
+    function raise(uint256 weight) external override {
         (uint256 id, Validator storage v) = _enrolled(msg.sender);
         _lock(id, v, weight);
     }
@@ -117,6 +119,7 @@ contract ValidatorSet is IValidatorSet, AccessManaged, Pausable {
     function resign() external override {
         (uint256 id, Validator storage v) = _enrolled(msg.sender);
         _reduce(id, v, 0);
+        _leaving[id].isResigned = true;
         emit Resigned(id, v.exitAt);
     }
 
@@ -192,9 +195,13 @@ contract ValidatorSet is IValidatorSet, AccessManaged, Pausable {
         Validator storage v = _validators[present];
         uint256 covered = staking.lockedBy(operator, address(this)) / unit;
         if (covered >= v.weight) return;
-        // Nothing is left to be released of who was lowering its weight: it stays enrolled, and can be raised.
-        if (covered == 0) v.exitAt = 0;
-        _setWeight(present, v, covered);
+        if (covered != 0) {
+            _setWeight(present, v, covered);
+        } else {
+            // A place is for who has stake: anyone releases it after the exit, unless its holder is raised before.
+            _reduce(present, v, 0);
+            emit Lowered(present, v.exitAt);
+        }
     }
 
     /// @inheritdoc IValidatorSet
@@ -274,7 +281,7 @@ contract ValidatorSet is IValidatorSet, AccessManaged, Pausable {
     /// rotation are counted as they come.
     function _reduce(uint256 id, Validator storage v, uint256 weight) private {
         uint256 next = uint256(rotation()) + 1;
-        _leaving[id] = Leaving(uint48(next), v.duties);
+        _leaving[id] = Leaving(uint48(next), v.duties, false);
         v.exitAt = uint40(next * period + exitDelay);
         _setWeight(id, v, weight);
     }
@@ -309,8 +316,7 @@ contract ValidatorSet is IValidatorSet, AccessManaged, Pausable {
     function _enrolled(address operator) private view returns (uint256 id, Validator storage v) {
         id = _idOf[operator];
         v = _validators[id];
-        bool hasLeft = v.exitAt != 0 && v.weight == 0;
-        if (id == 0 || hasLeft) revert NotEnrolled(operator);
+        if (id == 0 || _leaving[id].isResigned) revert NotEnrolled(operator);
     }
 
     function _requireDuration(uint256 duration, bytes32 parameter) private pure {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {LowLevelCall} from "@openzeppelin/contracts/utils/LowLevelCall.sol";
-import {Clock} from "./Clock.sol";
+import {Clock} from "../libraries/Clock.sol";
 import {DisputeTable} from "./DisputeTable.sol";
 import {IDisputedClaims, TrainingClaim} from "./interfaces/IDisputedClaims.sol";
 import {IDisputeGame, RuleBook} from "./interfaces/IDisputeGame.sol";
@@ -19,22 +18,13 @@ import {
 } from "./interfaces/IDisputeRules.sol";
 import {NextRound} from "./NextRound.sol";
 import {Refunds} from "./Refunds.sol";
+import {RuleBooks} from "./RuleBooks.sol";
 import {TraceLeaves} from "./TraceLeaves.sol";
 
 /// @title The dispute over what a provider computed
 /// @notice See `IDisputeGame` for the table of moves. What a move shows is judged by contracts that keep nothing; this
 /// one knows whose turn it is, and what it costs.
 contract DisputeGame is DisputeTable {
-    /// @dev Bytes of a move. Rules do not look behind its arguments, the other side has to read all of it.
-    uint256 private constant LONGEST_MOVE = 1 << 17;
-
-    IDescentRules public immutable descentRules;
-    IElementRules public immutable elementRules;
-    ISumRules public immutable sumRules;
-    IRangeRules public immutable rangeRules;
-    IInputRules public immutable inputRules;
-    IVoidRules public immutable voidRules;
-
     constructor(
         IDisputedClaims claims_,
         IDescentRules descentRules_,
@@ -43,14 +33,10 @@ contract DisputeGame is DisputeTable {
         IRangeRules rangeRules_,
         IInputRules inputRules_,
         IVoidRules voidRules_
-    ) DisputeTable(claims_) {
-        descentRules = descentRules_;
-        elementRules = elementRules_;
-        sumRules = sumRules_;
-        rangeRules = rangeRules_;
-        inputRules = inputRules_;
-        voidRules = voidRules_;
-    }
+    )
+        DisputeTable(claims_)
+        RuleBooks(descentRules_, elementRules_, sumRules_, rangeRules_, inputRules_, voidRules_)
+    {}
 
     /// @inheritdoc IDisputeGame
     function challenge(
@@ -86,15 +72,13 @@ contract DisputeGame is DisputeTable {
     /// @inheritdoc IDisputeGame
     function play(uint256 challengeId, RuleBook book, bytes calldata move) external nonReentrant {
         (Challenge storage c, Job storage job) = _openChallenge(challengeId);
-        bool isProviders = _isProviders(c.stage);
+        bool isProviders = _isClaimants(c.stage);
         address owner = isProviders ? job.provider : c.challenger;
         if (msg.sender != owner) revert NotYourTurn(challengeId, owner);
         uint256 graceEnds = _graceEnds(c);
         if (!Clock.mayMove(block.timestamp, graceEnds)) revert TooLate(challengeId, graceEnds);
-        if (move.length > LONGEST_MOVE) revert MoveTooLong(move.length);
-        if (move.length < 4 + NextRound.LENGTH || keccak256(move[4:4 + NextRound.LENGTH]) != c.round)
-            revert WrongRound(challengeId);
-        bytes memory result = _ask(_rulesOf(book), move);
+        _requireRound(challengeId, move, c.round);
+        bytes memory result = _judge(book, move);
         Outcome outcome = abi.decode(result, (Outcome));
         if (isProviders) {
             emit Posted(challengeId, bytes4(move), move[4 + NextRound.LENGTH:]);
@@ -118,20 +102,5 @@ contract DisputeGame is DisputeTable {
         Job storage job = _openJob(jobId);
         if (!voidRules.isVoid(claims.claimOf(jobId), tape, index, descriptor, siblings)) revert NothingVoid();
         _void(jobId, job);
-    }
-
-    function _rulesOf(RuleBook book) private view returns (address) {
-        if (book == RuleBook.Element) return address(elementRules);
-        if (book == RuleBook.Sum) return address(sumRules);
-        if (book == RuleBook.Range) return address(rangeRules);
-        if (book == RuleBook.Input) return address(inputRules);
-        return address(descentRules);
-    }
-
-    /// @dev What a contract of rules says to a move: the encoded outcome and the next round.
-    function _ask(address rules, bytes memory move) private view returns (bytes memory result) {
-        bool isRight;
-        (isRight, result) = rules.staticcall(move);
-        if (!isRight) LowLevelCall.bubbleRevert(result);
     }
 }

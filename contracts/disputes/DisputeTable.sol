@@ -2,18 +2,18 @@
 pragma solidity ^0.8.28;
 
 import {Bonds} from "./Bonds.sol";
-import {Clock} from "./Clock.sol";
+import {Clock} from "../libraries/Clock.sol";
 import {IDisputedClaims, DisputeTerms, TrainingClaim} from "./interfaces/IDisputedClaims.sol";
 import {IDisputeGame, JobStatus} from "./interfaces/IDisputeGame.sol";
 import {Stage} from "./interfaces/IDisputeRules.sol";
 import {NextRound} from "./NextRound.sol";
-import {Position} from "./Position.sol";
 import {Refunds} from "./Refunds.sol";
+import {RuleBooks} from "./RuleBooks.sol";
 import {TraceLeaves} from "./TraceLeaves.sol";
 
 /// @title Jobs, challenges, turns and money of the dispute game
 /// @notice Everything but the moves themselves.
-abstract contract DisputeTable is IDisputeGame, Bonds {
+abstract contract DisputeTable is IDisputeGame, RuleBooks, Bonds {
     /// @dev Three words; most moves read the first alone.
     struct Job {
         address provider;
@@ -110,7 +110,7 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
         (Challenge storage c, Job storage job) = _openChallenge(challengeId);
         uint256 graceEnds = _graceEnds(c);
         if (Clock.mayMove(block.timestamp, graceEnds)) revert TooEarly(challengeId, graceEnds + 1);
-        if (_isProviders(c.stage)) _convict(challengeId, c, job);
+        if (_isClaimants(c.stage)) _convict(challengeId, c, job);
         else _loseChallenge(challengeId, c, job);
     }
 
@@ -224,15 +224,15 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
     /// @dev What every move that ends nothing ends with.
     /// @param result encoded outcome and round
     function _setRound(uint256 id, Challenge storage c, Job storage job, bytes memory result) internal {
-        (Stage stage, uint256 interval, Position memory position, bytes32 hash) = NextRound.read(result);
+        (Stage stage, uint256 interval, bytes32 hash) = NextRound.read(result);
         // A challenge of a trace finds its interval on the way.
         if (c.interval != interval) c.interval = uint32(interval);
         // The provider's window grows with the other challenges that are open as the turn begins: those that open later
         // have later deadlines of their own.
-        uint256 others = _isProviders(stage) ? job.open - 1 : 0;
+        uint256 others = _isClaimants(stage) ? job.open - 1 : 0;
         (c.round, c.stage, c.time) = (hash, stage, uint32(block.timestamp));
         c.others = others < LATE ? uint16(others) : LATE - 1;
-        emit Moved(id, _jobOf(id), stage, interval, position);
+        NextRound.announce(result, Moved.selector, id, _jobOf(id));
     }
 
     /// @dev A move of the challenger is to be refunded.
@@ -280,24 +280,6 @@ abstract contract DisputeTable is IDisputeGame, Bonds {
     function _openJob(uint256 jobId) internal view returns (Job storage job) {
         job = _jobs[jobId];
         if (job.status != JobStatus.Open) revert WrongStatus(jobId, job.status);
-    }
-
-    /// @dev Whether a stage is the provider's: one bit for each.
-    function _isProviders(Stage stage) internal pure returns (bool) {
-        uint256 providers =
-            (1 << uint256(Stage.States)) |
-                (1 << uint256(Stage.Tensors)) |
-                (1 << uint256(Stage.TensorNodes)) |
-                (1 << uint256(Stage.Hashes)) |
-                (1 << uint256(Stage.HashNodes)) |
-                (1 << uint256(Stage.OpenLeaf)) |
-                (1 << uint256(Stage.Sums)) |
-                (1 << uint256(Stage.Witness)) |
-                (1 << uint256(Stage.Link)) |
-                (1 << uint256(Stage.TraceLeaves)) |
-                (1 << uint256(Stage.TraceRoots)) |
-                (1 << uint256(Stage.StateNodes));
-        return (providers >> uint256(stage)) & 1 == 1;
     }
 
     function _openChallenge(uint256 id) internal view returns (Challenge storage c, Job storage job) {

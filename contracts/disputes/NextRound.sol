@@ -11,6 +11,8 @@ import {Position} from "./Position.sol";
 library NextRound {
     /// @notice Bytes of an encoded round.
     uint256 internal constant LENGTH = 35 * 32;
+    /// @dev Bytes of stage, interval and position.
+    uint256 private constant LOGGED = 22 * 32;
 
     /// @notice A copy of a round that is to become the next one: its position may be written to.
     function copy(Round calldata round) internal pure returns (Position memory p) {
@@ -44,21 +46,27 @@ library NextRound {
     }
 
     /// @notice Reads what a move gave back.
-    /// @param result encoded outcome and round, which the position is a part of
+    /// @param result encoded outcome and round
     /// @return stage what is due
     /// @return interval number of the interval in dispute
-    /// @return position where the dispute stands
     /// @return hash keccak256 of the encoded round
-    function read(
-        bytes memory result
-    ) internal pure returns (Stage stage, uint256 interval, Position memory position, bytes32 hash) {
+    function read(bytes memory result) internal pure returns (Stage stage, uint256 interval, bytes32 hash) {
         uint256 length = LENGTH;
         assembly ("memory-safe") {
             let at := add(result, 64)
             stage := mload(at)
             interval := mload(add(at, 32))
-            position := add(at, 64)
             hash := keccak256(at, length)
+        }
+    }
+
+    /// @notice Emits what is due as `Moved(id, jobId, stage, interval, position)`: its data lie in the result as they
+    /// are to be logged.
+    /// @param topic selector of that event
+    function announce(bytes memory result, bytes32 topic, uint256 id, uint256 jobId) internal {
+        uint256 length = LOGGED;
+        assembly ("memory-safe") {
+            log3(add(result, 64), length, topic, id, jobId)
         }
     }
 

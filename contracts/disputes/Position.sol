@@ -2,7 +2,9 @@
 pragma solidity ^0.8.28;
 
 /// @notice Where a challenge stands. The game keeps its hash alone: whoever moves hands it in, as the last
-/// event gave it. Fields that a stage does not name are zero.
+/// event gave it. Fields that a stage does not name are zero. Before a member has opened its claim, `tensors` is the
+/// root that was signed, `place` and `leaves` are the number of its leaf under that and how many there are, `index`
+/// is the member, and `commitment` what its digest is bound to.
 struct Position {
     /// State roots before and after the steps in dispute (until a node is named); in a search those that were posted
     /// for the leaves `from` and `to`.

@@ -25,15 +25,6 @@ struct Tensor {
     uint256 origin;
 }
 
-/// @notice What an opened leaf shows.
-enum LeafVerdict {
-    /// It is not the committed leaf: whoever opened it has shown nothing.
-    WrongProof,
-    /// It is the committed leaf, and no tensor of the layout has it: whoever committed to it loses.
-    NotCanonical,
-    Canonical
-}
-
 /// @title Opened leaves of committed tensors
 /// @notice An opening is, packed: int32 exponent, u8 number of spans, spans; where there are none, bytes32 data root. A
 /// span opens adjacent leaves: u32 first leaf, u16 number of leaves, their bytes, then the siblings that lead to the
@@ -83,37 +74,6 @@ library TensorLeaves {
             if (i == 0) tensor.dataRoot = root;
             if (root != tensor.dataRoot) revert WrongLeaves(i);
         }
-    }
-
-    /// @notice Judges one leaf that a party posted for the tensor it committed to.
-    /// @param lowest smallest mantissa that the node may yield, see `ExactFinish.lowestOf`
-    /// @param siblings from the leaf up, one for each level
-    function judge(
-        Layout memory form,
-        int256 lowest,
-        bytes32 dataRoot,
-        uint256 index,
-        bytes calldata leaf,
-        bytes32[] calldata siblings
-    ) internal pure returns (LeafVerdict) {
-        Geometry memory g = TensorGeometry.geometryOf(form);
-        if (index >= g.leaves || siblings.length != g.depth) return LeafVerdict.WrongProof;
-        uint256 start = g.startOf(index);
-        if (leaf.length != g.startOf(index + 1) - start) return LeafVerdict.WrongProof;
-        uint256 cursor;
-        assembly ("memory-safe") {
-            cursor := leaf.offset
-        }
-        uint256[] memory nodes = _hashLeaves(g, index, 1, cursor);
-        assembly ("memory-safe") {
-            cursor := siblings.offset
-        }
-        (bytes32 root, ) = _fold(nodes, index, g.depth, cursor);
-        if (root != dataRoot) return LeafVerdict.WrongProof;
-        return
-            isCanonical(g, form.dtype, lowest, start, leaf)
-                ? LeafVerdict.Canonical
-                : LeafVerdict.NotCanonical;
     }
 
     /// @notice Whether bytes of a packed tensor from `start` on have zero padding and mantissas in their range.

@@ -38,8 +38,33 @@ library TraceLeaves {
         uint256 leaves,
         bytes32 traceRoot
     ) internal pure returns (bool) {
+        uint256 depth = MerkleProofs.depthOf(leaves);
+        return MerkleProofs.rootOf(_hashOf(opened), index, opened.siblings, depth) == traceRoot;
+    }
+
+    /// @notice Whether two leaves stand at `index` and behind it: each with its siblings up to where the two meet,
+    /// where neither needs one, and the first one with those above.
+    function areUnder(
+        TraceLeaf calldata before,
+        TraceLeaf calldata next,
+        uint256 index,
+        uint256 leaves,
+        bytes32 traceRoot
+    ) internal pure returns (bool) {
+        uint256 depth = MerkleProofs.depthOf(leaves);
+        uint256 count = before.siblings.length;
+        if (count + 1 != depth) revert MerkleProofs.WrongProofLength(count, depth - 1);
+        uint256 apart = 0;
+        while ((index >> apart) & 1 == 1) ++apart;
+        bytes32 left = MerkleProofs.rootOf(_hashOf(before), index, before.siblings[:apart], apart);
+        bytes32 right = MerkleProofs.rootOf(_hashOf(next), index + 1, next.siblings, apart);
+        bytes32 node = MerkleProofs.nodeOf(left, right);
+        bytes32[] calldata above = before.siblings[apart:];
+        return MerkleProofs.rootOf(node, index >> (apart + 1), above, count - apart) == traceRoot;
+    }
+
+    function _hashOf(TraceLeaf calldata opened) private pure returns (bytes32) {
         bytes32 leaf = keccak256(abi.encode(TAG, opened.stateRoot, opened.witnessHash));
-        bytes32 hash = keccak256(abi.encodePacked(bytes1(0), leaf));
-        return MerkleProofs.rootOf(hash, index, opened.siblings, MerkleProofs.depthOf(leaves)) == traceRoot;
+        return keccak256(abi.encodePacked(bytes1(0), leaf));
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {AttestationMath} from "../attestation/AttestationMath.sol";
 import {MerkleProofs} from "../libraries/MerkleProofs.sol";
 import {TrainingClaim} from "./interfaces/IDisputedClaims.sol";
 import {
@@ -101,6 +102,25 @@ abstract contract TraceMoves is IDescentRules {
     }
 
     /// @inheritdoc IDescentRules
+    function openClaim(
+        Round calldata round,
+        TraceLeaf calldata before,
+        TraceLeaf calldata next,
+        bytes32[] calldata siblings,
+        bytes32[] calldata witnesses,
+        bytes32[] calldata roots
+    ) external pure {
+        Position memory p = _begin(round, Stage.MemberLeaves);
+        _requireSigned(p, round.interval, siblings, witnesses);
+        _openNeighbours(p, round.claim, round.interval, before, next);
+        if (witnesses.length != p.steps) revert WrongWitnesses();
+        // The digest binds the witnesses; h, which the provider's salt hides, has no part in it.
+        p.witnesses = Narrowing.fold(witnesses, 0, MerkleProofs.depthOf(p.steps));
+        _takeRoots(p, roots);
+        NextRound.goOn(p, Stage.Step);
+    }
+
+    /// @inheritdoc IDescentRules
     function nameStep(Round calldata round, NamedStep calldata named) external pure {
         Position memory p = _begin(round, Stage.Step);
         uint256 number = named.number;
@@ -130,6 +150,21 @@ abstract contract TraceMoves is IDescentRules {
         if (round.stage != stage) revert WrongStage(round.stage);
     }
 
+    /// @dev The member has signed these witnesses, where its position says; what says so is not needed any more.
+    function _requireSigned(
+        Position memory p,
+        uint256 interval,
+        bytes32[] calldata siblings,
+        bytes32[] calldata witnesses
+    ) private pure {
+        bytes32 digest = AttestationMath.boundTo(p.commitment, keccak256(abi.encodePacked(witnesses)));
+        bytes32 leaf = AttestationMath.leafOf(p.index, interval, digest);
+        uint256 depth = MerkleProofs.depthOf(p.leaves);
+        if (MerkleProofs.rootOf(leaf, p.place, siblings, depth) != p.tensors) revert WrongDigest(p.place);
+        (p.tensors, p.commitment) = (bytes32(0), bytes32(0));
+        (p.place, p.index, p.leaves) = (0, 0, 0);
+    }
+
     /// @dev The dispute is over this interval, whose leaves stand under the root of the trace.
     function _openInterval(
         Position memory p,
@@ -140,6 +175,30 @@ abstract contract TraceMoves is IDescentRules {
     ) private pure {
         _requireLeaf(claim, interval, before);
         _requireLeaf(claim, interval + 1, next);
+        _enterInterval(p, claim, interval, before, next);
+    }
+
+    /// @dev As `_openInterval`, where the two leaves share their siblings.
+    function _openNeighbours(
+        Position memory p,
+        TrainingClaim calldata claim,
+        uint256 interval,
+        TraceLeaf calldata before,
+        TraceLeaf calldata next
+    ) private pure {
+        bool areThere = TraceLeaves.areUnder(before, next, interval, _leavesOf(claim), claim.traceRoot);
+        if (!areThere) revert WrongTraceLeaf(interval);
+        _enterInterval(p, claim, interval, before, next);
+    }
+
+    /// @dev The dispute is over the interval between these leaves.
+    function _enterInterval(
+        Position memory p,
+        TrainingClaim calldata claim,
+        uint256 interval,
+        TraceLeaf calldata before,
+        TraceLeaf calldata next
+    ) private pure {
         (p.stateBefore, p.stateAfter, p.witnesses) = (before.stateRoot, next.stateRoot, next.witnessHash);
         p.firstStep = interval * claim.interval;
         p.steps = _stepsOf(claim, interval);
@@ -161,8 +220,12 @@ abstract contract TraceMoves is IDescentRules {
         } else if (witnesses.length != 0) {
             revert WrongWitnesses();
         }
+        _takeRoots(p, posted.roots);
+    }
+
+    /// @dev Folds the state roots inside the steps in dispute, of which the last is known.
+    function _takeRoots(Position memory p, bytes32[] calldata roots) private pure {
         (uint256 count, ) = _checkpointsOf(p.steps);
-        bytes32[] calldata roots = posted.roots;
         if (roots.length != count || roots[count - 1] != p.stateAfter)
             revert WrongStates(roots.length, count);
         p.node = Narrowing.fold(roots, 0, MerkleProofs.depthOf(count));

@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {TrainingClaim} from "../disputes/interfaces/IDisputedClaims.sol";
 import {TraceLeaves} from "../disputes/TraceLeaves.sol";
+import {Clock} from "../libraries/Clock.sol";
 import {ClaimIds} from "./ClaimIds.sol";
 import {Commitments} from "./Commitments.sol";
 import {ICheckpointedJobs} from "./interfaces/ICheckpointedJobs.sol";
@@ -36,7 +37,9 @@ contract Instalments is IInstalments, ReentrancyGuardTransient {
         IJobRegistry.Job memory job = registry.jobOf(jobId);
         if (job.status != IJobRegistry.Status.Training) revert IJobRegistry.WrongStatus(jobId, job.status);
         if (msg.sender != job.provider) revert IJobRegistry.NotProvider(jobId, msg.sender);
-        if (block.timestamp > job.deadline) revert IJobRegistry.TooLate(jobId, job.deadline);
+        if (!Clock.mayMove(block.timestamp, job.graceEnds)) {
+            revert IJobRegistry.TooLate(jobId, job.graceEnds);
+        }
         Ledger storage ledger = _ledgers[jobId];
         bool isNext = number != 0 && number < job.instalments && ledger.posted >> number == 0;
         if (!isNext) revert NoCheckpoint(jobId, number);
@@ -51,22 +54,41 @@ contract Instalments is IInstalments, ReentrancyGuardTransient {
         }
         uint256 steps = leaf * claim.interval;
         ledger.posted |= uint16(1 << number);
-        _checkpoints[jobId][number] = Checkpoint(commitment.traceRoot, uint48(until), uint32(steps));
+        _checkpoints[jobId][number] = Checkpoint({
+            traceRoot: commitment.traceRoot,
+            challengeUntil: uint48(until),
+            steps: uint32(steps),
+            graceEnds: 0,
+            stateRoot: commitment.last.stateRoot,
+            resultId: commitment.resultId
+        });
         _announce(jobId, number, commitment, steps, until);
         ICheckpointedJobs(address(registry)).openClaim{value: msg.value}(ClaimIds.claimIdOf(jobId, number));
     }
 
     /// @inheritdoc IInstalments
+    function callTimeout(uint256 jobId, uint256 number) external {
+        Ledger storage ledger = _ledgers[jobId];
+        if (!_isPending(ledger, number)) revert NotPending(jobId, number);
+        Checkpoint storage checkpoint = _checkpoints[jobId][number];
+        if (checkpoint.graceEnds != 0) revert TimeoutAlreadyCalled(jobId, number);
+        uint256 until = checkpoint.challengeUntil;
+        if (!Clock.isLate(block.timestamp, until)) revert IJobRegistry.TooEarly(jobId, until + 1);
+        checkpoint.graceEnds = uint32(block.timestamp + registry.parametersOf(jobId).dispute.grace);
+        emit TimeoutCalled(jobId, number, checkpoint.graceEnds);
+    }
+
+    /// @inheritdoc IInstalments
     function close(uint256 jobId, uint256 number) external nonReentrant returns (uint256 paid) {
         Ledger storage ledger = _ledgers[jobId];
-        uint256 pending = ledger.posted & ~ledger.closed;
-        if (number > type(uint8).max || (pending >> number) & 1 == 0) revert NotPending(jobId, number);
+        if (!_isPending(ledger, number)) revert NotPending(jobId, number);
         IJobRegistry.Job memory job = registry.jobOf(jobId);
         bool isOver = job.status == IJobRegistry.Status.Failed || job.status == IJobRegistry.Status.Void;
         if (!isOver) {
-            _requireFirst(jobId, pending & ((1 << number) - 1));
-            uint256 until = _checkpoints[jobId][number].challengeUntil;
-            if (block.timestamp <= until) revert IJobRegistry.TooEarly(jobId, until + 1);
+            _requireFirst(jobId, ledger.posted & ~ledger.closed & ((1 << number) - 1));
+            _requireOver(jobId, _checkpoints[jobId][number]);
+            Checkpoint storage checkpoint = _checkpoints[jobId][number];
+            rules.requirePayable(checkpoint.resultId, checkpoint.graceEnds);
             paid = _earned(job, number) - ledger.paid;
             ledger.paid += uint128(paid);
         }
@@ -123,6 +145,19 @@ contract Instalments is IInstalments, ReentrancyGuardTransient {
             commitment.resultId,
             until
         );
+    }
+
+    /// @dev The timeout was called, and its grace is over.
+    function _requireOver(uint256 jobId, Checkpoint storage checkpoint) private view {
+        uint256 graceEnds = checkpoint.graceEnds;
+        if (!Clock.mayMove(block.timestamp, graceEnds)) return;
+        uint256 until = graceEnds == 0 ? checkpoint.challengeUntil : graceEnds;
+        revert IJobRegistry.TooEarly(jobId, until + 1);
+    }
+
+    function _isPending(Ledger storage ledger, uint256 number) private view returns (bool) {
+        uint256 pending = ledger.posted & ~ledger.closed;
+        return number <= type(uint8).max && (pending >> number) & 1 != 0;
     }
 
     /// @dev Rounds down; the last payment takes the rest.

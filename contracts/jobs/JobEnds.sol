@@ -19,6 +19,10 @@ abstract contract JobEnds is JobTable, ReentrancyGuardTransient {
     bytes32 private constant WITHHELD = "withheld";
     bytes32 private constant LATE = "late";
     bytes32 private constant VOID = "void";
+    bytes32 private constant UNLOCKED = "unlocked";
+    bytes32 private constant LOST = "lost";
+    bytes32 private constant MISSTORED = "misstored";
+    bytes32 private constant STRANDED = "stranded";
 
     /// @inheritdoc IDisputedClaims
     /// @dev A job that has failed already fails no second time.
@@ -45,6 +49,15 @@ abstract contract JobEnds is JobTable, ReentrancyGuardTransient {
         if (status != Status.Committed && status != Status.Attested) revert WrongStatus(jobId, status);
         _fail(jobId, Fault.Withheld, reporter);
         emit SettlementPending(jobId, WITHHELD);
+    }
+
+    /// @inheritdoc IJobTable
+    function onResultFault(uint256 jobId, ResultFault fault, address reporter) external restricted {
+        Status status = _records[jobId].job.status;
+        if (!_isRunning(status)) revert WrongStatus(jobId, status);
+        Fault jobFault = Fault(uint8(Fault.Lost) + uint8(fault));
+        _fail(jobId, jobFault, reporter);
+        emit SettlementPending(jobId, _reasonOf(jobFault));
     }
 
     /// @inheritdoc ICheckpointedJobs
@@ -116,6 +129,23 @@ abstract contract JobEnds is JobTable, ReentrancyGuardTransient {
         (price, ) = escrow.pursesOf(jobId);
     }
 
+    /// @dev A provider that had the job and did not lock. Nobody need train on data that is known to be bad, or that
+    /// nobody need serve any more.
+    function _walk(bytes32 datasetId, address provider, uint256 stake, uint256 performance) internal {
+        bool isExcused = rules.isOver(datasetId);
+        staking.unlock(provider, isExcused ? stake + performance : stake);
+        if (!isExcused) _burnPerformance(provider, performance, UNLOCKED);
+    }
+
+    /// @dev Nobody is rewarded for another's delay: whoever causes it could be its reporter.
+    function _burnPerformance(
+        address provider,
+        uint256 performance,
+        bytes32 reason
+    ) internal returns (uint256 burnt) {
+        (burnt, ) = staking.slash(provider, performance, address(0), reason);
+    }
+
     function _requireCaller(address wanted) internal view {
         if (msg.sender != wanted) revert NotAuthorised(msg.sender);
     }
@@ -134,23 +164,38 @@ abstract contract JobEnds is JobTable, ReentrancyGuardTransient {
         uint256 paid = 0;
         if (job.traceRoot != bytes32(0)) paid = _priceIn(jobId);
         else if (job.instalments > 1) paid = instalments.owedOf(jobId);
-        staking.unlock(job.provider, job.stake);
+        staking.unlock(job.provider, uint256(job.stake) + job.performance);
         _pay(jobId, job.provider, paid);
         emit JobVoided(jobId, paid, escrow.close(jobId));
     }
 
     function _settleFailure(uint256 jobId, Record storage record, Fault fault) private {
         (address provider, uint256 stake) = (record.job.provider, record.job.stake);
-        uint256 penalty = stake;
-        bytes32 reason = fault == Fault.Convicted ? CONVICTED : WITHHELD;
-        if (fault == Fault.Late) {
-            reason = LATE;
-            penalty = Math.ceilDiv(stake * _parameterSets[record.parameterSet].latePenalty, BASIS_POINTS);
+        // Also when a checkpoint is convicted: to be late must not cost more than to be wrong on purpose.
+        uint256 performance = record.job.performance;
+        bytes32 reason = _reasonOf(fault);
+        uint256 slashed = 0;
+        if (fault == Fault.Stranded) {
+            (stake, performance) = (stake + performance, 0);
+        } else {
+            uint256 penalty = stake;
+            if (fault == Fault.Late) {
+                penalty = Math.ceilDiv(stake * _parameterSets[record.parameterSet].latePenalty, BASIS_POINTS);
+            }
+            _mark(provider, fault == Fault.Late ? Conducts.LATE : Conducts.CONVICTION);
+            // All of it comes out of what this contract has locked for the job.
+            (slashed, ) = staking.slash(provider, penalty, record.reporter, reason);
         }
-        _mark(provider, fault == Fault.Late ? Conducts.LATE : Conducts.CONVICTION);
-        // All of it comes out of what this contract has locked for the job.
-        (uint256 slashed, ) = staking.slash(provider, penalty, record.reporter, reason);
         if (slashed < stake) staking.unlock(provider, stake - slashed);
+        if (performance != 0) slashed += _burnPerformance(provider, performance, reason);
         emit JobFailed(jobId, provider, reason, slashed, escrow.close(jobId));
+    }
+
+    function _reasonOf(Fault fault) private pure returns (bytes32) {
+        if (fault == Fault.Late) return LATE;
+        if (fault == Fault.Convicted) return CONVICTED;
+        if (fault == Fault.Withheld) return WITHHELD;
+        if (fault == Fault.Lost) return LOST;
+        return fault == Fault.Misstored ? MISSTORED : STRANDED;
     }
 }

@@ -5,6 +5,7 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Verdict} from "../attestation/interfaces/ICommittee.sol";
 import {IAttestedJobs} from "../attestation/interfaces/IAttestedJobs.sol";
+import {Clock} from "../libraries/Clock.sol";
 import {IStaking} from "../staking/interfaces/IStaking.sol";
 import {Commitments} from "./Commitments.sol";
 import {IEscrow} from "./interfaces/IEscrow.sol";
@@ -66,22 +67,29 @@ contract JobRegistry is JobEnds {
         if (price > deposit) revert PriceAboveDeposit(price, deposit);
         Parameters storage inForce = _parameterSets[record.parameterSet];
         uint256 stake = _stakeFor(inForce, provider, price);
+        uint256 performance = performanceFor(deposit);
         job.status = Status.Matched;
         job.provider = provider;
         job.price = uint128(price);
         job.stake = stake.toUint128();
+        job.performance = uint128(performance);
         job.deadline = uint48(block.timestamp + inForce.lockWindow);
         emit JobMatched(jobId, provider, price, stake, job.deadline);
+        // Both from now on: what else the provider has signed for can take neither away before it locks.
+        staking.lock(provider, stake + performance);
     }
 
     /// @inheritdoc IJobRegistry
     function unmatch(uint256 jobId) external restricted {
-        Job storage job = _requireStatus(jobId, Status.Matched).job;
-        if (block.timestamp <= job.deadline) revert TooEarly(jobId, uint256(job.deadline) + 1);
-        address provider = job.provider;
+        Record storage record = _requireStatus(jobId, Status.Matched);
+        Job storage job = record.job;
+        _requireOver(jobId, job, job.deadline);
+        (address provider, uint256 stake, uint256 performance) = (job.provider, job.stake, job.performance);
         job.status = Status.Open;
         (job.provider, job.price, job.stake, job.deadline) = (address(0), 0, 0, 0);
+        (job.performance, job.graceEnds) = (0, 0);
         emit JobUnmatched(jobId, provider);
+        _walk(record.datasetId, provider, stake, performance);
     }
 
     /// @inheritdoc IJobRegistry
@@ -99,12 +107,12 @@ contract JobRegistry is JobEnds {
         (address provider, uint256 price, uint256 stake) = (job.provider, job.price, job.stake);
         _requireProvider(jobId, job);
         job.status = Status.Training;
+        job.graceEnds = 0;
         job.deadline = uint48(block.timestamp + record.trainingTime);
         record.isBonded = true;
         emit JobLocked(jobId, provider, stake, job.deadline);
         uint256 deposit = _priceIn(jobId);
         if (deposit != price) escrow.refundPrice(jobId, deposit - price);
-        staking.lock(provider, stake);
         _bond(jobId, provider, _parameterSets[record.parameterSet]);
     }
 
@@ -124,6 +132,7 @@ contract JobRegistry is JobEnds {
             revert ResultNotStored(commitment.resultId);
         }
         job.status = Status.Committed;
+        job.graceEnds = 0;
         job.traceRoot = commitment.traceRoot;
         job.stateRoot = commitment.last.stateRoot;
         job.resultId = commitment.resultId;
@@ -131,8 +140,30 @@ contract JobRegistry is JobEnds {
         record.leavesDigest = commitment.leavesDigest;
         record.since = uint40(block.timestamp);
         _announceCommitment(jobId, job, commitment);
+        _freePerformance(job);
         if (size == 0) return;
         committee.open(jobId, msg.sender, leaves - 1, size, record.threshold, record.checkFee);
+    }
+
+    /// @inheritdoc IJobRegistry
+    function callTimeout(uint256 jobId) external {
+        Record storage record = _records[jobId];
+        Job storage job = record.job;
+        if (job.graceEnds != 0) revert TimeoutAlreadyCalled(jobId);
+        uint256 until = job.deadline;
+        Status status = job.status;
+        if (status == Status.Committed || status == Status.Attested) {
+            until = job.challengeUntil;
+            // The word of a committee brings the end nearer, and its silence too.
+            bool isWaiting = status == Status.Committed && record.committeeSize != 0;
+            if (isWaiting && !_isUndecided(jobId)) until -= MAX_PENDING;
+            else if (isWaiting && block.timestamp <= until) revert NotAttested(jobId);
+        } else if (status != Status.Matched && status != Status.Training) {
+            revert WrongStatus(jobId, status);
+        }
+        if (!Clock.isLate(block.timestamp, until)) revert TooEarly(jobId, until + 1);
+        job.graceEnds = uint32(block.timestamp + _parameterSets[record.parameterSet].dispute.grace);
+        emit TimeoutCalled(jobId, job.graceEnds);
     }
 
     /// @inheritdoc IJobRegistry
@@ -140,19 +171,21 @@ contract JobRegistry is JobEnds {
         Record storage record = _records[jobId];
         Job storage job = record.job;
         Status status = job.status;
-        uint256 until = job.expiry;
-        if (status == Status.Training) until = job.deadline;
-        else if (status == Status.Matched) until = Math.max(job.deadline, until);
+        if (status == Status.Training || status == Status.Matched) _requireOver(jobId, job, job.deadline);
         else if (status != Status.Open) revert WrongStatus(jobId, status);
-        if (block.timestamp <= until) revert TooEarly(jobId, until + 1);
         if (status == Status.Training) {
             _requireClosed(jobId, job);
-            _fail(jobId, Fault.Late, msg.sender);
+            _fail(jobId, Fault.Late, address(0));
             _settle(jobId, record);
             _releaseBond(jobId, record);
         } else {
+            uint256 until = job.expiry;
+            if (block.timestamp <= until) revert TooEarly(jobId, until + 1);
             job.status = Status.Expired;
             emit JobExpired(jobId);
+            if (status == Status.Matched) {
+                _walk(record.datasetId, job.provider, job.stake, job.performance);
+            }
             escrow.close(jobId);
         }
     }
@@ -161,17 +194,21 @@ contract JobRegistry is JobEnds {
     function finalise(uint256 jobId) external nonReentrant returns (uint256 certificateId) {
         Record storage record = _records[jobId];
         Job storage job = record.job;
-        bool isUndecided = _requireDecided(jobId, record);
+        Status status = job.status;
+        if (status != Status.Committed && status != Status.Attested) revert WrongStatus(jobId, status);
+        _requireOver(jobId, job, job.challengeUntil);
         uint256 challenges = game.openChallenges(jobId);
         if (challenges != 0) revert ChallengesOpen(jobId, challenges);
         _requireClosed(jobId, job);
+        rules.requirePayable(job.resultId, job.graceEnds);
         (address provider, uint256 price) = (job.provider, job.price);
+        bool isUndecided = status == Status.Committed && record.committeeSize != 0 && _isUndecided(jobId);
         job.status = Status.Finalised;
         record.since = uint40(block.timestamp);
         record.isBonded = false;
         emit JobFinalised(jobId, provider, price, jobId);
         game.releaseJob(jobId);
-        staking.unlock(provider, job.stake);
+        staking.unlock(provider, uint256(job.stake) + job.performance);
         _pay(jobId, provider, _priceIn(jobId));
         escrow.close(jobId);
         if (isUndecided) committee.close(jobId);
@@ -185,13 +222,13 @@ contract JobRegistry is JobEnds {
         Job storage job = record.job;
         Parameters storage inForce = _parameterSets[record.parameterSet];
         job.status = Status.Attested;
+        job.graceEnds = 0;
         record.isAttested = true;
-        // What the last reveal showed can still be disputed.
-        uint256 until = Math.max(
-            record.since + inForce.challengeWindow,
-            block.timestamp + inForce.dispute.window
+        // What the last reveal showed can still be disputed, however late it was. A job is attested to once, so that
+        // nobody puts its end off again.
+        job.challengeUntil = uint48(
+            Math.max(record.since + inForce.challengeWindow, block.timestamp + inForce.dispute.window)
         );
-        job.challengeUntil = uint48(Math.min(until, job.challengeUntil));
         emit JobAttested(jobId);
     }
 
@@ -229,6 +266,13 @@ contract JobRegistry is JobEnds {
         return committee.feesFor(_leavesOf(record) - 1, size, conditions.checkFee);
     }
 
+    /// @dev What a conviction burns of the stake, whoever reports it, stands in for as much of the bond.
+    function _freePerformance(Job storage job) private {
+        uint256 freed = Math.min(job.performance, job.stake / 2);
+        job.performance -= uint128(freed);
+        staking.unlock(msg.sender, freed);
+    }
+
     function _announceCommitment(uint256 jobId, Job storage job, Commitment calldata commitment) private {
         emit JobCommitted(
             jobId,
@@ -248,19 +292,19 @@ contract JobRegistry is JobEnds {
 
     function _requireProvider(uint256 jobId, Job storage job) private view {
         if (msg.sender != job.provider) revert NotProvider(jobId, msg.sender);
-        if (block.timestamp > job.deadline) revert TooLate(jobId, job.deadline);
+        if (!Clock.mayMove(block.timestamp, job.graceEnds)) revert TooLate(jobId, job.graceEnds);
     }
 
-    /// @return isUndecided whether the job goes on without the word of a committee that may still work
-    function _requireDecided(uint256 jobId, Record storage record) private view returns (bool isUndecided) {
-        Status status = record.job.status;
-        if (status != Status.Committed && status != Status.Attested) revert WrongStatus(jobId, status);
-        uint256 until = record.job.challengeUntil;
-        if (status == Status.Committed && record.committeeSize != 0) {
-            isUndecided = committee.verdictOf(jobId) == Verdict.Pending;
-            if (!isUndecided) until -= MAX_PENDING;
-            else if (block.timestamp <= until) revert NotAttested(jobId);
+    /// @dev The timeout of what is due in this status was called, and its grace is over.
+    function _requireOver(uint256 jobId, Job storage job, uint256 deadline) private view {
+        uint256 graceEnds = job.graceEnds;
+        if (Clock.mayMove(block.timestamp, graceEnds)) {
+            revert TooEarly(jobId, (graceEnds == 0 ? deadline : graceEnds) + 1);
         }
-        if (block.timestamp <= until) revert TooEarly(jobId, until + 1);
+    }
+
+    /// @dev Whether a committee that was drawn may still work.
+    function _isUndecided(uint256 jobId) private view returns (bool) {
+        return committee.verdictOf(jobId) == Verdict.Pending;
     }
 }

@@ -4,8 +4,12 @@ pragma solidity ^0.8.28;
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {ExactLimits} from "../disputes/ExactLimits.sol";
 import {TrainingOrder, TrainingOrders} from "../disputes/TrainingOrders.sol";
+import {Refunds} from "../disputes/Refunds.sol";
 import {TraceLeaves} from "../disputes/TraceLeaves.sol";
+import {Clock} from "../libraries/Clock.sol";
 import {IDatasetRegistry} from "../storage/interfaces/IDatasetRegistry.sol";
+import {IRetrievalChallenges} from "../storage/interfaces/IRetrievalChallenges.sol";
+import {Limits} from "../storage/Limits.sol";
 import {IJobRegistry} from "./interfaces/IJobRegistry.sol";
 import {IJobRules, TrainingShape} from "./interfaces/IJobRules.sol";
 import {Conditions, Order, Problem, Scheme} from "./interfaces/Orders.sol";
@@ -28,10 +32,19 @@ contract JobRules is IJobRules {
     /// @notice Parts in which a price is paid: checkpoints are bits of a word, and each has a bond.
     uint256 public constant MAX_INSTALMENTS = 16;
 
-    IDatasetRegistry public immutable datasets;
+    uint32 private constant MIN_WINDOW = 10 seconds;
+    uint32 private constant MAX_WINDOW = 30 days;
+    uint32 private constant MAX_EXTENSION = 1 days;
+    /// @dev A conviction burns at least half of the stake: with this at least the price.
+    uint16 private constant MIN_STAKE_PERCENT = 200;
+    uint16 private constant MAX_STAKE_PERCENT = 10_000;
+    uint256 private constant BASIS_POINTS = 10_000;
 
-    constructor(IDatasetRegistry datasets_) {
-        datasets = datasets_;
+    IDatasetRegistry public immutable datasets;
+    IRetrievalChallenges public immutable retrieval;
+
+    constructor(IDatasetRegistry datasets_, IRetrievalChallenges retrieval_) {
+        (datasets, retrieval) = (datasets_, retrieval_);
     }
 
     /// @inheritdoc IJobRules
@@ -54,12 +67,50 @@ contract JobRules is IJobRules {
     /// @inheritdoc IJobRules
     function isStored(bytes32 resultId, address provider, uint256 until) external view returns (bool) {
         IDatasetRegistry.Dataset memory result = datasets.datasetOf(resultId);
-        bool isHeld =
+        bool isReadable =
             result.status == IDatasetRegistry.Status.Active &&
                 result.owner == provider &&
-                result.held == result.bundles;
+                result.shortSegments == 0 &&
+                !result.shape.encrypted;
         uint256 paid = uint256(result.endEpoch) * datasets.epochLength();
-        return isHeld && datasets.genesis() + paid > until;
+        return isReadable && datasets.genesis() + paid > until;
+    }
+
+    /// @inheritdoc IJobRules
+    function requirePayable(bytes32 resultId, uint256 graceEnds) external view {
+        (bool isRetrievable, , uint256 filledAt) = datasets.availabilityOf(resultId);
+        if (!isRetrievable) revert IJobRegistry.ResultNotStored(resultId);
+        (uint256 window, uint256 grace) = retrieval.deadlines();
+        uint256 askable = filledAt + window + grace;
+        if (block.timestamp <= askable) revert IJobRegistry.ResultJustPlaced(resultId, askable + 1);
+        uint256 since = retrieval.askedSince(resultId);
+        if (since != 0 && since <= Math.max(graceEnds, askable)) {
+            revert IJobRegistry.ResultAskedFor(resultId, since);
+        }
+    }
+
+    /// @inheritdoc IJobRules
+    function isOver(bytes32 datasetId) external view returns (bool) {
+        return datasets.isOver(datasetId);
+    }
+
+    /// @inheritdoc IJobRules
+    function requireParameters(IJobRegistry.Parameters calldata next) external pure {
+        _requireBounds("lockWindow", next.lockWindow, MIN_WINDOW, MAX_WINDOW);
+        _requireBounds("challengeWindow", next.challengeWindow, MIN_WINDOW, MAX_WINDOW);
+        _requireBounds("stakePercent", next.stakePercent, MIN_STAKE_PERCENT, MAX_STAKE_PERCENT);
+        _requireBounds("minimumStake", next.minimumStake, 1, Limits.MAX_AMOUNT);
+        _requireBounds("latePenalty", next.latePenalty, 1, BASIS_POINTS);
+        _requireBounds("window", next.dispute.window, Clock.SHORTEST, Clock.LONGEST);
+        _requireBounds("extension", next.dispute.extension, 0, MAX_EXTENSION);
+        _requireBounds("grace", next.dispute.grace, Clock.SHORTEST, Clock.LONGEST);
+        uint256 price = next.dispute.refundPrice;
+        _requireBounds("refundPrice", price, 1, type(uint64).max);
+        // As the game asks: half of either bond refunds the other side's moves.
+        uint256 least = 2 * Refunds.MOST_PROVIDER * price;
+        _requireBounds("challengerBond", next.dispute.challengerBond, least, type(uint96).max);
+        least = 2 * Refunds.MOST_CHALLENGER * price;
+        _requireBounds("providerBond", next.providerBond, least, type(uint96).max);
     }
 
     function _openTraining(
@@ -85,7 +136,9 @@ contract JobRules is IJobRules {
     function _requireDataset(TrainingOrder memory order, bytes32 datasetId) private view {
         IDatasetRegistry.Dataset memory dataset = datasets.datasetOf(datasetId);
         _require(order.datasetId == datasetId, "datasetId");
-        _require(dataset.status == IDatasetRegistry.Status.Active, "dataset");
+        // Nobody could be made to serve it, and whoever took the job could walk away for nothing.
+        bool isThere = dataset.status == IDatasetRegistry.Status.Active && !datasets.isOver(datasetId);
+        _require(isThere, "dataset");
         _require(order.objectRoot == dataset.objectRoot, "objectRoot");
         _require(order.objects == dataset.shape.objectCount, "objects");
         _require(order.objectBytes == dataset.shape.objectSize, "objectBytes");
@@ -133,6 +186,10 @@ contract JobRules is IJobRules {
         _require(tensors <= MAX_TENSORS, "nodeCounts");
         _require(problem.witnessNode < problem.nodeCounts[0], "witnessNode");
         _require(problem.slots != 0 && problem.slots <= MAX_SLOTS, "slots");
+    }
+
+    function _requireBounds(bytes32 name, uint256 value, uint256 low, uint256 high) private pure {
+        if (value < low || value > high) revert IJobRegistry.OutOfBounds(name);
     }
 
     function _require(bool isFit, bytes32 field) private pure {

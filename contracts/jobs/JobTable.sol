@@ -2,17 +2,15 @@
 pragma solidity ^0.8.28;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
-import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {ICommittee} from "../attestation/interfaces/ICommittee.sol";
 import {IAttestedJobs} from "../attestation/interfaces/IAttestedJobs.sol";
-import {Clock} from "../disputes/Clock.sol";
+import {Clock} from "../libraries/Clock.sol";
 import {IDisputedClaims, TrainingClaim} from "../disputes/interfaces/IDisputedClaims.sol";
 import {IDisputeGame} from "../disputes/interfaces/IDisputeGame.sol";
-import {Refunds} from "../disputes/Refunds.sol";
 import {TraceLeaves} from "../disputes/TraceLeaves.sol";
+import {LapsingPause} from "../libraries/LapsingPause.sol";
 import {IStaking} from "../staking/interfaces/IStaking.sol";
-import {Limits} from "../storage/Limits.sol";
 import {ClaimIds} from "./ClaimIds.sol";
 import {Conduct, Conducts} from "./Conduct.sol";
 import {ICertifiedJobs} from "./interfaces/ICertifiedJobs.sol";
@@ -25,7 +23,7 @@ import {Certificate, IModelCertificate} from "./interfaces/IModelCertificate.sol
 
 /// @title Jobs, parameters and modules of the registry
 /// @notice Everything but the life cycle.
-abstract contract JobTable is IJobRegistry, IJobTable, ICertifiedJobs, AccessManaged, Pausable {
+abstract contract JobTable is IJobRegistry, IJobTable, ICertifiedJobs, AccessManaged, LapsingPause {
     using Conducts for Conduct;
 
     /// @dev Why a job has failed.
@@ -33,7 +31,11 @@ abstract contract JobTable is IJobRegistry, IJobTable, ICertifiedJobs, AccessMan
         None,
         Late,
         Convicted,
-        Withheld
+        Withheld,
+        // The last three are those of `ResultFault`, in its order: `onResultFault` counts on from here.
+        Lost,
+        Misstored,
+        Stranded
     }
 
     struct Record {
@@ -72,12 +74,8 @@ abstract contract JobTable is IJobRegistry, IJobTable, ICertifiedJobs, AccessMan
     }
 
     uint256 internal constant BASIS_POINTS = 10_000;
-    uint32 private constant MIN_WINDOW = 10 seconds;
-    uint32 private constant MAX_WINDOW = 30 days;
-    uint32 private constant MAX_EXTENSION = 1 days;
-    /// @dev A conviction burns at least half of the stake: with this at least the price.
-    uint16 private constant MIN_STAKE_PERCENT = 200;
-    uint16 private constant MAX_STAKE_PERCENT = 10_000;
+    /// @dev Part of the deposit that a provider risks by not doing the job, whatever its price.
+    uint256 private constant PERFORMANCE_DIVISOR = 10;
 
     IStaking public immutable staking;
     IJobRules public immutable rules;
@@ -142,6 +140,11 @@ abstract contract JobTable is IJobRegistry, IJobTable, ICertifiedJobs, AccessMan
     }
 
     /// @inheritdoc IJobRegistry
+    function statusOf(uint256 jobId) external view returns (Status) {
+        return _records[jobId].job.status;
+    }
+
+    /// @inheritdoc IJobRegistry
     function parametersOf(uint256 jobId) external view returns (Parameters memory) {
         return _parameterSets[_records[jobId].parameterSet];
     }
@@ -164,6 +167,11 @@ abstract contract JobTable is IJobRegistry, IJobTable, ICertifiedJobs, AccessMan
     /// @inheritdoc IJobRegistry
     function stakeForJob(uint256 jobId, address provider, uint256 price) external view returns (uint256) {
         return _stakeFor(_parameterSets[_records[jobId].parameterSet], provider, price);
+    }
+
+    /// @inheritdoc IJobRegistry
+    function performanceFor(uint256 deposit) public pure returns (uint256) {
+        return Math.ceilDiv(deposit, PERFORMANCE_DIVISOR);
     }
 
     /// @inheritdoc IJobTable
@@ -195,7 +203,7 @@ abstract contract JobTable is IJobRegistry, IJobTable, ICertifiedJobs, AccessMan
         Record storage record = _records[jobId];
         claim.provider = record.job.provider;
         claim.traceRoot = record.job.traceRoot;
-        claim.challengeUntil = record.job.challengeUntil;
+        uint256 graceEnds = record.job.graceEnds;
         claim.programRoot = record.programRoot;
         claim.trainingHash = record.trainingHash;
         claim.steps = record.steps;
@@ -207,10 +215,11 @@ abstract contract JobTable is IJobRegistry, IJobTable, ICertifiedJobs, AccessMan
         if (number != 0) {
             IInstalments.Checkpoint memory checkpoint = instalments.checkpointOf(jobId, number);
             claim.traceRoot = checkpoint.traceRoot;
-            claim.challengeUntil = checkpoint.challengeUntil;
+            graceEnds = checkpoint.graceEnds;
             claim.steps = checkpoint.steps;
         }
-        if (!_isRunning(record.job.status)) claim.challengeUntil = 0;
+        bool isClaimed = claim.traceRoot != bytes32(0) && _isRunning(record.job.status);
+        if (isClaimed) claim.challengeUntil = uint64(Clock.endOf(graceEnds));
     }
 
     /// @inheritdoc ICertifiedJobs
@@ -248,7 +257,7 @@ abstract contract JobTable is IJobRegistry, IJobTable, ICertifiedJobs, AccessMan
         stake = Math.ceilDiv(stake * _conducts[provider].multiplierOf(), 100);
     }
 
-    /// @dev A provider has locked its stake, and the job has not ended.
+    /// @dev A provider has locked the job, and it has not ended.
     function _isRunning(Status status) internal pure returns (bool) {
         return status == Status.Training || status == Status.Committed || status == Status.Attested;
     }
@@ -263,26 +272,8 @@ abstract contract JobTable is IJobRegistry, IJobTable, ICertifiedJobs, AccessMan
     }
 
     function _setParameters(Parameters memory next) private {
-        _requireBounds("lockWindow", next.lockWindow, MIN_WINDOW, MAX_WINDOW);
-        _requireBounds("challengeWindow", next.challengeWindow, MIN_WINDOW, MAX_WINDOW);
-        _requireBounds("stakePercent", next.stakePercent, MIN_STAKE_PERCENT, MAX_STAKE_PERCENT);
-        _requireBounds("minimumStake", next.minimumStake, 1, Limits.MAX_AMOUNT);
-        _requireBounds("latePenalty", next.latePenalty, 1, BASIS_POINTS);
-        _requireBounds("window", next.dispute.window, Clock.SHORTEST, Clock.LONGEST);
-        _requireBounds("extension", next.dispute.extension, 0, MAX_EXTENSION);
-        _requireBounds("grace", next.dispute.grace, Clock.SHORTEST, Clock.LONGEST);
-        uint256 price = next.dispute.refundPrice;
-        _requireBounds("refundPrice", price, 1, type(uint64).max);
-        // As the game asks: half of either bond refunds the other side's moves.
-        uint256 least = 2 * Refunds.MOST_PROVIDER * price;
-        _requireBounds("challengerBond", next.dispute.challengerBond, least, type(uint96).max);
-        least = 2 * Refunds.MOST_CHALLENGER * price;
-        _requireBounds("providerBond", next.providerBond, least, type(uint96).max);
+        rules.requireParameters(next);
         _parameterSets[++_parameterSet] = next;
         emit ParametersSet(next);
-    }
-
-    function _requireBounds(bytes32 name, uint256 value, uint256 low, uint256 high) private pure {
-        if (value < low || value > high) revert OutOfBounds(name);
     }
 }

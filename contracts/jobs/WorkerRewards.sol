@@ -46,11 +46,11 @@ contract WorkerRewards is IWorkerRewards, Credits, EIP712, ReentrancyGuardTransi
     }
 
     /// @inheritdoc IWorkerRewards
-    function postRoot(uint256 jobId, bytes32 root, uint32 workers, uint128 deposit) external nonReentrant {
+    function postRoot(uint256 jobId, bytes32 top, uint32 workers, uint128 deposit) external nonReentrant {
         Round storage round = _open(jobId, msg.sender);
         if (round.forceUntil != 0) revert AlreadyOpen(jobId, msg.sender);
         round.deposit = deposit;
-        _postRoot(jobId, msg.sender, round, root, workers);
+        _postRoot(jobId, msg.sender, round, _boundRoot(top, deposit), workers);
         token.pullExact(msg.sender, deposit);
     }
 
@@ -70,7 +70,7 @@ contract WorkerRewards is IWorkerRewards, Credits, EIP712, ReentrancyGuardTransi
         address worker,
         uint128 total,
         uint256 index,
-        bytes32[] calldata proof
+        Sibling[] calldata proof
     ) external nonReentrant {
         Round storage round = _open(jobId, provider);
         if (block.timestamp > round.claimUntil) revert WrongTime(0, round.claimUntil);
@@ -106,7 +106,7 @@ contract WorkerRewards is IWorkerRewards, Credits, EIP712, ReentrancyGuardTransi
         address worker,
         uint128 total,
         uint256 index,
-        bytes32[] calldata proof
+        Sibling[] calldata proof
     ) external nonReentrant {
         Round storage round = _open(jobId, provider);
         bytes32 key = _keyOf(jobId, provider, worker);
@@ -213,17 +213,17 @@ contract WorkerRewards is IWorkerRewards, Credits, EIP712, ReentrancyGuardTransi
         address worker,
         uint128 total,
         uint256 index,
-        bytes32[] calldata proof
+        Sibling[] calldata proof
     ) private {
-        bytes32 leaf = keccak256(abi.encodePacked(bytes1(0), worker, total));
         if (index >= round.workers) revert WrongProof(worker, total);
-        bytes32 root = MerkleProofs.rootOf(leaf, index, proof, MerkleProofs.depthOf(round.workers));
-        if (root != round.root) revert WrongProof(worker, total);
+        uint256 depth = MerkleProofs.depthOf(round.workers);
+        if (proof.length != depth) revert MerkleProofs.WrongProofLength(proof.length, depth);
+        if (_rootOf(worker, total, index, proof) != round.root) revert WrongProof(worker, total);
         bytes32 key = _keyOf(jobId, provider, worker);
         uint256 paid = _paid[key];
         if (total <= paid) revert NothingDue(worker);
         uint256 due = total - paid;
-        if (due > round.deposit) revert InsufficientDeposit(due, round.deposit);
+        // Never below 0: what the root shows adds up to no more than the deposit.
         round.deposit -= uint128(due);
         _paid[key] = total;
         _credit(worker, due);
@@ -248,6 +248,31 @@ contract WorkerRewards is IWorkerRewards, Credits, EIP712, ReentrancyGuardTransi
     /// @dev What a demand is still for: the root may have paid some of it, or all.
     function _missing(bytes32 key, Demand storage made) private view returns (uint256) {
         return made.total > _paid[key] ? made.total - _paid[key] : 0;
+    }
+
+    /// @dev Root of a tree whose nodes add up: each hashes both children and the sum below each of them, so that all
+    /// leaves that can be shown together promise no more than the sum at the top.
+    function _rootOf(
+        address worker,
+        uint128 total,
+        uint256 index,
+        Sibling[] calldata proof
+    ) private pure returns (bytes32) {
+        bytes32 node = keccak256(abi.encodePacked(bytes1(0), worker, total));
+        uint256 sum = total;
+        for (uint256 i = 0; i < proof.length; ++i) {
+            (bytes32 other, uint256 otherSum) = (proof[i].node, proof[i].sum);
+            node =
+                (index >> i) & 1 == 0
+                    ? keccak256(abi.encodePacked(bytes1(0x01), node, sum, other, otherSum))
+                    : keccak256(abi.encodePacked(bytes1(0x01), other, otherSum, node, sum));
+            sum += otherSum;
+        }
+        return _boundRoot(node, sum);
+    }
+
+    function _boundRoot(bytes32 top, uint256 sum) private pure returns (bytes32) {
+        return keccak256(abi.encodePacked(bytes1(0x02), top, sum));
     }
 
     function _keyOf(uint256 jobId, address provider, address worker) private pure returns (bytes32) {

@@ -39,7 +39,8 @@ library AuditMath {
         }
     }
 
-    /// @notice The 16 challenged cells of a cover, 20 bits each, spread over its bundles.
+    /// @notice The 16 challenged cells of a cover, 20 bits each: one out of each sixteenth of all its cells, so that
+    /// every cell is as likely to be asked as any other, however large its bundle is.
     /// @param cells uint16 cell counts, one per bundle
     function coverIndices(
         bytes32 seed,
@@ -47,21 +48,22 @@ library AuditMath {
         address operator,
         bytes calldata cells
     ) internal pure returns (uint256 low, uint256 high) {
-        uint256 bundles = cells.length / 2;
+        uint256 total = 0;
+        for (uint256 i = 0; i < cells.length; i += 2) total += _countAt(cells, i);
         uint256 draw = _open(seed, coverId, operator);
+        uint256 bundle = 0;
+        // Cells of the bundles up to and including this one.
+        uint256 end = _countAt(cells, 0);
+        // At most 2^20 cells: nothing to overflow. Positions grow with j, so the bundles are walked once.
         unchecked {
             for (uint256 j = 0; j < CHALLENGES; ++j) {
-                uint256 from = (j * bundles) / CHALLENGES;
-                uint256 to = ((j + 1) * bundles) / CHALLENGES;
+                uint256 from = (j * total) / CHALLENGES;
+                uint256 to = ((j + 1) * total) / CHALLENGES;
                 if (to <= from) to = from + 1;
-                uint256 h = _next(draw, j);
-                uint256 bundle = from + ((h >> 128) % (to - from));
-                uint256 count;
-                assembly ("memory-safe") {
-                    // bundle < bundles, so that both bytes lie inside.
-                    count := shr(240, calldataload(add(cells.offset, shl(1, bundle))))
-                }
-                uint256 index = (bundle << BUNDLE_BITS) | (uint256(uint128(h)) % count);
+                uint256 position = from + (_next(draw, j) % (to - from));
+                while (position >= end) end += _countAt(cells, 2 * ++bundle);
+                uint256 cell = position + _countAt(cells, 2 * bundle) - end;
+                uint256 index = (bundle << BUNDLE_BITS) | cell;
                 if (j < CHALLENGES / 2) low |= index << (COVER_BITS * j);
                 else high |= index << (COVER_BITS * (j - CHALLENGES / 2));
             }
@@ -84,6 +86,13 @@ library AuditMath {
         bytes memory space = abi.encode(seed, duty, operator, uint256(0));
         assembly ("memory-safe") {
             draw := add(space, 32)
+        }
+    }
+
+    /// @dev The two bytes at `offset`, which lies inside.
+    function _countAt(bytes calldata cells, uint256 offset) private pure returns (uint256 count) {
+        assembly ("memory-safe") {
+            count := shr(240, calldataload(add(cells.offset, offset)))
         }
     }
 

@@ -9,7 +9,6 @@ import {Bid, Order} from "../jobs/interfaces/Orders.sol";
 import {Credits} from "../libraries/Credits.sol";
 import {IStaking} from "../staking/interfaces/IStaking.sol";
 import {IDatasetRegistry} from "../storage/interfaces/IDatasetRegistry.sol";
-import {IRetrievalChallenges} from "../storage/interfaces/IRetrievalChallenges.sol";
 import {AuctionTimes, IMarket} from "./interfaces/IMarket.sol";
 import {OrderHashing} from "./OrderHashing.sol";
 import {PriceFeeds} from "./PriceFeeds.sol";
@@ -33,13 +32,13 @@ contract Market is SealedAuctions {
         IJobRegistry registry_,
         address escrow_,
         IDatasetRegistry datasets_,
-        IRetrievalChallenges retrievals_,
-        AuctionTimes memory times
+        AuctionTimes memory times,
+        address sequencerFeed_
     )
         AccessManaged(authority)
         Credits(token_)
-        PriceFeeds(token_)
-        SealedAuctions(staking_, registry_, datasets_, retrievals_, times)
+        PriceFeeds(token_, sequencerFeed_)
+        SealedAuctions(staking_, registry_, datasets_, times)
     {
         escrow = escrow_;
     }
@@ -52,7 +51,7 @@ contract Market is SealedAuctions {
         bytes calldata signature
     ) external override whenNotPaused returns (bytes32 orderHash) {
         orderHash = order.hash();
-        _publish(order, orderHash, training, package, signature);
+        _post(order, orderHash, training, package, signature);
         _requireAuthor(order.consumer, orderHash, signature);
         _requireLive(order.expiry);
         _requireUnused(order.consumer, order.nonce);
@@ -93,7 +92,6 @@ contract Market is SealedAuctions {
     /// @inheritdoc IMarket
     function takeBack(uint256 jobId) external override nonReentrant {
         if (_isAuctioned(jobId)) revert WrongPhase(jobId);
-        if (registry.jobOf(jobId).consumer != msg.sender) revert NotConsumer(jobId, msg.sender);
         registry.unmatch(jobId);
         registry.cancel(jobId);
     }
@@ -137,6 +135,7 @@ contract Market is SealedAuctions {
         uint256 price = _requireFit(order, bid);
         _useNonce(order.consumer, order.nonce);
         _useNonce(bid.provider, bid.nonce);
+        _requirePosted(orderHash);
 
         jobId = registry.open(order, orderHash, training);
         emit BidAccepted(jobId, bid.provider, bid);
@@ -152,6 +151,6 @@ contract Market is SealedAuctions {
         price = _toTokens(bid.price, _rateOf(order.conditions.priceFeed));
         // A provider is not made to take less than it asked for because the token fell.
         if (price > order.conditions.deposit) revert UnmetCondition("price");
-        _requireProvider(bid.provider, price);
+        _requireProvider(bid.provider, price, order.conditions.deposit);
     }
 }

@@ -2,17 +2,16 @@
 pragma solidity ^0.8.28;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
-import {Clock} from "../disputes/Clock.sol";
+import {Clock} from "../libraries/Clock.sol";
 import {IJobRegistry} from "../jobs/interfaces/IJobRegistry.sol";
 import {Bid, Order} from "../jobs/interfaces/Orders.sol";
 import {Credits} from "../libraries/Credits.sol";
 import {ExactTransfer} from "../libraries/ExactTransfer.sol";
+import {LapsingPause} from "../libraries/LapsingPause.sol";
 import {IStaking} from "../staking/interfaces/IStaking.sol";
 import {IDatasetRegistry} from "../storage/interfaces/IDatasetRegistry.sol";
-import {IRetrievalChallenges} from "../storage/interfaces/IRetrievalChallenges.sol";
 import {AuctionTerms, AuctionTimes, IMarket} from "./interfaces/IMarket.sol";
 import {OrderHashing} from "./OrderHashing.sol";
 import {PriceFeeds} from "./PriceFeeds.sol";
@@ -22,14 +21,20 @@ import {SignedOrders} from "./SignedOrders.sol";
 /// @title Sealed bids
 /// @dev A bond stays while its bid can still be called upon: until the job is locked or over, or until a loser gives up
 /// its candidacy. What the bids are worth in tokens is fixed at the opening.
-abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable, ReentrancyGuardTransient {
+abstract contract SealedAuctions is
+    SignedOrders,
+    PriceFeeds,
+    Credits,
+    LapsingPause,
+    ReentrancyGuardTransient
+{
     using ExactTransfer for IERC20;
     using OrderHashing for Bid;
     using OrderHashing for Order;
     using Requirements for Required;
 
-    /// @notice Bounds the search for the best bid.
-    uint256 public constant MAX_BIDS = 32;
+    /// @notice Bids that can win: the best of those revealed. Bounds the search for the best one.
+    uint256 public constant MAX_CANDIDATES = 32;
     uint32 public constant MAX_WINDOW = 7 days;
     /// @notice Hard bounds of `leastWindow` and `grace`: the lower one suits an embedded network only.
     uint32 public constant MIN_LEAST_WINDOW = 10 seconds;
@@ -55,7 +60,6 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
     IStaking public immutable staking;
     IJobRegistry public immutable registry;
     IDatasetRegistry public immutable datasets;
-    IRetrievalChallenges public immutable retrievals;
     /// @notice As in `AuctionTimes`.
     uint32 public immutable leastWindow;
     uint32 public immutable grace;
@@ -63,6 +67,8 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
     mapping(uint256 jobId => Auction) private _auctions;
     mapping(uint256 jobId => Lot) private _lots;
     mapping(uint256 jobId => SealedBid[]) private _bids;
+    /// @dev Indices of the best bids that were revealed, plus 1, in no order.
+    mapping(uint256 jobId => uint32[]) private _candidates;
     /// @dev Index of a provider's bid, plus 1.
     mapping(uint256 jobId => mapping(address provider => uint256)) private _bidOf;
 
@@ -70,7 +76,6 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
         IStaking staking_,
         IJobRegistry registry_,
         IDatasetRegistry datasets_,
-        IRetrievalChallenges retrievals_,
         AuctionTimes memory times
     ) {
         _requireBounds("leastWindow", times.leastWindow, MIN_LEAST_WINDOW, MAX_LEAST_WINDOW);
@@ -78,7 +83,6 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
         staking = staking_;
         registry = registry_;
         datasets = datasets_;
-        retrievals = retrievals_;
         leastWindow = times.leastWindow;
         grace = times.grace;
     }
@@ -116,12 +120,12 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
     }
 
     /// @inheritdoc IMarket
-    function commitBid(uint256 jobId, bytes32 commitment) external override nonReentrant whenNotPaused {
+    function commitBid(uint256 jobId, bytes32 commitment) external override nonReentrant {
         Auction storage auction = _openAuction(jobId);
         if (block.timestamp > auction.commitUntil) revert WrongPhase(jobId);
         SealedBid[] storage bids = _bids[jobId];
-        if (bids.length == MAX_BIDS || _bidOf[jobId][msg.sender] != 0) revert NoMoreBids(jobId, msg.sender);
-        _requireProvider(msg.sender, 0);
+        if (_bidOf[jobId][msg.sender] != 0) revert AlreadyBid(jobId, msg.sender);
+        _requireProvider(msg.sender, 0, _lots[jobId].deposit);
 
         SealedBid storage bid = bids.push();
         bid.provider = msg.sender;
@@ -159,6 +163,7 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
         sealedBid.price = bid.price;
         sealedBid.stake = staking.stakeAt(msg.sender, lot.openedAt);
         emit BidRevealed(jobId, msg.sender, bid);
+        _rank(jobId, number);
     }
 
     /// @inheritdoc IMarket
@@ -188,15 +193,6 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
     }
 
     /// @inheritdoc IMarket
-    function plead(uint256 jobId, uint64 challengeId) external override {
-        uint256 winner = _openAuction(jobId).winner;
-        if (winner == 0 || _bidOf[jobId][msg.sender] != winner) revert NotWinner(jobId, msg.sender);
-        if (retrievals.datasetOf(challengeId) != _lots[jobId].datasetId) revert NoExcuse(jobId, challengeId);
-        _bids[jobId][winner - 1].plea = challengeId;
-        emit WalkPleaded(jobId, msg.sender, challengeId);
-    }
-
-    /// @inheritdoc IMarket
     function closeAuction(uint256 jobId) external override nonReentrant {
         Auction storage auction = _openAuction(jobId);
         IJobRegistry.Job memory job = registry.jobOf(jobId);
@@ -223,7 +219,6 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
         } else if (bid.isOut || (auction.winner == number && status == IJobRegistry.Status.Expired)) {
             // Expired means that the winner, if there was one, never locked.
             _settleWalk(jobId, bid);
-            if (!bid.isSettled) revert NothingToSettle(jobId, provider);
         } else if (!_isAwaited(status)) {
             _return(jobId, bid);
         } else {
@@ -239,8 +234,15 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
     }
 
     /// @inheritdoc IMarket
-    function bidsOf(uint256 jobId) external view override returns (SealedBid[] memory) {
-        return _bids[jobId];
+    function bidsOf(
+        uint256 jobId,
+        uint256 offset,
+        uint256 limit
+    ) external view override returns (SealedBid[] memory page) {
+        SealedBid[] storage bids = _bids[jobId];
+        uint256 start = Math.min(offset, bids.length);
+        page = new SealedBid[](Math.min(limit, bids.length - start));
+        for (uint256 i = 0; i < page.length; ++i) page[i] = bids[start + i];
     }
 
     /// @inheritdoc IMarket
@@ -252,10 +254,10 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
         return _auctions[jobId].revealUntil != 0;
     }
 
-    /// @dev The account must be able to lock, now, what a job at this price locks.
-    function _requireProvider(address provider, uint256 price) internal view {
+    /// @dev The account must be able to lock, now, what a job at this price and with this deposit locks.
+    function _requireProvider(address provider, uint256 price, uint256 deposit) internal view {
         if (!staking.isEligible(provider, IStaking.Role.Provider, 0)) revert UnmetCondition("role");
-        if (!_canLock(provider, registry.stakeFor(provider, price))) revert UnmetCondition("stake");
+        if (!_canLock(provider, registry.stakeFor(provider, price), deposit)) revert UnmetCondition("stake");
     }
 
     /// @dev Makes sure that nobody can win any more; the job is open afterwards.
@@ -281,41 +283,63 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
         registry.unmatch(jobId);
     }
 
-    /// @dev Best bid that can be taken, plus 1, and its price in tokens. Each turn settles one of at most MAX_BIDS.
+    /// @dev Best bid that can be taken, plus 1, and its price in tokens. Each turn settles one of the candidates.
     function _nextBid(uint256 jobId) private returns (uint256 number, uint256 price) {
-        uint256 rate = _lots[jobId].rate;
+        (uint256 rate, uint256 deposit) = (_lots[jobId].rate, _lots[jobId].deposit);
         for (number = _bestBid(jobId); number != 0; number = _bestBid(jobId)) {
             SealedBid storage bid = _bids[jobId][number - 1];
             price = _toTokens(bid.price, rate);
-            if (_canLock(bid.provider, registry.stakeForJob(jobId, bid.provider, price)))
-                return (number, price);
+            uint256 stake = registry.stakeForJob(jobId, bid.provider, price);
+            if (_canLock(bid.provider, stake, deposit)) return (number, price);
             bid.isOut = true;
             _settleWalk(jobId, bid);
         }
     }
 
-    /// @dev Bids are in the order of their commitments, so that the earlier of two equals stays ahead.
     function _bestBid(uint256 jobId) private view returns (uint256 number) {
         SealedBid[] storage bids = _bids[jobId];
-        uint256 count = bids.length;
-        (uint256 price, uint256 stake) = (type(uint256).max, 0);
+        uint32[] storage candidates = _candidates[jobId];
+        uint256 count = candidates.length;
         for (uint256 i = 0; i < count; ++i) {
-            SealedBid storage bid = bids[i];
-            if (!bid.isRevealed || bid.isSettled || bid.isOut) continue;
-            if (bid.price < price || (bid.price == price && bid.stake > stake)) {
-                (number, price, stake) = (i + 1, bid.price, bid.stake);
-            }
+            uint256 each = candidates[i];
+            SealedBid storage bid = bids[each - 1];
+            if (bid.isSettled || bid.isOut) continue;
+            if (number == 0 || _isBetter(bids, each, number)) number = each;
         }
     }
 
-    /// @dev Nobody is made to train on data that is known to be bad, that nobody need serve any more, or that somebody
-    /// was convicted of not serving. What a challenge will come to is waited for: the bond stays live.
+    /// @dev Makes a bid that was revealed a candidate. Whoever bids early, or often, shuts nobody out: a full list lets
+    /// the worst one go.
+    function _rank(uint256 jobId, uint256 number) private {
+        SealedBid[] storage bids = _bids[jobId];
+        uint32[] storage candidates = _candidates[jobId];
+        if (candidates.length < MAX_CANDIDATES) {
+            candidates.push(uint32(number));
+            return;
+        }
+        uint256 worst = 0;
+        for (uint256 i = 1; i < MAX_CANDIDATES; ++i) {
+            if (_isBetter(bids, candidates[worst], candidates[i])) worst = i;
+        }
+        uint256 dropped = candidates[worst];
+        if (_isBetter(bids, number, dropped)) candidates[worst] = uint32(number);
+        else dropped = number;
+        _return(jobId, bids[dropped - 1]);
+    }
+
+    /// @dev Bids are numbered in the order of their commitments: the earlier of two equals is ahead.
+    function _isBetter(SealedBid[] storage bids, uint256 one, uint256 other) private view returns (bool) {
+        (SealedBid storage a, SealedBid storage b) = (bids[one - 1], bids[other - 1]);
+        if (a.price != b.price) return a.price < b.price;
+        if (a.stake != b.stake) return a.stake > b.stake;
+        return one < other;
+    }
+
+    /// @dev Nobody is made to train on data that is known to be bad, or that nobody need serve any more. Who bids holds
+    /// the data already: a holder that refuses it is no excuse, because it could be the bidder's friend.
     function _settleWalk(uint256 jobId, SealedBid storage bid) private {
-        Lot storage lot = _lots[jobId];
-        bytes32 datasetId = lot.datasetId;
-        uint256 plea = bid.plea;
-        if (datasets.isOver(datasetId) || retrievals.failedAt(datasetId) >= lot.openedAt) _return(jobId, bid);
-        else if (plea == 0 || !retrievals.isOpen(plea)) _lose(jobId, bid, UNLOCKED);
+        if (datasets.isOver(_lots[jobId].datasetId)) _return(jobId, bid);
+        else _lose(jobId, bid, UNLOCKED);
     }
 
     function _return(uint256 jobId, SealedBid storage bid) private {
@@ -325,12 +349,11 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
         emit BondReturned(jobId, bid.provider, bond);
     }
 
-    /// @dev Were it all the consumer's, bidding against oneself would cost nothing; the burn gets an odd unit.
+    /// @dev Nobody gains by it: whoever did could be the one who made it happen.
     function _lose(uint256 jobId, SealedBid storage bid, bytes32 reason) private {
         uint256 bond = _auctions[jobId].bond;
         bid.isSettled = true;
-        _credit(registry.jobOf(jobId).consumer, bond / 2);
-        _burn(bond - bond / 2);
+        _burn(bond);
         emit BondLost(jobId, bid.provider, bond, reason);
     }
 
@@ -345,8 +368,9 @@ abstract contract SealedAuctions is SignedOrders, PriceFeeds, Credits, Pausable,
         return auction.hidden == 0 || !Clock.mayMove(block.timestamp, auction.graceEnds);
     }
 
-    function _canLock(address provider, uint256 stake) private view returns (bool) {
-        return staking.isEligible(provider, IStaking.Role.Provider, stake);
+    /// @dev The stake, and the performance bond beside it: unlocked, and approved for the registry.
+    function _canLock(address provider, uint256 stake, uint256 deposit) private view returns (bool) {
+        return staking.lockable(provider, address(registry)) >= stake + registry.performanceFor(deposit);
     }
 
     function _requireFit(Order calldata order, AuctionTerms calldata terms) private view {

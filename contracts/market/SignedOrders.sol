@@ -23,6 +23,8 @@ abstract contract SignedOrders is IMarket, EIP712 {
     uint256 public constant MAX_SIGNATURE = 4_096;
 
     mapping(address author => BitMaps.BitMap) private _nonces;
+    /// @dev An order's hash commits to its training and package: one posting of it is as good as any.
+    mapping(bytes32 orderHash => bool) private _posted;
 
     constructor() EIP712("Assay Market", "1") {}
 
@@ -64,7 +66,23 @@ abstract contract SignedOrders is IMarket, EIP712 {
         }
     }
 
-    /// @dev Shows an order to everyone.
+    /// @dev Whoever is to check a job compiles it from what was published: nobody could challenge it otherwise.
+    function _requirePosted(bytes32 orderHash) internal view {
+        if (!_posted[orderHash]) revert NotPosted(orderHash);
+    }
+
+    /// @dev Shows an order to everyone, so that it can be accepted.
+    function _post(
+        Order calldata order,
+        bytes32 orderHash,
+        bytes calldata training,
+        bytes calldata package,
+        bytes calldata signature
+    ) internal {
+        _posted[orderHash] = true;
+        _publish(order, orderHash, training, package, signature);
+    }
+
     function _publish(
         Order calldata order,
         bytes32 orderHash,
@@ -75,8 +93,11 @@ abstract contract SignedOrders is IMarket, EIP712 {
         if (training.length > MAX_TRAINING) revert TooLong(training.length, MAX_TRAINING);
         if (package.length > MAX_PACKAGE) revert TooLong(package.length, MAX_PACKAGE);
         if (signature.length > MAX_SIGNATURE) revert TooLong(signature.length, MAX_SIGNATURE);
-        bytes32 digest = sha256(package);
-        bytes32 expected = order.problem.programDigest;
+        bytes32 digest = keccak256(training);
+        bytes32 expected = order.problem.trainingHash;
+        if (digest != expected) revert WrongTraining(digest, expected);
+        digest = sha256(package);
+        expected = order.problem.programDigest;
         if (digest != expected) revert WrongPackage(digest, expected);
         emit OrderPosted(orderHash, order.consumer, order, training, package, signature);
     }

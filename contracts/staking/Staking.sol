@@ -5,19 +5,20 @@ import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManage
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
-import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
+import {Multicall} from "@openzeppelin/contracts/utils/Multicall.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Checkpoints} from "@openzeppelin/contracts/utils/structs/Checkpoints.sol";
 import {ExactTransfer} from "../libraries/ExactTransfer.sol";
+import {LapsingPause} from "../libraries/LapsingPause.sol";
 import {IStaking} from "./interfaces/IStaking.sol";
 
 /// @title Operators and their stake, in one ERC-20 token
-/// @dev Locks are kept per module, so that a module can neither free nor slash what another one relies on.
-/// Slashed tokens are credited, not sent, so that no recipient can make a slash fail; the one exception is the calling
-/// module itself. Burning is a transfer to a sink without a key, since an ERC-20 need not have `burn`.
-contract Staking is IStaking, AccessManaged, Pausable, ReentrancyGuardTransient {
+/// @dev No role opens `lock` and `slash`: nobody's key, the administrator's included, reaches anybody's stake. Slashed
+/// tokens are credited, so that no recipient can make a slash fail (but for the calling module itself), and burnt by a
+/// transfer to a sink without a key. No function takes coins: `multicall` counts none twice.
+contract Staking is IStaking, AccessManaged, LapsingPause, ReentrancyGuardTransient, Multicall {
     using Checkpoints for Checkpoints.Trace208;
     using ExactTransfer for IERC20;
     using SafeCast for uint256;
@@ -29,7 +30,7 @@ contract Staking is IStaking, AccessManaged, Pausable, ReentrancyGuardTransient 
     uint64 public constant MAX_UNBONDING_DELAY = 90 days;
     /// @notice Above one half, slashing oneself as one's own reporter would become cheap.
     uint16 public constant MAX_REPORTER_SHARE = 5_000;
-    /// @notice Bounds the walk of a slash through unbonding stake.
+    /// @notice Bounds the walk that closes a ticket.
     uint256 public constant MAX_TICKETS = 16;
 
     uint256 private constant BASIS_POINTS = 10_000;
@@ -42,6 +43,12 @@ contract Staking is IStaking, AccessManaged, Pausable, ReentrancyGuardTransient 
         string endpoint;
     }
 
+    /// @dev What one module may lock of an operator's stake, and what it has locked.
+    struct Approval {
+        uint128 cap;
+        uint128 locked;
+    }
+
     /// @notice The token that is staked.
     IERC20 public immutable token;
 
@@ -52,7 +59,7 @@ contract Staking is IStaking, AccessManaged, Pausable, ReentrancyGuardTransient 
     address[] private _operators;
     mapping(address operator => Operator) private _accounts;
     mapping(address operator => Identity) private _identities;
-    mapping(address operator => mapping(address module => uint256)) private _locks;
+    mapping(address operator => mapping(address module => Approval)) private _approvals;
     mapping(address operator => uint256[]) private _openTickets;
     mapping(uint256 ticket => Ticket) private _tickets;
     mapping(address account => uint256) private _credits;
@@ -97,7 +104,7 @@ contract Staking is IStaking, AccessManaged, Pausable, ReentrancyGuardTransient 
     }
 
     /// @inheritdoc IStaking
-    function stake(uint256 amount) external override nonReentrant whenNotPaused {
+    function stake(uint256 amount) external override nonReentrant {
         _stake(amount);
     }
 
@@ -108,13 +115,21 @@ contract Staking is IStaking, AccessManaged, Pausable, ReentrancyGuardTransient 
         uint8 v,
         bytes32 r,
         bytes32 s
-    ) external override nonReentrant whenNotPaused {
-        // A permit that somebody else has already submitted has done its work; the transfer tells whether it has.
+    ) external override nonReentrant {
+        // A permit that somebody else has submitted has done its work; the transfer tells whether it has.
         // solhint-disable-next-line no-empty-blocks
         try
             IERC20Permit(address(token)).permit(msg.sender, address(this), amount, deadline, v, r, s)
         {} catch {}
         _stake(amount);
+    }
+
+    /// @inheritdoc IStaking
+    function approve(address module, uint256 cap) external override {
+        Approval storage approval = _approvals[msg.sender][module];
+        if (cap < approval.locked) revert CapBelowLock(module, cap, approval.locked);
+        approval.cap = uint128(Math.min(cap, type(uint128).max));
+        emit ModuleApproved(msg.sender, module, approval.cap);
     }
 
     /// @inheritdoc IStaking
@@ -167,20 +182,24 @@ contract Staking is IStaking, AccessManaged, Pausable, ReentrancyGuardTransient 
     }
 
     /// @inheritdoc IStaking
-    function lock(address operator, uint256 amount) external override restricted nonReentrant whenNotPaused {
+    function lock(address operator, uint256 amount) external override nonReentrant {
         Operator storage account = _activeAccount(operator);
         _requireUnlocked(operator, account, amount);
-        account.locked += amount.toUint128();
-        _locks[operator][msg.sender] += amount;
+        Approval storage approval = _approvals[operator][msg.sender];
+        uint256 free = approval.cap - approval.locked;
+        if (amount > free) revert CapExceeded(operator, msg.sender, amount, free);
+        account.locked += uint128(amount);
+        approval.locked += uint128(amount);
         emit Locked(operator, msg.sender, amount);
     }
 
     /// @inheritdoc IStaking
     function unlock(address operator, uint256 amount) external override nonReentrant {
-        uint256 held = _locks[operator][msg.sender];
+        Approval storage approval = _approvals[operator][msg.sender];
+        uint256 held = approval.locked;
         if (amount > held) revert InsufficientLock(operator, msg.sender, amount, held);
-        _locks[operator][msg.sender] = held - amount;
-        _accounts[operator].locked -= amount.toUint128();
+        approval.locked = uint128(held - amount);
+        _accounts[operator].locked -= uint128(amount);
         emit Unlocked(operator, msg.sender, amount);
     }
 
@@ -190,8 +209,15 @@ contract Staking is IStaking, AccessManaged, Pausable, ReentrancyGuardTransient 
         uint256 amount,
         address beneficiary,
         bytes32 reason
-    ) external override restricted nonReentrant returns (uint256 slashed, uint256 toBeneficiary) {
-        slashed = _take(operator, amount);
+    ) external override nonReentrant returns (uint256 slashed, uint256 toBeneficiary) {
+        Approval storage approval = _approvals[operator][msg.sender];
+        slashed = Math.min(amount, approval.locked);
+        if (slashed == 0) return (0, 0);
+        approval.locked -= uint128(slashed);
+        Operator storage account = _accounts[operator];
+        account.locked -= uint128(slashed);
+        account.stake -= uint128(slashed);
+        _record(operator, account.stake, _totalHistory.latest() - slashed);
         // Rounds down: the burn gets the remainder.
         if (beneficiary != address(0)) toBeneficiary = (slashed * _reporterShare) / BASIS_POINTS;
         _credits[BURN_SINK] += slashed - toBeneficiary;
@@ -239,7 +265,20 @@ contract Staking is IStaking, AccessManaged, Pausable, ReentrancyGuardTransient 
 
     /// @inheritdoc IStaking
     function lockedBy(address operator, address module) external view override returns (uint256) {
-        return _locks[operator][module];
+        return _approvals[operator][module].locked;
+    }
+
+    /// @inheritdoc IStaking
+    function capOf(address operator, address module) external view override returns (uint256) {
+        return _approvals[operator][module].cap;
+    }
+
+    /// @inheritdoc IStaking
+    function lockable(address operator, address module) external view override returns (uint256) {
+        Operator storage account = _accounts[operator];
+        if (!account.active) return 0;
+        Approval storage approval = _approvals[operator][module];
+        return Math.min(account.stake - account.locked, approval.cap - approval.locked);
     }
 
     /// @inheritdoc IStaking
@@ -259,9 +298,8 @@ contract Staking is IStaking, AccessManaged, Pausable, ReentrancyGuardTransient 
 
     /// @inheritdoc IStaking
     function operators(uint256 offset, uint256 limit) external view override returns (address[] memory page) {
-        uint256 count = _operators.length;
-        uint256 start = Math.min(offset, count);
-        page = new address[](Math.min(limit, count - start));
+        uint256 start = Math.min(offset, _operators.length);
+        page = new address[](Math.min(limit, _operators.length - start));
         for (uint256 i = 0; i < page.length; ++i) page[i] = _operators[start + i];
     }
 
@@ -293,40 +331,6 @@ contract Staking is IStaking, AccessManaged, Pausable, ReentrancyGuardTransient 
         _record(msg.sender, account.stake, _totalHistory.latest() + units);
         emit Staked(msg.sender, msg.sender, amount);
         token.pullExact(msg.sender, amount);
-    }
-
-    /// @dev Takes up to `amount` out of the operator's books, in the order that `IStaking.slash` names.
-    function _take(address operator, uint256 amount) private returns (uint256 taken) {
-        Operator storage account = _accounts[operator];
-        uint256 held = _locks[operator][msg.sender];
-        uint256 fromLock = Math.min(amount, held);
-        uint256 fromUnlocked = Math.min(amount - fromLock, account.stake - account.locked);
-        taken = fromLock + fromUnlocked;
-        if (taken != 0) {
-            _locks[operator][msg.sender] = held - fromLock;
-            account.locked -= uint128(fromLock);
-            account.stake -= uint128(taken);
-            _record(operator, account.stake, _totalHistory.latest() - taken);
-        }
-        if (taken < amount) taken += _takeUnbonding(operator, account, amount - taken);
-    }
-
-    /// @dev Bounded by MAX_TICKETS. From the end, because closing a ticket moves the last one into its place.
-    function _takeUnbonding(
-        address operator,
-        Operator storage account,
-        uint256 amount
-    ) private returns (uint256 taken) {
-        uint256[] storage open = _openTickets[operator];
-        for (uint256 i = open.length; i != 0 && taken < amount; --i) {
-            Ticket storage entry = _tickets[open[i - 1]];
-            if (block.timestamp >= entry.availableAt) continue;
-            uint128 part = uint128(Math.min(amount - taken, entry.amount));
-            taken += part;
-            entry.amount -= part;
-            if (entry.amount == 0) _closeTicket(operator, open[i - 1]);
-        }
-        account.unbonding -= uint128(taken);
     }
 
     function _closeTicket(address operator, uint256 ticket) private {

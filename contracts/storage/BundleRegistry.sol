@@ -1,63 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
-import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {AuditMath} from "../libraries/AuditMath.sol";
-import {Credits} from "../libraries/Credits.sol";
 import {StorageMath} from "../libraries/StorageMath.sol";
 import {IStaking} from "../staking/interfaces/IStaking.sol";
 import {IVerifierRegistry} from "../zk/interfaces/IVerifierRegistry.sol";
 import {IBundleRegistry} from "./interfaces/IBundleRegistry.sol";
 import {IDatasetRegistry} from "./interfaces/IDatasetRegistry.sol";
 import {IPlacementPolicy} from "./interfaces/IPlacementPolicy.sol";
+import {IRetrievalChallenges} from "./interfaces/IRetrievalChallenges.sol";
 import {IStorageAudit} from "./interfaces/IStorageAudit.sol";
+import {BundleTable} from "./BundleTable.sol";
+import {Covers} from "./Covers.sol";
 import {Limits} from "./Limits.sol";
 import {Receipts} from "./Receipts.sol";
+import {Standbys} from "./Standbys.sol";
 
 /// @title Holders of bundles, what they have at stake, and who is paid for a repair
-contract BundleRegistry is AccessManaged, Credits, Receipts, Pausable, ReentrancyGuardTransient {
+contract BundleRegistry is Covers, Standbys, Receipts {
     using StorageMath for IDatasetRegistry.Shape;
 
-    /// @dev One word beside the two roots: an audit reads two slots.
-    struct Record {
-        address operator;
-        uint32 since;
-        /// Paid epochs from `since` on at the time of placement (≤ MAX_TERM).
-        uint16 term;
-        uint16 cells;
-        uint16 bundleIndex;
-        uint8 covers;
-        uint8 tenure;
-        uint256 poseidonRoot;
-        bytes32 datasetId;
-    }
-
-    /// @dev An operator's place in a segment.
-    struct Seat {
-        bool taken;
-        /// Receipts that expire at this time or earlier are void.
-        uint64 floor;
-    }
-
     bytes32 private constant SURRENDERED = "surrender";
-
-    IDatasetRegistry public immutable datasets;
-    IStaking public immutable staking;
-    IVerifierRegistry public immutable verifier;
-    /// @notice Hash of the registration circuit's verifying key.
-    bytes32 public immutable registrationKey;
-    /// @notice The audit module: it settles fees before a holding ends.
-    IStorageAudit public audit;
-
-    mapping(bytes32 bundleId => Record) private _records;
-    mapping(bytes32 bundleId => mapping(uint256 number => bytes32)) private _coverIds;
-    mapping(bytes32 coverId => Cover) private _covers;
-    mapping(bytes32 bundleId => uint256) private _bounties;
-    mapping(bytes32 datasetId => mapping(uint256 segment => mapping(address => Seat))) private _seats;
+    bytes32 private constant SERVED = "served";
 
     constructor(
         address authority,
@@ -65,48 +31,100 @@ contract BundleRegistry is AccessManaged, Credits, Receipts, Pausable, Reentranc
         IDatasetRegistry datasets_,
         IStaking staking_,
         IVerifierRegistry verifier_,
-        bytes32 registrationKey_
-    ) AccessManaged(authority) Credits(token_) {
-        datasets = datasets_;
-        staking = staking_;
-        verifier = verifier_;
-        registrationKey = registrationKey_;
-    }
+        bytes32 registrationKey_,
+        bytes32 possessionKey_,
+        uint32 exclusiveEpochs_
+    )
+        BundleTable(
+            authority,
+            token_,
+            datasets_,
+            staking_,
+            verifier_,
+            registrationKey_,
+            possessionKey_,
+            exclusiveEpochs_
+        )
+    {}
 
     /// @inheritdoc IBundleRegistry
-    function place(SignedReceipt[] calldata receipts) external override nonReentrant whenNotPaused {
+    function place(SignedReceipt[] calldata receipts) external override nonReentrant {
         IDatasetRegistry.Dataset memory dataset;
         bytes32 datasetId;
-        uint32 count;
+        uint256 segment;
+        uint16 count;
         uint32 since = datasets.currentEpoch() + 1;
         for (uint256 i = 0; i < receipts.length; ++i) {
             Receipt calldata receipt = receipts[i].receipt;
-            if (i == 0 || receipt.datasetId != datasetId) {
-                if (count != 0) datasets.addHeld(datasetId, count);
+            bool isOther = i == 0 || receipt.datasetId != datasetId;
+            if (!isOther && receipt.bundleIndex / dataset.shape.n != segment) {
+                datasets.addHeld(datasetId, segment, count);
+                count = 0;
+            }
+            if (isOther) {
+                if (count != 0) datasets.addHeld(datasetId, segment, count);
                 count = 0;
                 datasetId = receipt.datasetId;
-                dataset = datasets.datasetOf(datasetId);
-                if (dataset.status != IDatasetRegistry.Status.Active || since >= dataset.endEpoch) {
-                    revert NothingToHold(datasetId, since, dataset.endEpoch);
-                }
+                dataset = _runningDataset(datasetId, since);
             }
+            bytes32 bundleId = bundleIdOf(datasetId, receipt.bundleIndex);
+            // Held once, a bundle is only given to who has it: its owner may have forgotten it long ago.
+            if (_vacant(bundleId).datasetId != 0) revert ProofNeeded(bundleId);
+            _requireApproval(receipts[i], dataset.owner);
+            segment = receipt.bundleIndex / dataset.shape.n;
             _place(receipts[i], dataset, since);
             ++count;
         }
-        if (count != 0) datasets.addHeld(datasetId, count);
+        if (count != 0) datasets.addHeld(datasetId, segment, count);
+    }
+
+    /// @inheritdoc IBundleRegistry
+    function placeProven(
+        SignedReceipt calldata signed,
+        uint32 epoch,
+        uint256 evaluation,
+        uint256[8] calldata proof
+    ) external override nonReentrant {
+        bytes32 datasetId = signed.receipt.datasetId;
+        uint32 present = datasets.currentEpoch();
+        IDatasetRegistry.Dataset memory dataset = _runningDataset(datasetId, present + 1);
+        bytes32 bundleId = bundleIdOf(datasetId, signed.receipt.bundleIndex);
+        address operator = signed.receipt.operator;
+        uint32 earliest = _provableFrom(_vacant(bundleId), datasetId, operator, dataset.firstEpoch);
+        if (epoch < earliest || epoch > present || epoch + 1 < present) {
+            revert EpochNotFit(bundleId, epoch, earliest, present);
+        }
+        bytes32 seed = _seedFor(operator, dataset.bundleStake, epoch);
+        _place(signed, dataset, present + 1);
+        _requirePossession(bundleId, seed, epoch, evaluation, proof);
+        datasets.addHeld(datasetId, signed.receipt.bundleIndex / dataset.shape.n, 1);
     }
 
     /// @inheritdoc IBundleRegistry
     function surrender(bytes32 bundleId) external override nonReentrant {
-        Record storage record = _held(bundleId);
-        address operator = record.operator;
-        if (operator != msg.sender) revert NotHolder(bundleId, operator, msg.sender);
+        Record storage record = _ownHolding(bundleId);
+        if (retrieval.openOf(bundleId) != 0) revert RetrievalOpen(bundleId);
         IDatasetRegistry.Dataset memory dataset = datasets.datasetOf(record.datasetId);
-        bool served = block.timestamp >= datasets.settledAt(record.since + record.term);
-        uint256 penalty = served ? 0 : dataset.surrenderPenalty;
-        uint256 bounty = _end(bundleId, dataset, penalty, address(0), SURRENDERED);
-        emit BundleSurrendered(bundleId, operator, penalty);
-        emit BundleVacated(bundleId, operator, SURRENDERED, bounty);
+        (bool isDue, bool isMissed, address reporter) = audit.unansweredOf(bundleId);
+        bool served = !isDue && _isServed(record);
+        uint256 penalty =
+            isMissed
+                ? dataset.missPenalty
+                : served
+                    ? 0
+                    : dataset.surrenderPenalty;
+        uint256 bounty = _end(bundleId, dataset, penalty, reporter, SURRENDERED);
+        emit BundleSurrendered(bundleId, msg.sender, penalty);
+        emit BundleVacated(bundleId, msg.sender, SURRENDERED, bounty);
+    }
+
+    /// @inheritdoc IBundleRegistry
+    function extend(bytes32 bundleId, uint32 latestEnd) external override {
+        Record storage record = _ownHolding(bundleId);
+        uint32 until = record.since + record.term;
+        if (latestEnd <= until) revert NotLonger(bundleId, until, latestEnd);
+        record.term = _termTo(latestEnd, record.since);
+        emit DutyExtended(bundleId, msg.sender, record.since + record.term);
     }
 
     /// @inheritdoc IBundleRegistry
@@ -114,42 +132,19 @@ contract BundleRegistry is AccessManaged, Credits, Receipts, Pausable, Reentranc
         Record storage record = _records[bundleId];
         bytes32 datasetId = record.datasetId;
         if (datasetId == 0) revert NotHeld(bundleId);
-        if (!datasets.isOver(datasetId)) revert StillOnDuty(bundleId);
         address operator = record.operator;
+        bool isOver = datasets.isOver(datasetId);
+        bool isServed = operator != address(0) && _isServed(record);
+        if (!isOver && !isServed) revert StillOnDuty(bundleId);
         if (operator == address(0) && _bounties[bundleId] == 0) revert NotHeld(bundleId);
         if (operator != address(0)) {
             _end(bundleId, datasets.datasetOf(datasetId), 0, address(0), bytes32(0));
-            emit BundleReleased(bundleId, operator);
+            if (isOver) emit BundleReleased(bundleId, operator);
+            else emit BundleVacated(bundleId, operator, SERVED, 0);
         }
+        if (!isOver) return;
         _burn(_bounties[bundleId]);
         delete _bounties[bundleId];
-    }
-
-    /// @inheritdoc IBundleRegistry
-    function registerCover(
-        bytes32[] calldata bundleIds,
-        uint256 coveringRoot,
-        uint256[8] calldata proof
-    ) external override nonReentrant whenNotPaused returns (bytes32 coverId) {
-        uint256 count = bundleIds.length;
-        if (count == 0 || count > Limits.COVER_BUNDLES) revert WrongCoverSize(count);
-        uint32 since = datasets.currentEpoch() + 1;
-        coverId = keccak256(abi.encode(block.chainid, address(this), msg.sender, coveringRoot, since));
-        uint256[64] memory roots;
-        bytes memory cells = new bytes(2 * count);
-        for (uint256 i = 0; i < count; ++i) {
-            uint16 size;
-            (roots[i], size) = _joinCover(bundleIds[i], coverId, since);
-            cells[2 * i] = bytes1(uint8(size >> 8));
-            cells[2 * i + 1] = bytes1(uint8(size));
-        }
-
-        uint256[] memory inputs = new uint256[](3);
-        inputs[0] = coveringRoot;
-        (inputs[2], inputs[1]) = AuditMath.registration(coveringRoot, roots);
-        if (!verifier.verify(registrationKey, proof, inputs)) revert WrongCoverProof(coveringRoot);
-        _covers[coverId] = Cover(msg.sender, since, uint8(count), coveringRoot, keccak256(cells));
-        emit CoverRegistered(coverId, msg.sender, coveringRoot, bundleIds);
     }
 
     /// @inheritdoc IBundleRegistry
@@ -188,96 +183,46 @@ contract BundleRegistry is AccessManaged, Credits, Receipts, Pausable, Reentranc
     }
 
     /// @inheritdoc IBundleRegistry
-    function setAudit(address audit_) external override restricted {
-        if (address(audit) != address(0)) revert AuditAlreadySet(address(audit));
-        audit = IStorageAudit(audit_);
+    function setModules(address audit_, address retrieval_) external override restricted {
+        if (address(audit) != address(0)) revert ModulesAlreadySet(address(audit));
+        (audit, retrieval) = (IStorageAudit(audit_), IRetrievalChallenges(retrieval_));
     }
 
-    /// @inheritdoc IBundleRegistry
-    function pause() external override restricted {
-        _pause();
-    }
-
-    /// @inheritdoc IBundleRegistry
-    function unpause() external override restricted {
-        _unpause();
-    }
-
-    /// @inheritdoc IBundleRegistry
-    function holdingOf(bytes32 bundleId) external view override returns (Holding memory holding) {
-        Record storage record = _records[bundleId];
-        holding.operator = record.operator;
-        holding.tenure = record.tenure;
-        if (record.operator == address(0)) return holding;
-        holding.since = record.since;
-        holding.until = record.since + record.term;
-        holding.cells = record.cells;
-        holding.bundleIndex = record.bundleIndex;
-        holding.datasetId = record.datasetId;
-        holding.poseidonRoot = record.poseidonRoot;
-        if (record.covers != 0) {
-            holding.coverId = _coverIds[bundleId][record.covers - 1];
-            holding.coverSince = _covers[holding.coverId].since;
-        }
-    }
-
-    /// @inheritdoc IBundleRegistry
-    function dutyTermsOf(
-        bytes32 bundleId
-    ) external view override returns (address operator, uint32 since, uint16 cells, uint256 poseidonRoot) {
-        Record storage record = _records[bundleId];
-        return (record.operator, record.since, record.cells, record.poseidonRoot);
-    }
-
-    /// @inheritdoc IBundleRegistry
-    function coverOf(bytes32 coverId) external view override returns (Cover memory) {
-        return _covers[coverId];
-    }
-
-    /// @inheritdoc IBundleRegistry
-    function coversOf(
-        bytes32 bundleId
-    ) external view override returns (bytes32[] memory coverIds, uint32[] memory sinces) {
-        uint256 count = _records[bundleId].covers;
-        coverIds = new bytes32[](count);
-        sinces = new uint32[](count);
-        for (uint256 i = 0; i < count; ++i) {
-            coverIds[i] = _coverIds[bundleId][i];
-            sinces[i] = _covers[coverIds[i]].since;
-        }
-    }
-
-    /// @inheritdoc IBundleRegistry
-    function dutyOf(bytes32 bundleId, uint32 epoch) external view override returns (bytes32) {
-        for (uint256 i = _records[bundleId].covers; i != 0; --i) {
-            bytes32 coverId = _coverIds[bundleId][i - 1];
-            if (_covers[coverId].since <= epoch) return coverId;
-        }
-        return bundleId;
-    }
-
-    /// @inheritdoc IBundleRegistry
-    function bountyOf(bytes32 bundleId) external view override returns (uint256) {
-        return _bounties[bundleId];
-    }
-
-    /// @inheritdoc IBundleRegistry
-    function creditOf(address account) external view override returns (uint256) {
-        return _creditOf(account);
-    }
-
-    /// @inheritdoc IBundleRegistry
-    function receiptFloorOf(
+    function _runningDataset(
         bytes32 datasetId,
-        uint256 segment,
-        address operator
-    ) external view override returns (uint64) {
-        return _seats[datasetId][segment][operator].floor;
+        uint32 since
+    ) private view returns (IDatasetRegistry.Dataset memory dataset) {
+        dataset = datasets.datasetOf(datasetId);
+        if (dataset.status != IDatasetRegistry.Status.Active || since >= dataset.endEpoch) {
+            revert NothingToHold(datasetId, since, dataset.endEpoch);
+        }
     }
 
-    /// @inheritdoc IBundleRegistry
-    function bundleIdOf(bytes32 datasetId, uint32 bundleIndex) public pure override returns (bytes32) {
-        return keccak256(abi.encode(datasetId, bundleIndex));
+    /// @dev The seed of an epoch, for an operator that had staked before it was asked for.
+    function _seedFor(address operator, uint256 stake, uint32 epoch) private view returns (bytes32 seed) {
+        uint64 opensAt;
+        (seed, opensAt, ) = audit.windowOf(epoch);
+        if (opensAt == 0) revert NoSeed(epoch);
+        uint64 openedAt = audit.epochOf(epoch).openedAt;
+        if (staking.stakeAt(operator, openedAt - 1) < stake) revert StakedTooLate(operator, openedAt);
+    }
+
+    /// @dev Of a bundle that has just been placed.
+    function _requirePossession(
+        bytes32 bundleId,
+        bytes32 seed,
+        uint32 epoch,
+        uint256 evaluation,
+        uint256[8] calldata proof
+    ) private view {
+        Record storage record = _records[bundleId];
+        uint256 root = record.poseidonRoot;
+        uint256[] memory inputs = new uint256[](4);
+        inputs[0] = evaluation;
+        inputs[1] = root;
+        inputs[2] = AuditMath.bundleIndices(seed, bundleId, record.operator, record.cells);
+        inputs[3] = AuditMath.auditPoint(seed, bundleId, root, record.operator, epoch);
+        if (!verifier.verify(possessionKey, proof, inputs)) revert WrongPossession(bundleId, epoch);
     }
 
     function _place(
@@ -291,7 +236,9 @@ contract BundleRegistry is AccessManaged, Credits, Receipts, Pausable, Reentranc
         if (index >= dataset.bundles) revert UnknownBundle(datasetId, index);
         bytes32 bundleId = bundleIdOf(datasetId, index);
         Record storage record = _records[bundleId];
-        if (record.operator != address(0)) revert AlreadyHeld(bundleId, record.operator);
+        if (dataset.endEpoch > receipt.latestEnd) {
+            revert TermTooLong(datasetId, dataset.endEpoch, receipt.latestEnd);
+        }
         _requireAnchored(signed, dataset);
         _requireSigned(signed);
         _takeSeat(receipt, index / dataset.shape.n);
@@ -305,7 +252,7 @@ contract BundleRegistry is AccessManaged, Credits, Receipts, Pausable, Reentranc
 
         record.operator = operator;
         record.since = since;
-        record.term = uint16(dataset.endEpoch - since);
+        record.term = _termTo(receipt.latestEnd, since);
         record.cells = uint16(dataset.shape.cells(index / dataset.shape.n));
         record.bundleIndex = uint16(index);
         record.covers = 0;
@@ -330,11 +277,13 @@ contract BundleRegistry is AccessManaged, Credits, Receipts, Pausable, Reentranc
         audit.claim(bundleId);
         Record storage record = _records[bundleId];
         (address operator, bytes32 datasetId) = (record.operator, record.datasetId);
-        Seat storage seat = _seats[datasetId][record.bundleIndex / dataset.shape.n][operator];
+        uint256 segment = record.bundleIndex / dataset.shape.n;
+        Seat storage seat = _seats[datasetId][segment][operator];
         seat.taken = false;
         seat.floor = uint64(block.timestamp) + Limits.RECEIPT_VALIDITY;
         record.operator = address(0);
-        datasets.removeHeld(datasetId);
+        record.since = datasets.currentEpoch() + 1;
+        datasets.removeHeld(datasetId, segment);
 
         uint256 slashed;
         if (penalty != 0) {
@@ -363,25 +312,6 @@ contract BundleRegistry is AccessManaged, Credits, Receipts, Pausable, Reentranc
         _burn(unburnt - reward - added);
     }
 
-    function _joinCover(
-        bytes32 bundleId,
-        bytes32 coverId,
-        uint32 since
-    ) private returns (uint256 root, uint16 cells) {
-        Record storage record = _held(bundleId);
-        if (record.operator != msg.sender) revert NotHolder(bundleId, record.operator, msg.sender);
-        if (_bounties[bundleId] != 0) revert RepairUnproven(bundleId);
-        uint8 count = record.covers;
-        if (count != 0) {
-            bytes32 latest = _coverIds[bundleId][count - 1];
-            bool early = latest == coverId || _covers[latest].since == since;
-            if (early || count == Limits.MAX_COVERS) revert CoverTooSoon(bundleId, since, count);
-        }
-        _coverIds[bundleId][count] = coverId;
-        record.covers = count + 1;
-        return (record.poseidonRoot, record.cells);
-    }
-
     function _takeSeat(Receipt calldata receipt, uint256 segment) private {
         Seat storage seat = _seats[receipt.datasetId][segment][receipt.operator];
         if (seat.taken) revert SegmentTaken(receipt.datasetId, segment, receipt.operator);
@@ -391,8 +321,23 @@ contract BundleRegistry is AccessManaged, Credits, Receipts, Pausable, Reentranc
         seat.taken = true;
     }
 
-    function _held(bytes32 bundleId) private view returns (Record storage record) {
+    function _vacant(bytes32 bundleId) private view returns (Record storage record) {
         record = _records[bundleId];
-        if (record.operator == address(0)) revert NotHeld(bundleId);
+        if (record.operator != address(0)) revert AlreadyHeld(bundleId, record.operator);
+    }
+
+    function _ownHolding(bytes32 bundleId) private view returns (Record storage record) {
+        record = _held(bundleId);
+        if (record.operator != msg.sender) revert NotHolder(bundleId, record.operator, msg.sender);
+    }
+
+    /// @dev Whether the deadlines of all epochs have passed that the holder has agreed to.
+    function _isServed(Record storage record) private view returns (bool) {
+        return block.timestamp >= datasets.settledAt(record.since + record.term);
+    }
+
+    /// @dev No dataset is paid for more than MAX_TERM epochs, so that nothing is lost by the cut.
+    function _termTo(uint32 latestEnd, uint32 since) private pure returns (uint16) {
+        return uint16(Math.min(latestEnd - since, Limits.MAX_TERM));
     }
 }

@@ -4,20 +4,21 @@ pragma solidity ^0.8.28;
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
-import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {BN254} from "../libraries/BN254.sol";
 import {Credits} from "../libraries/Credits.sol";
 import {ExactTransfer} from "../libraries/ExactTransfer.sol";
 import {MerkleProofs} from "../libraries/MerkleProofs.sol";
 import {StorageMath} from "../libraries/StorageMath.sol";
+import {HeldBundles} from "./HeldBundles.sol";
 import {IDatasetRegistry} from "./interfaces/IDatasetRegistry.sol";
 import {Limits} from "./Limits.sol";
+import {ResumedTerms} from "./ResumedTerms.sol";
 
 /// @title Anchors of datasets, their bonds and their fees
 /// @dev Also the clock of the storage contracts: epochs count from this contract's deployment. A fee can be paid at
 /// most once per bundle and epoch, so that the fees paid in advance always suffice.
-contract DatasetRegistry is IDatasetRegistry, AccessManaged, Credits, Pausable, ReentrancyGuardTransient {
+contract DatasetRegistry is HeldBundles, ResumedTerms, AccessManaged, Credits, ReentrancyGuardTransient {
     using ExactTransfer for IERC20;
     using StorageMath for Shape;
 
@@ -53,7 +54,7 @@ contract DatasetRegistry is IDatasetRegistry, AccessManaged, Credits, Pausable, 
         AnchorParameters calldata anchored,
         bytes32[] calldata poseidonRoots,
         bytes32[] calldata transportRoots
-    ) external override nonReentrant whenNotPaused returns (bytes32 datasetId) {
+    ) external override nonReentrant returns (bytes32 datasetId) {
         return _anchor(anchored, poseidonRoots, transportRoots);
     }
 
@@ -66,7 +67,7 @@ contract DatasetRegistry is IDatasetRegistry, AccessManaged, Credits, Pausable, 
         uint8 v,
         bytes32 r,
         bytes32 s
-    ) external override nonReentrant whenNotPaused returns (bytes32 datasetId) {
+    ) external override nonReentrant returns (bytes32 datasetId) {
         (uint256 bond, uint256 fees) = quote(anchored.shape, anchored.feePerAudit, anchored.epochs);
         // A permit that somebody else has already submitted has done its work; the transfer tells whether it has.
         // solhint-disable-next-line no-empty-blocks
@@ -77,12 +78,14 @@ contract DatasetRegistry is IDatasetRegistry, AccessManaged, Credits, Pausable, 
     }
 
     /// @inheritdoc IDatasetRegistry
-    function addEpochs(bytes32 datasetId, uint32 epochs) external override nonReentrant whenNotPaused {
+    function addEpochs(bytes32 datasetId, uint32 epochs) external override nonReentrant {
         Dataset storage dataset = _active(datasetId);
+        if (dataset.owner != msg.sender) revert NotOwner(datasetId, dataset.owner, msg.sender);
         uint32 end = dataset.endEpoch;
-        // An epoch that is over, or running, cannot become a duty afterwards.
-        if (end <= currentEpoch()) revert TermOver(datasetId, end, currentEpoch());
+        uint32 next = currentEpoch() + 1;
+        if (isOver(datasetId)) revert TermOver(datasetId, end, next);
         _requireBounds("epochs", epochs, 1, Limits.MAX_TERM - (end - dataset.firstEpoch));
+        if (end < next) _resume(dataset, datasetId, next, end + epochs);
         uint256 amount = uint256(dataset.feePerAudit) * dataset.bundles * epochs;
         _requireBounds("fees", dataset.feeBalance + amount, 0, type(uint96).max);
 
@@ -147,28 +150,18 @@ contract DatasetRegistry is IDatasetRegistry, AccessManaged, Credits, Pausable, 
     }
 
     /// @inheritdoc IDatasetRegistry
-    function addHeld(bytes32 datasetId, uint32 count) external override restricted {
-        _active(datasetId).held += count;
+    function addHeld(bytes32 datasetId, uint256 segment, uint16 count) external override restricted {
+        _addHeld(_active(datasetId), datasetId, segment, count);
     }
 
     /// @inheritdoc IDatasetRegistry
-    function removeHeld(bytes32 datasetId) external override restricted {
-        _existing(datasetId).held -= 1;
+    function removeHeld(bytes32 datasetId, uint256 segment) external override restricted {
+        _removeHeld(_existing(datasetId), datasetId, segment);
     }
 
     /// @inheritdoc IDatasetRegistry
     function setParameters(Parameters calldata parameters_) external override restricted {
         _setParameters(parameters_);
-    }
-
-    /// @inheritdoc IDatasetRegistry
-    function pause() external override restricted {
-        _pause();
-    }
-
-    /// @inheritdoc IDatasetRegistry
-    function unpause() external override restricted {
-        _unpause();
     }
 
     /// @inheritdoc IDatasetRegistry
@@ -182,6 +175,16 @@ contract DatasetRegistry is IDatasetRegistry, AccessManaged, Credits, Pausable, 
     ) external view override returns (Status status, uint32 endEpoch, uint96 feePerAudit) {
         Dataset storage dataset = _datasets[datasetId];
         return (dataset.status, dataset.endEpoch, dataset.feePerAudit);
+    }
+
+    /// @inheritdoc IDatasetRegistry
+    function availabilityOf(
+        bytes32 datasetId
+    ) external view override returns (bool isRetrievable, uint16 shortSegments, uint40 filledAt) {
+        Dataset storage dataset = _datasets[datasetId];
+        (shortSegments, filledAt) = (dataset.shortSegments, dataset.filledAt);
+        bool isPaid = dataset.status == Status.Active && currentEpoch() < dataset.endEpoch;
+        isRetrievable = isPaid && shortSegments == 0;
     }
 
     /// @inheritdoc IDatasetRegistry
@@ -226,13 +229,22 @@ contract DatasetRegistry is IDatasetRegistry, AccessManaged, Credits, Pausable, 
     }
 
     /// @inheritdoc IDatasetRegistry
-    function settledAt(uint32 endEpoch) public view override returns (uint64) {
+    function settledAt(
+        uint32 endEpoch
+    ) public view override(IDatasetRegistry, ResumedTerms) returns (uint64) {
         return genesis + uint64(endEpoch) * epochLength + closeDelay;
     }
 
     /// @inheritdoc IDatasetRegistry
-    function idOf(address owner, bytes32 manifestHash) public view override returns (bytes32) {
-        return keccak256(abi.encode(block.chainid, address(this), owner, manifestHash));
+    function idOf(
+        address owner,
+        bytes32 manifestHash,
+        Terms memory terms
+    ) public view override returns (bytes32) {
+        return
+            keccak256(
+                abi.encode(block.chainid, address(this), owner, manifestHash, keccak256(abi.encode(terms)))
+            );
     }
 
     /// @inheritdoc IDatasetRegistry
@@ -249,13 +261,16 @@ contract DatasetRegistry is IDatasetRegistry, AccessManaged, Credits, Pausable, 
         _requireBounds("epochs", anchored.epochs, 1, Limits.MAX_TERM);
         _requireBounds("feePerAudit", anchored.feePerAudit, 0, Limits.MAX_AMOUNT);
         _requireBounds("fees", fees, 0, type(uint96).max);
-        datasetId = idOf(msg.sender, anchored.manifestHash);
+        uint256 bundles = _bundlesOf(anchored.shape);
+        bytes32 bundlesRoot = _bundlesRoot(poseidonRoots, transportRoots, bundles);
+        datasetId = _requireTerms(anchored, bundlesRoot);
         if (_datasets[datasetId].status != Status.None) revert AlreadyAnchored(datasetId);
         _linkVersion(anchored.previous, datasetId);
 
         Dataset storage dataset = _datasets[datasetId];
-        dataset.bundles = uint32(_bundlesOf(anchored.shape));
-        dataset.bundlesRoot = _bundlesRoot(poseidonRoots, transportRoots, dataset.bundles);
+        dataset.bundles = uint16(bundles);
+        dataset.shortSegments = uint16(anchored.shape.segments());
+        dataset.bundlesRoot = bundlesRoot;
         dataset.owner = msg.sender;
         dataset.status = Status.Active;
         dataset.shape = anchored.shape;
@@ -264,7 +279,7 @@ contract DatasetRegistry is IDatasetRegistry, AccessManaged, Credits, Pausable, 
         dataset.previous = anchored.previous;
         _copyTerms(dataset, anchored, uint96(bond), uint96(fees));
 
-        _announce(datasetId, anchored, dataset.bundlesRoot);
+        _announce(datasetId, anchored, bundlesRoot);
         emit BundleRoots(datasetId, poseidonRoots, transportRoots);
         emit FeesAdded(datasetId, msg.sender, fees, dataset.endEpoch);
         token.pullExact(msg.sender, bond + fees);
@@ -324,6 +339,20 @@ contract DatasetRegistry is IDatasetRegistry, AccessManaged, Credits, Pausable, 
         );
         _parameters = next;
         emit ParametersSet(next);
+    }
+
+    /// @dev The id of what is anchored, which must be the one that storage nodes have signed for.
+    function _requireTerms(
+        AnchorParameters calldata anchored,
+        bytes32 bundlesRoot
+    ) private view returns (bytes32 datasetId) {
+        Terms memory terms;
+        (terms.shape, terms.parameters) = (anchored.shape, _parameters);
+        (terms.objectRoot, terms.bundlesRoot) = (anchored.objectRoot, bundlesRoot);
+        (terms.previous, terms.feePerAudit) = (anchored.previous, anchored.feePerAudit);
+        terms.epochs = anchored.epochs;
+        datasetId = idOf(msg.sender, anchored.manifestHash, terms);
+        if (anchored.datasetId != datasetId) revert TermsChanged(anchored.datasetId, datasetId);
     }
 
     function _active(bytes32 datasetId) private view returns (Dataset storage dataset) {

@@ -28,6 +28,10 @@ library Limits {
     uint256 internal constant COVER_BUNDLES = 64;
     /// @notice Covers a bundle can move through while one operator holds it, so that a claim is bounded.
     uint256 internal constant MAX_COVERS = 32;
+    /// @notice Epochs for which nobody but an owner's standbys takes a bundle over: one seed of two may fail to come.
+    uint32 internal constant STANDBY_EPOCHS = 2;
+    /// @notice Operators that an owner may name: what one transaction writes.
+    uint256 internal constant MAX_STANDBYS = 64;
     /// @notice How far ahead a receipt may expire. An operator that gave a bundle up cannot be bound by a receipt
     /// that it signed before, because those expire earlier than this much after the vacancy.
     uint64 internal constant RECEIPT_VALIDITY = 1 days;

@@ -2,9 +2,9 @@
 pragma solidity ^0.8.28;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
-import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {Clock} from "../libraries/Clock.sol";
 import {MerkleProofs} from "../libraries/MerkleProofs.sol";
 import {IBundleRegistry} from "./interfaces/IBundleRegistry.sol";
 import {IDatasetRegistry} from "./interfaces/IDatasetRegistry.sol";
@@ -12,15 +12,33 @@ import {IRetrievalChallenges} from "./interfaces/IRetrievalChallenges.sol";
 import {Limits} from "./Limits.sol";
 
 /// @title Forced retrieval of one cell, against a holder that stores but does not serve
-contract RetrievalChallenges is IRetrievalChallenges, AccessManaged, Pausable, ReentrancyGuardTransient {
+contract RetrievalChallenges is IRetrievalChallenges, AccessManaged, ReentrancyGuardTransient {
     /// @notice Bounds of the bond: enough to pay for a publication, never a barrier to a challenge.
     uint96 public constant MIN_BOND = 0.00001 ether;
     uint96 public constant MAX_BOND = 1 ether;
+
+    /// @notice Gas of a publication, calldata and the withdrawal of its bond among it; of the bond no more than twice
+    /// what that costs at the block's base fee goes to the holder, so that nobody refuses its cells in order to be
+    /// asked.
+    uint256 public constant PUBLICATION_GAS = 140_000;
+
+    /// @notice Part of the window that each other open challenge of the same holder adds to it: a minute where it is
+    /// six hours.
+    uint256 public constant EXTENSION_DIVISOR = 360;
+    /// @notice Other challenges that add to a window at most: it becomes four times as long, and no longer.
+    uint256 public constant MOST_EXTENSIONS = 3 * EXTENSION_DIVISOR;
+    uint256 private constant LONGEST_WINDOWS = 1 + MOST_EXTENSIONS / EXTENSION_DIVISOR;
 
     bytes32 private constant FAILED = "retrieval";
 
     IDatasetRegistry public immutable datasets;
     IBundleRegistry public immutable bundles;
+
+    /// @dev The open challenges of a dataset are a list in the order in which they were made.
+    struct Ends {
+        uint64 oldest;
+        uint64 latest;
+    }
 
     uint32 private immutable _leastWindow;
     uint32 private immutable _leastGrace;
@@ -31,9 +49,12 @@ contract RetrievalChallenges is IRetrievalChallenges, AccessManaged, Pausable, R
     uint256 private _lastChallenge;
     mapping(uint256 challengeId => Challenge) private _challenges;
     mapping(bytes32 bundleId => mapping(uint32 cellIndex => uint256)) private _open;
+    mapping(bytes32 datasetId => Ends) private _ends;
     mapping(address account => uint256) private _credits;
     /// @inheritdoc IRetrievalChallenges
-    mapping(bytes32 datasetId => uint64) public override failedAt;
+    mapping(bytes32 bundleId => uint256) public override openOf;
+    /// @inheritdoc IRetrievalChallenges
+    mapping(address operator => uint256) public override openAgainst;
 
     /// @param window_ and grace_: neither can later be set to less than half of its first value
     constructor(
@@ -57,7 +78,7 @@ contract RetrievalChallenges is IRetrievalChallenges, AccessManaged, Pausable, R
         uint32 cellIndex,
         bytes32 transportRoot,
         bytes32[] calldata bundleProof
-    ) external payable override nonReentrant whenNotPaused returns (uint256 challengeId) {
+    ) external payable override nonReentrant returns (uint256 challengeId) {
         if (msg.value != _bond) revert WrongBond(msg.value, _bond);
         IBundleRegistry.Holding memory holding = bundles.holdingOf(bundleId);
         if (!_owes(holding)) revert NothingOwed(bundleId);
@@ -68,8 +89,9 @@ contract RetrievalChallenges is IRetrievalChallenges, AccessManaged, Pausable, R
         _requireAnchored(bundleId, holding, transportRoot, bundleProof);
 
         challengeId = ++_lastChallenge;
-        uint64 deadline = uint64(block.timestamp) + _window;
+        uint64 deadline = _deadlineOf(openAgainst[holding.operator]++);
         _open[bundleId][cellIndex] = challengeId;
+        ++openOf[bundleId];
         Challenge storage made = _challenges[challengeId];
         made.challenger = msg.sender;
         made.deadline = deadline;
@@ -78,7 +100,10 @@ contract RetrievalChallenges is IRetrievalChallenges, AccessManaged, Pausable, R
         made.cells = holding.cells;
         made.tenure = holding.tenure;
         made.grace = _grace;
+        made.madeAt = uint40(block.timestamp);
+        made.previous = _append(holding.datasetId, uint64(challengeId));
         made.bundleId = bundleId;
+        made.datasetId = holding.datasetId;
         made.transportRoot = transportRoot;
         made.bond = uint96(msg.value);
         emit RetrievalChallenged(challengeId, bundleId, holding.operator, msg.sender, cellIndex, deadline);
@@ -91,7 +116,7 @@ contract RetrievalChallenges is IRetrievalChallenges, AccessManaged, Pausable, R
         bytes32[] calldata proof
     ) external override nonReentrant {
         Challenge storage open = _openChallenge(challengeId);
-        if (block.timestamp > Math.max(open.deadline, open.graceEnds)) {
+        if (!Clock.mayMove(block.timestamp, open.graceEnds)) {
             revert TooLate(challengeId, open.deadline, open.graceEnds);
         }
         if (cell.length != Limits.CELL_BYTES) revert WrongCell(challengeId);
@@ -99,7 +124,9 @@ contract RetrievalChallenges is IRetrievalChallenges, AccessManaged, Pausable, R
         bytes32 root = MerkleProofs.rootOf(leaf, open.cellIndex, proof, MerkleProofs.depthOf(open.cells));
         if (root != open.transportRoot) revert WrongCell(challengeId);
 
-        _credits[open.operator] += open.bond;
+        uint256 earned = Math.min(open.bond, 2 * PUBLICATION_GAS * block.basefee);
+        _credits[open.operator] += earned;
+        _credits[open.challenger] += open.bond - earned;
         _close(challengeId, open);
         emit CellPublished(challengeId, cell);
     }
@@ -107,7 +134,7 @@ contract RetrievalChallenges is IRetrievalChallenges, AccessManaged, Pausable, R
     /// @inheritdoc IRetrievalChallenges
     function callTimeout(uint256 challengeId) external override {
         Challenge storage open = _openChallenge(challengeId);
-        if (block.timestamp <= open.deadline) revert TooEarly(challengeId, open.deadline + 1);
+        if (!Clock.isLate(block.timestamp, open.deadline)) revert TooEarly(challengeId, open.deadline + 1);
         if (open.graceEnds != 0) revert TimeoutAlreadyCalled(challengeId);
         open.graceEnds = uint64(block.timestamp) + open.grace;
         open.reporter = msg.sender;
@@ -125,21 +152,27 @@ contract RetrievalChallenges is IRetrievalChallenges, AccessManaged, Pausable, R
             open.reporter,
             open.graceEnds
         );
+        bool isOver = datasets.isOver(open.datasetId);
         _credits[open.challenger] += open.bond;
         _close(challengeId, open);
-        if (left || datasets.isOver(holding.datasetId)) {
+        if (isOver) {
             emit RetrievalVoided(challengeId);
             return;
         }
+        if (left) {
+            // By another fault, which it was slashed for: it did not publish either.
+            emit RetrievalFailed(challengeId, bundleId, operator);
+            return;
+        }
         if (graceEnds == 0) revert NoTimeout(challengeId);
-        if (block.timestamp <= graceEnds) revert TooEarly(challengeId, graceEnds + 1);
-        failedAt[holding.datasetId] = uint64(block.timestamp);
+        if (Clock.mayMove(block.timestamp, graceEnds)) revert TooEarly(challengeId, graceEnds + 1);
         emit RetrievalFailed(challengeId, bundleId, operator);
         bundles.vacate(bundleId, reporter, FAILED);
     }
 
     /// @inheritdoc IRetrievalChallenges
     function withdraw(address payable to) external override nonReentrant returns (uint256 amount) {
+        if (to == address(0) || to == address(this)) revert InvalidRecipient(to);
         amount = _credits[msg.sender];
         if (amount == 0) revert NoCredit(msg.sender);
         delete _credits[msg.sender];
@@ -151,16 +184,6 @@ contract RetrievalChallenges is IRetrievalChallenges, AccessManaged, Pausable, R
     /// @inheritdoc IRetrievalChallenges
     function setParameters(uint96 bond_, uint32 window_, uint32 grace_) external override restricted {
         _setParameters(bond_, window_, grace_);
-    }
-
-    /// @inheritdoc IRetrievalChallenges
-    function pause() external override restricted {
-        _pause();
-    }
-
-    /// @inheritdoc IRetrievalChallenges
-    function unpause() external override restricted {
-        _unpause();
     }
 
     /// @inheritdoc IRetrievalChallenges
@@ -184,13 +207,13 @@ contract RetrievalChallenges is IRetrievalChallenges, AccessManaged, Pausable, R
     }
 
     /// @inheritdoc IRetrievalChallenges
-    function datasetOf(uint256 challengeId) external view override returns (bytes32) {
-        return bundles.holdingOf(_openChallenge(challengeId).bundleId).datasetId;
+    function openChallengeOf(bytes32 bundleId, uint32 cellIndex) external view override returns (uint256) {
+        return _open[bundleId][cellIndex];
     }
 
     /// @inheritdoc IRetrievalChallenges
-    function openChallengeOf(bytes32 bundleId, uint32 cellIndex) external view override returns (uint256) {
-        return _open[bundleId][cellIndex];
+    function askedSince(bytes32 datasetId) external view override returns (uint256) {
+        return _challenges[_ends[datasetId].oldest].madeAt;
     }
 
     /// @inheritdoc IRetrievalChallenges
@@ -198,25 +221,50 @@ contract RetrievalChallenges is IRetrievalChallenges, AccessManaged, Pausable, R
         return _credits[account];
     }
 
+    /// @return previous the latest challenge before, or 0
+    function _append(bytes32 datasetId, uint64 challengeId) private returns (uint64 previous) {
+        Ends storage ends = _ends[datasetId];
+        previous = ends.latest;
+        ends.latest = challengeId;
+        if (previous == 0) ends.oldest = challengeId;
+        else _challenges[previous].next = challengeId;
+    }
+
     function _close(uint256 challengeId, Challenge storage open) private {
+        (uint64 previous, uint64 next) = (open.previous, open.next);
+        Ends storage ends = _ends[open.datasetId];
+        if (previous == 0) ends.oldest = next;
+        else _challenges[previous].next = next;
+        if (next == 0) ends.latest = previous;
+        else _challenges[next].previous = previous;
         delete _open[open.bundleId][open.cellIndex];
+        --openOf[open.bundleId];
+        --openAgainst[open.operator];
         delete _challenges[challengeId];
     }
 
     function _setParameters(uint96 bond_, uint32 window_, uint32 grace_) private {
+        // Every challenge can be decided before the delay of the last paid epoch is over.
         uint256 most = datasets.closeDelay();
         _requireBounds("bond", bond_, MIN_BOND, MAX_BOND);
-        _requireBounds("window", window_, _leastWindow, most);
-        _requireBounds("grace", grace_, _leastGrace, most - window_);
+        _requireBounds("window", window_, _leastWindow, Math.min(most, Clock.LONGEST) / LONGEST_WINDOWS);
+        _requireBounds("grace", grace_, _leastGrace, most - LONGEST_WINDOWS * window_);
         (_bond, _window, _grace) = (bond_, window_, grace_);
         emit ParametersSet(bond_, window_, grace_);
     }
 
-    /// @dev A holder owes its bundle's bytes while the dataset's paid epochs run.
+    /// @param others challenges that the holder has open already
+    function _deadlineOf(uint256 others) private view returns (uint64) {
+        uint256 extension = Math.min(others, MOST_EXTENSIONS) * _window;
+        return uint64(Clock.deadlineOf(block.timestamp, _window, extension / EXTENSION_DIVISOR, 1));
+    }
+
+    /// @dev A holder owes its bundle's bytes while epochs run that are paid and that it has agreed to.
     function _owes(IBundleRegistry.Holding memory holding) private view returns (bool) {
         if (holding.operator == address(0)) return false;
         (IDatasetRegistry.Status status, uint32 endEpoch, ) = datasets.termsOf(holding.datasetId);
-        return status == IDatasetRegistry.Status.Active && datasets.currentEpoch() < endEpoch;
+        uint32 epoch = datasets.currentEpoch();
+        return status == IDatasetRegistry.Status.Active && epoch < endEpoch && epoch < holding.until;
     }
 
     function _requireAnchored(

@@ -2,13 +2,12 @@
 pragma solidity ^0.8.28;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
-import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IRandomnessBeacon} from "../beacon/interfaces/IRandomnessBeacon.sol";
 import {AuditMath} from "../libraries/AuditMath.sol";
-import {Bits} from "../libraries/Bits.sol";
 import {IVerifierRegistry} from "../zk/interfaces/IVerifierRegistry.sol";
+import {AuditTable} from "./AuditTable.sol";
 import {IBundleRegistry} from "./interfaces/IBundleRegistry.sol";
 import {IDatasetRegistry} from "./interfaces/IDatasetRegistry.sol";
 import {IStorageAudit} from "./interfaces/IStorageAudit.sol";
@@ -17,52 +16,23 @@ import {Limits} from "./Limits.sol";
 /// @title Epochs, answers, timeouts and the fees for answers
 /// @dev An answer writes one bit; what it earns is counted from the bits when it is claimed. This contract holds no
 /// tokens, and calls only contracts of this deployment.
-contract StorageAudit is IStorageAudit, AccessManaged, Pausable {
+contract StorageAudit is AuditTable, AccessManaged {
     using SafeCast for uint256;
-
-    struct Timeout {
-        uint64 graceEnds;
-        address caller;
-    }
-
-    /// @dev One slot, since every answer reads it: all beacons number their requests from 1.
-    struct EpochRecord {
-        uint64 requestId;
-        uint64 openedAt;
-        Windows windows;
-    }
-
-    /// @dev What the holder that came with `tenure` at `since` has been paid.
-    struct Claim {
-        uint32 since;
-        uint8 tenure;
-        uint32 paid;
-    }
 
     bytes32 private constant MISSED = "audit";
 
-    IDatasetRegistry public immutable datasets;
-    IBundleRegistry public immutable bundles;
-    IRandomnessBeacon public immutable beacon;
     IVerifierRegistry public immutable verifier;
     /// @notice Hash of the possession circuit's verifying key.
     bytes32 public immutable possessionKey;
     /// @notice Hash of the covering circuit's verifying key.
     bytes32 public immutable coveringKey;
 
-    uint64 private immutable _genesis;
-    uint32 private immutable _epochLength;
-    uint64 private immutable _closeDelay;
     uint32 private immutable _leastSeedDelay;
     uint32 private immutable _leastAuditWindow;
     uint32 private immutable _leastTimeoutWindow;
     uint32 private immutable _leastGrace;
 
     Windows private _windows;
-    mapping(uint32 epoch => EpochRecord) private _epochs;
-    mapping(bytes32 dutyId => mapping(uint256 word => uint256)) private _answers;
-    mapping(bytes32 dutyId => mapping(uint32 epoch => Timeout)) private _timeouts;
-    mapping(bytes32 bundleId => Claim) private _claims;
 
     /// @param windows_ the first windows; none can later be set to less than half of its first value
     constructor(
@@ -74,16 +44,10 @@ contract StorageAudit is IStorageAudit, AccessManaged, Pausable {
         bytes32 possessionKey_,
         bytes32 coveringKey_,
         Windows memory windows_
-    ) AccessManaged(authority) {
-        datasets = datasets_;
-        bundles = bundles_;
-        beacon = beacon_;
+    ) AuditTable(datasets_, bundles_, beacon_) AccessManaged(authority) {
         verifier = verifier_;
         possessionKey = possessionKey_;
         coveringKey = coveringKey_;
-        _genesis = datasets_.genesis();
-        _epochLength = datasets_.epochLength();
-        _closeDelay = datasets_.closeDelay();
         _leastSeedDelay = uint32(Math.max(windows_.seedDelay / 2, Limits.MIN_WINDOW));
         _leastAuditWindow = uint32(Math.max(windows_.auditWindow / 2, Limits.MIN_WINDOW));
         _leastTimeoutWindow = uint32(Math.max(windows_.timeoutWindow / 2, Limits.MIN_WINDOW));
@@ -196,31 +160,10 @@ contract StorageAudit is IStorageAudit, AccessManaged, Pausable {
     }
 
     /// @inheritdoc IStorageAudit
-    function pause() external override restricted {
-        _pause();
-    }
-
-    /// @inheritdoc IStorageAudit
-    function unpause() external override restricted {
-        _unpause();
-    }
-
-    /// @inheritdoc IStorageAudit
     function checkUpkeep(
         bytes calldata
     ) external view override returns (bool needed, bytes memory performData) {
-        return (!paused() && _epochs[currentEpoch()].openedAt == 0, "");
-    }
-
-    /// @inheritdoc IStorageAudit
-    function epochOf(uint32 epoch) external view override returns (Epoch memory) {
-        EpochRecord memory opened = _epochs[epoch];
-        return Epoch(opened.requestId, opened.openedAt, opened.windows);
-    }
-
-    /// @inheritdoc IStorageAudit
-    function graceEndsAt(bytes32 dutyId, uint32 epoch) external view override returns (uint64) {
-        return _timeouts[dutyId][epoch].graceEnds;
+        return (_epochs[currentEpoch()].openedAt == 0, "");
     }
 
     /// @inheritdoc IStorageAudit
@@ -229,12 +172,7 @@ contract StorageAudit is IStorageAudit, AccessManaged, Pausable {
     }
 
     /// @inheritdoc IStorageAudit
-    function paidAnswersOf(bytes32 bundleId) external view override returns (uint256) {
-        return _paid(bundleId, bundles.holdingOf(bundleId));
-    }
-
-    /// @inheritdoc IStorageAudit
-    function openEpoch() public override whenNotPaused returns (uint32 epoch) {
+    function openEpoch() public override returns (uint32 epoch) {
         epoch = currentEpoch();
         EpochRecord storage opened = _epochs[epoch];
         if (opened.openedAt != 0) revert AlreadyOpen(epoch);
@@ -243,27 +181,6 @@ contract StorageAudit is IStorageAudit, AccessManaged, Pausable {
         uint256 requestId = beacon.request();
         opened.requestId = requestId.toUint64();
         emit EpochOpened(epoch, requestId);
-    }
-
-    /// @inheritdoc IStorageAudit
-    function windowOf(
-        uint32 epoch
-    ) public view override returns (bytes32 seed, uint64 opensAt, uint64 closesAt) {
-        EpochRecord memory opened = _epochs[epoch];
-        if (opened.openedAt == 0) return (0, 0, 0);
-        (seed, opensAt) = beacon.seedOf(opened.requestId);
-        if (opensAt == 0 || opensAt > opened.openedAt + opened.windows.seedDelay) return (0, 0, 0);
-        closesAt = opensAt + opened.windows.auditWindow;
-    }
-
-    /// @inheritdoc IStorageAudit
-    function isAnswered(bytes32 dutyId, uint32 epoch) public view override returns (bool) {
-        return (_answers[dutyId][epoch >> 8] >> (epoch & 0xff)) & 1 != 0;
-    }
-
-    /// @inheritdoc IStorageAudit
-    function currentEpoch() public view override returns (uint32) {
-        return uint32((block.timestamp - _genesis) / _epochLength);
     }
 
     function _mark(bytes32 dutyId, uint32 epoch) private {
@@ -309,44 +226,11 @@ contract StorageAudit is IStorageAudit, AccessManaged, Pausable {
         operator = holding.operator;
         if (operator == address(0) || epoch < holding.since) revert NotDue(bundleId, epoch);
         (, uint32 endEpoch, ) = datasets.termsOf(holding.datasetId);
-        if (epoch >= endEpoch || datasets.isOver(holding.datasetId)) revert NotDue(bundleId, epoch);
+        bool isOwed = epoch < endEpoch && epoch < holding.until && !_isGap(holding.datasetId, epoch);
+        if (!isOwed || datasets.isOver(holding.datasetId)) revert NotDue(bundleId, epoch);
         dutyId = bundles.dutyOf(bundleId, epoch);
         if (isAnswered(bundleId, epoch)) revert AlreadyAnswered(bundleId, epoch);
         if (isAnswered(dutyId, epoch)) revert AlreadyAnswered(dutyId, epoch);
-    }
-
-    /// @dev Epochs in [from, to) that the bundle or the cover in charge answered. At most 65 words for the bundle
-    /// (MAX_TERM) and as many, plus one per cover (MAX_COVERS), for its covers.
-    function _answered(bytes32 bundleId, uint256 from, uint256 to) private view returns (uint256 total) {
-        (bytes32[] memory coverIds, uint32[] memory sinces) = bundles.coversOf(bundleId);
-        bytes32 dutyId = bundleId;
-        for (uint256 i = 0; i <= coverIds.length; ++i) {
-            uint256 end = i < coverIds.length ? Math.min(sinces[i], to) : to;
-            if (from < end) {
-                total += _answeredBy(bundleId, dutyId, from, end);
-                from = end;
-            }
-            if (i < coverIds.length) dutyId = coverIds[i];
-        }
-    }
-
-    function _answeredBy(
-        bytes32 bundleId,
-        bytes32 dutyId,
-        uint256 from,
-        uint256 to
-    ) private view returns (uint256 total) {
-        for (uint256 word = from >> 8; word <= (to - 1) >> 8; ++word) {
-            uint256 bits = _answers[bundleId][word];
-            if (dutyId != bundleId) bits |= _answers[dutyId][word];
-            total += Bits.count(bits & Bits.range(word, from, to));
-        }
-    }
-
-    function _paid(bytes32 bundleId, IBundleRegistry.Holding memory holding) private view returns (uint256) {
-        Claim storage record = _claims[bundleId];
-        bool same = record.since == holding.since && record.tenure == holding.tenure;
-        return same ? record.paid : 0;
     }
 
     function _requireWindow(

@@ -3,6 +3,8 @@ pragma solidity ^0.8.28;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {DataContract} from "../libraries/DataContract.sol";
+import {LocalChain} from "../libraries/LocalChain.sol";
+import {DevelopmentKeys} from "./DevelopmentKeys.sol";
 import {Groth16} from "./Groth16.sol";
 import {ProofCompression} from "./ProofCompression.sol";
 import {IVerifierRegistry} from "./interfaces/IVerifierRegistry.sol";
@@ -27,14 +29,14 @@ contract VerifierRegistry is IVerifierRegistry, AccessManaged {
     /// @inheritdoc IVerifierRegistry
     function register(
         bytes32 circuit,
-        bool development,
         bytes calldata key
     ) external override restricted returns (bytes32 keyHash) {
-        if (development && !_isLocalChain()) revert DevelopmentKeyOnPublicChain(block.chainid);
         uint256 points = key.length < Groth16.HEAD ? 0 : (key.length - Groth16.HEAD) / IC_BYTES;
         if (points == 0 || points > MAX_INPUTS + 1 || key.length != Groth16.HEAD + points * IC_BYTES) {
             revert InvalidKeyLength(key.length);
         }
+        bool development = DevelopmentKeys.isKnown(key);
+        if (development && !LocalChain.isHere()) revert DevelopmentKeyOnPublicChain(block.chainid);
         keyHash = keccak256(key);
         if (_keys[keyHash].data != address(0)) revert KeyExists(keyHash);
         if (!Groth16.isKey(key)) revert InvalidKeyPoint();
@@ -76,11 +78,7 @@ contract VerifierRegistry is IVerifierRegistry, AccessManaged {
     /// @dev The key's code, or nobody when it is not registered, takes another number of inputs, or must not be used.
     function _usable(bytes32 keyHash, uint256 inputs) private view returns (address) {
         Key storage key = _keys[keyHash];
-        if (key.inputs != inputs || (key.development && !_isLocalChain())) return address(0);
+        if (key.inputs != inputs || (key.development && !LocalChain.isHere())) return address(0);
         return key.data;
-    }
-
-    function _isLocalChain() private view returns (bool) {
-        return block.chainid == 31337 || block.chainid == 1337;
     }
 }

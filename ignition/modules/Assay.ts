@@ -1,7 +1,8 @@
 import { buildModule } from "@nomicfoundation/hardhat-ignition/modules";
 import { artifacts } from "hardhat";
 import { attestationModule } from "./Attestation.ts";
-import { CommitReveal, Drand, Vrf } from "./Beacon.ts";
+import { CommitReveal, CommitRevealOnToken, Drand, Vrf } from "./Beacon.ts";
+import Governance from "./Governance.ts";
 import { marketModule } from "./Market.ts";
 import { roleFunctions, roles, selectorsOf } from "./roles.ts";
 import Staking, { StakingOnExistingToken } from "./Staking.ts";
@@ -14,14 +15,12 @@ type StakingModule = typeof Staking | typeof StakingOnExistingToken;
 /** The contract of each area: whose functions the roles open. */
 const contractNames = {
   staking: "Staking",
-  verifier: "VerifierRegistry",
   datasets: "DatasetRegistry",
   bundles: "BundleRegistry",
-  audit: "StorageAudit",
-  retrieval: "RetrievalChallenges",
   escrow: "Escrow",
   jobs: "JobRegistry",
   market: "Market",
+  committee: "Committee",
   validators: "ValidatorSet",
 } as const;
 
@@ -35,35 +34,28 @@ const abis = Object.fromEntries(
 );
 
 /**
- * Storage, jobs, market and committees on one kind of beacon, with every role given to the contract that needs it. The deployer stays
- * admin, guardian and registrar of keys until it hands them over (`AccessManager.grantRole`, `revokeRole`).
+ * Storage, jobs, market and committees on one kind of beacon, with every role given to the contract that needs it. The last
+ * transaction seals that and hands over to `Governance`: the deployer keeps nothing.
  */
 export function assayModule(beaconModule: BeaconModule, stakingModule: StakingModule = Staking) {
-  const isCommitReveal = beaconModule === CommitReveal;
   return buildModule("Assay", (m) => {
     const storage = storageModule(beaconModule, stakingModule);
+    const attestation = attestationModule(storage);
+    const market = marketModule(storage);
+    const governance = m.useModule(Governance);
     const contracts = {
       ...m.useModule(storage),
-      ...m.useModule(attestationModule(storage)),
-      ...m.useModule(marketModule(storage)),
+      ...m.useModule(attestation),
+      ...m.useModule(market),
     };
-    const { access, audit, beacon, bundles, committee, fraud, jobs, market, retrieval, validators } =
-      contracts;
-    const deployer = m.getAccount(0);
+    const { access, audit, bundles, committee, fraud, jobs, memberGame, retrieval } = contracts;
+    const { resultFraud, shortfalls } = contracts;
     const members: Record<RoleName, readonly { id: string; account: unknown }[]> = {
-      stakeModule: [
-        { id: "bundles", account: bundles },
-        { id: "jobs", account: jobs },
-        { id: "validators", account: validators },
-        // Committers put stake at risk for their reveals.
-        ...(isCommitReveal ? [{ id: "beacon", account: beacon }] : []),
-      ],
       beaconConsumer: [
         { id: "audit", account: audit },
         { id: "committee", account: committee },
       ],
-      keyRegistrar: [{ id: "deployer", account: deployer }],
-      guardian: [{ id: "deployer", account: deployer }],
+      guardian: [{ id: "guardian", account: governance.guardian }],
       auditModule: [{ id: "audit", account: audit }],
       faultModule: [
         { id: "audit", account: audit },
@@ -71,9 +63,14 @@ export function assayModule(beaconModule: BeaconModule, stakingModule: StakingMo
       ],
       fraudModule: [{ id: "fraud", account: fraud }],
       holdingModule: [{ id: "bundles", account: bundles }],
-      marketModule: [{ id: "market", account: market }],
+      marketModule: [{ id: "market", account: contracts.market }],
       jobModule: [{ id: "jobs", account: jobs }],
       committeeModule: [{ id: "committee", account: committee }],
+      memberModule: [{ id: "memberGame", account: memberGame }],
+      resultModule: [
+        { id: "shortfalls", account: shortfalls },
+        { id: "resultFraud", account: resultFraud },
+      ],
     };
     const names = Object.keys(roles) as RoleName[];
     const grants = names.flatMap((role) =>
@@ -81,17 +78,22 @@ export function assayModule(beaconModule: BeaconModule, stakingModule: StakingMo
         m.call(access, "grantRole", [roles[role], account as string, 0], { id: `grant_${role}_${id}` }),
       ),
     );
-    for (const area of Object.keys(roleFunctions) as Area[]) {
-      for (const [role, functions] of Object.entries<readonly string[]>(roleFunctions[area])) {
+    const opened = (Object.keys(roleFunctions) as Area[]).flatMap((area) =>
+      Object.entries<readonly string[]>(roleFunctions[area]).map(([role, functions]) => {
         const selectors = selectorsOf(abis[area]!, functions);
-        // After the grants: the deployer is still registering keys.
-        m.call(access, "setTargetFunctionRole", [contracts[area], selectors, roles[role as RoleName]], {
-          id: `open_${area}_${role}`,
-          after: grants,
-        });
-      }
-    }
-    return contracts;
+        return m.call(
+          access,
+          "setTargetFunctionRole",
+          [contracts[area], selectors, roles[role as RoleName]],
+          {
+            id: `open_${area}_${role}`,
+          },
+        );
+      }),
+    );
+    const wired = [storage, attestation, market, beaconModule];
+    m.call(access, "seal", [governance.administration], { after: [...wired, ...grants, ...opened] });
+    return { ...contracts, ...governance };
   });
 }
 
@@ -101,7 +103,9 @@ export const AssayDrand = assayModule(Drand);
 export const AssayDrandOnToken = assayModule(Drand, StakingOnExistingToken);
 /** On commit–reveal among storage operators: the embedded network. */
 export const AssayCommitReveal = assayModule(CommitReveal);
+export const AssayCommitRevealOnToken = assayModule(CommitRevealOnToken, StakingOnExistingToken);
 /** On Chainlink VRF. */
 export const AssayVrf = assayModule(Vrf);
+export const AssayVrfOnToken = assayModule(Vrf, StakingOnExistingToken);
 
 export default AssayDrand;

@@ -25,7 +25,6 @@ export const attestationModule = (storage: ReturnType<typeof storageModule>) =>
       access,
       {
         registry: jobs.jobs,
-        game: jobs.game,
         escrow: jobs.escrow,
         beacon,
         validators,
@@ -38,10 +37,27 @@ export const attestationModule = (storage: ReturnType<typeof storageModule>) =>
         grace: m.getParameter<number>("grace", hour),
         // At most the window of a dispute's move: the registry leaves that much after the digests are revealed.
         disputeTime: m.getParameter<number>("disputeTime", 4 * hour),
+        // As long as the provider can be challenged (`challengeWindow`): whoever executes a job again meets both.
+        accusableFor: m.getParameter<number>("accusableFor", 3 * day),
+        // A validator answers beside its other work, and has no deadline of its own to be up for.
+        moveWindow: m.getParameter<number>("moveWindow", day),
         silentSlash: m.getParameter<bigint>("silentSlash", tokens),
         lieSlash: m.getParameter<bigint>("lieSlash", 100n * tokens),
+        // Two intervals bind a unit of 100 tokens for four days: 0.2 tokens for that are 18 % a year. Else anybody could have
+        // validators bound, and their gas spent, for nothing.
+        leastFee: m.getParameter<bigint>("leastFee", tokens / 10n),
       },
     ]);
+    const memberGame = m.contract("MemberGame", [
+      jobs.jobs,
+      committee,
+      jobs.descentRules,
+      jobs.elementRules,
+      jobs.sumRules,
+      jobs.rangeRules,
+      jobs.inputRules,
+      jobs.voidRules,
+    ]);
     m.call(jobs.jobs, "setModules", [jobs.game, committee, jobs.certificates, jobs.instalments]);
-    return { ...jobs, validators, committee };
+    return { ...jobs, validators, committee, memberGame };
   });

@@ -1,6 +1,6 @@
 import { buildModule } from "@nomicfoundation/hardhat-ignition/modules";
 import Access from "./Access.ts";
-import Staking from "./Staking.ts";
+import Staking, { StakingOnExistingToken } from "./Staking.ts";
 
 const hour = 3_600n;
 
@@ -45,23 +45,28 @@ export const Vrf = buildModule("VrfBeacon", (m) => {
     redrawAfter: m.getParameter<bigint>("redrawAfter", 24n * hour),
   };
   const beacon = m.contract("VrfBeacon", [access, configuration]);
-  // Whoever owns the beacon can replace the coordinator; from here on that is the AccessManager's admin.
+  // Whoever owns the beacon can replace the coordinator; from here on that is the administrator, by `SealedAccess.execute`.
   m.call(access, "execute", [beacon, m.encodeFunctionCall(beacon, "acceptOwnership")]);
   return { access, beacon };
 });
 
+const commitRevealModule = (stakingModule: typeof Staking | typeof StakingOnExistingToken) =>
+  buildModule("CommitRevealBeacon", (m) => {
+    const { access, staking } = m.useModule(stakingModule as typeof Staking);
+    const configuration = {
+      staking,
+      // IStaking.Role.Storage
+      role: m.getParameter<number>("role", 0),
+      minCommitters: m.getParameter<number>("minCommitters", 3),
+      commitWindow: m.getParameter<bigint>("commitWindow", 600n),
+      revealWindow: m.getParameter<bigint>("revealWindow", 600n),
+      grace: m.getParameter<bigint>("grace", hour),
+      bond: m.getParameter<bigint>("bond", 100n * 10n ** 18n),
+    };
+    return { access, staking, beacon: m.contract("CommitRevealBeacon", [access, configuration]) };
+  });
+
 /** Default of the embedded network; never for draws worth more than its `maxDrawValue`. */
-export const CommitReveal = buildModule("CommitRevealBeacon", (m) => {
-  const { access, staking } = m.useModule(Staking);
-  const configuration = {
-    staking,
-    // IStaking.Role.Storage
-    role: m.getParameter<number>("role", 0),
-    minCommitters: m.getParameter<number>("minCommitters", 3),
-    commitWindow: m.getParameter<bigint>("commitWindow", 600n),
-    revealWindow: m.getParameter<bigint>("revealWindow", 600n),
-    grace: m.getParameter<bigint>("grace", hour),
-    bond: m.getParameter<bigint>("bond", 100n * 10n ** 18n),
-  };
-  return { access, staking, beacon: m.contract("CommitRevealBeacon", [access, configuration]) };
-});
+export const CommitReveal = commitRevealModule(Staking);
+/** With bonds in a token that is there already. */
+export const CommitRevealOnToken = commitRevealModule(StakingOnExistingToken);

@@ -1,6 +1,6 @@
 import { buildModule } from "@nomicfoundation/hardhat-ignition/modules";
 import Disputes from "./Disputes.ts";
-import type { storageModule } from "./Storage.ts";
+import { epochLength, seedDelay, type storageModule } from "./Storage.ts";
 
 const minute = 60;
 const hour = 60 * minute;
@@ -14,15 +14,22 @@ const providerGas = 6_600_000n;
 const challengerGas = 4_200_000n;
 
 /**
+ * Seconds to have a result held again. A bundle that was given up is taken over with a proof under a seed that nobody knew when it
+ * became free: the rest of the epoch goes by, then the next one and the one after it can be proven for (`ResultShortfalls`
+ * refuses less than these three). A beacon that stands still for as long as a seed is waited for is not the provider's fault.
+ */
+const repairGrace = 3 * epochLength + seedDelay;
+
+/**
  * Escrow, registry, certificates, instalments and the dispute game, above the given storage module. `attestationModule` tells the registry
  * where they are.
  */
 export const jobsModule = (storage: ReturnType<typeof storageModule>) =>
   buildModule("Jobs", (m) => {
-    const { access, token, staking, datasets } = m.useModule(storage);
+    const { access, token, staking, datasets, audit, retrieval } = m.useModule(storage);
     const rules = m.useModule(Disputes);
     const escrow = m.contract("Escrow", [access, token]);
-    const jobRules = m.contract("JobRules", [datasets]);
+    const jobRules = m.contract("JobRules", [datasets, retrieval]);
     const jobs = m.contract("JobRegistry", [
       access,
       staking,
@@ -57,6 +64,14 @@ export const jobsModule = (storage: ReturnType<typeof storageModule>) =>
     ]);
     const certificates = m.contract("ModelCertificate", [jobs]);
     const instalments = m.contract("Instalments", [jobs, jobRules]);
+    const shortfalls = m.contract("ResultShortfalls", [
+      jobs,
+      instalments,
+      datasets,
+      audit,
+      m.getParameter<number>("repairGrace", repairGrace),
+    ]);
+    const resultFraud = m.contract("ResultFraud", [jobs, instalments, datasets]);
     const rewards = m.contract("WorkerRewards", [token]);
-    return { escrow, jobs, game, certificates, instalments, rewards, ...rules };
+    return { escrow, jobs, game, certificates, instalments, shortfalls, resultFraud, rewards, ...rules };
   });

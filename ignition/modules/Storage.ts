@@ -6,6 +6,9 @@ import Verifier from "./Verifier.ts";
 const hour = 3_600;
 const day = 24 * hour;
 const tokens = 10n ** 18n;
+/** Seconds of an epoch, and until an epoch without a seed is given up, unless parameters say otherwise. */
+export const epochLength = day;
+export const seedDelay = 3 * day;
 const noPolicy = "0x0000000000000000000000000000000000000000";
 
 /** Any of the beacons: they differ in how they come by randomness, not in what the audit asks of them. */
@@ -32,7 +35,7 @@ export function storageModule(
     const datasets = m.contract("DatasetRegistry", [
       access,
       token,
-      m.getParameter<number>("epochLength", day),
+      m.getParameter<number>("epochLength", epochLength),
       // Above seedDelay + auditWindow + timeoutWindow + 2 · grace, and above a retrieval's window and grace.
       m.getParameter<number>("closeDelay", 10 * day),
       {
@@ -50,6 +53,10 @@ export function storageModule(
       staking,
       verifier,
       registrationKey,
+      possessionKey,
+      // A week of daily epochs: for an upload that broke off to be gone on with by its owner. Then whoever proves that it has
+      // a bundle may take it, so that a dataset whose owner is gone does not wait for ever.
+      m.getParameter<number>("exclusiveEpochs", 7),
     ]);
     const audit = m.contract("StorageAudit", [
       access,
@@ -60,7 +67,7 @@ export function storageModule(
       possessionKey,
       coveringKey,
       {
-        seedDelay: m.getParameter<number>("seedDelay", 3 * day),
+        seedDelay: m.getParameter<number>("seedDelay", seedDelay),
         auditWindow: m.getParameter<number>("auditWindow", 12 * hour),
         timeoutWindow: m.getParameter<number>("timeoutWindow", 3 * day),
         grace: m.getParameter<number>("grace", hour),
@@ -75,7 +82,7 @@ export function storageModule(
       m.getParameter<number>("retrievalGrace", hour),
     ]);
     const fraud = m.contract("EncodingFraud", [datasets, verifier, possessionKey]);
-    m.call(bundles, "setAudit", [audit]);
+    m.call(bundles, "setModules", [audit, retrieval]);
     return { access, token, staking, beacon, verifier, datasets, bundles, audit, retrieval, fraud };
   });
 }

@@ -14,16 +14,15 @@ export function circuitId(circuit: Circuit): `0x${string}` {
 
 /**
  * The registry and its three keys, given as parameters `possessionKey`, `coveringKey` and `registrationKey` (hex, layout
- * of the storage protocol, section 7). `development` says that they come from a known trapdoor: the registry then reverts
- * on every chain that is not a local one, and the deployment with it.
+ * of the storage protocol, section 7). Where anybody can forge proofs under one of them the registry reverts on every chain
+ * that is not the local one, and the deployment with it.
  */
 export default buildModule("Verifier", (m) => {
   const { access } = m.useModule(Access);
   const registry = m.contract("VerifierRegistry", [access]);
-  const development = m.getParameter<boolean>("development", false);
   for (const circuit of circuits) {
     const key = m.getParameter<string>(`${circuit}Key`);
-    m.call(registry, "register", [circuitId(circuit), development, key], { id: `register_${circuit}` });
+    m.call(registry, "register", [circuitId(circuit), key], { id: `register_${circuit}` });
   }
   return { access, registry };
 });

@@ -1,18 +1,14 @@
 import { type Abi, toFunctionSelector } from "viem";
 
 /**
- * Roles of the AccessManager. Whatever no role names is the admin's (role 0): parameters of `Staking`, `unpause`,
+ * Roles of SealedAccess. Whatever no role names is the administration's (role 0): parameters, price feeds, verifying keys,
  * ownership of the VRF beacon. Role ids are part of a deployment: never renumber.
  */
 export const roles = {
-  /** Contracts that may lock and slash stake: `Staking.lock`, `Staking.slash`. `unlock` needs no role. */
-  stakeModule: 1n,
+  /** Accounts that may stop new orders, registrations and enrolments for at most seven days: `pause`, `unpause`. */
+  guardian: 1n,
   /** Contracts that may ask a beacon for seeds: `request`. */
   beaconConsumer: 2n,
-  /** Accounts that may add verifying keys: `VerifierRegistry.register`. */
-  keyRegistrar: 3n,
-  /** Accounts that may stop new work at once: `pause`. Starting it again is the admin's. */
-  guardian: 4n,
   /** The contract that pays fees and repairs for proven possession: `payFee`, `settleRepair`. */
   auditModule: 5n,
   /** Contracts that may convict a holder: `BundleRegistry.vacate`. */
@@ -27,26 +23,31 @@ export const roles = {
   jobModule: 10n,
   /** The contract that draws committees and pays their members: `Escrow.payFee`, `ValidatorSet.draw`, `excuse`, `punish`. */
   committeeModule: 11n,
+  /** The game over what members have signed: `Committee.onAccused`, `onEnded`, `punishLiar`. */
+  memberModule: 12n,
+  /** Contracts that may fail a job for what became of its stored result: `JobRegistry.onResultFault`. */
+  resultModule: 13n,
 } as const;
 
 /** Which functions of which area each role opens, by name. */
 export const roleFunctions = {
-  staking: { stakeModule: ["lock", "slash"], guardian: ["pause"] },
+  staking: { guardian: ["pause", "unpause"] },
   beacon: { beaconConsumer: ["request"] },
-  verifier: { keyRegistrar: ["register"] },
   datasets: {
     auditModule: ["payFee"],
     fraudModule: ["markFraudulent"],
     holdingModule: ["addHeld", "removeHeld"],
-    guardian: ["pause"],
   },
-  bundles: { auditModule: ["settleRepair"], faultModule: ["vacate"], guardian: ["pause"] },
-  audit: { guardian: ["pause"] },
-  retrieval: { guardian: ["pause"] },
+  bundles: { auditModule: ["settleRepair"], faultModule: ["vacate"] },
   escrow: { jobModule: ["fund", "payPrice", "refundPrice", "close"], committeeModule: ["payFee"] },
-  jobs: { marketModule: ["open", "matchJob", "unmatch", "cancel"], guardian: ["pause"] },
-  market: { guardian: ["pause"] },
-  validators: { committeeModule: ["draw", "excuse", "punish"], guardian: ["pause"] },
+  jobs: {
+    marketModule: ["open", "matchJob", "unmatch", "cancel"],
+    resultModule: ["onResultFault"],
+    guardian: ["pause", "unpause"],
+  },
+  market: { guardian: ["pause", "unpause"] },
+  committee: { memberModule: ["onAccused", "onEnded", "punishLiar"] },
+  validators: { committeeModule: ["draw", "excuse", "punish"], guardian: ["pause", "unpause"] },
 } as const satisfies Record<string, Partial<Record<keyof typeof roles, readonly string[]>>>;
 
 /**

@@ -5,7 +5,9 @@ import {
   BundleSurrendered,
   BundleVacated,
   CoverRegistered,
+  DutyExtended,
   RepairPaid,
+  StandbysSet,
 } from "../generated/BundleRegistry/BundleRegistry";
 import { Bundle, Cover } from "../generated/schema";
 import { earn, payment } from "./payments";
@@ -44,6 +46,19 @@ function vacate(id: Bytes): void {
   bundle.operator = null;
   bundle.isPlaced = false;
   bundle.save();
+}
+
+export function handleDutyExtended(event: DutyExtended): void {
+  const row = record(event, contract, "DutyExtended");
+  row.bundle = event.params.bundleId;
+  row.operator = event.params.operator;
+  row.save();
+}
+
+export function handleStandbysSet(event: StandbysSet): void {
+  const row = record(event, contract, "StandbysSet");
+  row.dataset = event.params.datasetId;
+  row.save();
 }
 
 export function handleBundleReleased(event: BundleReleased): void {
@@ -99,14 +114,6 @@ export function handleBountyWithdrawn(event: ethereum.Event): void {
 
 export function handleBurnFlushed(event: ethereum.Event): void {
   record(event, contract, "BurnFlushed").save();
-}
-
-export function handlePaused(event: ethereum.Event): void {
-  record(event, contract, "Paused").save();
-}
-
-export function handleUnpaused(event: ethereum.Event): void {
-  record(event, contract, "Unpaused").save();
 }
 
 export function handleAuthorityUpdated(event: ethereum.Event): void {

@@ -107,14 +107,6 @@ export function handleParametersSet(event: ethereum.Event): void {
   record(event, contract, "ParametersSet").save();
 }
 
-export function handlePaused(event: ethereum.Event): void {
-  record(event, contract, "Paused").save();
-}
-
-export function handleUnpaused(event: ethereum.Event): void {
-  record(event, contract, "Unpaused").save();
-}
-
 export function handleAuthorityUpdated(event: ethereum.Event): void {
   record(event, contract, "AuthorityUpdated").save();
 }

@@ -1,4 +1,4 @@
-import { CheckpointClosed, CheckpointPosted } from "../generated/Instalments/Instalments";
+import { CheckpointClosed, CheckpointPosted, TimeoutCalled } from "../generated/Instalments/Instalments";
 import { Checkpoint } from "../generated/schema";
 import { operator, record, zero } from "./record";
 
@@ -25,6 +25,12 @@ export function handleCheckpointPosted(event: CheckpointPosted): void {
   checkpoint.paid = zero;
   checkpoint.postedAt = event.block.timestamp;
   checkpoint.save();
+}
+
+export function handleTimeoutCalled(event: TimeoutCalled): void {
+  const row = record(event, contract, "TimeoutCalled");
+  row.job = event.params.jobId.toString();
+  row.save();
 }
 
 export function handleCheckpointClosed(event: CheckpointClosed): void {

@@ -14,6 +14,7 @@ import {
   JobUnmatched,
   JobVoided,
   SettlementPending,
+  TimeoutCalled,
 } from "../generated/JobRegistry/JobRegistry";
 import { Event, Job } from "../generated/schema";
 import { orderOf, tupleOf } from "./orders";
@@ -100,6 +101,10 @@ export function handleJobUnmatched(event: JobUnmatched): void {
   job.provider = null;
   job.status = "Open";
   job.save();
+}
+
+export function handleTimeoutCalled(event: TimeoutCalled): void {
+  jobOf(record(event, contract, "TimeoutCalled"), event.params.jobId);
 }
 
 export function handleJobLocked(event: JobLocked): void {

@@ -11,7 +11,6 @@ import {
   Matched,
   OrderPosted,
   RevealTimeoutCalled,
-  WalkPleaded,
 } from "../generated/Market/Market";
 import { Auction, Bid } from "../generated/schema";
 import { bidId, orderOf, tupleOf } from "./orders";
@@ -149,13 +148,6 @@ export function handleRevealTimeoutCalled(event: RevealTimeoutCalled): void {
   const auction = Auction.load(event.params.jobId.toString())!;
   auction.revealUntil = event.params.graceEnds;
   auction.save();
-}
-
-export function handleWalkPleaded(event: WalkPleaded): void {
-  const row = record(event, contract, "WalkPleaded");
-  row.job = event.params.jobId.toString();
-  row.operator = event.params.provider;
-  row.save();
 }
 
 export function handleFeedSet(event: ethereum.Event): void {

@@ -1,7 +1,8 @@
-import { BigInt, Bytes, ethereum } from "@graphprotocol/graph-ts";
+import { Bytes, ethereum } from "@graphprotocol/graph-ts";
 import { Lock, Slash } from "../generated/schema";
 import {
   Locked,
+  ModuleApproved,
   OperatorRegistered,
   OperatorRetired,
   OperatorUpdated,
@@ -15,10 +16,6 @@ import { day, eventId, network, operator, reasonOf, record, zero } from "./recor
 
 const contract = "Staking";
 
-function least(a: BigInt, b: BigInt): BigInt {
-  return a.lt(b) ? a : b;
-}
-
 function lockOf(account: Bytes, module: Bytes): Lock {
   const id = account.concat(module);
   const existing = Lock.load(id);
@@ -27,6 +24,7 @@ function lockOf(account: Bytes, module: Bytes): Lock {
   created.operator = account;
   created.module = module;
   created.amount = zero;
+  created.cap = zero;
   return created;
 }
 
@@ -79,6 +77,17 @@ export function handleStaked(event: Staked): void {
   const total = network();
   total.staked = total.staked.plus(event.params.amount);
   total.save();
+}
+
+export function handleModuleApproved(event: ModuleApproved): void {
+  const row = record(event, contract, "ModuleApproved");
+  row.operator = event.params.operator;
+  row.save();
+  // A row of its own for an account that approves before it registers.
+  operator(event.params.operator).save();
+  const lock = lockOf(event.params.operator, event.params.module);
+  lock.cap = event.params.cap;
+  lock.save();
 }
 
 export function handleLocked(event: Locked): void {
@@ -137,21 +146,17 @@ export function handleSlashed(event: Slashed): void {
   slash.timestamp = event.block.timestamp;
   slash.transaction = event.transaction.hash;
   slash.save();
-  // In the order that the contract takes it: what the module locked, what nobody locked, then what is being withdrawn.
+  // All of it comes out of what the module has locked.
   const held = lockOf(event.params.operator, event.params.module);
   const staker = operator(event.params.operator);
-  const fromLock = least(event.params.amount, held.amount);
-  const fromStake = fromLock.plus(
-    least(event.params.amount.minus(fromLock), staker.staked.minus(staker.locked)),
-  );
-  held.amount = held.amount.minus(fromLock);
+  held.amount = held.amount.minus(event.params.amount);
   held.save();
-  staker.locked = staker.locked.minus(fromLock);
-  staker.staked = staker.staked.minus(fromStake);
+  staker.locked = staker.locked.minus(event.params.amount);
+  staker.staked = staker.staked.minus(event.params.amount);
   staker.slashed = staker.slashed.plus(event.params.amount);
   staker.save();
   const total = network();
-  total.staked = total.staked.minus(fromStake);
+  total.staked = total.staked.minus(event.params.amount);
   total.slashed = total.slashed.plus(event.params.amount);
   total.burnt = total.burnt.plus(event.params.burnt);
   total.save();

@@ -93,14 +93,6 @@ export function handleWindowsSet(event: ethereum.Event): void {
   record(event, contract, "WindowsSet").save();
 }
 
-export function handlePaused(event: ethereum.Event): void {
-  record(event, contract, "Paused").save();
-}
-
-export function handleUnpaused(event: ethereum.Event): void {
-  record(event, contract, "Unpaused").save();
-}
-
 export function handleAuthorityUpdated(event: ethereum.Event): void {
   record(event, contract, "AuthorityUpdated").save();
 }

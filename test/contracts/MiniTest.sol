@@ -16,6 +16,8 @@ interface Vm {
     function stopPrank() external;
 
     function warp(uint256 timestamp) external;
+
+    function fee(uint256 baseFee) external;
     function roll(uint256 blockNumber) external;
     function chainId(uint256 id) external;
     function deal(address account, uint256 balance) external;

@@ -175,14 +175,14 @@ describe("how much more work a stake can stand for", () => {
   const terms = { bundleStake: 30n, stakePercent: 300, minimumStake: 40n, multiplier: 100n };
 
   it("counts as the contracts do, and never promises more than they would lock", () => {
-    assert.deepEqual(capacityOf(100n, terms), { bundles: 3n, jobs: 2n, leastStake: 40n, highestPrice: 33n });
+    assert.deepEqual(capacityOf(100n, terms), { bundles: 3n, jobs: 2n, leastStake: 40n, highestPrice: 32n });
     const up = (a: bigint, b: bigint) => (a + b - 1n) / b;
     for (const multiplier of [100n, 150n, 200n, 1_600n]) {
       for (let free = 0n; free < 3_000n; free += 7n) {
         const { highestPrice, leastStake } = capacityOf(free, { ...terms, multiplier });
         const stakeFor = (price: bigint) => {
           const stake = up(price * 300n, 100n);
-          return up((stake > 40n ? stake : 40n) * multiplier, 100n);
+          return up((stake > 40n ? stake : 40n) * multiplier, 100n) + up(price, 10n);
         };
         assert.equal(leastStake, stakeFor(0n));
         if (highestPrice === undefined) assert.ok(stakeFor(0n) > free);

@@ -5,6 +5,7 @@ import { type Phase, phaseOf, type Standing } from "../../dapp/src/pages/parts/p
 const day = 86_400n;
 const standing: Standing = {
   deadline: 0n,
+  graceEnds: 0n,
   expiry: 1_000n,
   challengeUntil: 0n,
   verdict: "none",
@@ -53,8 +54,24 @@ describe("the phase of a job", () => {
   it("counts a match to the end of the time to lock, not to that of the order", () => {
     const matched = { standing: { ...standing, deadline: 400n } };
     assert.equal(phase("Matched", 400n, matched).until, 400n);
-    assert.match(phase("Matched", 401n, matched).next, /others can have it/);
-    assert.match(phase("Matched", 1_001n, matched).next, /the money is back/);
+    assert.match(phase("Matched", 401n, matched).next, /call time on the chain/);
+    const called = { standing: { ...standing, deadline: 400n, graceEnds: 500n } };
+    assert.deepEqual(
+      [phase("Matched", 500n, called).until, phase("Matched", 501n, called).until],
+      [500n, undefined],
+    );
+    assert.match(phase("Matched", 501n, called).next, /others can have it/);
+    assert.match(phase("Matched", 1_001n, called).next, /the money is back/);
+  });
+
+  it("gives whoever is late the grace, and says what comes after it", () => {
+    const called = { standing: { ...standing, deadline: 500n, challengeUntil: 500n, graceEnds: 600n } };
+    assert.deepEqual(
+      [phase("Training", 600n, called).until, phase("Committed", 600n, called).until],
+      [600n, 600n],
+    );
+    assert.match(phase("Training", 601n, called).next, /it pays/);
+    assert.match(phase("Committed", 601n, called).next, /the provider is paid/);
   });
 
   it("says that a provider is late as soon as it is", () => {

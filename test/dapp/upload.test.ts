@@ -4,17 +4,20 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type Address, encodeErrorResult, type Hex } from "viem";
 import { isGoodFor } from "../../dapp/src/engine/receipt-term.ts";
 import { ShelfMemory } from "../../dapp/src/engine/shelf-memory.ts";
+import { earlierTerms, offeredNow } from "../../dapp/src/upload/earlier-terms.ts";
 import { leastOfSegment, standingOf } from "../../dapp/src/upload/read-store.ts";
 import { sortForPlacing } from "../../dapp/src/upload/sort-for-placing.ts";
 import { readTerms } from "../../dapp/src/upload/terms.ts";
 import { abis } from "../../keepers/src/chain/abi/index.ts";
 import { datasetStatus } from "../../keepers/src/storage/client/anchor.ts";
+import { type OfferedTerms, writeTerms } from "../../keepers/src/storage/client/terms.ts";
 
 const datasetId = `0x${"5a".repeat(32)}` as const;
 const receipt = (bundleIndex: number) => ({
   bundleIndex,
   operator: `0x${"0b".repeat(20)}` as const,
   validUntil: 2n ** 60n,
+  latestEnd: 40,
   signature: `0x${"0c".repeat(65)}` as const,
 });
 
@@ -69,6 +72,65 @@ describe("what an upload from a page remembers", () => {
       shelf.notes.set(name, each);
       assert.deepEqual((await ShelfMemory.open(shelf, datasetId)).receipts(), [], each);
     }
+  });
+});
+
+describe("the terms under which a dataset was sent before", () => {
+  const own = { feePerAudit: 10n ** 15n, epochs: 2, previous: `0x${"00".repeat(32)}` } as const;
+  const parameters = {
+    bondPerBundle: 1n,
+    bundleStake: 2n,
+    missPenalty: 3n,
+    surrenderPenalty: 4n,
+    policy: `0x${"00".repeat(20)}`,
+  } as const;
+  const terms: OfferedTerms = { ...own, parameters };
+  const idOf = ({ epochs, parameters: { bundleStake } }: OfferedTerms): Hex =>
+    `0x${String(epochs).padStart(2, "0")}${String(bundleStake).padStart(62, "0")}`;
+
+  /** A shelf with the notes of two uploads of the same bundles, and a chain that knows one of them. */
+  async function sent(...all: OfferedTerms[]) {
+    const shelf = shelfOf();
+    for (const each of all)
+      await (await ShelfMemory.open(shelf, idOf(each))).remember("terms", JSON.stringify(writeTerms(each)));
+    return { ...shelf, uploads: async () => [...shelf.notes.keys()].reverse() };
+  }
+  const chain = (status: number) =>
+    ({ DatasetRegistry: { read: { termsOf: async () => [status, 40] } } }) as unknown as Parameters<
+      typeof earlierTerms
+    >[0];
+
+  it("are those of the last upload, and nothing of another owner's or another manifest's", async () => {
+    const last = { ...terms, epochs: 3 };
+    const shelf = await sent(terms, last);
+    assert.deepEqual(await earlierTerms(chain(datasetStatus.none), shelf, idOf), {
+      terms: last,
+      isAnchored: false,
+    });
+    assert.equal(await earlierTerms(chain(datasetStatus.none), shelf, () => datasetId), undefined);
+  });
+
+  it("count as none when their note is damaged", async () => {
+    const shelf = await sent(terms);
+    const text = shelf.notes.get(idOf(terms))!;
+    for (const each of ["", text.slice(0, -2), text.replace('\\"epochs\\":2', '\\"epochs\\":-2')]) {
+      assert.notEqual(each, text);
+      shelf.notes.set(idOf(terms), each);
+      assert.equal(await earlierTerms(chain(datasetStatus.none), shelf, idOf), undefined, each);
+    }
+  });
+
+  it("go on once they are anchored, also when the registry has changed its parameters since", async () => {
+    const wanted = { ...own, parameters: { ...parameters, bundleStake: 9n } };
+    assert.equal(offeredNow(wanted, { terms, isAnchored: true }), terms);
+    assert.equal(
+      offeredNow(wanted, { terms, isAnchored: false }),
+      wanted,
+      "nodes would sign for what is not",
+    );
+    const longer = { ...wanted, epochs: 3 };
+    assert.equal(offeredNow(longer, { terms, isAnchored: true }), longer, "another dataset");
+    assert.equal(offeredNow(wanted, undefined), wanted);
   });
 });
 

@@ -54,7 +54,8 @@ describe("a keeper in a process of its own", () => {
       commit: (bytes) => network.commitPool.commit(bytes),
       k: 2,
       n,
-      feePerAudit: 1000n,
+      // The least that a keeper takes that was not told otherwise.
+      feePerAudit: parseUnits("0.001", 18),
       epochs: 10,
     });
     assert.equal(result.complete, true, "the keeper is one of the three holders");

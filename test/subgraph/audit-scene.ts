@@ -35,6 +35,8 @@ export class AuditScene {
       auctioned: await auctioned(stage),
     };
     const { client, deployment } = scene.network;
+    // From here on a block comes with a transaction alone: the index stands where the chain does.
+    await client.public.request({ method: "evm_setIntervalMining", params: [0] } as never);
     const path = join(scene.network.folder, "subgraph.sqlite");
     const node = openSubgraph({ manifest, client, deployment, path });
     await node.indexer.catchUp();
@@ -63,7 +65,7 @@ async function attested(stage: CommitteeScene): Promise<bigint> {
   const { jobId } = await scene.until(described, "Committed", [provider]);
   await stage.seed(jobId);
   await scene.until(described, "Attested", [...keepers, provider]);
-  await scene.network.chain.advance(windows.challenge + size * turnSeconds);
+  await scene.network.outlast(windows.challenge + size * turnSeconds);
   await scene.until(described, "Finalised", [...keepers, provider]);
   await scene.settle([...keepers, provider]);
   await provider.stop();
@@ -77,7 +79,7 @@ async function convicted({ scene }: CommitteeScene): Promise<bigint> {
   await scene.until(described, "Committed", [provider]);
   const watcher = await scene.challenger();
   const { jobId } = await scene.until(described, "Failed", [provider, watcher]);
-  await scene.network.chain.advance(windows.challenge + 1);
+  await scene.network.outlast(windows.challenge);
   await scene.settle([watcher, provider]);
   await provider.stop();
   return jobId;

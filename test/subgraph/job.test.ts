@@ -40,7 +40,7 @@ describe("a job in the subgraph, by the bytecode that is deployed", () => {
     const provider = await scene.provider();
     await scene.consumer.post(described);
     await scene.until(described, "Committed", [provider]);
-    await scene.network.chain.advance(windows.challenge + 1);
+    await scene.network.outlast(windows.challenge);
     const job = await scene.until(described, "Finalised", [provider]);
     await scene.settle([provider]);
     await provider.stop();

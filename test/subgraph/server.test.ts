@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { after, before, describe, it } from "node:test";
-import { buildSchema, parse } from "graphql";
+import { buildSchema, getIntrospectionQuery, parse } from "graphql";
 import type { Hex } from "viem";
 import { costError, defaultLimits, type QueryLimits } from "../../subgraph/node/query/limits.ts";
 import { type GraphqlServer, serveGraphql } from "../../subgraph/node/query/server.ts";
@@ -152,13 +153,35 @@ describe("the GraphQL server", () => {
   });
 
   it("refuses a query of very many fields before it compares them with one another", async () => {
-    const { errors } = (await (await post({ query: `{ nodes { ${"id ".repeat(80_000)} } }` })).json()) as {
+    const { errors } = (await (await post({ query: `{ nodes { ${"id ".repeat(19_000)} } }` })).json()) as {
       errors: { message: string }[];
     };
     assert.deepEqual(
       errors.map(({ message }) => message),
       ["the query has more than 2000 fields"],
     );
+  });
+
+  it("answers introspection, and refuses documents of too many tokens and fragments without end", async () => {
+    const introspection = (await (await post({ query: getIntrospectionQuery() })).json()) as {
+      errors?: unknown;
+    };
+    assert.equal(introspection.errors, undefined);
+    const names = Array.from({ length: 12 }, (_, i) => `F${i}`);
+    const mutual = names.map(
+      (name) =>
+        `fragment ${name} on Node { ${names
+          .filter((each) => each !== name)
+          .map((each) => `...${each}`)
+          .join(" ")} }`,
+    );
+    for (const [query, expected] of [
+      [`{ nodes(where: { or: [${"{} ".repeat(30_000)}] }) { id } }`, /20000 tokens/],
+      [`{ nodes { ...F0 } } ${mutual.join(" ")}`, /spreads itself/],
+    ] as const) {
+      const { errors } = (await (await post({ query })).json()) as { errors: { message: string }[] };
+      assert.match(errors[0]!.message, expected);
+    }
   });
 
   it("does not read requests without end", async () => {
@@ -181,10 +204,59 @@ describe("the limits of queries", () => {
     assert.equal(message({ n: 10 }), undefined);
   });
 
-  it("follow no fragment into itself", () => {
+  it("refuse fragments that spread themselves, directly or by way of others", () => {
     const schema = buildSchema("type Query { a: Query }");
-    const document = parse("{ ...F } fragment F on Query { a { ...F } }");
-    assert.equal(costError(schema, document, defaultLimits), undefined);
+    for (const text of [
+      "{ ...F } fragment F on Query { a { ...F } }",
+      "{ ...F } fragment F on Query { ...G } fragment G on Query { a { ...F } }",
+    ])
+      assert.match(costError(schema, parse(text), defaultLimits)?.message ?? "", /spreads itself/);
+  });
+
+  it("are told in the time it takes to read the document, however often fragments stand in one another", () => {
+    const schema = buildSchema("type Query { a: Query }");
+    const names = Array.from({ length: 14 }, (_, i) => `F${i}`);
+    // Each spreads every one after it, and nothing else: 2^13 ways lead to the last.
+    const acyclic = names.map(
+      (name, i) =>
+        `fragment ${name} on Query { ${names
+          .slice(i + 1)
+          .map((each) => `...${each}`)
+          .join(" ")} __typename }`,
+    );
+    // Each spreads every other one: without a bound, 14! ways.
+    const mutual = names.map(
+      (name) =>
+        `fragment ${name} on Query { ${names
+          .filter((each) => each !== name)
+          .map((each) => `...${each}`)
+          .join(" ")} }`,
+    );
+    const chain = Array.from({ length: 1_500 }, (_, i) => `fragment C${i} on Query { ...C${i + 1} }`);
+    for (const [text, expected] of [
+      [`{ ...F0 } ${acyclic.join(" ")}`, /more than 2000 fields/],
+      [`{ ...F0 } ${mutual.join(" ")}`, /spreads itself/],
+      [
+        `{ ${"...C0 ".repeat(500)} } ${chain.join(" ")} fragment C1500 on Query { __typename }`,
+        /more than 2000 fields/,
+      ],
+    ] as const) {
+      const started = performance.now();
+      assert.match(costError(schema, parse(text), defaultLimits)?.message ?? "", expected);
+      const took = performance.now() - started;
+      assert.ok(took < 1_000, `${took} ms`);
+    }
+  });
+
+  it("count what stands in fragments that no operation uses, and in every operation of a document", () => {
+    const schema = buildSchema("type Query { a: Query }");
+    const message = (text: string) => costError(schema, parse(text), defaultLimits)?.message;
+    assert.match(
+      message(`{ __typename } fragment F on Query { ${"__typename ".repeat(3_000)} }`) ?? "",
+      /never used/,
+    );
+    const operations = Array.from({ length: 30 }, (_, i) => `query Q${i} { ${"__typename ".repeat(100)} }`);
+    assert.match(message(operations.join(" ")) ?? "", /more than 2000 fields/);
   });
 });
 
@@ -249,6 +321,39 @@ describe("queries and their processes", () => {
       for (let i = 0; i < 20; i++)
         assert.equal(await messageOf(await post({ query: "{ nodes(first: 50) { id } }" })), undefined);
     }
+  });
+
+  it("are read and refused outside the thread that indexes", async () => {
+    const server = await nodes.serve();
+    // As slow to validate as the limits allow: many fields of one name, each with arguments to compare.
+    const same = `{ nodes { ${"before(first: 1) { id } ".repeat(900)} } }`;
+    await messageOf(await poster(() => server)({ query: same }));
+    const delay = monitorEventLoopDelay({ resolution: 1 });
+    delay.enable();
+    await Promise.all(Array.from({ length: 8 }, (_, i) => poster(() => server)({ query: `${same} # ${i}` })));
+    delay.disable();
+    assert.ok(delay.max < 100e6, `this thread stood still for ${delay.max / 1e6} ms`);
+  });
+
+  it("are answered again, at the same port, after the thread that listens has ended", async () => {
+    // Bodies that come at the same time are more than the heap of the thread.
+    const server = await nodes.serve({ listening: 64 });
+    const post = poster(() => server);
+    const ask = () => post({ query: '{ node(id: "node 7") { id } }' });
+    assert.equal(await messageOf(await ask()), undefined);
+    const list = JSON.stringify(Array.from({ length: 120_000 }, () => 0));
+    const body = `{"query":"{ nodes { id } }","variables":{"x":${list}}}`;
+    let hasEnded = false;
+    // On a busy machine they may come one after the other, and fit.
+    for (let round = 0; round < 10 && !hasEnded; round++) {
+      const outcomes = await Promise.allSettled(Array.from({ length: 100 }, () => post(body)));
+      hasEnded = outcomes.some(({ status }) => status === "rejected");
+    }
+    assert.ok(hasEnded, "the thread has ended");
+    const until = Date.now() + 30_000;
+    let answered: string | undefined = "not asked yet";
+    while (answered !== undefined && Date.now() < until) answered = await ask().then(messageOf, String);
+    assert.equal(answered, undefined);
   });
 
   it("leave this thread free, and see what is stored meanwhile", async () => {

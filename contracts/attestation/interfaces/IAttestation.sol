@@ -29,11 +29,16 @@ struct CommitteeTerms {
     uint32 revealWindow;
     /// In which a late party may still move after a timeout was called.
     uint32 grace;
-    /// That must have been left to dispute an interval after the digests were revealed, or nobody is slashed for one
-    /// that differs.
+    /// In which the verdict stays pending after the digests were revealed, so that what they show can be disputed.
     uint32 disputeTime;
+    /// In which what a member has signed can be accused, from when it was signed, or revealed.
+    uint32 accusableFor;
+    /// For a move in a game over what a member has signed.
+    uint32 moveWindow;
     uint128 silentSlash;
     uint128 lieSlash;
+    /// For each interval that a member checks: an order that offers less gets no committee.
+    uint128 leastFee;
 }
 
 /// @notice What members sign, and who did.
@@ -79,7 +84,7 @@ struct SwornLeaf {
 /// |---|---|---|---|
 /// | – | `open` | the registry | Seeding |
 /// | Seeding | `draw` | anyone, when the seed is there | Signing; the next attempt when too few can be drawn |
-/// | Seeding | `renew` | anyone, when the seed came too late to be used | Seeding |
+/// | Seeding | `renew` | anyone, when the seed came too late to be used, or the beacon took no request | Seeding |
 /// | Signing | `attest` | anyone, with the signatures of at least `threshold` members | Opening |
 /// | Opening | `openWitnesses` | anyone, the provider as a rule | Opening, Revealing when all are open |
 /// | Revealing | `reveal` | anyone | Attested; the next attempt when too few agree |
@@ -89,11 +94,12 @@ struct SwornLeaf {
 ///
 /// The next attempt is Seeding again, twice; after that it is Silent. A member makes sure, before it signs, that its
 /// own leaves are right and that it holds all others: then it can reveal when nobody else does. One that could not get
-/// its signature collected says so with `appear`, and is not silent.
+/// its signature collected, or that was not shown what it was to check, says so with `appear`: it is not silent, and is
+/// paid its fee divided by `PRESENCE_DIVISOR` when nothing is signed in time.
 /// INV-1: a root is taken only with the signatures of at least `threshold` distinct members of the draw
-/// INV-2: no member is slashed that appeared or signed, saw to the reveal, gave the digests of what the provider
-/// opened, and signed one digest for each of its intervals, unless one of these intervals is convicted
-/// INV-3: no member is slashed for a digest that differs unless its job ended without a conviction, in time to dispute
+/// INV-2: no member is slashed that appeared or signed, saw to the reveal, signed one digest for each of its intervals,
+/// and answers in time for those of which it computed the digest rightly, whatever anybody else says or does not say
+/// INV-3: members are on duty until nothing that they signed can be accused any more and no accusation is open
 /// INV-4: terms of a job are those of when its committee was asked for
 /// INV-5: fees paid for a job ≤ feesFor(intervals, size, feePerInterval)
 /// INV-6: a fault of a member in a draw is slashed once
@@ -120,11 +126,12 @@ interface IAttestation is ICommittee {
 
     /// @dev Masks are of positions.
     struct Draw {
+        /// 0 when the beacon refused: there is nothing to wait for, and `renew` may ask at once.
         uint64 requestId;
         uint32 rotation;
-        /// Last second in which the seed can be used.
+        /// Last second in which the seed can be used; before the present when none was asked for.
         uint40 drawUntil;
-        uint40 revealedAt;
+        uint40 signedAt;
         /// Members drawn.
         uint8 count;
         /// The members' duties have ended.
@@ -133,10 +140,11 @@ interface IAttestation is ICommittee {
         uint64 appeared;
         /// Still to be slashed for silence.
         uint64 silent;
-        /// Gave a digest that differs from what was opened.
-        uint64 differing;
-        /// Slashed for a lie.
+        /// Found to have lied.
         uint64 liars;
+        uint40 revealedAt;
+        /// Accusations of members that are open.
+        uint24 accusations;
         /// What was signed; before that the seed, which the beacon keeps, so that signing writes no fresh slot.
         bytes32 root;
         /// Hash chain over what was opened.
@@ -150,7 +158,7 @@ interface IAttestation is ICommittee {
     /// @notice Thrown when a size, a threshold, a number of intervals or a fee (below 2^112) is none that a committee
     /// can have.
     error UnfitCommittee(uint256 size, uint256 threshold, uint256 intervals);
-    /// @notice Thrown when the seed is not there.
+    /// @notice Thrown when the seed is not there, or the beacon takes no request for one.
     error NoSeed(uint256 jobId);
     /// @notice Thrown when a call comes before its time.
     error TooEarly(uint256 jobId, uint256 from);
@@ -174,11 +182,17 @@ interface IAttestation is ICommittee {
     error NotMember(uint256 position, address caller);
     /// @notice Thrown when a member did not do what it is accused of, or was slashed for it.
     error NoFault(uint256 position);
-    /// @notice Thrown when members are to be dismissed before their job is over, or twice.
+    /// @notice Thrown when a member is accused that has not signed, or was found to have lied.
+    error NotAccusable(uint256 position);
+    /// @notice Thrown when members are to be dismissed before their work is over, while what they signed can be or is
+    /// accused, or twice.
     error NotOver(uint256 jobId);
+    /// @notice Thrown when an order offers a committee less for each interval than the least.
+    error FeeTooLow(uint256 fee, uint256 least);
     /// @notice Thrown when a term is outside its hard bounds.
     error OutOfBounds(bytes32 term);
 
+    /// @param requestId 0 when the beacon refused
     event CommitteeAsked(
         uint256 indexed jobId,
         uint256 indexed attempt,
@@ -228,7 +242,7 @@ interface IAttestation is ICommittee {
     event CommitteeClosed(uint256 indexed jobId);
     event TimeoutCalled(uint256 indexed jobId, uint256 graceEnds);
     event WitnessesWithheld(uint256 indexed jobId, address indexed reporter);
-    /// @param reason "silent", "differing", "overturned" or "equivocation"
+    /// @param reason "silent", "wrong" or "equivocation"
     event MemberSlashed(
         uint256 indexed jobId,
         uint256 indexed attempt,
@@ -241,10 +255,12 @@ interface IAttestation is ICommittee {
     /// @notice Draws the members, when the seed is there; anyone.
     function draw(uint256 jobId) external;
 
-    /// @notice Asks for another seed when the one asked for came too late to be used; anyone.
+    /// @notice Asks for another seed when the one asked for came too late to be used, or when the beacon took no
+    /// request; anyone. Fails while the beacon refuses.
     function renew(uint256 jobId) external;
 
-    /// @notice Says that a member is there; only its operator. Members outside a posted root lose their fee alone.
+    /// @notice Says that a member is there; only its operator. Members outside a posted root lose their fee alone;
+    /// where no root is posted in time, those that have appeared are paid a part of it.
     /// @param commitment root over the member's leaves, for others to collect
     function appear(uint256 jobId, uint256 position, bytes32 commitment) external;
 
@@ -266,27 +282,11 @@ interface IAttestation is ICommittee {
     /// @notice Calls the timeout of a phase that is over; anyone.
     function callTimeout(uint256 jobId) external;
 
-    /// @notice Ends a phase whose timeout stands; anyone.
+    /// @notice Ends a phase whose timeout stands, and pays the members that were there where none was signed; anyone.
     function executeTimeout(uint256 jobId) external;
 
     /// @notice Slashes a member that was silent; anyone.
     function slashSilent(uint256 jobId, uint256 attempt, uint256 position) external;
-
-    /// @notice Slashes a member whose digest differs from what was opened, when the job is over and its dispute, if
-    /// there was one, convicted nobody; anyone.
-    function slashDiffering(uint256 jobId, uint256 attempt, uint256 position) external;
-
-    /// @notice Slashes a member that signed the digest of what was convicted, for an interval of its own; anyone.
-    /// @param number which of its intervals it is
-    /// @param opening of that interval
-    function slashOverturned(
-        uint256 jobId,
-        uint256 attempt,
-        uint256 position,
-        uint256 number,
-        Opening calldata opening,
-        bytes32[] calldata siblings
-    ) external;
 
     /// @notice Slashes a member that signed two digests for one of its intervals; anyone. Another root alone is no
     /// fault: when a member drops out, the others sign again.
@@ -299,7 +299,7 @@ interface IAttestation is ICommittee {
         SwornLeaf calldata other
     ) external;
 
-    /// @notice Ends the duties of a draw's members, when their job is over; anyone.
+    /// @notice Ends the duties of a draw's members, when nothing that they signed can be accused any more; anyone.
     function dismiss(uint256 jobId, uint256 attempt) external;
 
     /// @notice Sets the terms of future committees. Only AccessManager.

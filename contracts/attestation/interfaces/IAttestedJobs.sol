@@ -9,7 +9,7 @@ interface IAttestedJobs {
     /// @notice The provider did not open what the committee asked for.
     function onWithheld(uint256 jobId, address reporter) external;
 
-    /// @notice Whether a job's provider has locked its stake, and the job has not ended.
+    /// @notice Whether a job's provider has locked it, and it has not ended.
     function isRunning(uint256 jobId) external view returns (bool);
 
     /// @notice What a committee attests to: the trace, and how many leaves it has.

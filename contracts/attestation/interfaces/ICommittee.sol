@@ -31,6 +31,7 @@ interface ICommittee {
     /// @notice How the committee of a job stands to it.
     function verdictOf(uint256 jobId) external view returns (Verdict);
 
-    /// @notice Most that the members of a committee can earn with a job.
+    /// @notice Most that the members of a job's committees can earn: the fees of those that attest, and what those are
+    /// paid that were there in draws of which nothing came.
     function feesFor(uint256 intervals, uint8 size, uint128 feePerInterval) external view returns (uint256);
 }

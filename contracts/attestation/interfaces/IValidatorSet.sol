@@ -25,8 +25,8 @@ interface IValidatorSet {
         uint16 place;
         /// Units of stake, from the next rotation on.
         uint16 weight;
-        /// First second after which stake beyond its weight can be unlocked; 0 when none is to be. It has left when
-        /// its weight is 0 then.
+        /// First second after which stake beyond its weight can be unlocked; 0 when none is to be. When its weight is
+        /// 0 then, it has left, or was slashed to nothing: its place is free after that.
         uint40 exitAt;
     }
 
@@ -68,7 +68,8 @@ interface IValidatorSet {
         uint256[2] calldata possession
     ) external returns (uint256 id);
 
-    /// @notice Locks more stake of the caller; it counts from the next rotation on.
+    /// @notice Locks more stake of the caller; it counts from the next rotation on. Who was slashed to nothing keeps
+    /// its place that way, as long as nobody has released it; who has resigned does not.
     function raise(uint256 weight) external;
 
     /// @notice Gives the caller a lower weight, from the next rotation on. What it had locked beyond that stays locked
@@ -79,7 +80,8 @@ interface IValidatorSet {
     function resign() external;
 
     /// @notice Unlocks the stake of a validator beyond its weight, all of it when it has left, once it can no longer be
-    /// drawn with a larger weight and is dismissed from all committees that were. Anyone.
+    /// drawn with a larger weight and is dismissed from all committees that were. The place of one without weight is
+    /// free then, whether it has resigned or was slashed to nothing. Anyone.
     function release(uint256 id) external;
 
     /// @notice Draws distinct validators by weight, and puts them on duty. Only the committee.
@@ -97,7 +99,8 @@ interface IValidatorSet {
     /// @param rotation the one that they were drawn from
     function excuse(uint48 rotation, uint256[] calldata ids) external;
 
-    /// @notice Slashes a validator, whether it has left or not. Only the committee.
+    /// @notice Slashes a validator, whether it has left or not. What is left counts as its weight from the next
+    /// rotation on; where that is less than a unit, its exit begins. Only the committee.
     function punish(uint256 id, uint256 amount, address reporter, bytes32 reason) external;
 
     /// @notice Stops enrolments and raises; nothing else. Only AccessManager.

@@ -17,6 +17,7 @@ interface IRandomnessBeacon {
     event RandomnessReady(uint256 indexed requestId, bytes32 seed);
 
     /// @notice Binds a new request to future randomness. Only modules authorised by AccessManager.
+    /// @return requestId from 1: of request 0 no seed is ever known
     function request() external returns (uint256 requestId);
 
     /// @notice The seed and when it became known; `(0, 0)` until then.

@@ -70,10 +70,6 @@ interface IDisputeGame {
     error NotChallengeable(uint256 jobId);
     /// @notice Thrown when a challenge does not exist or is over.
     error NotOpen(uint256 challengeId);
-    /// @notice Thrown when a move has more bytes than anybody should have to read.
-    error MoveTooLong(uint256 length);
-    /// @notice Thrown when a move does not begin with the challenge's round.
-    error WrongRound(uint256 challengeId);
     /// @notice Thrown when it is someone else's turn.
     error NotYourTurn(uint256 challengeId, address owner);
     /// @notice Thrown when the grace after a called timeout is over.
@@ -82,8 +78,6 @@ interface IDisputeGame {
     error TooEarly(uint256 challengeId, uint256 from);
     /// @notice Thrown when a timeout is called twice in one turn.
     error TimeoutAlreadyCalled(uint256 challengeId);
-    /// @notice Thrown when nothing is void.
-    error NothingVoid();
     /// @notice Thrown when a reward is asked for before its time.
     error NoReward(uint256 jobId);
 
@@ -123,7 +117,7 @@ interface IDisputeGame {
         uint256 reward
     );
 
-    /// @notice Opens a job; the registry alone, when the provider locks its stake. The value is the provider's bond.
+    /// @notice Opens a job; the registry alone, when the provider locks the job. The value is the provider's bond.
     function openJob(uint256 jobId, address provider, DisputeTerms calldata terms) external payable;
 
     /// @notice Returns the bond of a job that is over; the registry alone, when nothing is open.

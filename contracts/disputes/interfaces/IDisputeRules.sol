@@ -45,6 +45,8 @@ enum Stage {
     StateNodes,
     /// Challenger: the slot that is not what was stored, or the way to it.
     StateName,
+    /// Member of a committee: the two leaves around its interval, its digest, and what `States` asks for.
+    MemberLeaves,
     Closed
 }
 
@@ -194,6 +196,8 @@ interface IDescentRules {
     error WrongNode(uint256 place);
     /// @notice Thrown when an opening is not the commitment that was named.
     error WrongTensor();
+    /// @notice Thrown when a digest is not the one that was signed.
+    error WrongDigest(uint256 leaf);
     /// @notice Thrown when a posted leaf is not the named one.
     error WrongPostedLeaf();
     /// @notice Thrown when a move shows nothing.
@@ -222,6 +226,20 @@ interface IDescentRules {
         PostedStates calldata posted
     ) external pure;
     function postStates(Round calldata round, PostedStates calldata posted) external pure;
+    /// @notice Opens what a member of a committee has signed for one of its intervals: the two leaves of the trace, the
+    /// digest under the signed root, the witnesses behind it and the state roots between. The signed root, the leaf's
+    /// number, the member and what its digest is bound to are in the position (`MemberGame`).
+    /// @param before with its siblings, without the one that it meets `next` at (`TraceLeaves.areUnder`)
+    /// @param next with its siblings below that
+    /// @param siblings of the leaf under the signed root
+    function openClaim(
+        Round calldata round,
+        TraceLeaf calldata before,
+        TraceLeaf calldata next,
+        bytes32[] calldata siblings,
+        bytes32[] calldata witnesses,
+        bytes32[] calldata roots
+    ) external pure;
     function nameStep(Round calldata round, NamedStep calldata named) external pure;
     function postTensors(Round calldata round, PostedTensors calldata posted) external pure;
     /// @notice More nodes of the tree that is being narrowed.

@@ -17,8 +17,9 @@ struct DisputeTerms {
 
 /// @notice What a provider committed to, and what judges it.
 struct TrainingClaim {
+    /// Whose claim it is: the provider, or the operator of a member of its committee (`IMemberGame`).
     address provider;
-    /// Seconds since 1970 until which challenges are taken.
+    /// Seconds since 1970 until which challenges are taken: far away before a timeout was called (`Clock.NEVER`).
     uint64 challengeUntil;
     /// Root over the ⌈steps / interval⌉ + 1 leaves of the trace; zero as long as nothing is committed.
     bytes32 traceRoot;
@@ -38,7 +39,7 @@ struct TrainingClaim {
 }
 
 /// @title What the dispute game asks of the registry of jobs
-/// @notice The registry opens a job in the game when its provider locks its stake, and releases it when the job is over
+/// @notice The registry opens a job in the game when its provider locks it, and releases it when the job is over
 /// and nothing is open. What it says of a job never changes once a trace is committed.
 interface IDisputedClaims {
     /// @notice What the provider of a job committed to.

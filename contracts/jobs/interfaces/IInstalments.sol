@@ -11,21 +11,29 @@ import {IJobRegistry} from "./IJobRegistry.sol";
 /// | call | who, when | what |
 /// |---|---|---|
 /// | `post` | the provider, in training, in time | a bond into the game; challenges are taken |
-/// | `close` | anyone, in the order of numbers, when no challenge is open or taken | instalment paid, bond back |
-/// | `close` | anyone, when the job has failed or was void, and no challenge is open | bond back |
+/// | `callTimeout` | anyone, when the time to challenge it is over | the grace begins |
+/// | `close` | anyone, in the order of numbers, after the grace, when no challenge is open | instalment paid, bond
+/// back | | `close` | anyone, when the job has failed or was void, and no challenge is open | bond back |
 ///
 /// Which checkpoints are posted is the provider's choice; the next one's instalment includes those left out. A
 /// conviction on any of them fails the job. A job is neither late nor final before all that were posted are closed.
 /// INV-1: Σ instalments of a job ≤ price · number of the last checkpoint posted / n
-/// INV-2: no instalment is paid while a challenge of its checkpoint is open or taken, nor when the job has failed
+/// INV-2: no instalment is paid while a challenge of its checkpoint is open or taken, while its result cannot be
+/// retrieved, nor when the job has failed
 interface IInstalments {
     struct Checkpoint {
         /// Root over the leaves up to the checkpoint's.
         bytes32 traceRoot;
-        /// Last second in which a challenge is taken.
+        /// Last second before a timeout may be called; until then, and in the grace, a challenge is taken.
         uint48 challengeUntil;
         /// Steps up to the checkpoint.
         uint32 steps;
+        /// Last second of the grace; 0 as long as no timeout was called.
+        uint32 graceEnds;
+        /// State after these steps.
+        bytes32 stateRoot;
+        /// The anchored dataset that holds it.
+        bytes32 resultId;
     }
 
     /// @notice How a job's checkpoints stand; bit i for checkpoint i.
@@ -40,6 +48,8 @@ interface IInstalments {
     error NoCheckpoint(uint256 jobId, uint256 number);
     /// @notice Thrown when a checkpoint was not posted, or is closed.
     error NotPending(uint256 jobId, uint256 number);
+    /// @notice Thrown when the timeout of a checkpoint is called twice.
+    error TimeoutAlreadyCalled(uint256 jobId, uint256 number);
     /// @notice Thrown when checkpoints are to be closed first.
     error CheckpointsPending(uint256 jobId, uint256 number);
 
@@ -54,6 +64,8 @@ interface IInstalments {
         bytes32 resultId,
         uint256 challengeUntil
     );
+    /// @notice The time to challenge a checkpoint is over; challenges are taken until `graceEnds`.
+    event TimeoutCalled(uint256 indexed jobId, uint256 indexed number, uint256 graceEnds);
     /// @param paid tokens; 0 when the job is over
     event CheckpointClosed(uint256 indexed jobId, uint256 indexed number, uint256 paid);
 
@@ -65,6 +77,10 @@ interface IInstalments {
         uint256 number,
         IJobRegistry.Commitment calldata commitment
     ) external payable;
+
+    /// @notice Says that the time to challenge a checkpoint is over: the grace begins, as in
+    /// `IJobRegistry.callTimeout`. Anyone.
+    function callTimeout(uint256 jobId, uint256 number) external;
 
     /// @notice Ends the time of a checkpoint: see the table.
     /// @return paid tokens credited to the provider in the escrow

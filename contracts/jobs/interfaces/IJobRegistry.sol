@@ -12,31 +12,41 @@ import {Order} from "./Orders.sol";
 /// | from | call | who, when | to | money |
 /// |---|---|---|---|---|
 /// | – | `open` | the market | Open | deposit and committee's fees into escrow |
-/// | Open | `matchJob` | the market, until the order's expiry | Matched | – |
+/// | Open | `matchJob` | the market, until the order's expiry | Matched | stake and performance bond in |
 /// | Open | `cancel` | the market, for the consumer | Cancelled | all back |
 /// | Open | `expire` | anyone, after the expiry | Expired | all back |
-/// | Matched | `lock` | the provider, within `lockWindow` | Training | stake and bond in, deposit − price back |
-/// | Matched | `unmatch` | the market, after `lockWindow` | Open | the deposit stays |
-/// | Matched | `expire` | anyone, after `lockWindow` and the expiry | Expired | all back |
-/// | Training | `commit` | the provider, until `trainingTime` is over | Committed | – |
+/// | Matched | `lock` | the provider, within `lockWindow` * | Training | bond in, deposit − price back |
+/// | Matched | `unmatch` | the market, after that | Open | stake free, performance bond burnt, the deposit stays |
+/// | Matched | `expire` | anyone, after that and the expiry | Expired | stake free, performance bond burnt, all back |
+/// | Training | `commit` | the provider, until `trainingTime` is over * | Committed | performance bond back |
 /// | Training | `openClaim` | the instalments, for a checkpoint | Training | another bond in |
 /// | Training, Committed, Attested | `closeClaim` | the instalments | as before | instalment paid, that bond back |
-/// | Training | `expire` | anyone, after it | Failed | late penalty, the rest back |
+/// | Training | `expire` | anyone, after that | Failed | late penalty and performance bond, the rest back |
 /// | Committed | `onAttested` | the committee | Attested | – |
-/// | Committed, Attested | `finalise` | anyone, see there | Finalised | rest of the price, stake free, certificate |
+/// | Committed, Attested | `finalise` | anyone, see there * | Finalised | rest of the price, stake free, certificate |
 /// | Training, Committed, Attested | `onConvicted` | the game | Failed | none yet |
 /// | Committed, Attested | `onWithheld` | the committee | Failed | none yet |
+/// | Training, Committed, Attested | `onResultFault` | whoever watches results | Failed | none yet |
 /// | Training, Committed, Attested | `onVoid` | the game | Void | none yet |
 /// | Failed | `settle` | anyone, once | Failed | stake slashed, the rest back |
 /// | Void | `settle` | anyone, once | Void | what is committed to is paid, the rest back |
 ///
+/// \* Each of these times ends by the same clock: when its deadline has passed, anyone may call the timeout
+/// (`callTimeout`), and only when the grace after that is over, the next row counts. Until then the provider may still
+/// lock or commit, and challenges are still taken.
+///
+/// Stake and performance bond are locked in `Staking` by the match itself: whatever else the provider has signed for,
+/// it can lock the job. The performance bond is a tenth of the deposit, rounded up, and burnt whole;
+/// who walks away from a dataset that is over has it back. What it exceeds half of the stake by stays locked after the
+/// commitment (below a price of a tenth of the deposit), so that a commitment to nothing burns no less than none.
 /// The rest is the price less the instalments that were paid for checkpoints. `expire` in training and `finalise` need
-/// every checkpoint that was posted closed.
+/// every checkpoint that was posted closed, and `finalise` a result that can be retrieved.
 ///
 /// INV-1: every status that is not named in `from` of a row refuses its call
 /// INV-2: from every status on, some call that needs neither consumer nor provider leads to an end
 /// INV-3: terms and parameters of a job are those of when it was opened
-/// INV-4: Σ stake locked by this contract == Σ stake of jobs in Training, Committed or Attested, or not settled yet
+/// INV-4: Σ stake locked by this contract == Σ (stake + `performance`) of jobs in Matched, Training, Committed or
+/// Attested, or not settled yet
 /// INV-5: at every end, what the provider was paid and what the consumer got back of the price is the deposit
 /// INV-6: from the report of an end to its settlement stake, purses and the reward's owner stay as they are, no member
 /// of the committee becomes late, and anyone can settle at any time
@@ -68,10 +78,15 @@ interface IJobRegistry is IDisputedClaims, IAttestedJobs, ICheckpointedJobs {
         uint48 challengeUntil;
         /// Equal parts in which the price may be paid (`IInstalments`); 0 or 1: at the end alone.
         uint8 instalments;
+        /// Last second of the grace for what is due in this status; 0 as long as no timeout was called.
+        uint32 graceEnds;
         /// Tokens.
         uint128 price;
         /// Stake that the provider locks.
         uint128 stake;
+        /// Tokens of the provider that are locked beside the stake: from the match to the commitment, and what of them
+        /// exceeds half of the stake to the end.
+        uint128 performance;
         /// EIP-712 hash of the order's struct.
         bytes32 orderHash;
         bytes32 traceRoot;
@@ -105,7 +120,7 @@ interface IJobRegistry is IDisputedClaims, IAttestedJobs, ICheckpointedJobs {
         TraceLeaf last;
         /// SHA-256 of the file with all leaves; its CIDv1 (raw) follows from it. Zero: they are withheld.
         bytes32 leavesDigest;
-        /// The anchored dataset whose object is the last state; all its bundles are held.
+        /// The anchored dataset that holds the last state; it is not encrypted, and k bundles of each segment are held.
         bytes32 resultId;
     }
 
@@ -115,6 +130,8 @@ interface IJobRegistry is IDisputedClaims, IAttestedJobs, ICheckpointedJobs {
     error TooEarly(uint256 jobId, uint256 from);
     /// @notice Thrown when a call comes after its time.
     error TooLate(uint256 jobId, uint256 until);
+    /// @notice Thrown when a timeout is called twice.
+    error TimeoutAlreadyCalled(uint256 jobId);
     /// @notice Thrown when someone else than the job's provider calls what is the provider's.
     error NotProvider(uint256 jobId, address caller);
     /// @notice Thrown when someone else than the game, the committee or the instalments calls what is theirs.
@@ -129,6 +146,11 @@ interface IJobRegistry is IDisputedClaims, IAttestedJobs, ICheckpointedJobs {
     error WrongLeaf(uint256 leaf);
     /// @notice Thrown when the result is not stored as it has to be.
     error ResultNotStored(bytes32 resultId);
+    /// @notice Thrown when a bundle of the result was placed so lately that its new holder cannot have been asked for
+    /// it.
+    error ResultJustPlaced(bytes32 resultId, uint256 from);
+    /// @notice Thrown when a cell of the result is asked for since a time that counts (`IJobRules.requirePayable`).
+    error ResultAskedFor(bytes32 resultId, uint256 since);
     /// @notice Thrown when challenges are open.
     error ChallengesOpen(uint256 jobId, uint256 challenges);
     /// @notice Thrown when the committee has not decided.
@@ -153,6 +175,8 @@ interface IJobRegistry is IDisputedClaims, IAttestedJobs, ICheckpointedJobs {
         uint256 lockUntil
     );
     event JobUnmatched(uint256 indexed jobId, address indexed provider);
+    /// @notice A deadline has passed; what was due may be done until `graceEnds`.
+    event TimeoutCalled(uint256 indexed jobId, uint256 graceEnds);
     event JobLocked(uint256 indexed jobId, address indexed provider, uint256 stake, uint256 commitUntil);
     event JobCommitted(
         uint256 indexed jobId,
@@ -168,7 +192,7 @@ interface IJobRegistry is IDisputedClaims, IAttestedJobs, ICheckpointedJobs {
     event JobFinalised(uint256 indexed jobId, address indexed provider, uint256 paid, uint256 certificateId);
     event JobExpired(uint256 indexed jobId);
     event JobCancelled(uint256 indexed jobId);
-    /// @param reason "late", "convicted" or "withheld"
+    /// @param reason "late", "convicted", "withheld", "lost", "misstored" or "stranded"
     event JobFailed(
         uint256 indexed jobId,
         address indexed provider,
@@ -189,33 +213,41 @@ interface IJobRegistry is IDisputedClaims, IAttestedJobs, ICheckpointedJobs {
         bytes calldata training
     ) external returns (uint256 jobId);
 
-    /// @notice Gives an open job to a provider. The market alone.
+    /// @notice Gives an open job to a provider, and locks its stake and its performance bond. The market alone.
     /// @param price in tokens, at most the deposit
     function matchJob(uint256 jobId, address provider, uint256 price) external;
 
-    /// @notice Takes a job from a provider that did not lock in time. The market alone.
+    /// @notice Takes a job from a provider that did not lock in time, after the grace. The market alone.
     function unmatch(uint256 jobId) external;
 
     /// @notice Ends an open job. The market alone.
     function cancel(uint256 jobId) external;
 
-    /// @notice Locks the caller's stake and puts up its bond, exactly; training begins.
+    /// @notice Takes on a job that was matched: the caller puts up its bond, exactly; training begins.
     function lock(uint256 jobId) external payable;
 
     /// @notice Commits to the trace and the result.
     function commit(uint256 jobId, Commitment calldata commitment) external;
 
-    /// @notice Ends a job that nobody took, or whose provider is late. Anyone.
+    /// @notice Says that the time to lock, to commit or to challenge is over: the grace (`DisputeTerms.grace`) begins,
+    /// so that a sequencer that was down or censored costs nobody a bond, nor a consumer its challenge. Anyone. The
+    /// time to challenge a commitment is over
+    /// - without a committee, or when it has attested: after `challengeUntil`;
+    /// - when it fell silent: after twice the challenge window;
+    /// - when it has not decided: 30 days later.
+    function callTimeout(uint256 jobId) external;
+
+    /// @notice Ends a job that nobody took, or whose provider is late and has had its grace. Anyone.
     function expire(uint256 jobId) external;
 
-    /// @notice Pays. Anyone, when no challenge is open and
-    /// - without a committee, or when it has attested: none is taken any more (`challengeUntil`);
-    /// - when it fell silent: twice the challenge window is over;
-    /// - when it has not decided: 30 days more are over.
+    /// @notice Pays. Anyone, when no challenge is open and the grace after `callTimeout` is over.
     function finalise(uint256 jobId) external returns (uint256 certificateId);
 
     /// @notice All zeros for a job that never was.
     function jobOf(uint256 jobId) external view returns (Job memory);
+
+    /// @notice Where a job stands: `None` for one that never was.
+    function statusOf(uint256 jobId) external view returns (Status);
 
     /// @notice Parameters of a job.
     function parametersOf(uint256 jobId) external view returns (Parameters memory);
@@ -226,4 +258,7 @@ interface IJobRegistry is IDisputedClaims, IAttestedJobs, ICheckpointedJobs {
 
     /// @notice As `stakeFor`, for a job that is open: by the parameters that were in force then.
     function stakeForJob(uint256 jobId, address provider, uint256 price) external view returns (uint256);
+
+    /// @notice Tokens that are locked of a provider, beside its stake, for a job with this deposit.
+    function performanceFor(uint256 deposit) external pure returns (uint256);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {IJobRegistry} from "./IJobRegistry.sol";
 import {Order} from "./Orders.sol";
 
 /// @notice What the registry keeps of a training order.
@@ -16,10 +17,10 @@ struct TrainingShape {
 /// @title What the registry of jobs asks of orders and of stored results
 /// @notice A contract of its own that keeps nothing, because one contract cannot hold it all.
 interface IJobRules {
-    /// @notice Checks an order and opens its training order against its hash. It must be on the active dataset that the
-    /// problem names, and a dispute over any step of it must fit transactions and bonds; reverts with
-    /// `IJobRegistry.UnfitTraining` and the field otherwise, or as `IJobRegistry` says of its conditions. Whether the
-    /// program is valid is not asked: it can be shown void.
+    /// @notice Checks an order and opens its training order against its hash. It must be on the active dataset that
+    /// the problem names, and a dispute over any step of it must fit transactions and bonds; reverts with
+    /// `IJobRegistry.UnfitTraining` and the field otherwise, or as `IJobRegistry` says of its conditions. Whether
+    /// the program is valid is not asked: it can be shown void.
     /// @param training encoded as docs/exact-ops.md section 7 says
     /// @param isDrawable whether there is a contract that draws committees
     /// @param isDivisible whether there is one that keeps checkpoints
@@ -30,7 +31,25 @@ interface IJobRules {
         bool isDivisible
     ) external view returns (TrainingShape memory);
 
-    /// @notice Whether a result is stored: its dataset is active and the provider's, operators hold all its bundles,
-    /// and its first epoch that is not paid (at genesis + endEpoch · epochLength) begins after `until`.
+    /// @notice Holds parameters of new jobs against their hard bounds; reverts with `IJobRegistry.OutOfBounds` and
+    /// the name of the first that is outside.
+    function requireParameters(IJobRegistry.Parameters calldata parameters) external pure;
+
+    /// @notice Whether a result can be committed to: its dataset is the provider's, not encrypted and retrievable,
+    /// and its first epoch that is not paid (at genesis + endEpoch · epochLength) begins after `until`. That not
+    /// every bundle need be held keeps a holder from making its provider late by leaving just before the
+    /// commitment.
     function isStored(bytes32 resultId, address provider, uint256 until) external view returns (bool);
+
+    /// @notice Reverts unless a result can be paid for: with `IJobRegistry.ResultNotStored` when it is not retrievable
+    /// (`IDatasetRegistry.availabilityOf`; its owner therefore pays for epochs that last until the job is over),
+    /// with `ResultJustPlaced` until a retrieval's window and grace have passed since a bundle of it was last placed,
+    /// so that its new holder can be asked for it, and with `ResultAskedFor` while a retrieval challenge of it is open
+    /// that was made before that, or before the grace ended. Later ones hold nothing up, so that nobody is kept
+    /// waiting by asking again and again.
+    /// @param graceEnds last second of the grace after which it can be paid for
+    function requirePayable(bytes32 resultId, uint256 graceEnds) external view;
+
+    /// @notice Whether nobody owes the dataset any more: its paid epochs are over, or it was shown to be fraudulent.
+    function isOver(bytes32 datasetId) external view returns (bool);
 }

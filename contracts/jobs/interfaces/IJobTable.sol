@@ -10,6 +10,16 @@ import {IModelCertificate} from "./IModelCertificate.sol";
 /// @title What stands around the life of jobs: parameters, modules, conduct of providers, and the settlement of ends
 /// that others have reported
 interface IJobTable {
+    /// @notice What became of a stored result.
+    enum ResultFault {
+        /// It was given up by those who held it, and not stored again.
+        Lost,
+        /// What is stored is not what was committed to.
+        Misstored,
+        /// It was given up, and could not be stored again: nobody's fault.
+        Stranded
+    }
+
     /// @notice Thrown when modules are named twice, or game or certificate are nobody.
     error InvalidModules();
     /// @notice Thrown when a job that is over owes nobody anything.
@@ -25,7 +35,7 @@ interface IJobTable {
     /// @param multiplier what its stake is multiplied by from now on, in hundredths
     event ConductMarked(address indexed provider, uint256 multiplier);
     /// @notice A job has failed or is void, by what the game or the committee has said: `settle` is due.
-    /// @param reason "convicted", "withheld" or "void"
+    /// @param reason "convicted", "withheld", "lost", "misstored", "stranded" or "void"
     event SettlementPending(uint256 indexed jobId, bytes32 reason);
     /// @notice The bond of a job that has failed without a conviction went back.
     event BondReleased(uint256 indexed jobId, address indexed provider);
@@ -49,9 +59,18 @@ interface IJobTable {
     /// @notice Ends `pause`. Only AccessManager.
     function unpause() external;
 
-    /// @notice Moves the money of a job whose end was reported: slashes, pays, refunds, closes its committee. Returns
-    /// the bond of a job that has failed without a conviction, as soon as no challenge is open. Anyone, at any time.
+    /// @notice Moves the money of a job whose end was reported: slashes, pays, refunds, closes its committee.
+    /// Returns the bond of a job that has failed without a conviction, as soon as no challenge is open. Anyone, at
+    /// any time.
     function settle(uint256 jobId) external;
+
+    /// @notice Writes down that the stored result of a running job, or of one of its checkpoints, was lost or is
+    /// not what was committed to; `settle` then takes the whole stake, or nothing of it when nobody is at fault.
+    /// Only the contracts that watch results.
+    /// @param fault what became of the result
+    /// @param reporter who showed that it is not what was committed to; nobody where it was lost: no one is
+    /// rewarded, so that no one gains by holders that leave
+    function onResultFault(uint256 jobId, ResultFault fault, address reporter) external;
 
     /// @notice Whether a job is over, and its stake and purses are still as they were: `settle` is due.
     function isOwed(uint256 jobId) external view returns (bool);

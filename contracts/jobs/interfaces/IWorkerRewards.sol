@@ -24,6 +24,7 @@ pragma solidity ^0.8.28;
 /// INV-2: a worker is credited with at most max(total in the root, highest total countersigned) and the penalties
 interface IWorkerRewards {
     struct Round {
+        /// keccak256(0x02 ‖ top ‖ deposit) of what was posted.
         bytes32 root;
         /// Workers that the root covers.
         uint32 workers;
@@ -35,6 +36,13 @@ interface IWorkerRewards {
         /// Tokens that are neither claimed nor returned.
         uint128 deposit;
         uint128 surety;
+    }
+
+    /// @dev What stands beside the path from a leaf to the top; zeros where there is no worker.
+    struct Sibling {
+        bytes32 node;
+        /// Sum of the totals below it.
+        uint128 sum;
     }
 
     struct Demand {
@@ -55,8 +63,6 @@ interface IWorkerRewards {
     error NothingDue(address worker);
     /// @notice Thrown when a total is not signed by the provider.
     error WrongSignature(address provider);
-    /// @notice Thrown when a deposit does not suffice for a claim: the root promised more than was paid in.
-    error InsufficientDeposit(uint256 asked, uint256 held);
     /// @notice Thrown when a worker has no demand open.
     error NoDemand(address worker);
     /// @notice Thrown when demands are open.
@@ -95,9 +101,10 @@ interface IWorkerRewards {
     /// @notice Opens the caller's round of a job with its surety; workers begin only for a round that is open.
     function open(uint256 jobId, uint128 surety) external;
 
-    /// @notice Posts the root over the leaves keccak256(0x00 ‖ worker (20 bytes) ‖ total (16 bytes)), and the
-    /// tokens for all of them.
-    function postRoot(uint256 jobId, bytes32 root, uint32 workers, uint128 deposit) external;
+    /// @notice Posts the top of the tree over the leaves keccak256(0x00 ‖ worker (20 bytes) ‖ total (16 bytes)), and
+    /// the tokens for all of them. A node is keccak256(0x01 ‖ left ‖ sum below it ‖ right ‖ sum below it), sums in 32
+    /// bytes; claims count only when all totals add up to `deposit`, so that none of them runs dry.
+    function postRoot(uint256 jobId, bytes32 top, uint32 workers, uint128 deposit) external;
 
     /// @notice Ends the wait for a root that never comes.
     function abandon(uint256 jobId, address provider) external;
@@ -110,7 +117,7 @@ interface IWorkerRewards {
         address worker,
         uint128 total,
         uint256 index,
-        bytes32[] calldata proof
+        Sibling[] calldata proof
     ) external;
 
     /// @notice Demands a total of the caller's that the provider has countersigned.
@@ -125,7 +132,7 @@ interface IWorkerRewards {
         address worker,
         uint128 total,
         uint256 index,
-        bytes32[] calldata proof
+        Sibling[] calldata proof
     ) external;
 
     /// @notice Pays what a worker demands of the caller and was not paid yet.

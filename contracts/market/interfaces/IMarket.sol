@@ -38,6 +38,7 @@ struct FeedBounds {
 /// INV-1: Σ bonds of live bids + Σ credits == token.balanceOf(this), tokens sent here unasked aside
 /// INV-2: a nonce of an account is used or cancelled once; nothing signed with it is taken afterwards
 /// INV-3: a match meets every condition of its order
+/// INV-4: whatever is matched was published whole: anybody can compile it, and challenge its result
 interface IMarket {
     struct Auction {
         uint256 jobId;
@@ -50,7 +51,7 @@ interface IMarket {
         /// Last second of the grace, 0 as long as no timeout was called.
         uint48 graceEnds;
         /// Bids that nobody has revealed.
-        uint16 hidden;
+        uint32 hidden;
     }
 
     struct SealedBid {
@@ -59,12 +60,10 @@ interface IMarket {
         bool isRevealed;
         /// The bond was returned or lost.
         bool isSettled;
-        /// It has won and did not lock, or could not: it cannot win again. Its bond is live while its plea is open.
+        /// It has won and did not lock, or could not: it cannot win again.
         bool isOut;
         bytes32 commitment;
         uint128 price;
-        /// Retrieval challenge that is to excuse that it does not lock; 0: none.
-        uint64 plea;
         uint256 stake;
     }
 
@@ -79,26 +78,27 @@ interface IMarket {
     /// @notice Thrown when a bid does not meet a condition: "price", "compute", "region", "regulations", "privacy",
     /// "role" or "stake".
     error UnmetCondition(bytes32 condition);
-    /// @notice Thrown when a feed's answer is stale, not positive, or outside the market's bounds.
+    /// @notice Thrown when a feed's answer is stale, not positive, or outside the market's bounds; with `sequencerFeed`
+    /// and since when it says so, when the chain's sequencer is down or came back less than `SEQUENCER_REST` ago.
     error BadFeed(address feed, int256 answer, uint256 updatedAt);
     /// @notice Thrown when an auction's windows or bond are outside their bounds.
     error UnfitAuction();
     /// @notice Thrown when an auction is not in the phase that a call needs.
     error WrongPhase(uint256 jobId);
-    /// @notice Thrown when a provider bids twice, or an auction is full.
-    error NoMoreBids(uint256 jobId, address provider);
+    /// @notice Thrown when a provider bids twice.
+    error AlreadyBid(uint256 jobId, address provider);
     /// @notice Thrown when what is revealed was not committed to.
     error WrongReveal(uint256 jobId, address provider);
     /// @notice Thrown when no bid is left that could win.
     error NoBid(uint256 jobId);
-    /// @notice Thrown when someone else than the winner of an auction pleads.
-    error NotWinner(uint256 jobId, address caller);
-    /// @notice Thrown when a challenge that is to excuse a winner is over, or asks for another dataset's cell.
-    error NoExcuse(uint256 jobId, uint256 challengeId);
     /// @notice Thrown when nothing is to be settled.
     error NothingToSettle(uint256 jobId, address provider);
     /// @notice Thrown when someone else than the consumer cancels.
     error NotConsumer(uint256 jobId, address caller);
+    /// @notice Thrown when an order that was never posted is to be accepted.
+    error NotPosted(bytes32 orderHash);
+    /// @notice Thrown when a training is not the one whose hash the order names.
+    error WrongTraining(bytes32 hash, bytes32 expected);
     /// @notice Thrown when a package is not the one whose digest the order names.
     error WrongPackage(bytes32 digest, bytes32 expected);
     /// @notice Thrown when bytes to be published are longer than allowed.
@@ -132,10 +132,10 @@ interface IMarket {
     event BidCommitted(uint256 indexed jobId, address indexed provider, bytes32 commitment);
     event BidRevealed(uint256 indexed jobId, address indexed provider, Bid bid);
     event RevealTimeoutCalled(uint256 indexed jobId, uint256 graceEnds);
-    event WalkPleaded(uint256 indexed jobId, address indexed provider, uint256 retrieval);
     /// @param price in tokens
     event AuctionAwarded(uint256 indexed jobId, address indexed provider, uint256 price);
     event BondReturned(uint256 indexed jobId, address indexed provider, uint256 amount);
+    /// @param amount burnt whole
     /// @param reason "hidden" or "unlocked"
     event BondLost(uint256 indexed jobId, address indexed provider, uint256 amount, bytes32 reason);
     event AuctionClosed(uint256 indexed jobId);
@@ -143,7 +143,7 @@ interface IMarket {
     event FeedSet(address indexed feed, FeedBounds bounds);
 
     /// @notice Shows an order to all providers. Its signature is checked; funds move when it is matched.
-    /// @param training at most 8 KiB
+    /// @param training at most 8 KiB, with the order's `trainingHash`
     /// @param package what any provider compiles the program from, at most 16 KiB, with the order's `programDigest`
     /// @param signature at most 4 KiB; empty when the consumer calls
     function post(
@@ -156,8 +156,9 @@ interface IMarket {
     /// @notice Makes a nonce of the caller unusable.
     function cancelNonce(uint256 nonce) external;
 
-    /// @notice Matches a signed order with a signed bid. Either signature may be empty when its author calls. The
-    /// escrow must be allowed to pull the deposit and the committee's fees.
+    /// @notice Matches a signed order with a signed bid. The order must have been posted, so that anybody can compile
+    /// and challenge it. Either signature may be empty when its author calls. The escrow must be allowed to pull the
+    /// deposit and the committee's fees.
     function accept(
         Order calldata order,
         bytes calldata training,
@@ -166,7 +167,7 @@ interface IMarket {
         bytes calldata bidSignature
     ) external returns (uint256 jobId);
 
-    /// @notice As `accept`, by the consumer, with an EIP-2612 permit for the escrow.
+    /// @notice As `accept`, by the consumer of an order that was posted, with an EIP-2612 permit for the escrow.
     function acceptWithPermit(
         Order calldata order,
         bytes calldata training,
@@ -196,33 +197,29 @@ interface IMarket {
 
     /// @notice Opens the caller's bid, when bids are no longer taken, until the grace after a called timeout is over;
     /// it must meet every condition, and not expire before the order. Role and stake are looked at when it is to be
-    /// awarded, since both can change until then.
+    /// awarded, since both can change until then. The best 32 can win; the bond of every other one comes back at once.
     function revealBid(uint256 jobId, Bid calldata bid, bytes32 salt) external;
 
     /// @notice Says that bids are still hidden after the time to reveal them: the grace begins, so that a sequencer
     /// that was down or censored costs nobody its bond. Anyone.
     function callTimeout(uint256 jobId) external;
 
-    /// @notice Names an open retrieval challenge of the order's dataset, by the winner that does not lock because it
-    /// cannot have the data. Its bond waits for the end of the challenge: it comes back when a cell was not published,
-    /// and is lost when the challenge was answered. The job goes to the next bid meanwhile.
-    function plead(uint256 jobId, uint64 challengeId) external;
-
-    /// @notice Gives the job to the best revealed bid; again, to the next one, when the winner did not lock in time.
-    /// A bid whose provider could not lock the stake now is passed over and loses its bond like one that does not.
+    /// @notice Gives the job to the best revealed bid; again, to the next one, when the winner did not lock in time and
+    /// has had its grace (`IJobRegistry.callTimeout`). A bid whose provider could not lock stake and performance bond
+    /// now is passed over and loses its bond like one that does not.
     /// Anyone, when all bids are revealed, or the grace of the others is over.
     function award(uint256 jobId) external;
 
     /// @notice Ends an auction that nobody can win any more, or that its consumer takes back before any bid.
     function closeAuction(uint256 jobId) external;
 
-    /// @notice Ends a job that was matched without an auction and whose provider did not lock in time. Its consumer.
+    /// @notice Ends a job that was matched without an auction and whose provider did not lock in time, after its grace.
+    /// Anyone: nobody else can have the job, and the provider's stake is bound until then.
     function takeBack(uint256 jobId) external;
 
     /// @notice Returns a bond, or takes it from a bid that was hidden or did not lock. Anyone; but while the winner may
-    /// still fail to lock, only a losing provider itself takes its bond back, which ends its candidacy. Half of a lost
-    /// bond is burnt, half is the consumer's. Who does not lock keeps the bond when the dataset is over (encoding fraud
-    /// ends it), or a cell of it was not published within a retrieval challenge since the auction was opened.
+    /// still fail to lock, only a losing provider itself takes its bond back, which ends its candidacy. A lost
+    /// bond is burnt. Who does not lock keeps the bond when the dataset is over (encoding fraud ends it).
     function settleBid(uint256 jobId, address provider) external;
 
     /// @notice Pays the caller's credit out.
@@ -248,7 +245,8 @@ interface IMarket {
 
     function auctionOf(uint256 jobId) external view returns (Auction memory);
 
-    function bidsOf(uint256 jobId) external view returns (SealedBid[] memory);
+    /// @notice A page of an auction's bids, in the order of their commitments: anybody may add to them.
+    function bidsOf(uint256 jobId, uint256 offset, uint256 limit) external view returns (SealedBid[] memory);
 
     /// @notice Price of one whole token, in units of the order's feed, at which an auction's bids become tokens.
     /// 0: bids are in tokens.
@@ -257,6 +255,9 @@ interface IMarket {
     function isNonceUsed(address author, uint256 nonce) external view returns (bool);
 
     function feedOf(address feed) external view returns (FeedBounds memory);
+
+    /// @notice Chainlink's uptime feed of the chain's sequencer; 0 where there is none.
+    function sequencerFeed() external view returns (address);
 
     function creditOf(address account) external view returns (uint256);
 }

@@ -2,11 +2,14 @@
 pragma solidity ^0.8.28;
 
 /// @title Operators and their stake
-/// @notice Operators register, stake, have stake locked per duty by authorised modules, unbond with a delay, and are
-/// slashed.
+/// @notice Operators register, stake, approve the modules that may lock stake for duties, each up to a cap, unbond
+/// with a delay, and are slashed out of what was locked. A module is any contract that an operator approves; a mended
+/// one is a new deployment, which operators approve or do not.
 /// INV-1: Σ stake + Σ unbonding + Σ credits == token.balanceOf(this), tokens sent here unasked aside
 /// INV-2: ∀ operator: Σ_module locked[operator][module] ≤ stake[operator]
 /// INV-3: burnt + paid to beneficiaries == Σ slashed
+/// INV-4: ∀ operator, module: locked[operator][module] ≤ cap[operator][module], and no slash by a module takes more
+/// than it had locked
 interface IStaking {
     /// @notice Bits of the role mask of an operator.
     enum Role {
@@ -21,7 +24,7 @@ interface IStaking {
         uint128 stake;
         /// Part of `stake` that modules have locked for duties.
         uint128 locked;
-        /// Tokens on their way out, still within reach of a slash.
+        /// Tokens on their way out: never locked, so out of reach of slashes.
         uint128 unbonding;
         /// Mask of `1 << uint8(Role)`.
         uint8 roles;
@@ -32,9 +35,8 @@ interface IStaking {
     /// @dev Stake on its way out.
     struct Ticket {
         address operator;
-        /// From then on out of reach of a slash, and ready to withdraw.
+        /// From then on ready to withdraw.
         uint64 availableAt;
-        /// What is left after slashes.
         uint128 amount;
     }
 
@@ -52,9 +54,14 @@ interface IStaking {
     error InsufficientUnlocked(address operator, uint256 requested, uint256 available);
     /// @notice Thrown when a module unlocks more than it has locked.
     error InsufficientLock(address operator, address module, uint256 requested, uint256 available);
-    /// @notice Thrown when an operator has as many open unbonding tickets as a slash can walk through.
+    /// @notice Thrown when a module would lock more than the operator has approved for it; `available` is what is
+    /// left.
+    error CapExceeded(address operator, address module, uint256 requested, uint256 available);
+    /// @notice Thrown when a cap is set below what the module has locked already.
+    error CapBelowLock(address module, uint256 cap, uint256 locked);
+    /// @notice Thrown when an operator has as many open unbonding tickets as it may have.
     error TooManyTickets(uint256 limit);
-    /// @notice Thrown when a ticket does not exist, was withdrawn, was slashed to nothing, or belongs to someone else.
+    /// @notice Thrown when a ticket does not exist, was withdrawn, or belongs to someone else.
     error UnknownTicket(uint256 ticket, address caller);
     /// @notice Thrown when a ticket is withdrawn before its time.
     error TicketNotRipe(uint256 ticket, uint64 availableAt);
@@ -68,6 +75,7 @@ interface IStaking {
     event OperatorRegistered(address indexed operator, uint8 roles, bytes peerId, string endpoint);
     event OperatorUpdated(address indexed operator, uint8 roles, bytes peerId, string endpoint);
     event OperatorRetired(address indexed operator);
+    event ModuleApproved(address indexed operator, address indexed module, uint256 cap);
     event Staked(address indexed operator, address indexed from, uint256 amount);
     event Unbonding(address indexed operator, uint256 indexed ticket, uint256 amount, uint64 availableAt);
     event Withdrawn(address indexed account, address indexed to, uint256 amount);
@@ -100,27 +108,34 @@ interface IStaking {
     /// @notice As `stake`, with an EIP-2612 permit for the allowance.
     function stakeWithPermit(uint256 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external;
 
-    /// @notice Starts to take `amount` of unlocked stake out; it stays slashable until `availableAt`.
+    /// @notice Lets `module` lock up to `cap` units of the caller's stake in all, and slash what it has locked. The
+    /// cap replaces the one before; it can be lowered down to what is locked, and from there as duties end. An
+    /// approval binds no stake by itself: several modules may be approved up to the whole stake.
+    /// @param module the contract: read it before you approve it, nothing else limits what it takes of its locks
+    /// @param cap in units of the token; what exceeds 2^128 − 1 counts as that
+    function approve(address module, uint256 cap) external;
+
+    /// @notice Starts to take `amount` of unlocked stake out; it is paid by `withdraw` from `availableAt` on. The
+    /// delay keeps the same tokens from weighing in draws under one account after another.
     function unbond(uint256 amount) external returns (uint256 ticket);
 
-    /// @notice Moves a ripe unbonding ticket (less what was slashed) to `to`.
+    /// @notice Moves a ripe unbonding ticket to `to`.
     function withdraw(uint256 ticket, address to) external returns (uint256 amount);
 
     /// @notice Pays out credits (rewards of reporters) of the caller.
     function withdrawCredit(address to) external returns (uint256 amount);
 
-    /// @notice Locks unlocked stake for a duty of the calling module. Only modules authorised by AccessManager.
+    /// @notice Locks unlocked stake of an active operator for a duty of the calling module, within the operator's cap.
     function lock(address operator, uint256 amount) external;
 
-    /// @notice Gives back what the calling module has locked. Works for retired operators, while paused, and for
-    /// modules that are no longer authorised, so that nobody's stake is trapped by a change of modules.
+    /// @notice Gives back what the calling module has locked. Works for retired operators, too.
     function unlock(address operator, uint256 amount) external;
 
-    /// @notice Takes up to `amount` from the operator: first the calling module's lock, then unlocked stake, then
-    /// stake in tickets that are not ripe; never what other modules have locked. Part is burnt, the rest credited to
-    /// `beneficiary` (transferred at once when the beneficiary is the calling module; burnt too when it is nobody).
-    /// Of `amount`, `min(slashed, lockedBy)` came out of the module's lock. One fault is one call: that a fault is
-    /// not reported twice is for the module to see to.
+    /// @notice Takes up to `amount` out of what the calling module has locked of the operator's stake, and nothing
+    /// else: neither unlocked stake, nor what other modules have locked, nor what is unbonding. Part is burnt, the
+    /// rest credited to `beneficiary` (transferred at once when the beneficiary is the calling module; burnt too when
+    /// it is nobody). One fault is one call: that a fault is not reported twice is for the module to see to. Where
+    /// nothing is locked it does nothing.
     /// @return slashed what was really taken
     /// @return toBeneficiary the unburnt part
     function slash(
@@ -136,11 +151,18 @@ interface IStaking {
     /// @notice How to reach the operator: libp2p peer id (multihash bytes) and multiaddr or URL.
     function identityOf(address operator) external view returns (bytes memory peerId, string memory endpoint);
 
-    /// @notice Whether the operator is active, has the role, and at least `free` unlocked stake.
+    /// @notice Whether the operator is active, has the role, and at least `free` unlocked stake. What a module could
+    /// lock of it is `lockable`.
     function isEligible(address operator, Role role, uint256 free) external view returns (bool);
 
     /// @notice What one module has locked of an operator's stake.
     function lockedBy(address operator, address module) external view returns (uint256);
+
+    /// @notice Up to how much one module may lock of an operator's stake in all.
+    function capOf(address operator, address module) external view returns (uint256);
+
+    /// @notice How much one module could lock of an operator's stake now: zero for operators that are not active.
+    function lockable(address operator, address module) external view returns (uint256);
 
     /// @notice Stake as of `timestamp` (a time in the past), for draws that must not see later moves.
     function stakeAt(address operator, uint64 timestamp) external view returns (uint256);
@@ -173,7 +195,8 @@ interface IStaking {
     /// @notice Sets both, within hard bounds; open tickets keep the delay they began with. Only AccessManager.
     function setParameters(uint64 unbondingDelay, uint16 reporterShare) external;
 
-    /// @notice Stops registrations, stakes and new locks; nothing else. Only AccessManager.
+    /// @notice Stops registrations; nothing else, so that who has a duty can stake and lock for it. Only
+    /// AccessManager.
     function pause() external;
 
     /// @notice Ends `pause`. Only AccessManager.

@@ -25,6 +25,8 @@ interface IDatasetRegistry {
     }
 
     struct AnchorParameters {
+        /// The id under which storage nodes have signed. It is recomputed from the rest, with the parameters in force.
+        bytes32 datasetId;
         bytes32 manifestHash;
         /// SHA-256 digest of the manifest: its CIDv1 (raw) follows from it.
         bytes32 manifestDigest;
@@ -42,9 +44,13 @@ interface IDatasetRegistry {
     struct Dataset {
         address owner;
         Status status;
-        uint32 bundles;
+        uint16 bundles;
         /// Bundles that an operator holds at present.
-        uint32 held;
+        uint16 held;
+        /// Segments of which fewer than k bundles are held: they cannot be read.
+        uint16 shortSegments;
+        /// When a bundle was last placed, or the dataset last resumed (seconds since 1970).
+        uint40 filledAt;
         Shape shape;
         bytes32 manifestHash;
         bytes32 objectRoot;
@@ -74,6 +80,19 @@ interface IDatasetRegistry {
         address policy;
     }
 
+    /// @dev What an operator agrees to when it signs for a bundle, beside the manifest's words. The id of a dataset
+    /// commits to it, so that terms are known, and cannot change, before the anchor exists.
+    struct Terms {
+        Shape shape;
+        bytes32 objectRoot;
+        /// Over the two roots of every bundle.
+        bytes32 bundlesRoot;
+        bytes32 previous;
+        uint96 feePerAudit;
+        uint32 epochs;
+        Parameters parameters;
+    }
+
     /// @notice Thrown when a shape breaks a limit: `value` of the named field must lie in [low, high].
     error InvalidShape(bytes32 field, uint256 value, uint256 low, uint256 high);
     /// @notice Thrown when a parameter is outside its hard bounds.
@@ -82,7 +101,10 @@ interface IDatasetRegistry {
     error WrongRootCount(uint256 poseidonRoots, uint256 transportRoots, uint256 bundles);
     /// @notice Thrown when a possession root is no element of the proofs' scalar field.
     error RootNotInField(uint256 bundleIndex, bytes32 root);
-    /// @notice Thrown when the same owner anchors the same manifest twice.
+    /// @notice Thrown when the id that storage nodes have signed for is not that of what is anchored: it was another
+    /// owner's, or the parameters have changed since.
+    error TermsChanged(bytes32 expected, bytes32 datasetId);
+    /// @notice Thrown when the same owner anchors the same manifest under the same terms twice.
     error AlreadyAnchored(bytes32 datasetId);
     /// @notice Thrown when there is no such dataset.
     error UnknownDataset(bytes32 datasetId);
@@ -92,8 +114,9 @@ interface IDatasetRegistry {
     error NotOwner(bytes32 datasetId, address owner, address caller);
     /// @notice Thrown when a dataset already has a next version: histories do not fork.
     error HasSuccessor(bytes32 datasetId, bytes32 successor);
-    /// @notice Thrown when the paid epochs of a dataset are over where it must still run.
-    error TermOver(bytes32 datasetId, uint32 endEpoch, uint32 epoch);
+    /// @notice Thrown when the paid epochs of a dataset are over and cannot be added to: its last deadline has passed,
+    /// it has been resumed too short a time ago, or what is added ends before `next`, the coming epoch, does.
+    error TermOver(bytes32 datasetId, uint32 endEpoch, uint32 next);
     /// @notice Thrown when a dataset is closed before the last deadline of its paid epochs.
     error StillRunning(bytes32 datasetId, uint64 closableAt);
     /// @notice Thrown when a dataset is closed while operators hold bundles of it: release them first.
@@ -145,8 +168,12 @@ interface IDatasetRegistry {
         uint32 epochs
     ) external view returns (uint256 bond, uint256 fees);
 
-    /// @notice Pays for more epochs, while the dataset still runs; anyone may. Operators that hold bundles are bound
-    /// by the epochs that were paid when they took them; from then on they may leave without a penalty.
+    /// @notice Pays for more epochs. Only its owner, whose bond stays bound for as long. Operators that hold bundles
+    /// are bound up to the epoch that they have agreed to; from then on they may leave without a penalty.
+    /// A dataset whose paid epochs have ended resumes as long as it is not over (`isOver`), and no earlier gap is
+    /// younger than `closeDelay`: epochs count from its end, a coming one must be among them, and for those gone by
+    /// nobody can be slashed.
+    /// @param epochs number of epochs, from the end of those paid for
     function addEpochs(bytes32 datasetId, uint32 epochs) external;
 
     /// @notice After the last paid epoch and its deadlines, and with all bundles released: returns bond and unspent
@@ -165,20 +192,14 @@ interface IDatasetRegistry {
     /// @notice Takes the bond: half to the claimant, half burnt, and ends all duties. Only the fraud module.
     function markFraudulent(bytes32 datasetId, address claimant) external;
 
-    /// @notice Counts bundles that were taken. Only the bundle registry.
-    function addHeld(bytes32 datasetId, uint32 count) external;
+    /// @notice Counts bundles of a segment that were taken. Only the bundle registry.
+    function addHeld(bytes32 datasetId, uint256 segment, uint16 count) external;
 
-    /// @notice Counts a bundle that was given back. Only the bundle registry.
-    function removeHeld(bytes32 datasetId) external;
+    /// @notice Counts a bundle of a segment that was given back. Only the bundle registry.
+    function removeHeld(bytes32 datasetId, uint256 segment) external;
 
     /// @notice Sets what new datasets take over, within hard bounds. Only AccessManager.
     function setParameters(Parameters calldata parameters) external;
-
-    /// @notice Stops new anchors and additional epochs; nothing else. Only AccessManager.
-    function pause() external;
-
-    /// @notice Ends `pause`. Only AccessManager.
-    function unpause() external;
 
     function datasetOf(bytes32 datasetId) external view returns (Dataset memory);
 
@@ -187,9 +208,26 @@ interface IDatasetRegistry {
         bytes32 datasetId
     ) external view returns (Status status, uint32 endEpoch, uint96 feePerAudit);
 
+    /// @notice Whether somebody has to hold enough of a dataset to read it.
+    /// @return isRetrievable whether it is active, the present epoch is paid for, and no segment is short
+    /// @return shortSegments segments of which fewer than k bundles are held
+    /// @return filledAt when a bundle was last placed, or the dataset resumed
+    function availabilityOf(
+        bytes32 datasetId
+    ) external view returns (bool isRetrievable, uint16 shortSegments, uint40 filledAt);
+
+    /// @notice Epochs in which nobody was asked because they were paid for afterwards: the latest ones, [from, to).
+    /// Both are 0 when the dataset never resumed.
+    function gapOf(bytes32 datasetId) external view returns (uint32 from, uint32 to);
+
+    /// @notice Bundles of a segment that operators hold at present.
+    function heldIn(bytes32 datasetId, uint256 segment) external view returns (uint256);
+
     function successorOf(bytes32 datasetId) external view returns (bytes32);
 
-    function idOf(address owner, bytes32 manifestHash) external view returns (bytes32);
+    /// @notice `keccak256(abi.encode(chainId, registry, owner, manifestHash, keccak256(abi.encode(terms))))`. The owner
+    /// in it makes a copied call another dataset's.
+    function idOf(address owner, bytes32 manifestHash, Terms calldata terms) external view returns (bytes32);
 
     /// @notice Cells of a bundle, from the anchored shape.
     function cellsOf(bytes32 datasetId, uint32 bundleIndex) external view returns (uint256);

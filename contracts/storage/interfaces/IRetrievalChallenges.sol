@@ -2,8 +2,11 @@
 pragma solidity ^0.8.28;
 
 /// @title Forced retrieval of one cell
-/// @notice Anyone posts a bond in the native coin and names a cell; the holder publishes it within the window (and
-/// takes the bond for its gas) or is slashed as for a missed audit (and the bond returns).
+/// @notice Anyone posts a bond in the native coin and names a cell; the holder publishes it before the grace of a
+/// called timeout is over (and takes the bond for its gas) or is slashed as for a missed audit (and the bond returns).
+/// Nothing limits how many cells of a holder are asked for: whoever did could keep others from asking. Each adds to the
+/// time for the next instead, so that a holder that publishes soonest deadline first is never asked for more than it
+/// can.
 /// INV-1: Σ open bonds + Σ credits == address(this).balance, coins forced in aside
 interface IRetrievalChallenges {
     struct Challenge {
@@ -19,7 +22,12 @@ interface IRetrievalChallenges {
         uint8 tenure;
         /// Seconds of grace in force when the challenge was made.
         uint32 grace;
+        uint40 madeAt;
+        /// Open challenges of the same dataset that were made next before and next after it; 0 for none.
+        uint64 previous;
+        uint64 next;
         bytes32 bundleId;
+        bytes32 datasetId;
         bytes32 transportRoot;
         uint96 bond;
         /// Who called the timeout.
@@ -40,7 +48,7 @@ interface IRetrievalChallenges {
     error UnknownChallenge(uint256 challengeId);
     /// @notice Thrown when published bytes are not the challenged cell.
     error WrongCell(uint256 challengeId);
-    /// @notice Thrown when a cell is published after the deadline (and after the grace, 0 when no timeout was called).
+    /// @notice Thrown when a cell is published after the grace of a called timeout.
     error TooLate(uint256 challengeId, uint64 deadline, uint64 graceEnds);
     /// @notice Thrown when a timeout is called or executed before `from`.
     error TooEarly(uint256 challengeId, uint64 from);
@@ -52,6 +60,8 @@ interface IRetrievalChallenges {
     error OutOfBounds(bytes32 parameter, uint256 value, uint256 low, uint256 high);
     /// @notice Thrown when there is nothing to pay out.
     error NoCredit(address account);
+    /// @notice Thrown when coins are to be sent to nobody or to this contract.
+    error InvalidRecipient(address to);
     /// @notice Thrown when the recipient does not take the payment.
     error TransferFailed(address to, uint256 amount);
 
@@ -66,12 +76,13 @@ interface IRetrievalChallenges {
     event CellPublished(uint256 indexed challengeId, bytes cell);
     event RetrievalTimeoutCalled(uint256 indexed challengeId, uint64 graceEnds);
     event RetrievalFailed(uint256 indexed challengeId, bytes32 indexed bundleId, address indexed operator);
-    /// @notice The holder left before the challenge was decided: nobody is slashed, the bond returns.
+    /// @notice The dataset was over before the challenge was decided: nobody is slashed, the bond returns.
     event RetrievalVoided(uint256 indexed challengeId);
     event CreditWithdrawn(address indexed account, address indexed to, uint256 amount);
     event ParametersSet(uint96 bond, uint32 window, uint32 grace);
 
-    /// @notice Opens a challenge with exactly `bond()` coins. `bundleProof` are the siblings of the bundle's leaf under
+    /// @notice Opens a challenge with exactly `bond()` coins. Its window is a 360th longer for each challenge that the
+    /// holder has open already, four times as long at most. `bundleProof` are the siblings of the bundle's leaf under
     /// the dataset's bundlesRoot.
     function challenge(
         bytes32 bundleId,
@@ -80,34 +91,32 @@ interface IRetrievalChallenges {
         bytes32[] calldata bundleProof
     ) external payable returns (uint256 challengeId);
 
-    /// @notice Publishes the cell (496 bytes) with its path in the transport tree. Anyone may; the bond goes to the
-    /// operator.
+    /// @notice Publishes the cell (496 bytes) with its path in the transport tree, until the grace of a called timeout
+    /// is over. Anyone may; of the bond up to twice what a publication costs at the block's base fee goes to the
+    /// operator, the rest back to the challenger.
     function publish(uint256 challengeId, bytes calldata cell, bytes32[] calldata proof) external;
 
     /// @notice After the deadline: starts the hour of grace in which the cell may still be published. The caller is the
     /// reporter if it comes to a slash.
     function callTimeout(uint256 challengeId) external;
 
-    /// @notice After the grace: slashes the holder and returns the bond. When the holder has left, or its duty has
-    /// ended, since the challenge, the bond returns at once and nobody is slashed.
+    /// @notice After the grace: slashes the holder and returns the bond. When the holder was put out for another fault
+    /// since the challenge, the challenge has failed as well, and its bond returns at once; so it does when the dataset
+    /// is over, and then nobody has failed.
     function slashFailed(uint256 challengeId) external;
 
-    /// @notice Pays out the caller's credit in the chain's native coin.
+    /// @notice Pays out the caller's credit in the chain's native coin, to an account that is neither zero nor this
+    /// contract.
     function withdraw(address payable to) external returns (uint256 amount);
 
     /// @notice Sets bond, window and grace of new challenges, within hard bounds. Only AccessManager.
     function setParameters(uint96 bond, uint32 window, uint32 grace) external;
 
-    /// @notice Stops new challenges; nothing else. Only AccessManager.
-    function pause() external;
-
-    /// @notice Ends `pause`. Only AccessManager.
-    function unpause() external;
-
     /// @notice Coins that a new challenge must carry.
     function bond() external view returns (uint256);
 
-    /// @notice Seconds that new challenges leave for publishing, and of grace after a called timeout.
+    /// @notice Seconds that a new challenge leaves for publishing where no other is open, and of grace after a called
+    /// timeout.
     function deadlines() external view returns (uint32 window, uint32 grace);
 
     function challengeOf(uint256 challengeId) external view returns (Challenge memory);
@@ -115,11 +124,15 @@ interface IRetrievalChallenges {
     /// @notice Whether a challenge exists and is not decided.
     function isOpen(uint256 challengeId) external view returns (bool);
 
-    /// @notice The dataset of which an open challenge asks for a cell; 0 when the holder has left.
-    function datasetOf(uint256 challengeId) external view returns (bytes32);
+    /// @notice Open challenges of a bundle's cells; as long as there are any it cannot be surrendered.
+    function openOf(bytes32 bundleId) external view returns (uint256);
 
-    /// @notice When a holder was last slashed for not publishing a cell of the dataset, seconds since 1970; 0: never.
-    function failedAt(bytes32 datasetId) external view returns (uint64);
+    /// @notice Open challenges of all bundles that an operator held when they were made.
+    function openAgainst(address operator) external view returns (uint256);
+
+    /// @notice When the oldest open challenge of a dataset's cells was made; 0 when none is open. What is decided by it
+    /// cannot be held up by new challenges without end.
+    function askedSince(bytes32 datasetId) external view returns (uint256);
 
     /// @notice The open challenge of a cell, or 0.
     function openChallengeOf(bytes32 bundleId, uint32 cellIndex) external view returns (uint256 challengeId);

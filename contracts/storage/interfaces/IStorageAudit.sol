@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 /// @title Epochs of possession proofs
 /// INV-1: a duty counts at most one answer per epoch
-/// INV-2: answers paid for a bundle ≤ epochs in which its duty was answered while it was held and paid for
+/// INV-2: answers paid for a bundle ≤ epochs that are paid for in which its duty was answered while it was held
 interface IStorageAudit {
     /// @dev All in seconds. Copied into an epoch when it is opened.
     struct Windows {
@@ -64,7 +64,9 @@ interface IStorageAudit {
     event FeesClaimed(bytes32 indexed bundleId, address indexed operator, uint256 answers, uint256 amount);
     event WindowsSet(Windows windows);
 
-    /// @notice Opens the current epoch by requesting its seed. Anyone may, once per epoch.
+    /// @notice Opens the current epoch by requesting its seed. Anyone may, once per epoch. While the beacon refuses it
+    /// fails, and may be tried again until the epoch ends: nothing else waits for it, and an epoch without a seed asks
+    /// nobody for an answer.
     function openEpoch() external returns (uint32 epoch);
 
     /// @notice Answers for a single bundle, whether it belongs to a cover or not. Anyone may carry the proof: it is
@@ -98,6 +100,14 @@ interface IStorageAudit {
     /// @notice Seed of an epoch, when its window opened and when it closes; zeros until the seed is known.
     function windowOf(uint32 epoch) external view returns (bytes32 seed, uint64 opensAt, uint64 closesAt);
 
+    /// @notice What the holder of a bundle owes answers for, over the epochs whose deadlines may not be over.
+    /// @return isDue a window is open, or was missed, and the bundle's duty is not answered
+    /// @return isMissed a window closed without an answer, and its timeout was called or can still be
+    /// @return reporter who called the timeout of the latest missed epoch that has one; zero for none
+    function unansweredOf(
+        bytes32 bundleId
+    ) external view returns (bool isDue, bool isMissed, address reporter);
+
     function isAnswered(bytes32 dutyId, uint32 epoch) external view returns (bool);
 
     /// @notice When a called timeout takes effect; 0 when none was called.
@@ -111,12 +121,6 @@ interface IStorageAudit {
 
     /// @notice Sets the windows of epochs that are opened from now on, within hard bounds. Only AccessManager.
     function setWindows(Windows calldata windows) external;
-
-    /// @notice Stops the opening of epochs; nothing else. Only AccessManager.
-    function pause() external;
-
-    /// @notice Ends `pause`. Only AccessManager.
-    function unpause() external;
 
     /// @notice The windows that the next opened epoch gets.
     function windows() external view returns (Windows memory);

@@ -12,7 +12,7 @@ interface IVerifierRegistry {
     error InvalidKeyPoint();
     /// @notice Thrown when a key is registered twice.
     error KeyExists(bytes32 keyHash);
-    /// @notice Thrown when a development key is registered on a chain that others can see.
+    /// @notice Thrown when a key under which anybody can forge proofs is registered on a chain that others can see.
     error DevelopmentKeyOnPublicChain(uint256 chainId);
 
     event KeyRegistered(
@@ -24,19 +24,17 @@ interface IVerifierRegistry {
     );
 
     /// @notice Stores a verifying key (layout: docs/storage-protocol.md section 7). Only authorised accounts.
-    /// Development keys are refused on every chain id that is not a local one (31337, 1337).
-    function register(
-        bytes32 circuit,
-        bool development,
-        bytes calldata key
-    ) external returns (bytes32 keyHash);
+    /// Keys under which anybody can forge proofs, the repository's development keys and those that nobody has
+    /// contributed to, are refused on every chain but the local one (31337). They are known by their own bytes.
+    function register(bytes32 circuit, bytes calldata key) external returns (bytes32 keyHash);
 
-    /// @notice Where a key is and what it is for; zeros when it is not registered.
+    /// @notice Where a key is and what it is for; zeros when it is not registered. `development` says that anybody can
+    /// forge proofs under it.
     function keyInfo(
         bytes32 keyHash
     ) external view returns (address data, bytes32 circuit, bool development, uint256 inputs);
 
-    /// @notice Verifies a 256-byte proof. False, too, for a development key once the chain id is not a local one.
+    /// @notice Verifies a 256-byte proof. False, too, for a development key once the chain id is not the local one.
     function verify(
         bytes32 keyHash,
         uint256[8] calldata proof,

@@ -7,32 +7,38 @@ import { Table } from "../ui/table.tsx";
 import { Time } from "../ui/values.tsx";
 import { Failed } from "./working.tsx";
 
-const queryKey = ["shelves"];
+/** Names the list of what is kept here. */
+export const shelvesKey = ["shelves"];
+
+/** What is lost with a shelf that is still needed. */
+const lost = { signed: "with its receipts", unread: "though it was not given back" } as const;
+const anyway = (asked: { readonly lost: string }) => `Remove it, ${asked.lost}`;
 
 /** What has been encoded in this browser, and a way to look again after that has changed. */
 export function useKeptHere() {
   const queries = useQueryClient();
-  const { data = [] } = useQuery({ queryKey, queryFn: () => Shelf.list() });
-  return { shelves: data, lookAgain: () => void queries.invalidateQueries({ queryKey }) };
+  const { data = [] } = useQuery({ queryKey: shelvesKey, queryFn: () => Shelf.list() });
+  return { shelves: data, lookAgain: () => void queries.invalidateQueries({ queryKey: shelvesKey }) };
 }
 
 /** Datasets whose bundles lie in this browser, finished or not; nothing where there are none. */
 export function KeptHere() {
   const { shelves, lookAgain } = useKeptHere();
   const [failure, setFailure] = useState<unknown>();
-  const [asked, setAsked] = useState<string>();
+  const [asked, setAsked] = useState<{ name: string; lost: string }>();
   if (shelves.length === 0) return null;
   const remove = async ({ name }: Shelved) => {
     // Nodes may have signed since the list was read.
     const shelf = (await Shelf.list()).find((each) => each.name === name);
-    if (shelf?.isPromised === true && asked !== name) setAsked(name);
+    if (shelf?.need !== undefined && asked?.name !== name) setAsked({ name, lost: lost[shelf.need] });
     else await Shelf.remove(name);
   };
   return (
     <Card title="Kept in this browser">
       <p>
         Choose the same files and settings again, and what was encoded, sent and signed for before is taken
-        over. The four that were worked on last are kept, and what storage nodes have signed for within a day.
+        over. The four that were worked on last are kept, what storage nodes have signed for within a day, and
+        what they hold and have not given back when they were asked.
       </p>
       {failure !== undefined && <Failed what="It could not be removed" error={failure} />}
       <Table
@@ -51,9 +57,11 @@ export function KeptHere() {
                   setFailure(undefined);
                   remove(shelf).catch(setFailure).finally(lookAgain);
                 }}
-                aria-label={`Remove ${shelf.title}${asked === shelf.name ? ", with its receipts" : ""}`}
+                aria-label={
+                  asked?.name === shelf.name ? `${anyway(asked)}: ${shelf.title}` : `Remove ${shelf.title}`
+                }
               >
-                {asked === shelf.name ? "Remove it, with its receipts" : "Remove"}
+                {asked?.name === shelf.name ? anyway(asked) : "Remove"}
               </Button>
             ),
           },

@@ -72,7 +72,7 @@ function lockRows(events: readonly AssayEvent[]): Row[] {
     const lock = locks.get(id) ?? { id, operator, module, amount: 0n };
     const { amount } = event.args;
     if (event.eventName === "Locked") lock.amount += amount;
-    else lock.amount -= amount < lock.amount ? amount : lock.amount;
+    else lock.amount -= amount;
     locks.set(id, lock);
   }
   return [...locks.values()].map((lock) => ({ ...lock, amount: String(lock.amount) }));

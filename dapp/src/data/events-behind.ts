@@ -5,7 +5,17 @@ const registry = ["JobRegistry.JobOpened", "JobRegistry.JobFinalised", "JobRegis
 export const eventsBehind: { readonly [query: string]: readonly string[] } = {
   BundleAudits: storage,
   DailyTotals: [...registry, ...storage],
-  JobHistory: ["JobRegistry", "Market", "Committee", "DisputeGame", "Instalments", "Escrow"],
+  JobHistory: [
+    "JobRegistry",
+    "Market",
+    "Committee",
+    "DisputeGame",
+    "MemberGame",
+    "Instalments",
+    "ResultShortfalls",
+    "ResultFraud",
+    "Escrow",
+  ],
   Lineage: ["DatasetRegistry.DatasetAnchored", "JobRegistry.JobOpened", "JobRegistry.JobCommitted"],
   ModelCertificate: ["ModelCertificate.CertificateIssued"],
   NetworkTotals: [
@@ -41,7 +51,13 @@ export const eventsBehind: { readonly [query: string]: readonly string[] } = {
   StoredDatasets: ["DatasetRegistry.DatasetAnchored", ...storage],
   TrainingData: ["Market.OrderPosted", "JobRegistry.JobOpened"],
   WhatWentWrong: ["DisputeGame.Challenged", "DisputeGame.Moved", "DisputeGame.ProviderConvicted"],
-  WhoChecked: ["Committee.CommitteeDrawn", "Committee.RootSigned", "Committee.DigestsRevealed"],
+  WhoChecked: [
+    "Committee.CommitteeDrawn",
+    "Committee.RootSigned",
+    "Committee.DigestsRevealed",
+    "MemberGame.Accused",
+    "MemberGame.MemberConvicted",
+  ],
   WhoTrained: ["Market.BidCommitted", "Market.BidRevealed", "Instalments.CheckpointPosted"],
   WhoWasPaid: ["Escrow.PricePaid", "Escrow.FeePaid", "Escrow.Refunded"],
 };

@@ -5,8 +5,10 @@ import type { Manifest } from "../../../keepers/src/core/dataset/manifest.ts";
 import type { OpenedLeaf } from "../../../keepers/src/core/exact/result-files.ts";
 import type { DescribedOrder } from "../../../keepers/src/roles/consumer/compose-order.ts";
 import type { PublishedOrder } from "../../../keepers/src/roles/jobs/published-program.ts";
+import type { BundleFailure } from "../../../keepers/src/storage/client/fetch-bundles.ts";
 import type { RejectedReceipt } from "../../../keepers/src/storage/client/place.ts";
 import type { UploadFailure } from "../../../keepers/src/storage/client/put-upload.ts";
+import type { OfferedTerms } from "../../../keepers/src/storage/client/terms.ts";
 import type { KeptReceipt } from "../../../keepers/src/storage/client/upload.ts";
 import type { SourceKind } from "../../../keepers/src/storage/readers/kinds.ts";
 import type { CompileOptions, InputSpec } from "../../../keepers/src/training/compiler/options.ts";
@@ -50,11 +52,18 @@ export type EncodedDataset = {
 
 export type UploadInput = Pick<EncodedDataset, "shelf" | "manifestBytes"> & {
   readonly owner: Address;
+  /** What nodes are asked to sign for. */
+  readonly terms: OfferedTerms;
   readonly deployment: Deployment;
   /** JSON-RPC endpoints of the chain. */
   readonly rpc: readonly string[];
   /** Receipts that the chain would not take: their bundles go to other operators. */
   readonly refused: readonly RejectedReceipt[];
+};
+
+/** A dataset that is placed, to be read back from those who hold it. */
+export type ReadBackInput = Pick<UploadInput, "shelf" | "manifestBytes" | "deployment" | "rpc"> & {
+  readonly datasetId: Hex;
 };
 
 /** What storage nodes have signed for. */
@@ -305,6 +314,8 @@ export type VerifyProofsInput = {
 export type Engines = {
   encodeDataset: { input: EncodeInput; output: EncodedDataset };
   uploadDataset: { input: UploadInput; output: UploadedDataset };
+  /** Gives the bundles that could not be read. */
+  readBackDataset: { input: ReadBackInput; output: readonly BundleFailure[] };
   compileModel: { input: CompileInput; output: CompileVerdict };
   describeOrder: { input: DescribeOrderInput; output: DescribedOrder };
   hashObjects: { input: EncodeInput; output: HashedObjects };

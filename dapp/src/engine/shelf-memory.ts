@@ -14,6 +14,7 @@ const schema = z.strictObject({
       bundleIndex: z.int().nonnegative(),
       operator: hex(20),
       validUntil: z.string().regex(/^\d{1,20}$/),
+      latestEnd: z.int().nonnegative(),
       signature: hex(65),
     }),
   ),

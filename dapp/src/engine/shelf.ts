@@ -8,11 +8,15 @@ const folderName = "assay-datasets";
 const aboutFile = "about";
 /** What an upload remembers, named by its dataset's id. */
 const uploadEnding = ".upload";
+/** Whether those who hold a dataset on chain have given cells of every bundle back, named by its id. */
+const readBackEnding = ".read-back";
 /** Milliseconds that the receipts of an upload are good for, at most: a day. */
 const receiptsLast = 86_400_000;
 /** Milliseconds that a call waits for another one that is giving a shelf up. */
 const handOver = 3_000;
 const entryEnding = ".entry";
+/** What stands in the note of a dataset that was read back. */
+const given = "given";
 
 /** A shelf as it is listed. */
 export type Shelved = {
@@ -23,8 +27,11 @@ export type Shelved = {
   readonly bundles: number;
   /** When it was last written to, in milliseconds since 1970. */
   readonly written: number;
-  /** Whether storage nodes have signed for bundles of it lately. */
-  readonly isPromised: boolean;
+  /**
+   * Why it should be kept: storage nodes have signed for bundles of it lately; or they hold them, and have not given them
+   * back.
+   */
+  readonly need: "signed" | "unread" | undefined;
 };
 
 /** Two tabs that write to one shelf would each believe in what the other overwrites. */
@@ -143,12 +150,27 @@ export class Shelf {
     }
   }
 
-  /** Ids of the datasets of which bundles of this shelf were sent: words in a manifest make another dataset of the same bundles. */
+  /**
+   * Ids of the datasets of which bundles of this shelf were sent, the last one first: words in a manifest make another dataset
+   * of the same bundles.
+   */
   async uploads(): Promise<string[]> {
-    const ids: string[] = [];
-    for await (const name of this.#folder.keys())
-      if (name.endsWith(uploadEnding)) ids.push(name.slice(0, -uploadEnding.length));
-    return ids;
+    const found: { id: string; written: number }[] = [];
+    for await (const name of this.#folder.keys()) {
+      if (!name.endsWith(uploadEnding)) continue;
+      const { lastModified: written } = await this.#read(name);
+      found.push({ id: name.slice(0, -uploadEnding.length), written });
+    }
+    return found.sort((a, b) => b.written - a.written).map(({ id }) => id);
+  }
+
+  /** Writes down whether whoever holds a dataset has given cells of every bundle back. @throws ShelfError when there is no room */
+  async noteReadBack(datasetId: string, isGiven: boolean): Promise<void> {
+    try {
+      await this.#write(`${datasetId}${readBackEnding}`, isGiven ? given : "not yet");
+    } catch (cause) {
+      throw shelfError(cause);
+    }
   }
 
   /** @throws ShelfInUseError */
@@ -185,29 +207,43 @@ async function listShelves(all: FileSystemDirectoryHandle): Promise<Shelved[]> {
     let bundles = 0;
     let written = 0;
     let title = name;
-    let promised = 0;
+    /** When uploads were last written to, by the ids of their datasets; and of which datasets it is known who has the bytes. */
+    const uploads = new Map<string, number>();
+    const readBack = new Map<string, boolean>();
     for await (const [fileName, entry] of (handle as FileSystemDirectoryHandle).entries()) {
       if (entry.kind !== "file") continue;
       const file = await (entry as FileSystemFileHandle).getFile();
       written = Math.max(written, file.lastModified);
       // One that was begun and not closed is there, and empty.
       if (fileName.endsWith(entryEnding) && file.size > 0) bundles++;
-      if (fileName.endsWith(uploadEnding)) promised = Math.max(promised, file.lastModified);
+      if (fileName.endsWith(uploadEnding))
+        uploads.set(fileName.slice(0, -uploadEnding.length), file.lastModified);
+      if (fileName.endsWith(readBackEnding))
+        readBack.set(fileName.slice(0, -readBackEnding.length), (await file.text()) === given);
       if (fileName === aboutFile && file.size > 0) title = await file.text();
     }
-    shelves.push({ name, title, bundles, written, isPromised: promised > Date.now() - receiptsLast });
+    shelves.push({ name, title, bundles, written, need: needOf(uploads, readBack) });
   }
   return shelves.sort((a, b) => b.written - a.written);
 }
 
+function needOf(
+  uploads: ReadonlyMap<string, number>,
+  readBack: ReadonlyMap<string, boolean>,
+): Shelved["need"] {
+  if ([...readBack.values()].includes(false)) return "unread";
+  const isSigned = [...uploads].some(([id, at]) => !readBack.has(id) && at > Date.now() - receiptsLast);
+  return isSigned ? "signed" : undefined;
+}
+
 /**
- * Removes the shelves that were written to longest ago, but for `kept`, those that another tab is at work on, and those with
- * receipts that may have been paid for.
+ * Removes the shelves that were written to longest ago, but for `kept`, those that another tab is at work on, those with
+ * receipts that may have been paid for, and those of which nobody else has been seen to have the bytes.
  */
 async function makeRoom(all: FileSystemDirectoryHandle, kept: string): Promise<void> {
   const others = (await listShelves(all)).filter(({ name }) => name !== kept);
-  for (const { name, isPromised } of others.slice(mostShelves - 1)) {
-    if (isPromised) continue;
+  for (const { name, need } of others.slice(mostShelves - 1)) {
+    if (need !== undefined) continue;
     await Shelf.remove(name).catch((error: unknown) => {
       if (!(error instanceof ShelfInUseError)) throw error;
     });

@@ -1,4 +1,4 @@
-import { createPublicClient, fallback, type Hex, http, keccak256 } from "viem";
+import { createPublicClient, fallback, type Hex, http } from "viem";
 import { connectContracts, type ReadClient } from "../../../keepers/src/chain/contracts.ts";
 import {
   manifestCid,
@@ -6,10 +6,10 @@ import {
   manifestLayout,
   parseManifest,
 } from "../../../keepers/src/core/dataset/manifest.ts";
-import { datasetId as idOfDataset } from "../../../keepers/src/core/ids.ts";
 import { allBundles, readHolders } from "../../../keepers/src/storage/client/dataset.ts";
 import { OperatorPeers } from "../../../keepers/src/storage/client/peers.ts";
 import { uploadAll } from "../../../keepers/src/storage/client/put-upload.ts";
+import { offeredId, writeTerms } from "../../../keepers/src/storage/client/terms.ts";
 import { openBrowserHost } from "./browser-host.ts";
 import type { UploadedDataset, UploadInput } from "./methods.ts";
 import type { CallContext } from "./protocol.ts";
@@ -27,7 +27,7 @@ export function uploadDataset(input: UploadInput, context: CallContext): Promise
 }
 
 async function uploadFromShelf(
-  { shelf: name, manifestBytes, owner, deployment, rpc, refused }: UploadInput,
+  { shelf: name, manifestBytes, owner, terms, deployment, rpc, refused }: UploadInput,
   { signal, progress }: CallContext,
 ): Promise<UploadedDataset> {
   const manifest = parseManifest(manifestBytes);
@@ -36,13 +36,10 @@ async function uploadFromShelf(
     transport: fallback(rpc.map((endpoint) => http(endpoint, { batch: true }))),
   }) as unknown as ReadClient;
   const contracts = connectContracts(client, deployment);
-  const datasetId = idOfDataset({
-    chainId: deployment.chainId,
-    registry: deployment.addresses.DatasetRegistry,
-    owner,
-    manifestHash: keccak256(manifestBytes),
-  });
+  const datasetId = offeredId(deployment, owner, manifest, manifestBytes, terms);
   const memory = await ShelfMemory.open(await Shelf.find(name), datasetId);
+  // Who comes back to it goes on under the same terms.
+  await memory.remember("terms", JSON.stringify(writeTerms(terms)));
   const all = allBundles(layout);
   const holders = new Map<number, Hex>();
   for (const { bundleIndex, operator } of await readHolders({ contracts }, datasetId, all))
@@ -70,6 +67,7 @@ async function uploadFromShelf(
         manifest,
         manifestBytes,
         manifestCid: manifestCid(manifestDigest(manifestBytes)),
+        terms,
         layout,
         bundles,
         holders,

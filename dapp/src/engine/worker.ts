@@ -29,6 +29,7 @@ function openCurves(): Promise<Curves> {
 serve(globalThis as unknown as Port, {
   encodeDataset: async (input, context) => (await import("./encode.ts")).encodeDataset(input, context),
   uploadDataset: async (input, context) => (await import("./upload.ts")).uploadDataset(input, context),
+  readBackDataset: async (input, context) => (await import("./read-back.ts")).readBackDataset(input, context),
   compileModel: async (input) => (await import("./compile.ts")).compileModel(input),
   describeOrder: async (input) => (await import("./describe.ts")).describeOrder(input),
   hashObjects: async (input, context) => (await import("./describe.ts")).hashObjects(input, context),

@@ -43,7 +43,8 @@ export function CapacityCard({ state, parts }: { state: AccountState; parts: Act
                   )}
                   {highestPrice !== undefined && (
                     <Fact name="Price of the next job, at most">
-                      <Amount units={highestPrice} />
+                      <Amount units={highestPrice} />; a tenth of its deposit is locked beside the stake,
+                      until the result is there
                     </Fact>
                   )}
                   <Fact name="Stake asked of a job">

@@ -1,6 +1,9 @@
 import type { Address } from "viem";
 import type { Contracts } from "../../../keepers/src/chain/contracts.ts";
 
+/** A job's deposit is so many times its performance bond (contracts/jobs/JobTable.sol). */
+const performanceDivisor = 10n;
+
 /** What work locks of an operator's stake. */
 export type Terms = {
   /** Tokens for each bundle of a new dataset. */
@@ -18,7 +21,7 @@ export type Capacity = {
   /** Jobs at once, of those that lock least, and what each of them locks; undefined where any number may. */
   readonly jobs: bigint | undefined;
   readonly leastStake: bigint;
-  /** The highest price of one more job; undefined where there is not stake enough for any. */
+  /** The highest price of one more job whose deposit is its price; undefined where there is not stake enough for any. */
   readonly highestPrice: bigint | undefined;
 };
 
@@ -26,13 +29,32 @@ export type Capacity = {
 export function capacityOf(free: bigint, terms: Terms): Capacity {
   const { bundleStake, stakePercent, minimumStake, multiplier } = terms;
   const leastStake = upTo(minimumStake * multiplier, 100n);
-  const before = (free * 100n) / multiplier;
+  const lockedFor = (price: bigint) => {
+    const usual = upTo(price * BigInt(stakePercent), 100n);
+    const stake = upTo((usual > minimumStake ? usual : minimumStake) * multiplier, 100n);
+    return stake + upTo(price, performanceDivisor);
+  };
   return {
     bundles: free / bundleStake,
     jobs: leastStake === 0n ? undefined : free / leastStake,
     leastStake,
-    highestPrice: free < leastStake ? undefined : (before * 100n) / BigInt(stakePercent),
+    // The bond alone keeps the price below this.
+    highestPrice:
+      free < leastStake
+        ? undefined
+        : greatest(free * performanceDivisor, (price) => lockedFor(price) <= free),
   };
+}
+
+/** The greatest number up to a bound that is so; 0 is, and so is all below one that is. */
+function greatest(bound: bigint, isSo: (number: bigint) => boolean): bigint {
+  let [low, high] = [0n, bound];
+  while (low < high) {
+    const middle = upTo(low + high, 2n);
+    if (isSo(middle)) low = middle;
+    else high = middle - 1n;
+  }
+  return low;
 }
 
 /** a / b, rounded up. */

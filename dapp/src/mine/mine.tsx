@@ -39,7 +39,7 @@ function Of({ account }: { account: Address }) {
   const queries = useQueryClient();
   const state = useQuery({
     queryKey: ["account", account],
-    queryFn: () => readAccount(reading.contracts, account),
+    queryFn: () => readAccount(reading.contracts, deployment, account),
     refetchInterval: 5_000,
   });
   const parts: ActionParts = {

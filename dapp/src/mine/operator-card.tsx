@@ -15,6 +15,7 @@ import styles from "./mine.module.css";
 import type { AccountState } from "./read-operator.ts";
 import {
   type ActionParts,
+  approveAction,
   registerAction,
   stakeAction,
   unbondAction,
@@ -107,8 +108,35 @@ export function OperatorCard({ state, parts, onAction }: Props) {
           ))}
         </Facts>
       )}
+      <Approvals state={state} parts={parts} onAction={onAction} />
       <Registration state={state} parts={parts} onAction={onAction} />
     </Card>
+  );
+}
+
+/** Which contracts may lock stake for the roles, and how much. */
+function Approvals({ state, parts, onAction }: Props) {
+  const { operator, approvals } = state;
+  if (approvals.length === 0) return null;
+  return (
+    <Facts>
+      {approvals.map(({ module, cap, locked }) => (
+        <Fact key={module.contract} name={`${module.contract} may lock`}>
+          {cap === 0n ? "nothing" : <Amount units={cap} />} for {module.purpose}; <Amount units={locked} />{" "}
+          locked{" "}
+          {cap < operator.stake && (
+            <Button onClick={() => onAction(approveAction(parts, module, operator.stake, locked))}>
+              Approve the whole stake
+            </Button>
+          )}{" "}
+          {cap > locked && (
+            <Button onClick={() => onAction(approveAction(parts, module, locked, locked))}>
+              Lock nothing more
+            </Button>
+          )}
+        </Fact>
+      ))}
+    </Facts>
   );
 }
 

@@ -1,5 +1,7 @@
 import type { Address } from "viem";
 import type { Contracts } from "../../../keepers/src/chain/contracts.ts";
+import type { Deployment } from "../../../keepers/src/chain/deployment-format.ts";
+import { stakeModules } from "../../../keepers/src/chain/stake-modules.ts";
 
 /** Contracts that owe accounts money until it is fetched, the call that fetches it, and what it is counted in. */
 export const purses = [
@@ -7,6 +9,7 @@ export const purses = [
   { contract: "Escrow", call: "withdraw", what: "Prices, fees and refunds of jobs", unit: "tokens" },
   { contract: "Market", call: "withdraw", what: "Bonds of bids", unit: "tokens" },
   { contract: "DisputeGame", call: "withdraw", what: "Bonds and rewards of disputes", unit: "ETH" },
+  { contract: "MemberGame", call: "withdraw", what: "Bonds of disputes over committees", unit: "ETH" },
   { contract: "BundleRegistry", call: "withdrawBounty", what: "Bounties for repairs", unit: "tokens" },
   { contract: "DatasetRegistry", call: "withdrawCredit", what: "Fees for storage", unit: "tokens" },
   { contract: "WorkerRewards", call: "withdraw", what: "Pay of workers, and what is back", unit: "tokens" },
@@ -15,7 +18,7 @@ export const purses = [
 export type Purse = (typeof purses)[number];
 
 /** What the contracts hold of an account, now. */
-export async function readAccount(contracts: Contracts, account: Address) {
+export async function readAccount(contracts: Contracts, deployment: Deployment, account: Address) {
   const { Staking, AssayToken } = contracts;
   const [operator, [peerId, endpoint], tickets, balance, credits] = await Promise.all([
     Staking.read.operatorOf([account]),
@@ -32,7 +35,14 @@ export async function readAccount(contracts: Contracts, account: Address) {
   const unbonding = await Promise.all(
     tickets.map(async (ticket) => ({ ticket, ...(await Staking.read.ticketOf([ticket])) })),
   );
-  return { operator, peerId, endpoint, balance, unbonding, credits };
+  const approvals = await Promise.all(
+    stakeModules(deployment, operator.roles).map(async (module) => ({
+      module,
+      cap: await Staking.read.capOf([account, module.address]),
+      locked: await Staking.read.lockedBy([account, module.address]),
+    })),
+  );
+  return { operator, peerId, endpoint, balance, unbonding, credits, approvals };
 }
 
 export type AccountState = Awaited<ReturnType<typeof readAccount>>;

@@ -1,11 +1,13 @@
 import type { Address, Hex } from "viem";
 import {
   addressOf,
+  type Call,
   type Contracts,
   encodeCall,
   type ReadClient,
 } from "../../../keepers/src/chain/contracts.ts";
 import type { Deployment } from "../../../keepers/src/chain/deployment-format.ts";
+import { type StakeModule, stakeModules } from "../../../keepers/src/chain/stake-modules.ts";
 import {
   type Permit,
   permitMessage,
@@ -33,17 +35,29 @@ export async function stakeAction(parts: ActionParts, amount: bigint): Promise<A
   const staking = addressOf(deployment, "Staking");
   const reader = { account: { address: account }, contracts, deployment, chain: { public: client } };
   const version = await permitVersion(reader);
-  const words = [
+  const { read } = contracts.Staking;
+  const { roles, stake } = await read.operatorOf([account]);
+  // What a role needs is approved in the same transaction, as far as the stake goes then.
+  const cap = stake + amount;
+  const modules = stakeModules(deployment, roles);
+  const caps = await Promise.all(modules.map(({ address }) => read.capOf([account, address])));
+  const lacking = modules.filter((_, i) => (caps[i] as bigint) < cap);
+  const words: SendStep["words"] = [
     ["Amount", tokens(amount)],
     ["To", "the staking contract, in your name"],
-    ["It can be lost", "when you break a rule of a role you play"],
-  ] as const;
-  const steps: Step[] =
-    version === undefined ? approved(parts, amount, words) : permitted(parts, amount, words, version);
+    ...lacking.map(
+      ({ contract, purpose }) => [`${contract} may lock`, `up to ${tokens(cap)}, for ${purpose}`] as const,
+    ),
+    ["It can be lost", "when you break a rule of a role you play, out of what is locked for it"],
+  ];
+  const withApprovals = (staking: Call): Call =>
+    encodeCall(deployment, "Staking", "multicall", [
+      [staking.data, ...lacking.map(({ address }) => approvalOf(deployment, address, cap).data)],
+    ]);
+  const steps: Step[] = version === undefined ? approved(amount, words) : permitted(amount, words, version);
   return { title: `Stake ${tokens(amount)}`, account, steps, done };
 
   function permitted(
-    _: ActionParts,
     value: bigint,
     stakeWords: SendStep["words"],
     known: NonNullable<typeof version>,
@@ -70,29 +84,61 @@ export async function stakeAction(parts: ActionParts, amount: bigint): Promise<A
         call: async () => {
           if (permit === undefined) throw new Error("The permit is not signed yet.");
           const { deadline, v, r, s } = permit;
-          return encodeCall(deployment, "Staking", "stakeWithPermit", [value, deadline, v, r, s]);
+          return withApprovals(
+            encodeCall(deployment, "Staking", "stakeWithPermit", [value, deadline, v, r, s]),
+          );
         },
+      },
+    ];
+  }
+
+  function approved(value: bigint, stakeWords: SendStep["words"]): Step[] {
+    return [
+      {
+        kind: "send",
+        title: "Let the staking contract take them",
+        words: [["How much", `exactly ${tokens(value)}`]],
+        call: async () => encodeCall(deployment, "AssayToken", "approve", [staking, value]),
+      },
+      {
+        kind: "send",
+        title: "Stake",
+        words: stakeWords,
+        call: async () => withApprovals(encodeCall(deployment, "Staking", "stake", [value])),
       },
     ];
   }
 }
 
-function approved({ deployment }: ActionParts, amount: bigint, words: SendStep["words"]): Step[] {
-  return [
-    {
-      kind: "send",
-      title: "Let the staking contract take them",
-      words: [["How much", `exactly ${tokens(amount)}`]],
-      call: async () =>
-        encodeCall(deployment, "AssayToken", "approve", [addressOf(deployment, "Staking"), amount]),
-    },
-    {
-      kind: "send",
-      title: "Stake",
-      words,
-      call: async () => encodeCall(deployment, "Staking", "stake", [amount]),
-    },
-  ];
+/** Says how much of the stake one contract may lock; none means no more than it has locked. */
+export function approveAction(
+  { deployment, account, done }: ActionParts,
+  { contract, address, purpose }: StakeModule,
+  cap: bigint,
+  locked: bigint,
+): Action {
+  const isEnd = cap <= locked;
+  return {
+    title: isEnd ? `Let ${contract} lock nothing more` : `Let ${contract} lock stake`,
+    account,
+    steps: [
+      {
+        kind: "send",
+        title: isEnd ? "Lower the approval" : "Approve",
+        words: [
+          ["It may lock", `up to ${tokens(cap)}, for ${purpose}`],
+          ["Locked now", tokens(locked)],
+          ["It can slash", "what it has locked, nothing else"],
+        ],
+        call: async () => approvalOf(deployment, address, cap),
+      },
+    ],
+    done,
+  };
+}
+
+function approvalOf(deployment: Deployment, module: Address, cap: bigint): Call {
+  return encodeCall(deployment, "Staking", "approve", [module, cap]);
 }
 
 /** Begins to take stake out; it can be fetched after the delay. */
@@ -111,7 +157,7 @@ export function unbondAction(
         words: [
           ["Amount", tokens(amount)],
           ["Ready in", delay],
-          ["Until then", "it can still be slashed"],
+          ["Until then", "it counts for nothing, and nobody can slash it"],
         ],
         call: async () => encodeCall(deployment, "Staking", "unbond", [amount]),
       },

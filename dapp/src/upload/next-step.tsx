@@ -1,13 +1,14 @@
 import type { ReactNode } from "react";
 import type { Hex } from "viem";
-import type { Manifest } from "../../../keepers/src/core/dataset/manifest.ts";
 import styles from "../compute/compute.module.css";
+import type { EncodedDataset } from "../engine/methods.ts";
 import { Notice } from "../ui/badge.tsx";
 import { Button } from "../ui/button.tsx";
+import { ReadBack } from "./read-back.tsx";
 import { leastOfSegment, type StoreState } from "./read-store.ts";
 
 type Props = {
-  readonly manifest: Manifest;
+  readonly encoded: EncodedDataset;
   readonly bundles: number;
   readonly segments: number;
   readonly state: StoreState;
@@ -21,17 +22,12 @@ type Props = {
   readonly again: () => void;
 };
 
-/** The next thing to do, of anchoring, placing, and sending what is left. */
+/** The next thing to do, of anchoring, placing, sending what is left, and seeing that storage nodes have it. */
 export function NextStep(props: Props) {
-  const { manifest, bundles, segments, state, signed, onward, isAsking, anchor, place, again } = props;
+  const { encoded, bundles, segments, state, signed, onward, isAsking, anchor, place, again } = props;
+  const { manifest } = encoded;
   const { datasetId, held, standing, bond, fees, balance } = state;
-  if (held.size === bundles)
-    return (
-      <Notice tone="healthy" title="It is stored">
-        <p>All {bundles} bundles are with storage nodes that are audited from the next epoch on.</p>
-        {onward?.(datasetId)}
-      </Notice>
-    );
+  if (held.size === bundles) return <ReadBack key={datasetId} {...{ encoded, datasetId, onward }} />;
   const known = new Set([...held, ...signed]);
   const least = leastOfSegment(manifest, segments, known);
   const isEnough = least >= manifest.k;

@@ -1,8 +1,9 @@
 import type { Address, Hex } from "viem";
 import type { Contracts, ReadClient } from "../../../keepers/src/chain/contracts.ts";
 import { type Manifest, manifestLayout } from "../../../keepers/src/core/dataset/manifest.ts";
-import { datasetStatus, shapeOf } from "../../../keepers/src/storage/client/anchor.ts";
+import { datasetStatus } from "../../../keepers/src/storage/client/anchor.ts";
 import { allBundles, readHolders } from "../../../keepers/src/storage/client/dataset.ts";
+import { shapeOf } from "../../../keepers/src/storage/client/terms.ts";
 import type { Terms } from "./terms.ts";
 
 /** How a dataset stands on chain. `over`: its paid audits end before a node could hold anything. */

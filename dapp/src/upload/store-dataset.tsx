@@ -1,11 +1,11 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
-import { type Address, bytesToHex, type Hex } from "viem";
+import { type Address, bytesToHex, formatUnits, type Hex, zeroHash } from "viem";
 import { useConnection } from "wagmi";
 import { manifestDigest, manifestLayout } from "../../../keepers/src/core/dataset/manifest.ts";
-import { datasetId as idOfDataset } from "../../../keepers/src/core/ids.ts";
 import type { RejectedReceipt } from "../../../keepers/src/storage/client/place.ts";
 import { manifestTree } from "../../../keepers/src/storage/client/roots.ts";
+import { type OfferedTerms, offeredId } from "../../../keepers/src/storage/client/terms.ts";
 import { runner } from "../act/runner.ts";
 import type { Action } from "../act/steps.ts";
 import styles from "../compute/compute.module.css";
@@ -25,11 +25,12 @@ import { EmptyState } from "../ui/states.tsx";
 import { Table } from "../ui/table.tsx";
 import { Account, Id, inTokens } from "../ui/values.tsx";
 import { walletWords } from "../wallet/words.ts";
+import { earlierTerms, offeredNow } from "./earlier-terms.ts";
 import { NextStep } from "./next-step.tsx";
 import { readStore, type StoreState } from "./read-store.ts";
 import { sortForPlacing } from "./sort-for-placing.ts";
 import { anchorAction, placeAction, type StoreParts } from "./store-actions.ts";
-import { readTerms, type Terms } from "./terms.ts";
+import { readTerms } from "./terms.ts";
 
 type Props = {
   readonly encoded: EncodedDataset;
@@ -49,7 +50,7 @@ const pause = 5_000;
 
 const ended = {
   closed:
-    "You have closed this dataset. The registry takes the same manifest only once: change its description, say, to have it stored anew.",
+    "You have closed this dataset. The registry takes the same manifest under the same terms only once: change its description, say, to have it stored anew.",
   fraudulent: "Its bundles were proved to be no encoding of it. It cannot be stored under this manifest.",
   over: "The audits that were paid for are over. Pay for more of them on its page before it can be placed.",
 } as const;
@@ -57,36 +58,51 @@ const ended = {
 function StoreAs({ account, encoded, onward }: Props & { account: Address }) {
   const { contracts, client } = useContracts();
   const { deployment, rpc } = useNetwork();
-  const { shelf, manifest, manifestHash, manifestBytes } = encoded;
+  const { shelf, manifest, manifestBytes } = encoded;
   const { bundles } = manifestLayout(manifest);
-  const [fee, setFee] = useState("0.001");
-  const [epochs, setEpochs] = useState("30");
+  const earlier = useQuery({
+    queryKey: ["earlier-terms", shelf, account, encoded.manifestHash],
+    queryFn: async () => {
+      const idOf = (terms: OfferedTerms) => offeredId(deployment, account, manifest, manifestBytes, terms);
+      return (await earlierTerms(contracts, await Shelf.find(shelf), idOf)) ?? null;
+    },
+  });
+  const [typed, setTyped] = useState<{ fee?: string; epochs?: string }>({});
+  const before = earlier.data?.terms;
+  const fee = typed.fee ?? (before === undefined ? "0.001" : formatUnits(before.feePerAudit, 18));
+  const epochs = typed.epochs ?? String(before?.epochs ?? 30);
   const [refused, setRefused] = useState<readonly RejectedReceipt[]>([]);
   const { run, start, cancel } = useRun<UploadedDataset>();
   const read = readTerms(fee, epochs);
   const terms = "terms" in read ? read.terms : undefined;
   const problems = "problems" in read ? read.problems : {};
-  const datasetId = idOfDataset({
-    chainId: deployment.chainId,
-    registry: deployment.addresses.DatasetRegistry,
-    owner: account,
-    manifestHash,
+  const inForce = useQuery({
+    queryKey: ["storage-parameters"],
+    queryFn: () => contracts.DatasetRegistry.read.parameters(),
   });
-  const { data: state, error } = useQuery({
-    queryKey: ["store", datasetId, String(terms?.feePerAudit), terms?.epochs],
-    enabled: terms !== undefined,
-    queryFn: () => readStore({ contracts, client }, account, { datasetId, manifest }, terms!),
+  // The id of a dataset is its terms: what nodes sign for is what will be anchored.
+  const offered: OfferedTerms | undefined =
+    terms && inForce.data && !earlier.isPending
+      ? offeredNow({ ...terms, previous: zeroHash, parameters: inForce.data }, earlier.data ?? undefined)
+      : undefined;
+  const datasetId = offered && offeredId(deployment, account, manifest, manifestBytes, offered);
+  const { data: state, error: unread } = useQuery({
+    queryKey: ["store", datasetId],
+    enabled: datasetId !== undefined,
+    queryFn: () => readStore({ contracts, client }, account, { datasetId: datasetId!, manifest }, terms!),
     refetchInterval: ({ state: { data } }) => (data?.held.size === bundles ? false : pause),
   });
+  const error = inForce.error ?? unread;
   const others = useQuery({
     queryKey: ["uploads", shelf, datasetId],
+    enabled: datasetId !== undefined,
     queryFn: async () => (await (await Shelf.find(shelf)).uploads()).filter((id) => id !== datasetId),
   });
   const send = () =>
     start((options) =>
       theEngine().call(
         "uploadDataset",
-        { shelf, manifestBytes, owner: account, deployment, rpc, refused },
+        { shelf, manifestBytes, owner: account, terms: offered!, deployment, rpc, refused },
         options,
       ),
     );
@@ -102,7 +118,7 @@ function StoreAs({ account, encoded, onward }: Props & { account: Address }) {
       {others.data?.map((id) => (
         <Notice key={id} tone="waiting" title="These files were sent before, as another dataset">
           <p>
-            With another licence, description or account they are dataset{" "}
+            With another fee, number of audits, licence, description or account they are dataset{" "}
             <Id hex={id} to={`/datasets/${id}`} />. Give the same again to go on with that one; this one is
             stored, and paid for, by itself.
           </p>
@@ -121,14 +137,14 @@ function StoreAs({ account, encoded, onward }: Props & { account: Address }) {
               label="Fee for each bundle and audit, in tokens"
               value={fee}
               problem={problems.fee}
-              onChange={({ target }) => setFee(target.value)}
+              onChange={({ target }) => setTyped({ ...typed, fee: target.value })}
             />
             <Field
               label="Audits paid in advance"
               hint="One each epoch; you can pay for more later"
               value={epochs}
               problem={problems.epochs}
-              onChange={({ target }) => setEpochs(target.value)}
+              onChange={({ target }) => setTyped({ ...typed, epochs: target.value })}
             />
           </Fields>
         )}
@@ -154,9 +170,9 @@ function StoreAs({ account, encoded, onward }: Props & { account: Address }) {
       {run.state === "failed" && (
         <Failed what="The bundles could not be sent" error={run.error} retry={send} />
       )}
-      {state !== undefined && terms !== undefined && end === undefined && run.state !== "running" && (
+      {state !== undefined && offered !== undefined && end === undefined && run.state !== "running" && (
         <Sent
-          {...{ account, encoded, onward, terms, state, refused }}
+          {...{ account, encoded, onward, terms: offered, state, refused }}
           uploaded={run.state === "done" ? run.output : undefined}
           onRefused={(lost) => setRefused([...refused, ...lost])}
           again={send}
@@ -189,7 +205,7 @@ function Cost({ state, bundles }: { state: StoreState; bundles: number }) {
 
 type SentProps = Props & {
   readonly account: Address;
-  readonly terms: Terms;
+  readonly terms: OfferedTerms;
   readonly state: StoreState;
   /** What came of sending it; undefined before. */
   readonly uploaded: UploadedDataset | undefined;
@@ -244,7 +260,7 @@ function Sent(props: SentProps) {
         manifestHash,
         manifestDigest: bytesToHex(manifestDigest(manifestBytes)),
       };
-      return anchorAction(parts, { datasetId, ...commitments, ...terms }, state);
+      return anchorAction(parts, { datasetId, ...commitments, terms }, state);
     });
   const place = () =>
     begin(async () => {
@@ -268,7 +284,7 @@ function Sent(props: SentProps) {
       )}
       {failure !== undefined && <Notice tone="wrong" title={failure} />}
       <NextStep
-        {...{ bundles, segments, manifest, onward, state, isAsking, anchor, place, again }}
+        {...{ bundles, segments, encoded, onward, state, isAsking, anchor, place, again }}
         signed={new Set(receipts.map(({ bundleIndex }) => bundleIndex))}
       />
       {failures.length > 0 && (

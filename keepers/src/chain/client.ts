@@ -27,24 +27,63 @@ export type ChainClientOptions = {
   timeout?: number;
   /** Per endpoint; 50 by default for URLs, unlimited when all endpoints are in-process. */
   requestsPerSecond?: number;
-  /** Endpoints that must agree on logs and receipts; 1 by default. */
+  /**
+   * Endpoints that must agree before a log, a receipt, a nonce or a refusal is believed; by default more than half of
+   * three or more, and 1 of one or two.
+   */
   quorum?: number;
+  /** Blocks, its own included, after which callers are told what became of a transaction; 1 by default. */
+  confirmations?: number;
+  /** Blocks that no reorganisation is expected to reach; 64 by default, 1 on the development chain. */
+  finality?: number;
   /** Blocks an endpoint may be behind the others; 5 by default. */
   maximumLag?: number;
   clock?: Clock;
   onFailure?: (endpoint: string, error: Error) => void;
 };
 
+/** What is believed of a chain, and when. */
+export type Trust = { readonly quorum: number; readonly confirmations: number; readonly finality: number };
+
 /** A connection to one chain through one or more RPC endpoints. */
 export type ChainClient = {
   readonly chainId: number;
+  readonly trust: Trust;
   readonly chain: Chain;
   readonly public: PublicClient<Transport, Chain>;
   /** A viem wallet client over the same endpoints, for tools; keepers send through a transaction queue. */
   wallet(account: LocalAccount): WalletClient<Transport, Chain, LocalAccount>;
   request(method: string, params?: readonly unknown[]): Promise<unknown>;
+  /** What a quorum of endpoints answers alike; throws their refusal, `InconsistentAnswerError`, `RpcUnavailableError`. */
+  agreed(method: string, params?: readonly unknown[]): Promise<unknown>;
+  /** The highest quantity that a quorum of endpoints says is reached. */
+  attested(method: string, params?: readonly unknown[]): Promise<bigint>;
+  /** What each endpoint says. */
+  poll(method: string, params?: readonly unknown[]): Promise<PromiseSettledResult<unknown>[]>;
   health(): EndpointHealth[];
 };
+
+/** The chain of `assay dev` and of Hardhat: one process makes its blocks, so none of them is ever taken back. */
+const developmentChainId = 31_337;
+/** Two epochs of Ethereum's proof of stake, after which its blocks are final; layer 2 chains stop long before. */
+const usualFinality = 64;
+
+/** How many of some endpoints are believed: a majority where there is one that could be outvoted. */
+export function usualQuorum(endpoints: number): number {
+  return endpoints < 3 ? 1 : Math.floor(endpoints / 2) + 1;
+}
+
+function trustOf(
+  { chainId, quorum, confirmations = 1, finality }: ChainClientOptions,
+  endpoints: number,
+): Trust {
+  const depth = finality ?? (chainId === developmentChainId ? 1 : usualFinality);
+  return {
+    quorum: quorum ?? usualQuorum(endpoints),
+    confirmations,
+    finality: Math.max(depth, confirmations),
+  };
+}
 
 /**
  * Connects to a chain: checks that at least one endpoint serves `chainId`, never uses those that do not.
@@ -57,7 +96,8 @@ export async function connectChain(options: ChainClientOptions): Promise<ChainCl
     ...(options.endpoints ?? []),
     ...urls.map((url) => httpEndpoint(url)),
   ];
-  const quorum = options.quorum ?? 1;
+  const trust = trustOf(options, endpoints.length);
+  const { quorum } = trust;
   if (endpoints.length < Math.max(1, quorum)) {
     throw new AssayError(`${endpoints.length} RPC endpoints are configured, ${Math.max(1, quorum)} needed`, {
       exitCode: exitCode.configuration,
@@ -89,10 +129,14 @@ export async function connectChain(options: ChainClientOptions): Promise<ChainCl
   );
   return {
     chainId,
+    trust,
     chain,
     public: createPublicClient({ chain, transport, cacheTime: 0 }),
     wallet: (account) => createWalletClient({ account, chain, transport }),
     request: (method, params = []) => failover.request({ method, params }),
+    agreed: (method, params = []) => failover.agreed({ method, params }),
+    attested: (method, params = []) => failover.attested({ method, params }),
+    poll: (method, params = []) => failover.poll({ method, params }),
     health: () => failover.health(),
   };
 }

@@ -13,6 +13,8 @@ export type DeployedName = Exclude<ContractName, "RandomnessBeacon">;
 export const circuits = ["possession", "covering", "registration"] as const;
 export type Circuit = (typeof circuits)[number];
 
+const governors = ["access", "administration", "guardian"] as const;
+
 /** Where the contracts of one network are. */
 export type Deployment = {
   chainId: number;
@@ -23,7 +25,12 @@ export type Deployment = {
   addresses: Record<Exclude<DeployedName, BeaconKind>, Address> & Partial<Record<BeaconKind, Address>>;
   /** keccak256 of the verifying key that each circuit's proofs are checked with. */
   keyHashes: Record<Circuit, Hex>;
+  /** Where powers are (SECURITY.md); keepers ask for none of them. */
+  governance?: Governance;
 };
+
+/** Who may call what, and the timelocks of the two parties: what they announce, and what they pause at once. */
+export type Governance = Record<(typeof governors)[number], Address>;
 
 /** Names of all contracts that have an address. */
 export const deployedNames = contractNames.filter((name) => name !== "RandomnessBeacon") as DeployedName[];
@@ -50,6 +57,7 @@ const schema = z
       ),
     ),
     keyHashes: z.object(Object.fromEntries(circuits.map((circuit) => [circuit, hash]))),
+    governance: z.object(Object.fromEntries(governors.map((name) => [name, addressSchema]))).optional(),
   })
   .refine(({ beacon, addresses }) => addresses[beacon] !== undefined, {
     message: "the beacon in use has no address",

@@ -1,6 +1,6 @@
 import { type Address, parseAbi, zeroAddress } from "viem";
 import { AssayError, exitCode } from "../core/errors.ts";
-import { type FeedFault, feedFault, inTokens, type Rate } from "../core/market/feed.ts";
+import { type FeedFault, feedFault, inTokens, isSequencerUp, type Rate } from "../core/market/feed.ts";
 import type { Contracts, ReadClient } from "./contracts.ts";
 
 /** The part of Chainlink's AggregatorV3Interface that prices are read with. */
@@ -11,6 +11,7 @@ const feedAbi = parseAbi([
 
 const reasons: Record<FeedFault, string> = {
   unlisted: "the market does not list it",
+  halted: "the chain's sequencer is down, or has not been back for long enough",
   stale: "its last answer is too old",
   implausible: "its answer lies outside the market's bounds",
 };
@@ -43,11 +44,19 @@ export async function readRate(client: ReadClient, contracts: Contracts, feed: A
   if (feed === zeroAddress) return inTokens;
   const bounds = await contracts.Market.read.feedOf([feed]);
   if (bounds.maximumAge === 0) throw new FeedError(feed, "unlisted");
-  const [wholeToken, [, answer, , updatedAt], { timestamp }] = await Promise.all([
+  const [wholeToken, [, answer, , updatedAt], { timestamp }, sequencerFeed] = await Promise.all([
     wholeTokenOf(contracts),
-    client.readContract({ address: feed, abi: feedAbi, functionName: "latestRoundData" }),
+    readRound(client, feed),
     client.getBlock({ blockTag: "latest" }),
+    contracts.Market.read.sequencerFeed(),
   ]);
+  if (sequencerFeed !== zeroAddress) {
+    const [[, status, startedAt], rest] = await Promise.all([
+      readRound(client, sequencerFeed),
+      contracts.Market.read.SEQUENCER_REST(),
+    ]);
+    if (!isSequencerUp({ answer: status, startedAt }, rest, timestamp)) throw new FeedError(feed, "halted");
+  }
   const fault = feedFault(bounds, { answer, updatedAt }, timestamp);
   if (fault !== undefined) throw new FeedError(feed, fault);
   return { rate: answer, wholeToken };
@@ -70,6 +79,10 @@ export async function readFeedDecimals(
 ): Promise<number> {
   if ((await contracts.Market.read.feedOf([feed])).maximumAge === 0) throw new FeedError(feed, "unlisted");
   return await client.readContract({ address: feed, abi: feedAbi, functionName: "decimals" });
+}
+
+async function readRound(client: ReadClient, feed: Address) {
+  return await client.readContract({ address: feed, abi: feedAbi, functionName: "latestRoundData" });
 }
 
 async function wholeTokenOf(contracts: Contracts): Promise<bigint> {

@@ -10,6 +10,8 @@ export type Receipt = {
   operator: Address;
   /** Unix seconds after which the registry refuses the receipt. */
   validUntil: bigint;
+  /** The operator agrees to answer for epochs before this one, whatever is paid for later. */
+  latestEnd: number;
 };
 
 export type ReceiptDomain = { chainId: number; bundleRegistry: Address };
@@ -22,6 +24,7 @@ const types = {
     { name: "transportRoot", type: "bytes32" },
     { name: "operator", type: "address" },
     { name: "validUntil", type: "uint64" },
+    { name: "latestEnd", type: "uint32" },
   ],
 } as const;
 

@@ -3,12 +3,10 @@ import { keccak256 } from "viem";
 import { circuitArtifacts } from "../../../circuits/setup/circuits.ts";
 import { setupCircuits } from "../../../circuits/setup/setup.ts";
 import { type Circuit, circuits, type Deployment } from "../chain/deployment.ts";
+import { isLocalChain } from "../chain/local-chains.ts";
 import type { CircuitFiles } from "../storage/prover/messages.ts";
 import type { CommandContext } from "./context.ts";
 import { ConfigurationError } from "./errors.ts";
-
-/** Chains that no one else can reach: development keys are good enough there. */
-const localChains = new Set([31337, 1337]);
 
 /**
  * What proofs are made with, from a folder (as the ceremony writes it) or, on local chains, the development keys, made
@@ -41,7 +39,7 @@ export async function circuitsFolder(
   folder: string | undefined,
 ): Promise<string | undefined> {
   if (folder !== undefined) return context.path(folder);
-  if (localChains.has(chainId)) {
+  if (isLocalChain(chainId)) {
     await setupCircuits({ onProgress: (line) => context.output.note(line) });
     return undefined;
   }

@@ -16,9 +16,12 @@ export function withConfigFile(command: Command): Command {
   return command.option("--config <file>", "YAML file with any of these options, named without the dashes");
 }
 
+/** Options of every command that belong into a configuration: whom to believe of the chain, and when. */
+const sharedNames = ["rpc-quorum", "confirmations", "finality"];
+
 /**
  * Takes over what the file says that `--config` names: YAML or JSON whose keys are the command's own options, without the
- * dashes. The options are the schema: a key that is no option is refused, and a value goes through its option's own parser.
+ * dashes, and those of every command that say whom to believe of the chain. The options are the schema: a key that is no option is refused, and a value goes through its option's own parser.
  * What the command line says comes first.
  *
  * @param pathOf where a path is that the user wrote
@@ -29,19 +32,32 @@ export function applyConfigFile(command: Command, pathOf: (text: string) => stri
   if (config === undefined) return;
   const path = pathOf(config);
   const values = readConfig(path);
-  const options = new Map(command.options.map((option) => [option.long?.slice(2), option]));
-  options.delete("config");
+  const root = rootOf(command);
+  const options = new Map(
+    [command, root].flatMap((owner) =>
+      owner.options.map((option) => [option.long?.slice(2), { owner, option }] as const),
+    ),
+  );
+  for (const [name, { owner }] of options) {
+    const isShared = owner === command || (name !== undefined && sharedNames.includes(name));
+    if (name === "config" || !isShared) options.delete(name);
+  }
   for (const [key, value] of Object.entries(values)) {
-    const option = options.get(key);
-    if (option === undefined) {
+    const found = options.get(key);
+    if (found === undefined) {
       throw new BadInputError(`${path}: there is no option --${key}`, {
         next: `Keys are ${[...options.keys()].sort().join(", ")}.`,
       });
     }
+    const { owner, option } = found;
     const name = option.attributeName();
-    if (command.getOptionValueSource(name) === "cli") continue;
-    command.setOptionValueWithSource(name, readValue(option, value, path), "config");
+    if (owner.getOptionValueSource(name) === "cli") continue;
+    owner.setOptionValueWithSource(name, readValue(option, value, path), "config");
   }
+}
+
+function rootOf(command: Command): Command {
+  return command.parent === null ? command : rootOf(command.parent);
 }
 
 function readConfig(path: string): z.infer<typeof configSchema> {

@@ -6,6 +6,7 @@ import { resolveAccount } from "../chain/account.ts";
 import { type ChainClient, connectChain } from "../chain/client.ts";
 import { type Contracts, connectContracts } from "../chain/contracts.ts";
 import { type Deployment, readDeployment } from "../chain/deployment.ts";
+import { isLocalChain } from "../chain/local-chains.ts";
 import { httpEndpoint } from "../chain/rpc/endpoint.ts";
 import { createTransactionQueue, type TransactionQueue } from "../chain/transactions/queue.ts";
 import { transactionSchema } from "../chain/transactions/store.ts";
@@ -21,6 +22,7 @@ import {
   readDevNetwork,
   rpcUrls,
   secretsOf,
+  type TrustSettings,
 } from "./settings.ts";
 
 /** What the process gives the command. */
@@ -43,6 +45,8 @@ export class CommandContext {
   readonly env: Environment["env"];
   /** Folder of local state. */
   readonly home: string;
+  /** Whom to believe of the chain, and when. */
+  trust: TrustSettings;
   readonly #cwd: string;
   readonly #options: GlobalOptions;
   readonly #closers: (() => Promise<void> | void)[] = [];
@@ -57,6 +61,7 @@ export class CommandContext {
     this.#options = options;
     this.output = new Output(streams, { json: options.json === true, verbose: options.verbose === true });
     this.home = this.path(options.home);
+    this.trust = options;
     for (const secret of [env.ASSAY_PRIVATE_KEY, options.rpc])
       if (secret !== undefined) this.output.hide(secret);
   }
@@ -122,10 +127,15 @@ export class CommandContext {
     return join(this.home, "client", `${deployment.chainId}-${hash.slice(2, 10)}`);
   }
 
+  /** Whether keepers are dialled at private addresses, too. */
+  usesLocalNetwork({ chainId }: Pick<Deployment, "chainId">): boolean {
+    return this.#options.localNetwork === true || isLocalChain(chainId);
+  }
+
   /** A client that only reads. */
   async storageClient(): Promise<StorageClient> {
     const { chain, deployment } = await this.network();
-    const host = await createHost({});
+    const host = await createHost({ localNetwork: this.usesLocalNetwork(deployment) });
     this.onClose(() => host.stop());
     const client = createStorageClient({ chain, deployment, host });
     this.onClose(() => client.peers.close());
@@ -157,7 +167,8 @@ export class CommandContext {
     const chainId = await askChainId(urls, this.signal);
     const file = this.#deploymentFile();
     const deployment = readDeployment({ chainId, file, folder: join(this.home, "deployments") });
-    const chain = await connectChain({ chainId, urls });
+    const { rpcQuorum, confirmations, finality } = this.trust;
+    const chain = await connectChain({ chainId, urls, quorum: rpcQuorum, confirmations, finality });
     return { chain, deployment, contracts: connectContracts(chain.public, deployment) };
   }
 

@@ -18,6 +18,9 @@ export type RunOptions = {
 /** Options of keepers that compute. */
 export type ComputingOptions = RunOptions & { engine: EngineName; threads?: number };
 
+/** Options of keepers that compute what others store. */
+export type FetchingOptions = ComputingOptions & { fetchTime: number };
+
 /** A keeper about to be opened by a command. */
 export type StartedKeeper = {
   readonly options: KeeperOptions;

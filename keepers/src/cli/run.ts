@@ -10,6 +10,7 @@ import { devCommand } from "./commands/dev.ts";
 import { jobCommands } from "./commands/job.ts";
 import { jobKeeperCommands } from "./commands/job-keepers.ts";
 import { keeperCommand } from "./commands/keeper.ts";
+import { natural } from "./commands/options.ts";
 import { orderCommands } from "./commands/order.ts";
 import { replayCommand } from "./commands/replay.ts";
 import { simulateCommand } from "./commands/simulate.ts";
@@ -23,7 +24,7 @@ import { CommandContext, type Environment } from "./context.ts";
 import { UsageError } from "./errors.ts";
 import { describe, Output } from "./output.ts";
 import type { Register } from "./register.ts";
-import { withEnvironment } from "./settings.ts";
+import { deepest, withEnvironment } from "./settings.ts";
 
 /** Runs the `assay` command with its arguments (without node and script) and returns the exit code. */
 export async function run(argv: readonly string[], environment: Environment): Promise<number> {
@@ -46,8 +47,27 @@ function createProgram(environment: Environment, finish: (code: number) => void)
     .description("Store datasets with strangers, and know that every byte is there.")
     .version("0.1.0")
     .option("--rpc <url>", "JSON-RPC endpoint of the chain; several with commas between (env: ASSAY_RPC_URL)")
+    .option(
+      "--rpc-quorum <count>",
+      "endpoints that must agree on what is believed of the chain; more than half of three or more (env: ASSAY_RPC_QUORUM)",
+      natural(1, 16),
+    )
+    .option(
+      "--confirmations <blocks>",
+      "blocks after which a transaction counts as done; 1 by default (env: ASSAY_CONFIRMATIONS)",
+      natural(1, deepest),
+    )
+    .option(
+      "--finality <blocks>",
+      "blocks that no reorganisation reaches; 64 by default, 1 on a development chain (env: ASSAY_FINALITY)",
+      natural(1, deepest),
+    )
     .option("--deployment <file>", "addresses of the contracts (env: ASSAY_DEPLOYMENT)")
     .option("--keystore <file>", "encrypted key of the account that acts (env: ASSAY_KEYSTORE)")
+    .option(
+      "--local-network",
+      "reach keepers at addresses of this machine and of private networks, too; always so on local chains (env: ASSAY_LOCAL_NETWORK=1)",
+    )
     .option("--home <folder>", "where local state lives; .assay by default (env: ASSAY_HOME)")
     .option(
       "--json",
@@ -70,6 +90,7 @@ function createProgram(environment: Environment, finish: (code: number) => void)
         try {
           // commander adds the command itself as the last argument; the options before it are the ones that it holds.
           applyConfigFile(args.at(-1) as Command, (text) => context.path(text));
+          context.trust = withEnvironment(program.opts(), environment.env);
           const code = await work(context, ...(args.slice(0, -1) as never));
           // Commands that run until they are told to stop have done all they should when a supervisor stops them.
           const byHand = describe(environment.signal.reason).exitCode === exitCode.interrupted;

@@ -9,9 +9,16 @@ export type GlobalOptions = {
   deployment?: string;
   keystore?: string;
   home: string;
+  localNetwork?: boolean;
   json?: boolean;
   verbose?: boolean;
-};
+} & TrustSettings;
+
+/** Whom to believe of the chain, and when; what is not set has its default (docs/transactions.md). */
+export type TrustSettings = { rpcQuorum?: number; confirmations?: number; finality?: number };
+
+/** Most blocks that anything is waited for: keepers ask for states that full nodes still have. */
+export const deepest = 120;
 
 /** Options of the command line, completed from the environment. A keystore is looked up where its key is needed. */
 export function withEnvironment(
@@ -19,7 +26,27 @@ export function withEnvironment(
   env: Readonly<Record<string, string | undefined>>,
 ): GlobalOptions {
   const { rpc = env.ASSAY_RPC_URL, deployment = env.ASSAY_DEPLOYMENT } = options;
-  return { ...options, rpc, deployment, home: options.home ?? env.ASSAY_HOME ?? ".assay" };
+  const { localNetwork = env.ASSAY_LOCAL_NETWORK === "1", home = env.ASSAY_HOME ?? ".assay" } = options;
+  return {
+    ...options,
+    rpc,
+    deployment,
+    localNetwork,
+    home,
+    rpcQuorum: options.rpcQuorum ?? count(env, "ASSAY_RPC_QUORUM"),
+    confirmations: options.confirmations ?? count(env, "ASSAY_CONFIRMATIONS"),
+    finality: options.finality ?? count(env, "ASSAY_FINALITY"),
+  };
+}
+
+function count(env: Readonly<Record<string, string | undefined>>, name: string): number | undefined {
+  const text = env[name];
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (/^\d{1,3}$/.test(text) && value >= 1 && value <= deepest) return value;
+  throw new ConfigurationError(`${name} is not a whole number from 1 to ${deepest}`, {
+    next: "Set it to one, or not at all.",
+  });
 }
 
 /** Name of the key that is used when no other is named. */

@@ -1,5 +1,6 @@
 import { Counter, Gauge } from "prom-client";
 import type { ChainClient } from "../chain/client.ts";
+import { systemClock } from "../chain/clock.ts";
 import type { FollowerObserver } from "../chain/follower/follower.ts";
 import type { QueueObserver } from "../chain/transactions/queue.ts";
 import type { Telemetry } from "./telemetry.ts";
@@ -64,7 +65,7 @@ export function observeQueue({ log, metrics }: Observed): QueueObserver {
 }
 
 /** Health of the RPC endpoints: ok while at least one is not resting. */
-export function checkChain(client: ChainClient, now: () => number = Date.now) {
+export function checkChain(client: ChainClient, now: () => number = systemClock.now) {
   return () => {
     const endpoints = client.health();
     return { ok: endpoints.some(({ restingUntil }) => restingUntil <= now()), endpoints };

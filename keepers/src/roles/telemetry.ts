@@ -38,6 +38,8 @@ export type Telemetry = {
 };
 
 const longestCheck = 5_000;
+/** Connections at a time. */
+const mostConnections = 64;
 
 async function runCheck(check: HealthCheck): Promise<HealthReport> {
   let timer: NodeJS.Timeout | undefined;
@@ -124,6 +126,7 @@ export function createTelemetry(options: TelemetryOptions = {}): Telemetry {
           },
         );
       });
+      server.maxConnections = mostConnections;
       await new Promise<void>((resolve, reject) => {
         server.once("error", reject);
         server.listen(port, host, resolve);

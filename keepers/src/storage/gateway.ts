@@ -17,6 +17,9 @@ export type GatewayOptions = {
   readonly host?: string;
 };
 
+/** Connections at a time; each holds a block or two of what it reads. */
+const mostConnections = 256;
+
 export type Gateway = { readonly url: string; close(): Promise<void> };
 
 /**
@@ -32,6 +35,10 @@ export async function serveGateway({ stores, port, host = "127.0.0.1" }: Gateway
       else say(response, 502, "what is kept here cannot be read at the moment");
     });
   });
+  server.maxConnections = mostConnections;
+  server.requestTimeout = 10_000;
+  // Whoever does not read what was asked for is not waited for.
+  server.timeout = 60_000;
   await new Promise<void>((listening, failed) => {
     server.once("error", (cause) =>
       failed(

@@ -15,7 +15,9 @@ import {
 export type QueryLimits = {
   /** Fields inside one another. */
   readonly depth: number;
-  /** Fields in all, each fragment counted wherever it is used. */
+  /** Tokens of a document. */
+  readonly tokens: number;
+  /** Fields and spreads in all, each fragment counted wherever it is used. */
   readonly fields: number;
   /** Entities that a query could name: the product of `first` inside one another, summed. */
   readonly entities: number;
@@ -23,6 +25,8 @@ export type QueryLimits = {
   readonly time: number;
   /** Heap of each process that answers queries, in MB. */
   readonly heap: number;
+  /** Heap of the thread that reads requests, in MB. */
+  readonly listening: number;
   /** Characters that one answer may have, and bytes of all that clients have not fetched yet. */
   readonly answer: number;
   readonly unsent: number;
@@ -32,10 +36,12 @@ export type QueryLimits = {
 
 export const defaultLimits: QueryLimits = {
   depth: 12,
+  tokens: 20_000,
   fields: 2_000,
   entities: 1_000_000,
   time: 10_000,
   heap: 512,
+  listening: 256,
   answer: 16 * 2 ** 20,
   unsent: 256 * 2 ** 20,
   waiting: 1_000,
@@ -83,96 +89,111 @@ export function costError(
   const fragments = new Map<string, FragmentDefinitionNode>();
   for (const definition of document.definitions)
     if (definition.kind === "FragmentDefinition") fragments.set(definition.name.value, definition);
+  // What the rules of GraphQL walk is the whole document, not the one operation that will run.
+  let fields = 0;
+  const used = new Set<FragmentDefinitionNode>();
   for (const definition of document.definitions) {
     if (definition.kind !== "OperationDefinition") continue;
-    const cost = new Cost(fragments, limits, numbersOf(definition, variables));
-    const reason = cost.exceeded(definition, schema.getQueryType());
-    if (reason !== undefined) return new GraphQLError(reason, { nodes: definition });
+    try {
+      const meter = new Meter(fragments, numbersOf(definition, variables));
+      const cost = meter.measure(definition.selectionSet, schema.getQueryType() ?? undefined);
+      fields += cost.fields;
+      for (const fragment of meter.measured()) used.add(fragment);
+      const reason = reasonAgainst({ ...cost, fields }, limits);
+      if (reason !== undefined) return new GraphQLError(reason, { nodes: definition });
+    } catch (error) {
+      if (error instanceof CycleError) return error;
+      throw error;
+    }
   }
+  // GraphQL refuses it too, but only after comparing its fields with one another.
+  const unused = [...fragments.values()].find((fragment) => !used.has(fragment));
+  if (unused === undefined) return undefined;
+  return new GraphQLError(`Fragment "${unused.name.value}" is never used.`, { nodes: unused });
+}
+
+function reasonAgainst({ fields, entities, depth }: Measure, limits: QueryLimits): string | undefined {
+  if (fields > limits.fields) return `the query has more than ${limits.fields} fields`;
+  if (depth > limits.depth) return `the query is deeper than ${limits.depth} fields`;
+  if (entities > limits.entities)
+    return `the query could name more than ${limits.entities} entities; ask for fewer by \`first\``;
   return undefined;
 }
 
-/** What one operation comes to. */
-class Cost {
-  readonly #fragments: ReadonlyMap<string, FragmentDefinitionNode>;
-  readonly #limits: QueryLimits;
-  readonly #numbers: ReadonlyMap<string, number>;
-  #fields = 0;
-  #entities = 0;
+/** What a selection set comes to, whatever it stands in. */
+type Measure = {
+  /** Fields and spreads, each fragment counted wherever it is used. */
+  readonly fields: number;
+  /** Entities that could be named for each one that the set is asked of. */
+  readonly entities: number;
+  /** Fields inside one another. */
+  readonly depth: number;
+};
 
-  constructor(
-    fragments: ReadonlyMap<string, FragmentDefinitionNode>,
-    limits: QueryLimits,
-    numbers: ReadonlyMap<string, number>,
-  ) {
+const nothing: Measure = { fields: 0, entities: 0, depth: 0 };
+
+/** A fragment that spreads itself, by way of others or not. */
+class CycleError extends GraphQLError {}
+
+/**
+ * Measures the selection sets of one operation. Each fragment is walked once, however often it is spread: the time is that of
+ * reading the document, although what it stands for may grow with a power of its length.
+ */
+class Meter {
+  readonly #fragments: ReadonlyMap<string, FragmentDefinitionNode>;
+  readonly #numbers: ReadonlyMap<string, number>;
+  /** By fragment; undefined while it is being measured. */
+  readonly #known = new Map<FragmentDefinitionNode, Measure | undefined>();
+
+  constructor(fragments: ReadonlyMap<string, FragmentDefinitionNode>, numbers: ReadonlyMap<string, number>) {
     this.#fragments = fragments;
-    this.#limits = limits;
     this.#numbers = numbers;
   }
 
-  exceeded(
-    { selectionSet }: OperationDefinitionNode,
-    query: GraphQLObjectType | null | undefined,
-  ): string | undefined {
-    return this.#selections(selectionSet, query ?? undefined, 1, 1, []);
+  measured(): Iterable<FragmentDefinitionNode> {
+    return this.#known.keys();
   }
 
-  /** Goes through the selections until a limit is passed. */
-  #selections(
-    { selections }: SelectionSetNode,
-    parent: GraphQLObjectType | undefined,
-    depth: number,
-    multiplier: number,
-    path: readonly string[],
-  ): string | undefined {
-    if (depth > this.#limits.depth) return `the query is deeper than ${this.#limits.depth} fields`;
+  /** @throws CycleError */
+  measure({ selections }: SelectionSetNode, parent: GraphQLObjectType | undefined): Measure {
+    let { fields, entities, depth } = nothing;
     for (const selection of selections) {
-      const reason = this.#selection(selection, parent, depth, multiplier, path);
-      if (reason !== undefined) return reason;
+      const inside = this.#selection(selection, parent);
+      fields += 1 + inside.fields;
+      entities += inside.entities;
+      depth = Math.max(depth, inside.depth);
     }
-    return undefined;
+    return { fields, entities, depth };
   }
 
-  #selection(
-    selection: SelectionNode,
-    parent: GraphQLObjectType | undefined,
-    depth: number,
-    multiplier: number,
-    path: readonly string[],
-  ): string | undefined {
-    if (selection.kind === "Field") return this.#field(selection, parent, depth, multiplier, path);
+  #selection(selection: SelectionNode, parent: GraphQLObjectType | undefined): Measure {
+    if (selection.kind === "Field") return this.#field(selection, parent);
     // There are no interfaces: a fragment is on the type it stands in, or is refused by other rules.
-    if (selection.kind === "InlineFragment")
-      return this.#selections(selection.selectionSet, parent, depth, multiplier, path);
-    const name = selection.name.value;
-    const fragment = this.#fragments.get(name);
-    if (fragment === undefined || path.includes(name)) return undefined;
-    return this.#selections(fragment.selectionSet, parent, depth, multiplier, [...path, name]);
+    if (selection.kind === "InlineFragment") return this.measure(selection.selectionSet, parent);
+    const fragment = this.#fragments.get(selection.name.value);
+    return fragment === undefined ? nothing : this.#fragment(fragment, parent);
   }
 
-  #field(
-    field: FieldNode,
-    parent: GraphQLObjectType | undefined,
-    depth: number,
-    multiplier: number,
-    path: readonly string[],
-  ): string | undefined {
-    const { fields, entities } = this.#limits;
-    if (++this.#fields > fields) return `the query has more than ${fields} fields`;
-    // Introspection reads the schema alone.
-    if (field.name.value.startsWith("__") || field.selectionSet === undefined) return undefined;
-    const inside = multiplier * mostOf(field, parent, this.#numbers);
-    this.#entities += inside;
-    if (this.#entities > entities)
-      return `the query could name more than ${entities} entities; ask for fewer by \`first\``;
+  #fragment(fragment: FragmentDefinitionNode, parent: GraphQLObjectType | undefined): Measure {
+    if (this.#known.has(fragment)) {
+      const known = this.#known.get(fragment);
+      if (known !== undefined) return known;
+      throw new CycleError(`the fragment ${fragment.name.value} spreads itself`, { nodes: fragment });
+    }
+    this.#known.set(fragment, undefined);
+    const measured = this.measure(fragment.selectionSet, parent);
+    this.#known.set(fragment, measured);
+    return measured;
+  }
+
+  #field(field: FieldNode, parent: GraphQLObjectType | undefined): Measure {
+    if (field.selectionSet === undefined) return { ...nothing, depth: 1 };
     const definition = parent?.getFields()[field.name.value];
     const type = definition === undefined ? undefined : getNamedType(definition.type);
-    return this.#selections(
-      field.selectionSet,
-      isObjectType(type) ? type : undefined,
-      depth + 1,
-      inside,
-      path,
-    );
+    const inside = this.measure(field.selectionSet, isObjectType(type) ? type : undefined);
+    // Introspection reads the schema alone, and a rule of GraphQL bounds its depth.
+    if (field.name.value.startsWith("__")) return { fields: inside.fields, entities: 0, depth: 1 };
+    const most = mostOf(field, parent, this.#numbers);
+    return { fields: inside.fields, entities: most * (1 + inside.entities), depth: inside.depth + 1 };
   }
 }

@@ -96,6 +96,8 @@ class Reader {
   /** Nothing but this ends a statement of SQLite that has begun. */
   async kill(blame: string): Promise<void> {
     this.#blame = blame;
+    // A thread with nothing else left to do would end before the process has.
+    this.#process.ref();
     this.#process.kill("SIGKILL");
     await this.#ended;
   }

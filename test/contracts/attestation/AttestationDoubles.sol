@@ -3,9 +3,6 @@ pragma solidity ^0.8.28;
 
 import {IAttestedJobs} from "../../../contracts/attestation/interfaces/IAttestedJobs.sol";
 import {ICommittee} from "../../../contracts/attestation/interfaces/ICommittee.sol";
-import {IConvictions} from "../../../contracts/attestation/interfaces/IConvictions.sol";
-import {DisputeTerms} from "../../../contracts/disputes/interfaces/IDisputedClaims.sol";
-import {JobStatus} from "../../../contracts/disputes/interfaces/IDisputeGame.sol";
 import {IEscrow} from "../../../contracts/jobs/interfaces/IEscrow.sol";
 
 /// @notice A registry of jobs that knows a trace for each, and notes what the committee tells it.
@@ -78,44 +75,6 @@ contract AttestedJobsDouble is IAttestedJobs {
 
     function challengeUntilOf(uint256 jobId) external view returns (uint256) {
         return told[jobId].challengeUntil;
-    }
-}
-
-/// @notice A game whose outcomes the test decides.
-contract ConvictionsDouble is IConvictions {
-    struct Outcome {
-        JobStatus status;
-        uint32 interval;
-    }
-
-    mapping(uint256 jobId => Outcome) private _outcomes;
-
-    function setOutcome(uint256 jobId, JobStatus status, uint32 interval) external {
-        _outcomes[jobId] = Outcome(status, interval);
-    }
-
-    function jobs(
-        uint256 jobId
-    )
-        external
-        view
-        returns (
-            address,
-            JobStatus,
-            uint48,
-            DisputeTerms memory,
-            uint96,
-            uint64,
-            uint32,
-            uint32,
-            uint32,
-            uint64,
-            uint96
-        )
-    {
-        DisputeTerms memory terms;
-        Outcome memory outcome = _outcomes[jobId];
-        return (address(0), outcome.status, 0, terms, 0, 0, 0, 0, outcome.interval, 0, 0);
     }
 }
 

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import hre from "hardhat";
-import { type Abi, encodeAbiParameters, type Hex, hexToBytes, keccak256, zeroHash } from "viem";
+import { encodeAbiParameters, type Hex, hexToBytes, keccak256, zeroHash } from "viem";
 import {
   addSignatures,
   type G1Words,
@@ -20,12 +19,15 @@ import {
   intervals,
   period,
   phase,
+  reserveFor,
   stakePerOperator,
   terms,
   trace,
 } from "./world.ts";
 
 const five = [0, 2, 3, 5, 8];
+/** No coordinate; with one more it is beyond what a word holds. */
+const word = 2n ** 256n - 1n;
 
 describe("Committee", async () => {
   const world = await createWorld();
@@ -58,7 +60,7 @@ describe("Committee", async () => {
       assert.equal(paid, five.includes(position) ? BigInt(checks) * fee : 0n, `member ${position}`);
     }
     // INV-5: what nobody earned is still in the purse.
-    assert.equal(await fees.read.purse([jobId]), BigInt(4 * checks) * fee);
+    assert.equal(await fees.read.purse([jobId]), BigInt(4 * checks) * fee + reserveFor(9));
     await revertWithCustomError(
       committee.write.reveal([jobId, world.hashesOf(leaves), []]),
       committee,
@@ -156,6 +158,7 @@ describe("Committee", async () => {
           [x, y + 1n],
           [0n, 0n],
           [y, x],
+          [word, 1n],
         ] as const
       ).map((signature) => ({ signature })),
       ...(
@@ -165,6 +168,9 @@ describe("Committee", async () => {
           [0n, 0n, 0n, 0n],
           outsideSubgroup(),
           [x1, x0, y1, y0 ^ 1n],
+          [word, 1n, y1, y0],
+          [x1, word, 1n, y0],
+          [x1, x0, word, 1n],
         ] as const
       ).map((key) => ({ key })),
     ];
@@ -191,6 +197,27 @@ describe("Committee", async () => {
     const drawn = await world.draw(jobId);
     assert.deepEqual([drawn.attempt, drawn.members.length], [1n, 9]);
     await revertWithCustomError(committee.write.draw([jobId]), committee, "WrongPhase");
+  });
+
+  it("attack 18: a beacon that refuses holds up neither a commitment nor a timeout, and is asked once it takes requests", async () => {
+    const jobId = next();
+    await world.commit(jobId);
+    await world.draw(jobId);
+    await world.beacon.write.refuse([true]);
+    await world.timeOut(jobId);
+    await committee.write.executeTimeout([jobId]);
+    assert.deepEqual(await world.phaseOf(jobId), phase.seeding);
+    const other = next();
+    await world.commit(other);
+    await revertWithCustomError(committee.write.renew([other]), committee, "NoSeed");
+    await revertWithCustomError(committee.write.draw([other]), committee, "TooLate");
+    assert.equal((await committee.read.drawOf([jobId, 2n])).requestId, 0n);
+    await world.beacon.write.refuse([false]);
+    for (const id of [jobId, other]) {
+      await committee.write.renew([id], { account: stranger.account });
+      await revertWithCustomError(committee.write.renew([id]), committee, "TooEarly");
+      assert.equal((await world.draw(id)).members.length, 9);
+    }
   });
 
   it("attack 11: witnesses withheld convict the provider after window, call and grace", async () => {
@@ -289,7 +316,9 @@ describe("Committee", async () => {
       committee,
       "AccessManagedUnauthorized",
     );
+    const [, first] = await committee.read.terms();
     await committee.write.setTerms([changed]);
+    assert.deepEqual(await committee.read.terms(), [changed, first + 1n], "of the next jobs");
     assert.deepEqual(await committee.read.termsOf([jobId]), terms);
     await world.draw(jobId);
     const { deadline } = await committee.read.jobOf([jobId]);
@@ -313,6 +342,9 @@ describe("Committee", async () => {
       { revealWindow: 0 },
       { grace: 0 },
       { disputeTime: 0 },
+      { accusableFor: 59 },
+      { moveWindow: 0 },
+      { leastFee: 2n ** 112n },
     ];
     for (const change of [...out, { silentSlash: terms.lieSlash + 1n }, { lieSlash: 10n ** 26n }]) {
       await revertWithCustomError(
@@ -353,7 +385,15 @@ describe("Committee", async () => {
     ] as const) {
       await revertWithCustomError(committee.read.feesFor([count, size, each]), committee, "UnfitCommittee");
     }
-    assert.equal(await committee.read.feesFor([1n, 9, 7n]), 63n, "a trace of one interval");
+    const { leastFee } = terms;
+    const once = 9n * leastFee;
+    assert.equal(
+      await committee.read.feesFor([1n, 9, leastFee]),
+      once + (3n * once) / 10n,
+      "a trace of one interval",
+    );
+    const less = committee.read.feesFor([9n, 9, leastFee - 1n]);
+    await revertWithCustomError(less, committee, "FeeTooLow");
     await registry.write.close([jobId]);
     await world.commit(jobId);
     await revertWithCustomError(world.commit(jobId), committee, "WrongPhase");
@@ -391,17 +431,5 @@ describe("Committee", async () => {
     assert.equal(await fresh.lockOf(1n), 0n);
     assert.equal((await fresh.staking.read.operatorOf([first.address])).stake, stakePerOperator);
     assert.equal(trace.leaves, intervals + 1);
-  });
-});
-
-describe("what a committee reads of the game", () => {
-  it("is the game's own record of a job", async () => {
-    const outputsOf = async (contract: "IConvictions" | "DisputeGame") => {
-      const { abi } = await hre.artifacts.readArtifact(contract);
-      const [entry] = (abi as Abi).filter((each) => each.type === "function" && each.name === "jobs");
-      assert.ok(entry?.type === "function");
-      return entry.outputs.map(({ name, type }) => `${type} ${name}`);
-    };
-    assert.deepEqual(await outputsOf("IConvictions"), await outputsOf("DisputeGame"));
   });
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { keccak256, zeroHash } from "viem";
-import { checks, createWorld, fee, phase, terms } from "./world.ts";
+import { type Hex, keccak256, zeroHash } from "viem";
+import { checks, createWorld, fee, phase, presence, terms } from "./world.ts";
 
 const five = [0, 2, 3, 5, 8];
 
@@ -15,6 +15,7 @@ describe("silence in a committee", async () => {
   it("a committee that stays silent is drawn again twice, then the verdict is Silent", async () => {
     const jobId = next();
     await world.commit(jobId);
+    const funded = await fees.read.purse([jobId]);
     for (let attempt = 1n; attempt <= 3n; attempt++) {
       const drawn = await world.draw(jobId);
       assert.equal(drawn.attempt, attempt);
@@ -30,7 +31,59 @@ describe("silence in a committee", async () => {
     assert.equal(before - (await world.lockOf(members[0]!)), terms.silentSlash);
     await revertWithCustomError(committee.write.slashSilent([jobId, 3n, 0n]), committee, "NoFault");
     await revertWithCustomError(committee.write.slashSilent([jobId, 3n, 9n]), committee, "NoFault");
-    assert.equal(await fees.read.purse([jobId]), BigInt(9 * checks) * fee, "silent members earn nothing");
+    assert.equal(await fees.read.purse([jobId]), funded, "silent members earn nothing");
+  });
+
+  it("attack: an order that nobody can check costs its author, and pays the members that said so", async () => {
+    const jobId = next();
+    await world.commit(jobId);
+    const funded = await fees.read.purse([jobId]);
+    const whole = BigInt(checks) * fee;
+    const paid = new Map<string, bigint>();
+    for (let attempt = 1n; attempt <= 3n; attempt++) {
+      const drawn = await world.draw(jobId);
+      // All but one; a provider that shows nothing could keep every one of them from signing.
+      for (let position = 0; position < 8; position++) {
+        const { account, address } = world.memberAt(drawn, position);
+        await committee.write.appear([jobId, BigInt(position), zeroHash], { account });
+        paid.set(address, (paid.get(address) ?? 0n) + presence);
+      }
+      await world.timeOut(jobId);
+      await committee.write.executeTimeout([jobId]);
+    }
+    assert.equal(await world.phaseOf(jobId), phase.silent);
+    for (const [address, wanted] of paid) {
+      assert.equal(await fees.read.paid([jobId, address as Hex]), wanted, "a tenth for each draw");
+    }
+    const spent = funded - (await fees.read.purse([jobId]));
+    assert.equal(spent, 3n * 8n * presence);
+    assert.ok(3n * presence < whole / 3n, "who is drawn each time and lies has less than a third of a fee");
+  });
+
+  it("INV-5: members that attest in the last draw have their whole fee, whatever the draws before have cost", async () => {
+    const jobId = next();
+    await world.commit(jobId);
+    const funded = await fees.read.purse([jobId]);
+    for (let attempt = 1n; attempt <= 2n; attempt++) {
+      const drawn = await world.draw(jobId);
+      for (let position = 0; position < 9; position++) {
+        const { account } = world.memberAt(drawn, position);
+        await committee.write.appear([jobId, BigInt(position), zeroHash], { account });
+      }
+      await world.timeOut(jobId);
+      await committee.write.executeTimeout([jobId]);
+    }
+    const drawn = await world.draw(jobId);
+    const all = Array.from({ length: 9 }, (_, position) => position);
+    // To have appeared beside a root that is signed earns nothing more.
+    const { account } = world.memberAt(drawn, 0);
+    await committee.write.appear([jobId, 0n, zeroHash], { account });
+    const leaves = world.leavesOf(drawn, all);
+    await world.attest(jobId, drawn, leaves);
+    await committee.write.reveal([jobId, world.hashesOf(leaves), []]);
+    assert.equal(await committee.read.verdictOf([jobId]), 1);
+    const spent = funded - (await fees.read.purse([jobId]));
+    assert.equal(spent, BigInt(9 * checks) * fee + 2n * 9n * presence);
   });
 
   it("a member that appeared is not silent, only its operator can say so, and the grace counts", async () => {

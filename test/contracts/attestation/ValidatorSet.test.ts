@@ -147,11 +147,6 @@ describe("ValidatorSet", async () => {
     await validators.write.pause({ account: owner.account });
     await revertWithCustomError(enrol(account, key, proof), validators, "EnforcedPause");
     const second = operators[1]!;
-    await revertWithCustomError(
-      validators.write.raise([20n], { account: second.account }),
-      validators,
-      "EnforcedPause",
-    );
     await validators.write.resign({ account: second.account });
     await networkHelpers.time.increase(2 * period + exitDelay);
     const id = await validators.read.idOf([second.address]);

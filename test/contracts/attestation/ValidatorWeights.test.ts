@@ -17,7 +17,7 @@ describe("weights of validators", async () => {
     registry,
     committee,
   } = world;
-  const { revertWithCustomError } = viem.assertions;
+  const { emit, revertWithCustomError } = viem.assertions;
   await access.write.grantRole([2n, owner.account.address, 0]);
   const locked = (i: number) => staking.read.lockedBy([operators[i]!.address, validators.address]);
   const validatorOf = (i: number) => validators.read.validatorOf([BigInt(i + 1)]);
@@ -140,28 +140,75 @@ describe("weights of validators", async () => {
       await revertWithCustomError(lower(5, weight), validators, "UnfitWeight");
     await validators.write.pause({ account: owner.account });
     await lower(5, 9n);
-    await validators.write.unpause({ account: owner.account });
+    await emit(validators.write.unpause({ account: owner.account }), validators, "Unpaused");
   });
 
-  it("a slash takes from what is to be released first; slashed to nothing, it stays enrolled and can be raised", async () => {
+  it("a slash takes from what is to be released first; slashed to nothing, it begins to leave and can be raised", async () => {
     const { address } = operators[6]!;
     const punish = (amount: bigint) =>
       validators.write.punish([7n, amount, stranger.account.address as Hex, zeroHash], {
         account: owner.account,
       });
     await lower(6, 4n);
-    await punish(5n * unit);
+    await emit(punish(5n * unit), validators, "Punished");
     assert.equal((await validatorOf(6)).weight, 4, "five units are left");
-    await punish(4n * unit + 1n);
+    const next = (await validators.read.rotation()) + 1;
+    await viem.assertions.emitWithArgs(punish(4n * unit + 1n), validators, "Lowered", [
+      7n,
+      BigInt(next * period + exitDelay),
+    ]);
     assert.equal((await validatorOf(6)).weight, 0);
-    assert.equal((await validatorOf(6)).exitAt, 0, "nothing is to be released");
     assert.equal(await validators.read.idOf([address]), 7n);
+    await revertWithCustomError(lower(6, 1n), validators, "UnfitWeight");
     await raise(6, 6n);
     assert.equal((await validatorOf(6)).weight, 6);
     assert.equal(await locked(6), 6n * unit);
+    await passExit(6);
+    await release(6);
+    assert.equal(await locked(6), 6n * unit, "it is not leaving any more");
+    assert.equal((await validatorOf(6)).exitAt, 0);
     await validators.write.resign({ account: operators[6]!.account });
+    await revertWithCustomError(raise(6, 7n), validators, "NotEnrolled");
     await passExit(6);
     await release(6);
     assert.equal(await locked(6), 0n);
+  });
+
+  it("attack: whoever was slashed to nothing keeps no place, once its duties are over, and its stake until then", async () => {
+    const i = 8;
+    const { address } = operators[i]!;
+    const punish = (amount: bigint) =>
+      validators.write.punish([9n, amount, stranger.account.address as Hex, zeroHash], {
+        account: owner.account,
+      });
+    await beginRotation();
+    await world.commit(5n, 9, 5);
+    assert.ok((await world.draw(5n)).members.includes(9n));
+    await punish(9n * unit + unit / 2n);
+    const { weight, exitAt, place } = await validatorOf(i);
+    assert.ok(weight === 0 && exitAt !== 0, "half a unit is no weight");
+    const rotation = await validators.read.rotation();
+    const total = await validators.read.totalWeight([rotation + 1]);
+    await revertWithCustomError(release(i), validators, "StillBound");
+    await passExit(i);
+    await revertWithCustomError(release(i), validators, "StillBound");
+    await registry.write.close([5n]);
+    await committee.write.dismiss([5n, 1n]);
+    await revertWithCustomError(release(i), validators, "StillBound");
+    assert.equal(await locked(i), unit / 2n, "what it signed before can still cost it that");
+    await passExit(i);
+    await viem.assertions.emitWithArgs(release(i), validators, "Released", [9n, address, unit / 2n]);
+    await revertWithCustomError(release(i), validators, "NotEnrolled");
+    await revertWithCustomError(raise(i, 1n), validators, "NotEnrolled");
+    assert.equal(await validators.read.idOf([address]), 0n);
+    const next = await world.enlist(20);
+    await world.enrol(next, 3n);
+    const id = await validators.read.idOf([next.address]);
+    assert.equal((await validators.read.validatorOf([id])).place, place, "somebody else has it");
+    const later = (await validators.read.rotation()) + 1;
+    assert.equal(await validators.read.totalWeight([later]), total + 3n, "the weights are right");
+    await revertWithCustomError(world.enrol(operators[i]!, 1n), validators, "KeyTaken");
+    await world.enrol({ ...(await world.enlist(21)), account: operators[i]!.account }, 1n);
+    assert.notEqual(await validators.read.idOf([address]), 0n, "it may come back with another key");
   });
 });

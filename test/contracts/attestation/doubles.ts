@@ -15,7 +15,6 @@ const abis = {
     "function end(uint256 jobId)",
     "function told(uint256 jobId) view returns (bytes32 traceRoot, uint256 leaves, uint64 challengeUntil, uint32 attested, uint32 withheld, bool isOver, address reporter)",
   ]),
-  ConvictionsDouble: parseAbi(["function setOutcome(uint256 jobId, uint8 status, uint32 interval)"]),
   FeesDouble: parseAbi([
     "function fund(uint256 jobId, uint256 fees)",
     "function purse(uint256 jobId) view returns (uint256)",
@@ -23,6 +22,7 @@ const abis = {
   ]),
   BeaconDouble: parseAbi([
     "function deliver(uint256 requestId, bytes32 value)",
+    "function refuse(bool isRefusing)",
     "function seedOf(uint256 requestId) view returns (bytes32 seed, uint64 readyAt)",
   ]),
 } as const;

@@ -37,19 +37,24 @@ export const exitDelay = 86_400;
 export const hour = 3_600;
 export const fee = 3n * tokens;
 export const checks = 2;
+/** What a member has for a draw in which it was there and nothing came of it. */
+export const presence = (BigInt(checks) * fee) / 10n;
+/** What is paid in for that: three draws of a committee. */
+export const reserveFor = (size: number): bigint => 3n * BigInt(size) * presence;
 export const terms = {
   signingWindow: 4 * hour,
   openingWindow: 4 * hour,
   revealWindow: 2 * hour,
   grace: hour,
   disputeTime: 4 * hour,
+  accusableFor: 72 * hour,
+  moveWindow: 24 * hour,
   silentSlash: 10n * tokens,
   lieSlash: 500n * tokens,
+  leastFee: 2n * tokens,
 };
-/** `JobStatus` of the game. */
 /** Phases of a committee's work on a job, as `ICommittee.Phase` numbers them. */
 export const phase = { seeding: 1, signing: 2, opening: 3, revealing: 4, attested: 5, silent: 6, closed: 7 };
-export const status = { open: 1, convicted: 2, void: 3, released: 4 };
 export const stakePerOperator = 10_000n * tokens;
 
 const steps = 160;
@@ -110,14 +115,12 @@ export async function createWorld(count = 12, tellNothing = false) {
     { staking: staking.address, unit, period, exitDelay },
   ]);
   const registry = await deployDouble(viem, "AttestedJobsDouble");
-  const game = await deployDouble(viem, "ConvictionsDouble");
   const fees = await deployDouble(viem, "FeesDouble");
   const beacon = await deployDouble(viem, "BeaconDouble");
   const committee = await viem.deployContract("Committee", [
     access.address,
     {
       registry: registry.address,
-      game: game.address,
       escrow: fees.address,
       beacon: beacon.address,
       validators: validators.address,
@@ -131,10 +134,6 @@ export async function createWorld(count = 12, tellNothing = false) {
     await access.write.grantRole([role, caller, 0]);
   };
   const selectorOf = (signature: string) => keccak256(toHex(signature)).slice(0, 10) as Hex;
-  await allow(staking.address, validators.address, 1n, [
-    selectorOf("lock(address,uint256)"),
-    selectorOf("slash(address,uint256,address,bytes32)"),
-  ]);
   await allow(validators.address, committee.address, 2n, [
     selectorOf("draw(bytes32,uint48,uint256,address)"),
     selectorOf("excuse(uint48,uint256[])"),
@@ -151,6 +150,7 @@ export async function createWorld(count = 12, tellNothing = false) {
     await token.write.approve([staking.address, stakePerOperator], { account });
     await staking.write.register([4, "0x0024", "/dns4/localhost/tcp/1"], { account });
     await staking.write.stake([stakePerOperator], { account });
+    await staking.write.approve([validators.address, stakePerOperator], { account });
     const secret = BigInt(keccak256(toHex(`secret ${i}`))) >> 8n;
     return { account, address, secret, key: keyOf(secret) };
   };
@@ -175,7 +175,6 @@ export async function createWorld(count = 12, tellNothing = false) {
   const commit = async (jobId: bigint, size = 9, threshold = 5, by: Hex = provider!.account.address) => {
     const until = BigInt(await networkHelpers.time.latest()) + 86_400n;
     await registry.write.commit([jobId, trace.root, BigInt(trace.leaves), until]);
-    await game.write.setOutcome([jobId, status.open, 0]);
     await fees.write.fund([jobId, await committee.read.feesFor([BigInt(intervals), size, fee])]);
     await registry.write.open([jobId, by, BigInt(intervals), size, threshold, fee]);
   };
@@ -251,7 +250,7 @@ export async function createWorld(count = 12, tellNothing = false) {
 
   return {
     ...{ viem, networkHelpers, owner: owner!, provider: provider!, stranger: stranger!, chainId, access },
-    ...{ token, staking, validators, registry, game, fees, beacon, committee, operators, publicClient },
+    ...{ token, staking, validators, registry, fees, beacon, committee, operators, publicClient },
     ...{ enlist, enrol, commit, deliver, draw, drawnOf, memberAt, leavesOf, statementOf, openingsOf },
     ...{ hashesOf, attest, timeOut, phaseOf, gasOf, lockOf, possessionMessage },
   };

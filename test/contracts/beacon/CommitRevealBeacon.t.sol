@@ -24,9 +24,11 @@ abstract contract CommitRevealFixture is StakingFixture {
     function setUpBeacon() internal {
         setUpStaking();
         beacon = deployBeacon(2, COMMIT);
-        enlist(one, 1_000);
-        enlist(two, 1_000);
-        enlist(three, 1_000);
+        address[3] memory all = [one, two, three];
+        for (uint256 i = 0; i < all.length; ++i) {
+            enlist(all[i], 1_000);
+            approveFor(address(beacon), all[i], type(uint256).max);
+        }
         skip(1);
     }
 
@@ -46,7 +48,6 @@ abstract contract CommitRevealFixture is StakingFixture {
                 bond: BOND
             })
         );
-        access.grantRole(MODULE_ROLE, address(deployed), 0);
         bytes4[] memory selectors = new bytes4[](1);
         selectors[0] = IRandomnessBeacon.request.selector;
         access.setTargetFunctionRole(address(deployed), selectors, REQUESTER_ROLE);
@@ -115,6 +116,17 @@ contract CommitRevealBeaconTest is CommitRevealFixture {
             0,
             "bonds"
         );
+        vm.assertEq(uint256(beacon.phaseOf(id)), uint256(ICommitRevealBeacon.Phase.Ready), "ready");
+        skip(REVEAL + GRACE);
+        vm.assertEq(uint256(beacon.phaseOf(id)), uint256(ICommitRevealBeacon.Phase.Ready), "for ever");
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                ICommitRevealBeacon.WrongPhase.selector,
+                id,
+                ICommitRevealBeacon.Phase.Ready
+            )
+        );
+        beacon.callTimeout(id);
     }
 
     function test_request_needsAuthorisation() public {

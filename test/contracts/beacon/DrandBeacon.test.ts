@@ -142,6 +142,7 @@ describe("DrandBeacon", async () => {
       words([x ^ 1n, y]),
       words([0n, 0n]),
       words([1n, 2n]),
+      words([2n ** 256n - 1n, 1n]),
     ];
     for (const signature of bad) {
       await viem.assertions.revertWithCustomError(

@@ -4,11 +4,12 @@ pragma solidity ^0.8.28;
 import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
 import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
 import {VRFConsumerBaseV2Plus} from "@chainlink/contracts/src/v0.8/vrf/dev/VRFConsumerBaseV2Plus.sol";
+import {VRFV2PlusClient} from "@chainlink/contracts/src/v0.8/vrf/dev/libraries/VRFV2PlusClient.sol";
 import {VRFCoordinatorV2_5Mock} from "@chainlink/contracts/src/v0.8/vrf/mocks/VRFCoordinatorV2_5Mock.sol";
 import {VrfBeacon} from "../../../contracts/beacon/VrfBeacon.sol";
 import {IVrfBeacon} from "../../../contracts/beacon/interfaces/IVrfBeacon.sol";
 import {IRandomnessBeacon} from "../../../contracts/beacon/interfaces/IRandomnessBeacon.sol";
-import {MiniTest} from "../MiniTest.sol";
+import {MiniTest, Vm} from "../MiniTest.sol";
 
 contract VrfBeaconTest is MiniTest {
     AccessManager internal access;
@@ -67,6 +68,25 @@ contract VrfBeaconTest is MiniTest {
         (seed, readyAt) = beacon.seedOf(requestId);
         vm.assertEq(seed, expected, "seed");
         vm.assertEq(readyAt, block.timestamp, "time");
+    }
+
+    function test_request_asksTheCoordinatorAsConfigured() public {
+        vm.recordLogs();
+        beacon.request();
+        Vm.Log memory asked = vm.getRecordedLogs()[1];
+        vm.assertEq(asked.emitter, address(coordinator), "coordinator");
+        vm.assertEq(asked.topics[0], VRFCoordinatorV2_5Mock.RandomWordsRequested.selector, "asked");
+        vm.assertEq(asked.topics[1], "lane", "key hash");
+        vm.assertEq(uint256(asked.topics[2]), subscription, "subscription");
+        (, , uint16 confirmations, uint32 gasLimit, uint32 words, bytes memory extra) = abi.decode(
+            asked.data,
+            (uint256, uint256, uint16, uint32, uint32, bytes)
+        );
+        vm.assertEq(confirmations, 3, "confirmations");
+        vm.assertEq(gasLimit, 150_000, "gas of the answer");
+        vm.assertEq(words, 1, "words");
+        VRFV2PlusClient.ExtraArgsV1 memory native = VRFV2PlusClient.ExtraArgsV1(true);
+        vm.assertEq(extra, VRFV2PlusClient._argsToBytes(native), "paid in the native coin");
     }
 
     function test_attack18_onlyTheCoordinatorAnswers() public {

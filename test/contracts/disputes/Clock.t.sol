@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Clock} from "../../../contracts/disputes/Clock.sol";
+import {Clock} from "../../../contracts/libraries/Clock.sol";
 import {MiniTest} from "../MiniTest.sol";
 
 contract ClockTest is MiniTest {

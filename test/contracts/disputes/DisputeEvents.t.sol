@@ -52,6 +52,7 @@ contract DisputeEventsTest is JobsFixture {
         uint256 id = committedJob();
         uint256 second = committedJob();
         pass(3 days + 1);
+        timeOutJob(id);
         vm.recordLogs();
         jobs.finalise(id);
         game.showVoid(second, 0, 1, "", new bytes32[](0));
@@ -70,6 +71,7 @@ contract DisputeEventsTest is JobsFixture {
         this.challengeAt(id, type(uint32).max);
         id = committedJob();
         pass(3 days + 1);
+        timeOutJob(id);
         vm.expectRevert(abi.encodeWithSelector(IDisputeGame.NotChallengeable.selector, id));
         this.challengeAt(id, 1);
     }

@@ -5,7 +5,8 @@ import {ElementVerdict, ExactFinish} from "../../../contracts/disputes/ExactFini
 import {ExactLimits} from "../../../contracts/disputes/ExactLimits.sol";
 import {NodeRules} from "../../../contracts/disputes/NodeRules.sol";
 import {Layout, Node, NodeDescriptor} from "../../../contracts/disputes/NodeDescriptor.sol";
-import {LeafVerdict, Tensor, TensorLeaves} from "../../../contracts/disputes/TensorLeaves.sol";
+import {Tensor, TensorLeaves} from "../../../contracts/disputes/TensorLeaves.sol";
+import {LeafJudge, LeafVerdict} from "./LeafJudge.sol";
 
 /// @notice Descriptors, leaves and finish rules by themselves.
 contract OpeningHarness {
@@ -47,7 +48,7 @@ contract OpeningHarness {
         bytes32[] calldata siblings
     ) external pure returns (LeafVerdict) {
         Node memory node = NodeDescriptor.decode(descriptor);
-        return TensorLeaves.judge(node.output, ExactFinish.lowestOf(node), dataRoot, index, data, siblings);
+        return LeafJudge.judge(node.output, ExactFinish.lowestOf(node), dataRoot, index, data, siblings);
     }
 
     /// @notice Mantissas of opened elements of a node's output.

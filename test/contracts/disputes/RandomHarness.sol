@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {ExponentialTables} from "../../../contracts/disputes/ExponentialTables.sol";
-import {Initializer} from "../../../contracts/disputes/Initializer.sol";
+import {Initializer} from "./Initializer.sol";
 import {KeyedPermutation} from "../../../contracts/disputes/KeyedPermutation.sol";
 import {Philox} from "../../../contracts/disputes/Philox.sol";
 import {SampleOrder} from "../../../contracts/disputes/SampleOrder.sol";

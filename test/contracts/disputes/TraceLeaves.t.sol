@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {TraceLeaf} from "../../../contracts/disputes/interfaces/IDisputeRules.sol";
 import {TraceLeaves} from "../../../contracts/disputes/TraceLeaves.sol";
+import {MerkleProofs} from "../../../contracts/libraries/MerkleProofs.sol";
 import {MiniTest} from "../MiniTest.sol";
 
 contract TraceLeavesTest is MiniTest {
@@ -19,6 +21,91 @@ contract TraceLeavesTest is MiniTest {
         vm.assertEq(levelsOf(128 ** 2 + 1), 3, "128^2 + 1");
         vm.assertEq(levelsOf(128 ** 4), 4, "128^4");
         vm.assertEq(levelsOf(2 ** 32), 5, "more than a game counts");
+    }
+
+    function testFuzz_areUnder_holdsForNeighboursAloneAndForNoOtherLeaf(
+        uint8 leaves,
+        uint8 at,
+        uint8 changed,
+        bytes32 salt
+    ) external view {
+        uint256 count = 2 + (uint256(leaves) % 40);
+        uint256 index = uint256(at) % (count - 1);
+        (TraceLeaf memory before, TraceLeaf memory next, bytes32 root) = neighbours(count, index, salt);
+        vm.assertTrue(this.areUnder(before, next, index, count, root), "neighbours");
+        // Whatever is changed, the root is another one.
+        if (changed % 4 == 0) before.stateRoot ^= bytes32(uint256(1));
+        else if (changed % 4 == 1) next.stateRoot ^= bytes32(uint256(1));
+        else if (changed % 4 == 2) next.witnessHash ^= bytes32(uint256(1));
+        else before.witnessHash ^= bytes32(uint256(1));
+        vm.assertTrue(!this.areUnder(before, next, index, count, root), "another leaf");
+    }
+
+    function test_areUnder_asksForEverySiblingAndForNoMore() external {
+        (TraceLeaf memory before, TraceLeaf memory next, bytes32 root) = neighbours(10, 3, bytes32(0));
+        vm.assertEq(before.siblings.length, 3, "of the first");
+        vm.assertEq(next.siblings.length, 2, "of the second");
+        bytes32[] memory full = new bytes32[](4);
+        for (uint256 i = 0; i < 3; ++i) full[i] = before.siblings[i];
+        (bytes32[] memory right, bytes32[] memory short) = (before.siblings, new bytes32[](1));
+        before.siblings = full;
+        vm.expectRevert(abi.encodeWithSelector(MerkleProofs.WrongProofLength.selector, 4, 3));
+        this.areUnder(before, next, 3, 10, root);
+        (before.siblings, next.siblings) = (right, short);
+        vm.expectRevert(abi.encodeWithSelector(MerkleProofs.WrongProofLength.selector, 1, 2));
+        this.areUnder(before, next, 3, 10, root);
+    }
+
+    /// @dev Takes the leaves from calldata.
+    function areUnder(
+        TraceLeaf calldata before,
+        TraceLeaf calldata next,
+        uint256 index,
+        uint256 leaves,
+        bytes32 root
+    ) external pure returns (bool) {
+        return TraceLeaves.areUnder(before, next, index, leaves, root);
+    }
+
+    /// @dev Two neighbours of a trace, as a member opens them.
+    function neighbours(
+        uint256 count,
+        uint256 index,
+        bytes32 salt
+    ) private pure returns (TraceLeaf memory before, TraceLeaf memory next, bytes32 root) {
+        uint256 depth = MerkleProofs.depthOf(count);
+        bytes32[][] memory levels = new bytes32[][](depth + 1);
+        levels[0] = new bytes32[](1 << depth);
+        for (uint256 i = 0; i < count; ++i) levels[0][i] = hashOf(leafOf(i, salt));
+        for (uint256 level = 1; level <= depth; ++level) {
+            levels[level] = new bytes32[](1 << (depth - level));
+            for (uint256 i = 0; i < levels[level].length; ++i) {
+                levels[level][i] = MerkleProofs.nodeOf(
+                    levels[level - 1][2 * i],
+                    levels[level - 1][2 * i + 1]
+                );
+            }
+        }
+        uint256 meet = 0;
+        while ((index >> meet) & 1 == 1) ++meet;
+        (before, next, root) = (leafOf(index, salt), leafOf(index + 1, salt), levels[depth][0]);
+        (before.siblings, next.siblings) = (new bytes32[](depth - 1), new bytes32[](meet));
+        for (uint256 level = 0; level < depth; ++level) {
+            if (level < meet) next.siblings[level] = levels[level][((index + 1) >> level) ^ 1];
+            if (level != meet) {
+                before.siblings[level < meet ? level : level - 1] = levels[level][(index >> level) ^ 1];
+            }
+        }
+    }
+
+    function leafOf(uint256 index, bytes32 salt) private pure returns (TraceLeaf memory leaf) {
+        leaf.stateRoot = keccak256(abi.encode("state", index, salt));
+        leaf.witnessHash = keccak256(abi.encode("witness", index, salt));
+    }
+
+    function hashOf(TraceLeaf memory leaf) private pure returns (bytes32) {
+        bytes32 inner = keccak256(abi.encode(TraceLeaves.TAG, leaf.stateRoot, leaf.witnessHash));
+        return keccak256(abi.encodePacked(bytes1(0), inner));
     }
 
     /// @dev Levels of a search that always goes on in the longest part.

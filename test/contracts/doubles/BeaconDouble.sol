@@ -10,8 +10,15 @@ contract BeaconDouble is IRandomnessBeacon {
         uint64 readyAt;
     }
 
+    error Refused();
+
     uint256 public lastRequest;
+    bool public isRefusing;
     mapping(uint256 requestId => Seed) private _seeds;
+
+    function refuse(bool isRefusing_) external {
+        isRefusing = isRefusing_;
+    }
 
     function deliver(uint256 requestId, bytes32 value) external {
         _seeds[requestId] = Seed(value, uint64(block.timestamp));
@@ -19,6 +26,7 @@ contract BeaconDouble is IRandomnessBeacon {
     }
 
     function request() external override returns (uint256 requestId) {
+        if (isRefusing) revert Refused();
         requestId = ++lastRequest;
         emit RandomnessRequested(requestId, msg.sender, uint64(block.timestamp));
     }

@@ -9,10 +9,11 @@ import {IStaking} from "../../../contracts/staking/interfaces/IStaking.sol";
 contract OperatorContract is IERC1271 {
     mapping(bytes32 digest => bool) public approved;
 
-    function enlist(IStaking staking, IERC20 token, uint256 amount) external {
+    function enlist(IStaking staking, IERC20 token, uint256 amount, address module) external {
         staking.register(uint8(1 << uint8(IStaking.Role.Storage)), hex"0024", "");
         token.approve(address(staking), amount);
         staking.stake(amount);
+        staking.approve(module, amount);
     }
 
     function approve(bytes32 digest) external {

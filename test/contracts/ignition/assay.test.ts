@@ -10,7 +10,6 @@ import { createInstance } from "../zk/trapdoor.ts";
 const keys = circuits.map((circuit, i) => ({ circuit, key: createInstance(3 + i, 900n + BigInt(i)).key }));
 const parameters = {
   Verifier: {
-    development: true,
     ...Object.fromEntries(keys.map(({ circuit, key }) => [`${circuit}Key`, key])),
   },
   Storage: Object.fromEntries(keys.map(({ circuit, key }) => [`${circuit}KeyHash`, keccak256(key)])),
@@ -21,11 +20,9 @@ describe("Ignition module Assay", async () => {
     const { ignition } = await network.create();
     const deployed = await ignition.deploy(AssayCommitReveal, { parameters });
     const { access, staking, beacon, datasets, bundles, audit, retrieval, fraud } = deployed;
-    const { jobs, escrow, game, certificates } = deployed;
+    const { jobs, escrow, game, certificates, shortfalls, resultFraud } = deployed;
     const expected: Record<keyof typeof roles, readonly `0x${string}`[]> = {
-      stakeModule: [bundles.address, beacon.address, jobs.address],
       beaconConsumer: [audit.address],
-      keyRegistrar: [],
       guardian: [],
       auditModule: [audit.address],
       faultModule: [audit.address, retrieval.address],
@@ -34,10 +31,12 @@ describe("Ignition module Assay", async () => {
       marketModule: [],
       jobModule: [jobs.address],
       committeeModule: [],
+      memberModule: [],
+      resultModule: [shortfalls.address, resultFraud.address],
     };
     const callers = [
       ...[staking, beacon, datasets, bundles, audit, retrieval, fraud],
-      ...[jobs, escrow, game, certificates],
+      ...[jobs, escrow, game, certificates, shortfalls, resultFraud],
     ].map(({ address }) => address);
     for (const area of Object.keys(roleFunctions) as (keyof typeof roleFunctions)[]) {
       const { abi, address } = deployed[area];
@@ -54,10 +53,9 @@ describe("Ignition module Assay", async () => {
   });
 
   it("wires jobs, game and certificates once, and puts up bonds that the game takes", async () => {
-    const { ignition, viem } = await network.create();
-    const { jobs, game, certificates, instalments, escrow } = await ignition.deploy(AssayCommitReveal, {
-      parameters,
-    });
+    const { ignition, viem, networkHelpers } = await network.create();
+    const deployed = await ignition.deploy(AssayCommitReveal, { parameters });
+    const { jobs, game, certificates, instalments, escrow, administration } = deployed;
     const lower = (address: string) => address.toLowerCase();
     assert.equal(lower(await jobs.read.game()), lower(game.address));
     assert.equal(lower(await jobs.read.certificate()), lower(certificates.address));
@@ -71,7 +69,12 @@ describe("Ignition module Assay", async () => {
       jobs.write.setModules(modules, { account: stranger!.account }),
       /AccessManagedUnauthorized/,
     );
-    await assert.rejects(jobs.write.setModules(modules), /InvalidModules/);
+    await networkHelpers.setBalance(administration.address, 10n ** 18n);
+    await networkHelpers.impersonateAccount(administration.address);
+    await assert.rejects(
+      jobs.write.setModules(modules, { account: administration.address }),
+      /InvalidModules/,
+    );
   });
 
   it("attack 16: audits only with the keys that were named at deployment", async () => {
@@ -102,15 +105,20 @@ describe("Ignition module Assay", async () => {
     }
   });
 
-  it("leaves nobody but the admin able to name another audit module", async () => {
-    const { ignition, viem } = await network.create();
-    const { bundles, audit } = await ignition.deploy(AssayDrand, { parameters });
+  it("leaves nobody able to name another audit module", async () => {
+    const { ignition, viem, networkHelpers } = await network.create();
+    const { bundles, audit, administration } = await ignition.deploy(AssayDrand, { parameters });
     assert.equal((await bundles.read.audit()).toLowerCase(), audit.address.toLowerCase());
-    const [, stranger] = await viem.getWalletClients();
+    const [deployer, stranger] = await viem.getWalletClients();
+    const modules = [stranger!.account.address, stranger!.account.address] as const;
+    for (const { account } of [deployer!, stranger!]) {
+      await assert.rejects(bundles.write.setModules(modules, { account }), /AccessManagedUnauthorized/);
+    }
+    await networkHelpers.setBalance(administration.address, 10n ** 18n);
+    await networkHelpers.impersonateAccount(administration.address);
     await assert.rejects(
-      bundles.write.setAudit([stranger!.account.address], { account: stranger!.account }),
-      /AccessManagedUnauthorized/,
+      bundles.write.setModules(modules, { account: administration.address }),
+      /ModulesAlreadySet/,
     );
-    await assert.rejects(bundles.write.setAudit([stranger!.account.address]), /AuditAlreadySet/);
   });
 });

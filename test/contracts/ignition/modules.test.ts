@@ -5,15 +5,12 @@ import { getAddress, keccak256 } from "viem";
 import { CommitReveal, Drand, Vrf } from "../../../ignition/modules/Beacon.ts";
 import { roleFunctions, selectorsOf } from "../../../ignition/modules/roles.ts";
 import Verifier, { circuitId, circuits } from "../../../ignition/modules/Verifier.ts";
-import { createInstance } from "../zk/trapdoor.ts";
+import { createInstance, developmentKey } from "../zk/trapdoor.ts";
 
 const keys = circuits.map((circuit, i) => ({ circuit, key: createInstance(3 + i, 900n + BigInt(i)).key }));
-const verifierParameters = (development: boolean) => ({
-  Verifier: {
-    development,
-    ...Object.fromEntries(keys.map(({ circuit, key }) => [`${circuit}Key`, key])),
-  },
-});
+const verifierParameters = {
+  Verifier: Object.fromEntries(keys.map(({ circuit, key }) => [`${circuit}Key`, key])),
+};
 
 describe("Ignition modules", async () => {
   it("Drand is evmnet by default", async () => {
@@ -50,17 +47,21 @@ describe("Ignition modules", async () => {
 
   it("Verifier registers the three keys", async () => {
     const { ignition } = await network.create();
-    const { registry } = await ignition.deploy(Verifier, { parameters: verifierParameters(true) });
+    const { registry } = await ignition.deploy(Verifier, { parameters: verifierParameters });
     for (const [i, { circuit, key }] of keys.entries()) {
       const [, id, development, inputs] = await registry.read.keyInfo([keccak256(key)]);
-      assert.deepEqual([id, development, inputs], [circuitId(circuit), true, BigInt(3 + i)]);
+      assert.deepEqual([id, development, inputs], [circuitId(circuit), false, BigInt(3 + i)]);
     }
   });
 
   it("attack 16: Verifier with development keys does not deploy to a public chain", async () => {
     const { ignition } = await network.create({ override: { chainId: 59_141 } });
     await assert.rejects(
-      ignition.deploy(Verifier, { parameters: verifierParameters(true) }),
+      ignition.deploy(Verifier, {
+        parameters: {
+          Verifier: { ...verifierParameters.Verifier, possessionKey: developmentKey("possession") },
+        },
+      }),
       /DevelopmentKeyOnPublicChain/,
     );
   });
@@ -68,11 +69,11 @@ describe("Ignition modules", async () => {
   it("every function that a role opens is there", async () => {
     const { viem } = await network.create();
     const [owner] = await viem.getWalletClients();
-    const access = await viem.deployContract("AccessManager", [owner!.account.address]);
-    const registry = await viem.deployContract("VerifierRegistry", [access.address]);
-    for (const names of Object.values(roleFunctions.verifier)) {
-      assert.equal(selectorsOf(registry.abi, names).length, names.length);
+    const access = await viem.deployContract("SealedAccess", [owner!.account.address]);
+    const escrow = await viem.deployContract("Escrow", [access.address, access.address]);
+    for (const names of Object.values(roleFunctions.escrow)) {
+      assert.equal(selectorsOf(escrow.abi, names).length, names.length);
     }
-    assert.throws(() => selectorsOf(registry.abi, ["nothing"]), /0 functions named nothing/);
+    assert.throws(() => selectorsOf(escrow.abi, ["nothing"]), /0 functions named nothing/);
   });
 });

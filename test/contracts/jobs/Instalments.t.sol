@@ -32,15 +32,38 @@ contract InstalmentsTest is JobsFixture {
         vm.warp(until);
         vm.expectRevert(abi.encodeWithSelector(IJobRegistry.TooEarly.selector, id, until + 1));
         instalments.close(id, 1);
-        vm.warp(until + 1);
+        expectTooEarly(id, until + 1);
+        instalments.callTimeout(id, 1);
+        // As long as nobody has called, challenges are taken, and nothing is paid.
+        vm.warp(until + 1 days);
+        expectTooEarly(id, until + 1);
+        instalments.close(id, 1);
+        uint256 state = vm.snapshotState();
+        challengeOf(id, 1, 0);
+        vm.revertToState(state);
+        instalments.callTimeout(id, 1);
+        vm.expectRevert(abi.encodeWithSelector(IInstalments.TimeoutAlreadyCalled.selector, id, 1));
+        instalments.callTimeout(id, 1);
+        uint256 graceEnds = instalments.checkpointOf(id, 1).graceEnds;
+        vm.assertEq(graceEnds, until + 1 days + 1 hours, "grace");
+        vm.warp(graceEnds);
+        expectTooEarly(id, graceEnds + 1);
+        instalments.close(id, 1);
+        state = vm.snapshotState();
+        challengeOf(id, 1, 0);
+        vm.revertToState(state);
+        vm.warp(graceEnds + 1);
         vm.prank(stranger);
         vm.assertEq(instalments.close(id, 1), FIRST, "returned");
         vm.assertEq(escrow.creditOf(provider), FIRST, "paid");
         vm.assertEq(game.creditOf(provider), 1 ether, "that bond back");
         requireStatus(id, IJobRegistry.Status.Training);
-        vm.assertEq(staking.lockedBy(provider, address(jobs)), STAKE, "all of the stake stays");
+        uint256 locked = staking.lockedBy(provider, address(jobs));
+        vm.assertEq(locked, STAKE + DEPOSIT / 10, "stake and performance bond stay");
         vm.expectRevert(abi.encodeWithSelector(IInstalments.NotPending.selector, id, 1));
         instalments.close(id, 1);
+        vm.expectRevert(abi.encodeWithSelector(IInstalments.NotPending.selector, id, 1));
+        instalments.callTimeout(id, 1);
     }
 
     function test_events_ofACheckpoint() public {
@@ -48,11 +71,15 @@ contract InstalmentsTest is JobsFixture {
         vm.recordLogs();
         post(id, 1);
         vm.warp(instalments.checkpointOf(id, 1).challengeUntil + 1);
-        instalments.close(id, 1);
+        closeIt(id, 1);
         requireEvents(
             vm.getRecordedLogs(),
             address(instalments),
-            bytes.concat(IInstalments.CheckpointPosted.selector, IInstalments.CheckpointClosed.selector)
+            bytes.concat(
+                IInstalments.CheckpointPosted.selector,
+                IInstalments.TimeoutCalled.selector,
+                IInstalments.CheckpointClosed.selector
+            )
         );
     }
 
@@ -63,12 +90,13 @@ contract InstalmentsTest is JobsFixture {
         post(id, 2);
         commit(id);
         pass(3 days + 1);
+        timeOutJob(id);
         vm.expectRevert(abi.encodeWithSelector(IInstalments.CheckpointsPending.selector, id, 1));
         jobs.finalise(id);
-        instalments.close(id, 1);
+        closeIt(id, 1);
         vm.expectRevert(abi.encodeWithSelector(IInstalments.CheckpointsPending.selector, id, 2));
         jobs.finalise(id);
-        instalments.close(id, 2);
+        closeIt(id, 2);
         vm.assertEq(escrow.creditOf(provider), FIRST + SECOND, "instalments");
         jobs.finalise(id);
         vm.assertEq(escrow.creditOf(provider), PRICE, "all of the price, however it is divided");
@@ -92,6 +120,7 @@ contract InstalmentsTest is JobsFixture {
         vm.expectRevert(abi.encodeWithSelector(IInstalments.NoCheckpoint.selector, id, 1));
         instalments.post{value: 1 ether}(id, 1, prefix(1));
         pass(3 days + 1);
+        timeOutCheckpoint(id, 2);
         vm.assertEq(instalments.close(id, 2), FIRST + SECOND, "two parts of three");
     }
 
@@ -122,7 +151,9 @@ contract InstalmentsTest is JobsFixture {
         vm.expectRevert(abi.encodeWithSelector(IJobRegistry.NotProvider.selector, id, address(this)));
         instalments.post{value: 1 ether}(id, 1, prefix(1));
         vm.warp(jobs.jobOf(id).deadline + 1);
-        vm.expectRevert(abi.encodeWithSelector(IJobRegistry.TooLate.selector, id, jobs.jobOf(id).deadline));
+        timeOutJob(id);
+        uint256 graceEnds = jobs.jobOf(id).graceEnds;
+        vm.expectRevert(abi.encodeWithSelector(IJobRegistry.TooLate.selector, id, graceEnds));
         vm.prank(provider);
         instalments.post{value: 1 ether}(id, 1, prefix(1));
     }
@@ -207,6 +238,7 @@ contract InstalmentsTest is JobsFixture {
         pass(3 days);
         challengeOf(id, 1, 0);
         pass(1);
+        timeOutCheckpoint(id, 1);
         vm.expectRevert(
             abi.encodeWithSelector(IDisputeGame.StillOpen.selector, instalments.claimIdOf(id, 1), 1)
         );
@@ -217,14 +249,19 @@ contract InstalmentsTest is JobsFixture {
         uint256 id = trainingJob(Scheme.Both);
         post(id, 1);
         pass(3 days + 1);
-        instalments.close(id, 1);
+        closeIt(id, 1);
         post(id, 2);
         convictOf(id, 2, 1);
         jobs.settle(id);
         requireStatus(id, IJobRegistry.Status.Failed);
-        vm.assertEq(staking.operatorOf(provider).stake, 10_000 ether - STAKE, "slashed");
+        uint256 lost = STAKE + DEPOSIT / 10;
+        vm.assertEq(
+            staking.operatorOf(provider).stake,
+            10_000 ether - lost,
+            "slashed, and no commitment made"
+        );
         vm.assertEq(staking.creditOf(challenger), STAKE / 2, "challenger");
-        vm.assertGe(staking.creditOf(BURN_SINK), PRICE, "escrow and what was paid");
+        vm.assertGe(staking.creditOf(BURN_SINK), PRICE + DEPOSIT / 10, "price and performance bond");
         vm.assertEq(escrow.creditOf(provider), FIRST, "the verified part stays paid");
         vm.assertEq(escrow.creditOf(consumer), DEPOSIT - FIRST + 18 ether, "the rest is back");
         // The bond of the job was not at stake.
@@ -294,18 +331,20 @@ contract InstalmentsTest is JobsFixture {
         vm.warp(jobs.jobOf(id).deadline);
         post(id, 1);
         pass(1);
+        timeOutJob(id);
         vm.expectRevert(abi.encodeWithSelector(IInstalments.CheckpointsPending.selector, id, 1));
         jobs.expire(id);
         uint256 state = vm.snapshotState();
         convictOf(id, 1, 0);
         jobs.settle(id);
-        vm.assertEq(staking.operatorOf(provider).stake, 10_000 ether - STAKE, "all of it");
+        uint256 whole = 10_000 ether - DEPOSIT / 10;
+        vm.assertEq(staking.operatorOf(provider).stake, whole - STAKE, "all of it");
         vm.revertToState(state);
         pass(3 days);
-        instalments.close(id, 1);
+        closeIt(id, 1);
         jobs.expire(id);
         requireStatus(id, IJobRegistry.Status.Failed);
-        vm.assertEq(staking.operatorOf(provider).stake, 10_000 ether - STAKE / 10, "late, as ever");
+        vm.assertEq(staking.operatorOf(provider).stake, whole - STAKE / 10, "late, as ever");
         vm.assertEq(escrow.creditOf(provider), FIRST, "what was verified");
         vm.assertEq(escrow.creditOf(consumer), DEPOSIT - FIRST, "the rest");
     }
@@ -314,7 +353,7 @@ contract InstalmentsTest is JobsFixture {
         uint256 id = trainingJob(Scheme.Optimistic);
         post(id, 1);
         pass(3 days + 1);
-        instalments.close(id, 1);
+        closeIt(id, 1);
         post(id, 2);
         game.showVoid(id, 0, 1, "", new bytes32[](0));
         jobs.settle(id);
@@ -355,7 +394,7 @@ contract InstalmentsTest is JobsFixture {
         uint256 id = trainingJob(Scheme.Both);
         post(id, 1);
         pass(3 days + 1);
-        instalments.close(id, 1);
+        closeIt(id, 1);
         commit(id);
         committee.withhold(jobs, id, stranger);
         jobs.settle(id);
@@ -380,6 +419,7 @@ contract InstalmentsTest is JobsFixture {
         jobs.pause();
         post(id, 1);
         pass(3 days + 1);
+        timeOutCheckpoint(id, 1);
         vm.assertEq(instalments.close(id, 1), FIRST, "paid");
     }
 
@@ -412,12 +452,13 @@ contract InstalmentsTest is JobsFixture {
             vm.prank(provider);
             instalments.post{value: 1 ether}(id, number, prefix(last));
             pass(3 days + 1);
-            instalments.close(id, number);
+            closeIt(id, number);
             vm.assertEq(escrow.creditOf(provider), (uint256(price) * number) / parts, "INV-1");
-            vm.warp(time() - 3 days - 1);
+            vm.warp(time() - 3 days - 1 hours - 2);
         }
         commit(id);
         pass(3 days + 1);
+        timeOutJob(id);
         jobs.finalise(id);
         vm.assertEq(escrow.creditOf(provider), price, "price");
         vm.assertEq(escrow.creditOf(consumer), DEPOSIT - price, "INV-5");
@@ -439,6 +480,15 @@ contract InstalmentsTest is JobsFixture {
     function commit(uint256 id) private {
         vm.prank(provider);
         jobs.commit(id, commitment());
+    }
+
+    function closeIt(uint256 id, uint256 number) private {
+        timeOutCheckpoint(id, number);
+        instalments.close(id, number);
+    }
+
+    function expectTooEarly(uint256 id, uint256 from) private {
+        vm.expectRevert(abi.encodeWithSelector(IJobRegistry.TooEarly.selector, id, from));
     }
 
     function convictOf(uint256 id, uint256 number, uint256 interval) private {

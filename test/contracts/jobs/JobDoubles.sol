@@ -12,14 +12,56 @@ import {IDatasetRegistry} from "../../../contracts/storage/interfaces/IDatasetRe
 contract DatasetsDouble {
     uint64 public immutable genesis = uint64(block.timestamp);
     uint32 public constant epochLength = 1 days;
+    mapping(bytes32 id => bool) public isOver;
     mapping(bytes32 id => IDatasetRegistry.Dataset) private _datasets;
 
     function set(bytes32 id, IDatasetRegistry.Dataset calldata dataset) external {
         _datasets[id] = dataset;
     }
 
+    function end(bytes32 id) external {
+        isOver[id] = true;
+    }
+
     function datasetOf(bytes32 id) external view returns (IDatasetRegistry.Dataset memory) {
         return _datasets[id];
+    }
+
+    function currentEpoch() external view returns (uint32) {
+        return uint32((block.timestamp - genesis) / epochLength);
+    }
+
+    function heldIn(bytes32 id, uint256) external view returns (uint256) {
+        IDatasetRegistry.Dataset storage dataset = _datasets[id];
+        return dataset.shortSegments == 0 ? dataset.shape.k : 0;
+    }
+
+    function availabilityOf(
+        bytes32 id
+    ) external view returns (bool isRetrievable, uint16 shortSegments, uint40 filledAt) {
+        IDatasetRegistry.Dataset storage dataset = _datasets[id];
+        (shortSegments, filledAt) = (dataset.shortSegments, dataset.filledAt);
+        bool isPaid =
+            dataset.status == IDatasetRegistry.Status.Active &&
+                (block.timestamp - genesis) / epochLength < dataset.endEpoch;
+        isRetrievable = isPaid && shortSegments == 0;
+    }
+}
+
+/// @notice Retrieval challenges that nobody has made, unless it is told of one.
+contract RetrievalDouble {
+    mapping(bytes32 datasetId => uint256) public askedSince;
+
+    function ask(bytes32 datasetId) external {
+        askedSince[datasetId] = block.timestamp;
+    }
+
+    function answer(bytes32 datasetId) external {
+        delete askedSince[datasetId];
+    }
+
+    function deadlines() external pure returns (uint32 window, uint32 grace) {
+        return (6 hours, 1 hours);
     }
 }
 

@@ -54,15 +54,18 @@ contract JobEndsTest is JobsFixture {
         vm.assertGe(lost - staking.creditOf(challenger), price, "even with the challenger's reward");
     }
 
-    function test_late_losesTheLatePenaltyAlone() public {
+    function test_late_losesTheLatePenaltyAndThePerformanceBond_andPaysNobody() public {
         uint256 id = lockedJob(Scheme.Optimistic);
         pass(TRAINING_TIME + 1);
+        timeOutJob(id);
         vm.prank(stranger);
         jobs.expire(id);
         requireStatus(id, IJobRegistry.Status.Failed);
-        vm.assertEq(staking.operatorOf(provider).stake, 10_000 ether - STAKE / 10, "a tenth");
+        uint256 lost = STAKE / 10 + DEPOSIT / 10;
+        vm.assertEq(staking.operatorOf(provider).stake, 10_000 ether - lost, "a tenth of each");
         vm.assertEq(staking.lockedBy(provider, address(jobs)), 0, "the rest is free");
-        vm.assertEq(staking.creditOf(stranger), STAKE / 20, "whoever reported");
+        vm.assertEq(staking.creditOf(stranger), 0, "whoever reported could have made it late");
+        vm.assertEq(staking.creditOf(BURN_SINK), lost, "burnt");
         vm.assertEq(escrow.creditOf(consumer), DEPOSIT, "all back");
         vm.assertEq(game.creditOf(provider), 1 ether, "bond back");
     }
@@ -184,12 +187,13 @@ contract JobEndsTest is JobsFixture {
     /// @dev Whatever keeps the slash from happening, the conviction counts, and the slash is only late.
     function test_INV6_aConvictionThatCannotBeSettledStillCounts() public {
         uint256 id = committedJob(Scheme.Both);
-        access.revokeRole(STAKE_MODULE, address(jobs));
+        bytes memory code = address(staking).code;
+        vm.etch(address(staking), hex"fe");
         convict(id);
         vm.expectRevert();
         jobs.settle(id);
         requireStatus(id, IJobRegistry.Status.Failed);
-        access.grantRole(STAKE_MODULE, address(jobs), 0);
+        vm.etch(address(staking), code);
         vm.prank(stranger);
         jobs.settle(id);
         vm.assertEq(staking.creditOf(challenger), STAKE / 2, "the challenger's, whoever settles");
@@ -309,6 +313,7 @@ contract JobEndsTest is JobsFixture {
             abi.encodeWithSignature("approve(address,uint256)", address(staking), 1_000 ether)
         );
         deaf.call(address(staking), abi.encodeCall(IStaking.stake, (1_000 ether)));
+        deaf.call(address(staking), abi.encodeCall(IStaking.approve, (address(jobs), 1_000 ether)));
         datasets.set(RESULT, result(account));
         // The consumer is a contract that takes no ERC-721 token.
         Deaf customer = new Deaf();
@@ -322,6 +327,7 @@ contract JobEndsTest is JobsFixture {
         deaf.call{value: 1 ether}(address(jobs), abi.encodeCall(IJobRegistry.lock, (id)));
         deaf.call(address(jobs), abi.encodeCall(IJobRegistry.commit, (id, commitment())));
         pass(3 days + 1);
+        timeOutJob(id);
         jobs.finalise(id);
         vm.assertEq(certificates.ownerOf(id), consumer, "certificate");
         vm.assertEq(game.creditOf(provider), 1 ether, "its own affair");
@@ -371,6 +377,7 @@ contract JobEndsTest is JobsFixture {
     function beLate() private {
         uint256 id = lockedJob(Scheme.Optimistic);
         pass(TRAINING_TIME + 1);
+        timeOutJob(id);
         jobs.expire(id);
     }
 

@@ -12,6 +12,8 @@ import {JobsFixture} from "./JobsFixture.sol";
 
 /// @notice What keepers read of a job, on each of its ways: every event, in order, and no others.
 contract JobEventsTest is JobsFixture {
+    uint64 internal constant RESULT_MODULE = 12;
+
     function setUp() public {
         setUpJobs();
         vm.recordLogs();
@@ -37,6 +39,7 @@ contract JobEventsTest is JobsFixture {
         committee.attest(jobs, id);
         committee.payAll(escrow, id, stranger);
         pass(4 days);
+        timeOutJob(id);
         jobs.finalise(id);
         vm.prank(provider);
         escrow.withdraw(provider);
@@ -50,6 +53,7 @@ contract JobEventsTest is JobsFixture {
                 IJobRegistry.JobLocked.selector,
                 IJobRegistry.JobCommitted.selector,
                 IJobRegistry.JobAttested.selector,
+                IJobRegistry.TimeoutCalled.selector,
                 IJobRegistry.JobFinalised.selector
             )
         );
@@ -70,6 +74,7 @@ contract JobEventsTest is JobsFixture {
     function test_events_ofAnOrderThatIsWithdrawn() public {
         uint256 id = matchedJob(Scheme.Optimistic);
         pass(1 hours + 1);
+        timeOutJob(id);
         jobs.unmatch(id);
         jobs.cancel(id);
         Vm.Log[] memory logs = vm.getRecordedLogs();
@@ -79,6 +84,7 @@ contract JobEventsTest is JobsFixture {
             bytes.concat(
                 IJobRegistry.JobOpened.selector,
                 IJobRegistry.JobMatched.selector,
+                IJobRegistry.TimeoutCalled.selector,
                 IJobRegistry.JobUnmatched.selector,
                 IJobRegistry.JobCancelled.selector
             )
@@ -105,11 +111,13 @@ contract JobEventsTest is JobsFixture {
         uint256 id = lockedJob(Scheme.Optimistic);
         vm.getRecordedLogs();
         pass(TRAINING_TIME + 1);
+        timeOutJob(id);
         jobs.expire(id);
         requireEvents(
             vm.getRecordedLogs(),
             address(jobs),
             bytes.concat(
+                IJobRegistry.TimeoutCalled.selector,
                 IJobTable.ConductMarked.selector,
                 IJobRegistry.JobFailed.selector,
                 IJobTable.BondReleased.selector
@@ -154,6 +162,34 @@ contract JobEventsTest is JobsFixture {
         requireReason(logs, "withheld");
     }
 
+    function test_events_ofAFailure_nameItsCauseFromTheReportToTheSettlement() public {
+        grant(address(jobs), IJobTable.onResultFault.selector, RESULT_MODULE, address(this));
+        bytes32[5] memory causes = [bytes32("convicted"), "withheld", "lost", "misstored", "stranded"];
+        for (uint256 i = 0; i < causes.length; ++i) {
+            uint256 state = vm.snapshotState();
+            uint256 id = committedJob(Scheme.Both);
+            vm.getRecordedLogs();
+            if (i == 0) convict(id);
+            else if (i == 1) committee.withhold(jobs, id, stranger);
+            else jobs.onResultFault(id, IJobTable.ResultFault(i - 2), stranger);
+            requireReason(vm.getRecordedLogs(), causes[i]);
+            jobs.settle(id);
+            requireCause(vm.getRecordedLogs(), causes[i]);
+            vm.revertToState(state);
+        }
+    }
+
+    /// @dev What the settlement of a failure says.
+    function requireCause(Vm.Log[] memory logs, bytes32 wanted) private pure {
+        for (uint256 i = 0; i < logs.length; ++i) {
+            if (logs[i].topics[0] != IJobRegistry.JobFailed.selector) continue;
+            (bytes32 cause, , ) = abi.decode(logs[i].data, (bytes32, uint256, uint256));
+            vm.assertEq(cause, wanted, "cause");
+            return;
+        }
+        vm.assertTrue(false, "no failure");
+    }
+
     /// @dev What keepers read of an end before it is settled.
     function requireReason(Vm.Log[] memory logs, bytes32 wanted) private pure {
         for (uint256 i = 0; i < logs.length; ++i) {
@@ -167,6 +203,7 @@ contract JobEventsTest is JobsFixture {
     function test_events_ofACertificate() public {
         uint256 id = committedJob();
         pass(3 days + 1);
+        timeOutJob(id);
         vm.getRecordedLogs();
         jobs.finalise(id);
         Vm.Log[] memory logs = vm.getRecordedLogs();

@@ -62,11 +62,25 @@ contract JobWalk is JobsFixture {
         IInstalments.Ledger memory ledger = instalments.ledgerOf(_job(which));
         if (ledger.posted == ledger.closed) return this.post(which, number);
         pass(3 days + 1);
+        this.callCheckpointTimeout(which, ledger.closed >> 1);
+        pass(1 hours + 1);
         this.close(which, ledger.closed >> 1);
     }
 
     function unmatch(uint256 which) external {
         try jobs.unmatch(_job(which)) {} catch {
+            return;
+        }
+    }
+
+    function callTimeout(uint256 which) external {
+        try jobs.callTimeout(_job(which)) {} catch {
+            return;
+        }
+    }
+
+    function callCheckpointTimeout(uint256 which, uint256 number) external {
+        try instalments.callTimeout(_job(which), 1 + (number % 2)) {} catch {
             return;
         }
     }
@@ -185,10 +199,13 @@ contract JobWalk is JobsFixture {
         jobs.setParameters(next);
     }
 
-    /// @dev Once in a while the registry cannot reach the stake.
-    function toggleRole(uint256 pick) external {
-        if (pick % 4 == 0) access.revokeRole(STAKE_MODULE, address(jobs));
-        else access.grantRole(STAKE_MODULE, address(jobs), 0);
+    /// @dev What is reported while the registry cannot reach the stake counts, and is settled later.
+    function disputeWithoutStaking(uint256 which, uint256 interval) external {
+        bytes memory code = address(staking).code;
+        vm.etch(address(staking), hex"fe");
+        this.dispute(which, interval);
+        this.settle(which);
+        vm.etch(address(staking), code);
     }
 
     function withdraw(uint256 who) external {
@@ -210,6 +227,9 @@ contract JobWalk is JobsFixture {
             try game.settle(challenges[i]) {} catch {}
         }
         for (uint256 id = 1; id <= jobs.jobCount(); ++id) {
+            try instalments.callTimeout(id, 1) {} catch {}
+            try instalments.callTimeout(id, 2) {} catch {}
+            try jobs.callTimeout(id) {} catch {}
             try instalments.close(id, 1) {} catch {}
             try instalments.close(id, 2) {} catch {}
             try game.payReward(instalments.claimIdOf(id, 1)) {} catch {}
@@ -227,10 +247,11 @@ contract JobWalk is JobsFixture {
         for (uint256 id = 1; id <= jobs.jobCount(); ++id) {
             IJobRegistry.Job memory job = jobs.jobOf(id);
             bool isLocked =
-                job.status == IJobRegistry.Status.Training ||
+                job.status == IJobRegistry.Status.Matched ||
+                    job.status == IJobRegistry.Status.Training ||
                     job.status == IJobRegistry.Status.Committed ||
                     job.status == IJobRegistry.Status.Attested;
-            if (isLocked || jobs.isOwed(id)) wanted += job.stake;
+            if (isLocked || jobs.isOwed(id)) wanted += uint256(job.stake) + job.performance;
         }
         vm.assertEq(staking.lockedBy(provider, address(jobs)), wanted, "INV-4");
     }
@@ -260,12 +281,11 @@ contract JobWalk is JobsFixture {
     /// @dev INV-6: whatever has happened since an end was reported, anyone settles it, and nobody twice.
     function requireSettlements() external {
         if (msg.sender != _checker) return;
-        access.grantRole(STAKE_MODULE, address(jobs), 0);
         for (uint256 id = 1; id <= jobs.jobCount(); ++id) {
             if (!jobs.isOwed(id)) continue;
             (uint256 locked, uint256 stake) = (
                 staking.lockedBy(provider, address(jobs)),
-                jobs.jobOf(id).stake
+                uint256(jobs.jobOf(id).stake) + jobs.jobOf(id).performance
             );
             vm.prank(stranger);
             jobs.settle(id);
@@ -291,7 +311,6 @@ contract JobWalk is JobsFixture {
     /// @dev INV-2 of the registry: everybody has vanished, and strangers bring every job to an end.
     function requireEnds() external {
         if (msg.sender != _checker) return;
-        access.grantRole(STAKE_MODULE, address(jobs), 0);
         // The longest way: an order's life, training, a committee that never decides; then disputes, twice.
         pass(8 days);
         push();

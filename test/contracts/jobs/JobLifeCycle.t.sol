@@ -3,6 +3,8 @@ pragma solidity ^0.8.28;
 
 import {Verdict} from "../../../contracts/attestation/interfaces/ICommittee.sol";
 import {IAttestedJobs} from "../../../contracts/attestation/interfaces/IAttestedJobs.sol";
+import {IDisputeGame} from "../../../contracts/disputes/interfaces/IDisputeGame.sol";
+import {TraceLeaf} from "../../../contracts/disputes/interfaces/IDisputeRules.sol";
 import {IDisputedClaims} from "../../../contracts/disputes/interfaces/IDisputedClaims.sol";
 import {IJobRegistry} from "../../../contracts/jobs/interfaces/IJobRegistry.sol";
 import {Certificate} from "../../../contracts/jobs/interfaces/IModelCertificate.sol";
@@ -71,10 +73,12 @@ contract JobLifeCycleTest is JobsFixture {
         (uint256 held, ) = escrow.pursesOf(id);
         vm.assertEq(held, DEPOSIT, "the next bid may be higher");
         pass(1 hours + 1);
+        timeOutJob(id);
         jobs.unmatch(id);
         vm.assertEq(jobs.jobOf(id).provider, address(0), "provider");
         jobs.matchJob(id, provider, DEPOSIT);
         pass(1 hours + 1);
+        timeOutJob(id);
         jobs.unmatch(id);
         jobs.matchJob(id, provider, PRICE);
         vm.prank(provider);
@@ -82,13 +86,16 @@ contract JobLifeCycleTest is JobsFixture {
         (held, ) = escrow.pursesOf(id);
         vm.assertEq(held, PRICE, "price");
         vm.assertEq(escrow.creditOf(consumer), DEPOSIT - PRICE, "back");
-        vm.assertEq(staking.lockedBy(provider, address(jobs)), STAKE, "stake");
+        uint256 locked = staking.lockedBy(provider, address(jobs));
+        vm.assertEq(locked, STAKE + DEPOSIT / 10, "stake and performance bond");
+        vm.assertEq(staking.operatorOf(provider).stake, 10_000 ether - DEPOSIT / 5, "two walks");
         vm.assertEq(address(game).balance, 1 ether, "bond");
     }
 
     function test_finalise_paysAndCertifies() public {
         uint256 id = committedJob();
         pass(3 days + 1);
+        timeOutJob(id);
         vm.prank(stranger);
         vm.assertEq(jobs.finalise(id), id, "certificate");
         vm.assertEq(escrow.creditOf(provider), PRICE, "paid");
@@ -119,8 +126,9 @@ contract JobLifeCycleTest is JobsFixture {
         committee.attest(jobs, id);
         committee.payAll(escrow, id, stranger);
         vm.expectRevert(abi.encodeWithSelector(IJobRegistry.TooEarly.selector, id, time() + 2 days + 1));
-        jobs.finalise(id);
+        jobs.callTimeout(id);
         pass(2 days + 1);
+        timeOutJob(id);
         jobs.finalise(id);
         vm.assertEq(escrow.creditOf(stranger), 18 ether, "members");
         requireCertificate(id, true);
@@ -133,8 +141,26 @@ contract JobLifeCycleTest is JobsFixture {
         vm.assertEq(jobs.jobOf(id).challengeUntil, time() + 4 hours, "one move's time");
         challenge(id, 2);
         pass(4 hours + 1);
+        timeOutJob(id);
         vm.expectRevert(abi.encodeWithSelector(IJobRegistry.ChallengesOpen.selector, id, 1));
         jobs.finalise(id);
+    }
+
+    function test_attack_attestedAfterTheTimeToChallenge_leavesAWholeMoveForDisputes_once() public {
+        uint256 id = committedJob(Scheme.Both);
+        pass(36 days + 1);
+        committee.attest(jobs, id);
+        uint256 until = time() + 4 hours;
+        vm.assertEq(jobs.jobOf(id).challengeUntil, until, "one move's time");
+        vm.warp(until);
+        vm.expectRevert(abi.encodeWithSelector(IJobRegistry.TooEarly.selector, id, until + 1));
+        jobs.callTimeout(id);
+        challenge(id, 2);
+        vm.expectRevert(
+            abi.encodeWithSelector(IJobRegistry.WrongStatus.selector, id, IJobRegistry.Status.Attested)
+        );
+        committee.attest(jobs, id);
+        vm.assertEq(jobs.jobOf(id).challengeUntil, until, "put off once");
     }
 
     function test_silentCommittee_twiceTheWindow() public {
@@ -142,12 +168,13 @@ contract JobLifeCycleTest is JobsFixture {
         uint256 committed = time();
         vm.warp(committed + 6 days + 1);
         vm.expectRevert(abi.encodeWithSelector(IJobRegistry.NotAttested.selector, id));
-        jobs.finalise(id);
+        jobs.callTimeout(id);
         committee.decide(id, Verdict.Silent);
         vm.warp(committed + 6 days);
         vm.expectRevert(abi.encodeWithSelector(IJobRegistry.TooEarly.selector, id, committed + 6 days + 1));
-        jobs.finalise(id);
+        jobs.callTimeout(id);
         vm.warp(committed + 6 days + 1);
+        timeOutJob(id);
         jobs.finalise(id);
         vm.assertEq(escrow.creditOf(consumer), DEPOSIT - PRICE + 18 ether, "fees back");
         requireCertificate(id, false);
@@ -160,39 +187,40 @@ contract JobLifeCycleTest is JobsFixture {
         vm.warp(until);
         challenge(id, 0);
         vm.expectRevert(abi.encodeWithSelector(IJobRegistry.NotAttested.selector, id));
-        jobs.finalise(id);
+        jobs.callTimeout(id);
         vm.warp(until + 1);
+        timeOutJob(id);
         vm.expectRevert(abi.encodeWithSelector(IJobRegistry.ChallengesOpen.selector, id, 1));
         jobs.finalise(id);
         id = committedJob(Scheme.Both);
         pass(36 days + 1);
+        timeOutJob(id);
         jobs.finalise(id);
         (, , , , , , uint256 closed) = committee.asked(id);
         vm.assertEq(closed, 1, "closed");
     }
 
+    /// @dev Each deadline is held against the same clock: until a timeout is called, and for the grace after it, what was
+    /// due may still be done; before that nothing follows from its being late.
     function test_attack2_edgesOfLockAndUnmatch() public {
         uint256 id = matchedJob(Scheme.Optimistic);
         uint256 until = time() + 1 hours;
         vm.assertEq(jobs.jobOf(id).deadline, until, "deadline");
-        for (uint256 moment = until - 1; moment <= until + 1; ++moment) {
-            vm.warp(moment);
-            uint256 state = vm.snapshotState();
-            if (moment <= until) {
-                vm.expectRevert(abi.encodeWithSelector(IJobRegistry.TooEarly.selector, id, until + 1));
-                jobs.unmatch(id);
-                vm.prank(provider);
-                jobs.lock{value: 1 ether}(id);
-                requireStatus(id, IJobRegistry.Status.Training);
-            } else {
-                vm.expectRevert(abi.encodeWithSelector(IJobRegistry.TooLate.selector, id, until));
-                vm.prank(provider);
-                jobs.lock{value: 1 ether}(id);
-                jobs.unmatch(id);
-                requireStatus(id, IJobRegistry.Status.Open);
-            }
-            vm.revertToState(state);
-        }
+        uint256 graceEnds = requireClock(id, until);
+        uint256 state = vm.snapshotState();
+        vm.warp(graceEnds);
+        expectTooEarly(id, graceEnds + 1);
+        jobs.unmatch(id);
+        lockIt(id);
+        requireStatus(id, IJobRegistry.Status.Training);
+        vm.assertEq(jobs.jobOf(id).graceEnds, 0, "the next time has a timeout of its own");
+        vm.revertToState(state);
+        vm.warp(graceEnds + 1);
+        vm.expectRevert(abi.encodeWithSelector(IJobRegistry.TooLate.selector, id, graceEnds));
+        lockIt(id);
+        jobs.unmatch(id);
+        requireStatus(id, IJobRegistry.Status.Open);
+        vm.assertEq(jobs.jobOf(id).graceEnds, 0, "the next provider has its own");
     }
 
     function test_attack2_edgesOfMatchAndExpiry() public {
@@ -202,14 +230,17 @@ contract JobLifeCycleTest is JobsFixture {
             vm.warp(moment);
             uint256 state = vm.snapshotState();
             if (moment <= until) {
-                vm.expectRevert(abi.encodeWithSelector(IJobRegistry.TooEarly.selector, id, until + 1));
+                expectTooEarly(id, until + 1);
                 jobs.expire(id);
                 jobs.matchJob(id, provider, PRICE);
                 // Until it may be unmatched, and until the expiry.
-                vm.expectRevert(
-                    abi.encodeWithSelector(IJobRegistry.TooEarly.selector, id, moment + 1 hours + 1)
-                );
+                expectTooEarly(id, moment + 1 hours + 1);
                 jobs.expire(id);
+                vm.warp(moment + 1 hours + 1);
+                timeOutJob(id);
+                jobs.expire(id);
+                vm.assertEq(escrow.creditOf(consumer), DEPOSIT, "all back");
+                vm.assertEq(staking.operatorOf(provider).stake, 10_000 ether - DEPOSIT / 10, "it walked");
             } else {
                 vm.expectRevert(abi.encodeWithSelector(IJobRegistry.TooLate.selector, id, until));
                 jobs.matchJob(id, provider, PRICE);
@@ -220,42 +251,133 @@ contract JobLifeCycleTest is JobsFixture {
         }
     }
 
+    function test_expiry_ofAMatchedJob_isHeldToTheOrdersToo() public {
+        uint256 id = matchedJob(Scheme.Optimistic);
+        pass(1 hours + 1);
+        timeOutJob(id);
+        uint256 expiry = jobs.jobOf(id).expiry;
+        expectTooEarly(id, expiry + 1);
+        jobs.expire(id);
+        vm.warp(expiry + 1);
+        jobs.expire(id);
+        requireStatus(id, IJobRegistry.Status.Expired);
+    }
+
     function test_attack2_edgesOfCommitAndLateness() public {
         uint256 id = lockedJob(Scheme.Optimistic);
-        uint256 until = time() + TRAINING_TIME;
-        for (uint256 moment = until - 1; moment <= until + 1; ++moment) {
-            vm.warp(moment);
-            uint256 state = vm.snapshotState();
-            if (moment <= until) {
-                vm.expectRevert(abi.encodeWithSelector(IJobRegistry.TooEarly.selector, id, until + 1));
-                jobs.expire(id);
-                vm.prank(provider);
-                jobs.commit(id, commitment());
-            } else {
-                vm.expectRevert(abi.encodeWithSelector(IJobRegistry.TooLate.selector, id, until));
-                vm.prank(provider);
-                jobs.commit(id, commitment());
-                jobs.expire(id);
-            }
-            vm.revertToState(state);
-        }
+        uint256 graceEnds = requireClock(id, time() + TRAINING_TIME);
+        uint256 state = vm.snapshotState();
+        vm.warp(graceEnds);
+        expectTooEarly(id, graceEnds + 1);
+        jobs.expire(id);
+        commitIt(id);
+        requireStatus(id, IJobRegistry.Status.Committed);
+        vm.assertEq(jobs.jobOf(id).graceEnds, 0, "the time to challenge has a timeout of its own");
+        vm.revertToState(state);
+        vm.warp(graceEnds + 1);
+        vm.expectRevert(abi.encodeWithSelector(IJobRegistry.TooLate.selector, id, graceEnds));
+        commitIt(id);
+        jobs.expire(id);
+        requireStatus(id, IJobRegistry.Status.Failed);
     }
 
     function test_attack2_edgesOfChallengeAndFinalise() public {
         uint256 id = committedJob();
-        uint256 until = time() + 3 days;
-        for (uint256 moment = until - 1; moment <= until + 1; ++moment) {
-            vm.warp(moment);
-            uint256 state = vm.snapshotState();
-            if (moment <= until) {
-                vm.expectRevert(abi.encodeWithSelector(IJobRegistry.TooEarly.selector, id, until + 1));
-                jobs.finalise(id);
-                challenge(id, 0);
-            } else {
-                jobs.finalise(id);
-            }
-            vm.revertToState(state);
-        }
+        uint256 graceEnds = requireClock(id, time() + 3 days);
+        uint256 state = vm.snapshotState();
+        vm.warp(graceEnds);
+        expectTooEarly(id, graceEnds + 1);
+        jobs.finalise(id);
+        challenge(id, 0);
+        vm.revertToState(state);
+        vm.warp(graceEnds + 1);
+        (TraceLeaf memory before, TraceLeaf memory next) = (leaf(0), leaf(1));
+        vm.expectRevert(abi.encodeWithSelector(IDisputeGame.NotChallengeable.selector, id));
+        vm.prank(challenger);
+        game.challenge{value: 1 ether}(id, 0, before, next);
+        jobs.finalise(id);
+    }
+
+    /// @dev A sequencer that halts for any time from just before a deadline: nobody could do anything meanwhile.
+    function testFuzz_attack_haltedSequencer_costsNobodyAnything(uint256 halt) public {
+        halt = bound(halt, 1 hours, 90 days);
+        uint256 id = matchedJob(Scheme.Optimistic);
+        uint256 before = staking.operatorOf(provider).stake;
+        // First block after it: whoever profits is first, and calls whatever it can.
+        pass(1 hours - 1 + halt);
+        jobs.callTimeout(id);
+        lockIt(id);
+        pass(TRAINING_TIME - 1 + halt);
+        jobs.callTimeout(id);
+        commitIt(id);
+        pass(3 days - 1 + halt);
+        jobs.callTimeout(id);
+        vm.expectRevert();
+        jobs.finalise(id);
+        challenge(id, 0);
+        vm.assertEq(staking.operatorOf(provider).stake, before, "nobody was slashed");
+    }
+
+    function test_timeout_isCalledOnce_andOnlyWhereSomethingIsDue() public {
+        uint256 id = openJob();
+        vm.expectRevert(
+            abi.encodeWithSelector(IJobRegistry.WrongStatus.selector, id, IJobRegistry.Status.Open)
+        );
+        jobs.callTimeout(id);
+        vm.expectRevert(
+            abi.encodeWithSelector(IJobRegistry.WrongStatus.selector, 10_000, IJobRegistry.Status.None)
+        );
+        jobs.callTimeout(10_000);
+    }
+
+    function test_attestation_inTheGrace_beginsTheTimeToChallengeAnew() public {
+        uint256 id = committedJob(Scheme.Both);
+        pass(36 days + 1);
+        jobs.callTimeout(id);
+        committee.attest(jobs, id);
+        vm.assertEq(jobs.jobOf(id).graceEnds, 0, "anew");
+        pass(4 hours);
+        vm.expectPartialRevert(IJobRegistry.TooEarly.selector);
+        jobs.callTimeout(id);
+        pass(1);
+        timeOutJob(id);
+        jobs.finalise(id);
+    }
+
+    /// @dev No timeout at the deadline, one after it, and no second one.
+    function requireClock(uint256 id, uint256 until) private returns (uint256 graceEnds) {
+        vm.warp(until);
+        expectTooEarly(id, until + 1);
+        jobs.callTimeout(id);
+        // Late by a day, and nobody has called.
+        vm.warp(until + 1 days);
+        uint256 state = vm.snapshotState();
+        IJobRegistry.Status status = statusOf(id);
+        if (status == IJobRegistry.Status.Matched) lockIt(id);
+        else if (status == IJobRegistry.Status.Training) commitIt(id);
+        else challenge(id, 0);
+        vm.revertToState(state);
+        vm.prank(stranger);
+        jobs.callTimeout(id);
+        graceEnds = until + 1 days + 1 hours;
+        vm.assertEq(jobs.jobOf(id).graceEnds, graceEnds, "grace");
+        vm.expectRevert(abi.encodeWithSelector(IJobRegistry.TimeoutAlreadyCalled.selector, id));
+        jobs.callTimeout(id);
+    }
+
+    function expectTooEarly(uint256 id, uint256 from) private {
+        vm.expectRevert(abi.encodeWithSelector(IJobRegistry.TooEarly.selector, id, from));
+    }
+
+    function lockIt(uint256 id) private {
+        vm.prank(provider);
+        jobs.lock{value: 1 ether}(id);
+    }
+
+    function commitIt(uint256 id) private {
+        IJobRegistry.Commitment memory made = commitment();
+        vm.prank(provider);
+        jobs.commit(id, made);
     }
 
     /// @dev A job in any status, by the calls that lead there.
@@ -279,6 +401,7 @@ contract JobLifeCycleTest is JobsFixture {
         committee.attest(jobs, id);
         if (status == IJobRegistry.Status.Attested) return id;
         pass(4 days);
+        timeOutJob(id);
         jobs.finalise(id);
     }
 
@@ -298,6 +421,7 @@ contract JobLifeCycleTest is JobsFixture {
         } else if (call == 2) {
             from[0] = IJobRegistry.Status.Matched;
             pass(1 hours + 1);
+            callWhereDue(id);
             data = abi.encodeCall(IJobRegistry.unmatch, (id));
         } else if (call == 3) {
             from[0] = IJobRegistry.Status.Open;
@@ -305,6 +429,8 @@ contract JobLifeCycleTest is JobsFixture {
         } else if (call == 4) {
             from = [IJobRegistry.Status.Open, IJobRegistry.Status.Matched, IJobRegistry.Status.Training];
             pass(30 days);
+            if (status == IJobRegistry.Status.Matched || status == IJobRegistry.Status.Training)
+                callWhereDue(id);
             data = abi.encodeCall(IJobRegistry.expire, (id));
         } else if (call == 5) {
             from[0] = IJobRegistry.Status.Training;
@@ -313,6 +439,7 @@ contract JobLifeCycleTest is JobsFixture {
         } else if (call == 6) {
             (from[0], from[1]) = (IJobRegistry.Status.Committed, IJobRegistry.Status.Attested);
             pass(400 days);
+            callWhereDue(id);
             data = abi.encodeCall(IJobRegistry.finalise, (id));
         } else if (call == 7) {
             from[0] = IJobRegistry.Status.Committed;
@@ -330,6 +457,12 @@ contract JobLifeCycleTest is JobsFixture {
         vm.assertEq(ok, isNamed, "allowed");
         if (isNamed) return;
         vm.assertEq(answer, abi.encodeWithSelector(IJobRegistry.WrongStatus.selector, id, status), "refusal");
+    }
+
+    /// @dev In a status in which nothing is due the call is refused, and so is what would follow it.
+    function callWhereDue(uint256 id) private {
+        try jobs.callTimeout(id) {} catch {}
+        pass(1 hours + 1);
     }
 
     function requireCertificate(uint256 id, bool isAttested) private view {

@@ -14,16 +14,17 @@ contract JobStorageTest is StorageFixture {
 
     function setUp() public {
         setUpStorage();
-        _rules = new JobRules(datasets);
+        _rules = new JobRules(datasets, retrieval);
         _made = anchorSmall(3, 2);
     }
 
-    function test_attack11_resultIsStoredOnlyWhenAllItsBundlesAreHeldAndPaid() public {
+    function test_attack11_resultIsStoredOnlyWhenItCanBeReadAndIsPaid() public {
         uint256 paidUntil = datasets.genesis() + 3 * uint256(EPOCH);
         hold("first", 0);
+        vm.assertFalse(_rules.isStored(_made.id, owner, time()), "one of two that it takes");
+        vm.assertFalse(isRetrievable(_made.id), "not retrievable");
         hold("second", 1);
-        vm.assertFalse(_rules.isStored(_made.id, owner, time()), "one bundle is nobody's");
-        hold("third", 2);
+        vm.assertTrue(isRetrievable(_made.id), "retrievable");
         vm.assertTrue(_rules.isStored(_made.id, owner, time()), "stored");
         vm.assertFalse(_rules.isStored(_made.id, address(this), time()), "another's");
         // Anchored in epoch 0, for epochs 1 and 2.
@@ -33,6 +34,43 @@ contract JobStorageTest is StorageFixture {
         vm.prank(address(fraud));
         datasets.markFraudulent(_made.id, address(this));
         vm.assertFalse(_rules.isStored(_made.id, owner, time()), "fraudulent");
+        vm.assertFalse(isRetrievable(_made.id), "not retrievable when fraudulent");
+        vm.assertFalse(isRetrievable("nothing"), "nor when never anchored");
+    }
+
+    function test_attack_resultIsNotRetrievableWhenNobodyHasToHoldItAnyMore() public {
+        hold("first", 0);
+        hold("second", 1);
+        toEpoch(3);
+        vm.warp(time() - 1);
+        vm.assertTrue(isRetrievable(_made.id), "last paid second");
+        toEpoch(3);
+        vm.assertEq(datasets.datasetOf(_made.id).held, 2, "still counted as held");
+        vm.assertFalse(isRetrievable(_made.id), "not paid any more");
+    }
+
+    function test_attack_resultIsPayableOnceItsLatestHolderCouldBeAsked_andHasServed() public {
+        hold("first", 0);
+        toEpoch(1);
+        hold("second", 1);
+        (uint256 window, uint256 grace) = retrieval.deadlines();
+        uint256 askable = time() + window + grace;
+        vm.warp(askable);
+        vm.expectRevert(
+            abi.encodeWithSelector(IJobRegistry.ResultJustPlaced.selector, _made.id, askable + 1)
+        );
+        _rules.requirePayable(_made.id, 0);
+        uint256 number = ask(0);
+        vm.warp(askable + 1);
+        vm.expectRevert(abi.encodeWithSelector(IJobRegistry.ResultAskedFor.selector, _made.id, askable));
+        _rules.requirePayable(_made.id, 0);
+        retrieval.publish(number, cellOf(manifestOf(1), 0), new bytes32[](0));
+        _rules.requirePayable(_made.id, 0);
+        // Whoever asks later holds nothing up, unless the grace of the job was not over yet.
+        ask(0);
+        _rules.requirePayable(_made.id, askable);
+        vm.expectRevert(abi.encodeWithSelector(IJobRegistry.ResultAskedFor.selector, _made.id, askable + 1));
+        _rules.requirePayable(_made.id, askable + 1);
     }
 
     function test_trainingIsOpenedAgainstTheAnchoredDataset() public {
@@ -57,9 +95,19 @@ contract JobStorageTest is StorageFixture {
         _rules.openOrder(unfit, training, true, true);
     }
 
+    function isRetrievable(bytes32 id) private view returns (bool retrievable) {
+        (retrievable, , ) = datasets.availabilityOf(id);
+    }
+
     function hold(string memory name, uint256 index) private {
         enlist(name, STAKE);
         place(_made, index, name);
+    }
+
+    function ask(uint256 index) private returns (uint256 number) {
+        bytes32[] memory siblings = bundleProof(_made, index);
+        bytes32 id = bundleOf(_made, index);
+        number = retrieval.challenge{value: RETRIEVAL_BOND}(id, 0, _made.transportRoots[index], siblings);
     }
 
     function problem(bytes memory training) private view returns (Problem memory) {

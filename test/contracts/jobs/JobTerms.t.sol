@@ -28,7 +28,7 @@ contract JobTermsTest is JobsFixture {
         TrainingClaim memory claim = jobs.claimOf(id);
         TrainingClaim memory wanted = TrainingClaim({
             provider: provider,
-            challengeUntil: uint64(time() + 3 days),
+            challengeUntil: 1 << 63,
             traceRoot: traceRoot(),
             programRoot: PROGRAM,
             trainingHash: keccak256(encode(trainingOrder())),
@@ -39,7 +39,14 @@ contract JobTermsTest is JobsFixture {
             witnessNode: 12,
             slots: 8
         });
-        vm.assertEq(abi.encode(claim), abi.encode(wanted), "claim");
+        vm.assertEq(
+            abi.encode(claim),
+            abi.encode(wanted),
+            "claim, as long as nobody has called its time over"
+        );
+        pass(3 days + 1);
+        jobs.callTimeout(id);
+        vm.assertEq(jobs.claimOf(id).challengeUntil, time() + 1 hours, "to the end of the grace");
         (bytes32 root, uint256 leaves) = jobs.traceOf(id);
         vm.assertEq(root, traceRoot(), "trace");
         vm.assertEq(leaves, LEAVES, "leaves");
@@ -50,6 +57,9 @@ contract JobTermsTest is JobsFixture {
         convict(id);
         vm.assertEq(jobs.claimOf(id).challengeUntil, 0, "over");
         vm.assertEq(jobs.claimOf(99).traceRoot, bytes32(0), "never was");
+        (bytes32 root, uint256 leaves) = jobs.traceOf(99);
+        vm.assertEq(root, bytes32(0), "no trace");
+        vm.assertEq(leaves, 0, "nor leaves of it");
     }
 
     function test_open_refusesWhatContradictsTheDatasetOrTheProblem() public {
@@ -71,6 +81,11 @@ contract JobTermsTest is JobsFixture {
         IDatasetRegistry.Dataset memory d = dataset();
         d.status = IDatasetRegistry.Status.Fraudulent;
         datasets.set(DATASET, d);
+        requireUnfit(trainingOrder(), "dataset");
+    }
+
+    function test_open_refusesADatasetThatNobodyNeedServeAnyMore() public {
+        datasets.end(DATASET);
         requireUnfit(trainingOrder(), "dataset");
     }
 
@@ -255,6 +270,7 @@ contract JobTermsTest is JobsFixture {
         vm.prank(provider);
         jobs.commit(running, commitment());
         pass(3 days + 1);
+        timeOutJob(running);
         jobs.finalise(running);
         jobs.unpause();
         jobs.open(order, "order", training);
@@ -315,10 +331,13 @@ contract JobTermsTest is JobsFixture {
         requireNotStored(id, d);
         requireNotStored(id, result(stranger));
         d = result(provider);
-        d.held = 10;
+        d.shortSegments = 1;
         requireNotStored(id, d);
+        d.shortSegments = 0;
+        d.shape.encrypted = true;
+        requireNotStored(id, d);
+        d.shape.encrypted = false;
         // Epochs of a day from the genesis on: the fourth begins after the window, the third in its last second.
-        d.held = 11;
         d.endEpoch = 3;
         requireNotStored(id, d);
         d.endEpoch = 4;
@@ -363,7 +382,7 @@ contract JobTermsTest is JobsFixture {
     }
 
     function test_parametersOutsideTheirBoundsAreRefused() public {
-        bytes32[10] memory names = [
+        bytes32[11] memory names = [
             bytes32("lockWindow"),
             "challengeWindow",
             "stakePercent",
@@ -373,7 +392,8 @@ contract JobTermsTest is JobsFixture {
             "grace",
             "refundPrice",
             "challengerBond",
-            "providerBond"
+            "providerBond",
+            "extension"
         ];
         for (uint256 i = 0; i < names.length; ++i) {
             IJobRegistry.Parameters memory p = parameters();
@@ -389,12 +409,13 @@ contract JobTermsTest is JobsFixture {
             // twice.
             if (i == 8) p.dispute.challengerBond = 13_200_000 gwei - 1;
             if (i == 9) p.providerBond = 8_400_000 gwei - 1;
+            if (i == 10) p.dispute.extension = 1 days + 1;
             vm.expectRevert(abi.encodeWithSelector(IJobRegistry.OutOfBounds.selector, names[i]));
             jobs.setParameters(p);
         }
         IJobRegistry.Parameters memory least = parameters();
         (least.dispute.challengerBond, least.providerBond) = (13_200_000 gwei, 8_400_000 gwei);
-        (least.dispute.window, least.dispute.grace) = (60, 60);
+        (least.dispute.window, least.dispute.grace, least.dispute.extension) = (60, 60, 1 days);
         jobs.setParameters(least);
         uint256 id = matchedJob(Scheme.Optimistic);
         // The game takes what the registry takes.

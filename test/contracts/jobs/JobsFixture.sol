@@ -25,14 +25,14 @@ import {Conditions, Order, Problem, Scheme} from "../../../contracts/jobs/interf
 import {Staking} from "../../../contracts/staking/Staking.sol";
 import {IStaking} from "../../../contracts/staking/interfaces/IStaking.sol";
 import {IDatasetRegistry} from "../../../contracts/storage/interfaces/IDatasetRegistry.sol";
+import {IRetrievalChallenges} from "../../../contracts/storage/interfaces/IRetrievalChallenges.sol";
 import {MiniTest} from "../MiniTest.sol";
 import {PlainToken} from "../token/HostileTokens.sol";
-import {CommitteeDouble, DatasetsDouble, VoidDouble} from "./JobDoubles.sol";
+import {CommitteeDouble, DatasetsDouble, RetrievalDouble, VoidDouble} from "./JobDoubles.sol";
 
 /// @notice The registry of jobs with the real escrow, staking, certificates, instalments and dispute game; datasets and
 /// the committee are doubles. This contract is the market, and the admin.
 abstract contract JobsFixture is MiniTest {
-    uint64 internal constant STAKE_MODULE = 1;
     uint64 internal constant MARKET = 9;
     uint64 internal constant JOB_MODULE = 10;
     uint64 internal constant COMMITTEE_MODULE = 11;
@@ -54,6 +54,7 @@ abstract contract JobsFixture is MiniTest {
     PlainToken internal token;
     Staking internal staking;
     DatasetsDouble internal datasets;
+    RetrievalDouble internal retrieval;
     JobRules internal rules;
     Escrow internal escrow;
     JobRegistry internal jobs;
@@ -77,12 +78,22 @@ abstract contract JobsFixture is MiniTest {
         datasets.set(RESULT, result(provider));
     }
 
+    /// @dev With a committee that is a double.
     function deployJobs(IERC20 token_) internal {
+        deployRegistry(token_);
+        committee = new CommitteeDouble();
+        jobs.setModules(game, committee, certificates, instalments);
+        openRoles(address(committee));
+    }
+
+    /// @dev Everything but a committee, and the modules that are yet to be named.
+    function deployRegistry(IERC20 token_) internal {
         access = new AccessManager(address(this));
         staking = new Staking(address(access), token_, 14 days, 5_000);
         datasets = new DatasetsDouble();
         datasets.set(DATASET, dataset());
-        rules = new JobRules(IDatasetRegistry(address(datasets)));
+        retrieval = new RetrievalDouble();
+        rules = new JobRules(IDatasetRegistry(address(datasets)), IRetrievalChallenges(address(retrieval)));
         escrow = new Escrow(address(access), token_);
         jobs = new JobRegistry(address(access), staking, rules, escrow, parameters());
         game = new DisputeGame(
@@ -95,11 +106,10 @@ abstract contract JobsFixture is MiniTest {
             new VoidDouble()
         );
         certificates = new ModelCertificate(jobs);
-        committee = new CommitteeDouble();
         instalments = new Instalments(jobs, rules);
-        jobs.setModules(game, committee, certificates, instalments);
-        grant(address(staking), IStaking.lock.selector, STAKE_MODULE, address(jobs));
-        grant(address(staking), IStaking.slash.selector, STAKE_MODULE, address(jobs));
+    }
+
+    function openRoles(address committee_) internal {
         grant(address(jobs), IJobRegistry.open.selector, MARKET, address(this));
         grant(address(jobs), IJobRegistry.matchJob.selector, MARKET, address(this));
         grant(address(jobs), IJobRegistry.unmatch.selector, MARKET, address(this));
@@ -108,7 +118,7 @@ abstract contract JobsFixture is MiniTest {
         grant(address(escrow), IEscrow.payPrice.selector, JOB_MODULE, address(jobs));
         grant(address(escrow), IEscrow.refundPrice.selector, JOB_MODULE, address(jobs));
         grant(address(escrow), IEscrow.close.selector, JOB_MODULE, address(jobs));
-        grant(address(escrow), IEscrow.payFee.selector, COMMITTEE_MODULE, address(committee));
+        grant(address(escrow), IEscrow.payFee.selector, COMMITTEE_MODULE, committee_);
     }
 
     /// @dev The present time, read through a call: via-IR may move `block.timestamp` across a warp.
@@ -144,6 +154,7 @@ abstract contract JobsFixture is MiniTest {
         staking.register(uint8(1 << uint8(IStaking.Role.Provider)), hex"0024", "/dns4/example/tcp/1");
         token.approve(address(staking), amount);
         staking.stake(amount);
+        staking.approve(address(jobs), type(uint256).max);
         vm.stopPrank();
     }
 
@@ -163,7 +174,8 @@ abstract contract JobsFixture is MiniTest {
     function result(address owner) internal pure returns (IDatasetRegistry.Dataset memory d) {
         d.status = IDatasetRegistry.Status.Active;
         d.owner = owner;
-        (d.bundles, d.held, d.endEpoch) = (11, 11, 10_000);
+        (d.bundles, d.held, d.shortSegments, d.endEpoch) = (11, 11, 0, 10_000);
+        (d.shape.k, d.shape.n) = (8, 11);
     }
 
     function trainingOrder() internal pure returns (TrainingOrder memory) {
@@ -251,6 +263,17 @@ abstract contract JobsFixture is MiniTest {
     /// @dev A committed job without a committee.
     function committedJob() internal returns (uint256) {
         return committedJob(Scheme.Optimistic);
+    }
+
+    /// @dev Says that a job's time is over, and lets the grace pass.
+    function timeOutJob(uint256 id) internal {
+        jobs.callTimeout(id);
+        pass(1 hours + 1);
+    }
+
+    function timeOutCheckpoint(uint256 id, uint256 number) internal {
+        instalments.callTimeout(id, number);
+        pass(1 hours + 1);
     }
 
     function convict(uint256 id) internal returns (uint256 challengeId) {

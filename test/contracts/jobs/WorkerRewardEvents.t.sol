@@ -16,9 +16,9 @@ contract WorkerRewardEventsTest is RewardsFixture {
         _deploy();
         uint256 start = 1_800_000_000;
         _post(ada, 30, bob, 70);
-        rewards.claim(JOB, provider, ada, 30, 0, _proof(_leaf(bob, 70)));
+        rewards.claim(JOB, provider, ada, 30, 0, _proof(bob, 70));
         _demand(bob, 70);
-        rewards.answer(JOB, provider, bob, 70, 1, _proof(_leaf(ada, 30)));
+        rewards.answer(JOB, provider, bob, 70, 1, _proof(ada, 30));
         _demand(ada, 40);
         vm.prank(provider);
         rewards.include(JOB, ada);

@@ -56,16 +56,32 @@ abstract contract RewardsFixture is MiniTest {
         return keccak256(abi.encodePacked(bytes1(0), worker, total));
     }
 
-    /// @dev A root over two workers.
-    function _post(address a, uint128 totalA, address b, uint128 totalB) internal {
-        bytes32 root = MerkleProofs.nodeOf(_leaf(a, totalA), _leaf(b, totalB));
-        vm.prank(provider);
-        rewards.postRoot(JOB, root, 2, totalA + totalB);
+    function _node(
+        bytes32 left,
+        uint256 leftSum,
+        bytes32 right,
+        uint256 rightSum
+    ) internal pure returns (bytes32) {
+        return keccak256(abi.encodePacked(bytes1(0x01), left, leftSum, right, rightSum));
     }
 
-    function _proof(bytes32 sibling) internal pure returns (bytes32[] memory proof) {
-        proof = new bytes32[](1);
-        proof[0] = sibling;
+    /// @dev The top of a tree over two workers.
+    function _top(address a, uint128 totalA, address b, uint128 totalB) internal pure returns (bytes32) {
+        return _node(_leaf(a, totalA), totalA, _leaf(b, totalB), totalB);
+    }
+
+    function _post(address a, uint128 totalA, address b, uint128 totalB) internal {
+        vm.prank(provider);
+        rewards.postRoot(JOB, _top(a, totalA, b, totalB), 2, totalA + totalB);
+    }
+
+    /// @dev The only sibling of a tree over two workers.
+    function _proof(
+        address worker,
+        uint128 total
+    ) internal pure returns (IWorkerRewards.Sibling[] memory proof) {
+        proof = new IWorkerRewards.Sibling[](1);
+        proof[0] = IWorkerRewards.Sibling(_leaf(worker, total), total);
     }
 
     function _demand(address worker, uint128 total) internal {
@@ -85,7 +101,7 @@ contract WorkerRewardsTest is RewardsFixture {
     }
 
     function _claimAda(uint128 total) private {
-        rewards.claim(JOB, provider, ada, total, 0, _proof(_leaf(bob, 70)));
+        rewards.claim(JOB, provider, ada, total, 0, _proof(bob, 70));
     }
 
     function test_claim_paysWhatTheRootGivesOnce() external {
@@ -105,10 +121,10 @@ contract WorkerRewardsTest is RewardsFixture {
         vm.expectRevert(abi.encodeWithSelector(IWorkerRewards.WrongProof.selector, ada, 31));
         _claimAda(31);
         vm.expectRevert(abi.encodeWithSelector(IWorkerRewards.WrongProof.selector, eve, 30));
-        rewards.claim(JOB, provider, eve, 30, 0, _proof(_leaf(bob, 70)));
+        rewards.claim(JOB, provider, eve, 30, 0, _proof(bob, 70));
         vm.expectRevert(abi.encodeWithSelector(IWorkerRewards.WrongProof.selector, bob, 70));
-        rewards.claim(JOB, provider, bob, 70, 2, _proof(_leaf(ada, 30)));
-        rewards.claim(JOB, provider, bob, 70, 1, _proof(_leaf(ada, 30)));
+        rewards.claim(JOB, provider, bob, 70, 2, _proof(ada, 30));
+        rewards.claim(JOB, provider, bob, 70, 1, _proof(ada, 30));
     }
 
     function test_demand_ofAWorkerLeftOutIsPaidFromTheSuretyWithATenthOnTop() external {
@@ -131,7 +147,7 @@ contract WorkerRewardsTest is RewardsFixture {
     function test_demand_thatTheRootCoversCostsNothing() external {
         _post(ada, 30, bob, 70);
         _demand(ada, 30);
-        rewards.answer(JOB, provider, ada, 30, 0, _proof(_leaf(bob, 70)));
+        rewards.answer(JOB, provider, ada, 30, 0, _proof(bob, 70));
         vm.assertEq(rewards.creditOf(ada), 30, "credit");
         vm.assertEq(rewards.roundOf(JOB, provider).surety, SURETY, "surety");
         vm.assertEq(rewards.roundOf(JOB, provider).openDemands, 0, "demands");
@@ -140,7 +156,7 @@ contract WorkerRewardsTest is RewardsFixture {
     function test_demand_ofAWorkerCountedShortIsForTheRest() external {
         _post(ada, 30, bob, 70);
         _demand(ada, 50);
-        rewards.answer(JOB, provider, ada, 30, 0, _proof(_leaf(bob, 70)));
+        rewards.answer(JOB, provider, ada, 30, 0, _proof(bob, 70));
         vm.prank(provider);
         rewards.include(JOB, ada);
         vm.assertEq(rewards.creditOf(ada), 50, "credit");
@@ -237,12 +253,70 @@ contract WorkerRewardsTest is RewardsFixture {
         rewards.close(JOB, provider);
     }
 
-    function test_root_thatPromisesMoreThanTheDepositPaysNoMoreThanThat() external {
-        bytes32 root = MerkleProofs.nodeOf(_leaf(ada, 30), _leaf(bob, 70));
+    function test_attack_rootThatPromisesMoreThanItsDeposit_paysNobody_soThatWorkersDemandInTime() external {
         vm.prank(provider);
-        rewards.postRoot(JOB, root, 2, 29);
-        vm.expectRevert(abi.encodeWithSelector(IWorkerRewards.InsufficientDeposit.selector, 30, 29));
+        rewards.postRoot(JOB, _top(ada, 30, bob, 70), 2, 70);
+        // Not even who comes first: a provider's friend does not empty the deposit before the others.
+        vm.expectRevert(abi.encodeWithSelector(IWorkerRewards.WrongProof.selector, bob, 70));
+        rewards.claim(JOB, provider, bob, 70, 1, _proof(ada, 30));
+        vm.expectRevert(abi.encodeWithSelector(IWorkerRewards.WrongProof.selector, ada, 30));
         _claimAda(30);
+        _demand(ada, 30);
+        skip(rewards.ANSWER_TIME() + 1);
+        rewards.execute(JOB, provider, ada);
+        vm.assertEq(rewards.creditOf(ada), 31, "from the surety, with what a tenth leaves after the burn");
+    }
+
+    function test_attack_sumsThatAreNotThoseOfTheLeaves_leadToNoRoot() external {
+        // The provider says that bob's leaf is worth 40 although it says 70.
+        bytes32 top = _node(_leaf(ada, 30), 30, _leaf(bob, 70), 40);
+        vm.prank(provider);
+        rewards.postRoot(JOB, top, 2, 70);
+        vm.expectRevert(abi.encodeWithSelector(IWorkerRewards.WrongProof.selector, bob, 70));
+        rewards.claim(JOB, provider, bob, 70, 1, _proof(ada, 30));
+        // Ada's claim is good: with bob's, which can never be shown, it would be more than was paid in.
+        IWorkerRewards.Sibling[] memory proof = _proof(bob, 70);
+        proof[0].sum = 40;
+        rewards.claim(JOB, provider, ada, 30, 0, proof);
+        vm.assertEq(rewards.creditOf(ada), 30, "credit");
+    }
+
+    function test_claim_withTooFewOrTooManySiblingsIsRefused() external {
+        _post(ada, 30, bob, 70);
+        IWorkerRewards.Sibling[] memory none = new IWorkerRewards.Sibling[](0);
+        vm.expectRevert(abi.encodeWithSelector(MerkleProofs.WrongProofLength.selector, 0, 1));
+        rewards.claim(JOB, provider, ada, 30, 0, none);
+        IWorkerRewards.Sibling[] memory two = new IWorkerRewards.Sibling[](2);
+        vm.expectRevert(abi.encodeWithSelector(MerkleProofs.WrongProofLength.selector, 2, 1));
+        rewards.claim(JOB, provider, ada, 30, 0, two);
+    }
+
+    function testFuzz_allClaimsOfARootArePaid(uint64[4] calldata totals, uint8 order) external {
+        string[4] memory names = ["w0", "w1", "w2", "w3"];
+        bytes32[4] memory leaves;
+        uint128 deposit = 0;
+        for (uint256 i = 0; i < 4; ++i) {
+            leaves[i] = _leaf(actor(names[i]), totals[i]);
+            deposit += totals[i];
+        }
+        uint256[2] memory sums = [uint256(totals[0]) + totals[1], uint256(totals[2]) + totals[3]];
+        bytes32[2] memory nodes = [
+            _node(leaves[0], totals[0], leaves[1], totals[1]),
+            _node(leaves[2], totals[2], leaves[3], totals[3])
+        ];
+        token.mint(provider, deposit);
+        vm.prank(provider);
+        rewards.postRoot(JOB, _node(nodes[0], sums[0], nodes[1], sums[1]), 4, deposit);
+        for (uint256 n = 0; n < 4; ++n) {
+            uint256 i = (n + order) % 4;
+            if (totals[i] == 0) continue;
+            IWorkerRewards.Sibling[] memory proof = new IWorkerRewards.Sibling[](2);
+            proof[0] = IWorkerRewards.Sibling(leaves[i ^ 1], totals[i ^ 1]);
+            proof[1] = IWorkerRewards.Sibling(nodes[1 - i / 2], uint128(sums[1 - i / 2]));
+            rewards.claim(JOB, provider, actor(names[i]), totals[i], i, proof);
+            vm.assertEq(rewards.creditOf(actor(names[i])), totals[i], "credit");
+        }
+        vm.assertEq(rewards.roundOf(JOB, provider).deposit, 0, "all of it");
     }
 
     function test_attack21_feeOnTransfer_isRefused() external {
@@ -277,7 +351,7 @@ contract WorkerRewardsTest is RewardsFixture {
         vm.assume(signed != 0);
         token.mint(provider, type(uint128).max);
         _post(ada, inRoot, bob, 70);
-        bytes32[] memory proof = _proof(_leaf(bob, 70));
+        IWorkerRewards.Sibling[] memory proof = _proof(bob, 70);
         if (claimsFirst && inRoot != 0) rewards.claim(JOB, provider, ada, inRoot, 0, proof);
         bool isShort = !claimsFirst || signed > inRoot;
         if (isShort) {
@@ -309,9 +383,11 @@ contract RewardsHandler is RewardsFixture {
 
     function postRoot(uint128 a, uint128 b, uint128 deposit) external {
         (a, b) = (uint128(bound(a, 0, 200)), uint128(bound(b, 0, 200)));
-        bytes32 root = MerkleProofs.nodeOf(_leaf(actor("w0"), a), _leaf(actor("w1"), b));
+        // Half of the time it is what the totals add up to.
+        if (deposit % 2 == 0) deposit = a + b;
+        bytes32 top = _top(actor("w0"), a, actor("w1"), b);
         vm.prank(provider);
-        try rewards.postRoot(JOB, root, 2, uint128(bound(deposit, 0, 400))) {
+        try rewards.postRoot(JOB, top, 2, uint128(bound(deposit, 0, 400))) {
             (totals[0], totals[1]) = (a, b);
         } catch {}
     }
@@ -320,7 +396,7 @@ contract RewardsHandler is RewardsFixture {
 
     function claim(uint256 who, bool asAnswer) external {
         uint256 i = who % 2;
-        bytes32[] memory proof = _proof(_leaf(actor(_names[1 - i]), totals[1 - i]));
+        IWorkerRewards.Sibling[] memory proof = _proof(actor(_names[1 - i]), totals[1 - i]);
         address worker = actor(_names[i]);
         if (asAnswer) {
             try rewards.answer(JOB, provider, worker, totals[i], i, proof) {} catch {}

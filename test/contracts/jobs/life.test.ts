@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { zeroHash } from "viem";
 import { challengeOf } from "../../../keepers/src/training/dispute/find-interval.ts";
 import { isProduction, matchSnapshot, tableOf } from "../snapshots.ts";
-import { challengerBond, createLockedJob, deposit, hashOf, stake } from "./locked-job.ts";
+import { challengerBond, createLockedJob, deposit, hashOf, sampleOrder, stake } from "./locked-job.ts";
 
 /** Leaves of a trace of 20 steps, 8 to an interval. */
 const leaves = [0, 1, 2, 3].map((i) => ({
@@ -14,21 +14,7 @@ const leaves = [0, 1, 2, 3].map((i) => ({
 /** A job on anchored data that its provider has committed to. */
 async function createJob() {
   const job = await createLockedJob({
-    order: {
-      bits: 16,
-      programRoot: hashOf("program"),
-      initialRoot: leaves[0]!.stateRoot,
-      objectRoot: hashOf("objects"),
-      objects: 4,
-      objectBytes: 2_000,
-      train: 4,
-      seed: hashOf("seed"),
-      microBatch: 2,
-      microBatches: 2,
-      steps: 20,
-      interval: 8,
-      schedule: { table: [655, 66], every: 10 },
-    },
+    order: sampleOrder,
     nodeCounts: [30, 20, 10],
     witnessNode: 12,
     slots: 8,
@@ -44,6 +30,8 @@ describe("a job on the whole deployment", async () => {
     const job = await createJob();
     const { certificates, consumer, escrow, game, jobs, measured, networkHelpers, provider, token } = job;
     await networkHelpers.time.increaseTo(BigInt((await jobs.read.jobOf([1n])).challengeUntil) + 1n);
+    await measured("callTimeout", await jobs.write.callTimeout([1n], { account: consumer.account }));
+    await networkHelpers.time.increase(3_600 + 1);
     await measured("finalise", await jobs.write.finalise([1n], { account: consumer.account }));
     await measured("withdraw", await escrow.write.withdraw([provider.account.address]));
     await escrow.write.withdraw([consumer.account.address], { account: consumer.account });

@@ -7,7 +7,7 @@ import { lenetJob, otherMantissa } from "../disputes/game/scenes.ts";
 import { nameStep, towards } from "../disputes/game/shams.ts";
 import { runOf } from "../disputes/game/told-run.ts";
 import { isProduction, matchSnapshot, tableOf } from "../snapshots.ts";
-import { challengerBond, createLockedJob, deposit, stake } from "./locked-job.ts";
+import { challengerBond, createLockedJob, deposit, feesOf, stake } from "./locked-job.ts";
 
 const [steps, interval, step] = [9_370, 16, 4_711];
 /** What no transaction of a dispute may exceed. */
@@ -68,7 +68,7 @@ describe("the ruling of a dispute, and the settlement after it", async () => {
       const settlement = await scene.measured("settle", hash);
       assert.equal((await staking.read.operatorOf([provider.account.address])).stake, stake);
       assert.ok((await staking.read.creditOf([challenger.account.address])) > 0n);
-      assert.equal(await escrow.read.creditOf([consumer.account.address]), deposit);
+      assert.equal(await escrow.read.creditOf([consumer.account.address]), deposit + feesOf(9));
       for (const { name, gas } of isProduction ? [...moves, settlement] : []) {
         assert.ok(gas <= most, `${name} ${gas}`);
       }

@@ -45,11 +45,11 @@ contract AuctionBondsTest is MarketFixture {
         emit IMarket.BondLost(jobId, three, BOND, "hidden");
         market.settleBid(jobId, three);
         vm.assertEq(market.creditOf(three), 0, "lost");
-        vm.assertEq(market.creditOf(consumer), 50, "half, rounded down");
-        vm.assertEq(market.creditOf(SINK), 51, "the rest burns");
+        vm.assertEq(market.creditOf(consumer), 0, "whoever gained could have hidden it");
+        vm.assertEq(market.creditOf(SINK), BOND, "burns whole");
         _expectNothing(three);
-        vm.assertEq(market.flushBurn(), 51, "burnt");
-        vm.assertEq(token.balanceOf(SINK), 51, "in the sink");
+        vm.assertEq(market.flushBurn(), BOND, "burnt");
+        vm.assertEq(token.balanceOf(SINK), BOND, "in the sink");
     }
 
     function test_revealedBids_stayBondedUntilThereIsAWinner() public {
@@ -73,14 +73,14 @@ contract AuctionBondsTest is MarketFixture {
         vm.prank(two);
         market.settleBid(jobId, two);
         vm.assertEq(market.creditOf(two), BOND, "back");
-        vm.warp(time() + 1 hours + 1);
+        endLock(jobId);
         vm.expectRevert(abi.encodeWithSelector(IMarket.NoBid.selector, jobId));
         market.award(jobId);
         market.closeAuction(jobId);
         requireStatus(jobId, IJobRegistry.Status.Cancelled);
         vm.assertEq(token.balanceOf(consumer), 100_000, "deposit");
         vm.assertEq(market.creditOf(one), 0, "the winner's bond is lost");
-        vm.assertEq(market.creditOf(consumer), 50, "half");
+        vm.assertEq(market.creditOf(SINK), BOND, "burnt");
     }
 
     function test_winnerThatLocks_getsItsBond_andSoDoLosers_whateverBecomesOfTheJob() public {
@@ -106,6 +106,7 @@ contract AuctionBondsTest is MarketFixture {
 
     function test_winnerThatDoesNotLock_losesItsBond_alsoWhenTheJobExpires() public {
         _award();
+        endLock(jobId);
         vm.warp(order.expiry + 1);
         registry.expire(jobId);
         vm.expectEmit(address(market));
@@ -124,6 +125,7 @@ contract AuctionBondsTest is MarketFixture {
         datasets.end(DATASET);
         _walk();
         vm.assertEq(market.creditOf(one), BOND, "back");
+        endLock(jobId);
         vm.warp(order.expiry + 2 hours);
         registry.expire(jobId);
         market.settleBid(jobId, two);
@@ -131,117 +133,6 @@ contract AuctionBondsTest is MarketFixture {
         // Who hid its bid did not walk.
         market.settleBid(jobId, three);
         vm.assertEq(market.creditOf(three), 0, "lost");
-    }
-
-    // Pleas
-
-    function test_walkFromDataThatWasNotServed_costsNothing() public {
-        _award();
-        retrievals.challenge(7, DATASET);
-        vm.prank(one);
-        vm.expectEmit(address(market));
-        emit IMarket.WalkPleaded(jobId, one, 7);
-        market.plead(jobId, 7);
-        _walk();
-        vm.assertEq(registry.jobOf(jobId).provider, two, "the next one has its turn meanwhile");
-        _expectNothing(one);
-        vm.assertEq(market.creditOf(one) + market.creditOf(consumer), 0, "undecided");
-        retrievals.fail(7);
-        market.settleBid(jobId, one);
-        vm.assertEq(market.creditOf(one), BOND, "back");
-        _expectNothing(one);
-    }
-
-    function test_pleaThatWasAnswered_losesTheBond() public {
-        _award();
-        retrievals.challenge(7, DATASET);
-        vm.prank(one);
-        market.plead(jobId, 7);
-        _walk();
-        _expectNothing(one);
-        retrievals.answer(7);
-        vm.expectEmit(address(market));
-        emit IMarket.BondLost(jobId, one, BOND, "unlocked");
-        market.settleBid(jobId, one);
-        vm.assertEq(market.creditOf(consumer), BOND / 2, "the consumer's half");
-    }
-
-    function test_whoPleads_winsNoSecondTime_andIsSettledAlsoWhenTheAuctionIsOver() public {
-        _award();
-        retrievals.challenge(7, DATASET);
-        vm.prank(one);
-        market.plead(jobId, 7);
-        _walk();
-        _walkOf(two);
-        vm.expectRevert(abi.encodeWithSelector(IMarket.NoBid.selector, jobId));
-        market.award(jobId);
-        market.closeAuction(jobId);
-        requireStatus(jobId, IJobRegistry.Status.Cancelled);
-        _expectNothing(one);
-        retrievals.fail(7);
-        market.settleBid(jobId, one);
-        vm.assertEq(market.creditOf(one), BOND, "back");
-        vm.assertEq(market.creditOf(two), 0, "it never said that anything was missing");
-    }
-
-    function test_plea_isHeardAlsoWhenTheJobExpires() public {
-        _award();
-        retrievals.challenge(7, DATASET);
-        vm.prank(one);
-        market.plead(jobId, 7);
-        vm.warp(order.expiry + 1);
-        registry.expire(jobId);
-        _expectNothing(one);
-        retrievals.fail(7);
-        market.settleBid(jobId, one);
-        vm.assertEq(market.creditOf(one), BOND, "back");
-    }
-
-    function test_failureBeforeTheAuction_excusesNobody_oneSinceThenDoesWithoutAPlea() public {
-        vm.warp(order.expiry + 2 hours);
-        retrievals.challenge(7, DATASET);
-        retrievals.fail(7);
-        vm.warp(order.expiry + 3 hours);
-        order = orderOf(consumer);
-        order.expiry = uint64(time() + 2 days);
-        jobId = openAuction(order);
-        Bid[2] memory bids = [bidOf(one, order, 700), bidOf(two, order, 800)];
-        commitBid(jobId, bids[0]);
-        commitBid(jobId, bids[1]);
-        vm.warp(time() + COMMIT + 1);
-        revealBid(jobId, bids[0]);
-        revealBid(jobId, bids[1]);
-        vm.warp(market.auctionOf(jobId).revealUntil + 1);
-        market.award(jobId);
-        _walk();
-        vm.assertEq(market.creditOf(one), 0, "everybody knew");
-        retrievals.challenge(8, DATASET);
-        retrievals.fail(8);
-        _walkOf(two);
-        market.closeAuction(jobId);
-        vm.assertEq(market.creditOf(two), BOND, "back");
-    }
-
-    function test_plea_ofAnyoneButTheWinner_orOfAnotherDataset_reverts() public {
-        vm.startPrank(one);
-        vm.expectRevert(abi.encodeWithSelector(IMarket.NotWinner.selector, jobId, one));
-        market.plead(jobId, 7);
-        vm.stopPrank();
-        _award();
-        retrievals.challenge(7, DATASET);
-        retrievals.challenge(8, "another");
-        vm.prank(two);
-        vm.expectRevert(abi.encodeWithSelector(IMarket.NotWinner.selector, jobId, two));
-        market.plead(jobId, 7);
-        vm.prank(stranger);
-        vm.expectRevert(abi.encodeWithSelector(IMarket.NotWinner.selector, jobId, stranger));
-        market.plead(jobId, 7);
-        vm.startPrank(one);
-        vm.expectRevert(abi.encodeWithSelector(IMarket.NoExcuse.selector, jobId, 8));
-        market.plead(jobId, 8);
-        vm.expectRevert(abi.encodeWithSelector(IMarket.NoExcuse.selector, jobId, 9));
-        market.plead(jobId, 9);
-        vm.stopPrank();
     }
 
     function test_nobodyAwards_andEverythingComesBack() public {
@@ -271,7 +162,7 @@ contract AuctionBondsTest is MarketFixture {
         market.settleBid(jobId, two);
         market.settleBid(jobId, three);
         vm.assertEq(market.creditOf(one) + market.creditOf(two), 2 * BOND, "back");
-        vm.assertEq(market.creditOf(consumer), BOND / 2, "the hidden one's");
+        vm.assertEq(market.creditOf(SINK), BOND, "the hidden one's");
     }
 
     function test_winnerVanishesAtTheEnd_closesOnlyAfterItsLockWindow() public {
@@ -282,7 +173,7 @@ contract AuctionBondsTest is MarketFixture {
         uint256 deadline = registry.jobOf(jobId).deadline;
         vm.expectRevert(abi.encodeWithSelector(IJobRegistry.TooEarly.selector, jobId, deadline + 1));
         market.closeAuction(jobId);
-        vm.warp(deadline + 1);
+        endLock(jobId);
         market.closeAuction(jobId);
         requireStatus(jobId, IJobRegistry.Status.Cancelled);
         market.settleBid(jobId, two);
@@ -303,11 +194,11 @@ contract AuctionBondsTest is MarketFixture {
         vm.expectRevert(abi.encodeWithSelector(IMarket.WrongPhase.selector, jobId));
         market.closeAuction(jobId);
         market.award(jobId);
-        vm.warp(time() + 1 hours + 1);
+        endLock(jobId);
         // The next one can.
         _expectWrongPhase();
         vm.assertEq(market.auctionOf(jobId).winner, 1, "rolled back");
-        vm.assertEq(market.creditOf(consumer), 0, "rolled back");
+        vm.assertEq(market.creditOf(SINK), 0, "rolled back");
     }
 
     function test_close_beforeAnyBid_byTheConsumer_thenByAnyone() public {
@@ -353,7 +244,7 @@ contract AuctionBondsTest is MarketFixture {
         market.closeAuction(id);
         requireStatus(id, IJobRegistry.Status.Cancelled);
         market.settleBid(id, one);
-        vm.assertEq(market.creditOf(consumer), BOND / 2, "half");
+        vm.assertEq(market.creditOf(SINK), BOND, "burnt");
     }
 
     function test_close_whenNoBidderHasTheStakeAnyMore() public {
@@ -365,7 +256,7 @@ contract AuctionBondsTest is MarketFixture {
         vm.expectRevert(abi.encodeWithSelector(IMarket.NoBid.selector, jobId));
         market.award(jobId);
         market.closeAuction(jobId);
-        vm.assertEq(market.creditOf(consumer), 2 * (BOND / 2), "both lost");
+        vm.assertEq(market.creditOf(SINK), 2 * BOND, "both lost");
     }
 
     function test_close_aJobThatTrains_endsTheAuctionOnly() public {
@@ -382,16 +273,16 @@ contract AuctionBondsTest is MarketFixture {
     // Exits
 
     function test_withdraw_paysOnce_andNeverNobodyOrTheMarket() public {
-        endReveals(jobId);
-        market.settleBid(jobId, three);
-        vm.startPrank(consumer);
+        _award();
+        vm.startPrank(two);
+        market.settleBid(jobId, two);
         vm.expectRevert(abi.encodeWithSelector(Credits.InvalidRecipient.selector, address(0)));
         market.withdraw(address(0));
         vm.expectRevert(abi.encodeWithSelector(Credits.InvalidRecipient.selector, address(market)));
         market.withdraw(address(market));
-        vm.assertEq(market.withdraw(stranger), 50, "paid");
-        vm.assertEq(token.balanceOf(stranger), 50, "to whom it was meant");
-        vm.expectRevert(abi.encodeWithSelector(Credits.NoCredit.selector, consumer));
+        vm.assertEq(market.withdraw(stranger), BOND, "paid");
+        vm.assertEq(token.balanceOf(stranger), BOND, "to whom it was meant");
+        vm.expectRevert(abi.encodeWithSelector(Credits.NoCredit.selector, two));
         market.withdraw(stranger);
         vm.stopPrank();
     }
@@ -403,14 +294,8 @@ contract AuctionBondsTest is MarketFixture {
 
     /// @dev The winner lets its time to lock pass, and the next one gets its turn.
     function _walk() private {
-        vm.warp(time() + 1 hours + 1);
+        endLock(jobId);
         market.award(jobId);
-    }
-
-    /// @dev As `_walk`, without a next one.
-    function _walkOf(address winner) private {
-        vm.assertEq(registry.jobOf(jobId).provider, winner, "winner");
-        vm.warp(time() + 1 hours + 1);
     }
 
     function _expectNothing(address provider) private {

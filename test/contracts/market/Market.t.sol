@@ -104,6 +104,8 @@ contract MarketTest is MarketFixture {
         vm.revertToState(state);
         vm.warp(order.expiry + 1);
         _expectRelay(order, bid, abi.encodeWithSelector(IMarket.Expired.selector, order.expiry));
+        bid.expiry = order.expiry + 1;
+        _expectRelay(order, bid, abi.encodeWithSelector(IMarket.Expired.selector, order.expiry));
     }
 
     function test_accept_expiredBid_reverts() public {
@@ -158,6 +160,7 @@ contract MarketTest is MarketFixture {
     function test_anOrderWithoutRegions_takesAnyPlace() public {
         Order memory order = orderOf(consumer);
         order.conditions.regions = 0;
+        post(order);
         Bid memory bid = bidOf(one, order, 800);
         bid.region = 0;
         _relay(order, bid);
@@ -166,21 +169,24 @@ contract MarketTest is MarketFixture {
     function test_priceAboveTheDeposit_reverts() public {
         Order memory order = orderOf(consumer);
         order.conditions.maximumPrice = 2_000;
+        post(order);
         _expectUnmet(order, bidOf(one, order, DEPOSIT + 1), "price");
         _relay(order, bidOf(one, order, DEPOSIT));
     }
 
     function test_capacityIsBoundedByFreeStake() public {
         address small = actor("small");
-        enlist(small, 1_600);
+        // Twice the price, and a tenth of the deposit until the commitment.
+        enlist(small, 1_700);
         Order memory order = orderOf(consumer);
         Bid memory bid = bidOf(small, order, 801);
         _expectUnmetBy("small", order, bid, "stake");
         bid.price = 800;
+        post(order);
         uint256 jobId = market.accept(order, TRAINING, signOrder(order), bid, signBid(bid, "small"));
         lock(jobId, small);
         order = orderOf(consumer);
-        bid = bidOf(small, order, 1);
+        bid = bidOf(small, order, 0);
         _expectUnmetBy("small", order, bid, "stake");
         vm.prank(small);
         staking.retire();
@@ -216,7 +222,8 @@ contract MarketTest is MarketFixture {
                 (order.conditions.regions == 0 || order.conditions.regions & bid.region != 0) &&
                 ~bid.regulations & order.conditions.regulations == 0 &&
                 bid.privacyTier >= order.conditions.privacyTier &&
-                stake >= registry.stakeFor(fuzzed, bid.price);
+                stake >= registry.stakeFor(fuzzed, bid.price) + registry.performanceFor(DEPOSIT);
+        post(order);
         bytes memory call = abi.encodeCall(
             IMarket.accept,
             (order, TRAINING, signOrder(order), bid, signBid(bid, "fuzzed"))
@@ -258,12 +265,14 @@ contract MarketTest is MarketFixture {
 
     function test_post_boundsWhatItPublishes() public {
         Order memory order = orderOf(consumer);
+        order.problem.trainingHash = keccak256(new bytes(8_192));
         bytes memory signature = signOrder(order);
         market.post(order, new bytes(8_192), PACKAGE, signature);
         vm.expectRevert(abi.encodeWithSelector(IMarket.TooLong.selector, 8_193, 8_192));
         market.post(order, new bytes(8_193), PACKAGE, signature);
         vm.expectRevert(abi.encodeWithSelector(IMarket.TooLong.selector, 4_097, 4_096));
         market.post(order, TRAINING, PACKAGE, new bytes(4_097));
+        order.problem.trainingHash = keccak256(TRAINING);
         bytes memory package = new bytes(16_385);
         order.problem.programDigest = sha256(package);
         signature = signOrder(order);
@@ -288,6 +297,39 @@ contract MarketTest is MarketFixture {
         market.openAuction(order, TRAINING, other, terms);
     }
 
+    function test_attack_ofAnotherTrainingThanTheOrderNames_reverts() public {
+        Order memory order = orderOf(consumer);
+        bytes memory signature = signOrder(order);
+        bytes memory wrong = abi.encodeWithSelector(
+            IMarket.WrongTraining.selector,
+            keccak256("another"),
+            keccak256(TRAINING)
+        );
+        vm.expectRevert(wrong);
+        market.post(order, "another", PACKAGE, signature);
+        AuctionTerms memory terms = termsOf(BOND);
+        vm.expectRevert(wrong);
+        vm.prank(consumer);
+        market.openAuction(order, "another", PACKAGE, terms);
+    }
+
+    function test_attack_anOrderThatWasNeverPosted_isNotMatched() public {
+        Order memory order = orderOf(consumer);
+        Bid memory bid = bidOf(one, order, 800);
+        bytes memory orderSignature = signOrder(order);
+        bytes memory bidSignature = signBid(bid, "one");
+        bytes memory unposted = abi.encodeWithSelector(IMarket.NotPosted.selector, market.hashOrder(order));
+        vm.expectRevert(unposted);
+        market.accept(order, TRAINING, orderSignature, bid, bidSignature);
+        vm.prank(consumer);
+        vm.expectRevert(unposted);
+        market.acceptWithPermit(order, TRAINING, bid, bidSignature, 0, 0, 0, 0, 0);
+        // By anybody who has the consumer's word.
+        vm.prank(one);
+        market.post(order, TRAINING, PACKAGE, orderSignature);
+        market.accept(order, TRAINING, orderSignature, bid, bidSignature);
+    }
+
     // A provider that does not lock
 
     function test_takeBack_onceTheProviderIsLate() public {
@@ -300,10 +342,8 @@ contract MarketTest is MarketFixture {
             vm.expectRevert(abi.encodeWithSelector(IJobRegistry.TooEarly.selector, jobId, deadline + 1));
             market.takeBack(jobId);
         }
-        vm.warp(deadline + 1);
-        vm.expectRevert(abi.encodeWithSelector(IMarket.NotConsumer.selector, jobId, address(this)));
-        market.takeBack(jobId);
-        vm.prank(consumer);
+        endLock(jobId);
+        // Whoever calls: a consumer that is gone keeps nobody's stake.
         market.takeBack(jobId);
         requireStatus(jobId, IJobRegistry.Status.Cancelled);
         vm.assertEq(token.balanceOf(consumer), 100_000, "all back");
@@ -348,16 +388,17 @@ contract MarketTest is MarketFixture {
         market.acceptWithPermit(order, TRAINING, bid, bidSignature, 0, 0, 0, 0, 0);
         vm.expectRevert(Pausable.EnforcedPause.selector);
         market.openAuction(order, TRAINING, PACKAGE, termsOf(BOND));
-        vm.expectRevert(Pausable.EnforcedPause.selector);
-        market.commitBid(jobId, 0);
-        market.closeAuction(jobId);
         vm.stopPrank();
+        // Of who bids first whoever pauses would make the winner.
+        vm.prank(one);
+        market.commitBid(jobId, bytes32(uint256(1)));
         market.unpause();
         market.accept(order, TRAINING, orderSignature, bid, bidSignature);
     }
 
     function _pair() private returns (Order memory order, Bid memory bid) {
         order = orderOf(consumer);
+        post(order);
         bid = bidOf(one, order, 800);
     }
 

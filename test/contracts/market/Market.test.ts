@@ -59,13 +59,14 @@ const types = {
 } as const;
 
 const packed = toHex("{}");
+const training = toHex("training");
 
 /** Every field differs from every other, so that two that are swapped show. */
 const orderOf = (consumer: Address) => ({
   consumer,
   problem: {
     datasetId: keccak256("0x01"),
-    trainingHash: keccak256("0x02"),
+    trainingHash: keccak256(training),
     programRoot: keccak256("0x03"),
     nodeCounts: [11, 12, 13] as const,
     witnessNode: 14,
@@ -113,8 +114,8 @@ describe("what consumers and providers sign", async () => {
   const deploy = async () => {
     const token = await viem.deployContract("AssayToken", [holder, 1n]);
     // Neither staking nor jobs are called by what is tested here.
-    const modules = [holder, token.address, holder, holder, holder, holder, holder] as const;
-    return viem.deployContract("Market", [...modules, { leastWindow: 600, grace: 600 }]);
+    const modules = [holder, token.address, holder, holder, holder, holder] as const;
+    return viem.deployContract("Market", [...modules, { leastWindow: 600, grace: 600 }, zeroAddress]);
   };
 
   const domain = async () => ({
@@ -154,12 +155,12 @@ describe("what consumers and providers sign", async () => {
     const typed = { domain: await domain(), types, primaryType: "Order", message: order } as const;
     const signature = await account.signTypedData(typed);
     assert.equal(await account.sign({ hash: hashTypedData(typed) }), signature);
-    const post = await market.write.post([order, toHex("training"), packed, signature]);
+    const post = await market.write.post([order, training, packed, signature]);
     const { status } = await publicClient.getTransactionReceipt({ hash: post });
     assert.equal(status, "success");
     const elsewhere = { ...typed, domain: { ...typed.domain, chainId: 1 } };
     await viem.assertions.revertWithCustomErrorWithArgs(
-      market.write.post([order, "0x", packed, await account.signTypedData(elsewhere)]),
+      market.write.post([order, training, packed, await account.signTypedData(elsewhere)]),
       market,
       "WrongSignature",
       [account.address],

@@ -37,33 +37,11 @@ contract DatasetsDouble {
     }
 }
 
-/// @notice Retrieval challenges whose outcomes the test decides.
-contract RetrievalsDouble {
-    mapping(uint256 challengeId => bytes32) public datasetOf;
-    mapping(bytes32 datasetId => uint64) public failedAt;
-
-    function challenge(uint256 challengeId, bytes32 datasetId) external {
-        datasetOf[challengeId] = datasetId;
-    }
-
-    function answer(uint256 challengeId) external {
-        delete datasetOf[challengeId];
-    }
-
-    function fail(uint256 challengeId) external {
-        failedAt[datasetOf[challengeId]] = uint64(block.timestamp);
-        delete datasetOf[challengeId];
-    }
-
-    function isOpen(uint256 challengeId) external view returns (bool) {
-        return datasetOf[challengeId] != bytes32(0);
-    }
-}
-
 /// @notice The rows of the registry's table that the market moves, and the provider's lock.
 /// @dev Selectors are the registry's; what a market never calls is left out.
 contract RegistryDouble {
     uint32 public constant LOCK_WINDOW = 1 hours;
+    uint32 public constant GRACE = 1 hours;
     uint256 public constant MINIMUM_STAKE = 100;
 
     EscrowDouble private immutable _escrow;
@@ -115,20 +93,31 @@ contract RegistryDouble {
     function matchJob(uint256 jobId, address provider, uint256 price) external onlyMarket {
         IJobRegistry.Job storage job = _require(jobId, IJobRegistry.Status.Open);
         if (block.timestamp > job.expiry) revert IJobRegistry.TooLate(jobId, job.expiry);
-        bool able = _staking.isEligible(provider, IStaking.Role.Provider, stakeFor(provider, price));
+        uint256 performance = performanceFor(depositOf[jobId]);
+        bool able = _staking.lockable(provider, address(this)) >= stakeFor(provider, price) + performance;
         if (!able || price > depositOf[jobId]) ++badMatches;
         job.status = IJobRegistry.Status.Matched;
         job.provider = provider;
         job.price = uint128(price);
         job.stake = uint128(stakeFor(provider, price));
         job.deadline = uint48(block.timestamp + LOCK_WINDOW);
+        job.performance = uint128(performance);
+        _staking.lock(provider, job.stake + performance);
+    }
+
+    function callTimeout(uint256 jobId) external {
+        IJobRegistry.Job storage job = _require(jobId, IJobRegistry.Status.Matched);
+        if (job.graceEnds != 0) revert IJobRegistry.TimeoutAlreadyCalled(jobId);
+        if (block.timestamp <= job.deadline) revert IJobRegistry.TooEarly(jobId, job.deadline + 1);
+        job.graceEnds = uint32(block.timestamp + GRACE);
     }
 
     function unmatch(uint256 jobId) external onlyMarket {
         IJobRegistry.Job storage job = _require(jobId, IJobRegistry.Status.Matched);
-        if (block.timestamp <= job.deadline) revert IJobRegistry.TooEarly(jobId, job.deadline + 1);
+        _requireOver(jobId, job);
+        _walk(job);
         job.status = IJobRegistry.Status.Open;
-        job.provider = address(0);
+        (job.provider, job.graceEnds, job.stake, job.performance) = (address(0), 0, 0, 0);
     }
 
     function cancel(uint256 jobId) external onlyMarket {
@@ -138,24 +127,25 @@ contract RegistryDouble {
     function lock(uint256 jobId) external {
         IJobRegistry.Job storage job = _require(jobId, IJobRegistry.Status.Matched);
         if (msg.sender != job.provider) revert IJobRegistry.NotProvider(jobId, msg.sender);
-        if (block.timestamp > job.deadline) revert IJobRegistry.TooLate(jobId, job.deadline);
-        _staking.lock(msg.sender, job.stake);
-        job.status = IJobRegistry.Status.Training;
+        bool isLate = job.graceEnds != 0 && block.timestamp > job.graceEnds;
+        if (isLate) revert IJobRegistry.TooLate(jobId, job.graceEnds);
+        (job.status, job.graceEnds) = (IJobRegistry.Status.Training, 0);
     }
 
     function expire(uint256 jobId) external {
         IJobRegistry.Job storage job = _jobs[jobId];
-        bool isLate =
-            job.status == IJobRegistry.Status.Open ||
-                (job.status == IJobRegistry.Status.Matched && block.timestamp > job.deadline);
-        if (!isLate || block.timestamp <= job.expiry) revert IJobRegistry.TooEarly(jobId, job.expiry);
+        bool isMatched = job.status == IJobRegistry.Status.Matched;
+        if (isMatched) _requireOver(jobId, job);
+        else _require(jobId, IJobRegistry.Status.Open);
+        if (block.timestamp <= job.expiry) revert IJobRegistry.TooEarly(jobId, job.expiry);
+        if (isMatched) _walk(job);
         _end(jobId, job, IJobRegistry.Status.Expired);
     }
 
     /// @notice Ends a job in training in some way.
     function end(uint256 jobId, IJobRegistry.Status status) external {
         _require(jobId, IJobRegistry.Status.Training).status = status;
-        _staking.unlock(_jobs[jobId].provider, _jobs[jobId].stake);
+        _staking.unlock(_jobs[jobId].provider, _jobs[jobId].stake + _jobs[jobId].performance);
     }
 
     function jobOf(uint256 jobId) external view returns (IJobRegistry.Job memory) {
@@ -171,9 +161,23 @@ contract RegistryDouble {
         return stakeFor(provider, price);
     }
 
+    function performanceFor(uint256 deposit) public pure returns (uint256) {
+        return (deposit + 9) / 10;
+    }
+
     function _end(uint256 jobId, IJobRegistry.Job storage job, IJobRegistry.Status status) private {
         job.status = status;
         _escrow.refund(job.consumer, depositOf[jobId]);
+    }
+
+    function _walk(IJobRegistry.Job storage job) private {
+        _staking.unlock(job.provider, job.stake);
+        _staking.slash(job.provider, job.performance, address(0), "unlocked");
+    }
+
+    function _requireOver(uint256 jobId, IJobRegistry.Job storage job) private view {
+        uint256 until = job.graceEnds == 0 ? job.deadline : job.graceEnds;
+        if (job.graceEnds == 0 || block.timestamp <= until) revert IJobRegistry.TooEarly(jobId, until + 1);
     }
 
     function _require(

@@ -61,6 +61,7 @@ contract MarketEventsTest is MarketFixture {
     function test_events_ofADirectAcceptance_ofACancelledNonce_andOfAFeed() public {
         Order memory order = orderOf(consumer);
         Bid memory bid = bidOf(one, order, 700);
+        post(order);
         market.accept(order, TRAINING, signOrder(order), bid, signBid(bid, "one"));
         vm.prank(consumer);
         market.cancelNonce(1_000);
@@ -69,6 +70,7 @@ contract MarketEventsTest is MarketFixture {
             vm.getRecordedLogs(),
             address(market),
             bytes.concat(
+                IMarket.OrderPosted.selector,
                 IMarket.BidAccepted.selector,
                 IMarket.Matched.selector,
                 IMarket.NonceCancelled.selector,

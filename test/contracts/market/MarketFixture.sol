@@ -12,16 +12,14 @@ import {AuctionTerms, AuctionTimes, IMarket} from "../../../contracts/market/int
 import {Staking} from "../../../contracts/staking/Staking.sol";
 import {IStaking} from "../../../contracts/staking/interfaces/IStaking.sol";
 import {IDatasetRegistry} from "../../../contracts/storage/interfaces/IDatasetRegistry.sol";
-import {IRetrievalChallenges} from "../../../contracts/storage/interfaces/IRetrievalChallenges.sol";
 import {MiniTest} from "../MiniTest.sol";
 import {PlainToken} from "../token/HostileTokens.sol";
-import {DatasetsDouble, EscrowDouble, RegistryDouble, RetrievalsDouble} from "./MarketDoubles.sol";
+import {DatasetsDouble, EscrowDouble, RegistryDouble} from "./MarketDoubles.sol";
 
 /// @notice A market on a real staking contract, with a small registry and escrow, a consumer and three providers.
 abstract contract MarketFixture is MiniTest {
     using SafeERC20 for IERC20;
 
-    uint64 internal constant MODULE_ROLE = 1;
     uint128 internal constant DEPOSIT = 1_000;
     uint128 internal constant BOND = 101;
     uint32 internal constant COMMIT = 1 hours;
@@ -39,7 +37,6 @@ abstract contract MarketFixture is MiniTest {
     EscrowDouble internal escrow;
     RegistryDouble internal registry;
     DatasetsDouble internal datasets;
-    RetrievalsDouble internal retrievals;
     Market internal market;
 
     address internal consumer = actor("consumer");
@@ -47,6 +44,9 @@ abstract contract MarketFixture is MiniTest {
     address internal two = actor("two");
     address internal three = actor("three");
     address internal stranger = actor("stranger");
+
+    /// @dev Set before the market is deployed; none otherwise.
+    address internal sequencerFeed;
 
     uint256 private _nonce;
 
@@ -67,7 +67,6 @@ abstract contract MarketFixture is MiniTest {
         escrow = new EscrowDouble(token_);
         registry = new RegistryDouble(escrow, staking);
         datasets = new DatasetsDouble();
-        retrievals = new RetrievalsDouble();
         market = new Market(
             address(access),
             IERC20Metadata(address(token_)),
@@ -75,15 +74,10 @@ abstract contract MarketFixture is MiniTest {
             IJobRegistry(address(registry)),
             address(escrow),
             IDatasetRegistry(address(datasets)),
-            IRetrievalChallenges(address(retrievals)),
-            AuctionTimes(10 minutes, GRACE)
+            AuctionTimes(10 minutes, GRACE),
+            sequencerFeed
         );
         registry.setMarket(address(market));
-        bytes4[] memory selectors = new bytes4[](2);
-        (selectors[0], selectors[1]) = (IStaking.lock.selector, IStaking.slash.selector);
-        access.setTargetFunctionRole(address(staking), selectors, MODULE_ROLE);
-        access.grantRole(MODULE_ROLE, address(registry), 0);
-        access.grantRole(MODULE_ROLE, address(this), 0);
     }
 
     /// @dev Makes `account` a provider with `stake`, and gives it tokens for bonds.
@@ -93,6 +87,7 @@ abstract contract MarketFixture is MiniTest {
         staking.register(uint8(1 << uint8(IStaking.Role.Provider)), hex"0024", "/dns4/example/tcp/1");
         IERC20(token).forceApprove(address(staking), stake);
         staking.stake(stake);
+        staking.approve(address(registry), type(uint256).max);
         IERC20(token).forceApprove(address(market), type(uint256).max);
         vm.stopPrank();
     }
@@ -149,6 +144,12 @@ abstract contract MarketFixture is MiniTest {
         return signed(market.hashOrder(order), keyOf("consumer"));
     }
 
+    /// @dev Has the consumer post an order.
+    function post(Order memory order) internal {
+        vm.prank(order.consumer);
+        market.post(order, TRAINING, PACKAGE, NOBODY);
+    }
+
     function signBid(Bid memory bid, string memory name) internal view returns (bytes memory) {
         return signed(market.hashBid(bid), keyOf(name));
     }
@@ -196,6 +197,10 @@ abstract contract MarketFixture is MiniTest {
         return keccak256(abi.encode(block.chainid, address(market), jobId, bid.provider, bidHash, salt));
     }
 
+    function bidsOf(uint256 jobId) internal view returns (IMarket.SealedBid[] memory) {
+        return market.bidsOf(jobId, 0, type(uint256).max);
+    }
+
     function commitBid(uint256 jobId, Bid memory bid) internal {
         bytes32 commitment = sealOf(jobId, bid, "salt");
         vm.prank(bid.provider);
@@ -212,6 +217,13 @@ abstract contract MarketFixture is MiniTest {
         vm.warp(market.auctionOf(jobId).revealUntil + 1);
         market.callTimeout(jobId);
         vm.warp(market.auctionOf(jobId).graceEnds + 1);
+    }
+
+    /// @dev To when a provider that did not lock has had its time and the grace after it.
+    function endLock(uint256 jobId) internal {
+        vm.warp(registry.jobOf(jobId).deadline + 1);
+        registry.callTimeout(jobId);
+        vm.warp(registry.jobOf(jobId).graceEnds + 1);
     }
 
     function lock(uint256 jobId, address provider) internal {

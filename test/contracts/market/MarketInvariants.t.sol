@@ -41,7 +41,14 @@ contract MarketWalk is MarketFixture {
         Bid memory bid = _bid(actor(_names[who]), order, seed);
         bytes memory orderSignature = signOrder(order);
         bytes memory bidSignature = signBid(bid, _names[who]);
+        bool isPosted = false;
+        if (seed % 8 != 0) {
+            try market.post(order, TRAINING, PACKAGE, orderSignature) {
+                isPosted = true;
+            } catch {}
+        }
         try market.accept(order, TRAINING, orderSignature, bid, bidSignature) returns (uint256 jobId) {
+            vm.assertTrue(isPosted, "matched without having been posted");
             _orders.push(order);
             _bids[jobId][bid.provider] = bid;
             _use(consumer, order.nonce);
@@ -140,20 +147,8 @@ contract MarketWalk is MarketFixture {
         try market.callTimeout(_job(seed)) {} catch {}
     }
 
-    /// @dev Challenges count from 1: three cells, again and again.
-    function challengeRetrieval(uint256 seed) external {
-        uint256 challengeId = 1 + (seed % 3);
-        uint256 what = (seed >> 8) % 4;
-        if (what < 2) retrievals.challenge(challengeId, what == 0 ? DATASET : bytes32("another"));
-        else if (what == 2) retrievals.answer(challengeId);
-        else retrievals.fail(challengeId);
-    }
-
-    function plead(uint256 seed) external {
-        uint256 jobId = _job(seed);
-        address provider = registry.jobOf(jobId).provider;
-        vm.prank(seed & (1 << 200) == 0 ? provider : _provider(seed));
-        try market.plead(jobId, uint64(1 + ((seed >> 64) % 3))) {} catch {}
+    function callLockTimeout(uint256 seed) external {
+        try registry.callTimeout(_job(seed)) {} catch {}
     }
 
     function endDataset(uint256 seed) external {
@@ -171,10 +166,10 @@ contract MarketWalk is MarketFixture {
             if (statusOf(jobId) == IJobRegistry.Status.Training)
                 registry.end(jobId, IJobRegistry.Status.Failed);
         }
-        for (uint256 challengeId = 1; challengeId <= 3; ++challengeId) retrievals.answer(challengeId);
         skip(30 days);
         for (uint256 jobId = 1; jobId < _orders.length; ++jobId) {
             try market.callTimeout(jobId) {} catch {}
+            try registry.callTimeout(jobId) {} catch {}
         }
         skip(GRACE + 1);
         for (uint256 jobId = 1; jobId < _orders.length; ++jobId) {
@@ -186,10 +181,10 @@ contract MarketWalk is MarketFixture {
                 continue;
             }
             if (!auction.isOver) market.closeAuction(jobId);
-            IMarket.SealedBid[] memory bids = market.bidsOf(jobId);
+            IMarket.SealedBid[] memory bids = bidsOf(jobId);
             for (uint256 i = 0; i < bids.length; ++i) {
                 // A winner that is late was settled when the auction was closed.
-                if (!market.bidsOf(jobId)[i].isSettled) market.settleBid(jobId, bids[i].provider);
+                if (!bidsOf(jobId)[i].isSettled) market.settleBid(jobId, bids[i].provider);
             }
         }
         _withdrawAll();
@@ -199,7 +194,7 @@ contract MarketWalk is MarketFixture {
     /// @notice Bonds of live bids and credits, one by one.
     function liabilities() external view returns (uint256 sum) {
         for (uint256 jobId = 1; jobId < _orders.length; ++jobId) {
-            IMarket.SealedBid[] memory bids = market.bidsOf(jobId);
+            IMarket.SealedBid[] memory bids = bidsOf(jobId);
             for (uint256 i = 0; i < bids.length; ++i) if (!bids[i].isSettled) sum += BOND;
         }
         sum += market.creditOf(consumer) + market.creditOf(SINK);
@@ -328,8 +323,8 @@ contract MarketInvariants is MiniTest {
         else if (which == 24) walk.takeBack(seed);
         else if (which == 25) walk.unbond(seed);
         else if (which == 26) walk.callTimeout(seed);
-        else if (which == 27) walk.challengeRetrieval(seed);
-        else if (which == 28) walk.plead(seed);
+        else if (which == 27) walk.callLockTimeout(seed);
+        else if (which == 28) walk.endDataset(seed);
         else walk.expire(seed);
     }
 }

@@ -8,7 +8,6 @@ import {ExactTransfer} from "../../../contracts/libraries/ExactTransfer.sol";
 import {Market} from "../../../contracts/market/Market.sol";
 import {AuctionTimes, IMarket} from "../../../contracts/market/interfaces/IMarket.sol";
 import {IDatasetRegistry} from "../../../contracts/storage/interfaces/IDatasetRegistry.sol";
-import {IRetrievalChallenges} from "../../../contracts/storage/interfaces/IRetrievalChallenges.sol";
 import {BlacklistToken, FeeToken, HookToken, PlainToken, SilentToken} from "../token/HostileTokens.sol";
 import {MarketFixture} from "./MarketFixture.sol";
 
@@ -24,17 +23,17 @@ contract MarketTokensTest is MarketFixture {
     function test_tokenWithHooks_cannotReenterAnExit() public {
         HookToken hook = _hooked();
         // The token itself has a credit, so that only the guard stands in its way.
-        give(address(hook), 10_000);
-        _hiddenBidFor(address(hook));
-        _hiddenBidFor(consumer);
+        enlist(address(hook), 10_000);
+        _bondBackTo(address(hook));
+        _bondBackTo(one);
         hook.arm(address(market), abi.encodeCall(IMarket.withdraw, (stranger)));
-        vm.prank(consumer);
-        vm.assertEq(market.withdraw(consumer), BOND / 2, "paid");
+        vm.prank(one);
+        vm.assertEq(market.withdraw(one), BOND, "paid");
         vm.assertFalse(hook.entered(), "not entered by withdraw");
         hook.arm(address(market), abi.encodeCall(IMarket.withdraw, (stranger)));
         market.flushBurn();
         vm.assertFalse(hook.entered(), "not entered by flushBurn");
-        vm.assertEq(market.creditOf(address(hook)), BOND / 2, "still there");
+        vm.assertEq(market.creditOf(address(hook)), BOND, "still there");
     }
 
     function test_tokenWithHooks_cannotReenterABid_orAnOpening() public {
@@ -57,10 +56,10 @@ contract MarketTokensTest is MarketFixture {
     function test_tokenThatReturnsNothing_isTaken() public {
         token = PlainToken(address(new SilentDecimalsToken()));
         _setUpActors();
-        _hiddenBidFor(consumer);
-        vm.prank(consumer);
-        vm.assertEq(market.withdraw(stranger), BOND / 2, "paid");
-        vm.assertEq(token.balanceOf(stranger), BOND / 2, "arrived");
+        _bondBackTo(one);
+        vm.prank(one);
+        vm.assertEq(market.withdraw(stranger), BOND, "paid");
+        vm.assertEq(token.balanceOf(stranger), BOND, "arrived");
     }
 
     function test_tokenThatTakesAFee_isRefusedAsABond() public {
@@ -73,8 +72,8 @@ contract MarketTokensTest is MarketFixture {
             IJobRegistry(address(registry)),
             address(escrow),
             IDatasetRegistry(address(datasets)),
-            IRetrievalChallenges(address(retrievals)),
-            AuctionTimes(10 minutes, GRACE)
+            AuctionTimes(10 minutes, GRACE),
+            address(0)
         );
         registry.setMarket(address(other));
         Order memory order = orderOf(consumer);
@@ -104,20 +103,18 @@ contract MarketTokensTest is MarketFixture {
         revealBid(jobId, first);
         revealBid(jobId, second);
         black.list(one);
-        black.list(consumer);
         vm.warp(START + COMMIT + REVEAL + 1);
         market.award(jobId);
-        vm.warp(time() + 1 hours + 1);
+        endLock(jobId);
         market.award(jobId);
         lock(jobId, two);
         market.settleBid(jobId, two);
-        vm.prank(two);
-        vm.assertEq(market.withdraw(two), BOND, "paid");
         // Who is listed can name another account.
-        vm.startPrank(consumer);
-        vm.expectRevert(abi.encodeWithSelector(BlacklistToken.Listed.selector, consumer));
-        market.withdraw(consumer);
-        vm.assertEq(market.withdraw(stranger), BOND / 2, "elsewhere");
+        black.list(two);
+        vm.startPrank(two);
+        vm.expectRevert(abi.encodeWithSelector(BlacklistToken.Listed.selector, two));
+        market.withdraw(two);
+        vm.assertEq(market.withdraw(stranger), BOND, "elsewhere");
         vm.stopPrank();
     }
 
@@ -136,14 +133,20 @@ contract MarketTokensTest is MarketFixture {
         give(consumer, 10_000);
     }
 
-    /// @dev Leaves half a bond to `account` and half to the burn sink.
-    function _hiddenBidFor(address account) private {
-        Order memory order = orderOf(account);
-        vm.prank(account);
-        uint256 jobId = market.openAuction(order, TRAINING, PACKAGE, termsOf(BOND));
-        vm.prank(one);
+    /// @dev Leaves its bond to `bidder`, as a credit, and another one to the burn sink.
+    function _bondBackTo(address bidder) private {
+        Order memory order = orderOf(consumer);
+        uint256 jobId = openAuction(order);
+        Bid memory bid = bidOf(bidder, order, 700);
+        commitBid(jobId, bid);
+        vm.prank(three);
         market.commitBid(jobId, "seal");
+        vm.warp(market.auctionOf(jobId).commitUntil + 1);
+        revealBid(jobId, bid);
         endReveals(jobId);
-        market.settleBid(jobId, one);
+        vm.warp(order.expiry + 1);
+        market.closeAuction(jobId);
+        market.settleBid(jobId, bidder);
+        market.settleBid(jobId, three);
     }
 }

@@ -47,6 +47,7 @@ contract PriceFeedsTest is MarketFixture {
         order.conditions.deposit = 4e18;
         Bid memory bid = bidOf(one, order, 10e8);
         uint256 state = vm.snapshotState();
+        post(order);
         market.accept(order, TRAINING, signOrder(order), bid, signBid(bid, "one"));
         vm.revertToState(state);
         feed.updateAnswer(ANSWER - 1);
@@ -66,6 +67,7 @@ contract PriceFeedsTest is MarketFixture {
         vm.warp(updatedAt + AGE + 1);
         _expectBad(order, bid, ANSWER, updatedAt);
         vm.warp(updatedAt + AGE);
+        post(order);
         market.accept(order, TRAINING, signOrder(order), bid, signBid(bid, "one"));
     }
 
@@ -157,6 +159,7 @@ contract PriceFeedsTest is MarketFixture {
         Order memory order = _order();
         order.conditions.deposit = 20e18;
         Bid memory bid = bidOf(one, order, price);
+        post(order);
         uint256 jobId = market.accept(order, TRAINING, signOrder(order), bid, signBid(bid, "one"));
         return registry.jobOf(jobId).price;
     }

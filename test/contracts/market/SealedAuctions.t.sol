@@ -67,10 +67,10 @@ contract SealedAuctionsTest is MarketFixture {
         vm.startPrank(one);
         market.commitBid(jobId, "seal");
         vm.assertEq(before - token.balanceOf(one), BOND, "bond");
-        vm.expectRevert(abi.encodeWithSelector(IMarket.NoMoreBids.selector, jobId, one));
+        vm.expectRevert(abi.encodeWithSelector(IMarket.AlreadyBid.selector, jobId, one));
         market.commitBid(jobId, "another seal");
         vm.stopPrank();
-        vm.assertEq(market.bidsOf(jobId).length, 1, "one bid");
+        vm.assertEq(bidsOf(jobId).length, 1, "one bid");
     }
 
     function test_commit_atTheLastSecondAndAfter() public {
@@ -101,24 +101,64 @@ contract SealedAuctionsTest is MarketFixture {
         market.commitBid(jobId, "seal");
     }
 
-    function test_aFullAuction_takesNoMore_andTheBestOf32Wins() public {
+    function test_attack_slotsAreNotSquatted_theBest32OfAllBidsCanWin() public {
         Order memory order = orderOf(consumer);
         uint256 jobId = openAuction(order);
-        Bid[] memory bids = new Bid[](32);
-        for (uint256 i = 0; i < 32; ++i) {
+        Bid[] memory bids = new Bid[](34);
+        // One party was there first, 33 times, at the greatest price; the last bid is an honest one.
+        for (uint256 i = 0; i < 34; ++i) {
             address provider = vm.addr(1_000 + i);
             enlist(provider, 2_000);
-            bids[i] = bidOf(provider, order, uint128(800 - ((i * 7) % 32)));
+            bids[i] = bidOf(provider, order, i == 33 ? 700 : uint128(900 - i));
             commitBid(jobId, bids[i]);
         }
-        vm.prank(one);
-        vm.expectRevert(abi.encodeWithSelector(IMarket.NoMoreBids.selector, jobId, one));
-        market.commitBid(jobId, "seal");
         _toReveal(jobId);
-        for (uint256 i = 0; i < 32; ++i) revealBid(jobId, bids[i]);
+        uint256 state = vm.snapshotState();
+        for (uint256 i = 0; i < 34; ++i) revealBid(jobId, bids[i]);
+        // The two worst have made way, and have their bonds already.
+        for (uint256 i = 0; i < 34; ++i) {
+            vm.assertEq(market.creditOf(bids[i].provider), i < 2 ? BOND : 0, "the worst make way");
+        }
+        _expectBest(jobId);
+        // In whatever order bids are revealed, the same ones stay.
+        vm.revertToState(state);
+        for (uint256 i = 34; i != 0; --i) revealBid(jobId, bids[i - 1]);
+        for (uint256 i = 0; i < 34; ++i) {
+            vm.assertEq(market.creditOf(bids[i].provider), i < 2 ? BOND : 0, "the worst make way");
+        }
+        _expectBest(jobId);
+    }
+
+    function test_ofEqualBids_theEarlierAndTheOneWithMoreStakeStay() public {
+        Order memory order = orderOf(consumer);
+        address rich = vm.addr(2_000);
+        enlist(rich, 9_000);
+        for (uint256 i = 0; i < 33; ++i) enlist(vm.addr(1_000 + i), 2_000);
+        skip(1);
+        uint256 jobId = openAuction(order);
+        Bid[] memory bids = new Bid[](34);
+        for (uint256 i = 0; i < 34; ++i) {
+            bids[i] = bidOf(i == 33 ? rich : vm.addr(1_000 + i), order, 700);
+            commitBid(jobId, bids[i]);
+        }
+        _toReveal(jobId);
+        for (uint256 i = 0; i < 34; ++i) revealBid(jobId, bids[i]);
+        vm.assertEq(market.creditOf(bids[31].provider), BOND, "the last of equals");
+        vm.assertEq(market.creditOf(bids[32].provider), BOND, "later than all others");
         _toAward(jobId);
         market.award(jobId);
-        vm.assertEq(registry.jobOf(jobId).price, 769, "lowest");
+        vm.assertEq(registry.jobOf(jobId).provider, rich, "more stake");
+    }
+
+    function test_bids_areGivenPageByPage() public {
+        uint256 jobId = openAuction(orderOf(consumer));
+        vm.prank(one);
+        market.commitBid(jobId, "seal");
+        vm.prank(two);
+        market.commitBid(jobId, "seal");
+        vm.assertEq(market.bidsOf(jobId, 1, 5)[0].provider, two, "from the second on");
+        vm.assertEq(market.bidsOf(jobId, 0, 1).length, 1, "one");
+        vm.assertEq(market.bidsOf(jobId, 2, 1).length, 0, "behind the end");
     }
 
     // Revealing
@@ -180,7 +220,7 @@ contract SealedAuctionsTest is MarketFixture {
         Bid memory bid = bidOf(one, order, 700);
         commitBid(jobId, bid);
         // The copier takes the seal, and later the opened bid, as they are.
-        bytes32 copied = market.bidsOf(jobId)[0].commitment;
+        bytes32 copied = bidsOf(jobId)[0].commitment;
         vm.prank(two);
         market.commitBid(jobId, copied);
         _toReveal(jobId);
@@ -316,7 +356,7 @@ contract SealedAuctionsTest is MarketFixture {
         for (uint256 i = 0; i < 4; ++i) {
             market.award(jobId);
             vm.assertEq(registry.jobOf(jobId).provider, expected[i], "rank");
-            vm.warp(time() + 1 hours + 1);
+            endLock(jobId);
         }
         vm.expectRevert(abi.encodeWithSelector(IMarket.NoBid.selector, jobId));
         market.award(jobId);
@@ -383,10 +423,11 @@ contract SealedAuctionsTest is MarketFixture {
         vm.warp(deadline);
         vm.expectRevert(abi.encodeWithSelector(IJobRegistry.TooEarly.selector, jobId, deadline + 1));
         market.award(jobId);
-        vm.warp(deadline + 1);
+        endLock(jobId);
         market.award(jobId);
         vm.assertEq(registry.jobOf(jobId).provider, two, "the next");
-        vm.assertEq(market.creditOf(consumer), BOND / 2, "the consumer's half");
+        vm.assertEq(market.creditOf(consumer), 0, "nobody gains");
+        vm.assertEq(staking.operatorOf(one).stake, 9_900, "the performance bond is burnt");
         lock(jobId, two);
         vm.expectRevert(
             abi.encodeWithSelector(IJobRegistry.WrongStatus.selector, jobId, IJobRegistry.Status.Training)
@@ -401,14 +442,18 @@ contract SealedAuctionsTest is MarketFixture {
         _toAward(jobId);
         market.award(jobId);
         vm.assertEq(registry.jobOf(jobId).provider, two, "the next");
-        vm.assertEq(market.creditOf(consumer), BOND / 2, "the consumer's half");
-        IMarket.SealedBid memory bid = market.bidsOf(jobId)[0];
+        vm.assertEq(market.creditOf(consumer), 0, "nobody gains");
+        IMarket.SealedBid memory bid = bidsOf(jobId)[0];
         vm.assertTrue(bid.isOut && bid.isSettled, "out");
         vm.assertEq(registry.badMatches(), 0, "nobody without stake");
     }
 
     function test_stakeSlashedBelowTheNeed_isPassedOver() public {
         (uint256 jobId, ) = _twoOpen(orderOf(consumer));
+        // Whichever module the fault was against.
+        vm.prank(one);
+        staking.approve(address(this), 9_000);
+        staking.lock(one, 9_000);
         staking.slash(one, 9_000, address(0), "fault");
         _toAward(jobId);
         market.award(jobId);
@@ -434,6 +479,12 @@ contract SealedAuctionsTest is MarketFixture {
         _toReveal(jobId);
         revealBid(jobId, bids[0]);
         revealBid(jobId, bids[1]);
+    }
+
+    function _expectBest(uint256 jobId) private {
+        _toAward(jobId);
+        market.award(jobId);
+        vm.assertEq(registry.jobOf(jobId).price, 700, "lowest");
     }
 
     function _toReveal(uint256 jobId) private {

@@ -78,6 +78,7 @@ contract SignaturesTest is MarketFixture {
         vm.expectRevert(abi.encodeWithSelector(IMarket.WrongSignature.selector, address(buyer)));
         market.accept(order, TRAINING, hex"01", bid, hex"02");
         buyer.approve(orderDigest, true);
+        post(order);
         uint256 jobId = market.accept(order, TRAINING, hex"01", bid, hex"02");
         vm.assertEq(registry.jobOf(jobId).provider, address(seller), "matched");
     }
@@ -88,6 +89,7 @@ contract SignaturesTest is MarketFixture {
             Order memory order = orderOf(consumer);
             Bid memory bid = bidOf(one, order, 800);
             bytes memory signature = signBid(bid, "one");
+            post(order);
             (uint8 v, bytes32 r, bytes32 s) = _permit(permitToken, DEPOSIT);
             // Whoever sees the transaction first may use the permit up.
             if (i == 1) permitToken.permit(consumer, address(escrow), DEPOSIT, block.timestamp, v, r, s);
@@ -136,6 +138,7 @@ contract SignaturesTest is MarketFixture {
         staking.register(2, hex"0024", "");
         permitToken.approve(address(staking), 10_000);
         staking.stake(10_000);
+        staking.approve(address(registry), 10_000);
         vm.stopPrank();
     }
 

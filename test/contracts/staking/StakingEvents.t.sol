@@ -37,6 +37,7 @@ contract StakingEventsTest is StakingFixture {
                 IStaking.OperatorRegistered.selector,
                 IStaking.Staked.selector,
                 IStaking.OperatorUpdated.selector,
+                IStaking.ModuleApproved.selector,
                 IStaking.Locked.selector,
                 IStaking.Slashed.selector
             );

@@ -10,7 +10,6 @@ import {PlainToken} from "../token/HostileTokens.sol";
 
 /// @notice A staking contract with its access manager, two modules and helpers that fund operators.
 abstract contract StakingFixture is MiniTest {
-    uint64 internal constant MODULE_ROLE = 1;
     uint64 internal constant DELAY = 7 days;
     uint16 internal constant SHARE = 3_000;
     bytes32 internal constant REASON = "reason";
@@ -25,12 +24,6 @@ abstract contract StakingFixture is MiniTest {
     function deployStaking(IERC20 token_) internal returns (Staking deployed) {
         if (address(access) == address(0)) access = new AccessManager(address(this));
         deployed = new Staking(address(access), token_, DELAY, SHARE);
-        bytes4[] memory selectors = new bytes4[](2);
-        selectors[0] = IStaking.lock.selector;
-        selectors[1] = IStaking.slash.selector;
-        access.setTargetFunctionRole(address(deployed), selectors, MODULE_ROLE);
-        access.grantRole(MODULE_ROLE, moduleA, 0);
-        access.grantRole(MODULE_ROLE, moduleB, 0);
     }
 
     function setUpStaking() internal {
@@ -39,7 +32,7 @@ abstract contract StakingFixture is MiniTest {
         staking = deployStaking(token);
     }
 
-    /// @dev Registers `operator` as a storage operator and stakes `amount` for it.
+    /// @dev Registers `operator` as a storage operator and stakes `amount` for it. No module is approved.
     function enlist(address operator, uint256 amount) internal {
         token.mint(operator, amount);
         vm.startPrank(operator);
@@ -49,7 +42,14 @@ abstract contract StakingFixture is MiniTest {
         vm.stopPrank();
     }
 
+    function approveFor(address module, address operator, uint256 cap) internal {
+        vm.prank(operator);
+        staking.approve(module, cap);
+    }
+
+    /// @dev Locks with an approval for exactly that much more.
     function lockFor(address module, address operator, uint256 amount) internal {
+        approveFor(module, operator, staking.lockedBy(operator, module) + amount);
         vm.prank(module);
         staking.lock(operator, amount);
     }

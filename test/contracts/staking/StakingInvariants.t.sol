@@ -15,6 +15,8 @@ contract StakingHandler is MiniTest {
     address[] public modules;
     address public immutable reporter = actor("reporter");
 
+    /// What slashes have taken beyond the module's own lock.
+    uint256 public excess;
     uint256 public slashed;
     uint256 public paidOut;
     uint256 public burnt;
@@ -55,11 +57,19 @@ contract StakingHandler is MiniTest {
         staking.withdraw(ticket, operator);
     }
 
+    function approve(uint256 who, uint256 which, uint256 cap) external {
+        address operator = _operator(who);
+        address module = _module(which);
+        vm.prank(operator);
+        staking.approve(module, bound(cap, staking.lockedBy(operator, module), 2e24));
+    }
+
     function lock(uint256 who, uint256 which, uint256 amount) external {
         address operator = _operator(who);
-        IStaking.Operator memory account = staking.operatorOf(operator);
-        vm.prank(_module(which));
-        staking.lock(operator, bound(amount, 0, account.stake - account.locked));
+        address module = _module(which);
+        amount = bound(amount, 0, staking.lockable(operator, module));
+        vm.prank(module);
+        staking.lock(operator, amount);
     }
 
     function unlock(uint256 who, uint256 which, uint256 amount) external {
@@ -74,8 +84,10 @@ contract StakingHandler is MiniTest {
         address operator = _operator(who);
         address module = _module(which);
         address beneficiary = [address(0), reporter, module, operator][to % 4];
+        uint256 held = staking.lockedBy(operator, module);
         vm.prank(module);
         (uint256 taken, uint256 share) = staking.slash(operator, bound(amount, 0, 2e24), beneficiary, "walk");
+        if (taken > held) excess += taken - held;
         slashed += taken;
         paidOut += share;
         burnt += taken - share;
@@ -140,6 +152,15 @@ contract StakingInvariants is StakingFixture {
             vm.assertEq(locks, account.locked, "locks add up");
             vm.assertLe(locks, account.stake, "locks within stake");
         }
+    }
+
+    function invariant_INV4_locksStayWithinCapsAndSlashesWithinLocks() public view {
+        for (uint256 i = 0; i < operators.length; ++i) {
+            address operator = operators[i];
+            vm.assertLe(staking.lockedBy(operator, moduleA), staking.capOf(operator, moduleA), "cap of A");
+            vm.assertLe(staking.lockedBy(operator, moduleB), staking.capOf(operator, moduleB), "cap of B");
+        }
+        vm.assertEq(handler.excess(), 0, "a slash took more than its module had locked");
     }
 
     function invariant_INV3_burntAndPaidEqualSlashed() public view {

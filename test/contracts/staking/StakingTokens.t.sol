@@ -18,7 +18,10 @@ contract StakingTokensTest is StakingFixture {
         target.register(STORAGE, hex"12", "b");
         IERC20(target.token()).approve(address(target), amount);
         target.stake(amount);
+        target.approve(moduleA, amount);
         vm.stopPrank();
+        vm.prank(moduleA);
+        target.lock(account, amount);
     }
 
     function test_attack21_feeOnTransfer_isRefused() public {
@@ -75,6 +78,8 @@ contract StakingTokensTest is StakingFixture {
         target.slash(operator, 100, moduleA, REASON);
         vm.assertFalse(hook.entered(), "during slash");
 
+        vm.prank(moduleA);
+        target.unlock(operator, 100);
         vm.prank(operator);
         uint256 ticket = target.unbond(100);
         skip(DELAY);
@@ -116,6 +121,7 @@ contract StakingTokensTest is StakingFixture {
         setUpStaking();
         enlist(operator, 1_000);
         token.mint(address(staking), 500);
+        lockFor(moduleA, operator, 1_000);
         (uint256 slashed, ) = slashBy(moduleA, operator, 2_000, reporter);
         vm.assertEq(slashed, 1_000, "only the operator's own");
     }

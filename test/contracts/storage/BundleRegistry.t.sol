@@ -2,13 +2,12 @@
 pragma solidity ^0.8.28;
 
 import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
-import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
 import {MerkleProofs} from "../../../contracts/libraries/MerkleProofs.sol";
 import {IStaking} from "../../../contracts/staking/interfaces/IStaking.sol";
 import {BundleRegistry} from "../../../contracts/storage/BundleRegistry.sol";
 import {IBundleRegistry} from "../../../contracts/storage/interfaces/IBundleRegistry.sol";
 import {IDatasetRegistry} from "../../../contracts/storage/interfaces/IDatasetRegistry.sol";
-import {IVerifierRegistry} from "../../../contracts/zk/interfaces/IVerifierRegistry.sol";
+import {IStorageAudit} from "../../../contracts/storage/interfaces/IStorageAudit.sol";
 import {OperatorContract} from "../doubles/OperatorContract.sol";
 import {PolicyDouble} from "../doubles/PolicyDouble.sol";
 import {StorageFixture} from "./StorageFixture.sol";
@@ -44,9 +43,11 @@ contract BundleRegistryTest is StorageFixture {
         list[1] = signReceipt(made, 1, "b", time() + 1 days);
         list[1].signature = list[0].signature;
         vm.expectPartialRevert(IBundleRegistry.WrongSignature.selector);
+        vm.prank(owner);
         bundles.place(list);
         vm.assertEq(bundles.holdingOf(bundleOf(made, 0)).operator, address(0), "nothing placed");
         list[1] = signReceipt(made, 1, "b", time() + 1 days);
+        vm.prank(owner);
         bundles.place(list);
         vm.assertEq(datasets.datasetOf(made.id).held, 2, "held");
     }
@@ -59,6 +60,7 @@ contract BundleRegistryTest is StorageFixture {
         list[0] = signReceipt(made, 0, "a", time() + 1 days);
         list[1] = signReceipt(other, 0, "a", time() + 1 days);
         list[2] = signReceipt(other, 2, "b", time() + 1 days);
+        vm.prank(owner);
         bundles.place(list);
         vm.assertEq(datasets.datasetOf(made.id).held, 1, "first");
         vm.assertEq(datasets.datasetOf(other.id).held, 2, "second");
@@ -92,17 +94,11 @@ contract BundleRegistryTest is StorageFixture {
         vm.chainId(99);
         _expectPlace(IBundleRegistry.WrongSignature.selector, signed);
         vm.chainId(31337);
-        BundleRegistry other = new BundleRegistry(
-            address(access),
-            token,
-            datasets,
-            staking,
-            IVerifierRegistry(address(verifier)),
-            REGISTRATION
-        );
+        BundleRegistry other = newBundleRegistry();
         IBundleRegistry.SignedReceipt[] memory list = new IBundleRegistry.SignedReceipt[](1);
         list[0] = signed;
         vm.expectPartialRevert(IBundleRegistry.WrongSignature.selector);
+        vm.prank(owner);
         other.place(list);
         placeSigned(signed);
     }
@@ -122,7 +118,7 @@ contract BundleRegistryTest is StorageFixture {
     function test_receipt_ofAContractOperatorIsCheckedByErc1271() public {
         OperatorContract operator = new OperatorContract();
         token.mint(address(operator), STAKE);
-        operator.enlist(staking, token, STAKE);
+        operator.enlist(staking, token, STAKE, address(bundles));
         IBundleRegistry.SignedReceipt memory signed;
         signed.receipt = receiptFor(made, 0, address(operator), uint64(block.timestamp) + 1);
         signed.proof = bundleProof(made, 0);
@@ -140,14 +136,20 @@ contract BundleRegistryTest is StorageFixture {
         placeSigned(used);
         vm.prank(actor("a"));
         bundles.surrender(bundleOf(made, 0));
-        // Neither the used one, nor any other signed before the surrender, for any bundle of the segment.
-        _expectPlace(IBundleRegistry.ReceiptOutdated.selector, used);
-        _expectPlace(IBundleRegistry.ReceiptOutdated.selector, spare);
-        _expectPlace(IBundleRegistry.ReceiptOutdated.selector, sibling);
         vm.assertEq(bundles.receiptFloorOf(made.id, 0, actor("a")), present + 1 days, "floor");
+        // Neither the used one, nor any other signed before the surrender, for any bundle of the segment.
+        _expectPlace(IBundleRegistry.ProofNeeded.selector, used);
+        _expectPlace(IBundleRegistry.ReceiptOutdated.selector, sibling);
+        // The last second of a receipt that was signed before.
+        vm.warp(present + 1 days - EPOCH / 2);
+        uint32 epoch = nextEpoch();
+        vm.warp(present + 1 days);
+        uint256[8] memory proof = proofOf(POSSESSION, placingSignals(made, 0, actor("a"), epoch));
+        vm.expectPartialRevert(IBundleRegistry.ReceiptOutdated.selector);
+        bundles.placeProven(spare, epoch, 7, proof);
         // One signed afterwards is good.
-        vm.warp(present + 1);
-        placeSigned(signReceipt(made, 0, "a", present + 1 + 1 days));
+        vm.warp(present + 1 days + 1);
+        placeProven(made, 0, "a", epoch);
     }
 
     function test_place_anotherBundleOfTheSameSegmentIsRefused() public {
@@ -266,9 +268,11 @@ contract BundleRegistryTest is StorageFixture {
 
     function test_surrender_isFreeOnceThePromisedEpochsAreSettled() public {
         bytes32 id = enlistAndPlace(made, 0, "a");
-        token.mint(address(this), 1e24);
+        token.mint(owner, 1e24);
+        vm.startPrank(owner);
         token.approve(address(datasets), 1e24);
         datasets.addEpochs(made.id, 100);
+        vm.stopPrank();
         uint64 served = datasets.settledAt(21);
         vm.warp(served - 1);
         uint256 id2 = vm.snapshotState();
@@ -322,8 +326,8 @@ contract BundleRegistryTest is StorageFixture {
             abi.encodeWithSelector(IAccessManaged.AccessManagedUnauthorized.selector, address(this))
         );
         bundles.settleRepair(id);
-        vm.expectRevert(abi.encodeWithSelector(IBundleRegistry.AuditAlreadySet.selector, address(audit)));
-        bundles.setAudit(address(this));
+        vm.expectRevert(abi.encodeWithSelector(IBundleRegistry.ModulesAlreadySet.selector, address(audit)));
+        bundles.setModules(address(this), address(this));
     }
 
     function test_bounty_ofRepeatedFaultsNeverExceedsHalfOfOnePenalty() public {
@@ -351,17 +355,59 @@ contract BundleRegistryTest is StorageFixture {
         staking.unbond(STAKE - MISS);
     }
 
-    function test_pause_stopsPlacementsAndNeverExits() public {
+    function test_receipt_ofADatasetThatIsPaidForLongerThanAgreedIsRefused() public {
+        enlist("a", STAKE);
+        IBundleRegistry.SignedReceipt memory signed = signReceipt(made, 0, "a", time() + 1 days);
+        _addEpochs(1);
+        vm.expectRevert(abi.encodeWithSelector(IBundleRegistry.TermTooLong.selector, made.id, 22, 21));
+        placeSigned(signed);
+    }
+
+    /// @dev Attack: epochs are added, and holders answer, or are slashed, for as long as it pleases who pays.
+    function test_attackC7_epochsAddedLater_bindNobodyWhoDidNotAgreeToThem() public {
         bytes32 id = enlistAndPlace(made, 0, "a");
-        enlist("b", STAKE);
-        bundles.pause();
-        _expectPlace(Pausable.EnforcedPause.selector, signReceipt(made, 1, "b", time() + 1 days));
-        vm.expectRevert(Pausable.EnforcedPause.selector);
-        bundles.registerCover(_ids, 1, proofOf(REGISTRATION, new uint256[](0)));
-        vm.prank(actor("a"));
-        bundles.surrender(id);
-        bundles.unpause();
-        place(made, 1, "b");
+        _addEpochs(100);
+        toEpoch(21);
+        uint32 epoch = openWithSeed();
+        (, , uint64 closesAt) = audit.windowOf(epoch);
+        vm.warp(closesAt + 1);
+        vm.expectPartialRevert(IStorageAudit.NotDue.selector);
+        audit.callTimeout(id, epoch);
+        // Who goes on all the same is paid.
+        uint32 next = nextEpoch();
+        answer(id, next);
+        vm.assertEq(audit.claim(id), FEE, "paid");
+    }
+
+    function test_release_byAnyoneOnceTheAgreedEpochsAreSettled_makesRoomForWhoAnswers() public {
+        bytes32 id = enlistAndPlace(made, 0, "a");
+        _addEpochs(100);
+        vm.warp(datasets.settledAt(21) - 1);
+        vm.expectRevert(abi.encodeWithSelector(IBundleRegistry.StillOnDuty.selector, id));
+        bundles.release(id);
+        vm.warp(datasets.settledAt(21));
+        bundles.release(id);
+        vm.assertEq(bundles.holdingOf(id).operator, address(0), "vacant");
+        vm.assertEq(staking.operatorOf(actor("a")).stake, STAKE, "whole");
+        vm.assertEq(staking.operatorOf(actor("a")).locked, 0, "unlocked");
+        enlistAndPlace(made, 0, "b");
+        vm.assertEq(bundles.holdingOf(id).operator, actor("b"), "somebody else");
+    }
+
+    function test_extend_byTheHolderAloneLetsItServeOn() public {
+        bytes32 id = enlistAndPlace(made, 0, "a");
+        _addEpochs(100);
+        vm.expectPartialRevert(IBundleRegistry.NotHolder.selector);
+        bundles.extend(id, 121);
+        vm.startPrank(actor("a"));
+        vm.expectRevert(abi.encodeWithSelector(IBundleRegistry.NotLonger.selector, id, 21, 21));
+        bundles.extend(id, 21);
+        bundles.extend(id, 121);
+        vm.stopPrank();
+        vm.assertEq(bundles.holdingOf(id).until, 121, "until");
+        toEpoch(30);
+        slash(id, openWithSeed(), address(this));
+        vm.assertEq(staking.operatorOf(actor("a")).stake, STAKE - MISS, "on duty");
     }
 
     function test_settleRepair_ofABundleThatWasNeverLost_paysNothing() public {
@@ -369,6 +415,14 @@ contract BundleRegistryTest is StorageFixture {
         access.grantRole(AUDITOR, address(this), 0);
         bundles.settleRepair(id);
         vm.assertEq(bundles.creditOf(actor("a")), 0, "credit");
+    }
+
+    function _addEpochs(uint32 epochs) private {
+        token.mint(owner, 1e24);
+        vm.startPrank(owner);
+        token.approve(address(datasets), 1e24);
+        datasets.addEpochs(made.id, epochs);
+        vm.stopPrank();
     }
 
     function _expectPlace(bytes4 selector, IBundleRegistry.SignedReceipt memory signed) private {

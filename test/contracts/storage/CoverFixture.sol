@@ -18,8 +18,27 @@ abstract contract CoverFixture is StorageFixture {
     /// @dev Gives bundle 0 of each segment to `name` and returns their ids.
     function placeInAll(Anchored memory made, string memory name) internal returns (bytes32[] memory ids) {
         ids = new bytes32[](made.bundles / 3);
-        enlist(name, STAKE * ids.length);
+        fund(name, STAKE * ids.length);
         for (uint256 i = 0; i < ids.length; ++i) ids[i] = place(made, 3 * i, name);
+    }
+
+    /// @dev A dataset whose bundles have the roots of bundle 0 of each segment of `made`, in the same order, but one cell
+    /// each. Gives those bundles to `name` and returns their ids.
+    function placeDecoys(
+        Anchored memory made,
+        uint256 count,
+        string memory name
+    ) internal returns (bytes32[] memory ids) {
+        IDatasetRegistry.Shape memory shape = smallShape(3);
+        shape.objectCount = uint64(count);
+        shape.segmentObjects = 1;
+        Anchored memory decoy = Anchored(0, 3 * count, new bytes32[](3 * count), new bytes32[](3 * count));
+        for (uint256 i = 0; i < 3 * count; ++i) {
+            decoy.poseidonRoots[i] = made.poseidonRoots[i];
+            decoy.transportRoots[i] = made.transportRoots[i];
+        }
+        anchorRoots(decoy, keccak256("decoys"), shape, 40);
+        return placeInAll(decoy, name);
     }
 
     function registerCover(
@@ -54,6 +73,13 @@ abstract contract CoverFixture is StorageFixture {
         }
     }
 
+    /// @dev Index in the cover of a cell counted through its bundles, one after the other.
+    function cellAt(bytes32[] memory ids, uint256 cell) internal view returns (uint256) {
+        uint256 b = 0;
+        for (uint256 count; cell >= (count = bundles.holdingOf(ids[b]).cells); ++b) cell -= count;
+        return b * 16_384 + cell;
+    }
+
     /// @dev Public signals of a cover's answer, straight from docs/storage-protocol.md section 6.
     function coverSignals(
         bytes32 coverId,
@@ -65,15 +91,14 @@ abstract contract CoverFixture is StorageFixture {
         signals = new uint256[](5);
         signals[0] = 7;
         signals[1] = cover.root;
-        uint256 m = ids.length;
+        uint256 total;
+        for (uint256 b = 0; b < ids.length; ++b) total += bundles.holdingOf(ids[b]).cells;
         for (uint256 j = 0; j < 16; ++j) {
-            uint256 lo = (j * m) / 16;
-            uint256 hi = ((j + 1) * m) / 16;
-            if (hi < lo + 1) hi = lo + 1;
+            uint256 from = (j * total) / 16;
+            uint256 to = ((j + 1) * total) / 16;
+            if (to < from + 1) to = from + 1;
             uint256 h = uint256(keccak256(abi.encode(seed, coverId, cover.operator, j)));
-            uint256 b = lo + ((h / 2 ** 128) % (hi - lo));
-            uint256 index = b * 16_384 + ((h % 2 ** 128) % bundles.holdingOf(ids[b]).cells);
-            signals[j < 8 ? 2 : 3] += index * 2 ** (20 * (j % 8));
+            signals[j < 8 ? 2 : 3] += cellAt(ids, from + (h % (to - from))) * 2 ** (20 * (j % 8));
         }
         bytes memory context = abi.encode(
             seed,

@@ -108,6 +108,39 @@ contract CoversTest is CoverFixture {
         audit.answerCover(keccak256("no cover"), epoch, 7, cells, proof);
     }
 
+    /// @dev Attack: datasets of other shapes can have the same roots. A cover over such decoys of one cell each, with the
+    /// same covering root in the same epoch, would have replaced the cell counts of the real cover, so that the cells
+    /// asked of it were the first of each bundle.
+    function test_attackC1_coverOfDecoysWithTheSameRoots_doesNotChangeTheCellCountsOfTheFirst() public {
+        bytes32[] memory decoys = placeDecoys(made, ids.length, "a");
+        bytes memory realCells = packedCells(ids);
+        bytes memory fewCells = packedCells(decoys);
+        vm.assertNotEq(keccak256(realCells), keccak256(fewCells), "the decoys are smaller");
+
+        bytes32 coverId = registerCover(ids, "a", 42);
+        bytes32 decoy = registerCover(decoys, "a", 42);
+        vm.assertNotEq(coverId, decoy, "ids");
+        vm.assertEq(bundles.coverOf(coverId).cellsHash, keccak256(realCells), "as registered");
+        uint32 epoch = nextEpoch();
+        uint256[8] memory proof = proofOf(COVERING, coverSignals(decoy, decoys, epoch));
+        vm.expectRevert(abi.encodeWithSelector(IStorageAudit.WrongCells.selector, coverId));
+        audit.answerCover(coverId, epoch, 7, fewCells, proof);
+        answerCover(coverId, ids, epoch);
+        vm.assertEq(audit.claim(ids[0]), FEE, "for its real cells");
+    }
+
+    function test_cover_ofOtherBundlesUnderTheSameRootIsAnotherCover() public {
+        bytes32[] memory first = new bytes32[](2);
+        (first[0], first[1]) = (ids[0], ids[1]);
+        bytes32[] memory second = new bytes32[](2);
+        (second[0], second[1]) = (ids[2], ids[3]);
+        bytes32 one = registerCover(first, "a", 42);
+        bytes32 two = registerCover(second, "a", 42);
+        vm.assertNotEq(one, two, "the bundles tell them apart");
+        vm.assertEq(bundles.dutyOf(ids[0], audit.currentEpoch() + 1), one, "first");
+        vm.assertEq(bundles.dutyOf(ids[2], audit.currentEpoch() + 1), two, "second");
+    }
+
     function test_cover_servesFromTheNextEpochOnOnly() public {
         uint32 epoch = nextEpoch();
         bytes32 coverId = registerCover(ids, "a", 42);

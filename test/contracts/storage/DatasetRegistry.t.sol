@@ -2,7 +2,6 @@
 pragma solidity ^0.8.28;
 
 import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
-import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
 import {Credits} from "../../../contracts/libraries/Credits.sol";
 import {ExactTransfer} from "../../../contracts/libraries/ExactTransfer.sol";
 import {DatasetRegistry} from "../../../contracts/storage/DatasetRegistry.sol";
@@ -29,8 +28,68 @@ contract DatasetRegistryTest is StorageFixture {
         vm.assertEq(dataset.feeBalance, uint256(FEE) * 3 * 10, "fees");
         vm.assertEq(token.balanceOf(address(datasets)), uint256(BOND) * 3 + uint256(FEE) * 30, "balance");
         vm.assertEq(token.balanceOf(owner), 0, "owner's rest");
-        bytes32 id = keccak256(abi.encode(block.chainid, address(datasets), owner, dataset.manifestHash));
+        // Every part is static, so that the encoded struct is its words one after another.
+        bytes memory terms = abi.encode(
+            dataset.shape,
+            dataset.objectRoot,
+            dataset.bundlesRoot,
+            bytes32(0),
+            FEE,
+            uint32(10),
+            parameters()
+        );
+        bytes32 id = keccak256(
+            abi.encode(block.chainid, address(datasets), owner, dataset.manifestHash, keccak256(terms))
+        );
         vm.assertEq(made.id, id, "id");
+    }
+
+    /// @dev Attack: receipts bound no terms, so that an owner could anchor the roots that nodes had signed for with another
+    /// fee, term, shape or object root. None of it fits the id that they signed now.
+    function testFuzz_attackC7_anchor_ofOtherTermsThanNodesSignedForIsRefused(uint256 which) public {
+        _roots = [bytes32(uint256(1)), bytes32(uint256(2)), bytes32(uint256(3))];
+        IDatasetRegistry.AnchorParameters memory changed = _named("m", 2, owner);
+        bytes32 signed = changed.datasetId;
+        which %= 7;
+        if (which == 0) changed.feePerAudit = 0;
+        if (which == 1) changed.epochs = 200;
+        if (which == 2) changed.shape.objectSize += 1;
+        if (which == 3) changed.objectRoot = "other";
+        if (which == 4) changed.manifestHash = "other";
+        if (which == 5) changed.shape.encrypted = true;
+        if (which == 6) _roots[1] = bytes32(uint256(7));
+        _fund(owner);
+        vm.expectPartialRevert(IDatasetRegistry.TermsChanged.selector);
+        vm.prank(owner);
+        datasets.anchor(changed, _roots, _roots);
+        vm.assertEq(uint256(datasets.datasetOf(signed).status), 0, "nothing anchored");
+    }
+
+    function test_anchor_underParametersThatChangedSinceNodesSignedIsRefused() public {
+        _roots = [bytes32(uint256(1)), bytes32(uint256(2)), bytes32(uint256(3))];
+        IDatasetRegistry.AnchorParameters memory signed = _named("m", 2, owner);
+        _fund(owner);
+        IDatasetRegistry.Parameters memory next = parameters();
+        next.missPenalty += 1;
+        datasets.setParameters(next);
+        bytes32 changed = _named("m", 2, owner).datasetId;
+        vm.expectRevert(
+            abi.encodeWithSelector(IDatasetRegistry.TermsChanged.selector, signed.datasetId, changed)
+        );
+        vm.prank(owner);
+        datasets.anchor(signed, _roots, _roots);
+        datasets.setParameters(parameters());
+        vm.prank(owner);
+        vm.assertEq(datasets.anchor(signed, _roots, _roots), signed.datasetId, "as signed");
+    }
+
+    /// @dev Attack: whoever sees an anchor on its way sends the same call first, for the ids, receipts or history in it.
+    function test_attackC7_anchor_copiedByAnotherAccountIsRefused() public {
+        _roots = [bytes32(uint256(1)), bytes32(uint256(2)), bytes32(uint256(3))];
+        IDatasetRegistry.AnchorParameters memory signed = _named("m", 2, owner);
+        _fund(address(this));
+        vm.expectPartialRevert(IDatasetRegistry.TermsChanged.selector);
+        datasets.anchor(signed, _roots, _roots);
     }
 
     function testFuzz_bundlesRoot_isTheMerkleRootOfTheListedRoots(
@@ -111,40 +170,34 @@ contract DatasetRegistryTest is StorageFixture {
         _roots = [bytes32(uint256(1)), bytes32(FIELD), bytes32(uint256(2))];
         vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.RootNotInField.selector, 1, bytes32(FIELD)));
         vm.prank(owner);
-        datasets.anchor(anchorParameters("m", smallShape(3), 1), _roots, _roots);
+        datasets.anchor(_unnamed("m", 1), _roots, _roots);
     }
 
     function test_anchor_refusesListsOfAnotherLength() public {
         _roots = [bytes32(uint256(1)), bytes32(uint256(2))];
         vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.WrongRootCount.selector, 2, 2, 3));
-        datasets.anchor(anchorParameters("m", smallShape(3), 1), _roots, _roots);
+        datasets.anchor(_unnamed("m", 1), _roots, _roots);
     }
 
     function test_anchor_refusesTermsBeyondTheBoundsOfAClaim() public {
         _roots = [bytes32(uint256(1)), bytes32(uint256(2)), bytes32(uint256(3))];
         vm.expectPartialRevert(IDatasetRegistry.OutOfBounds.selector);
-        datasets.anchor(anchorParameters("m", smallShape(3), 16_385), _roots, _roots);
+        datasets.anchor(_unnamed("m", 16_385), _roots, _roots);
         vm.expectPartialRevert(IDatasetRegistry.OutOfBounds.selector);
-        datasets.anchor(anchorParameters("m", smallShape(3), 0), _roots, _roots);
+        datasets.anchor(_unnamed("m", 0), _roots, _roots);
     }
 
     function test_anchor_sameManifestTwiceIsRefusedAndAnotherOwnersHasAnotherId() public {
         Anchored memory made = anchorSmall(3, 1);
         bytes32 manifest = manifestOf(1);
+        IDatasetRegistry.AnchorParameters memory again = anchorParameters(made, manifest, smallShape(3), 1);
         _fund(owner);
         vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.AlreadyAnchored.selector, made.id));
         vm.prank(owner);
-        datasets.anchor(
-            anchorParameters(manifest, smallShape(3), 1),
-            made.poseidonRoots,
-            made.transportRoots
-        );
+        datasets.anchor(again, made.poseidonRoots, made.transportRoots);
         _fund(address(this));
-        bytes32 other = datasets.anchor(
-            anchorParameters(manifest, smallShape(3), 1),
-            made.poseidonRoots,
-            made.transportRoots
-        );
+        again = named(datasets, bundlesRootOf(made), again, address(this));
+        bytes32 other = datasets.anchor(again, made.poseidonRoots, made.transportRoots);
         vm.assertNotEq(other, made.id, "id binds the owner");
     }
 
@@ -160,15 +213,23 @@ contract DatasetRegistryTest is StorageFixture {
         feeToken.mint(address(this), 1e24);
         feeToken.approve(address(other), 1e24);
         _roots = [bytes32(uint256(1)), bytes32(uint256(2)), bytes32(uint256(3))];
+        bytes32 root = bundlesRootOf(Anchored(0, 3, _roots, _roots));
+        IDatasetRegistry.AnchorParameters memory anchored = named(
+            other,
+            root,
+            _unnamed("m", 1),
+            address(this)
+        );
         vm.expectPartialRevert(ExactTransfer.InexactTransfer.selector);
-        other.anchor(anchorParameters("m", smallShape(3), 1), _roots, _roots);
+        other.anchor(anchored, _roots, _roots);
     }
 
     function test_versions_areALinearHistoryOfOneOwner() public {
         bytes32 first = anchorSmall(3, 1).id;
         _roots = [bytes32(uint256(1)), bytes32(uint256(2)), bytes32(uint256(3))];
-        IDatasetRegistry.AnchorParameters memory next = anchorParameters("v2", smallShape(3), 1);
+        IDatasetRegistry.AnchorParameters memory next = _unnamed("v2", 1);
         next.previous = first;
+        next = _rename(next, address(this));
         _fund(address(this));
         vm.expectRevert(
             abi.encodeWithSelector(IDatasetRegistry.NotOwner.selector, first, owner, address(this))
@@ -176,18 +237,21 @@ contract DatasetRegistryTest is StorageFixture {
         datasets.anchor(next, _roots, _roots);
 
         _fund(owner);
+        next = _rename(next, owner);
         vm.prank(owner);
         bytes32 second = datasets.anchor(next, _roots, _roots);
         vm.assertEq(datasets.successorOf(first), second, "successor");
         vm.assertEq(datasets.datasetOf(second).previous, first, "previous");
 
         next.manifestHash = "fork";
+        next = _rename(next, owner);
         _fund(owner);
         vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.HasSuccessor.selector, first, second));
         vm.prank(owner);
         datasets.anchor(next, _roots, _roots);
 
         next.previous = "nothing";
+        next = _rename(next, owner);
         vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.UnknownDataset.selector, bytes32("nothing")));
         vm.prank(owner);
         datasets.anchor(next, _roots, _roots);
@@ -220,18 +284,29 @@ contract DatasetRegistryTest is StorageFixture {
         datasets.setParameters(IDatasetRegistry.Parameters(1e25, 1e25, 1e25, 5e24, address(0)));
     }
 
-    function test_addEpochs_byAnyoneWhileTheDatasetRunsAndNeverAfterwards() public {
+    function test_addEpochs_byTheOwnerWhileTheDatasetRuns() public {
         Anchored memory made = anchorSmall(3, 2);
-        _fund(address(this));
+        _fund(owner);
+        vm.prank(owner);
         datasets.addEpochs(made.id, 5);
         IDatasetRegistry.Dataset memory dataset = datasets.datasetOf(made.id);
         vm.assertEq(dataset.endEpoch, 8, "end");
         vm.assertEq(dataset.feeBalance, uint256(FEE) * 3 * 7, "fees");
         toEpoch(7);
+        vm.prank(owner);
         datasets.addEpochs(made.id, 1);
-        toEpoch(9);
-        vm.expectRevert(abi.encodeWithSelector(IDatasetRegistry.TermOver.selector, made.id, 9, 9));
-        datasets.addEpochs(made.id, 1);
+        vm.assertEq(datasets.datasetOf(made.id).endEpoch, 9, "later end");
+        (uint32 from, uint32 to) = datasets.gapOf(made.id);
+        vm.assertEq(abi.encode(from, to), abi.encode(0, 0), "no gap");
+    }
+
+    function test_addEpochs_byAStrangerIsRefusedSoThatNobodyElseBindsTheOwnersBond() public {
+        Anchored memory made = anchorSmall(3, 2);
+        _fund(address(this));
+        vm.expectRevert(
+            abi.encodeWithSelector(IDatasetRegistry.NotOwner.selector, made.id, owner, address(this))
+        );
+        datasets.addEpochs(made.id, 16_000);
     }
 
     function test_close_onlyByTheOwnerAfterTheLastDeadline() public {
@@ -284,30 +359,12 @@ contract DatasetRegistryTest is StorageFixture {
         vm.expectRevert(refused);
         datasets.markFraudulent(id, owner);
         vm.expectRevert(refused);
-        datasets.addHeld(id, 1);
+        datasets.addHeld(id, 0, 1);
         vm.expectRevert(refused);
-        datasets.removeHeld(id);
+        datasets.removeHeld(id, 0);
         vm.expectRevert(refused);
         datasets.setParameters(parameters());
-        vm.expectRevert(refused);
-        datasets.pause();
         vm.stopPrank();
-    }
-
-    function test_pause_stopsAnchorsAndNeverWithdrawals() public {
-        Anchored memory made = anchorSmall(3, 1);
-        datasets.pause();
-        vm.expectRevert(Pausable.EnforcedPause.selector);
-        datasets.anchor(anchorParameters("m", smallShape(3), 1), _roots, _roots);
-        vm.expectRevert(Pausable.EnforcedPause.selector);
-        datasets.addEpochs(made.id, 1);
-        vm.warp(datasets.settledAt(2));
-        vm.startPrank(owner);
-        datasets.close(made.id);
-        datasets.withdrawCredit(owner);
-        vm.stopPrank();
-        datasets.unpause();
-        anchorSmall(3, 1);
     }
 
     function test_cellsOf_aBundleThatTheDatasetDoesNotHave_reverts() public {
@@ -317,6 +374,39 @@ contract DatasetRegistryTest is StorageFixture {
             abi.encodeWithSelector(IDatasetRegistry.InvalidShape.selector, bytes32("bundleIndex"), 3, 0, 2)
         );
         datasets.cellsOf(made.id, 3);
+    }
+
+    /// @dev What the bundles of `_roots` are anchored with, by `anchorer`.
+    function _named(
+        bytes32 manifest,
+        uint32 epochs,
+        address anchorer
+    ) private view returns (IDatasetRegistry.AnchorParameters memory) {
+        return _rename(_unnamed(manifest, epochs), anchorer);
+    }
+
+    function _rename(
+        IDatasetRegistry.AnchorParameters memory anchored,
+        address anchorer
+    ) private view returns (IDatasetRegistry.AnchorParameters memory) {
+        return named(datasets, bundlesRootOf(Anchored(0, 3, _roots, _roots)), anchored, anchorer);
+    }
+
+    function _unnamed(
+        bytes32 manifest,
+        uint32 epochs
+    ) private pure returns (IDatasetRegistry.AnchorParameters memory) {
+        return
+            IDatasetRegistry.AnchorParameters(
+                0,
+                manifest,
+                "sha-256",
+                keccak256("objects"),
+                smallShape(3),
+                0,
+                FEE,
+                epochs
+            );
     }
 
     function _fund(address who) private {

@@ -294,6 +294,29 @@ describe("EncodingFraud", async () => {
     assert.equal(await status(id), 2);
   });
 
+  it("nothing behind the hash list of a segment convicts, neither what fills it up nor what fills up the cell", async () => {
+    const shape = shapes[2]!;
+    const { dataset, id } = await anchor(shape);
+    // Seven shards of 342 bytes, then 75 bytes of the hash list: 3 times that is one more than its 224 bytes.
+    const behind = 7 * 342;
+    const refuse = (shard: number, byte: number, args: [string, number, number]) =>
+      world.viem.assertions.revertWithCustomErrorWithArgs(
+        world.fraud.write.proveObject([
+          id,
+          BigInt(byte),
+          openCell(dataset, shard, Math.floor(byte / cellBytes)),
+          openChunk(dataset, 6, 0),
+        ]),
+        world.fraud,
+        "OutOfRange",
+        [toHex(args[0], { size: 32 }), BigInt(args[1]), BigInt(args[2])],
+      );
+    await refuse(2, behind + 74, ["offset", 224, 224]);
+    await refuse(0, behind + 75, ["byte", behind + 75, behind + 75]);
+    await refuse(2, behind + 85, ["byte", behind + 85, behind + 75]);
+    assert.equal(await status(id), 1);
+  });
+
   it("refuses object proofs of parity bundles and of encrypted datasets", async () => {
     const { dataset, id } = await anchor(shapes[0]!);
     await assert.rejects(
@@ -333,6 +356,7 @@ describe("EncodingFraud", async () => {
       functionName: "anchorWithPermit",
       args: [
         {
+          datasetId: word,
           manifestHash: word,
           manifestDigest: word,
           objectRoot: word,

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
 import {MerkleProofs} from "../../../contracts/libraries/MerkleProofs.sol";
+import {IBundleRegistry} from "../../../contracts/storage/interfaces/IBundleRegistry.sol";
+import {IDatasetRegistry} from "../../../contracts/storage/interfaces/IDatasetRegistry.sol";
 import {IRetrievalChallenges} from "../../../contracts/storage/interfaces/IRetrievalChallenges.sol";
 import {Refuser} from "../doubles/Refuser.sol";
 import {StorageFixture} from "./StorageFixture.sol";
@@ -26,7 +27,18 @@ contract RetrievalChallengesTest is StorageFixture {
         toEpoch(1);
     }
 
-    function test_publishedCell_earnsTheOperatorTheBond() public {
+    function test_attack_publication_earnsNoMoreThanTwiceItsGas_theRestIsTheChallengers() public {
+        uint256 gasPrice = RETRIEVAL_BOND / (4 * retrieval.PUBLICATION_GAS());
+        vm.fee(gasPrice);
+        uint256 number = _challenge();
+        retrieval.publish(number, cell, new bytes32[](0));
+        uint256 earned = 2 * retrieval.PUBLICATION_GAS() * gasPrice;
+        vm.assertEq(retrieval.creditOf(actor("a")), earned, "twice the gas");
+        vm.assertEq(retrieval.creditOf(challenger), RETRIEVAL_BOND - earned, "back");
+    }
+
+    function test_publishedCell_earnsTheOperatorTheBond_whereGasIsDear() public {
+        vm.fee(1 ether);
         uint256 number = _challenge();
         vm.prank(actor("anyone"));
         retrieval.publish(number, cell, new bytes32[](0));
@@ -65,8 +77,6 @@ contract RetrievalChallengesTest is StorageFixture {
         vm.expectRevert(abi.encodeWithSelector(IRetrievalChallenges.TooEarly.selector, number, deadline + 1));
         retrieval.callTimeout(number);
         vm.warp(deadline + 1);
-        vm.expectRevert(abi.encodeWithSelector(IRetrievalChallenges.TooLate.selector, number, deadline, 0));
-        retrieval.publish(number, cell, new bytes32[](0));
         vm.expectRevert(abi.encodeWithSelector(IRetrievalChallenges.NoTimeout.selector, number));
         retrieval.slashFailed(number);
         vm.prank(actor("reporter"));
@@ -80,17 +90,14 @@ contract RetrievalChallengesTest is StorageFixture {
         retrieval.publish(number, cell, new bytes32[](0));
         vm.revertToState(state);
         vm.warp(deadline + 2 + GRACE);
-        vm.expectPartialRevert(IRetrievalChallenges.TooLate.selector);
+        uint64 graceEnds = deadline + 1 + GRACE;
+        vm.expectRevert(
+            abi.encodeWithSelector(IRetrievalChallenges.TooLate.selector, number, deadline, graceEnds)
+        );
         retrieval.publish(number, cell, new bytes32[](0));
-        bytes32 dataset = retrieval.datasetOf(number);
-        vm.assertEq(dataset, bundles.holdingOf(id).datasetId, "dataset");
         vm.assertTrue(retrieval.isOpen(number), "open");
-        vm.assertEq(retrieval.failedAt(dataset), 0, "no failure yet");
         retrieval.slashFailed(number);
-        vm.assertEq(retrieval.failedAt(dataset), deadline + 2 + GRACE, "registered");
         vm.assertFalse(retrieval.isOpen(number), "over");
-        vm.expectPartialRevert(IRetrievalChallenges.UnknownChallenge.selector);
-        retrieval.datasetOf(number);
         vm.assertEq(retrieval.creditOf(challenger), RETRIEVAL_BOND, "bond");
         vm.assertEq(staking.operatorOf(actor("a")).stake, STAKE - MISS, "penalty");
         vm.assertEq(bundles.creditOf(actor("reporter")), MISS / 20, "reporter");
@@ -134,14 +141,23 @@ contract RetrievalChallengesTest is StorageFixture {
         vm.stopPrank();
     }
 
-    function test_holderThatLeft_voidsTheChallengeAndItsSuccessorIsNotSlashed() public {
+    function test_attack_holderCannotLeaveWhileACellIsAskedFor_butOnceItIsPublished() public {
         uint256 number = _challenge();
-        vm.prank(actor("a"));
+        vm.startPrank(actor("a"));
+        vm.expectRevert(abi.encodeWithSelector(IBundleRegistry.RetrievalOpen.selector, id));
         bundles.surrender(id);
+        retrieval.publish(number, cell, new bytes32[](0));
+        bundles.surrender(id);
+        vm.stopPrank();
+        vm.assertEq(retrieval.openOf(id), 0, "none is open");
+    }
+
+    function test_holderThatWasPutOut_hasFailed_andItsSuccessorIsNotSlashed() public {
+        uint256 number = _challenge();
+        _putOut();
         enlistAndPlace(made, 0, "b");
-        skip(LIMIT + 1);
-        retrieval.callTimeout(number);
-        skip(GRACE + 1);
+        vm.expectEmit(address(retrieval));
+        emit IRetrievalChallenges.RetrievalFailed(number, id, actor("a"));
         retrieval.slashFailed(number);
         vm.assertEq(staking.operatorOf(actor("b")).stake, STAKE, "untouched");
         vm.assertEq(retrieval.creditOf(challenger), RETRIEVAL_BOND, "bond");
@@ -153,8 +169,8 @@ contract RetrievalChallengesTest is StorageFixture {
         retrieval.callTimeout(number);
         skip(GRACE + 1);
         token.mint(actor("a"), STAKE);
+        _putOut();
         vm.startPrank(actor("a"));
-        bundles.surrender(id);
         token.approve(address(staking), STAKE);
         staking.stake(STAKE);
         vm.stopPrank();
@@ -187,14 +203,107 @@ contract RetrievalChallengesTest is StorageFixture {
         vm.assertEq(challenger.balance, 10 ether + RETRIEVAL_BOND, "elsewhere");
     }
 
+    function testFuzz_attack_haltedSequencer_costsNoHolderAnything(uint32 halt) public {
+        uint256 number = _challenge();
+        // Until the dataset is over, nothing is too late that nobody has called.
+        uint256 latest = datasets.settledAt(datasets.datasetOf(made.id).endEpoch) - 1;
+        vm.warp(bound(halt, block.timestamp + LIMIT + 1, latest));
+        uint256 state = vm.snapshotState();
+        retrieval.publish(number, cell, new bytes32[](0));
+        vm.revertToState(state);
+        retrieval.callTimeout(number);
+        vm.warp(retrieval.challengeOf(number).graceEnds);
+        retrieval.publish(number, cell, new bytes32[](0));
+        vm.assertFalse(retrieval.isOpen(number), "published");
+    }
+
+    function test_attack_eachCellAskedForAdds_toTheTimeForTheNext_upToFourWindows() public {
+        Anchored memory large = _large();
+        uint256 start = block.timestamp;
+        for (uint32 i = 0; i <= 1_082; ++i) {
+            uint256 extension = i < 1_080 ? i * 1 minutes : 3 * uint256(LIMIT);
+            uint256 number = _ask(large, i);
+            vm.assertEq(
+                retrieval.challengeOf(number).deadline,
+                start + LIMIT + extension,
+                "a minute for each"
+            );
+        }
+        vm.assertEq(retrieval.openAgainst(actor("a")), 1_083, "open");
+    }
+
+    function test_attack_moreTimeForOtherBundlesOfTheSameHolder_andNoMoreForWhatIsPublished() public {
+        Anchored memory large = _large();
+        uint256 start = block.timestamp;
+        uint256 number = _challenge();
+        vm.assertEq(
+            retrieval.challengeOf(_ask(large, 0)).deadline,
+            start + LIMIT + 1 minutes,
+            "other bundle"
+        );
+        retrieval.publish(number, cell, new bytes32[](0));
+        vm.assertEq(retrieval.openAgainst(actor("a")), 1, "one is published");
+        vm.assertEq(retrieval.challengeOf(_ask(large, 1)).deadline, start + LIMIT + 1 minutes, "one is open");
+        vm.assertEq(retrieval.challengeOf(_challenge()).deadline, start + LIMIT + 2 minutes, "two are");
+    }
+
+    function test_withdraw_toNobodyOrToTheContractIsRefused() public {
+        uint256 number = _challenge();
+        retrieval.publish(number, cell, new bytes32[](0));
+        uint256 credit = retrieval.creditOf(challenger);
+        vm.startPrank(challenger);
+        vm.expectRevert(abi.encodeWithSelector(IRetrievalChallenges.InvalidRecipient.selector, address(0)));
+        retrieval.withdraw(payable(0));
+        vm.expectRevert(
+            abi.encodeWithSelector(IRetrievalChallenges.InvalidRecipient.selector, address(retrieval))
+        );
+        retrieval.withdraw(payable(address(retrieval)));
+        vm.assertEq(retrieval.creditOf(challenger), credit, "still there");
+        vm.stopPrank();
+    }
+
+    function testFuzz_askedSince_isWhenTheOldestOpenChallengeOfTheDatasetWasMade(uint256 order) public {
+        _challenge();
+        Anchored memory asked = anchorSmall(5, 20);
+        uint256[5] memory numbers;
+        uint256[5] memory times;
+        for (uint256 i = 0; i < 5; ++i) {
+            enlistAndPlace(asked, i, string(abi.encodePacked("holder ", i)));
+            skip(1 minutes);
+            times[i] = time();
+            bytes32[] memory siblings = bundleProof(asked, i);
+            bytes32 bundleId = bundleOf(asked, i);
+            vm.prank(challenger);
+            numbers[i] = retrieval.challenge{value: RETRIEVAL_BOND}(
+                bundleId,
+                0,
+                asked.transportRoots[i],
+                siblings
+            );
+        }
+        vm.assertEq(retrieval.askedSince(asked.id), times[0], "the first");
+        for (uint256 left = 5; left > 0; --left) {
+            // The one of those left that the order picks.
+            uint256 place = order % left;
+            order /= left;
+            uint256 i = 0;
+            for (; numbers[i] == 0 || place > 0; ++i) if (numbers[i] != 0) --place;
+            retrieval.publish(numbers[i], cellOf(manifestOf(2), i), new bytes32[](0));
+            numbers[i] = 0;
+            uint256 oldest = 0;
+            for (uint256 j = 5; j > 0; --j) if (numbers[j - 1] != 0) oldest = times[j - 1];
+            vm.assertEq(retrieval.askedSince(asked.id), oldest, "the oldest of those left");
+        }
+        vm.assertNotEq(retrieval.askedSince(made.id), 0, "another dataset's is still open");
+    }
+
     function test_reentrancyAtWithdraw_paysOnce() public {
         Refuser refuser = new Refuser(retrieval);
         refuser.beGreedy();
         vm.deal(address(this), RETRIEVAL_BOND);
         refuser.challenge{value: RETRIEVAL_BOND}(id, 0, made.transportRoots[0], proof);
         _challengeOther();
-        vm.prank(actor("a"));
-        bundles.surrender(id);
+        _putOut();
         retrieval.slashFailed(1);
         refuser.withdraw();
         vm.assertFalse(refuser.entered(), "not entered");
@@ -223,24 +332,47 @@ contract RetrievalChallengesTest is StorageFixture {
         _expectParameters(RETRIEVAL_BOND, 3 hours - 1, 1 hours);
         _expectParameters(RETRIEVAL_BOND, 6 hours, 30 minutes - 1);
         _expectParameters(RETRIEVAL_BOND, uint32(CLOSE_DELAY), 1 hours);
-    }
-
-    function test_pause_stopsNewChallengesOnly() public {
-        uint256 number = _challenge();
-        retrieval.pause();
-        vm.expectRevert(Pausable.EnforcedPause.selector);
-        vm.prank(challenger);
-        retrieval.challenge{value: RETRIEVAL_BOND}(id, 0, made.transportRoots[0], proof);
-        retrieval.publish(number, cell, new bytes32[](0));
-        vm.prank(actor("a"));
-        retrieval.withdraw(payable(actor("a")));
-        retrieval.unpause();
-        vm.assertEq(_challenge(), number + 1, "a new one");
+        // Four windows: neither longer than seven days, nor with the grace longer than the delay of the last epoch.
+        _expectParameters(RETRIEVAL_BOND, 42 hours + 1, 1 hours);
+        retrieval.setParameters(RETRIEVAL_BOND, 42 hours, 72 hours);
+        _expectParameters(RETRIEVAL_BOND, 42 hours, 72 hours + 1);
     }
 
     function _challenge() private returns (uint256) {
         vm.prank(challenger);
         return retrieval.challenge{value: RETRIEVAL_BOND}(id, 0, made.transportRoots[0], proof);
+    }
+
+    /// @dev The holder loses its bundle by another fault.
+    function _putOut() private {
+        vm.prank(address(audit));
+        bundles.vacate(id, address(0), "audit");
+    }
+
+    /// @dev A bundle of many cells, with the holder of the first.
+    function _large() private returns (Anchored memory large) {
+        IDatasetRegistry.Shape memory shape = smallShape(3);
+        shape.objectSize = 2_000_000;
+        large = anchorShape(shape, 20);
+        token.mint(actor("a"), STAKE);
+        vm.startPrank(actor("a"));
+        token.approve(address(staking), STAKE);
+        staking.stake(STAKE);
+        vm.stopPrank();
+        skip(1);
+        place(large, 0, "a");
+    }
+
+    function _ask(Anchored memory asked, uint32 index) private returns (uint256) {
+        bytes32[] memory siblings = bundleProof(asked, 0);
+        vm.prank(challenger);
+        return
+            retrieval.challenge{value: RETRIEVAL_BOND}(
+                bundleOf(asked, 0),
+                index,
+                asked.transportRoots[0],
+                siblings
+            );
     }
 
     function _challengeOther() private {

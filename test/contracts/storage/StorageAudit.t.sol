@@ -2,10 +2,10 @@
 pragma solidity ^0.8.28;
 
 import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
-import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
 import {IBundleRegistry} from "../../../contracts/storage/interfaces/IBundleRegistry.sol";
 import {IDatasetRegistry} from "../../../contracts/storage/interfaces/IDatasetRegistry.sol";
 import {IStorageAudit} from "../../../contracts/storage/interfaces/IStorageAudit.sol";
+import {BeaconDouble} from "../doubles/BeaconDouble.sol";
 import {StorageFixture} from "./StorageFixture.sol";
 
 contract StorageAuditTest is StorageFixture {
@@ -124,6 +124,20 @@ contract StorageAuditTest is StorageFixture {
         // An epoch that nobody opened.
         vm.expectRevert(abi.encodeWithSelector(IStorageAudit.NoSeed.selector, 2));
         audit.callTimeout(id, 2);
+    }
+
+    function test_epoch_whoseRequestTheBeaconRefusesIsOpenedLater() public {
+        toEpoch(1);
+        beacon.refuse(true);
+        vm.expectRevert(BeaconDouble.Refused.selector);
+        audit.openEpoch();
+        (bool needed, ) = audit.checkUpkeep("");
+        vm.assertTrue(needed, "still to be opened");
+        beacon.refuse(false);
+        uint32 epoch = audit.openEpoch();
+        beacon.deliver(1, "seed");
+        (, uint64 opensAt, ) = audit.windowOf(epoch);
+        vm.assertEq(opensAt, block.timestamp, "opened");
     }
 
     function test_window_atItsLastSecondBeforeAndAfter() public {
@@ -331,6 +345,60 @@ contract StorageAuditTest is StorageFixture {
         vm.assertEq(bundles.bountyOf(id), SURRENDER / 2, "no repair without a new answer");
     }
 
+    function test_surrender_afterACalledTimeoutCostsAMissAndPaysTheReporter() public {
+        uint32 epoch = nextEpoch();
+        (, , uint64 closesAt) = audit.windowOf(epoch);
+        vm.warp(uint256(closesAt) + 1);
+        vm.prank(actor("reporter"));
+        audit.callTimeout(id, epoch);
+        vm.prank(actor("a"));
+        bundles.surrender(id);
+        vm.assertEq(staking.operatorOf(actor("a")).stake, STAKE - MISS, "as much as being slashed");
+        vm.assertGt(bundles.creditOf(actor("reporter")), 0, "the reporter's share");
+    }
+
+    function test_surrender_afterAMissedWindowCostsAMissBeforeAnybodyHasCalled() public {
+        uint32 epoch = nextEpoch();
+        (, , uint64 closesAt) = audit.windowOf(epoch);
+        uint256 snapshot = vm.snapshotState();
+        vm.warp(closesAt);
+        vm.prank(actor("a"));
+        bundles.surrender(id);
+        vm.assertEq(staking.operatorOf(actor("a")).stake, STAKE - SURRENDER, "while the window is open");
+        vm.revertToState(snapshot);
+        vm.warp(uint256(closesAt) + 1);
+        vm.prank(actor("a"));
+        bundles.surrender(id);
+        vm.assertEq(staking.operatorOf(actor("a")).stake, STAKE - MISS, "afterwards");
+        vm.revertToState(snapshot);
+        answer(id, epoch);
+        vm.warp(uint256(closesAt) + 1);
+        vm.prank(actor("a"));
+        bundles.surrender(id);
+        vm.assertEq(staking.operatorOf(actor("a")).stake, STAKE - SURRENDER, "answered");
+    }
+
+    function test_surrender_inAddedEpochsIsFreeUnlessTheHolderAgreedToThem() public {
+        uint32 promised = bundles.holdingOf(id).until;
+        token.mint(owner, 1e24);
+        vm.startPrank(owner);
+        token.approve(address(datasets), 1e24);
+        datasets.addEpochs(made.id, 100);
+        vm.stopPrank();
+        vm.warp(datasets.settledAt(promised));
+        openWithSeed();
+        uint256 snapshot = vm.snapshotState();
+        vm.prank(actor("a"));
+        bundles.surrender(id);
+        vm.assertEq(staking.operatorOf(actor("a")).stake, STAKE, "nothing is asked of it");
+        vm.revertToState(snapshot);
+        vm.startPrank(actor("a"));
+        bundles.extend(id, promised + 100);
+        bundles.surrender(id);
+        vm.stopPrank();
+        vm.assertEq(staking.operatorOf(actor("a")).stake, STAKE - SURRENDER, "an audit waits for its answer");
+    }
+
     function test_fraud_endsDutiesKeepsEarnedFeesAndReleasesLocks() public {
         answer(id, nextEpoch());
         uint32 pending = nextEpoch();
@@ -398,21 +466,6 @@ contract StorageAuditTest is StorageFixture {
         vm.assertEq(audit.epochOf(0).requestId, 1, "request");
     }
 
-    function test_pause_stopsNewEpochsAndNeverAnswersTimeoutsOrClaims() public {
-        uint32 epoch = nextEpoch();
-        audit.pause();
-        (bool needed, ) = audit.checkUpkeep("");
-        vm.assertFalse(needed, "paused");
-        vm.expectRevert(Pausable.EnforcedPause.selector);
-        audit.openEpoch();
-        answer(id, epoch);
-        audit.claim(id);
-        vm.prank(actor("a"));
-        datasets.withdrawCredit(actor("a"));
-        audit.unpause();
-        vm.assertEq(nextEpoch(), epoch + 1, "opens again");
-    }
-
     function test_settings_onlyByTheAccessManager() public {
         bytes memory refused = abi.encodeWithSelector(
             IAccessManaged.AccessManagedUnauthorized.selector,
@@ -421,8 +474,6 @@ contract StorageAuditTest is StorageFixture {
         vm.startPrank(owner);
         vm.expectRevert(refused);
         audit.setWindows(IStorageAudit.Windows(SEED_DELAY, WINDOW, CALL_WINDOW, GRACE));
-        vm.expectRevert(refused);
-        audit.pause();
         vm.expectRevert(refused);
         retrieval.setParameters(1, 1, 1);
         vm.stopPrank();

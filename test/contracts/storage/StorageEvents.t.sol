@@ -24,6 +24,8 @@ contract StorageEventsTest is CoverFixture {
         _addEpochs(made.id, 1);
         bytes32 kept = enlistAndPlace(made, 0, "a");
         bytes32 lost = enlistAndPlace(made, 1, "b");
+        vm.prank(actor("a"));
+        bundles.extend(kept, 9);
         uint32 epoch = nextEpoch();
         answer(kept, epoch);
         audit.claim(kept);
@@ -94,6 +96,8 @@ contract StorageEventsTest is CoverFixture {
     function test_events_ofRetrievals_published_withheldAndVoid() public {
         Anchored memory made = anchorSmall(3, 20);
         bytes32 id = enlistAndPlace(made, 0, "a");
+        // A publication is paid by what its gas costs.
+        vm.fee(1 gwei);
         vm.getRecordedLogs();
         retrieval.publish(_challenge(made, id, 0), cellOf(manifestOf(1), 0), new bytes32[](0));
         vm.prank(actor("a"));
@@ -105,8 +109,8 @@ contract StorageEventsTest is CoverFixture {
         retrieval.slashFailed(number);
         id = enlistAndPlace(made, 1, "b");
         number = _challenge(made, id, 1);
-        vm.prank(actor("b"));
-        bundles.surrender(id);
+        vm.prank(address(fraud));
+        datasets.markFraudulent(made.id, actor("claimant"));
         retrieval.slashFailed(number);
         requireEvents(
             vm.getRecordedLogs(),
@@ -161,6 +165,7 @@ contract StorageEventsTest is CoverFixture {
                 IStorageAudit.TimeoutCalled.selector,
                 IStorageAudit.AuditMissed.selector,
                 IStorageAudit.EpochOpened.selector,
+                IStorageAudit.EpochOpened.selector,
                 IStorageAudit.AuditAnswered.selector,
                 IStorageAudit.FeesClaimed.selector
             );
@@ -171,6 +176,7 @@ contract StorageEventsTest is CoverFixture {
             bytes.concat(
                 IBundleRegistry.BundlePlaced.selector,
                 IBundleRegistry.BundlePlaced.selector,
+                IBundleRegistry.DutyExtended.selector,
                 IBundleRegistry.BundleVacated.selector,
                 IBundleRegistry.BundlePlaced.selector,
                 IBundleRegistry.RepairPaid.selector,

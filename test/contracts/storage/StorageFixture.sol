@@ -22,7 +22,6 @@ import {PlainToken} from "../token/HostileTokens.sol";
 /// @notice The storage contracts with real staking and access manager; beacon and verifier are doubles.
 abstract contract StorageFixture is MiniTest {
     uint256 internal constant FIELD = 0x30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001;
-    uint64 internal constant LOCKER = 1;
     uint64 internal constant REQUESTER = 2;
     uint64 internal constant AUDITOR = 3;
     uint64 internal constant ACCUSER = 4;
@@ -46,6 +45,7 @@ abstract contract StorageFixture is MiniTest {
     uint96 internal constant MISS = 80 ether;
     uint96 internal constant SURRENDER = 50 ether;
     uint96 internal constant FEE = 1 ether;
+    uint32 internal constant EXCLUSIVE = 3;
 
     AccessManager internal access;
     PlainToken internal token;
@@ -77,7 +77,7 @@ abstract contract StorageFixture is MiniTest {
         verifier = new VerifierDouble();
         datasets = new DatasetRegistry(address(access), token, EPOCH, CLOSE_DELAY, parameters());
         IVerifierRegistry verifying = IVerifierRegistry(address(verifier));
-        bundles = new BundleRegistry(address(access), token, datasets, staking, verifying, REGISTRATION);
+        bundles = newBundleRegistry();
         audit = new StorageAudit(
             address(access),
             datasets,
@@ -97,10 +97,7 @@ abstract contract StorageFixture is MiniTest {
             GRACE
         );
         fraud = new EncodingFraud(datasets, verifying, POSSESSION);
-        bundles.setAudit(address(audit));
-        grant(address(staking), IStaking.lock.selector, LOCKER, address(bundles));
-        grant(address(staking), IStaking.unlock.selector, LOCKER, address(bundles));
-        grant(address(staking), IStaking.slash.selector, LOCKER, address(bundles));
+        bundles.setModules(address(audit), address(retrieval));
         grant(address(beacon), IRandomnessBeacon.request.selector, REQUESTER, address(audit));
         grant(address(datasets), IDatasetRegistry.payFee.selector, AUDITOR, address(audit));
         grant(address(bundles), IBundleRegistry.settleRepair.selector, AUDITOR, address(audit));
@@ -109,6 +106,20 @@ abstract contract StorageFixture is MiniTest {
         grant(address(datasets), IDatasetRegistry.markFraudulent.selector, JUDGE, address(fraud));
         grant(address(datasets), IDatasetRegistry.addHeld.selector, KEEPER, address(bundles));
         grant(address(datasets), IDatasetRegistry.removeHeld.selector, KEEPER, address(bundles));
+    }
+
+    function newBundleRegistry() internal returns (BundleRegistry) {
+        return
+            new BundleRegistry(
+                address(access),
+                token,
+                datasets,
+                staking,
+                IVerifierRegistry(address(verifier)),
+                REGISTRATION,
+                POSSESSION,
+                EXCLUSIVE
+            );
     }
 
     struct Deployed {
@@ -165,33 +176,77 @@ abstract contract StorageFixture is MiniTest {
             made.poseidonRoots[i] = bytes32(uint256(keccak256(abi.encode(manifest, i))) % FIELD);
             made.transportRoots[i] = keccak256(abi.encodePacked(bytes1(0), cellOf(manifest, i)));
         }
+        anchorRoots(made, manifest, shape, epochs);
+    }
+
+    /// @dev Anchors a dataset with the roots that `made` has already.
+    function anchorRoots(
+        Anchored memory made,
+        bytes32 manifest,
+        IDatasetRegistry.Shape memory shape,
+        uint32 epochs
+    ) internal {
         (uint256 bond, uint256 fees) = datasets.quote(shape, FEE, epochs);
         token.mint(owner, bond + fees);
         vm.startPrank(owner);
         token.approve(address(datasets), bond + fees);
         made.id = datasets.anchor(
-            anchorParameters(manifest, shape, epochs),
+            anchorParameters(made, manifest, shape, epochs),
             made.poseidonRoots,
             made.transportRoots
         );
         vm.stopPrank();
     }
 
+    /// @dev Root over the leaves of all bundles: where the proof of the first one leads.
+    function bundlesRootOf(Anchored memory made) internal pure returns (bytes32 root) {
+        bytes32[] memory proof = bundleProof(made, 0);
+        root = keccak256(
+            abi.encodePacked(bytes1(0), uint32(0), made.poseidonRoots[0], made.transportRoots[0])
+        );
+        for (uint256 i = 0; i < proof.length; ++i) {
+            root = keccak256(abi.encodePacked(bytes1(0x01), root, proof[i]));
+        }
+    }
+
+    /// @dev What `owner` anchors, under the id that follows from the parameters in force.
     function anchorParameters(
+        Anchored memory made,
         bytes32 manifest,
         IDatasetRegistry.Shape memory shape,
         uint32 epochs
-    ) internal pure returns (IDatasetRegistry.AnchorParameters memory) {
-        return
-            IDatasetRegistry.AnchorParameters(
-                manifest,
-                "sha-256",
-                keccak256("objects"),
-                shape,
-                0,
-                FEE,
-                epochs
-            );
+    ) internal view returns (IDatasetRegistry.AnchorParameters memory) {
+        IDatasetRegistry.AnchorParameters memory anchored = IDatasetRegistry.AnchorParameters(
+            0,
+            manifest,
+            "sha-256",
+            keccak256("objects"),
+            shape,
+            0,
+            FEE,
+            epochs
+        );
+        return named(datasets, bundlesRootOf(made), anchored, owner);
+    }
+
+    /// @dev The same with the id of what it says, if `anchorer` anchors it.
+    function named(
+        DatasetRegistry registry,
+        bytes32 bundlesRoot,
+        IDatasetRegistry.AnchorParameters memory anchored,
+        address anchorer
+    ) internal view returns (IDatasetRegistry.AnchorParameters memory) {
+        IDatasetRegistry.Terms memory terms = IDatasetRegistry.Terms(
+            anchored.shape,
+            anchored.objectRoot,
+            bundlesRoot,
+            anchored.previous,
+            anchored.feePerAudit,
+            anchored.epochs,
+            registry.parameters()
+        );
+        anchored.datasetId = registry.idOf(anchorer, anchored.manifestHash, terms);
+        return anchored;
     }
 
     /// @dev The only cell of bundle `i` of the small datasets.
@@ -235,11 +290,23 @@ abstract contract StorageFixture is MiniTest {
     /// @dev Registers `name` as a storage operator with `amount` of stake.
     function enlist(string memory name, uint256 amount) internal returns (address operator) {
         operator = actor(name);
+        vm.prank(operator);
+        staking.register(uint8(1 << uint8(IStaking.Role.Storage)), hex"0024", "/dns4/example/tcp/1");
+        addStake(operator, amount);
+    }
+
+    /// @dev As `enlist`, also for one that is registered already.
+    function fund(string memory name, uint256 amount) internal {
+        if (staking.operatorOf(actor(name)).active) addStake(actor(name), amount);
+        else enlist(name, amount);
+    }
+
+    function addStake(address operator, uint256 amount) internal {
         token.mint(operator, amount);
         vm.startPrank(operator);
-        staking.register(uint8(1 << uint8(IStaking.Role.Storage)), hex"0024", "/dns4/example/tcp/1");
         token.approve(address(staking), amount);
         staking.stake(amount);
+        staking.approve(address(bundles), type(uint256).max);
         vm.stopPrank();
     }
 
@@ -248,7 +315,7 @@ abstract contract StorageFixture is MiniTest {
         uint256 index,
         address operator,
         uint64 validUntil
-    ) internal pure returns (IBundleRegistry.Receipt memory) {
+    ) internal view returns (IBundleRegistry.Receipt memory) {
         return
             IBundleRegistry.Receipt(
                 made.id,
@@ -256,7 +323,8 @@ abstract contract StorageFixture is MiniTest {
                 made.poseidonRoots[index],
                 made.transportRoots[index],
                 operator,
-                validUntil
+                validUntil,
+                datasets.datasetOf(made.id).endEpoch
             );
     }
 
@@ -275,6 +343,7 @@ abstract contract StorageFixture is MiniTest {
     function placeSigned(IBundleRegistry.SignedReceipt memory signed) internal {
         IBundleRegistry.SignedReceipt[] memory list = new IBundleRegistry.SignedReceipt[](1);
         list[0] = signed;
+        vm.prank(owner);
         bundles.place(list);
     }
 
@@ -287,14 +356,28 @@ abstract contract StorageFixture is MiniTest {
         return uint64(block.timestamp);
     }
 
-    /// @dev Places bundle `index` with `name`, under a receipt signed now with the longest validity.
+    /// @dev Places bundle `index` with `name`, under a receipt signed now with the longest validity: by the owner when
+    /// nobody has held it yet, else with a proof, in the next epoch where this one's seed may not be used.
     function place(
         Anchored memory made,
         uint256 index,
         string memory name
     ) internal returns (bytes32 bundleId) {
-        placeSigned(signReceipt(made, index, name, time() + 1 days));
-        return bundleOf(made, index);
+        bundleId = bundleOf(made, index);
+        if (bundles.holdingOf(bundleId).tenure == 0) {
+            placeSigned(signReceipt(made, index, name, time() + 1 days));
+            return bundleId;
+        }
+        uint32 epoch = audit.currentEpoch();
+        (, uint64 opensAt, ) = audit.windowOf(epoch);
+        if (opensAt == 0 || epoch < bundles.provableFrom(made.id, uint32(index), actor(name)))
+            epoch = nextEpoch();
+        placeProven(made, index, name, epoch);
+    }
+
+    function placeProven(Anchored memory made, uint256 index, string memory name, uint32 epoch) internal {
+        uint256[8] memory proof = proofOf(POSSESSION, placingSignals(made, index, actor(name), epoch));
+        bundles.placeProven(signReceipt(made, index, name, time() + 1 days), epoch, 7, proof);
     }
 
     function enlistAndPlace(
@@ -331,7 +414,30 @@ abstract contract StorageFixture is MiniTest {
         uint32 epoch,
         uint256 evaluation
     ) internal view returns (uint256[] memory signals) {
-        IBundleRegistry.Holding memory holding = bundles.holdingOf(bundleId);
+        return possessionSignals(bundleId, bundles.holdingOf(bundleId), epoch, evaluation, address(audit));
+    }
+
+    /// @dev Public signals of the proof with which an operator takes a bundle, section 5.
+    function placingSignals(
+        Anchored memory made,
+        uint256 index,
+        address operator,
+        uint32 epoch
+    ) internal view returns (uint256[] memory) {
+        IBundleRegistry.Holding memory holding;
+        holding.operator = operator;
+        holding.cells = uint16(datasets.cellsOf(made.id, uint32(index)));
+        holding.poseidonRoot = uint256(made.poseidonRoots[index]);
+        return possessionSignals(bundleOf(made, index), holding, epoch, 7, address(bundles));
+    }
+
+    function possessionSignals(
+        bytes32 bundleId,
+        IBundleRegistry.Holding memory holding,
+        uint32 epoch,
+        uint256 evaluation,
+        address judge
+    ) internal view returns (uint256[] memory signals) {
         (bytes32 seed, , ) = audit.windowOf(epoch);
         signals = new uint256[](4);
         signals[0] = evaluation;
@@ -351,7 +457,7 @@ abstract contract StorageFixture is MiniTest {
                         holding.operator,
                         uint256(epoch),
                         block.chainid,
-                        address(audit)
+                        judge
                     )
                 )
             ) % FIELD;

@@ -21,8 +21,9 @@ contract StorageTokensTest is StorageFixture {
     function test_tokenWithHooks_cannotReenterAnExit() public {
         (HookToken hook, DatasetRegistry registry) = _hooked();
         bytes32 mine = _anchor(registry, "mine");
+        IDatasetRegistry.AnchorParameters memory other = _parametersFor(registry, "theirs", address(hook));
         vm.prank(address(hook));
-        bytes32 theirs = _anchor(registry, "theirs");
+        bytes32 theirs = registry.anchor(other, _roots, _roots);
         vm.warp(registry.settledAt(2));
         registry.close(mine);
         vm.prank(address(hook));
@@ -37,10 +38,8 @@ contract StorageTokensTest is StorageFixture {
 
     function test_tokenWithHooks_cannotReenterAnAnchor() public {
         (HookToken hook, DatasetRegistry registry) = _hooked();
-        hook.arm(
-            address(registry),
-            abi.encodeCall(IDatasetRegistry.anchor, (_parametersFor("theirs"), _roots, _roots))
-        );
+        IDatasetRegistry.AnchorParameters memory other = _parametersFor(registry, "theirs", address(hook));
+        hook.arm(address(registry), abi.encodeCall(IDatasetRegistry.anchor, (other, _roots, _roots)));
         _anchor(registry, "mine");
         vm.assertFalse(hook.entered(), "not entered");
     }
@@ -99,8 +98,9 @@ contract StorageTokensTest is StorageFixture {
         );
         (uint8 v, bytes32 r, bytes32 s) = vm.sign(keyOf("owner"), digest);
         permitted.permit(owner, address(registry), PRICE, deadline, v, r, s);
+        IDatasetRegistry.AnchorParameters memory one = _parametersFor(registry, "one", owner);
         vm.prank(owner);
-        registry.anchorWithPermit(_parametersFor("one"), _roots, _roots, deadline, v, r, s);
+        registry.anchorWithPermit(one, _roots, _roots, deadline, v, r, s);
         vm.assertEq(permitted.balanceOf(address(registry)), PRICE, "taken");
     }
 
@@ -120,12 +120,21 @@ contract StorageTokensTest is StorageFixture {
     }
 
     function _parametersFor(
-        bytes32 manifest
-    ) private pure returns (IDatasetRegistry.AnchorParameters memory) {
-        return anchorParameters(manifest, smallShape(3), 1);
+        DatasetRegistry registry,
+        bytes32 manifest,
+        address anchorer
+    ) private view returns (IDatasetRegistry.AnchorParameters memory) {
+        Anchored memory made = Anchored(0, 3, _roots, _roots);
+        IDatasetRegistry.AnchorParameters memory anchored = anchorParameters(
+            made,
+            manifest,
+            smallShape(3),
+            1
+        );
+        return named(registry, bundlesRootOf(made), anchored, anchorer);
     }
 
     function _anchor(DatasetRegistry registry, bytes32 manifest) private returns (bytes32) {
-        return registry.anchor(_parametersFor(manifest), _roots, _roots);
+        return registry.anchor(_parametersFor(registry, manifest, address(this)), _roots, _roots);
     }
 }

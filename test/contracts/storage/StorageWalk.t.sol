@@ -20,6 +20,7 @@ contract StorageWalk is CoverFixture {
     uint256 public bountiesWithdrawn;
     /// Answers that counted, by bundle.
     mapping(bytes32 bundleId => uint256) public answered;
+    mapping(bytes32 bundleId => uint32[]) private _unpaid;
     bytes32[] private _covers;
     mapping(bytes32 coverId => bytes32[]) private _covered;
 
@@ -38,9 +39,22 @@ contract StorageWalk is CoverFixture {
     function placeOne(uint256 which, uint256 who) external {
         (Anchored memory made, uint256 index) = _bundle(which);
         string memory name = _name(who);
-        IBundleRegistry.SignedReceipt[] memory list = new IBundleRegistry.SignedReceipt[](1);
-        list[0] = signReceipt(made, index, name, uint64(block.timestamp) + 1 days);
-        try bundles.place(list) {} catch {}
+        IBundleRegistry.SignedReceipt memory signed = signReceipt(
+            made,
+            index,
+            name,
+            uint64(block.timestamp) + 1 days
+        );
+        if (bundles.holdingOf(_ids[which % _ids.length]).tenure == 0) {
+            IBundleRegistry.SignedReceipt[] memory list = new IBundleRegistry.SignedReceipt[](1);
+            list[0] = signed;
+            vm.prank(owner);
+            try bundles.place(list) {} catch {}
+        } else {
+            uint32 epoch = audit.currentEpoch();
+            uint256[8] memory proof = proofOf(POSSESSION, placingSignals(made, index, actor(name), epoch));
+            try bundles.placeProven(signed, epoch, 7, proof) {} catch {}
+        }
     }
 
     function placeAll(uint256 shift) external {
@@ -125,8 +139,9 @@ contract StorageWalk is CoverFixture {
         this.slashMissed(which, 0);
     }
 
-    /// @dev A whole repair: every vacant bundle placed again, answered for, and claimed.
+    /// @dev A whole repair: every vacant bundle placed again under a fresh seed, answered for, and claimed.
     function repair(uint256 shift) external {
+        this.startEpoch(bytes32(shift));
         this.placeAll(shift);
         this.startEpoch(bytes32(shift));
         this.answerAll(0);
@@ -189,9 +204,16 @@ contract StorageWalk is CoverFixture {
     }
 
     function addEpochs(uint256 which, uint256 count) external {
-        token.mint(address(this), 1e24);
+        token.mint(owner, 1e24);
+        vm.startPrank(owner);
         token.approve(address(datasets), 1e24);
-        try datasets.addEpochs(_anchors[which % 2].id, uint32(1 + (count % 3))) {} catch {}
+        bytes32 id = _anchors[which % 2].id;
+        bool isAdded = true;
+        try datasets.addEpochs(id, uint32(1 + (count % 8))) {} catch {
+            isAdded = false;
+        }
+        vm.stopPrank();
+        if (isAdded) _countPaid(id);
     }
 
     function convict(uint256 which, uint256 chance) external {
@@ -278,6 +300,22 @@ contract StorageWalk is CoverFixture {
         if (holding.operator == address(0) || epoch < holding.since) return;
         IDatasetRegistry.Dataset memory dataset = datasets.datasetOf(holding.datasetId);
         if (epoch < dataset.endEpoch) ++answered[id];
+        else _unpaid[id].push(epoch);
+    }
+
+    /// @dev Answers given after the paid epochs had ended count once their epochs are paid for.
+    function _countPaid(bytes32 datasetId) private {
+        uint32 end = datasets.datasetOf(datasetId).endEpoch;
+        for (uint256 i = 0; i < _ids.length; ++i) {
+            if (bundles.holdingOf(_ids[i]).datasetId != datasetId) continue;
+            uint32[] storage unpaid = _unpaid[_ids[i]];
+            for (uint256 n = unpaid.length; n > 0; --n) {
+                if (unpaid[n - 1] >= end) continue;
+                ++answered[_ids[i]];
+                unpaid[n - 1] = unpaid[unpaid.length - 1];
+                unpaid.pop();
+            }
+        }
     }
 
     function _epoch(uint256 back) private view returns (uint32) {

@@ -20,7 +20,6 @@ const keyParameters = () => {
   const entries = Object.entries(instances);
   return {
     Verifier: {
-      development: true,
       ...Object.fromEntries(entries.map(([name, { key }]) => [`${name}Key`, key])),
     },
     Storage: Object.fromEntries(entries.map(([name, { key }]) => [`${name}KeyHash`, keccak256(key)])),
@@ -34,6 +33,7 @@ const drandParameters = (genesis: bigint) => ({
 
 /** What the registry is told of a dataset. */
 export type Anchored = Pick<Dataset, "shape" | "poseidonRoots" | "transport"> & {
+  readonly bundlesTree: { readonly root: Hex };
   readonly objectTree: { readonly root: Hex };
 };
 
@@ -63,26 +63,39 @@ export async function createWorld({ initialDate, tick = async () => {} }: WorldO
     await token.write.approve([staking.address, 100_000n * tokens], { account });
     await staking.write.register([1, "0x0024", "/dns4/localhost/tcp/1"], { account });
     await staking.write.stake([50_000n * tokens], { account });
+    await staking.write.approve([bundles.address, 50_000n * tokens], { account });
   }
   await token.write.approve([datasets.address, 10_000_000n * tokens]);
 
   /** Anchors a built dataset with a fee of one token; returns its id and the transaction. */
   const anchor = async (dataset: Anchored, epochs = 10, name = "dataset") => {
     const manifestHash = keccak256(toHex(name));
+    const previous: Hex = `0x${"00".repeat(32)}`;
+    const terms = {
+      shape: dataset.shape,
+      objectRoot: dataset.objectTree.root,
+      bundlesRoot: dataset.bundlesTree.root,
+      previous,
+      feePerAudit: tokens,
+      epochs,
+      parameters: await datasets.read.parameters(),
+    };
+    const id = await datasets.read.idOf([owner!.account.address, manifestHash, terms]);
     const hash = await datasets.write.anchor([
       {
+        datasetId: id,
         manifestHash,
         manifestDigest: keccak256(manifestHash),
         objectRoot: dataset.objectTree.root,
         shape: dataset.shape,
-        previous: `0x${"00".repeat(32)}`,
+        previous,
         feePerAudit: tokens,
         epochs,
       },
       dataset.poseidonRoots,
       dataset.transport.map(({ root }) => root),
     ]);
-    return { id: await datasets.read.idOf([owner!.account.address, manifestHash]), hash };
+    return { id, hash };
   };
 
   /** A receipt for one bundle, signed now by its operator. */
@@ -99,6 +112,7 @@ export async function createWorld({ initialDate, tick = async () => {} }: WorldO
       transportRoot: dataset.transport[bundleIndex]!.root,
       operator: operator.account.address,
       validUntil: BigInt((await networkHelpers.time.latest()) + day),
+      latestEnd: (await datasets.read.termsOf([id]))[1],
     };
     const signature = await operator.signTypedData({
       domain: { name: "Assay BundleRegistry", version: "1", chainId, verifyingContract: bundles.address },
@@ -110,16 +124,25 @@ export async function createWorld({ initialDate, tick = async () => {} }: WorldO
           { name: "transportRoot", type: "bytes32" },
           { name: "operator", type: "address" },
           { name: "validUntil", type: "uint64" },
+          { name: "latestEnd", type: "uint32" },
         ],
       },
       primaryType: "Receipt",
       message: receipt,
     });
-    return { receipt, proof: dataset.bundlesTree.proof(bundleIndex), signature };
+    return { receipt, proof: dataset.bundlesTree.proof(bundleIndex), signature, approval: "0x" as Hex };
   };
 
   const bundleId = (id: Hex, bundleIndex: number): Hex =>
     keccak256(encodeAbiParameters([{ type: "bytes32" }, { type: "uint32" }], [id, bundleIndex]));
+
+  /** Submits the drand round that a request is bound to, when it is there. */
+  const deliverSeed = async (requestId: bigint) => {
+    const { round } = await beacon.read.requestOf([requestId]);
+    await networkHelpers.time.increaseTo(await beacon.read.timeOf([round]));
+    await tick();
+    await beacon.write.submitRound([round, signRound(drandSecret, round)]);
+  };
 
   /** Moves to the next epoch, opens it and submits the drand round that it is bound to. */
   const nextEpoch = async (): Promise<number> => {
@@ -129,17 +152,21 @@ export async function createWorld({ initialDate, tick = async () => {} }: WorldO
     await tick();
     await audit.write.openEpoch();
     const { requestId } = await audit.read.epochOf([epoch]);
-    const { round } = await beacon.read.requestOf([requestId]);
-    await networkHelpers.time.increaseTo(await beacon.read.timeOf([round]));
-    await tick();
-    await beacon.write.submitRound([round, signRound(drandSecret, round)]);
+    await deliverSeed(requestId);
     return epoch;
   };
 
   /** rho of an audit (storage protocol, section 6). */
-  const point = (seed: Hex, duty: Hex, root: bigint, operator: Hex, epoch: number): bigint => {
+  const point = (
+    seed: Hex,
+    duty: Hex,
+    root: bigint,
+    operator: Hex,
+    epoch: number,
+    judge: Hex = audit.address,
+  ): bigint => {
     const types = ["bytes32", "bytes32", "uint256", "address", "uint32", "uint256", "address"];
-    const values = [seed, duty, root, operator, epoch, BigInt(chainId), audit.address];
+    const values = [seed, duty, root, operator, epoch, BigInt(chainId), judge];
     return (
       BigInt(
         keccak256(
@@ -178,19 +205,38 @@ export async function createWorld({ initialDate, tick = async () => {} }: WorldO
     return { evaluation, indices, rho, proof };
   };
 
+  /** Arguments that place a bundle with an operator that proves it, under the seed of an epoch. */
+  const placeProven = async (
+    dataset: Dataset,
+    id: Hex,
+    bundleIndex: number,
+    operator: (typeof operators)[number],
+    epoch: number,
+  ) => {
+    const bundle = bundleId(id, bundleIndex);
+    const cells = await datasets.read.cellsOf([id, bundleIndex]);
+    const [seed] = await audit.read.windowOf([epoch]);
+    const { address } = operator.account;
+    const root = BigInt(dataset.poseidonRoots[bundleIndex]!);
+    let indices = 0n;
+    for (let j = 0; j < 16; j++) indices += (draw(seed, bundle, address, j) % cells) << BigInt(14 * j);
+    const rho = point(seed, bundle, root, address, epoch, bundles.address);
+    const proof = prove(instances.possession, [7n, root, indices, rho]);
+    return [await sign(dataset, id, bundleIndex, operator), epoch, 7n, proof] as const;
+  };
+
   /** Public signals of a cover's answer and a proof of them. */
   const proveCover = async (coverId: Hex, ids: readonly Hex[], epoch: number) => {
     const { operator, root } = await bundles.read.coverOf([coverId]);
     const [seed] = await audit.read.windowOf([epoch]);
     const counts = await Promise.all(ids.map(async (id) => (await bundles.read.holdingOf([id])).cells));
     const words = [0n, 0n];
+    const all = counts.flatMap((count, b) => Array.from({ length: count }, (_, i) => b * 16_384 + i));
     for (let j = 0; j < 16; j++) {
-      const lo = Math.floor((j * ids.length) / 16);
-      const hi = Math.max(lo + 1, Math.floor(((j + 1) * ids.length) / 16));
-      const h = draw(seed, coverId, operator, j);
-      const b = lo + Number((h >> 128n) % BigInt(hi - lo));
-      const index = BigInt(b) * 16_384n + ((h % (1n << 128n)) % BigInt(counts[b]!));
-      words[j < 8 ? 0 : 1]! += index << BigInt(20 * (j % 8));
+      const from = Math.floor((j * all.length) / 16);
+      const to = Math.max(from + 1, Math.floor(((j + 1) * all.length) / 16));
+      const index = all[from + Number(draw(seed, coverId, operator, j) % BigInt(to - from))]!;
+      words[j < 8 ? 0 : 1]! += BigInt(index) << BigInt(20 * (j % 8));
     }
     const rho = point(seed, coverId, root, operator, epoch);
     const proof = prove(instances.covering, [7n, root, words[0]!, words[1]!, rho]);
@@ -225,7 +271,9 @@ export async function createWorld({ initialDate, tick = async () => {} }: WorldO
     sign,
     bundleId,
     nextEpoch,
+    deliverSeed,
     proveBundle,
+    placeProven,
     proveCover,
     proveRegistration,
   };

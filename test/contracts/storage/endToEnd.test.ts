@@ -39,8 +39,9 @@ describe("storage with the real beacon, verifier and staking", async () => {
     const { stake, locked } = await staking.read.operatorOf([one.account.address]);
     assert.deepEqual([stake, locked], [49_920n * tokens, 0n]);
 
-    // Operator four restores the bundle and is paid after its first answer.
-    await bundles.write.place([[await world.sign(dataset, id, 0, four)]]);
+    // Operator four restores the bundle, proves it under the next seed, and is paid after its first answer.
+    const fresh = await world.nextEpoch();
+    await bundles.write.placeProven(await world.placeProven(dataset, id, 0, four, fresh));
     const second = await world.nextEpoch();
     for (const each of ids) await answer(each, second);
     for (const each of ids) await audit.write.claim([each]);

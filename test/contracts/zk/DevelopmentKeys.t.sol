@@ -27,28 +27,33 @@ contract DevelopmentKeysTest is MiniTest {
     }
 
     function test_attack16_developmentKey_isRefusedOnPublicChains(uint64 id) public {
-        vm.assume(id != 0 && id != 31337 && id != 1337);
+        vm.assume(id != 0 && id != 31337);
         vm.chainId(id);
         vm.expectRevert(
             abi.encodeWithSelector(IVerifierRegistry.DevelopmentKeyOnPublicChain.selector, uint256(id))
         );
-        registry.register("circuit", true, _key());
+        registry.register("circuit", _key());
     }
 
     function test_attack16_developmentKey_diesWhenItsChainGoesPublic() public {
         uint256[] memory none = new uint256[](0);
-        bytes32 hash = registry.register("circuit", true, _key());
+        bytes32 hash = registry.register("circuit", _key());
         vm.assertTrue(registry.verify(hash, proof, none), "31337");
         vm.chainId(1337);
-        vm.assertTrue(registry.verify(hash, proof, none), "1337");
+        vm.assertFalse(registry.verify(hash, proof, none), "1337");
         vm.chainId(59141);
         vm.assertFalse(registry.verify(hash, proof, none), "59141");
     }
 
-    function test_productionKey_isTakenOnPublicChains() public {
+    function test_attack16_aKeyWithDeltaMinusGamma_isAsForgeable() public {
+        bytes memory key = _key();
+        bytes memory negated = abi.encode(BN254.NEG_G2_Y1, BN254.NEG_G2_Y0);
+        for (uint256 i = 0; i < 64; ++i) key[384 + i] = negated[i];
         vm.chainId(59141);
-        bytes32 hash = registry.register("circuit", false, _key());
-        vm.assertTrue(registry.verify(hash, proof, new uint256[](0)), "59141");
+        vm.expectRevert(
+            abi.encodeWithSelector(IVerifierRegistry.DevelopmentKeyOnPublicChain.selector, uint256(59141))
+        );
+        registry.register("circuit", key);
     }
 
     function _key() private pure returns (bytes memory) {

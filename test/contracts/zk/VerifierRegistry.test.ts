@@ -12,9 +12,11 @@ import {
   slice,
   zeroHash,
 } from "viem";
+import { circuitSources } from "../../../circuits/setup/circuits.ts";
 import {
   compress,
   createInstance,
+  developmentKey,
   g1,
   g2,
   outsideSubgroup,
@@ -53,23 +55,19 @@ describe("VerifierRegistry", async () => {
     registry.read.verifyCompressed([keyHash, words4, values]);
 
   before(async () => {
-    await registry.write.register([circuit, true, instance.key]);
+    await registry.write.register([circuit, instance.key]);
   });
 
   it("keeps the key as code behind one STOP", async () => {
     const [data, kept, development, count] = await registry.read.keyInfo([keyHash]);
     assert.equal(await publicClient.getCode({ address: data }), `0x00${instance.key.slice(2)}`);
-    assert.deepEqual([kept, development, count], [circuit, true, 4n]);
+    assert.deepEqual([kept, development, count], [circuit, false, 4n]);
   });
 
   it("accepts valid proofs for 0, 1 and 5 inputs", async () => {
     for (const count of [0, 1, 5]) {
       const other = createInstance(count, 100n + BigInt(count));
-      await viem.assertions.emit(
-        registry.write.register([circuit, true, other.key]),
-        registry,
-        "KeyRegistered",
-      );
+      await viem.assertions.emit(registry.write.register([circuit, other.key]), registry, "KeyRegistered");
       const next = scalars(9n);
       const values = Array.from({ length: count }, next);
       assert.equal(await verify(prove(other, values), values, keccak256(other.key)), true);
@@ -182,28 +180,46 @@ describe("VerifierRegistry", async () => {
     const other = createInstance(4, 77n);
     assert.equal(await verify(proof, inputs, keccak256(other.key)), false);
     assert.equal(await verify(proof, [], zeroHash), false);
-    await registry.write.register([circuit, false, other.key]);
+    await registry.write.register([circuit, other.key]);
     assert.equal(await verify(proof, inputs, keccak256(other.key)), false);
     assert.equal(await verify(prove(other, inputs), inputs, keccak256(other.key)), true);
   });
 
   it("attack 16: nobody replaces a key, and only authorised accounts add one", async () => {
     await viem.assertions.revertWithCustomError(
-      registry.write.register([circuit, false, instance.key]),
+      registry.write.register([circuit, instance.key]),
       registry,
       "KeyExists",
     );
     await viem.assertions.revertWithCustomError(
-      registry.write.register([circuit, false, createInstance(1, 5n).key], { account: stranger!.account }),
+      registry.write.register([circuit, createInstance(1, 5n).key], { account: stranger!.account }),
       registry,
       "AccessManagedUnauthorized",
     );
   });
 
+  it("attack 16: knows every development key by its own delta, on this chain and on a public one", async () => {
+    const { viem: elsewhere } = await network.create({ override: { chainId: 59_141 } });
+    const [admin] = await elsewhere.getWalletClients();
+    const authority = await elsewhere.deployContract("AccessManager", [admin!.account.address]);
+    const abroad = await elsewhere.deployContract("VerifierRegistry", [authority.address]);
+    for (const label of Object.keys(circuitSources)) {
+      const key = developmentKey(label);
+      await registry.write.register([circuit, key]);
+      assert.equal((await registry.read.keyInfo([keccak256(key)]))[2], true, label);
+      await elsewhere.assertions.revertWithCustomError(
+        abroad.write.register([circuit, key]),
+        abroad,
+        "DevelopmentKeyOnPublicChain",
+      );
+    }
+    await abroad.write.register([circuit, instance.key]);
+  });
+
   it("refuses keys of the wrong length and with bad points", async () => {
     const key = createInstance(2, 55n).key;
     const refuse = (bytes: Hex, error: ContractErrorName<typeof registry.abi>) =>
-      viem.assertions.revertWithCustomError(registry.write.register([circuit, true, bytes]), registry, error);
+      viem.assertions.revertWithCustomError(registry.write.register([circuit, bytes]), registry, error);
     await refuse("0x", "InvalidKeyLength");
     await refuse(key.slice(0, -2) as Hex, "InvalidKeyLength");
     await refuse(`${key}00`, "InvalidKeyLength");
@@ -222,6 +238,22 @@ describe("VerifierRegistry", async () => {
       await refuse(words(list.toSpliced(at, 4, 0n, 0n, 0n, 0n)), "InvalidKeyPoint");
     }
     for (const at of [0, 14, 18]) await refuse(words(list.toSpliced(at, 2, 0n, 0n)), "InvalidKeyPoint");
+  });
+
+  it("takes keys of up to 64 inputs, and judges by all of them", async () => {
+    const widest = createInstance(64, 57n);
+    await registry.write.register([circuit, widest.key]);
+    const values = Array.from({ length: 64 }, (_, i) => BigInt(i) * 3n);
+    const proven = prove(widest, values);
+    const widestHash = keccak256(widest.key);
+    assert.equal((await registry.read.keyInfo([widestHash]))[3], 64n);
+    assert.equal(await verify(proven, values, widestHash), true);
+    assert.equal(await verify(proven, values.with(63, 0n), widestHash), false);
+    await viem.assertions.revertWithCustomError(
+      registry.write.register([circuit, createInstance(65, 57n).key]),
+      registry,
+      "InvalidKeyLength",
+    );
   });
 
   it("takes 128-byte proofs, of either sign and hint, as their 256-byte forms", async () => {
@@ -255,7 +287,7 @@ describe("VerifierRegistry", async () => {
       publicSignals: string[];
       proofs: { proof256: Hex; proof128: Hex }[];
     };
-    await registry.write.register([circuit, true, vectors.verifyingKey]);
+    await registry.write.register([circuit, vectors.verifyingKey]);
     const hash = keccak256(vectors.verifyingKey);
     const signals = vectors.publicSignals.map(BigInt);
     const wordsOf = (bytes: Hex) =>

@@ -4,6 +4,7 @@
  */
 import { bn254 } from "@noble/curves/bn254.js";
 import { type Hex, numberToHex } from "viem";
+import { publicTrapdoor } from "../../../circuits/setup/dev-key.ts";
 
 /** Order of the groups. */
 export const r = bn254.fields.Fr.ORDER;
@@ -56,6 +57,13 @@ export function createInstance(inputs: number, seed = 1n): Instance {
   const ic = Array.from({ length: inputs + 1 }, next);
   const key = words([...g1(alpha), ...g2(beta), ...g2(gamma), ...g2(delta), ...ic.flatMap((s) => g1(s))]);
   return { alpha, beta, gamma, delta, ic, key };
+}
+
+/** A verifying key with the published delta of circuits/setup: all else can be anything, proofs are forged all the same. */
+export function developmentKey(label: string): Hex {
+  const { delta } = publicTrapdoor(label);
+  const next = scalars(77n);
+  return words([...g1(next()), ...g2(next()), ...g2(1n), ...g2(delta), ...g1(next())]);
 }
 
 /** A valid proof of `inputs`; another `seed` gives another proof of the same statement, as re-randomising does. */

@@ -16,6 +16,7 @@ import {
   encodeLeaves,
   encodeState,
   type OpenedLeaf,
+  resultFiles,
 } from "../../../keepers/src/core/exact/result-files.ts";
 import { objectHash } from "../../../keepers/src/core/merkle/object-hash.ts";
 import { type DescribedOrder, describeOrder } from "../../../keepers/src/roles/consumer/describe-order.ts";
@@ -98,13 +99,14 @@ describe("what the page computes", { skip: noBrowser }, () => {
         const end = Math.min((i + 1) * order.interval, order.steps);
         const [stateRoot] = await own.stateRoots([end]);
         leaves.push({ stateRoot: stateRoot!, h: intervalHash(secret, i, witnesses) });
-        if (checkpointLeaves(order).includes(i + 1)) states.set(i + 1, encodeState(await own.state(end)));
-        if (i + 1 === interval) await engines.serve("state", encodeState(await own.state(end)));
+        if (checkpointLeaves(order).includes(i + 1))
+          states.set(i + 1, encodeState(program, await own.state(end)));
+        if (i + 1 === interval) await engines.serve("state", encodeState(program, await own.state(end)));
         if (end === order.steps) last = await own.state(end);
       }
       await own.close();
       await engines.serve("objects", objects);
-      await engines.serve("last", encodeState(last));
+      await engines.serve("last", encodeState(program, last));
       input = {
         published: {
           order: { problem: described.order.problem },
@@ -243,8 +245,8 @@ describe("what the page computes", { skip: noBrowser }, () => {
       let bundles: readonly string[];
       const result = (files: Record<string, Uint8Array> = {}) =>
         engines.storeFolder("result", {
-          state: encodeState(last),
-          leaves: encodeLeaves(leaves),
+          [resultFiles.state]: encodeState(job.compiled.program, last),
+          [resultFiles.leaves]: encodeLeaves(leaves),
           ...Object.fromEntries([...states].map(([leaf, state]) => [checkpointFile(leaf), state])),
           ...files,
         });
@@ -319,7 +321,10 @@ describe("what the page computes", { skip: noBrowser }, () => {
 
       it("gives no model, or nothing to compare with, where what is stored is not what was committed to", async () => {
         const forged = leaves.map((leaf) => ({ ...leaf, h: secret }));
-        const wrong = await result({ leaves: encodeLeaves(forged), state: states.get(1)! });
+        const wrong = await result({
+          [resultFiles.leaves]: encodeLeaves(forged),
+          [resultFiles.state]: states.get(1)!,
+        });
         const { output, error } = await fetchJob({ result: wrong.cid });
         assert.equal(error, undefined);
         assert.deepEqual(names(output as never), ["program", "objects", "not trace"]);
@@ -336,7 +341,7 @@ describe("what the page computes", { skip: noBrowser }, () => {
 
       it("names the first interval that a lie touches", async () => {
         const lie = leaves.map((leaf, i) => (i === 5 ? { ...leaf, stateRoot: leaves[4]!.stateRoot } : leaf));
-        const { cid } = await result({ leaves: encodeLeaves(lie) });
+        const { cid } = await result({ [resultFiles.leaves]: encodeLeaves(lie) });
         const { output } = await call(page, "fetchJob", {
           gateway: engines.gateway,
           published: input.published,

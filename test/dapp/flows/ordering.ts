@@ -75,11 +75,11 @@ export async function placeOrder(page: Page, onPaid = async () => {}): Promise<b
 /** Passes through the auction of a job, as soon as the keepers have done their part in each of its phases. */
 export async function passAuction(world: World, job: bigint, onBids = async () => {}): Promise<void> {
   const { Market } = world.owner.contracts;
-  await until("a sealed bid", async () => (await Market.read.bidsOf([job])).length > 0);
+  await until("a sealed bid", async () => (await Market.read.bidsOf([job, 0n, 8n])).length > 0);
   await onBids();
   const { commitUntil, revealUntil } = await Market.read.auctionOf([job]);
   await advancePast(world, commitUntil);
-  await until("it to be opened", async () => (await Market.read.bidsOf([job]))[0]!.isRevealed);
+  await until("it to be opened", async () => (await Market.read.bidsOf([job, 0n, 8n]))[0]!.isRevealed);
   await advancePast(world, revealUntil);
 }
 

@@ -3,8 +3,9 @@ import { readFile, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { it } from "node:test";
 import type { Page } from "playwright-core";
-import { decodeFunctionData, type Hex } from "viem";
+import { decodeFunctionData, type Hex, isAddressEqual } from "viem";
 import { abis } from "../../../keepers/src/chain/abi/index.ts";
+import { type Holder, readHolders } from "../../../keepers/src/storage/client/dataset.ts";
 import { get } from "../../../keepers/src/storage/client/get.ts";
 import { assertAccessible, assertFits, visit } from "../support/browser.ts";
 import type { World } from "../support/world.ts";
@@ -53,6 +54,28 @@ async function termsOf({ owner, network }: World, datasetId: Hex): Promise<numbe
   return receipts.map(({ receipt }) => Number(receipt.validUntil));
 }
 
+/** A storage node that has signed for a bundle and does not give it is found, and what is kept here stays until it does. */
+async function findsWhoDoesNotServe(
+  page: Page,
+  { network, owner }: World,
+  { datasetId, path }: { datasetId: Hex; path: string },
+): Promise<void> {
+  const [{ operator: holder }] = (await readHolders(owner, datasetId, [1])) as [Holder];
+  const [index] = [...network.nodes].find(([, { operator }]) => isAddressEqual(operator, holder!))!;
+  await network.stopNode(index);
+  await page.goBack();
+  await encode(page, path, "2 of 3");
+  await page.getByText("Not all storage nodes give their bundles back").waitFor();
+  const row = page.getByRole("table", { name: "Bundles that were not given back" }).getByRole("row");
+  assert.equal(await row.count(), 2, "the head, and the bundle of the node that is away");
+  await page.getByRole("button", { name: "Remove notes.bin" }).click();
+  await page.getByText("Remove it, though it was not given back").waitFor();
+  await assertAccessible(page);
+  await network.startNode(index);
+  await page.getByRole("button", { name: "Ask them again" }).click();
+  await page.getByText("It is stored", { exact: true }).waitFor();
+}
+
 /** Who has data stored, from a browser alone. */
 export function storingFlows(flow: Flow): void {
   async function arrive() {
@@ -93,11 +116,12 @@ export function storingFlows(flow: Flow): void {
     await world.network.chain.advance(600);
     await encode(page, path, "2 of 3");
     await page.getByText("3 bundles were finished before and taken over.").waitFor();
-    await page.getByLabel("Audits paid in advance").fill("2");
     await page.getByRole("button", { name: "Send the bundles" }).click();
     await page.getByText("3 of 3 bundles").waitFor();
+    assert.equal(await page.getByLabel("Audits paid in advance").inputValue(), "2");
     await anchorAndPlace(page);
     await page.getByText("It is stored", { exact: true }).waitFor();
+    await page.getByText("has just given pieces of its bundle back").waitFor();
     await page.setViewportSize({ width: 360, height: 740 });
     await assertFits(page);
     await page.setViewportSize({ width: 1200, height: 900 });
@@ -122,6 +146,7 @@ export function storingFlows(flow: Flow): void {
     });
     assert.deepEqual(await readFile(join(world.folder, "restored", files[0]!.path)), bytes);
     assert.deepEqual(faults, []);
+    await findsWhoDoesNotServe(page, world, { datasetId, path });
     await context.close();
   });
 

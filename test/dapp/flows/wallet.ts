@@ -99,7 +99,7 @@ export function walletFlows(flow: Flow): void {
     const { page, context, wallet } = await connected("/mine");
     await page.getByLabel("Tokens", { exact: true }).fill("50");
     await page.getByRole("button", { name: "Take out" }).click();
-    await page.getByText("it can still be slashed").waitFor();
+    await page.getByText("nobody can slash it").waitFor();
     const sent = () => wallet.asked.filter((method) => method === "eth_sendTransaction").length;
     const count = sent();
     await wallet.behave(page, { account: before() });
@@ -162,7 +162,7 @@ export function walletFlows(flow: Flow): void {
     const { page, context, wallet } = await connected("/mine");
     await page.getByLabel("Tokens", { exact: true }).fill("5");
     await page.getByRole("button", { name: "Take out" }).click();
-    await page.getByText("it can still be slashed").waitFor();
+    await page.getByText("nobody can slash it").waitFor();
     await page.getByText("Gas, at most").waitFor();
     await wallet.behave(page, { replaces: true });
     await page.getByRole("button", { name: "Send" }).click();

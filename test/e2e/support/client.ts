@@ -11,7 +11,7 @@ export type OwnerClient = StorageWriter & { close(): Promise<void> };
 /** A client of the network's owner, as the command line makes one. */
 export async function openOwner(network: EmbeddedNetwork, folder: string): Promise<OwnerClient> {
   const state = openState({ path: join(folder, "owner.sqlite"), schemas: [transactionSchema] });
-  const host = await createHost({});
+  const host = await createHost({ localNetwork: true });
   const account = network.owner;
   const client = createStorageClient({ chain: network.client, deployment: network.deployment, host });
   const queue = createTransactionQueue({ client: network.client, state, account, pollInterval: 100 });

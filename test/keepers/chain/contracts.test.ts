@@ -54,7 +54,7 @@ describe("ABIs", () => {
       (abis[name] as readonly { type: string; name?: string }[]).find(
         (item) => item.type === "function" && item.name === fn,
       ) as never;
-    const receipts = "((bytes32,uint32,bytes32,bytes32,address,uint64),bytes32[],bytes)[]";
+    const receipts = "((bytes32,uint32,bytes32,bytes32,address,uint64,uint32),bytes32[],bytes,bytes)[]";
     assert.equal(toFunctionSelector(find("BundleRegistry", "place")), selector(`place(${receipts})`));
     assert.equal(
       toFunctionSelector(find("StorageAudit", "answer")),
@@ -164,6 +164,7 @@ describe("receipt", () => {
     transportRoot: `0x${"03".repeat(32)}`,
     operator: accounts[0].address,
     validUntil: 1_800_000_000n,
+    latestEnd: 4_000,
   } as const;
 
   it("is signed over the EIP-712 digest of the storage protocol, section 5", async () => {
@@ -180,7 +181,7 @@ describe("receipt", () => {
     );
     const struct = keccak(
       keccak(
-        "Receipt(bytes32 datasetId,uint32 bundleIndex,bytes32 poseidonRoot,bytes32 transportRoot,address operator,uint64 validUntil)",
+        "Receipt(bytes32 datasetId,uint32 bundleIndex,bytes32 poseidonRoot,bytes32 transportRoot,address operator,uint64 validUntil,uint32 latestEnd)",
       ),
       word(receipt.datasetId),
       word("07"),
@@ -188,6 +189,7 @@ describe("receipt", () => {
       word(receipt.transportRoot),
       word(receipt.operator),
       word(receipt.validUntil.toString(16)),
+      word(receipt.latestEnd.toString(16)),
     );
     const digest = Buffer.from(keccak(Buffer.from("1901", "hex"), domainHash, struct)).toString("hex");
     const expected = await accounts[0].sign({ hash: `0x${digest}` });

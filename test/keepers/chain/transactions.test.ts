@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { type Address, createWalletClient, custom, type LocalAccount, toHex } from "viem";
+import { type Address, createWalletClient, custom, type Hex, type LocalAccount, toHex } from "viem";
 import { type ChainClient, connectChain } from "../../../keepers/src/chain/client.ts";
 import type { Eip1193 } from "../../../keepers/src/chain/rpc/endpoint.ts";
 import { TransactionFailedError } from "../../../keepers/src/chain/transactions/errors.ts";
@@ -166,12 +166,9 @@ describe("transaction queue", () => {
     assert.equal(await nonceOf(), 1);
   });
 
-  it("forgets an intent that the account cannot pay for, without leaving a gap", async () => {
+  it("records nothing of an intent that the account cannot pay for", async () => {
     const queue = queueOn(
-      await through(async (method, forward) => {
-        if (method !== "eth_sendRawTransaction") return forward();
-        throw Object.assign(new Error("insufficient funds for gas * price + value"), { code: -32000 });
-      }),
+      await through((method, forward) => (method === "eth_getBalance" ? Promise.resolve("0x1") : forward())),
     );
     await assert.rejects(queue.submit(call("poor")), /too little of the chain's native coin/);
     assert.deepEqual(queue.pending(), []);
@@ -179,7 +176,32 @@ describe("transaction queue", () => {
     await healthy.submit(call("rich"));
     await chain.mine();
     await healthy.wait("rich");
-    assert.equal(await called(), 1);
+    assert.deepEqual([await called(), await nonceOf()], [1, 1]);
+  });
+
+  it("makes a transaction void that a node has refused, and may have kept", async () => {
+    const kept: Hex[] = [];
+    const provider: Eip1193 = {
+      async request(request) {
+        const { method, params } = request as unknown as { method: string; params: readonly Hex[] };
+        if (method !== "eth_sendRawTransaction" || kept.length > 0) return chain.provider.request(request);
+        kept.push(params[0]!);
+        throw Object.assign(new Error("insufficient funds for gas * price + value"), { code: -32000 });
+      },
+    };
+    const queue = queueOn(await connectChain({ chainId: 31337, provider }));
+    await assert.rejects(queue.submit(call("refused")), /too little of the chain's native coin/);
+    assert.deepEqual([queue.pending(), queue.isBegun("refused")], [[], false]);
+    await queue.submit(call("next"));
+    await queue.tick();
+    await chain.mine();
+    await queue.wait("next");
+    await assert.rejects(chain.rpc("eth_sendRawTransaction", kept), /nonce/i);
+    assert.deepEqual([await called(), await nonceOf()], [1, 2]);
+    await queue.submit(call("refused"));
+    await chain.mine();
+    await queue.wait("refused");
+    assert.deepEqual([await called(), await nonceOf()], [2, 3]);
   });
 
   it("keeps the queues of two accounts apart, although they share a state", async () => {
@@ -386,6 +408,7 @@ describe("transaction queue, in bad weather", () => {
         if (method === "eth_sendRawTransaction" && deaf) throw new Error("connection reset");
         return forward();
       }),
+      { finality: 4 },
     );
     await queue.submit(call("a"));
     const wallet = createWalletClient({
@@ -440,6 +463,39 @@ describe("transaction queue, in bad weather", () => {
     await chain.mine(4);
     await queue.wait("a");
     assert.equal(await called(), 1);
+  });
+
+  it("sends again what a reorganisation of one block has taken back, although callers were told that it was mined", async () => {
+    const queue = queueOn(chain.client, { finality: 6 });
+    const snapshot = await chain.rpc("evm_snapshot");
+    await queue.submit(call("a"));
+    await chain.mine();
+    assert.equal((await queue.wait("a")).status, "success");
+    assert.deepEqual(queue.pending(), []);
+    await chain.rpc("evm_revert", [snapshot]);
+    await chain.mine();
+    assert.equal(await called(), 0);
+    await queue.tick();
+    assert.equal(queue.pending().length, 1);
+    await chain.mine(2);
+    await queue.wait("a");
+    assert.equal(await called(), 1);
+  });
+
+  it("does not ask again for what has failed before that is final", async () => {
+    const queue = queueOn(chain.client, { finality: 4 });
+    const { timestamp } = await chain.client.public.getBlock();
+    await queue.submit(call("tight", timestamp + 50n));
+    await chain.rpc("evm_setNextBlockTimestamp", [toHex(timestamp + 100n)]);
+    await chain.mine();
+    await assert.rejects(queue.wait("tight"), /ticket not ripe/);
+    await assert.rejects(queue.submit(call("tight")), /ticket not ripe/);
+    await chain.mine(3);
+    await queue.tick();
+    await queue.submit(call("tight"));
+    await chain.mine();
+    await queue.wait("tight");
+    assert.deepEqual([await called(), await nonceOf()], [1, 2]);
   });
 
   it("submits while broadcasting fails everywhere, and sends as soon as it can", async () => {

@@ -82,6 +82,7 @@ describe("configuration files of keepers", () => {
     assert.deepEqual(run.opts(), {
       config: path,
       engine: "native",
+      fetchTime: 1_800,
       turn: 60,
       weight: 2,
       listen: ["/ip4/0.0.0.0/tcp/4702"],

@@ -124,7 +124,14 @@ describe("assay on a network", () => {
     assert.deepEqual(result.notRepaired, []);
     assert.equal(result.repaired[0]?.bundleIndex, 1);
     assert.ok(!placed.some(({ operator }) => operator === result.repaired[0]?.operator));
-    assert.equal((await json<{ vacant: number }>(["data", "health", datasetId])).vacant, 0);
+    // It has the bytes; it takes the bundle over with a proof under the next epoch's seed.
+    const restorer = network.nodes.find(({ operator }) => operator === result.repaired[0]?.operator)!;
+    const { bundles } = await restorer.service.status({
+      datasetId: datasetId as `0x${string}`,
+      bundleIndices: [1],
+    });
+    assert.equal(bundles[0]?.state, "held");
+    assert.equal((await json<{ vacant: number }>(["data", "health", datasetId])).vacant, 1);
   });
 
   it("ends with 75 when some bundles found no operator, and says which", async () => {

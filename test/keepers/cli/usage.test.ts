@@ -57,7 +57,8 @@ describe("assay", () => {
       "job list",
       "job show",
       "job watch",
-      "keeper",
+      "keeper backup",
+      "keeper restore",
       "order accept",
       "order bids",
       "order cancel",
@@ -68,6 +69,7 @@ describe("assay", () => {
       "replay",
       "simulate",
       "stake add",
+      "stake approve",
       "stake register",
       "stake retire",
       "stake status",
@@ -84,7 +86,8 @@ describe("assay", () => {
       "validator status",
       "worker run",
     ]);
-    for (const path of all) {
+    // It has commands, and runs by itself as well.
+    for (const path of [...all, ["keeper"]]) {
       const { code, out, err } = await assay([...path, "--help"], at());
       assert.equal(code, 0, `${path.join(" ")}: ${err}`);
       assert.equal(err, "");

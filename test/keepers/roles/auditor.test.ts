@@ -32,18 +32,29 @@ class World {
   bytesGone = new Set<Hex>();
   covered = new Map<Hex, Hex[]>();
   proofs: string[] = [];
+  /** Epochs whose window was read. */
+  asked: number[] = [];
   readonly controller = new AbortController();
   readonly double = contextOf(
     operator,
     {
       StorageAudit: {
         currentEpoch: () => this.epoch,
-        windowOf: ([epoch]: [number]) => [word(epoch), ...(this.windows.get(epoch) ?? [0n, 0n])],
+        windowOf: ([epoch]: [number]) => {
+          this.asked.push(epoch);
+          return [word(epoch), ...(this.windows.get(epoch) ?? [0n, 0n])];
+        },
         isAnswered: ([id, epoch]: [Hex, number]) => this.answered.has(`${id}:${epoch}`),
         graceEndsAt: ([id, epoch]: [Hex, number]) => this.graces.get(`${id}:${epoch}`) ?? 0n,
+        epochOf: () => ({ windows: { timeoutWindow: 600, grace: 100 } }),
       },
       BundleRegistry: { dutyOf: ([id]: [Hex]) => this.duties.get(id) ?? id },
-      DatasetRegistry: { termsOf: ([id]: [Hex]) => this.terms.get(id) },
+      DatasetRegistry: {
+        termsOf: ([id]: [Hex]) => this.terms.get(id),
+        genesis: () => 0n,
+        epochLength: () => 200,
+        closeDelay: () => 2_000n,
+      },
     },
     () => this.now,
   );
@@ -125,6 +136,30 @@ describe("the auditor", () => {
       ["answer", old, 5],
       ["answer", young, 5],
     ]);
+  });
+
+  it("answers in the grace of epochs long past: a chain that stood still leaves several to be answered", async () => {
+    // Epochs of 200 s each; the chain stands still from second 700 to 1500, when the first timeouts are called.
+    world.epoch = 7;
+    world.now = 1_500n;
+    for (const epoch of [3, 4, 5])
+      world.windows.set(epoch, [BigInt(200 * epoch + 10), BigInt(1_300 + epoch)]);
+    const id = world.hold(1);
+    for (const epoch of [3, 4, 5]) world.graces.set(`${id}:${epoch}`, 1_550n);
+    assert.equal(await world.tick(), 3);
+    assert.deepEqual(
+      world.sent().map(([, , epoch]) => epoch),
+      [3, 4, 5],
+    );
+  });
+
+  it("asks nothing about epochs that nobody can be slashed for any more", async () => {
+    world.epoch = 1_000;
+    world.now = 200_100n;
+    world.windows = new Map([[3, [500n, 1_500n]]]);
+    world.hold(1);
+    assert.equal(await world.tick(), 0);
+    assert.ok(world.asked.length < 15, "a few epochs back, not a thousand");
   });
 
   it("spends no proof on datasets that are not paid any more, or have ended", async () => {

@@ -1,4 +1,4 @@
-import { bytesToHex, type Hex, keccak256 } from "viem";
+import { bytesToHex, type Hex, zeroAddress, zeroHash } from "viem";
 import { encodeDataset } from "../../../keepers/src/core/dataset/encode.ts";
 import {
   encodeManifest,
@@ -6,14 +6,28 @@ import {
   manifestCid,
   manifestDigest,
 } from "../../../keepers/src/core/dataset/manifest.ts";
-import { datasetId } from "../../../keepers/src/core/ids.ts";
 import { commitBundle } from "../../../keepers/src/core/merkle/bundle-committer.ts";
 import { blobCid } from "../../../keepers/src/storage/backends/blob-cid.ts";
+import { offeredId } from "../../../keepers/src/storage/client/terms.ts";
 import { deploymentAt } from "../chain/fixtures.ts";
 import { generator } from "../storage/random.ts";
 
 export const deployment = deploymentAt(`0x${"5a".repeat(20)}`);
 export const owner = `0x${"0a".repeat(20)}` as const;
+
+/** What the tiny datasets are offered under. */
+export const offered = {
+  feePerAudit: 10n ** 15n,
+  epochs: 30,
+  previous: zeroHash,
+  parameters: {
+    bondPerBundle: 20n,
+    bundleStake: 100n,
+    missPenalty: 80n,
+    surrenderPenalty: 50n,
+    policy: zeroAddress as Hex,
+  },
+};
 
 export type TinyDataset = {
   datasetId: Hex;
@@ -64,12 +78,7 @@ export async function datasetOf(objects: readonly Uint8Array[], name: string): P
 export function withManifest(manifest: Manifest, bundles: Uint8Array[]): TinyDataset {
   const manifestBytes = encodeManifest(manifest);
   return {
-    datasetId: datasetId({
-      chainId: deployment.chainId,
-      registry: deployment.addresses.DatasetRegistry,
-      owner,
-      manifestHash: keccak256(manifestBytes),
-    }),
+    datasetId: offeredId(deployment, owner, manifest, manifestBytes, offered),
     manifest,
     manifestBytes,
     manifestCid: manifestCid(manifestDigest(manifestBytes)),

@@ -37,6 +37,10 @@ export class QueueDouble {
         this.onSend(intent);
         return { blockNumber: 1n };
       },
+      submit: async (intent: Intent) => {
+        this.sent.push(intent);
+        this.onSend(intent);
+      },
       pending: () => this.waiting.map((key) => ({ key })),
       wait: async (key: string) => {
         this.waited.push(key);

@@ -19,6 +19,13 @@ const withDrand = {
   addresses: { ...deployment.addresses, DrandBeacon: account(0xd7) },
 };
 
+const day = 86_400n;
+/** Seeds are of use for as long as that after their requests. */
+const delays = {
+  DatasetRegistry: { closeDelay: () => 10n * day },
+  ValidatorSet: { exitDelay: () => 3 * Number(day) },
+};
+
 describe("the drand relay", () => {
   const servers: Server[] = [];
   const asked: string[] = [];
@@ -53,6 +60,7 @@ describe("the drand relay", () => {
         requestOf: () => ({ round, readyAt: ready }),
         timeOf: () => dueAt,
       },
+      ...delays,
     });
     queue.onSend = ({ key, data }) => {
       const { args } = decodeFunctionData({ abi: drandBeaconAbi, data });

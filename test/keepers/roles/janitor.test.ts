@@ -21,15 +21,27 @@ class World {
   chain = new Set<Hex>();
   dropped: Hex[] = [];
   tidied = 0;
+  anchored = true;
   readonly shelf: Shelf;
+  /** First epoch that the operator has not agreed to, and first one that nobody pays for. */
+  until = 1_000_000_000;
+  endEpoch = 10;
   readonly janitor: Janitor;
   readonly double = contextOf(
     operator,
     {
       StorageAudit: { currentEpoch: () => this.epoch },
-      DatasetRegistry: { isOver: () => this.over },
+      DatasetRegistry: {
+        isOver: () => this.over,
+        settledAt: ([until]: [number]) => BigInt(until) * 1_000n,
+        termsOf: () => [1, this.endEpoch, 5n],
+      },
       BundleRegistry: {
-        holdingOf: ([id]: [Hex]) => ({ operator: this.chain.has(id) ? operator : account(0), tenure: 3 }),
+        holdingOf: ([id]: [Hex]) => ({
+          operator: this.chain.has(id) ? operator : account(0),
+          tenure: 3,
+          until: this.until,
+        }),
       },
     },
     () => this.now,
@@ -41,6 +53,7 @@ class World {
     this.janitor = new Janitor({
       ...this.double.context,
       ledger: {
+        dataset: () => (this.anchored ? {} : undefined),
         holdingsOf: () => [...this.ledger].map((bundleId) => ({ bundleId, datasetId: dataset })),
       } as unknown as Ledger,
       shelf: this.shelf,
@@ -55,6 +68,7 @@ class World {
           this.tidied++;
         },
       },
+      asking: { leastFee: 5n, longestTerm: 100 },
     });
   }
 
@@ -91,6 +105,16 @@ describe("the janitor", () => {
     world.shelf.keepUntil(id, world.now + day + 7200n);
     await world.tickAfter(day + 7200n);
     assert.deepEqual(world.dropped, [], "the receipt may still be used in this second");
+    await world.tickAfter(1n);
+    assert.deepEqual(world.dropped, [id]);
+  });
+
+  it("drops a bundle that nobody has signed for after an hour when its dataset stands on no chain", async () => {
+    world.anchored = false;
+    const id = world.shelve(0);
+    await world.tickAfter(0n);
+    await world.tickAfter(3600n);
+    assert.deepEqual(world.dropped, []);
     await world.tickAfter(1n);
     assert.deepEqual(world.dropped, [id]);
   });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
 import { type Address, getAddress, type Hex, pad, toHex } from "viem";
 import type { AssayEvent } from "../../../keepers/src/chain/contracts.ts";
+import { bundleId } from "../../../keepers/src/core/ids.ts";
 import { Ledger, ledgerHandler, ledgerSchema } from "../../../keepers/src/roles/storage-node/ledger.ts";
 import { openState, type State } from "../../../keepers/src/storage/state/state.ts";
 import { generator } from "../storage/random.ts";
@@ -187,7 +188,7 @@ describe("the ledger", () => {
         ledgerHandler.applied(next, detour);
       }
       for (const each of chain) ledgerHandler.applied(each, straight);
-      const sorted = <T>(rows: T[]) => rows.map((row) => JSON.stringify(row)).sort();
+      const sorted = <T>(rows: readonly T[]) => rows.map((row) => JSON.stringify(row)).sort();
       const [a, b] = [new Ledger(detour), new Ledger(straight)];
       assert.deepEqual(sorted(a.holdings()), sorted(b.holdings()));
       assert.deepEqual(sorted(a.vacancies()), sorted(b.vacancies()));
@@ -223,6 +224,70 @@ describe("the ledger", () => {
     assert.equal(ledger.coverBundles(word(77)), undefined);
     apply(registered);
     assert.deepEqual(ledger.coverBundles(word(77)), bundleIds);
+  });
+
+  it("lists open retrieval challenges soonest deadline first, and those whose deadline has passed against who holds the bundle still", () => {
+    const asked = (challengeId: bigint, operator: number, deadline: bigint) =>
+      event(
+        "RetrievalChallenges",
+        "RetrievalChallenged",
+        { challengeId, bundleId: word(operator), operator: account(operator), cellIndex: 7, deadline },
+        { block: Number(challengeId) },
+      );
+    const placed = (operator: number) => {
+      const args = {
+        bundleId: word(operator),
+        datasetId: word(1),
+        bundleIndex: 0,
+        operator: account(operator),
+      };
+      return event("BundleRegistry", "BundlePlaced", { ...args, since: 1 }, { block: operator - 10 });
+    };
+    const left = event("BundleRegistry", "BundleVacated", { bundleId: word(10) }, { block: 12 });
+    apply(placed(10), placed(11));
+    const published = event("RetrievalChallenges", "CellPublished", { challengeId: 2n }, { block: 9 });
+    apply(asked(1n, 10, 300n), asked(2n, 10, 100n), asked(3n, 11, 200n));
+    const openOf = (operator: number) =>
+      ledger.openRetrievals(account(operator)).map(({ challengeId, deadline }) => [challengeId, deadline]);
+    const late = (now: bigint) => ledger.lateRetrievals(now).map(({ challengeId }) => challengeId);
+    assert.deepEqual(openOf(10), [
+      [2n, 100n],
+      [1n, 300n],
+    ]);
+    assert.deepEqual(late(100n), []);
+    assert.deepEqual(late(201n), [2n, 3n]);
+    apply(published);
+    assert.deepEqual(openOf(10), [[1n, 300n]]);
+    assert.deepEqual(late(301n), [3n, 1n]);
+    remove(published);
+    assert.deepEqual(late(301n), [2n, 3n, 1n]);
+    apply(left);
+    assert.deepEqual(late(301n), [3n]);
+    assert.deepEqual(
+      ledger.retrievalsOf(word(10)).map(({ challengeId }) => challengeId),
+      [2n, 1n],
+    );
+    remove(left);
+    assert.deepEqual(late(301n), [2n, 3n, 1n]);
+  });
+
+  it("lists bundles that were never placed of segments that can be read, and no others", () => {
+    const unplaced = () => ledger.unplaced().map(({ bundleIndex }) => bundleIndex);
+    /** An event of the bundle that the dataset has at this place. */
+    const real = (made: AssayEvent, index: number) =>
+      ({ ...made, args: { ...made.args, bundleId: bundleId(dataset, index) } }) as AssayEvent;
+    apply(
+      anchored({ block: 1 }),
+      real(placed(0, 10, { block: 2 }), 0),
+      real(placed(3, 10, { block: 2, log: 1 }), 3),
+    );
+    assert.deepEqual(unplaced(), []);
+    apply(real(placed(1, 11, { block: 3 }), 1));
+    assert.deepEqual(unplaced(), [2]);
+    // It had a holder.
+    apply(real(placed(2, 12, { block: 4 }), 2), real(vacated(2, 12, { block: 5 }), 2));
+    assert.deepEqual(unplaced(), []);
+    assert.equal(ledger.vacancies().length, 1);
   });
 
   it("lets events of other contracts pass", () => {

@@ -27,21 +27,66 @@ import {
   StorageFullError,
 } from "../../../keepers/src/storage/backends/errors.ts";
 import { FileSystemStore } from "../../../keepers/src/storage/backends/file-system.ts";
+import { writeTerms } from "../../../keepers/src/storage/client/terms.ts";
 import { ProcessProver } from "../../../keepers/src/storage/prover/process-prover.ts";
 import type { Prover } from "../../../keepers/src/storage/prover/prover.ts";
 import { openState, type State } from "../../../keepers/src/storage/state/state.ts";
 import { RefusalError } from "../../../keepers/src/storage/transport/errors.ts";
+import type {
+  Caller,
+  CellsRequest,
+  CommitRequest,
+  GetRequest,
+  ManifestRequest,
+  OfferRequest,
+  OfferResponse,
+  PossessionAnswer,
+  ProvenCell,
+  ProveRequest,
+  PutRequest,
+  PutResponse,
+  StatusRequest,
+} from "../../../keepers/src/storage/transport/shard-service.ts";
 import { UploadStaging } from "../../../keepers/src/storage/transport/upload-staging.ts";
-import { deployment, owner, type TinyDataset, tinyDataset, withManifest } from "./dataset.ts";
-import { contractsOf } from "./doubles.ts";
+import { deployment, offered, owner, type TinyDataset, tinyDataset, withManifest } from "./dataset.ts";
+import { contractsOf, word } from "./doubles.ts";
 
 const account = privateKeyToAccount(`0x${"11".repeat(32)}`);
 const now = 1_700_000_000n;
 const day = 24n * 3600n;
+let time = now;
+const caller = { peer: "somebody", signal: new AbortController().signal };
 const noProver: Prover = {
   prove: () => Promise.reject(new Error("no proof is asked for here")),
   close: async () => {},
 };
+
+/** The service, asked by one peer. */
+type Asked = {
+  offer: (request: OfferRequest, bytes: Uint8Array | undefined) => Promise<OfferResponse>;
+  put: (request: PutRequest, body: AsyncIterable<Uint8Array>) => Promise<PutResponse>;
+  cells: (request: CellsRequest) => Promise<ProvenCell[]>;
+  prove: (request: ProveRequest) => Promise<PossessionAnswer>;
+  by: (peer: string, until?: AbortSignal) => Asked;
+  stats: () => StorageService["stats"];
+} & Pick<StorageService, "manifest" | "status" | "commit" | "get" | "forgetAbandoned">;
+
+function asked(service: StorageService, { peer, signal }: Caller): Asked {
+  const who = { peer, signal };
+  return {
+    offer: (request: OfferRequest, bytes: Uint8Array | undefined) => service.offer(request, bytes, who),
+    put: (request: PutRequest, body: AsyncIterable<Uint8Array>) => service.put(request, body, 0, who),
+    cells: (request: CellsRequest) => service.cells(request, who),
+    prove: (request: ProveRequest) => service.prove(request, who),
+    manifest: (request: ManifestRequest) => service.manifest(request),
+    status: (request: StatusRequest) => service.status(request),
+    commit: (request: CommitRequest) => service.commit(request),
+    get: (request: GetRequest) => service.get(request),
+    forgetAbandoned: () => service.forgetAbandoned(),
+    by: (other: string, until: AbortSignal = signal) => asked(service, { peer: other, signal: until }),
+    stats: () => service.stats,
+  };
+}
 
 async function* pieces(...parts: Uint8Array[]): AsyncIterable<Uint8Array> {
   yield* parts;
@@ -69,6 +114,8 @@ describe("the storage service", () => {
   let other: TinyDataset;
   let commits: number;
   let active: boolean;
+  /** What the chain says of the dataset that is offered: nothing yet. */
+  let anchor: Record<string, unknown>;
 
   before(async () => {
     [data, other] = await Promise.all([tinyDataset(1), tinyDataset(2)]);
@@ -81,6 +128,8 @@ describe("the storage service", () => {
     store = await FileSystemStore.open(join(folder, "blobs"));
     commits = 0;
     active = true;
+    time = now;
+    anchor = { status: 0 };
   });
 
   afterEach(async () => {
@@ -88,16 +137,29 @@ describe("the storage service", () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  async function open({ capacity = 1 << 20, prover = noProver } = {}): Promise<StorageService> {
+  async function open({
+    capacity = 1 << 20,
+    prover = noProver,
+    unanchoredShare = 1,
+    asking = { leastFee: offered.feePerAudit, longestTerm: offered.epochs },
+  } = {}): Promise<Asked> {
     const commit = async (bytes: Uint8Array) => {
       commits++;
       return commitBundle(bytes);
     };
     const vault = await Vault.open({ shelf, store, treeFolder: join(folder, "trees"), commit });
-    return new StorageService({
+    const service = new StorageService({
       account,
       deployment,
-      contracts: contractsOf({ Staking: { operatorOf: () => ({ active }) } }),
+      contracts: contractsOf({
+        Staking: { operatorOf: () => ({ active }) },
+        DatasetRegistry: {
+          datasetOf: () => anchor,
+          parameters: () => offered.parameters,
+          currentEpoch: () => 100,
+          epochLength: () => 86_400,
+        },
+      }),
       shelf,
       vault,
       staging: await UploadStaging.open(join(folder, "incoming")),
@@ -107,19 +169,25 @@ describe("the storage service", () => {
         operator: account.address,
         chainId: deployment.chainId,
         auditContract: deployment.addresses.StorageAudit,
+        bundleRegistry: deployment.addresses.BundleRegistry,
       }),
       capacity,
-      chainTime: async () => now,
+      asking,
+      chainTime: async () => time,
+      isAnchored: () => false,
+      unanchoredShare,
     });
+    return asked(service, caller);
   }
 
   const offerOf = (dataset: TinyDataset, bundleIndices: number[]) => ({
     datasetId: dataset.datasetId,
     owner,
     manifestCid: dataset.manifestCid,
+    terms: writeTerms(offered),
     bundleIndices,
   });
-  const offer = (service: StorageService, dataset: TinyDataset, ...bundleIndices: number[]) =>
+  const offer = (service: Asked, dataset: TinyDataset, ...bundleIndices: number[]) =>
     service.offer(offerOf(dataset, bundleIndices), dataset.manifestBytes);
   const requestOf = (dataset: TinyDataset, bundleIndex: number, offset = 0) => ({
     datasetId: dataset.datasetId,
@@ -127,12 +195,8 @@ describe("the storage service", () => {
     offset,
     total: dataset.bundles[bundleIndex]!.length,
   });
-  const put = (
-    service: StorageService,
-    dataset: TinyDataset,
-    index: number,
-    bytes = dataset.bundles[index]!,
-  ) => service.put(requestOf(dataset, index), pieces(bytes));
+  const put = (service: Asked, dataset: TinyDataset, index: number, bytes = dataset.bundles[index]!) =>
+    service.put(requestOf(dataset, index), pieces(bytes));
   const rootsOf = (dataset: TinyDataset, index: number) => {
     const { poseidonRoot, transportRoot } = dataset.manifest.bundles[index]!;
     return { poseidonRoot: poseidonRoot as Hex, transportRoot: transportRoot as Hex };
@@ -154,7 +218,7 @@ describe("the storage service", () => {
         refused("bad-request", /not this dataset's/),
       );
       await assert.rejects(
-        service.offer(offerOf(data, [0]), other.manifestBytes),
+        service.offer({ ...offerOf(data, [0]), manifestCid: other.manifestCid }, other.manifestBytes),
         refused("bad-request", /not this dataset's/),
       );
       await assert.rejects(
@@ -162,6 +226,56 @@ describe("the storage service", () => {
         refused("bad-request", /does not have this CID/),
       );
       await assert.rejects(service.manifest(data), BlobNotFoundError);
+    });
+
+    it("refuses terms that the id does not commit to, whichever of them was changed", async () => {
+      const service = await open({ asking: { leastFee: 0n, longestTerm: 16_384 } });
+      const { parameters } = offered;
+      const changed = [
+        { ...offered, feePerAudit: offered.feePerAudit + 1n },
+        { ...offered, epochs: offered.epochs - 1 },
+        { ...offered, previous: word(7) },
+        { ...offered, parameters: { ...parameters, missPenalty: parameters.missPenalty - 1n } },
+      ];
+      for (const terms of changed) {
+        const request = { ...offerOf(data, [0]), terms: writeTerms(terms) };
+        await assert.rejects(
+          service.offer(request, data.manifestBytes),
+          refused("bad-request", /not this dataset's/),
+        );
+      }
+      const { terms: _, ...without } = offerOf(data, [0]);
+      await assert.rejects(service.offer(without, data.manifestBytes), refused("bad-request", /which terms/));
+    });
+
+    it("refuses a fee below its own and a term above its own, and says so", async () => {
+      const dear = await open({ asking: { leastFee: offered.feePerAudit + 1n, longestTerm: 30 } });
+      const [low] = (await offer(dear, data, 0)).refused;
+      assert.deepEqual(
+        [low?.reason, low?.detail],
+        ["price", "it asks for 0.001000000000000001 tokens an audit, not 0.001"],
+      );
+      const brief = await open({ asking: { leastFee: 0n, longestTerm: 29 } });
+      const [long] = (await offer(brief, data, 0)).refused;
+      assert.deepEqual([long?.reason, long?.detail], ["policy", "it serves for 29 epochs at most, not 30"]);
+    });
+
+    it("refuses parameters that are not in force any more, and goes by the anchor where there is one", async () => {
+      const service = await open();
+      const { terms: _, ...without } = offerOf(data, [0]);
+      anchor = {
+        status: 1,
+        manifestHash: keccak256(data.manifestBytes),
+        endEpoch: 120,
+        feePerAudit: offered.feePerAudit,
+      };
+      assert.deepEqual((await service.offer(without, data.manifestBytes)).accepted, [0]);
+      anchor = { ...anchor, endEpoch: 131 };
+      const [long] = (await service.offer({ ...without, bundleIndices: [1] }, data.manifestBytes)).refused;
+      assert.match(long?.detail ?? "", /30 epochs at most, not 31/);
+      anchor = { ...anchor, endEpoch: 101 };
+      const [over] = (await service.offer({ ...without, bundleIndices: [1] }, data.manifestBytes)).refused;
+      assert.match(over?.detail ?? "", /over/);
     });
 
     it("refuses what is no manifest, and asks for one that it does not know", async () => {
@@ -350,13 +464,110 @@ describe("the storage service", () => {
     });
   });
 
+  describe("strangers that fill it", () => {
+    /** Datasets under as many manifests; their bundles are the same. */
+    const variant = (i: number) => withManifest({ ...data.manifest, name: `variant ${i}` }, data.bundles);
+
+    it("attack: manifests without end leave sixteen of each peer and 256 in all, of which the oldest go first", async () => {
+      const service = await open();
+      for (let i = 0; i < 40; i++) await offer(service.by("flooder"), variant(i), 0);
+      assert.equal(shelf.datasets().length, 16);
+      assert.equal(shelf.manifest(variant(0).datasetId), undefined);
+      assert.ok(shelf.manifest(variant(39).datasetId) !== undefined);
+      for (let i = 40; i < 400; i++) await offer(service.by(`peer ${i}`), variant(i), 0);
+      assert.equal(shelf.datasets().length, 256);
+      // Whoever begins at once is not driven out.
+      await offer(service, data, 0);
+      await assert.rejects(service.put(requestOf(data, 0), broken(data.bundles[0]!.subarray(0, 9))));
+      for (let i = 400; i < 700; i++) await offer(service.by(`peer ${i}`), variant(i), 0);
+      const { length } = data.bundles[0]!;
+      assert.deepEqual(await service.put(requestOf(data, 0, 9), pieces(data.bundles[0]!.subarray(9))), {
+        received: length,
+      });
+    });
+
+    it("attack: an offer that nothing comes of is forgotten after an hour, one with a bundle is not", async () => {
+      const service = await open();
+      await offer(service, data, 0);
+      await offer(service, other, 0);
+      await put(service, other, 0);
+      time += 3600n;
+      await service.forgetAbandoned();
+      assert.equal(shelf.datasets().length, 2);
+      time += 1n;
+      await service.forgetAbandoned();
+      assert.deepEqual(shelf.datasets(), [other.datasetId]);
+    });
+
+    it("attack: bundles of datasets on no chain leave half of the space to others", async () => {
+      const { length } = data.bundles[0]!;
+      const service = await open({ capacity: 4 * length, unanchoredShare: 1 / 2 });
+      assert.deepEqual((await offer(service, data, 0, 3)).accepted, [0, 3]);
+      await put(service, data, 0);
+      await put(service, data, 3);
+      const { refused: no } = await offer(service, other, 0);
+      assert.match(no[0]!.detail, /not anchored/);
+    });
+
+    it("attack: one peer has 64 uploads parked, however many datasets it invents", async () => {
+      const service = await open();
+      const parked = async (peer: string, i: number) => {
+        const dataset = variant(i);
+        if ((await offer(service.by(peer), dataset, 0)).accepted.length === 0) return false;
+        await assert.rejects(
+          service.by(peer).put(requestOf(dataset, 0), broken(dataset.bundles[0]!.subarray(0, 5))),
+        );
+        return true;
+      };
+      let count = 0;
+      for (let i = 0; i < 80; i++) if (await parked("parker", i)) count++;
+      assert.equal(count, 64);
+      assert.equal((await readdir(join(folder, "incoming"))).length, 64);
+      assert.equal(await parked("another", 100), true);
+    });
+
+    it("attack: proofs that one peer asks for wait in small number, and end with it", async () => {
+      const waiting: AbortSignal[] = [];
+      const prover: Prover = {
+        prove: (_, __, { signal, lane } = {}) =>
+          new Promise((_, reject) => {
+            assert.equal(lane, "client");
+            waiting.push(signal!);
+            signal!.addEventListener("abort", () => reject(signal!.reason));
+          }),
+        close: async () => {},
+      };
+      const service = await open({ prover });
+      await offer(service, data, 0);
+      await put(service, data, 0);
+      const gone = new AbortController();
+      const request = { datasetId: data.datasetId, bundleIndex: 0, seed: keccak256("0x01") };
+      const from = (peer: string) => service.by(peer, gone.signal).prove(request);
+      const flood = Array.from({ length: 100 }, () => from("flooder"));
+      const others = Array.from({ length: 100 }, (_, i) => from(`peer ${i}`));
+      const settled = Promise.allSettled([...flood, ...others]);
+      while (waiting.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+      assert.deepEqual(service.stats().waiting.proofs, 14);
+      assert.equal(service.stats().refused.proofs, 200 - 16);
+      gone.abort(new Error("the peer went away"));
+      const outcomes = await settled;
+      const said = outcomes.map((outcome) =>
+        outcome.status === "rejected" && outcome.reason instanceof RefusalError ? outcome.reason.code : "",
+      );
+      assert.equal(said.slice(0, 100).filter((code) => code === "busy").length, 92);
+      assert.equal(service.stats().waiting.proofs, 0);
+      assert.equal(waiting.length, 2, "nothing of it is begun any more");
+    });
+  });
+
   describe("commit", () => {
-    const commitTo = (service: StorageService, change: object = {}) =>
+    const commitTo = (service: Asked, change: object = {}) =>
       service.commit({
         datasetId: data.datasetId,
         bundleIndex: 0,
         ...rootsOf(data, 0),
         validUntil: (now + day).toString(),
+        latestEnd: 130,
         ...change,
       });
 
@@ -372,6 +583,7 @@ describe("the storage service", () => {
         ...rootsOf(data, 0),
         operator: account.address,
         validUntil: BigInt(validUntil),
+        latestEnd: 130,
       };
       const domain = { chainId: deployment.chainId, bundleRegistry: deployment.addresses.BundleRegistry };
       assert.equal(await recoverReceipt(receipt, signature, domain), account.address);

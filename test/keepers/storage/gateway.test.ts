@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { AssayError } from "../../../keepers/src/core/errors.ts";
 import type { BlobStore } from "../../../keepers/src/storage/backends/backend.ts";
 import { blobCid, maxBlobBytes } from "../../../keepers/src/storage/backends/blob-cid.ts";
@@ -55,6 +58,25 @@ describe("the gateway of a storage node", () => {
     await stores[0]!.put(bytes);
     const head = await get(`/ipfs/${blobCid(bytes)}`, "HEAD");
     assert.deepEqual([head.status, await head.text()], [200, ""]);
+  });
+
+  it("attack: connections without end are turned away, and it answers again when they are gone", async () => {
+    const { hostname, port } = new URL(gateway.url);
+    let refused = 0;
+    const sockets = await Promise.all(
+      Array.from({ length: 300 }, async () => {
+        const socket = connect(Number(port), hostname);
+        socket.on("error", () => undefined);
+        socket.once("close", () => refused++);
+        await once(socket, "connect");
+        return socket;
+      }),
+    );
+    for (let tries = 0; refused < 44 && tries < 300; tries++) await delay(10);
+    assert.ok(refused >= 44 && refused < 60, `${refused} of 300 were turned away`);
+    for (const socket of sockets) socket.destroy();
+    await delay(100);
+    assert.equal((await get("/")).status, 404);
   });
 
   it("ends early when a store fails, and says when its port is taken", async () => {

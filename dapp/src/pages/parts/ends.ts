@@ -56,7 +56,7 @@ export function endOf(
       return {
         tone: "neutral",
         title: "Nobody began in time",
-        text: "No provider locked its stake before the order expired. What was paid in is back with the consumer.",
+        text: "No provider locked the job before the order expired. What was paid in is back with the consumer.",
       };
     default:
       return undefined;
@@ -74,6 +74,21 @@ function failureOf(reason: string | null, events: readonly HistoryEvent[]): Omit
       return {
         title: "The provider withheld what it had committed to",
         text: "It did not open to the committee what was to be checked.",
+      };
+    case "lost":
+      return {
+        title: "The result was lost",
+        text: "Too few nodes held it before it was paid for, and the provider did not store it again in time.",
+      };
+    case "stranded":
+      return {
+        title: "The result could not be stored again",
+        text: "Too few nodes held it, and no random seed came with which others could have taken it over. Nobody is at fault.",
+      };
+    case "misstored":
+      return {
+        title: "Something else was stored",
+        text: "What the provider stored as its result is not what it had committed to.",
       };
     case "convicted": {
       const challenge = convictionOf(events);

@@ -24,14 +24,17 @@ const verdicts = ["pending", "attested", "silent"] as const;
 /** How a job stands, by the contracts themselves: events do not tell when a committee cuts the time for disputes short. */
 async function readStanding(contracts: Contracts, job: bigint, hasCommittee: boolean): Promise<Standing> {
   const { JobRegistry, Committee, DisputeGame } = contracts;
-  const [{ deadline, expiry, challengeUntil }, mostPending, disputes, verdict] = await Promise.all([
-    JobRegistry.read.jobOf([job]),
-    JobRegistry.read.MAX_PENDING(),
-    DisputeGame.read.openChallenges([job]),
-    hasCommittee ? Committee.read.verdictOf([job]) : undefined,
-  ]);
+  const [{ deadline, graceEnds, expiry, challengeUntil }, mostPending, disputes, verdict] = await Promise.all(
+    [
+      JobRegistry.read.jobOf([job]),
+      JobRegistry.read.MAX_PENDING(),
+      DisputeGame.read.openChallenges([job]),
+      hasCommittee ? Committee.read.verdictOf([job]) : undefined,
+    ],
+  );
   return {
     deadline: BigInt(deadline),
+    graceEnds: BigInt(graceEnds),
     expiry: BigInt(expiry),
     challengeUntil: BigInt(challengeUntil),
     mostPending,

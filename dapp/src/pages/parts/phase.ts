@@ -2,6 +2,8 @@
 export type Standing = {
   /** Last second of the phase: to lock by, or to commit by. */
   readonly deadline: bigint;
+  /** Last second of the grace after it, or after the time for disputes; 0 as long as nobody has called time. */
+  readonly graceEnds: bigint;
   readonly expiry: bigint;
   /** Last second in which a challenge is taken; only a bound while a committee works. */
   readonly challengeUntil: bigint;
@@ -44,17 +46,17 @@ export function phaseOf(facts: Facts): Phase | undefined {
     case "Matched":
       return now <= standing.deadline
         ? {
-            what: "The provider has to lock its stake",
+            what: "The provider has to lock the job",
             until: standing.deadline,
             next: "It begins to train when it has.",
           }
-        : {
-            what: "The provider did not lock its stake in time",
+        : (gracePhase("The provider did not lock the job in time", standing, now) ?? {
+            what: "The provider did not lock the job in time",
             next:
               now <= standing.expiry
-                ? "It may still be put off the job; then others can have it."
+                ? "It may be put off the job now; then others can have it."
                 : "Anyone may end the order on the chain; then the money is back.",
-          };
+          });
     case "Training":
       return now <= standing.deadline
         ? {
@@ -62,16 +64,22 @@ export function phaseOf(facts: Facts): Phase | undefined {
             until: standing.deadline,
             next: "If it is late it pays, and the money is back.",
           }
-        : {
+        : (gracePhase("The provider is late", standing, now) ?? {
             what: "The provider is late",
-            next: "Anyone may say so on the chain; then it pays, and the money is back.",
-          };
+            next: "Anyone may end the job on the chain; then it pays, and the money is back.",
+          });
     case "Committed":
     case "Attested":
       return checkedPhase(status, standing, now);
     default:
       return undefined;
   }
+}
+
+/** What is left of a time that is over: nothing is decided before somebody has called time, and the grace has passed. */
+function gracePhase(what: string, { graceEnds }: Standing, now: bigint): Phase | undefined {
+  if (graceEnds === 0n) return { what, next: "Anyone may call time on the chain; then a last grace begins." };
+  return now <= graceEnds ? { what, until: graceEnds, next: "Until then it may still be done." } : undefined;
 }
 
 function openPhase({ standing: { expiry }, auction, bids, now }: Facts): Phase {
@@ -132,8 +140,8 @@ function checkedPhase(status: string, standing: Standing, now: bigint): Phase {
         until,
         next: `${silent}Then the provider is paid, and the certificate issued.`,
       }
-    : {
+    : (gracePhase("The time for disputes is over", standing, now) ?? {
         what: "The time for disputes is over",
         next: `${silent}Anyone may end the job on the chain; then the provider is paid, and the certificate issued.`,
-      };
+      });
 }

@@ -56,7 +56,7 @@ export const disputeGameAbi = parseAbi([
   "error TooLate(uint256 challengeId, uint256 graceEnds)",
   "error TransferFailed(address to, uint256 amount)",
   "error WrongBond(uint256 sent, uint256 required)",
-  "error WrongRound(uint256 challengeId)",
+  "error WrongRound(uint256 id)",
   "error WrongStatus(uint256 jobId, uint8 status)",
   "error WrongTerms()",
 ]);

@@ -14,9 +14,12 @@ import { inputRulesAbi } from "./input-rules.ts";
 import { instalmentsAbi } from "./instalments.ts";
 import { jobRegistryAbi } from "./job-registry.ts";
 import { marketAbi } from "./market.ts";
+import { memberGameAbi } from "./member-game.ts";
 import { modelCertificateAbi } from "./model-certificate.ts";
 import { randomnessBeaconAbi } from "./randomness-beacon.ts";
 import { rangeRulesAbi } from "./range-rules.ts";
+import { resultFraudAbi } from "./result-fraud.ts";
+import { resultShortfallsAbi } from "./result-shortfalls.ts";
 import { retrievalChallengesAbi } from "./retrieval-challenges.ts";
 import { stakingAbi } from "./staking.ts";
 import { storageAuditAbi } from "./storage-audit.ts";
@@ -39,7 +42,10 @@ export const abis = {
   Escrow: escrowAbi,
   JobRegistry: jobRegistryAbi,
   Instalments: instalmentsAbi,
+  ResultShortfalls: resultShortfallsAbi,
+  ResultFraud: resultFraudAbi,
   DisputeGame: disputeGameAbi,
+  MemberGame: memberGameAbi,
   DescentRules: descentRulesAbi,
   ElementRules: elementRulesAbi,
   SumRules: sumRulesAbi,

@@ -2,7 +2,8 @@
 import { parseAbi } from "viem";
 
 export const instalmentsAbi = parseAbi([
-  "function checkpointOf(uint256 jobId, uint256 number) view returns ((bytes32 traceRoot, uint48 challengeUntil, uint32 steps))",
+  "function callTimeout(uint256 jobId, uint256 number)",
+  "function checkpointOf(uint256 jobId, uint256 number) view returns ((bytes32 traceRoot, uint48 challengeUntil, uint32 steps, uint32 graceEnds, bytes32 stateRoot, bytes32 resultId))",
   "function claimIdOf(uint256 jobId, uint256 number) pure returns (uint256)",
   "function close(uint256 jobId, uint256 number) returns (uint256 paid)",
   "function ledgerOf(uint256 jobId) view returns ((uint16 posted, uint16 closed, uint128 paid))",
@@ -13,12 +14,14 @@ export const instalmentsAbi = parseAbi([
   "function rules() view returns (address)",
   "event CheckpointClosed(uint256 indexed jobId, uint256 indexed number, uint256 paid)",
   "event CheckpointPosted(uint256 indexed jobId, uint256 indexed number, address indexed provider, uint256 steps, bytes32 traceRoot, bytes32 stateRoot, bytes32 leavesDigest, bytes32 resultId, uint256 challengeUntil)",
+  "event TimeoutCalled(uint256 indexed jobId, uint256 indexed number, uint256 graceEnds)",
   "error CheckpointsPending(uint256 jobId, uint256 number)",
   "error NoCheckpoint(uint256 jobId, uint256 number)",
   "error NotPending(uint256 jobId, uint256 number)",
   "error NotProvider(uint256 jobId, address caller)",
   "error ReentrancyGuardReentrantCall()",
   "error ResultNotStored(bytes32 resultId)",
+  "error TimeoutAlreadyCalled(uint256 jobId, uint256 number)",
   "error TooEarly(uint256 jobId, uint256 from)",
   "error TooLate(uint256 jobId, uint256 until)",
   "error WrongLeaf(uint256 leaf)",

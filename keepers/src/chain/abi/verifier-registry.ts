@@ -6,7 +6,7 @@ export const verifierRegistryAbi = parseAbi([
   "function authority() view returns (address)",
   "function isConsumingScheduledOp() view returns (bytes4)",
   "function keyInfo(bytes32 keyHash) view returns (address data, bytes32 circuit, bool development, uint256 inputs)",
-  "function register(bytes32 circuit, bool development, bytes key) returns (bytes32 keyHash)",
+  "function register(bytes32 circuit, bytes key) returns (bytes32 keyHash)",
   "function setAuthority(address newAuthority)",
   "function verify(bytes32 keyHash, uint256[8] proof, uint256[] inputs) view returns (bool)",
   "function verifyCompressed(bytes32 keyHash, uint256[4] proof, uint256[] inputs) view returns (bool)",

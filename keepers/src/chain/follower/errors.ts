@@ -9,7 +9,7 @@ export class ReorgTooDeepError extends AssayError {
       `the chain no longer has block ${number} that ${name} had followed, nor any of the ${depth} blocks before it`,
       {
         kept: "the local state was left as it was before the reorganisation",
-        next: "check that the RPC endpoints serve the right chain; if they do, remove the state folder to follow anew",
+        next: "check that the RPC endpoints serve the right chain; if they do, restore a backup from before this block (`assay keeper restore`)",
         exitCode: exitCode.unavailable,
       },
     );

@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { explainRevert } from "../revert.ts";
 import { checkAnswer } from "./checks.ts";
 import type { Endpoint, RpcRequest } from "./endpoint.ts";
 import {
@@ -29,6 +30,12 @@ export type FailoverOptions = {
 
 type Source = { endpoint: Endpoint; health: EndpointHealth; limit: RateLimit };
 
+type Counted =
+  | { kind: "answered"; key: string; answer: unknown }
+  | { kind: "refused"; key: string; reason: unknown };
+type Cast = Counted | { kind: "abstained"; reason: unknown };
+type Vote = Counted & { sources: Source[] };
+
 /** Answers that may be null only because an endpoint has not seen the block or transaction yet. */
 const nullMayBeLag = new Set([
   "eth_getBlockByNumber",
@@ -48,9 +55,19 @@ function canonical(answer: unknown): string {
       .join()
       .toLowerCase();
   if (Array.isArray(answer)) return answer.map(pick).sort().join("\n");
-  if (answer === null) return "null";
-  const receipt = answer as Record<string, unknown>;
-  return [receipt.blockHash, receipt.status, canonical(receipt.logs ?? [])].join("\n").toLowerCase();
+  if (typeof answer !== "object" || answer === null) return String(answer).toLowerCase();
+  const { blockHash, status, logs, hash, transactions } = answer as Record<string, unknown>;
+  // A block's hash says all that is in it but for what the node may have put beside it.
+  const listed = (Array.isArray(transactions) ? (transactions as unknown[]) : []).map(
+    (each) => (each as { hash?: unknown } | null)?.hash ?? each,
+  );
+  return [hash, blockHash, status, canonical(logs ?? []), ...listed].join("\n").toLowerCase();
+}
+
+/** A refusal by the chain as a vote: nodes word it differently, but agree on what the contract gave. */
+function refusalKey(error: unknown): string {
+  const revert = explainRevert(error);
+  return revert === undefined ? "refused" : `reverted:${revert.data ?? "0x"}`;
 }
 
 /**
@@ -77,8 +94,50 @@ export class Failover {
   async request(request: RpcRequest): Promise<unknown> {
     if (request.method === "eth_sendRawTransaction") return this.#broadcast(request);
     if (request.method === "eth_blockNumber") return this.#head(request);
-    if (this.#options.quorum > 1 && needsQuorum.has(request.method)) return this.#agreed(request);
+    if (this.#options.quorum > 1 && needsQuorum.has(request.method)) return this.agreed(request);
     return this.#first(request);
+  }
+
+  /** What each endpoint that is not resting says; of those that rest, too, when too few others answer for a quorum. */
+  async poll(request: RpcRequest): Promise<PromiseSettledResult<unknown>[]> {
+    const answers = await this.#askAwake(request, this.#options.quorum);
+    return answers.map(({ answer }) => answer);
+  }
+
+  /** Asks the endpoints that are not resting, and the others only if fewer than `least` of those have answered. */
+  async #askAwake(
+    request: RpcRequest,
+    least: number,
+  ): Promise<{ source: Source; answer: PromiseSettledResult<unknown> }[]> {
+    const now = this.#options.clock.now();
+    const isAwake = ({ health }: Source) => health.restingUntil <= now;
+    const ask = async (sources: readonly Source[]) => {
+      const settled = await Promise.allSettled(sources.map((source) => this.#ask(source, request)));
+      return settled.map((answer, i) => ({ source: sources[i]!, answer }));
+    };
+    const resting = this.#sources.filter((source) => !isAwake(source));
+    const answers = await ask(this.#sources.filter(isAwake));
+    const given = answers.filter(
+      ({ answer }) => answer.status === "fulfilled" || isFinalAnswer(answer.reason),
+    );
+    if (given.length < least) answers.push(...(await ask(resting)));
+    return answers;
+  }
+
+  /**
+   * The highest quantity that a quorum of endpoints says is reached: neither one that lags nor one that lies decides, as
+   * long as fewer than the quorum do.
+   */
+  async attested(request: RpcRequest): Promise<bigint> {
+    const results = await this.poll(request);
+    const values = results
+      .flatMap((result) => (result.status === "fulfilled" ? [BigInt(String(result.value))] : []))
+      .sort((a, b) => (a < b ? 1 : -1));
+    const value = values[this.#options.quorum - 1];
+    if (value !== undefined) return value;
+    throw this.#unavailable(
+      results.flatMap((result) => (result.status === "rejected" ? [result.reason] : [])),
+    );
   }
 
   /** Asks every endpoint which chain it serves; throws unless at least one serves the right one. */
@@ -89,9 +148,10 @@ export class Failover {
     throw reasons.find((reason) => reason instanceof WrongChainError) ?? this.#unavailable(reasons);
   }
 
-  /** Answer of the best endpoint that gives one. */
+  /** Answer of the best endpoint that gives one; a refusal counts as soon as a quorum gives it. */
   async #first(request: RpcRequest): Promise<unknown> {
     const reasons: unknown[] = [];
+    let refusals = 0;
     let sawNull = false;
     for (const source of rank(this.#sources, this.#options.clock.now())) {
       try {
@@ -99,8 +159,8 @@ export class Failover {
         if (answer !== null || !nullMayBeLag.has(request.method)) return answer;
         sawNull = true;
       } catch (error) {
-        if (isFinalAnswer(error)) throw error;
-        reasons.push(error);
+        if (!isFinalAnswer(error)) reasons.push(error);
+        else if (++refusals >= this.#options.quorum) throw error;
       }
     }
     if (sawNull) return null;
@@ -112,17 +172,14 @@ export class Failover {
    * decides; with fewer the highest, because lagging is common and a block that does not exist shows at once.
    */
   async #head(request: RpcRequest): Promise<unknown> {
-    const now = this.#options.clock.now();
-    const awake = this.#sources.filter(({ health }) => health.restingUntil <= now);
-    const asked = awake.length > 0 ? awake : this.#sources;
-    const results = await Promise.allSettled(asked.map((source) => this.#ask(source, request)));
-    const heads: { source: Source; head: bigint }[] = [];
-    results.forEach((result, i) => {
-      if (result.status === "fulfilled")
-        heads.push({ source: asked[i]!, head: BigInt(String(result.value)) });
-    });
+    const answers = await this.#askAwake(request, 1);
+    const heads = answers.flatMap(({ source, answer }) =>
+      answer.status === "fulfilled" ? [{ source, head: BigInt(String(answer.value)) }] : [],
+    );
     if (heads.length === 0) {
-      throw this.#unavailable(results.map((result) => (result as PromiseRejectedResult).reason));
+      throw this.#unavailable(
+        answers.flatMap(({ answer }) => (answer.status === "rejected" ? [answer.reason] : [])),
+      );
     }
     heads.sort((a, b) => (a.head < b.head ? -1 : 1));
     const { head } = heads[heads.length < 3 ? heads.length - 1 : Math.floor(heads.length / 2)]!;
@@ -139,33 +196,23 @@ export class Failover {
     return `0x${head.toString(16)}`;
   }
 
-  /** An answer that `quorum` endpoints give alike; the others are marked. */
-  async #agreed(request: RpcRequest): Promise<unknown> {
-    const votes = new Map<string, { answer: unknown; sources: Source[] }>();
+  /** An answer, or a refusal, that `quorum` endpoints give alike; those that contradict it are marked. */
+  async agreed(request: RpcRequest): Promise<unknown> {
+    const votes = new Map<string, Vote>();
     const reasons: unknown[] = [];
     for (const source of rank(this.#sources, this.#options.clock.now())) {
-      try {
-        const answer = await this.#ask(source, request);
-        const key = canonical(answer);
-        const vote = votes.get(key) ?? { answer, sources: [] };
-        vote.sources.push(source);
-        votes.set(key, vote);
-        if (vote.sources.length < this.#options.quorum) continue;
-        for (const other of votes.values()) {
-          // Null and [] are what an endpoint that lags would say: no contradiction.
-          if (other === vote || other.answer === null) continue;
-          for (const liar of other.sources) {
-            this.#failed(
-              liar,
-              new InconsistentAnswerError(`${request.method} differs from the other endpoints`),
-            );
-          }
-        }
-        return vote.answer;
-      } catch (error) {
-        if (isFinalAnswer(error)) throw error;
-        reasons.push(error);
+      const cast = await this.#vote(source, request);
+      if (cast.kind === "abstained") {
+        reasons.push(cast.reason);
+        continue;
       }
+      const vote = votes.get(cast.key) ?? { ...cast, sources: [] };
+      vote.sources.push(source);
+      votes.set(cast.key, vote);
+      if (vote.sources.length < this.#options.quorum) continue;
+      this.#mark(request, vote, votes);
+      if (vote.kind === "refused") throw vote.reason;
+      return vote.answer;
     }
     if (votes.size > 1) {
       throw new InconsistentAnswerError(
@@ -177,6 +224,26 @@ export class Failover {
       ...reasons,
       new Error(`fewer than ${this.#options.quorum} endpoints answered ${request.method}`),
     ]);
+  }
+
+  async #vote(source: Source, request: RpcRequest): Promise<Cast> {
+    try {
+      const answer = await this.#ask(source, request);
+      return { kind: "answered", key: canonical(answer), answer };
+    } catch (reason) {
+      return isFinalAnswer(reason)
+        ? { kind: "refused", key: refusalKey(reason), reason }
+        : { kind: "abstained", reason };
+    }
+  }
+
+  /** Null is what an endpoint that lags would say, and a refusal may be: no contradiction. */
+  #mark({ method }: RpcRequest, agreed: Vote, votes: ReadonlyMap<string, Vote>): void {
+    for (const other of votes.values()) {
+      if (other === agreed || other.kind === "refused" || other.answer === null) continue;
+      for (const source of other.sources)
+        this.#failed(source, new InconsistentAnswerError(`${method} differs from the other endpoints`));
+    }
   }
 
   /**

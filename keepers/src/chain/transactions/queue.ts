@@ -5,92 +5,33 @@ import {
   keccak256,
   type LocalAccount,
   type TransactionReceipt,
-  TransactionReceiptNotFoundError,
 } from "viem";
 import { AssayError, BadInputError, exitCode } from "../../core/errors.ts";
-import type { State } from "../../storage/state/state.ts";
 import type { ChainClient } from "../client.ts";
 import { type Clock, systemClock } from "../clock.ts";
-import type { Call } from "../contracts.ts";
 import { explainRevert } from "../revert.ts";
 import { InconsistentAnswerError, RpcUnavailableError } from "../rpc/errors.ts";
 import { type Broadcast, broadcast } from "./broadcast.ts";
 import { TransactionFailedError } from "./errors.ts";
 import { estimateFees, type Fees, replacementFees } from "./fees.ts";
+import { type Look, placeOf, type Seen } from "./look.ts";
+import {
+  type Depths,
+  gapMove,
+  type IntentRecord,
+  type Move,
+  mostFillers,
+  nextMove,
+  type Purpose,
+  type Sight,
+} from "./machine.ts";
+import { tryOnHead } from "./preflight.ts";
 import { pauseAfter } from "./retry.ts";
 import { type Attempt, type StoredIntent, TransactionStore } from "./store.ts";
+import type { Intent, QueueOptions, TransactionQueue } from "./types.ts";
+import { ChainView } from "./view.ts";
 
-/** Something to be done on chain exactly once, whatever happens to this process. */
-export type Intent = Call & {
-  /**
-   * What makes the intent one and the same: "answer:<epoch>:<duty>". Submitting a key again never sends again what is
-   * under way or has succeeded; what has failed is sent anew, with what is asked for now, once that would succeed.
-   */
-  key: string;
-  /** What a person would call it: "answering the audit of epoch 7". */
-  description?: string;
-};
-
-/** What a queue reports to metrics and logs. */
-export type QueueObserver = {
-  sent?(event: { key: string; hash: Hex; nonce: number; fees: Fees; replaces: boolean }): void;
-  settled?(event: {
-    key: string;
-    hash: Hex;
-    status: "mined" | "failed";
-    gasUsed: bigint;
-    cost: bigint;
-  }): void;
-  /** The network asks for more than the cap allows, or a node refuses for now: the transaction waits. */
-  waiting?(event: { key: string; reason: string }): void;
-  failed?(error: Error): void;
-};
-
-export type QueueOptions = {
-  client: ChainClient;
-  state: State;
-  account: LocalAccount;
-  /** Blocks, its own included, after which a transaction counts as final; 1 by default. */
-  confirmations?: number;
-  /** Wei per gas that are never exceeded; 500 gwei by default. */
-  maximumFeePerGas?: bigint;
-  /** Gas that no transaction may ask for more than; 15 million by default (EIP-7825 allows 2^24). */
-  maximumGas?: bigint;
-  /** Per cent added to the estimate of gas; 25 by default. */
-  gasMargin?: number;
-  /** Milliseconds and blocks after which a transaction that is not mined is replaced by one with higher fees. */
-  replaceAfter?: { milliseconds: number; blocks: number };
-  /** Milliseconds between two looks at the chain while something is pending. */
-  pollInterval?: number;
-  clock?: Clock;
-  observer?: QueueObserver;
-};
-
-/**
- * The transactions of one account on one chain. Nonces and signed transactions are on disk before they are sent, so a
- * killed process goes on where it stopped: nothing is lost, nothing is sent twice.
- */
-export type TransactionQueue = {
-  readonly address: Address;
-  /** Sends an intent, or finds the one that was sent under its key, and waits until it is final. */
-  send(intent: Intent): Promise<TransactionReceipt>;
-  /** As `send`, without waiting. Throws `TransactionFailedError` when the chain refuses it: then nothing was sent. */
-  submit(intent: Intent): Promise<void>;
-  /** Waits until a submitted intent is final; throws `TransactionFailedError` when it was reverted. */
-  wait(key: string): Promise<TransactionReceipt>;
-  /** One look at the chain: settles what is mined, sends again what was dropped, replaces what is stuck. */
-  tick(): Promise<void>;
-  /** Ticks until aborted. */
-  run(signal: AbortSignal): Promise<void>;
-  /** Intents that are not final yet, lowest nonce first. */
-  pending(): StoredIntent[];
-  /** Whether an intent is under way or has succeeded under this key. */
-  isBegun(key: string): boolean;
-};
-
-/** Depth at which somebody else's use of a nonce is believed to stay. */
-const foreignDepth = 3n;
-const mostMissing = 64;
+export type { Intent, QueueObserver, QueueOptions, TransactionQueue } from "./types.ts";
 
 class AccountQueue implements TransactionQueue {
   readonly address: Address;
@@ -99,12 +40,18 @@ class AccountQueue implements TransactionQueue {
   readonly #account: LocalAccount;
   readonly #clock: Clock;
   readonly #store: TransactionStore;
+  readonly #view: ChainView;
   readonly #feeCap: bigint;
+  readonly #depths: Depths;
   /** Submissions and looks at the chain go one after the other: a nonce is sent before the next one is given out. */
   #last: Promise<unknown> = Promise.resolve();
   #tick: Promise<void> | undefined;
   /** Attempts that this process has sent: those of an earlier one are sent again at the first look. */
   readonly #sent = new Set<Hex>();
+  /** Attempts that were seen in a block before they had their confirmations. */
+  readonly #seen = new Set<Hex>();
+  /** Head at which the user of an intent's nonce was last looked for. */
+  readonly #located = new Map<string, bigint>();
 
   constructor(options: QueueOptions) {
     this.#options = options;
@@ -114,15 +61,21 @@ class AccountQueue implements TransactionQueue {
     this.#feeCap = options.maximumFeePerGas ?? 500_000_000_000n;
     this.address = options.account.address;
     this.#store = new TransactionStore(options.state, options.client.chainId, this.address);
+    this.#view = new ChainView(options.client, this.address);
+    const { trust } = options.client;
+    const confirmations = options.confirmations ?? trust.confirmations;
+    this.#depths = { confirmations, finality: Math.max(options.finality ?? trust.finality, confirmations) };
   }
 
   pending(): StoredIntent[] {
-    return this.#store.pending();
+    return this.#store
+      .live()
+      .filter(({ status, isFiller, isUnwanted }) => status === "pending" && !isFiller && !isUnwanted);
   }
 
   isBegun(key: string): boolean {
-    const status = this.#store.find(key)?.status;
-    return status !== undefined && status !== "failed";
+    const known = this.#store.find(key);
+    return known !== undefined && known.status !== "failed" && !known.isUnwanted;
   }
 
   async send(intent: Intent): Promise<TransactionReceipt> {
@@ -190,27 +143,37 @@ class AccountQueue implements TransactionQueue {
       const same =
         known.to.toLowerCase() === to.toLowerCase() && known.data === data && known.value === value;
       if (!same) throw new BadInputError(`another transaction was submitted as ${key}`);
+      // Its nonce may still carry out what was signed before: it is asked for again under the same one.
+      if (known.isUnwanted) this.#store.setUnwanted(key, false);
       return;
     }
-    // What has failed has used its nonce up and done nothing: what it depended on may be as it should be by now.
-    if (known !== undefined && this.#rests(known)) throw this.#failure(known);
+    // What has failed has used its nonce up and done nothing: what it depended on may be as it should be by now. Before it
+    // is final, a reorganisation could still have it succeed beside another one.
+    if (known !== undefined && (!known.isFinal || this.#rests(known))) throw this.#failure(known);
     const gas = await this.#simulate(intent, known?.hash);
     const fees = await estimateFees(this.#client.public, this.#feeCap);
-    const nonce = await this.#client.public.getTransactionCount({
-      address: this.address,
-      blockTag: "pending",
-    });
-    const stored = this.#store.assign({ key, to, data, value, gas }, nonce);
+    if ((await this.#view.balance()) < value + gas * fees.maxFeePerGas) {
+      throw this.#refusal(intent, "the account has too little of the chain's native coin for the fee");
+    }
+    const stored = this.#store.assign({ key, to, data, value, gas }, await this.#counts());
     let outcome: Broadcast | undefined;
     // From here on the intent is on record: what an endpoint spoils now, the next look makes up for.
     await this.#patiently(async () => {
       outcome = await this.#attempt(stored, fees);
     });
     if (outcome?.kind !== "refused") return;
-    // No node has it and no later nonce is out yet, so it can be taken back without leaving a gap.
-    this.#store.release(key);
-    throw new TransactionFailedError(`${this.#named(intent)} was refused: ${outcome.reason}`, {
-      key,
+    // A node that says so may have kept the transaction all the same: its nonce is used up before this is forgotten.
+    this.#store.setUnwanted(key, true);
+    throw this.#refusal(intent, outcome.reason);
+  }
+
+  async #counts() {
+    return { counted: await this.#view.counted(), pooled: await this.#view.pooled() };
+  }
+
+  #refusal(intent: Intent, reason: string): TransactionFailedError {
+    return new TransactionFailedError(`${this.#named(intent)} was refused: ${reason}`, {
+      key: intent.key,
       next: "fund the account, or change the request, and try again",
     });
   }
@@ -226,36 +189,30 @@ class AccountQueue implements TransactionQueue {
 
   /** Tries the call on the newest state; gives the gas limit to use. `failed`: the transaction that has failed before. */
   async #simulate(
-    intent: Pick<Intent, "key" | "to" | "data" | "value" | "description">,
+    intent: Pick<Intent, "key" | "to" | "data" | "value" | "description" | "minimumGas">,
     failed?: Hex,
   ): Promise<bigint> {
-    const { to, data, value, key } = intent;
-    let estimate: bigint;
-    try {
-      const call = { account: this.address, to, data, value };
-      await this.#client.public.call(call);
-      estimate = await this.#client.public.estimateGas(call);
-    } catch (cause) {
-      const revert = explainRevert(cause);
-      if (revert === undefined) throw cause;
-      const would = failed === undefined ? "would fail" : "failed on chain, and would fail again";
-      throw new TransactionFailedError(`${this.#named(intent)} ${would}: ${revert.reason}`, {
-        key,
-        hash: failed,
-        errorName: revert.errorName,
-        args: revert.args,
-        cause,
-      });
+    const { key } = intent;
+    const { maximumGas = 15_000_000n, gasMargin = 25 } = this.#options;
+    const { address } = this;
+    const options = { client: this.#client, address, maximumGas, gasMargin: BigInt(gasMargin) };
+    const verdict = await tryOnHead(options, intent);
+    if (verdict.kind === "passes") return verdict.gas;
+    if (verdict.kind === "tooLarge") {
+      throw new TransactionFailedError(
+        `${this.#named(intent)} needs ${verdict.gas} gas, more than ${maximumGas}`,
+        { key, next: "split it into smaller ones" },
+      );
     }
-    const maximum = this.#options.maximumGas ?? 15_000_000n;
-    if (estimate > maximum) {
-      throw new TransactionFailedError(`${this.#named(intent)} needs ${estimate} gas, more than ${maximum}`, {
-        key,
-        next: "split it into smaller ones",
-      });
-    }
-    const gas = estimate + (estimate * BigInt(this.#options.gasMargin ?? 25)) / 100n;
-    return gas < maximum ? gas : maximum;
+    const { revert, cause } = verdict;
+    const would = failed === undefined ? "would fail" : "failed on chain, and would fail again";
+    throw new TransactionFailedError(`${this.#named(intent)} ${would}: ${revert.reason}`, {
+      key,
+      hash: failed,
+      errorName: revert.errorName,
+      args: revert.args,
+      cause,
+    });
   }
 
   /** Signs and records one more attempt, then sends it. A kill at any point in between loses nothing. */
@@ -276,7 +233,7 @@ class AccountQueue implements TransactionQueue {
       ...fees,
     });
     const hash = keccak256(raw);
-    const madeAtBlock = await this.#client.public.getBlockNumber();
+    const madeAtBlock = await this.#view.head();
     const attempt = {
       hash,
       nonce: intent.nonce,
@@ -294,57 +251,139 @@ class AccountQueue implements TransactionQueue {
   }
 
   async #look(): Promise<void> {
-    if (this.#store.pending().length === 0) return;
-    const head = await this.#client.public.getBlockNumber();
-    const chainNonce = await this.#client.public.getTransactionCount({ address: this.address });
-    for (const intent of this.#store.pending()) {
-      const attempts = this.#store.attempts(intent.key);
-      if (await this.#settle(intent, attempts, head)) continue;
-      if (intent.nonce < chainNonce) await this.#reclaim(intent, head);
-      else if (intent.nonce === chainNonce) await this.#push(intent, attempts, head);
-      else await this.#resend(intent, attempts[0]);
-    }
-    await this.#fillGap(chainNonce, head);
+    const live = this.#store.live();
+    if (live.length === 0) return;
+    const head = await this.#view.head();
+    const counted = await this.#view.counted();
+    const look = { head, counted, isUnmoved: await this.#isUnmoved(live, head) };
+    for (const { key } of live) await this.#advance(key, look);
+    await this.#closeGap(look);
   }
 
-  /** Settles an intent one of whose attempts is mined deeply enough; true also while that is only a matter of time. */
-  async #settle(intent: StoredIntent, attempts: readonly Attempt[], head: bigint): Promise<boolean> {
-    for (const attempt of attempts) {
-      const receipt = await this.#findReceipt(attempt.hash);
+  /** Whether the highest block in which one of some intents was seen is still in the chain. */
+  async #isUnmoved(live: readonly StoredIntent[], head: bigint): Promise<boolean> {
+    const places = live.flatMap(placeOf).filter(({ number }) => number <= head);
+    if (places.length === 0) return true;
+    return this.#view.isCanonical(
+      places.reduce((a, b) => (a.number > b.number ? a : b)),
+      head,
+    );
+  }
+
+  /** Brings one intent as far as it gets now. */
+  async #advance(key: string, look: Look): Promise<void> {
+    let user: Sight["user"];
+    for (;;) {
+      const intent = this.#store.find(key)!;
+      // An endpoint that lags says nothing about a block above its head.
+      if ((intent.blockNumber ?? 0n) > look.head) return;
+      const attempts = this.#store.attempts(key);
+      const seen = await this.#inclusion(intent, attempts, look);
+      const sight = { counted: look.counted, inclusion: seen?.inclusion, user };
+      const move = nextMove(this.#record(intent, attempts, look.head), sight, this.#depths);
+      if (move.kind === "locate") {
+        user = await this.#userOf(intent, attempts, look);
+        if (user === undefined) return;
+      } else if (move.kind === "reopen") {
+        this.#store.reopen(key);
+        for (const { hash } of attempts) this.#sent.delete(hash);
+      } else if (move.kind === "settle") return this.#settle(intent, move, seen!);
+      else return this.#carryOut(move, intent, attempts);
+    }
+  }
+
+  #record(intent: StoredIntent, attempts: readonly Attempt[], head: bigint): IntentRecord {
+    const states = attempts.map((attempt) => ({
+      ...attempt,
+      isSent: this.#sent.has(attempt.hash),
+      isStuck: this.#isStuck(attempt, head),
+    }));
+    return { ...intent, attempts: states };
+  }
+
+  #isStuck({ madeAt, madeAtBlock }: Attempt, head: bigint): boolean {
+    const { milliseconds, blocks } = this.#options.replaceAfter ?? { milliseconds: 60_000, blocks: 12 };
+    return this.#clock.now() - madeAt >= milliseconds || head - madeAtBlock >= BigInt(blocks);
+  }
+
+  /** Where one of the intent's attempts is in the canonical chain. */
+  async #inclusion(
+    intent: StoredIntent,
+    attempts: readonly Attempt[],
+    look: Look,
+  ): Promise<Seen | undefined> {
+    const { head, counted, isUnmoved } = look;
+    for (const place of placeOf(intent)) {
+      if (!isUnmoved && !(await this.#view.isCanonical(place, head))) break;
+      const outcome = intent.status === "mined" ? "succeeded" : "reverted";
+      const depth = head - place.number + 1n;
+      return { inclusion: { hash: intent.hash!, blockHash: place.hash, outcome, depth } };
+    }
+    for (const { hash, nonce } of attempts) {
+      // A nonce that the chain has not used has nothing to show.
+      if (nonce >= counted) continue;
+      const receipt = await this.#view.receipt(hash, head);
       if (receipt === undefined) continue;
-      if (head - receipt.blockNumber + 1n < BigInt(this.#options.confirmations ?? 1)) return true;
-      const block = await this.#client.public.getBlock({ blockNumber: receipt.blockNumber });
-      // The receipt is of a block that has been reorganised away: the next look will tell.
-      if (block.hash !== receipt.blockHash) return true;
-      await this.#close(intent, attempt, receipt);
-      return true;
+      this.#seen.add(hash);
+      return { inclusion: this.#view.inclusionOf(receipt, head), receipt };
     }
-    return false;
+    for (const { hash } of attempts) if (this.#seen.delete(hash)) this.#sent.delete(hash);
+    return undefined;
   }
 
-  async #close(intent: StoredIntent, attempt: Attempt, receipt: TransactionReceipt): Promise<void> {
-    const { hash } = attempt;
-    let status: "mined" | "failed" = "mined";
-    if (attempt.cancels) {
-      status = "failed";
-      this.#store.settle(intent.key, {
-        status,
-        hash,
-        reason: "it was cancelled, because it would have failed",
-      });
-    } else if (receipt.status !== "success") {
-      status = "failed";
+  /** Who has used the nonces for which something of the intent was signed, once that is final. */
+  async #userOf(intent: StoredIntent, attempts: readonly Attempt[], look: Look): Promise<Sight["user"]> {
+    if (this.#located.get(intent.key) === look.head) return undefined;
+    this.#located.set(intent.key, look.head);
+    const nonces = new Set([intent.nonce, ...attempts.map(({ nonce }) => nonce)]);
+    const final = look.head - BigInt(this.#depths.finality) + 1n;
+    for (const nonce of nonces) {
+      // Nonces that were given up as out of reach are held by fillers.
+      if (nonce > look.counted + mostFillers) continue;
+      const user = await this.#view.userOf(nonce, final);
+      if (user === undefined) return undefined;
+      const owner = this.#store.keyOf(user.hash);
+      const isSame =
+        user.to?.toLowerCase() === intent.to.toLowerCase() &&
+        user.data === intent.data &&
+        user.value === intent.value;
+      // The state is older than the transaction: it was restored from a backup.
+      if (owner === undefined && isSame) this.#store.addAttempt(intent.key, this.#adopted(user, nonce, look));
+      if (owner === intent.key || (owner === undefined && isSame)) {
+        this.#options.observer?.waiting?.({ key: intent.key, reason: "no quorum has its receipt" });
+        return "own";
+      }
+    }
+    return "other";
+  }
+
+  #adopted({ hash, raw }: { hash: Hex; raw: Hex }, nonce: number, { head }: Look): Attempt {
+    const madeAt = this.#clock.now();
+    const fees = { maxFeePerGas: 0n, maxPriorityFeePerGas: 0n };
+    return { hash, raw, nonce, ...fees, cancels: false, madeAt, madeAtBlock: head };
+  }
+
+  async #settle(intent: StoredIntent, move: Move & { kind: "settle" }, seen: Seen): Promise<void> {
+    const { key } = intent;
+    const { inclusion, receipt } = seen;
+    if (receipt === undefined) {
+      this.#store.finish(key);
+      return;
+    }
+    const { status, isFinal } = move;
+    const { hash, blockHash, outcome } = inclusion;
+    const place = { hash, blockHash, blockNumber: receipt.blockNumber };
+    if (status === "mined") this.#store.settle(key, { status, isFinal, ...place });
+    else if (outcome === "succeeded") {
+      const reason = "it was cancelled, because it would have failed";
+      this.#store.settle(key, { status, isFinal, ...place, reason });
+    } else {
       const revert = await this.#replay(intent, receipt.blockNumber);
-      this.#store.settle(intent.key, { status, hash, reason: revert?.reason, errorName: revert?.errorName });
-    } else this.#store.settle(intent.key, { status, hash });
+      const { reason, errorName } = revert ?? {};
+      this.#store.settle(key, { status, isFinal, ...place, reason, errorName });
+    }
     const { gasUsed, effectiveGasPrice } = receipt;
-    this.#options.observer?.settled?.({
-      key: intent.key,
-      hash,
-      status,
-      gasUsed,
-      cost: gasUsed * effectiveGasPrice,
-    });
+    this.#options.observer?.settled?.({ key, hash, status, gasUsed, cost: gasUsed * effectiveGasPrice });
   }
 
   /** Why a mined transaction was reverted, as far as a replay on its block's state can tell. */
@@ -357,49 +396,46 @@ class AccountQueue implements TransactionQueue {
     }
   }
 
-  /** Another transaction of this account has used the nonce: once that is certain, the intent gets a new one. */
-  async #reclaim(intent: StoredIntent, head: bigint): Promise<void> {
-    const depth = BigInt(this.#options.confirmations ?? 1) + foreignDepth;
-    if (head < depth) return;
-    const settled = await this.#client.public.getTransactionCount({
-      address: this.address,
-      blockNumber: head - depth,
-    });
-    if (settled <= intent.nonce) return;
-    const nonce = await this.#client.public.getTransactionCount({
-      address: this.address,
-      blockTag: "pending",
-    });
-    this.#store.reassign(intent.key, nonce);
-    await this.#attempt(this.#store.find(intent.key)!, await estimateFees(this.#client.public, this.#feeCap));
+  async #carryOut(move: Move, intent: StoredIntent, attempts: readonly Attempt[]): Promise<void> {
+    switch (move.kind) {
+      case "drop":
+        this.#store.drop(intent.key);
+        return;
+      case "renumber":
+        this.#store.renumber(intent.key, await this.#counts());
+        return this.#sign(this.#store.find(intent.key)!, "carryOut", false);
+      case "sign":
+        return this.#sign(intent, move.purpose, move.replaces);
+      case "broadcast":
+        return this.#resend(intent, attempts.find(({ hash }) => hash === move.hash)!);
+    }
   }
 
-  /** The next transaction in line: sends it again, or replaces it when it has waited for long enough. */
-  async #push(intent: StoredIntent, attempts: readonly Attempt[], head: bigint): Promise<void> {
-    const last = attempts.find(({ nonce }) => nonce === intent.nonce);
+  /** Signs and sends an attempt that takes the place of all others with its nonce. */
+  async #sign(intent: StoredIntent, purpose: Purpose, replaces: boolean): Promise<void> {
     const current = await estimateFees(this.#client.public, this.#feeCap);
-    if (last === undefined) {
-      // Killed between taking the nonce and signing.
-      await this.#attempt(intent, current);
-      return;
-    }
-    if (!this.#sent.has(last.hash)) return this.#resend(intent, last);
-    const { milliseconds, blocks } = this.#options.replaceAfter ?? { milliseconds: 60_000, blocks: 12 };
-    const stuck =
-      this.#clock.now() - last.madeAt >= milliseconds || head - last.madeAtBlock >= BigInt(blocks);
-    if (!stuck) return;
-    const fees = replacementFees(last, current, this.#feeCap);
+    const before = this.#store.feesAt(intent.nonce);
+    const fees = before === undefined ? current : replacementFees(before, current, this.#feeCap);
     if (fees === undefined) {
-      this.#options.observer?.waiting?.({ key: intent.key, reason: "the network's fees are at the cap" });
-      await broadcast(this.#client, last.raw);
+      this.#waits(intent, "the network's fees are at the cap");
+      const [last] = this.#store.attempts(intent.key);
+      if (last !== undefined) await broadcast(this.#client, last.raw);
       return;
     }
-    // Asked anew each time: one endpoint that lags must not be the end of it.
-    const cancels = await this.#wouldFail(intent);
-    const outcome = await this.#attempt(intent, fees, { cancels, replaces: true });
-    if (outcome.kind === "refused") {
-      this.#options.observer?.waiting?.({ key: intent.key, reason: outcome.reason });
-    }
+    // Asked anew each time: what would fail now may pass later.
+    const cancels = purpose === "cancel" || (purpose === "either" && (await this.#wouldFail(intent)));
+    const outcome = await this.#attempt(intent, fees, { cancels, replaces });
+    if (outcome.kind === "refused") this.#waits(intent, outcome.reason);
+  }
+
+  async #resend(intent: StoredIntent, attempt: Attempt): Promise<void> {
+    const outcome = await broadcast(this.#client, attempt.raw);
+    if (outcome.kind !== "uncertain") this.#sent.add(attempt.hash);
+    if (outcome.kind === "refused") this.#waits(intent, outcome.reason);
+  }
+
+  #waits({ key }: StoredIntent, reason: string): void {
+    this.#options.observer?.waiting?.({ key, reason });
   }
 
   /** Whether the call would be reverted by now: paying more to have that recorded would be a waste. */
@@ -413,80 +449,47 @@ class AccountQueue implements TransactionQueue {
     }
   }
 
-  async #resend(intent: StoredIntent, last: Attempt | undefined): Promise<void> {
-    if (last === undefined || last.nonce !== intent.nonce) {
-      await this.#attempt(intent, await estimateFees(this.#client.public, this.#feeCap));
+  /** Sees to nonces that were lost (a dropped transaction of another tool, a wrong answer) and hold all later ones back. */
+  async #closeGap({ counted, head }: Look): Promise<void> {
+    const pending = this.#store.live().filter(({ status, isFiller }) => status === "pending" && !isFiller);
+    const move = gapMove(pending, counted);
+    if (move.kind === "none") return;
+    const [attempt] = this.#store.attempts(pending[0]!.key);
+    if (attempt === undefined || !this.#isStuck(attempt, head)) return;
+    if ((await this.#view.pooled()) > counted) return;
+    const gas = await this.#client.public.estimateGas({ account: this.address, to: this.address });
+    const filler = { to: this.address, gas };
+    if (move.kind === "moveDown") {
+      this.#store.moveDown(move.nonces, filler);
       return;
     }
-    if (this.#sent.has(last.hash)) return;
-    const outcome = await broadcast(this.#client, last.raw);
-    if (outcome.kind !== "uncertain") this.#sent.add(last.hash);
-    if (outcome.kind === "refused") {
-      this.#options.observer?.waiting?.({ key: intent.key, reason: outcome.reason });
+    for (const nonce of move.nonces) {
+      const added = this.#store.addFiller(nonce, filler);
+      if (added !== undefined) await this.#sign(added, "carryOut", false);
     }
   }
 
-  /** Uses up nonces that were lost (a dropped transaction of another tool, say) and hold all later ones back. */
-  async #fillGap(chainNonce: number, head: bigint): Promise<void> {
-    const lowest = this.#store.pending()[0];
-    if (lowest === undefined || lowest.nonce <= chainNonce) return;
-    const inPool = await this.#client.public.getTransactionCount({
-      address: this.address,
-      blockTag: "pending",
-    });
-    if (inPool > chainNonce) return;
-    const { milliseconds, blocks } = this.#options.replaceAfter ?? { milliseconds: 60_000, blocks: 12 };
-    const [attempt] = this.#store.attempts(lowest.key);
-    if (attempt === undefined) return;
-    const waited =
-      this.#clock.now() - attempt.madeAt >= milliseconds || head - attempt.madeAtBlock >= BigInt(blocks);
-    if (!waited) return;
-    const missing = lowest.nonce - chainNonce;
-    if (missing > mostMissing) {
-      throw new AssayError(`${missing} transactions of ${this.address} are missing from the chain`, {
-        next: "check that the local state belongs to this chain and was not copied from another machine",
-        exitCode: exitCode.configuration,
-      });
-    }
-    const gas = await this.#client.public.estimateGas({ account: this.address, to: this.address });
-    const fees = await estimateFees(this.#client.public, this.#feeCap);
-    for (let nonce = chainNonce; nonce < lowest.nonce; nonce++) {
-      const key = `gap:${nonce}`;
-      if (this.#store.find(key) !== undefined) continue;
-      const filler = { key, to: this.address, data: "0x" as Hex, value: 0n, gas };
-      await this.#attempt(this.#store.assignAt(filler, nonce), fees);
-    }
-  }
-
-  async #findReceipt(hash: Hex): Promise<TransactionReceipt | undefined> {
-    try {
-      return await this.#client.public.getTransactionReceipt({ hash });
-    } catch (error) {
-      if (error instanceof TransactionReceiptNotFoundError) return undefined;
-      throw error;
-    }
-  }
-
-  /** Receipt of a transaction that is final; endpoints that lag are given time. */
+  /** Receipt of a transaction that has its confirmations; endpoints that lag are given time. */
   async #receipt(hash: Hex): Promise<TransactionReceipt> {
     for (let tries = 0; tries < 30; tries++) {
-      const receipt = await this.#findReceipt(hash);
+      const receipt = await this.#view.anyReceipt(hash);
       if (receipt !== undefined) return receipt;
       await this.#clock.sleep(this.#options.pollInterval ?? 1_000);
     }
     throw new RpcUnavailableError(`no endpoint has the receipt of ${hash}, which was mined`);
   }
 
-  #failure({ key, hash, reason, errorName }: StoredIntent): TransactionFailedError {
-    return new TransactionFailedError(
-      `the transaction ${key} failed on chain: ${reason ?? "the contract gave no reason"}`,
-      {
-        key,
-        hash,
-        errorName,
-        next: "look at the reason; what it depended on has changed since it was tried",
-      },
-    );
+  #failure({ key, hash, reason, errorName, isFinal }: StoredIntent): TransactionFailedError {
+    const next = isFinal
+      ? "look at the reason; what it depended on has changed since it was tried"
+      : "it can be tried again once its block is final";
+    const why = reason ?? "the contract gave no reason";
+    return new TransactionFailedError(`the transaction ${key} failed on chain: ${why}`, {
+      key,
+      hash,
+      errorName,
+      next,
+    });
   }
 }
 

@@ -2,6 +2,7 @@ import type { Address, Hex } from "viem";
 import type { Schema } from "../../storage/state/migrations.ts";
 import type { Row, State } from "../../storage/state/state.ts";
 import type { Fees } from "./fees.ts";
+import { freeNonce } from "./machine.ts";
 
 /** Tables of the transaction queues. Amounts are decimal text: they do not fit SQLite's 64-bit integers. */
 export const transactionSchema: Schema = {
@@ -25,6 +26,14 @@ export const transactionSchema: Schema = {
      ) STRICT;
      CREATE INDEX attempts_by_intent ON attempts (chain, account, key)`,
     "ALTER TABLE intents ADD COLUMN failures INTEGER NOT NULL DEFAULT 0",
+    `ALTER TABLE intents ADD COLUMN block_number INTEGER;
+     ALTER TABLE intents ADD COLUMN block_hash TEXT;
+     ALTER TABLE intents ADD COLUMN final INTEGER NOT NULL DEFAULT 0;
+     ALTER TABLE intents ADD COLUMN unwanted INTEGER NOT NULL DEFAULT 0;
+     UPDATE intents SET final = 1 WHERE status <> 'pending';
+     DROP INDEX intents_by_nonce;
+     CREATE INDEX intents_by_nonce ON intents (chain, account, final, nonce);
+     CREATE INDEX attempts_by_nonce ON attempts (chain, account, nonce)`,
   ],
 };
 
@@ -37,8 +46,16 @@ export type StoredIntent = {
   gas: bigint;
   nonce: number;
   status: "pending" | "mined" | "failed";
-  /** Hash of the attempt that was mined. */
+  /** Hash of the attempt that was mined, and its block. */
   hash: Hex | undefined;
+  blockNumber: bigint | undefined;
+  blockHash: Hex | undefined;
+  /** Nothing can change it any more. */
+  isFinal: boolean;
+  /** Nodes have refused it: what was signed is to be made void. */
+  isUnwanted: boolean;
+  /** It only uses a nonce up. */
+  isFiller: boolean;
   reason: string | undefined;
   errorName: string | undefined;
   /** Transactions that were sent for it in vain. */
@@ -57,6 +74,9 @@ export type Attempt = Fees & {
   madeAtBlock: bigint;
 };
 
+/** Keys of intents that only use a nonce up. */
+const fillerPrefix = "gap:";
+
 const intentOf = (row: Row): StoredIntent => ({
   key: row.key as string,
   to: row.recipient as Address,
@@ -66,6 +86,11 @@ const intentOf = (row: Row): StoredIntent => ({
   nonce: Number(row.nonce),
   status: row.status as StoredIntent["status"],
   hash: (row.hash as Hex | null) ?? undefined,
+  blockNumber: (row.block_number as bigint | null) ?? undefined,
+  blockHash: (row.block_hash as Hex | null) ?? undefined,
+  isFinal: row.final === 1n,
+  isUnwanted: row.unwanted === 1n,
+  isFiller: (row.key as string).startsWith(fillerPrefix),
   reason: (row.reason as string | null) ?? undefined,
   errorName: (row.error_name as string | null) ?? undefined,
   failures: Number(row.failures),
@@ -104,15 +129,40 @@ export class TransactionStore {
     return row && intentOf(row);
   }
 
-  /** Intents that are not settled, lowest nonce first. */
-  pending(): StoredIntent[] {
+  /** Intents that are not final, lowest nonce first. */
+  live(): StoredIntent[] {
     return this.#state
       .all(
-        "SELECT * FROM intents WHERE chain = ? AND account = ? AND status = 'pending' ORDER BY nonce",
+        "SELECT * FROM intents WHERE chain = ? AND account = ? AND final = 0 ORDER BY nonce",
         this.#chain,
         this.#account,
       )
       .map(intentOf);
+  }
+
+  /** The intent that a transaction was signed for; undefined when it is not of this queue. */
+  keyOf(hash: Hex): string | undefined {
+    const row = this.#state.get(
+      "SELECT key FROM attempts WHERE chain = ? AND account = ? AND hash = ?",
+      this.#chain,
+      this.#account,
+      hash,
+    );
+    return row?.key as string | undefined;
+  }
+
+  /** Fees of the dearest transaction that was signed for a nonce, whatever it was for. */
+  feesAt(nonce: number): Fees | undefined {
+    const dearest = this.#state
+      .all(
+        "SELECT * FROM attempts WHERE chain = ? AND account = ? AND nonce = ?",
+        this.#chain,
+        this.#account,
+        nonce,
+      )
+      .map(attemptOf)
+      .sort((a, b) => (a.maxFeePerGas < b.maxFeePerGas ? 1 : -1));
+    return dearest[0];
   }
 
   /** Attempts for an intent, newest first. */
@@ -128,26 +178,27 @@ export class TransactionStore {
   }
 
   /**
-   * Records an intent under the first nonce that neither the chain nor this queue has used. One that has failed under its
-   * key is put by, under a key of its own: its nonce stays used.
+   * Records an intent under the first nonce that is free. One that has failed under its key is put by, under a key of its
+   * own: its nonce stays used.
    */
-  assign(
-    intent: Pick<StoredIntent, "key" | "to" | "data" | "value" | "gas">,
-    chainNonce: number,
-  ): StoredIntent {
+  assign(intent: NewIntent, counts: Counts): StoredIntent {
     return this.#state.transaction(() => {
-      const nonce = this.#nextNonce(chainNonce);
       const before = this.find(intent.key);
       if (before?.status === "failed") this.#putBy(before);
-      return this.assignAt(intent, nonce, before?.failures);
+      return this.assignAt(intent, this.#freeNonce(counts), before?.failures);
     });
   }
 
-  assignAt(
-    intent: Pick<StoredIntent, "key" | "to" | "data" | "value" | "gas">,
-    nonce: number,
-    failures = 0,
-  ): StoredIntent {
+  /** Records an intent that uses a nonce up; none when the nonce is held already. */
+  addFiller(nonce: number, call: Pick<StoredIntent, "to" | "gas">): StoredIntent | undefined {
+    return this.#state.transaction(() => {
+      const key = `${fillerPrefix}${nonce}`;
+      if (this.#held().includes(nonce) || this.find(key) !== undefined) return undefined;
+      return this.assignAt({ ...call, key, data: "0x", value: 0n }, nonce);
+    });
+  }
+
+  assignAt(intent: NewIntent, nonce: number, failures = 0): StoredIntent {
     const { key, to, data, value, gas } = intent;
     this.#state.run(
       `INSERT INTO intents (chain, account, key, recipient, data, value, gas, nonce, failures)
@@ -177,17 +228,28 @@ export class TransactionStore {
     }
   }
 
-  /** Gives an intent whose nonce somebody else has used a new one. */
-  reassign(key: string, chainNonce: number): void {
+  /** Gives an intent all of whose transactions are void a new nonce. */
+  renumber(key: string, counts: Counts): void {
+    this.#state.transaction(() => this.#setNonce(key, this.#freeNonce(counts)));
+  }
+
+  /** Gives intents lower nonces, and holds the ones they had, for which transactions are signed, with fillers. */
+  moveDown(nonces: readonly (readonly [string, number])[], filler: Pick<StoredIntent, "to" | "gas">): void {
     this.#state.transaction(() => {
-      this.#state.run(
-        "UPDATE intents SET nonce = ? WHERE chain = ? AND account = ? AND key = ?",
-        this.#nextNonce(chainNonce),
-        this.#chain,
-        this.#account,
-        key,
-      );
+      const left = nonces.map(([key]) => this.find(key)!.nonce);
+      for (const [key, nonce] of nonces) this.#setNonce(key, nonce);
+      for (const nonce of left) this.addFiller(nonce, filler);
     });
+  }
+
+  #setNonce(key: string, nonce: number): void {
+    this.#state.run(
+      "UPDATE intents SET nonce = ? WHERE chain = ? AND account = ? AND key = ?",
+      nonce,
+      this.#chain,
+      this.#account,
+      key,
+    );
   }
 
   addAttempt(key: string, attempt: Attempt): void {
@@ -209,13 +271,18 @@ export class TransactionStore {
 
   settle(
     key: string,
-    outcome: { status: "mined" | "failed"; hash: Hex; reason?: string; errorName?: string },
+    outcome: Pick<StoredIntent, "status" | "hash" | "blockNumber" | "blockHash" | "isFinal"> &
+      Partial<Pick<StoredIntent, "reason" | "errorName">>,
   ): void {
     this.#state.run(
-      `UPDATE intents SET status = ?, hash = ?, reason = ?, error_name = ?, failures = failures + ?
-       WHERE chain = ? AND account = ? AND key = ?`,
+      `UPDATE intents SET status = ?, hash = ?, block_number = ?, block_hash = ?, final = ?, reason = ?,
+         error_name = ?, failures = failures + ?
+       WHERE chain = ? AND account = ? AND key = ? AND status = 'pending'`,
       outcome.status,
-      outcome.hash,
+      outcome.hash ?? null,
+      outcome.blockNumber ?? null,
+      outcome.blockHash ?? null,
+      outcome.isFinal ? 1 : 0,
       outcome.reason ?? null,
       outcome.errorName ?? null,
       outcome.status === "failed" ? 1 : 0,
@@ -225,8 +292,40 @@ export class TransactionStore {
     );
   }
 
-  /** Forgets an intent that no node has taken: its nonce is free again. */
-  release(key: string): void {
+  /** Nothing can change what became of it any more. */
+  finish(key: string): void {
+    this.#state.run(
+      "UPDATE intents SET final = 1 WHERE chain = ? AND account = ? AND key = ? AND status <> 'pending'",
+      this.#chain,
+      this.#account,
+      key,
+    );
+  }
+
+  /** The block that held it is gone: it is pending again. */
+  reopen(key: string): void {
+    this.#state.run(
+      `UPDATE intents SET failures = failures - (status = 'failed'), status = 'pending', hash = NULL,
+         block_number = NULL, block_hash = NULL, reason = NULL, error_name = NULL
+       WHERE chain = ? AND account = ? AND key = ? AND final = 0`,
+      this.#chain,
+      this.#account,
+      key,
+    );
+  }
+
+  setUnwanted(key: string, isUnwanted: boolean): void {
+    this.#state.run(
+      "UPDATE intents SET unwanted = ? WHERE chain = ? AND account = ? AND key = ?",
+      isUnwanted ? 1 : 0,
+      this.#chain,
+      this.#account,
+      key,
+    );
+  }
+
+  /** Forgets a filler whose nonce something else has used. */
+  drop(key: string): void {
     this.#state.transaction(() => {
       for (const table of ["attempts", "intents"]) {
         this.#state.run(
@@ -239,13 +338,21 @@ export class TransactionStore {
     });
   }
 
-  #nextNonce(chainNonce: number): number {
-    const row = this.#state.get(
-      "SELECT max(nonce) AS last FROM intents WHERE chain = ? AND account = ?",
-      this.#chain,
-      this.#account,
-    );
-    const last = row?.last as bigint | null;
-    return Math.max(chainNonce, last === null ? 0 : Number(last) + 1);
+  #held(): number[] {
+    return this.#state
+      .all(
+        "SELECT nonce FROM intents WHERE chain = ? AND account = ? AND final = 0",
+        this.#chain,
+        this.#account,
+      )
+      .map(({ nonce }) => Number(nonce));
+  }
+
+  #freeNonce({ counted, pooled }: Counts): number {
+    return freeNonce(counted, pooled, this.#held());
   }
 }
+
+type NewIntent = Pick<StoredIntent, "key" | "to" | "data" | "value" | "gas">;
+/** The account's next nonce, in the chain and with what waits in pools. */
+type Counts = { counted: number; pooled: number };

@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { circuitArtifacts } from "../../../../circuits/setup/circuits.ts";
+import type { Address } from "viem";
+import { circuitArtifacts, repository } from "../../../../circuits/setup/circuits.ts";
 import { type Circuit, circuits, writeDeployment } from "../../chain/deployment.ts";
 import { circuitsFolder, readKey } from "../circuits.ts";
 import type { CommandContext } from "../context.ts";
@@ -12,6 +13,10 @@ export type DeployOptions = {
   url?: string;
   beacon?: keyof typeof beacons;
   circuits?: string;
+  parameters?: string;
+  token?: Address;
+  proposer?: Address;
+  executor?: Address;
 };
 
 /** `assay deploy` */
@@ -32,19 +37,32 @@ export async function deploy(context: CommandContext, options: DeployOptions): P
   const beacon = beacons[options.beacon ?? (local ? "commit-reveal" : "drand")];
   output.note(`deploying to ${network}; this takes a minute, on public networks several`);
   enterRepository();
-  const { deployContracts } = await import("../../chain/deploy.ts");
+  const { deployContracts, readParameters, withParameters } = await import("../../chain/deploy.ts");
+  // A local chain takes the modules' own values, a public network what is written for it; the user's own file goes before.
+  const files = [
+    ...(local ? [] : [join(repository, "ignition", "parameters", `${network}.json5`)]),
+    ...(options.parameters === undefined ? [] : [context.path(options.parameters)]),
+  ];
+  const { proposer, executor } = options;
+  const named = {
+    Governance: { ...(proposer !== undefined && { proposer }), ...(executor !== undefined && { executor }) },
+  };
+  const parameters = [...(await Promise.all(files.map(readParameters))), named].reduce(withParameters, {});
   const deployment = await deployContracts({
     network,
     url: options.url,
     beacon,
     keys: Object.fromEntries(verifyingKeys) as Record<Circuit, Uint8Array>,
-    development: local,
+    parameters,
+    ...(options.token !== undefined && { token: options.token }),
     // A local chain may begin anew under the same id: a journal of the old one would only confuse.
     deploymentId: local ? undefined : `assay-${chainId}`,
   });
   const path = writeDeployment(deployment, join(home, "deployments"));
   output.result({ path, ...deployment }, [
-    ...Object.entries(deployment.addresses).map(([name, address]) => `${name.padEnd(20)}  ${address}`),
+    ...Object.entries({ ...deployment.addresses, ...deployment.governance }).map(
+      ([name, address]) => `${name.padEnd(20)}  ${address}`,
+    ),
     `The addresses are in ${path}.`,
   ]);
 }

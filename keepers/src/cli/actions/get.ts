@@ -155,7 +155,10 @@ function describeRepair({ vacant, repaired, notRepaired, unusable }: RepairResul
   if (vacant.length === 0) return ["Every bundle has a holder; there is nothing to repair."];
   return [
     `${repaired.length} of ${vacant.length} lost bundles restored`,
-    ...repaired.map(({ bundleIndex, operator }) => `  bundle ${bundleIndex} is with ${operator}`),
+    ...repaired.map(
+      ({ bundleIndex, operator }) =>
+        `  bundle ${bundleIndex} is with ${operator}, which takes it over as soon as it can prove it`,
+    ),
     ...notRepaired.map(({ bundleIndex, reason }) => `  bundle ${bundleIndex} is not: ${reason}`),
     ...describeReplaced(unusable),
   ];

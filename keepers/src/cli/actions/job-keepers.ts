@@ -6,23 +6,21 @@ import { openProvider, type ProviderOptions } from "../../roles/provider/provide
 import { WorkerDesk } from "../../roles/provider/worker-desk.ts";
 import { operatorRoles, registerOperator } from "../../roles/storage-node/register.ts";
 import { createStorageClient } from "../../storage/client/client.ts";
-import { probe } from "../../storage/client/probe.ts";
 import { CommitPool } from "../../storage/commit-pool.ts";
 import { createHost, type Host } from "../../storage/transport/host.ts";
 import { loadOrCreateIdentity } from "../../storage/transport/identity.ts";
 import { slipProbability } from "../../training/cluster/risk.ts";
 import type { CommandContext } from "../context.ts";
 import { UsageError } from "../errors.ts";
-import { type ComputingOptions, limitsOf, type RunOptions, startKeeper } from "../run-keeper.ts";
+import { type FetchingOptions, limitsOf, type RunOptions, startKeeper } from "../run-keeper.ts";
 import { engineOf, partsEngineOf, runtimeOf } from "../training/engines.ts";
 
-export type ProviderCommandOptions = ComputingOptions & {
+export type ProviderCommandOptions = FetchingOptions & {
   stake?: bigint;
   perHour: bigint;
   floor: bigint;
   feedMargin: number;
   jobs: number;
-  fetchTime: number;
   auctionsOnly?: boolean;
   compute: number;
   region?: number;
@@ -34,7 +32,6 @@ export type ProviderCommandOptions = ComputingOptions & {
   epochs: number;
   workers?: string;
   serve?: string;
-  retrievalBudget: bigint;
   announce?: string;
   workerPay: bigint;
   workerBudget: bigint;
@@ -43,7 +40,13 @@ export type ProviderCommandOptions = ComputingOptions & {
   chunks: number;
 };
 
-export type ChallengerCommandOptions = ComputingOptions & { budget: number };
+export type ChallengerCommandOptions = FetchingOptions & { budget: number };
+
+/**
+ * Bytes that workers and members of committees may make a provider keep: a result of a chunk, or the state that a member is
+ * handed, has up to 256 MiB.
+ */
+const providerMemory = 2 ** 30;
 
 /** `assay provider run` */
 export async function runProvider(context: CommandContext, options: ProviderCommandOptions): Promise<void> {
@@ -52,6 +55,8 @@ export async function runProvider(context: CommandContext, options: ProviderComm
   const host = await createHost({
     privateKey: await loadOrCreateIdentity(dataDirectory),
     listen: [options.workers, options.serve].filter((address) => address !== undefined),
+    localNetwork: context.usesLocalNetwork(deployment),
+    memory: { total: providerMemory, perPeer: providerMemory / 2 },
   });
   context.onClose(() => host.stop());
   const client = createStorageClient({ chain, deployment, host });
@@ -91,10 +96,6 @@ export async function runProvider(context: CommandContext, options: ProviderComm
     mostJobs: options.jobs,
     fetchTime: options.fetchTime,
     takesOrders: options.auctionsOnly !== true,
-    pleading: {
-      probe: (datasetId, signal) => probe(client, datasetId, signal),
-      budget: options.retrievalBudget,
-    },
     ...(shows !== undefined && { shows }),
     crew: await crewOf(context, options, host, run.options.log),
   });
@@ -156,6 +157,7 @@ export async function runChallenger(
     executor: await engineOf(options.engine),
     limits: limitsOf(options),
     budget: options.budget,
+    fetchTime: options.fetchTime,
   });
   await run.until(challenger);
 }

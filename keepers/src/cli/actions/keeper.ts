@@ -3,6 +3,7 @@ import { formatUnits } from "viem";
 import { checkChain } from "../../roles/chain-metrics.ts";
 import { registerStorageOperator } from "../../roles/storage-node/register.ts";
 import { StorageNode } from "../../roles/storage-node/storage-node.ts";
+import { measureProver } from "../../roles/storage-node/strangers-metrics.ts";
 import { createTelemetry } from "../../roles/telemetry.ts";
 import { CommitPool } from "../../storage/commit-pool.ts";
 import { serveGateway } from "../../storage/gateway.ts";
@@ -17,6 +18,8 @@ export type KeeperOptions = {
   listen: string[];
   announce?: string[];
   capacity: number;
+  leastFee: bigint;
+  longestTerm: number;
   stake?: bigint;
   circuits?: string;
   drandRelay?: string[];
@@ -39,6 +42,7 @@ export async function keeper(context: CommandContext, options: KeeperOptions): P
   for (const secret of output.hidden) telemetry.protect(secret);
   const prover = new ProcessProver({ circuits });
   context.onClose(() => prover.close());
+  measureProver(telemetry.metrics, prover);
   const pool = new CommitPool();
   context.onClose(() => pool.close());
   const node = await StorageNode.start({
@@ -48,7 +52,9 @@ export async function keeper(context: CommandContext, options: KeeperOptions): P
     deployment,
     listen: options.listen,
     announce: options.announce,
+    localNetwork: context.usesLocalNetwork(deployment),
     capacity: options.capacity,
+    asking: { leastFee: options.leastFee, longestTerm: options.longestTerm },
     prover,
     commit: (bytes) => pool.commit(bytes),
     log: telemetry.log,

@@ -18,9 +18,12 @@ export async function acceptBid(context: CommandContext, orderPath: string, bidP
   const { provider } = bid.bid;
   context.output.result({ jobId, orderHash: orderHash(order.order), provider }, [
     `job        ${jobId}`,
-    `provider   ${provider}, which locks its stake next`,
+    `provider   ${provider}, which puts up its bond next: its stake is locked`,
   ]);
 }
+
+/** Bids of an auction that are shown: anybody may add to them. */
+const mostBidsShown = 1_000n;
 
 /** `assay order bids` */
 export async function showBids(context: CommandContext, id: string): Promise<void> {
@@ -37,7 +40,7 @@ export async function showBids(context: CommandContext, id: string): Promise<voi
   const [{ timestamp }, onChain, sealed, rate, decimals] = await Promise.all([
     chain.public.getBlock({ blockTag: "latest" }),
     contracts.Market.read.auctionOf([jobId]),
-    contracts.Market.read.bidsOf([jobId]),
+    contracts.Market.read.bidsOf([jobId, 0n, mostBidsShown]),
     priceFeed === zeroAddress ? inTokens : readAuctionRate(contracts, jobId),
     priceFeed === zeroAddress ? 18 : readFeedDecimals(chain.public, contracts, priceFeed),
   ]);

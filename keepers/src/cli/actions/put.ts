@@ -99,7 +99,8 @@ function recipientKey(text: string): Uint8Array {
 }
 
 function describe(result: PutResult): string[] {
-  const { datasetId, name, objectCount, objectSize, k, n, segments, placed, notPlaced, failures } = result;
+  const { datasetId, name, objectCount, objectSize, k, n, segments, placed, notPlaced, failures, unread } =
+    result;
   const lines = [
     `dataset   ${datasetId}`,
     `name      ${name}${result.encrypted ? " (encrypted)" : ""}`,
@@ -114,6 +115,14 @@ function describe(result: PutResult): string[] {
       ...failures.map(
         ({ operator, bundleIndex, reason }) => `  ${operator}, bundle ${bundleIndex}: ${reason}`,
       ),
+    );
+  }
+  if (unread.length > 0) {
+    lines.push(
+      `unread    ${unread.length} holders did not give their bundles back; the copy here is kept, run it again:`,
+    );
+    lines.push(
+      ...unread.map(({ bundleIndex, operator, reason }) => `  bundle ${bundleIndex}, ${operator}: ${reason}`),
     );
   }
   if (notPlaced.length > 0) {

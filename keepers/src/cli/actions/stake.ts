@@ -2,6 +2,8 @@ import { join } from "node:path";
 import { peerIdFromPrivateKey, peerIdFromString } from "@libp2p/peer-id";
 import { type Address, bytesToHex, formatUnits, type Hex } from "viem";
 import { addressOf, encodeCall } from "../../chain/contracts.ts";
+import type { Deployment } from "../../chain/deployment.ts";
+import { stakeModules } from "../../chain/stake-modules.ts";
 import { peerIdText } from "../../storage/client/peers.ts";
 import { signPermit } from "../../storage/client/permit.ts";
 import { parseEndpoint } from "../../storage/transport/endpoint.ts";
@@ -12,13 +14,16 @@ import { sendOnce } from "../send-once.ts";
 
 /** `IStaking.Role`, in the order of its bits. */
 export const roleNames = ["storage", "provider", "validator", "challenger"] as const;
+const everyRole = (1 << roleNames.length) - 1;
 const decimals = 18;
+
+export type ApproveOptions = { roles?: string; cap?: bigint; none: boolean };
 
 export type RegisterOptions = { endpoint: string; data?: string; roles: string };
 
 /** `assay stake status` */
 export async function status(context: CommandContext, options: { operator?: Address }): Promise<void> {
-  const { contracts, chain } = await context.network();
+  const { contracts, chain, deployment } = await context.network();
   const operator = options.operator ?? (await context.account()).address;
   const { Staking, AssayToken } = contracts;
   const [state, [peerId, endpoint], credit, tickets, balance, { timestamp }] = await Promise.all([
@@ -35,6 +40,13 @@ export async function status(context: CommandContext, options: { operator?: Addr
       return { ticket, amount, availableAt, ripe: availableAt <= timestamp };
     }),
   );
+  const approvals = await Promise.all(
+    stakeModules(deployment, everyRole).map(async ({ contract, address }) => ({
+      contract,
+      cap: await Staking.read.capOf([operator, address]),
+      locked: await Staking.read.lockedBy([operator, address]),
+    })),
+  );
   const roles = roleNames.filter((_, bit) => (state.roles & (1 << bit)) !== 0);
   const peer = peerId === "0x" ? null : peerIdText(peerId);
   const registered = state.registeredAt > 0n;
@@ -49,6 +61,7 @@ export async function status(context: CommandContext, options: { operator?: Addr
       endpoint,
       stake,
       locked,
+      approvals,
       balance,
       credit,
       unbonding,
@@ -59,6 +72,12 @@ export async function status(context: CommandContext, options: { operator?: Addr
       `endpoint   ${endpoint || "none"}`,
       `peer id    ${peer ?? "none"}`,
       `stake      ${show(stake)}, of which ${show(locked)} are locked for duties`,
+      ...approvals
+        .filter(({ cap }) => cap !== 0n)
+        .map(
+          ({ contract, cap, locked }) =>
+            `approved   ${contract} may lock ${show(cap)}, has locked ${show(locked)}`,
+        ),
       `unbonding  ${unbonding.length === 0 ? "nothing" : unbonding.map(ticketText).join("; ")}`,
       `credit     ${show(credit)}`,
       `balance    ${show(balance)}`,
@@ -84,22 +103,74 @@ export async function registerOperator(context: CommandContext, options: Registe
   );
 }
 
-/** `assay stake add` */
-export async function add(context: CommandContext, amount: bigint): Promise<void> {
+/** `assay stake add`: staking, and approvals of the roles' contracts for the whole stake, in one transaction. */
+export async function add(
+  context: CommandContext,
+  amount: bigint,
+  options: { approve: boolean },
+): Promise<void> {
   const { contracts, deployment, chain } = await context.network();
   const account = await context.account();
-  const transaction = await sendOnce(context, `stake add ${amount}`, async () => {
+  const { read } = contracts.Staking;
+  const before = await read.operatorOf([account.address]);
+  const cap = before.stake + amount;
+  const modules = options.approve ? stakeModules(deployment, before.roles) : [];
+  const caps = await Promise.all(modules.map(({ address }) => read.capOf([account.address, address])));
+  const approved = modules.filter((_, i) => (caps[i] as bigint) < cap);
+  const what = `stake add ${amount} ${approved.map(({ contract }) => contract).join(",")}`;
+  const transaction = await sendOnce(context, what, async () => {
     const spender = addressOf(deployment, "Staking");
     const { deadline, v, r, s } = await signPermit(
       { account, contracts, chain, deployment },
       spender,
       amount,
     );
-    return encodeCall(deployment, "Staking", "stakeWithPermit", [amount, deadline, v, r, s]);
+    const staking = encodeCall(deployment, "Staking", "stakeWithPermit", [amount, deadline, v, r, s]);
+    const approvals = approved.map(({ address }) => approvalOf(deployment, address, cap));
+    return encodeCall(deployment, "Staking", "multicall", [[staking.data, ...approvals]]);
   });
-  const { stake } = await contracts.Staking.read.operatorOf([account.address]);
-  context.output.result({ operator: account.address, added: amount, stake, transaction }, [
+  const { stake } = await read.operatorOf([account.address]);
+  const names = approved.map(({ contract }) => contract);
+  context.output.result({ operator: account.address, added: amount, stake, approved: names, transaction }, [
     `${show(amount)} staked; the stake is ${show(stake)} now (${transaction})`,
+    ...approved.map(({ contract, purpose }) => `${contract} may lock ${show(cap)} of it for ${purpose}`),
+  ]);
+}
+
+/** `assay stake approve` */
+export async function approve(context: CommandContext, options: ApproveOptions): Promise<void> {
+  const { contracts, deployment } = await context.network();
+  const { address: operator } = await context.account();
+  const { read } = contracts.Staking;
+  const { roles, stake } = await read.operatorOf([operator]);
+  const modules = stakeModules(deployment, options.roles === undefined ? roles : roleMask(options.roles));
+  if (modules.length === 0) {
+    throw new UsageError("no contract locks stake for these roles", {
+      next: "Register with `assay stake register` first, or name the roles with --roles.",
+    });
+  }
+  const wanted = options.none ? 0n : (options.cap ?? stake);
+  const caps = await Promise.all(
+    modules.map(async ({ address }) => {
+      // A cap goes no lower than what is locked: that much stays until the duties are over.
+      const locked = await read.lockedBy([operator, address]);
+      return locked > wanted ? locked : wanted;
+    }),
+  );
+  const what = `stake approve ${modules.map(({ contract }, i) => `${contract} ${caps[i]}`).join(" ")}`;
+  const transaction = await sendOnce(context, what, () =>
+    encodeCall(deployment, "Staking", "multicall", [
+      modules.map(({ address }, i) => approvalOf(deployment, address, caps[i] as bigint)),
+    ]),
+  );
+  const approvals = modules.map(({ contract, purpose }, i) => ({
+    contract,
+    purpose,
+    cap: caps[i] as bigint,
+  }));
+  context.output.result({ operator, approvals, transaction }, [
+    ...approvals.map(({ contract, purpose, cap }) => `${contract} may lock ${show(cap)} for ${purpose}`),
+    `It can slash what it has locked, and nothing else (${transaction}).`,
   ]);
 }
 
@@ -164,6 +235,10 @@ export async function withdraw(context: CommandContext, options: { to?: Address 
   context.output.result({ operator, to, withdrawn: amount, transactions }, [
     transactions.length === 0 ? "There is nothing to withdraw yet." : `${show(amount)} withdrawn to ${to}`,
   ]);
+}
+
+function approvalOf(deployment: Deployment, module: Address, cap: bigint): Hex {
+  return encodeCall(deployment, "Staking", "approve", [module, cap]).data;
 }
 
 function roleMask(text: string): number {

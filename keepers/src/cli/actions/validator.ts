@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { peerIdFromPrivateKey } from "@libp2p/peer-id";
 import { type Address, formatUnits, type Hex } from "viem";
-import { encodeCall } from "../../chain/contracts.ts";
+import { type Contracts, encodeCall } from "../../chain/contracts.ts";
 import { explainRevert } from "../../chain/revert.ts";
 import { createJobStorage } from "../../roles/jobs/job-storage.ts";
 import { loadOrCreateBlsSecret } from "../../roles/validator/bls-secret.ts";
@@ -15,13 +15,13 @@ import { loadOrCreateIdentity } from "../../storage/transport/identity.ts";
 import type { CommandContext } from "../context.ts";
 import { ConfigurationError, UsageError } from "../errors.ts";
 import { keeperOptions } from "../jobs.ts";
-import { type ComputingOptions, limitsOf, startKeeper } from "../run-keeper.ts";
+import { type FetchingOptions, limitsOf, startKeeper } from "../run-keeper.ts";
 import { sendOnce } from "../send-once.ts";
 import { engineOf, runtimeOf } from "../training/engines.ts";
 
 type WeightOptions = { weight: number; stake?: bigint; topUp?: bigint; lower?: boolean };
 
-export type ValidatorCommandOptions = ComputingOptions &
+export type ValidatorCommandOptions = FetchingOptions &
   WeightOptions & {
     listen: string[];
     announce?: string[];
@@ -42,7 +42,12 @@ export async function runValidator(context: CommandContext, options: ValidatorCo
   const run = await startKeeper(context, role, options);
   const { chain, deployment, dataDirectory } = run.options;
   const privateKey = await loadOrCreateIdentity(dataDirectory);
-  const host = await createHost({ privateKey, listen, announce });
+  const host = await createHost({
+    privateKey,
+    listen,
+    announce,
+    localNetwork: context.usesLocalNetwork(deployment),
+  });
   context.onClose(() => host.stop());
   const endpoint = host.getMultiaddrs()[0]?.toString();
   if (endpoint === undefined) {
@@ -65,6 +70,7 @@ export async function runValidator(context: CommandContext, options: ValidatorCo
     stake,
     turnSeconds,
     budget,
+    fetchTime: options.fetchTime,
     ...(engine !== undefined &&
       link > 0 && {
         handedOver: {
@@ -89,7 +95,7 @@ export async function enrol(context: CommandContext, options: EnrolOptions): Pro
     ...{ operator: account.address, account, client: chain, deployment, contracts, log },
     queue: await context.queue(),
     exchange: { identity: { peerId, endpoint } },
-    secret: await loadOrCreateBlsSecret(folder),
+    secret: await loadOrCreateBlsSecret(folder, { account, deployment }),
     weight,
     stake,
   });
@@ -126,7 +132,9 @@ export async function validatorStatus(
   ]);
   const { weight, duties, exitAt } = validator;
   const nextRotation = (rotation + 1) * period;
-  const hasLeft = exitAt !== 0 && weight === 0;
+  const isOut = exitAt !== 0 && weight === 0;
+  const hasLeft = isOut && !(await mayResign(contracts, operator));
+  const free = exitAt < timestamp ? "now" : `from ${date(exitAt)}`;
   context.output.result(
     {
       ...{ operator, enrolled: true, id, weight, unit, totalWeight: total, duties, locked },
@@ -138,8 +146,10 @@ export async function validatorStatus(
       `committees ${duties} on which it has duties`,
       `locked     ${show(locked)}`,
       hasLeft
-        ? `left       the stake is free ${exitAt < timestamp ? "now" : `from ${date(exitAt)}`}: run \`assay validator leave\` again then`
-        : "left       no",
+        ? `left       the stake is free ${free}: run \`assay validator leave\` again then`
+        : isOut
+          ? `left       no, but its stake is less than a unit: its place is free ${free}, unless \`assay validator enrol\` raises its weight before`
+          : "left       no",
     ],
   );
 }
@@ -177,7 +187,7 @@ export async function leave(context: CommandContext): Promise<void> {
   }
   const transactions: Hex[] = [];
   const before = await ValidatorSet.read.validatorOf([id]);
-  if (before.exitAt === 0 || before.weight !== 0) {
+  if (before.exitAt === 0 || before.weight !== 0 || (await mayResign(contracts, operator))) {
     const call = encodeCall(deployment, "ValidatorSet", "resign", []);
     transactions.push(await sendOnce(context, `validator resign ${id}`, () => call));
   }
@@ -200,6 +210,17 @@ export async function leave(context: CommandContext): Promise<void> {
       : `${operator} is drawn no more from the next rotation on. Its stake is locked until ${date(exitAt)}${duties === 0 ? "" : `, and for the exit delay after the last of its ${duties} committees is dismissed`}.`,
     ...(isFree ? [] : ["Keep `assay validator run` running until then: whoever was drawn is accountable."]),
   ]);
+}
+
+/** Whether a validator has not resigned yet: one that was slashed to nothing leaves, too, and may come back. */
+function mayResign(contracts: Contracts, operator: Address): Promise<boolean> {
+  return contracts.ValidatorSet.simulate
+    .resign({ account: operator })
+    .then(() => true)
+    .catch((error: unknown) => {
+      if (explainRevert(error) === undefined) throw error;
+      return false;
+    });
 }
 
 function date(seconds: number): string {

@@ -18,7 +18,11 @@ export async function runWorker(
   options: WorkerCommandOptions,
 ): Promise<void> {
   const { options: keeper, serve } = await startKeeper(context, "worker", options);
-  const host = await createHost({ privateKey: await loadOrCreateIdentity(keeper.dataDirectory) });
+  const host = await createHost({
+    privateKey: await loadOrCreateIdentity(keeper.dataDirectory),
+    // Whoever runs the worker names the provider that is dialled.
+    localNetwork: true,
+  });
   context.onClose(() => host.stop());
   const worker = await WorkerKeeper.open({
     ...keeper,

@@ -24,12 +24,6 @@ export function jobKeeperCommands(program: Command, register: Register): void {
       5,
     )
     .option("--jobs <count>", "jobs that may be under way at once", natural(1, 64), 1)
-    .option(
-      "--fetch-time <seconds>",
-      "an order whose program and data take longer to arrive is refused",
-      natural(1, 1_000_000),
-      1800,
-    )
     .option("--auctions-only", "do not take orders that were posted without an auction")
     .option("--compute <score>", "compute score that bids declare", natural(0, 2 ** 32 - 1), 1)
     .option("--region <number>", "region that bids declare", natural(0, 63))
@@ -40,14 +34,6 @@ export function jobKeeperCommands(program: Command, register: Register): void {
     .addOption(amount("--fee <tokens>", "fee per bundle of a result and answered audit", 10n ** 15n, "0.001"))
     .option("--epochs <count>", "epochs for which results are paid", natural(1, 16_384), 30)
     .option("--workers <multiaddr>", "let strangers compute for pay; where they reach this provider")
-    .addOption(
-      amount(
-        "--retrieval-budget <coins>",
-        "most coins, over all time, for challenging holders that do not serve the data of a won job",
-        10n ** 16n,
-        "0.01",
-      ),
-    )
     .option("--serve <multiaddr>", "where members of committees may ask for what saves them work")
     .option("--announce <multiaddr>", "what to tell them, when that differs")
     .addOption(

@@ -108,7 +108,7 @@ function described(command: Command): Command {
     .addOption(
       new Option("--check-fee <tokens>", "for each interval that a member checks")
         .argParser(tokens)
-        .default(10n ** 16n, "0.01"),
+        .default(10n ** 17n, "0.1"),
     )
     .option(
       "--instalments <parts>",

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { defaultFetchTime } from "../../roles/jobs/fetch-time.ts";
 import { withConfigFile } from "../config-file.ts";
 import { natural, oneOf } from "./options.ts";
 
@@ -20,9 +21,15 @@ export function running(command: Command): Command {
   );
 }
 
-/** Options of keepers that compute. */
+/** Options of keepers that compute what others store. */
 export function computing(command: Command): Command {
   return running(command)
+    .option(
+      "--fetch-time <seconds>",
+      "a result that takes longer to arrive counts as withheld; an order whose program and data do is refused",
+      natural(1, 1_000_000),
+      defaultFetchTime,
+    )
     .option("--engine <name>", "native, wasm or reference", oneOf("native", "wasm", "reference"), "native")
     .option("--threads <n>", "threads of the engine; all cores but one by default", natural(1, 1024));
 }

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { Address } from "viem";
-import type { RegisterOptions } from "../actions/stake.ts";
+import type { ApproveOptions, RegisterOptions } from "../actions/stake.ts";
 import type { Register } from "../register.ts";
 import { address, tokens } from "./options.ts";
 
@@ -8,7 +8,9 @@ const actions = () => import("../actions/stake.ts");
 
 /** `assay stake`: the account as an operator. */
 export function stakeCommands(program: Command, register: Register): void {
-  const stake = program.command("stake").description("operators: register, stake, unbond, retire, withdraw");
+  const stake = program
+    .command("stake")
+    .description("operators: register, stake, approve, unbond, retire, withdraw");
 
   stake
     .command("status")
@@ -40,9 +42,38 @@ export function stakeCommands(program: Command, register: Register): void {
   stake
     .command("add")
     .argument("<amount>", "tokens", tokens)
-    .description("add tokens to the stake")
+    .option("--no-approve", "approve no contract: it can lock nothing more than was approved before")
+    .description(
+      "add tokens to the stake, and let the contracts of the registered roles lock as much as is staked then",
+    )
     .addHelpText("after", "\nExample:\n  $ assay stake add 1000")
-    .action(register.action(async (context, amount: bigint) => (await actions()).add(context, amount)));
+    .action(
+      register.action(async (context, amount: bigint, options: { approve: boolean }) =>
+        (await actions()).add(context, amount, options),
+      ),
+    );
+
+  stake
+    .command("approve")
+    .option("--roles <list>", "whose contracts; the registered roles by default")
+    .option(
+      "--cap <amount>",
+      "tokens that each contract may lock at most; the whole stake by default",
+      tokens,
+    )
+    .option("--none", "let them lock nothing more than what they have locked now", false)
+    .description(
+      "say how much of the stake the contracts of a role may lock; each can slash what it has locked, no more",
+    )
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ assay stake approve --roles storage --cap 500\n  $ assay stake approve --none",
+    )
+    .action(
+      register.action(async (context, options: ApproveOptions) =>
+        (await actions()).approve(context, options),
+      ),
+    );
 
   stake
     .command("unbond")

@@ -17,7 +17,7 @@ import { type BlsKey, type G1Words, possessionDomain, sign, signatureDomain } fr
 /** What members of a committee compute, hash and sign: the formulas of `contracts/attestation/AttestationMath.sol`. */
 
 const statementTag = keccak256(stringToHex("assay/attestation/v1"));
-const digestTag = keccak256(stringToHex("assay/digest/v1"));
+const digestTag = keccak256(stringToHex("assay/digest/v2"));
 const possessionTag = keccak256(stringToHex("assay/possession/v1"));
 
 /** What every hash is bound to: the chain, and the contract that checks it. */
@@ -81,7 +81,7 @@ export function digestOf(
   interval: number,
   witnessHash: Hex,
 ): Hex {
-  return keccak256(
+  const prefix = keccak256(
     encodeAbiParameters(
       [
         { type: "bytes32" },
@@ -90,11 +90,11 @@ export function digestOf(
         { type: "uint256" },
         { type: "uint256" },
         { type: "uint256" },
-        { type: "bytes32" },
       ],
-      [digestTag, chainId, contract, jobId, member, BigInt(interval), witnessHash],
+      [digestTag, chainId, contract, jobId, member, BigInt(interval)],
     ),
   );
+  return keccak256(concat([prefix, witnessHash]));
 }
 
 /** Leaf under the root that members sign. */

@@ -24,7 +24,7 @@ export type AuditContext = {
   operator: Address;
   epoch: bigint;
   chainId: bigint;
-  /** The StorageAudit contract. */
+  /** The contract that judges it: StorageAudit, or BundleRegistry for a bundle that is to be placed. */
   auditContract: Address;
 };
 
@@ -75,21 +75,24 @@ export function bundleIndices(parameters: ChallengeParameters, cells: number): n
 }
 
 /**
- * The sixteen challenged cells of a cover, spread evenly over its bundles: `bundle · 16384 + cell`.
+ * The sixteen challenged cells of a cover, one out of each sixteenth of all its cells: `bundle · 16384 + cell`. Every cell is
+ * as likely to be asked for as any other, however large its bundle is.
  *
  * @param cells cell count of each bundle, 1 to 64 of them
  */
 export function coverIndices(parameters: ChallengeParameters, cells: readonly number[]): number[] {
-  const bundles = cells.length;
-  if (bundles < 1 || bundles > rootsPerCover) {
-    throw new BadInputError(`a cover has 1 to ${rootsPerCover} bundles, not ${bundles}`);
+  if (cells.length < 1 || cells.length > rootsPerCover) {
+    throw new BadInputError(`a cover has 1 to ${rootsPerCover} bundles, not ${cells.length}`);
   }
   cells.forEach(requireCells);
+  const total = cells.reduce((sum, count) => sum + count, 0);
   return draws(parameters).map((draw, j) => {
-    const low = Math.floor((j * bundles) / challengesPerProof);
-    const high = Math.max(low + 1, Math.floor(((j + 1) * bundles) / challengesPerProof));
-    const bundle = low + Number((draw >> 128n) % BigInt(high - low));
-    return bundle * cellsPerBundle + Number(BigInt.asUintN(128, draw) % BigInt(cells[bundle]!));
+    const from = Math.floor((j * total) / challengesPerProof);
+    const to = Math.max(from + 1, Math.floor(((j + 1) * total) / challengesPerProof));
+    let cell = from + Number(draw % BigInt(to - from));
+    let bundle = 0;
+    while (cell >= cells[bundle]!) cell -= cells[bundle++]!;
+    return bundle * cellsPerBundle + cell;
   });
 }
 

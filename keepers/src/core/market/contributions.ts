@@ -1,15 +1,5 @@
-import {
-  type Address,
-  bytesToHex,
-  concat,
-  encodePacked,
-  type Hex,
-  hexToBytes,
-  keccak256,
-  type TypedDataDomain,
-} from "viem";
+import { type Address, encodePacked, type Hex, keccak256, type TypedDataDomain, zeroHash } from "viem";
 import { BadInputError } from "../errors.ts";
-import { BinaryTree } from "../merkle/binary-tree.ts";
 
 /** The `WorkerRewards` contract in which a running total counts. */
 export type RewardsDomain = { readonly chainId: number; readonly rewards: Address };
@@ -52,20 +42,39 @@ export function joiningTypedData(message: { readonly peer: string; readonly prov
 
 export type Contribution = { readonly worker: Address; readonly total: bigint };
 
-/** What a round is settled with: one root over all totals, and who stands where under it. */
+/** A node of the tree over all totals: its hash, and the sum of the totals below it. */
+export type SumNode = { readonly node: Hex; readonly sum: bigint };
+
+/** What `claim` and `answer` take. */
+export type ProvenShare = Contribution & { readonly index: number; readonly proof: readonly SumNode[] };
+
+/** What a round is settled with: one tree over all totals, and who stands where in it. */
 export type Contributions = {
-  readonly root: Hex;
+  /** Its top, which the contract binds to the deposit. */
+  readonly top: Hex;
   readonly workers: number;
   /** Sum of all totals. */
   readonly deposit: bigint;
-  /** What `claim` and `answer` take; undefined for a worker that has no share. */
-  find(
-    worker: Address,
-  ): (Contribution & { readonly index: number; readonly proof: readonly Hex[] }) | undefined;
+  /** Undefined for a worker that has no share. */
+  find(worker: Address): ProvenShare | undefined;
 };
 
+const absent: SumNode = { node: zeroHash, sum: 0n };
+
+/** keccak256(0x01 ‖ left ‖ sum below it ‖ right ‖ sum below it), and the sum of both. */
+function above(left: SumNode, right: SumNode): SumNode {
+  const node = keccak256(
+    encodePacked(
+      ["bytes1", "bytes32", "uint256", "bytes32", "uint256"],
+      ["0x01", left.node, left.sum, right.node, right.sum],
+    ),
+  );
+  return { node, sum: left.sum + right.sum };
+}
+
 /**
- * The tree over keccak256(0x00 ‖ worker ‖ total), workers ascending; shares of nothing are left out.
+ * The tree over keccak256(0x00 ‖ worker ‖ total) that adds up (contracts/jobs/WorkerRewards.sol), workers ascending; shares of
+ * nothing are left out.
  * @throws BadInputError when nobody has a share
  */
 export function contributionsOf(all: readonly Contribution[]): Contributions {
@@ -73,19 +82,25 @@ export function contributionsOf(all: readonly Contribution[]): Contributions {
     .filter(({ total }) => total > 0n)
     .sort((a, b) => (a.worker.toLowerCase() < b.worker.toLowerCase() ? -1 : 1));
   if (shares.length === 0) throw new BadInputError("nobody contributed anything");
-  const hashes = shares.map(({ worker, total }) =>
-    keccak256(encodePacked(["bytes1", "address", "uint128"], ["0x00", worker, total])),
-  );
-  const tree = new BinaryTree(hexToBytes(concat(hashes)));
+  const leaves = shares.map(({ worker, total }): SumNode => {
+    const leaf = encodePacked(["bytes1", "address", "uint128"], ["0x00", worker, total]);
+    return { node: keccak256(leaf), sum: total };
+  });
+  const levels = [leaves];
+  for (let level = leaves; level.length > 1; levels.push(level)) {
+    const below = level;
+    level = below.filter((_, i) => i % 2 === 0).map((left, i) => above(left, below[2 * i + 1] ?? absent));
+  }
+  const [{ node: top, sum: deposit }] = levels.at(-1)! as [SumNode];
   return {
-    root: bytesToHex(tree.root),
+    top,
     workers: shares.length,
-    deposit: shares.reduce((sum, { total }) => sum + total, 0n),
+    deposit,
     find(worker) {
       const index = shares.findIndex((share) => share.worker.toLowerCase() === worker.toLowerCase());
-      return index < 0
-        ? undefined
-        : { ...shares[index]!, index, proof: tree.proof(index).map((hash) => bytesToHex(hash)) };
+      if (index < 0) return undefined;
+      const proof = levels.slice(0, -1).map((level, i) => level[(index >> i) ^ 1] ?? absent);
+      return { ...shares[index]!, index, proof };
     },
   };
 }

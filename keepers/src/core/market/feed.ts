@@ -13,8 +13,21 @@ export type FeedAnswer = {
   readonly updatedAt: bigint;
 };
 
+/** What Chainlink's uptime feed says of a rollup's sequencer. */
+export type SequencerStatus = {
+  /** 0: up; 1: down. */
+  readonly answer: bigint;
+  /** Since when, seconds since 1970; 0: it has said nothing yet. */
+  readonly startedAt: bigint;
+};
+
 /** Why the market does not believe a feed. */
-export type FeedFault = "unlisted" | "stale" | "implausible";
+export type FeedFault = "unlisted" | "halted" | "stale" | "implausible";
+
+/** Whether the market believes feeds again after the last halt (`PriceFeeds._requireSequencer`). */
+export function isSequencerUp({ answer, startedAt }: SequencerStatus, rest: bigint, now: bigint): boolean {
+  return answer === 0n && startedAt !== 0n && startedAt + rest < now;
+}
 
 /**
  * What stands against an answer at some second, by the market's own rules (`PriceFeeds._rateOf`); undefined when it

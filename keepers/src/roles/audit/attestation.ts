@@ -140,7 +140,8 @@ function isSeedRight(
   own: readonly CommitteeEvents[],
   { args: { seed } }: Drawn,
 ): boolean {
-  const asked = own.find(
+  // The last one: those before it came to nothing.
+  const asked = own.findLast(
     (event): event is Extract<CommitteeEvents, { eventName: "CommitteeAsked" }> =>
       event.eventName === "CommitteeAsked",
   );

@@ -13,11 +13,13 @@ export type Subjects = {
 type Fields = {
   readonly jobId?: bigint;
   readonly challengeId?: bigint;
+  readonly accusationId?: bigint;
   readonly datasetId?: string;
   readonly bundleId?: string;
   readonly operator?: string;
   readonly provider?: string;
   readonly challenger?: string;
+  readonly accuser?: string;
   readonly to?: string;
   readonly id?: bigint;
   readonly member?: bigint;
@@ -30,6 +32,7 @@ type Fields = {
  */
 export class Attribution {
   readonly #jobOfChallenge = new Map<string, string>();
+  readonly #jobOfAccusation = new Map<bigint, string>();
   readonly #retrievals = new Map<string, Pick<Subjects, "bundle" | "operator">>();
   readonly #validators = new Map<string, string>();
   readonly #bundles = new Set<string>();
@@ -39,6 +42,8 @@ export class Attribution {
       const { jobId, challengeId, bundleId, operator, id } = args as Fields;
       if (contract === "DisputeGame" && eventName === "Challenged")
         this.#jobOfChallenge.set(String(challengeId), jobOfClaim(jobId!));
+      if (contract === "MemberGame" && eventName === "Accused")
+        this.#jobOfAccusation.set(args.accusationId, String(args.jobId));
       if (contract === "RetrievalChallenges" && eventName === "RetrievalChallenged")
         this.#retrievals.set(String(challengeId), { bundle: bundleId, operator: operator!.toLowerCase() });
       if (contract === "ValidatorSet" && eventName === "Enrolled")
@@ -76,8 +81,21 @@ export class Attribution {
           : { job };
       case "ModelCertificate":
         return event.eventName === "CertificateIssued" ? { job } : {};
+      case "ResultFraud":
+        return {
+          job: jobOfClaim(event.args.claimId),
+          dataset: event.args.resultId,
+          operator: event.args.claimant.toLowerCase(),
+        };
+      case "ResultShortfalls":
+        return { job: jobOfClaim(event.args.claimId), dataset: event.args.resultId };
       case "DisputeGame":
         return this.#ofDispute(event.eventName, fields);
+      case "MemberGame":
+        return {
+          job: job ?? this.#jobOfAccusation.get(fields.accusationId ?? 0n),
+          operator: fields.accuser?.toLowerCase(),
+        };
       case "Staking":
         return { operator };
       case "ValidatorSet":

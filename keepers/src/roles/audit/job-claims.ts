@@ -170,6 +170,12 @@ function failureWords(reason: Value | undefined): string {
       return "its provider did not deliver in time";
     case "withheld":
       return "its provider withheld what it was asked to show";
+    case "lost":
+      return "its result could not be retrieved any more, and its provider did not store it again in time";
+    case "stranded":
+      return "its result could not be retrieved any more, and no seed came with which it could be stored again: nobody is at fault";
+    case "misstored":
+      return "its provider stored something else than it had committed to";
     default:
       return "its provider did not do what it had to";
   }

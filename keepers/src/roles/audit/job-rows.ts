@@ -316,6 +316,8 @@ class JobFold {
       Object.assign(this.#checkpoints.get(id)!, { isClosed: true, paid: text(event.args.paid) });
       return;
     }
+    // A called timeout changes no row: the failure that may follow does.
+    if (event.eventName !== "CheckpointPosted") return;
     const { provider, steps, traceRoot, stateRoot, leavesDigest, resultId, challengeUntil } = event.args;
     draft(this.#checkpoints, id, {
       job: text(jobId),

@@ -4,7 +4,7 @@ import { noInterval } from "../../training/dispute/moves.ts";
 import type { ChallengeRecord } from "../jobs/challenge-record.ts";
 import type { JobContext } from "../jobs/duty.ts";
 import { JobKeeper } from "../jobs/job-keeper.ts";
-import type { JobRecord } from "../jobs/job-record.ts";
+import { isUnchallengeable, type JobRecord } from "../jobs/job-record.ts";
 import { chainTime } from "../storage-node/context.ts";
 import { type ChallengerOptions, challengerDuties, challengerTables } from "./challenger.ts";
 import { WatchList } from "./watch-list.ts";
@@ -97,7 +97,7 @@ async function requireOpen(context: JobContext, jobId: bigint): Promise<void> {
   if (job.result === undefined) {
     throw refused(`nothing was committed to in job ${jobId}`, "Wait until the provider has committed.");
   }
-  const isOver = !isCommitted(job) || (await chainTime(client)) > job.result.challengeUntil;
+  const isOver = !isCommitted(job) || isUnchallengeable(job, 0, await chainTime(client));
   if (isOver) {
     throw refused(
       `job ${jobId} takes no challenges any more`,

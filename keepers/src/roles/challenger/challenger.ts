@@ -5,10 +5,14 @@ import type { Executor } from "../../training/executors/types.ts";
 import { JobCashier } from "../jobs/cashier.ts";
 import type { ChallengeRecord } from "../jobs/challenge-record.ts";
 import type { Duty, JobContext } from "../jobs/duty.ts";
+import { defaultFetchTime } from "../jobs/fetch-time.ts";
+import { folderFinding } from "../jobs/folder-findings.ts";
 import { JobJanitor } from "../jobs/janitor.ts";
 import { JobKeeper, type KeeperOptions } from "../jobs/job-keeper.ts";
 import type { JobStorage } from "../jobs/job-storage.ts";
 import type { MachineLimits } from "../jobs/published-program.ts";
+import type { SideBySideOptions } from "../jobs/side-by-side.ts";
+import { Accuser } from "../validator/accuser.ts";
 import {
   CommitteeLedger,
   committeeContracts,
@@ -23,16 +27,25 @@ import { WitnessInspector } from "./witness-inspector.ts";
 
 /** Looks of a keeper from one look at the time to the next, while a job is executed. */
 const looks = 5;
+/** Jobs that are looked at side by side by default: each may have a quarter of the memory for its objects. */
+const mostInspections = 4;
+/** Looks after which a right result, of which nothing could be fetched, is let be: more than an hour later by default. */
+const mostLooks = 10;
 
-export type ChallengerOptions = KeeperOptions & {
-  readonly storage: JobStorage;
-  readonly executor: Executor;
-  readonly limits: MachineLimits;
-  /** Micro-batches of the jobs that are executed again at a time; which ones is drawn by lot when not all fit. */
-  readonly budget: number;
-  /** Where rewards go; to the challenger's own account by default. */
-  readonly payTo?: Address;
-};
+export type ChallengerOptions = KeeperOptions &
+  Pick<SideBySideOptions, "patience"> & {
+    readonly storage: JobStorage;
+    readonly executor: Executor;
+    readonly limits: MachineLimits;
+    /** Jobs that are looked at side by side, while what they need is fetched; 4 by default. */
+    readonly inspections?: number;
+    /** Micro-batches of the jobs that are executed again at a time; which ones is drawn by lot when not all fit. */
+    readonly budget: number;
+    /** Seconds that data, or a result, may take to arrive before it counts as withheld; 1,800 by default. */
+    readonly fetchTime?: number;
+    /** Where rewards go; to the challenger's own account by default. */
+    readonly payTo?: Address;
+  };
 
 /** What a challenger keeps and follows besides jobs: committees, because what is opened to them shows more of a trace. */
 export const challengerTables = {
@@ -57,29 +70,42 @@ export function openChallenger(options: ChallengerOptions): Promise<JobKeeper> {
  * @param only the job that it looks at; all by default
  */
 export function challengerDuties(
-  { dataDirectory, account, storage, executor, limits, budget, interval = 2_000, payTo }: ChallengerOptions,
+  options: ChallengerOptions,
   context: JobContext,
   state: State,
   only?: bigint,
 ): Duty[] {
+  const { dataDirectory, account, storage, executor, limits, budget, payTo } = options;
+  const { interval = 2_000, fetchTime = defaultFetchTime, inspections: most = mostInspections } = options;
   const { ledger } = context;
   const watched = new WatchList(state);
-  const all = new Committees({ ...context, committees: new CommitteeLedger(state) });
+  const committees = new CommitteeLedger(state);
+  const all = new Committees({ ...context, committees });
   const isMeant = (jobId: bigint) => only === undefined || jobId === only;
   const compute = { ...context, storage, executor, limits, folder: join(dataDirectory, "jobs"), isMeant };
+  const waiting = { fetchTime, most, patience: options.patience, lookEvery: looks * interval };
   const isOwn = ({ challenger }: ChallengeRecord) => challenger === account.address;
   return [
     // What has a deadline on chain comes before what takes long.
     new Disputant(compute),
     new WitnessInspector({
       ...compute,
+      ...waiting,
       all,
       // Of a job that was found right, the own run is here; of any other there is nothing to hold them against.
       suspects: async ({ jobId }, opened) =>
         isMeant(jobId) && watched.verdict(jobId) === "right" ? [...opened.keys()].sort((a, b) => a - b) : [],
       onWrong: (jobId) => watched.decide(jobId, "wrong"),
     }),
-    new Inspector({ ...compute, watched, budget, lookEvery: looks * interval }),
+    new Accuser({
+      ...compute,
+      all,
+      committees,
+      find: async (job, _, interval) =>
+        isMeant(job.jobId) ? await folderFinding(compute.folder, job, interval, false) : undefined,
+    }),
+    // Whoever looks at one job wants to know what it comes to.
+    new Inspector({ ...compute, ...waiting, watched, budget, mostLooks: only === undefined ? mostLooks : 1 }),
     new JobJanitor({
       ...context,
       only: ({ jobId }) => isMeant(jobId) && ledger.challengesOf(jobId).some(isOwn),

@@ -16,7 +16,7 @@ export type DisputantParts = JobContext &
     readonly isMeant: (jobId: bigint) => boolean;
   };
 
-/** Plays the challenges that it has opened, from what is on chain and from its own run. */
+/** Plays the challenges that it has opened, and its accusations of members, from what is on chain and from its own run. */
 export class Disputant implements Duty {
   readonly name = "disputing";
   readonly #parts: DisputantParts;
@@ -32,10 +32,14 @@ export class Disputant implements Duty {
   async tick(signal: AbortSignal): Promise<void> {
     const { ledger, operator, isMeant } = this.#parts;
     const open = new Map(ledger.openJobs().map((job) => [job.jobId, job]));
-    const own = ledger
+    const own: ChallengeRecord[] = ledger
       .openChallenges()
       .filter(({ challenger, jobId }) => challenger === operator && isMeant(jobId))
       .filter((challenge) => ledger.isBound(challenge));
+    const accused = ledger
+      .openAccusations()
+      .filter(({ challenger, jobId }) => challenger === operator && isMeant(jobId));
+    own.push(...accused);
     await this.#runs.closeAllBut(new Set([...open.keys(), ...own.map(({ jobId }) => jobId)]));
     await forEach(own, async (challenge) => {
       // Of a job that has failed elsewhere, the bonds of other challenges are still at stake.
@@ -62,7 +66,10 @@ export class Disputant implements Duty {
       own: claimedPart(run.disputed, challenge.claim),
       answers: challenge.answers,
     };
-    if (await makeMove(this.#parts, challenge, player)) return await settleIfOver(this.#parts, challenge);
+    if (await makeMove(this.#parts, challenge, player)) {
+      if (challenge.game === "DisputeGame") await settleIfOver(this.#parts, challenge);
+      return;
+    }
     const { jobId, challengeId } = challenge;
     log.error({ jobId, challengeId }, "nothing that was posted in this challenge is wrong");
   }

@@ -1,37 +1,51 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { type AssayError, BadInputError } from "../../core/errors.ts";
+import { BadInputError } from "../../core/errors.ts";
 import { traceLength } from "../../core/exact/commitment.ts";
 import { decodeOrder } from "../../core/exact/decode-order.ts";
 import type { TrainingOrder } from "../../core/exact/order.ts";
-import type { OpenedLeaf } from "../../core/exact/result-files.ts";
-import { claimIdOf } from "../../core/market/instalments.ts";
-import { NotEnoughBundlesError } from "../../storage/client/errors.ts";
+import { stateFileBytes } from "../../core/exact/result-files.ts";
+import { claimIdOf, claimNameOf } from "../../core/market/instalments.ts";
 import { FolderRun } from "../../training/dispute/claimed-run.ts";
 import { openingMove } from "../../training/dispute/find-interval.ts";
 import { claimedPart } from "../../training/dispute/prefix-run.ts";
 import { turnOf } from "../jobs/challenge-record.ts";
-import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
-import { forEach } from "../jobs/each.ts";
+import type { ComputeParts, Duty, FetchParts, JobContext } from "../jobs/duty.ts";
 import { OrderRefusedError } from "../jobs/errors.ts";
+import { inTime, type LimitOptions, limited } from "../jobs/in-time.ts";
 import { mostPending } from "../jobs/janitor.ts";
-import { type CommittedResult, isRunning, type JobRecord } from "../jobs/job-record.ts";
+import { type CommittedResult, isRunning, isUnchallengeable, type JobRecord } from "../jobs/job-record.ts";
 import { type JobRun, openJobRun, trainJobUpTo } from "../jobs/job-run.ts";
-import { fetchResult } from "../jobs/result.ts";
+import { Looks } from "../jobs/looks.ts";
+import { OneAtATime } from "../jobs/one-at-a-time.ts";
+import { type FetchedResult, obtainResult } from "../jobs/result.ts";
+import type { SideBySideOptions } from "../jobs/side-by-side.ts";
+import { findStoredFraud, sendFraud } from "../jobs/stored-fraud.ts";
 import { chainTime, tryCall } from "../storage-node/context.ts";
 import { challenge } from "./challenge.ts";
 import { voidEvidence } from "./void-evidence.ts";
 import type { WatchList } from "./watch-list.ts";
 
 export type InspectorParts = JobContext &
-  ComputeParts & {
+  ComputeParts &
+  FetchParts &
+  Pick<SideBySideOptions, "patience"> & {
     readonly watched: WatchList;
     /** Micro-batches of the jobs that are looked at together, at most. */
     readonly budget: number;
-    /** Milliseconds between two looks at the chain's time while a job is executed. */
+    /** Milliseconds between two looks at the chain's time while a job is executed, and before a job is looked at again. */
     readonly lookEvery: number;
+    /** Looks after which a right result, of which nothing could be fetched, is let be. */
+    readonly mostLooks: number;
+    /** Jobs that are looked at side by side, at most. */
+    readonly most: number;
     /** Whether it looks at a job. */
     readonly isMeant: (jobId: bigint) => boolean;
   };
+
+/** Part of the time left to challenge that data, or a result, may take to arrive: what comes after needs time, too. */
+const fetchShare = 4;
+/** Seconds that they may take all the same, unless less is given to any. */
+const leastFetchTime = 60;
 
 /** A commitment of a job that is to be looked at, with the order of what it is about. */
 type Commitment = {
@@ -47,14 +61,22 @@ type Commitment = {
 
 /**
  * Executes committed jobs again, as far as they are committed to, and challenges the first interval that comes out
- * differently. Every checkpoint is a commitment of its own.
+ * differently. Every checkpoint is a commitment of its own. What has to be fetched is waited for side by side, each for so
+ * long: a provider chooses who holds its result, and they may never end their answer. Jobs are computed one at a time.
  */
 export class Inspector implements Duty {
   readonly name = "inspecting";
   readonly #parts: InspectorParts;
+  /** Of each job one commitment at a time: all are computed in the same folder. */
+  readonly #looks: Looks<bigint>;
+  readonly #computing = new OneAtATime();
+  /** Looks at commitments that have given no verdict. While one waits for another look it takes up none of the budget. */
+  readonly #undecided = new Map<bigint, number>();
+  readonly #underWay = new Set<bigint>();
 
   constructor(parts: InspectorParts) {
     this.#parts = parts;
+    this.#looks = new Looks({ most: parts.most, patience: parts.patience, pause: parts.lookEvery });
   }
 
   async tick(signal: AbortSignal): Promise<void> {
@@ -64,19 +86,41 @@ export class Inspector implements Duty {
       .openJobs()
       .filter((job) => isMeant(job.jobId) && isRunning(job) && job.provider !== operator)
       .flatMap((job) => commitmentsOf(job))
-      .filter(({ result }) => now <= result.challengeUntil)
+      .filter(({ job, claimId }) => !isUnchallengeable(job, claimNameOf(claimId).checkpoint, now))
       // What can be challenged longest waits longest.
       .sort((a, b) => Number(deadlineOf(a) - deadlineOf(b)));
+    const claims = new Set(committed.map(({ claimId }) => claimId));
+    for (const claimId of this.#undecided.keys()) if (!claims.has(claimId)) this.#undecided.delete(claimId);
     watched.add(
-      committed.map(({ claimId, steps, microBatches }) => ({ jobId: claimId, cost: steps * microBatches })),
+      committed.map(({ claimId, steps, microBatches }) => {
+        const isWaiting = this.#undecided.has(claimId) && !this.#underWay.has(claimId);
+        return { jobId: claimId, cost: isWaiting ? 0 : steps * microBatches };
+      }),
       budget,
     );
-    await forEach(committed, async (commitment) => {
-      if (watched.verdict(commitment.claimId) !== "open") return;
-      // The dispute that is on is played from the same run: it would have to wait for the whole training.
-      if (this.#isDisputing(commitment.job)) return;
-      await this.#inspectInTime(commitment, signal);
-    });
+    const due = () => {
+      const firsts = new Map<bigint, Commitment>();
+      for (const commitment of committed) {
+        const { job, claimId } = commitment;
+        if (watched.verdict(claimId) !== "open") continue;
+        const first = firsts.get(job.jobId);
+        // What is withheld of one checkpoint must not keep the others waiting.
+        if (first !== undefined && this.#looksAt(first) <= this.#looksAt(commitment)) continue;
+        // The dispute that is on is played from the same run: it would have to wait for the whole training.
+        if (!this.#isDisputing(job)) firsts.set(job.jobId, commitment);
+      }
+      return firsts;
+    };
+    await this.#looks.round(due, (commitment) => this.#inspectInTime(commitment, signal));
+  }
+
+  /** The signal of the last look has ended what is under way. */
+  close(): Promise<void> {
+    return this.#looks.settled();
+  }
+
+  #looksAt({ claimId }: Commitment): number {
+    return this.#undecided.get(claimId) ?? 0;
   }
 
   #isDisputing({ jobId }: JobRecord): boolean {
@@ -86,22 +130,28 @@ export class Inspector implements Duty {
     });
   }
 
-  /** A job that takes longer than it can be challenged must not keep the others waiting. */
-  async #inspectInTime(commitment: Commitment, signal: AbortSignal): Promise<void> {
+  /** A job that takes longer than it can be challenged must not keep the others waiting. Says whether it is done with. */
+  async #inspectInTime(commitment: Commitment, signal: AbortSignal): Promise<boolean> {
     const { log } = this.#parts;
+    const { claimId, job } = commitment;
     const late = new AbortController();
     const done = new AbortController();
     const watching = this.#untilLate(commitment, done.signal).then((isPast) => {
       if (isPast) late.abort(new Error("the time to challenge is over"));
     });
+    this.#underWay.add(claimId);
+    let isDone = false;
     try {
-      await this.#inspect(commitment, AbortSignal.any([signal, late.signal]));
+      isDone = await this.#inspect(commitment, AbortSignal.any([signal, late.signal]));
+      return isDone;
     } catch (error) {
       if (!late.signal.aborted || signal.aborted) throw error;
-      const { jobId } = commitment.job;
-      log.warn({ jobId }, "this job takes longer than it can be challenged: left");
-      this.#parts.watched.decide(commitment.claimId, "skipped");
+      log.warn({ jobId: job.jobId }, "this job takes longer than it can be challenged: left");
+      this.#parts.watched.decide(claimId, "skipped");
+      return true;
     } finally {
+      this.#underWay.delete(claimId);
+      if (!isDone) this.#undecided.set(claimId, this.#looksAt(commitment) + 1);
       done.abort();
       await watching;
     }
@@ -109,47 +159,65 @@ export class Inspector implements Duty {
 
   /** Waits until a commitment cannot be challenged any more, or the signal ends the wait; says whether it cannot. */
   async #untilLate(commitment: Commitment, signal: AbortSignal): Promise<boolean> {
-    const { lookEvery } = this.#parts;
+    const { client, lookEvery } = this.#parts;
+    const begun = await chainTime(client).catch(() => 0n);
     for (;;) {
       await delay(lookEvery, undefined, { signal, ref: false }).catch(() => undefined);
       if (signal.aborted) return false;
       // An endpoint that does not answer says nothing of the time.
-      if (await this.#isLate(commitment).catch(() => false)) return true;
+      if (await this.#isLate(commitment, begun).catch(() => false)) return true;
     }
   }
 
-  async #isLate({ job: { jobId }, claimId, result }: Commitment): Promise<boolean> {
-    const { ledger, client, contracts } = this.#parts;
-    const job = ledger.job(jobId);
-    if (job === undefined || !isRunning(job)) return true;
-    // A committee that attests shortens the time of the last commitment.
-    const until =
-      claimId === jobId
-        ? (await contracts.JobRegistry.read.jobOf([jobId])).challengeUntil
-        : result.challengeUntil;
-    return (await chainTime(client)) > until;
+  /**
+   * By the chain itself: events are not followed meanwhile. Until somebody calls the timeout a commitment can be challenged
+   * for ever: a job whose window is over holds nothing up for longer than what is fetched may.
+   */
+  async #isLate({ claimId, job, result }: Commitment, begun: bigint): Promise<boolean> {
+    const { client, contracts, fetchTime } = this.#parts;
+    const { JobRegistry } = contracts;
+    const [{ challengeUntil }, whole] = await Promise.all([
+      JobRegistry.read.claimOf([claimId]),
+      JobRegistry.read.challengeUntilOf([job.jobId]),
+    ]);
+    // The decision of a committee brings the end of the whole nearer.
+    const windowEnd = claimId === job.jobId ? whole : result.challengeUntil;
+    const overdue = (windowEnd > begun ? windowEnd : begun) + BigInt(Math.ceil(fetchTime));
+    const now = await chainTime(client);
+    return now > challengeUntil || now > overdue;
   }
 
-  async #inspect(commitment: Commitment, signal: AbortSignal): Promise<void> {
-    const { log } = this.#parts;
-    const { job, steps } = commitment;
+  async #inspect(commitment: Commitment, signal: AbortSignal): Promise<boolean> {
+    const { log, client } = this.#parts;
+    const { job } = commitment;
     const { jobId } = job;
+    const seconds = this.#fetchTime(commitment, await chainTime(client));
     let opened: JobRun;
     try {
-      opened = await openJobRun(this.#parts, job, signal);
+      opened = await limited((stop) => openJobRun(this.#parts, job, stop), { seconds, signal });
     } catch (error) {
       if (!(error instanceof OrderRefusedError || error instanceof BadInputError)) throw error;
       await this.#showVoid(job, error);
       this.#decide(commitment, "unreadable");
       log.warn({ jobId, reason: error.message }, "this job cannot be checked");
-      return;
+      return true;
     }
     try {
-      await trainJobUpTo(this.#parts, opened, { until: steps, signal });
-      await this.#compare(commitment, opened, await this.#leaves(commitment, opened, signal), signal);
+      const begun = performance.now();
+      const fetched = await this.#fetch(commitment, opened, { seconds, signal });
+      // Whoever has used the time for a result up does not get it again.
+      const left = seconds - (performance.now() - begun) / 1000;
+      const rest = Math.max(left, Math.min(seconds, leastFetchTime));
+      return await this.#compare(commitment, opened, fetched, { seconds: rest, signal });
     } finally {
       await opened.job.close();
     }
+  }
+
+  /** Seconds that something of a job may take to arrive. */
+  #fetchTime(commitment: Commitment, now: bigint): number {
+    const left = Number(deadlineOf(commitment) - now);
+    return Math.min(this.#parts.fetchTime, Math.max(leastFetchTime, left / fetchShare));
   }
 
   /** A program that breaks the rules of the tape ends its job, whatever was computed. */
@@ -169,64 +237,103 @@ export class Inspector implements Duty {
     metrics.checked(verdict, traceLength(steps, interval) - 1);
   }
 
-  /** The leaves that were published; undefined when they are withheld. */
-  async #leaves(
+  /** What was stored with a commitment; undefined when it cannot be had. */
+  async #fetch(
     { job: { jobId }, steps, result }: Commitment,
     { job, folder }: JobRun,
-    signal: AbortSignal,
-  ): Promise<readonly OpenedLeaf[] | undefined> {
+    limit: LimitOptions,
+  ): Promise<FetchedResult | undefined> {
     const { storage, log } = this.#parts;
-    try {
-      const order = { ...job.order, steps };
-      const { program } = job.compiled;
-      const { leaves, state } = await fetchResult({ storage, program, order, result, folder, signal });
-      if (state === undefined) {
-        log.warn(
-          { jobId },
-          "what is stored is not the state that was committed to; the game cannot rule on that",
-        );
-      }
-      return leaves;
-    } catch (error) {
-      signal.throwIfAborted();
-      // Whoever stored nothing that can be fetched has published nothing; an endpoint that is down has said nothing.
-      const isWithheld = error instanceof NotEnoughBundlesError || error instanceof BadInputError;
-      if (!isWithheld && !(error instanceof OrderRefusedError)) throw error;
-      log.warn({ jobId, reason: (error as AssayError).message }, "the leaves of this job cannot be had");
-      return undefined;
+    const order = { ...job.order, steps };
+    const { program } = job.compiled;
+    return await obtainResult(
+      { storage, program, order, result, folder },
+      {
+        ...limit,
+        onNothing: (reason) => log.warn({ jobId, reason }, "the leaves of this job cannot be had"),
+      },
+    );
+  }
+
+  /** Shows the contracts the first stored byte that is not that of the state which was committed to. */
+  async #showMisstored(
+    { job: { jobId }, claimId, steps, result }: Commitment,
+    run: FolderRun,
+    limit: LimitOptions,
+  ): Promise<void> {
+    const { storage, log } = this.#parts;
+    const { program } = run;
+    const datasetId = result.resultId;
+    // What nobody serves is for challenges of its holders, and what is wrongly encoded for its owner's fraud proof.
+    const stored = await inTime(
+      (stop) => storage.stream({ datasetId, count: stateFileBytes(program), signal: stop }),
+      {
+        ...limit,
+        onNothing: (reason) => log.warn({ jobId, reason }, "what is stored cannot be shown to be wrong"),
+      },
+    );
+    if (stored === undefined) return;
+    const fraud = findStoredFraud(claimId, program, await run.state(steps), stored);
+    if (fraud === undefined) {
+      log.warn({ jobId }, "the state is stored as it was committed to, but not as a file");
+      return;
+    }
+    const key = `show-misstored:${claimId}`;
+    if (await sendFraud(this.#parts, key, fraud)) {
+      log.warn({ jobId, kind: fraud.name }, "showed that something else is stored than was committed to");
     }
   }
 
   async #compare(
     commitment: Commitment,
-    { job: { source, options }, run }: JobRun,
-    leaves: readonly OpenedLeaf[] | undefined,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { executor, log } = this.#parts;
+    opened: JobRun,
+    fetched: FetchedResult | undefined,
+    limit: LimitOptions,
+  ): Promise<boolean> {
+    const { executor, client, log } = this.#parts;
     const { claimId, steps, result } = commitment;
     const { jobId } = commitment.job;
-    const whole = new FolderRun({ run, source, executor, options, signal });
-    const own = claimedPart(whole, { steps: BigInt(steps) });
+    const { signal } = limit;
+    const { source, options } = opened.job;
+    const whole = new FolderRun({ run: opened.run, source, executor, options, signal });
     try {
-      const [stateRoot] = await own.stateRoots([steps]);
-      if (leaves === undefined && stateRoot === result.stateRoot) {
-        log.info({ jobId }, "the result is right; its leaves are withheld");
-        this.#decide(commitment, "right");
-        return;
+      const { isRight, move } = await this.#computing.run(async () => {
+        await trainJobUpTo(this.#parts, opened, { until: steps, signal });
+        const own = claimedPart(whole, { steps: BigInt(steps) });
+        const [stateRoot] = await own.stateRoots([steps]);
+        const leaves = fetched?.leaves;
+        if (leaves === undefined && stateRoot === result.stateRoot) return { isRight: true };
+        return {
+          isRight: stateRoot === result.stateRoot,
+          move: await openingMove(own, result, leaves),
+        };
+      });
+      // Whatever becomes of its trace: a state that is not there is nothing that anybody can use.
+      if (isRight && fetched?.state === undefined) await this.#showMisstored(commitment, whole, limit);
+      if (move !== undefined) {
+        await challenge(this.#parts, claimId, move);
+        this.#decide(commitment, "wrong");
+        log.warn({ jobId, interval: "interval" in move ? move.interval : undefined }, "challenged");
+        return true;
       }
-      const move = await openingMove(own, result, leaves);
-      if (move === undefined) {
-        this.#decide(commitment, "right");
-        log.info({ jobId }, "every interval of this job is right");
-        return;
+      if (fetched === undefined && this.#mayWait(commitment, await chainTime(client))) {
+        log.info({ jobId }, "the result is right; it is looked for again where it should be stored");
+        return false;
       }
-      await challenge(this.#parts, claimId, move);
-      this.#decide(commitment, "wrong");
-      log.warn({ jobId, interval: "interval" in move ? move.interval : undefined }, "challenged");
+      this.#decide(commitment, "right");
+      if (fetched?.leaves !== undefined) log.info({ jobId }, "every interval of this job is right");
+      else log.info({ jobId }, "the result is right; its leaves are withheld");
+      return true;
     } finally {
       await whole.close();
     }
+  }
+
+  /** Whether there is time to fetch once more what this machine, or its network, may have failed to fetch. */
+  #mayWait(commitment: Commitment, now: bigint): boolean {
+    const { fetchTime, mostLooks } = this.#parts;
+    const hasTime = now + BigInt(Math.ceil(2 * fetchTime)) < deadlineOf(commitment);
+    return hasTime && this.#looksAt(commitment) + 1 < mostLooks;
   }
 }
 

@@ -1,16 +1,17 @@
 import { join } from "node:path";
 import type { Hex } from "viem";
 import { TransactionFailedError } from "../../chain/transactions/errors.ts";
-import { BadInputError } from "../../core/errors.ts";
 import type { OpenedLeaf } from "../../core/exact/result-files.ts";
-import { NotEnoughBundlesError } from "../../storage/client/errors.ts";
 import { FolderRun } from "../../training/dispute/claimed-run.ts";
 import { openingMove } from "../../training/dispute/find-interval.ts";
-import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
-import { forEach } from "../jobs/each.ts";
+import type { ComputeParts, Duty, FetchParts, JobContext } from "../jobs/duty.ts";
+import { type LimitOptions, limited } from "../jobs/in-time.ts";
 import { isRunning, type JobRecord } from "../jobs/job-record.ts";
 import { type JobRun, openJobRun, trainJobUpTo } from "../jobs/job-run.ts";
-import { fetchResult, keptLeaves } from "../jobs/result.ts";
+import { Looks } from "../jobs/looks.ts";
+import { OneAtATime } from "../jobs/one-at-a-time.ts";
+import { keptLeaves, obtainResult } from "../jobs/result.ts";
+import type { SideBySideOptions } from "../jobs/side-by-side.ts";
 import type { Committees } from "../validator/committees.ts";
 import { challenge } from "./challenge.ts";
 
@@ -18,12 +19,16 @@ import { challenge } from "./challenge.ts";
 export type OpenedWitnesses = ReadonlyMap<number, Hex>;
 
 export type WitnessInspectorParts = JobContext &
-  ComputeParts & {
+  ComputeParts &
+  FetchParts &
+  Pick<SideBySideOptions, "most" | "patience"> & {
     readonly all: Committees;
     /** Intervals of a job whose witnesses are held against the own run, of those that were opened. */
     readonly suspects: (job: JobRecord, opened: OpenedWitnesses) => Promise<readonly number[]>;
     /** Is told of a job that was challenged. */
     readonly onWrong?: (jobId: bigint) => void;
+    /** Milliseconds before a job is looked at again. */
+    readonly lookEvery: number;
   };
 
 /**
@@ -34,11 +39,14 @@ export type WitnessInspectorParts = JobContext &
 export class WitnessInspector implements Duty {
   readonly name = "inspecting witnesses";
   readonly #parts: WitnessInspectorParts;
+  readonly #looks: Looks<bigint>;
+  readonly #computing = new OneAtATime();
   /** What was opened of a job when it was last looked at, in this process. */
   readonly #seen = new Map<bigint, string>();
 
   constructor(parts: WitnessInspectorParts) {
     this.#parts = parts;
+    this.#looks = new Looks({ most: parts.most, patience: parts.patience, pause: parts.lookEvery });
   }
 
   async tick(signal: AbortSignal): Promise<void> {
@@ -49,21 +57,36 @@ export class WitnessInspector implements Duty {
     });
     const open = new Set(jobs.map(({ jobId }) => jobId));
     for (const jobId of this.#seen.keys()) if (!open.has(jobId)) this.#seen.delete(jobId);
-    await forEach(jobs, (job) => this.#look(job, signal));
+    const due = new Map(jobs.map((job) => [job.jobId, job]));
+    await this.#looks.round(
+      () => due,
+      (job) => this.#look(job, signal),
+    );
   }
 
-  async #look(job: JobRecord, signal: AbortSignal): Promise<void> {
-    const { all, suspects } = this.#parts;
+  /** The signal of the last look has ended what is under way. */
+  close(): Promise<void> {
+    return this.#looks.settled();
+  }
+
+  /** Says whether there is nothing more to look at, for now. */
+  async #look(job: JobRecord, signal: AbortSignal): Promise<boolean> {
+    const { all, suspects, fetchTime } = this.#parts;
     const { jobId } = job;
     const opened = await all.opened(job);
     const intervals = opened.size === 0 ? [] : await suspects(job, opened);
-    if (intervals.length === 0 || this.#isChallenged(jobId)) return;
+    if (intervals.length === 0 || this.#isChallenged(jobId)) return true;
     const what = intervals.map((interval) => `${interval}:${opened.get(interval)}`).join();
-    if (this.#seen.get(jobId) === what) return;
-    const run = await openJobRun(this.#parts, job, signal);
+    if (this.#seen.get(jobId) === what) return true;
+    const limit = { seconds: fetchTime, signal };
+    const run = await limited((stop) => openJobRun(this.#parts, job, stop), limit);
     try {
       const seen = new Map(intervals.map((each) => [each, opened.get(each)!]));
-      if (await this.#compare(job, run, seen, signal)) this.#seen.set(jobId, what);
+      const leaves = await this.#leaves(job, run, limit);
+      if (leaves === undefined) return false;
+      await this.#computing.run(() => this.#compare(job, run, leaves, seen, signal));
+      this.#seen.set(jobId, what);
+      return true;
     } finally {
       await run.job.close();
     }
@@ -77,17 +100,15 @@ export class WitnessInspector implements Duty {
       .some(({ challenger, checkpoint }) => challenger === operator && checkpoint === 0);
   }
 
-  /** Says whether there is nothing more to look at. */
   async #compare(
     job: JobRecord,
     opened: JobRun,
+    leaves: readonly OpenedLeaf[],
     seen: OpenedWitnesses,
     signal: AbortSignal,
-  ): Promise<boolean> {
+  ): Promise<void> {
     const { executor, log, onWrong } = this.#parts;
     const { jobId } = job;
-    const leaves = await this.#leaves(job, opened, signal);
-    if (leaves === undefined) return false;
     const { run } = opened;
     const { source, options } = opened.job;
     const end = Math.max(...seen.keys()) + 1;
@@ -98,7 +119,7 @@ export class WitnessInspector implements Duty {
     const own = new FolderRun({ run, source, executor, options, signal });
     try {
       const move = await openingMove(own, job.result!, leaves, { end, opened: (each) => seen.get(each) });
-      if (move?.kind !== "challenge") return true;
+      if (move?.kind !== "challenge") return;
       const { interval } = move;
       log.warn({ jobId, interval }, "what was opened is not what this interval gives");
       await challenge(this.#parts, jobId, move);
@@ -110,32 +131,29 @@ export class WitnessInspector implements Duty {
     } finally {
       await own.close();
     }
-    return true;
   }
 
   /** The leaves as they were found at the first look, or else as they are stored now. */
   async #leaves(
     { jobId, result }: JobRecord,
     { job: { order, compiled }, folder }: JobRun,
-    signal: AbortSignal,
+    limit: LimitOptions,
   ): Promise<readonly OpenedLeaf[] | undefined> {
     const { storage, log } = this.#parts;
     const kept = await keptLeaves({ order, result: result!, folder });
     if (kept !== undefined) return kept;
-    try {
-      const apart = join(folder, "opened");
-      const { program } = compiled;
-      const fetched = await fetchResult({ storage, program, order, result: result!, folder: apart, signal });
-      if (fetched.leaves !== undefined) return fetched.leaves;
-      log.warn({ jobId }, "what is stored holds no leaves: opened witnesses cannot be challenged");
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!(error instanceof NotEnoughBundlesError || error instanceof BadInputError)) throw error;
-      log.warn(
-        { jobId, reason: error.message },
-        "the leaves cannot be had: opened witnesses cannot be challenged",
-      );
+    const { program } = compiled;
+    const missing = "opened witnesses cannot be challenged";
+    const fetched = await obtainResult(
+      { storage, program, order, result: result!, folder: join(folder, "opened") },
+      {
+        ...limit,
+        onNothing: (reason) => log.warn({ jobId, reason }, `the leaves cannot be had: ${missing}`),
+      },
+    );
+    if (fetched !== undefined && fetched.leaves === undefined) {
+      log.warn({ jobId }, `what is stored holds no leaves: ${missing}`);
     }
-    return undefined;
+    return fetched?.leaves;
   }
 }

@@ -98,13 +98,14 @@ export const clusterProtocol = defineProtocol("/assay/cluster/1.0.0", {
     idempotent: true,
     cost: 5,
   },
-  /** Where a worker stands under the root with which a job was settled. */
+  /** Where a worker stands in the tree with which a job was settled. */
   share: {
     request: z.strictObject({ jobId: decimal(20), account: address }),
     response: z.strictObject({
       total: decimal(39),
       index: z.int().min(0),
-      proof: z.array(hex(32)).max(32),
+      /** Siblings up to the top, each with the sum of the totals below it. */
+      proof: z.array(z.strictObject({ node: hex(32), sum: decimal(39) })).max(32),
     }),
     requestBody: 0,
     responseBody: 0,

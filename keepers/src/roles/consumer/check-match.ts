@@ -56,7 +56,7 @@ export async function checkOrder(view: MarketView, signed: SignedOrder): Promise
  * @throws MatchRefusedError, BadInputError; FeedError where the order has one that cannot be believed now
  */
 export async function checkBid(view: MarketView, signed: SignedOrder, offer: SignedBid): Promise<void> {
-  const { client, contracts } = view;
+  const { client, contracts, deployment } = view;
   const { order } = signed;
   const { bid, signature } = offer;
   requireDomain(view, offer, "bid");
@@ -74,10 +74,18 @@ export async function checkBid(view: MarketView, signed: SignedOrder, offer: Sig
     throw new MatchRefusedError(`the bid comes to ${price} base units now, more than the order's deposit`);
   }
   const needed = await contracts.JobRegistry.read.stakeFor([bid.provider, price]);
-  if (!(await contracts.Staking.read.isEligible([bid.provider, providerRole, needed]))) {
-    throw new MatchRefusedError(`${bid.provider} is no provider with ${needed} base units of free stake`, {
-      next: "A provider registers and stakes with `assay provider run --stake`, or `assay stake`.",
-    });
+  const { read } = contracts.Staking;
+  const [isProvider, lockable] = await Promise.all([
+    read.isEligible([bid.provider, providerRole, 0n]),
+    read.lockable([bid.provider, addressOf(deployment, "JobRegistry")]),
+  ]);
+  if (!isProvider || lockable < needed) {
+    throw new MatchRefusedError(
+      `${bid.provider} is no provider that lets the registry lock ${needed} base units of free stake`,
+      {
+        next: "A provider registers, stakes and approves with `assay provider run --stake`, or `assay stake`.",
+      },
+    );
   }
 }
 

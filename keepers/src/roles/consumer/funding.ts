@@ -2,7 +2,6 @@ import type { Hex, LocalAccount } from "viem";
 import { addressOf } from "../../chain/contracts.ts";
 import { type Permit, permitVersion, signPermit } from "../../storage/client/permit.ts";
 import type { JobContext } from "../jobs/duty.ts";
-import type { PostedOrder } from "../jobs/job-ledger.ts";
 import { allow } from "../storage-node/allowance.ts";
 import { chainTime } from "../storage-node/context.ts";
 import type { DescribedOrder } from "./describe-order.ts";
@@ -49,10 +48,9 @@ export class Funding {
     const { ledger, contracts, client, operator } = this.#context;
     const now = await chainTime(client);
     // Without a signature it was only shown; nobody but the consumer matches it.
-    const isOut = ({ order, signature }: PostedOrder) =>
-      order.consumer === operator && signature !== "0x" && now <= order.expiry;
     const out = new Map<Hex, Priced>();
-    for (const posted of ledger.postedOrders()) if (isOut(posted)) out.set(posted.orderHash, posted);
+    for (const posted of ledger.postedBy(operator, now))
+      if (posted.signature !== "0x") out.set(posted.orderHash, posted);
     out.set(priced.orderHash, priced);
     let needed = 0n;
     for (const each of out.values()) {

@@ -61,7 +61,9 @@ export async function seatsOf(
 ): Promise<Seat[]> {
   const { attempt: latest, feePerInterval } = await Committee.read.jobOf([jobId]);
   const attempt = BigInt(latest);
-  const { signers, differing } = await Committee.read.drawOf([jobId, attempt]);
+  const { signers } = await Committee.read.drawOf([jobId, attempt]);
+  const [revealed] = await Committee.getEvents.DigestsRevealed({ jobId, attempt }, { fromBlock: 0n });
+  const differing = revealed?.args.differing ?? 0n;
   const members = await Committee.read.membersOf([jobId, attempt]);
   const [signed, different] = [positionsIn(signers), positionsIn(differing)];
   return Promise.all(

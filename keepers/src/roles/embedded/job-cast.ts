@@ -108,7 +108,7 @@ export class JobCast {
 
   static async open(options: JobCastOptions): Promise<JobCast> {
     const { client: chain, deployment, owner } = options.network;
-    const host = await createHost({});
+    const host = await createHost({ localNetwork: true });
     const client = createStorageClient({ chain, deployment, host });
     const consumer = await Consumer.open(keeperOptions(options, "consumer", owner));
     consumer.run();
@@ -185,7 +185,7 @@ export class JobCast {
     const { client: chain, deployment } = this.#options.network;
     const options = keeperOptions(this.#options, name, account);
     const privateKey = await loadOrCreateIdentity(options.dataDirectory);
-    const host = await createHost({ privateKey, listen: ["/ip4/127.0.0.1/tcp/0"] });
+    const host = await createHost({ localNetwork: true, privateKey, listen: ["/ip4/127.0.0.1/tcp/0"] });
     const client = createStorageClient({ chain, deployment, host });
     const endpoint = host.getMultiaddrs()[0]!.toString();
     const keeper = await openValidator({

@@ -12,6 +12,7 @@ import type { ObjectSequence } from "../../training/data/types.ts";
 import { nativeExecutor } from "../../training/executors/native.ts";
 import { type DescribedOrder, describeOrder } from "../consumer/describe-order.ts";
 import { evaluateModel, fetchModel } from "../consumer/fetch-model.ts";
+import type { AccusationRecord } from "../jobs/challenge-record.ts";
 import type { JobRecord, JobStatus } from "../jobs/job-record.ts";
 import type { SessionWrapper } from "../jobs/job-run.ts";
 import { cheatingWorker, type Flip } from "./cheating-worker.ts";
@@ -220,6 +221,7 @@ class JobsRun {
     this.#seats = await seatsOf(this.#contracts, jobId, (account) => this.#nameOf(account));
     const agree = this.#seats.filter(({ said }) => said === "agrees");
     if (agree.length !== present.length - 1) throw new AssayError(`${agree.length} members agree`);
+    await this.#until("the guesser to be accused", () => this.#accused(jobId) !== undefined);
     return {
       jobId: Number(jobId),
       drawn: this.#seats.length,
@@ -238,6 +240,9 @@ class JobsRun {
     // The word of the committee has set it anew.
     const { challengeUntil } = await JobRegistry.read.jobOf([jobId]);
     await this.#advancePast(BigInt(challengeUntil));
+    const graceEnds = async () => (await JobRegistry.read.jobOf([jobId])).graceEnds;
+    await this.#until("the time to challenge to be called over", async () => (await graceEnds()) !== 0);
+    await this.#advancePast(BigInt(await graceEnds()));
     await this.#untilStatus("Finalised");
     const guesserLost = await this.#guesserLost(jobId);
     await this.#until("price and bonds to be paid out", async () => {
@@ -360,10 +365,20 @@ class JobsRun {
     };
   }
 
+  /** The accusation of the member that guessed. */
+  #accused(jobId: bigint): AccusationRecord | undefined {
+    return this.#cast.consumer.ledger.accusationsOf(jobId)[0];
+  }
+
   /** Waits until the member that guessed is slashed for it; what that took. */
   async #guesserLost(jobId: bigint): Promise<bigint> {
-    const { Committee, Staking } = this.#contracts;
+    const { Committee, MemberGame, Staking } = this.#contracts;
     const guesser = this.#validators[0]!.account.address;
+    // It has computed nothing that it could answer with.
+    const { challengeId } = this.#accused(jobId)!;
+    await this.#advancePast(await MemberGame.read.deadlineOf([challengeId]));
+    await this.#until("the guesser to be late", () => this.#accused(jobId)!.graceEnds !== undefined);
+    await this.#advancePast(BigInt(this.#accused(jobId)!.graceEnds!));
     const { lieSlash } = await Committee.read.termsOf([jobId]);
     await this.#until("the guesser to be slashed", async () => {
       return (await Staking.read.operatorOf([guesser])).stake === validatorStake - lieSlash;

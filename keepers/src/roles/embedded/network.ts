@@ -110,7 +110,6 @@ export class EmbeddedNetwork {
         Circuit,
         Uint8Array
       >,
-      development: true,
       parameters: embeddedParameters(options.timing),
     });
     const deploymentPath = writeDeployment(deployment, join(folder, "deployments"));

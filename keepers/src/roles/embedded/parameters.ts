@@ -29,6 +29,8 @@ export const committeeWindows = {
   openingWindow: jobWindow,
   revealWindow: jobWindow,
   disputeTime: jobWindow,
+  accusableFor: jobWindow,
+  moveWindow: jobWindow,
   grace: jobWindow / 10,
 };
 
@@ -39,17 +41,30 @@ export function embeddedParameters(timing: Partial<EmbeddedTiming> = {}): Deploy
     ...timing,
   };
   return {
+    // Changes of parameters can be tried, and are announced all the same.
+    Governance: { delay: 60 },
     Jobs: {
       lockWindow: jobWindow,
       challengeWindow: jobWindow,
       window: jobWindow,
       extension: jobWindow / 10,
       grace: jobWindow / 10,
+      // Three epochs, and the time that a seed is waited for.
+      repairGrace: 4 * epochLength,
     },
     // Draws from a rotation are possible for as long after it as a beacon may take to redraw a seed, and more.
     Attestation: { ...committeeWindows, exitDelay: epochLength },
     Market: { leastWindow: jobWindow / 10, grace: jobWindow / 10 },
-    Storage: { epochLength, auditWindow, timeoutWindow, grace, seedDelay: epochLength },
+    Storage: {
+      epochLength,
+      auditWindow,
+      timeoutWindow,
+      grace,
+      seedDelay: epochLength,
+      // No result is paid for before whoever took a bundle of it could be asked for a cell: that is over when a job is.
+      retrievalWindow: jobWindow,
+      retrievalGrace: jobWindow / 10,
+    },
     CommitRevealBeacon: {
       minCommitters: 3,
       commitWindow: BigInt(commitWindow),

@@ -74,7 +74,7 @@ class TrainingRun {
 
   static async open(options: TrainingRunOptions): Promise<TrainingRun> {
     const { client: chain, deployment } = options.network;
-    const host = await createHost({});
+    const host = await createHost({ localNetwork: true });
     const client = createStorageClient({ chain, deployment, host });
     return new TrainingRun(options, client, async () => {
       await client.peers.close();

@@ -4,16 +4,24 @@ import { claimNameOf } from "../../core/market/instalments.ts";
 import { ownerOf, type Role, type Round, type TrainingClaim } from "../../training/dispute/moves.ts";
 import type { Answer } from "../../training/dispute/posted.ts";
 
-/** An event of a challenge, as the ledger keeps it. */
-export type DisputeEvent =
-  ContractEvent<"DisputeGame"> extends infer E
+/** The games that disputes are played in: over what a provider computed, and over what a member of a committee signed. */
+export type GameName = "DisputeGame" | "MemberGame";
+
+type EventOf<G extends GameName> =
+  ContractEvent<G> extends infer E
     ? E extends { eventName: infer F extends string; args: infer A }
-      ? { readonly name: `DisputeGame.${F}`; readonly args: A }
+      ? { readonly name: `${G}.${F}`; readonly args: A }
       : never
     : never;
 
+/** An event of a challenge, as the ledger keeps it. */
+export type DisputeEvent = EventOf<"DisputeGame">;
+/** An event of an accusation, as the ledger keeps it. */
+export type AccusationEvent = EventOf<"MemberGame">;
+
 /** A challenge, from its events. */
 export type ChallengeRecord = {
+  readonly game: GameName;
   readonly challengeId: bigint;
   readonly jobId: bigint;
   /** The commitment that was challenged: a checkpoint's number, or 0 for the last one. */
@@ -35,6 +43,15 @@ export type ChallengeRecord = {
   isSettled: boolean;
 };
 
+/** An accusation of a member of a committee, from its events: its number is the challenge's, its accuser the challenger. */
+export type AccusationRecord = ChallengeRecord & {
+  readonly game: "MemberGame";
+  readonly attempt: bigint;
+  readonly position: number;
+  /** The member was slashed. */
+  isPunished: boolean;
+};
+
 /** Whose turn it is; undefined when nobody is to move. */
 export function turnOf({ round, outcome, isSettled }: ChallengeRecord): Role | undefined {
   return outcome !== undefined || isSettled || round === undefined ? undefined : ownerOf(round);
@@ -46,11 +63,46 @@ export function foldChallenge(events: readonly DisputeEvent[]): ChallengeRecord 
   if (opened === undefined) return undefined;
   const { challengeId, challenger, claim, interval } = opened.args;
   const challenge: ChallengeRecord = {
+    game: "DisputeGame",
     challengeId,
     ...claimNameOf(opened.args.jobId),
     challenger,
     claim,
     interval,
+    ...unmoved(),
+  };
+  for (const event of events) apply(challenge, event);
+  return challenge;
+}
+
+/** What the events of one accusation come to, in their order; undefined without the one that opens it. */
+export function foldAccusation(events: readonly AccusationEvent[]): AccusationRecord | undefined {
+  const opened = events.find((event) => event.name === "MemberGame.Accused");
+  if (opened === undefined) return undefined;
+  const { accusationId, jobId, accuser, attempt, position, interval, claim } = opened.args;
+  const accusation: AccusationRecord = {
+    game: "MemberGame",
+    challengeId: accusationId,
+    jobId,
+    checkpoint: 0,
+    challenger: accuser,
+    claim,
+    interval,
+    attempt,
+    position: Number(position),
+    isPunished: false,
+    ...unmoved(),
+  };
+  for (const event of events) {
+    if (event.name === "MemberGame.MemberPunished") accusation.isPunished = true;
+    apply(accusation, event);
+  }
+  return accusation;
+}
+
+/** A dispute in which nobody has moved. */
+function unmoved() {
+  return {
     round: undefined,
     moves: 0,
     answers: [],
@@ -58,12 +110,11 @@ export function foldChallenge(events: readonly DisputeEvent[]): ChallengeRecord 
     outcome: undefined,
     isSettled: false,
   };
-  for (const event of events) apply(challenge, event);
-  return challenge;
 }
 
-function apply(challenge: ChallengeRecord, event: DisputeEvent): void {
+function apply(challenge: ChallengeRecord, event: DisputeEvent | AccusationEvent): void {
   switch (event.name) {
+    case "MemberGame.Moved":
     case "DisputeGame.Moved": {
       const { stage, interval, position } = event.args;
       challenge.round = { stage, interval, position, claim: challenge.claim };
@@ -71,21 +122,26 @@ function apply(challenge: ChallengeRecord, event: DisputeEvent): void {
       challenge.graceEnds = undefined;
       return;
     }
+    case "MemberGame.Posted":
     case "DisputeGame.Posted": {
       // The contract takes a move for the round that the event before it gave, and emits the next one behind it.
       const { selector, arguments: rest } = event.args;
       challenge.answers.push({ round: challenge.round!, selector, arguments: rest });
       return;
     }
+    case "MemberGame.TimeoutCalled":
     case "DisputeGame.TimeoutCalled":
       challenge.graceEnds = event.args.graceEnds;
       return;
+    case "MemberGame.AccusationLost":
     case "DisputeGame.ChallengeLost":
       challenge.outcome = "lost";
       return;
+    case "MemberGame.MemberConvicted":
     case "DisputeGame.ProviderConvicted":
       challenge.outcome = "convicted";
       return;
+    case "MemberGame.AccusationSettled":
     case "DisputeGame.ChallengeSettled":
       challenge.isSettled = true;
       return;

@@ -1,7 +1,7 @@
 import type { Address } from "viem";
 import { type ChallengeRecord, turnOf } from "./challenge-record.ts";
 
-/** What somebody may do about a challenge besides moving in it: calls of the game that take the challenge alone. */
+/** What somebody may do about a dispute besides moving in it: calls of its game that take the dispute alone. */
 export type DisputeCall = "callTimeout" | "executeTimeout" | "settle";
 
 export type DisputeDutyParameters = {

@@ -1,3 +1,4 @@
+import type { OperatorSecrets } from "../../chain/secrets.ts";
 import type { Executor } from "../../training/executors/types.ts";
 import type { DutyContext } from "../storage-node/context.ts";
 import type { JobLedger } from "./job-ledger.ts";
@@ -18,6 +19,14 @@ export type ComputeParts = {
   readonly limits: MachineLimits;
   /** Folder of everything that belongs to jobs: runs, results, downloads. */
   readonly folder: string;
+  /** Rebuilds the secrets of runs whose traces are committed to; who commits to none needs none. */
+  readonly secrets?: OperatorSecrets;
+};
+
+/** What duties that depend on others' storage work with besides. */
+export type FetchParts = {
+  /** Seconds for which something may take to arrive: what has not come by then counts as withheld. */
+  readonly fetchTime: number;
 };
 
 /** Work that a keeper does again and again. */

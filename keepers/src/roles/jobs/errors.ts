@@ -12,7 +12,7 @@ export class OrderRefusedError extends AssayError {
   }
 }
 
-/** Some bundles of a stored result have no holder yet. */
+/** Too few bundles of a stored result have holders to read it. */
 export class ResultNotPlacedError extends AssayError {
   override readonly name: string = "ResultNotPlacedError";
 

@@ -1,11 +1,13 @@
 import { claimIdOf } from "../../core/market/instalments.ts";
 import { chainTime, tryCall } from "../storage-node/context.ts";
+import { AccusationJanitor } from "./accusation-janitor.ts";
 import type { ChallengeRecord } from "./challenge-record.ts";
 import { dueInDispute } from "./dispute-duty.ts";
 import type { Duty, JobContext } from "./duty.ts";
 import { forEach } from "./each.ts";
-import type { AuctionRecord, JobRecord } from "./job-record.ts";
+import { type AuctionRecord, isPast, type JobRecord } from "./job-record.ts";
 import { settleEnd, settleIfOver } from "./settler.ts";
+import { watchResult } from "./shortfalls.ts";
 
 export type JanitorParts = JobContext & {
   /** Jobs that this keeper looks after; all by default. */
@@ -33,11 +35,13 @@ export const mostPending = 30n * 86_400n;
 export class JobJanitor implements Duty {
   readonly name = "tidying";
   readonly #parts: JanitorParts;
+  readonly #accusations: AccusationJanitor;
   /** Ends of challenges of attested jobs, seconds since 1970. */
   readonly #attested = new Map<bigint, bigint>();
 
   constructor(parts: JanitorParts) {
     this.#parts = parts;
+    this.#accusations = new AccusationJanitor(parts);
   }
 
   async tick(): Promise<void> {
@@ -49,33 +53,45 @@ export class JobJanitor implements Duty {
       const job = ledger.job(challenge.jobId);
       if (job !== undefined && only(job)) await this.#moveDispute(challenge, now);
     });
+    await this.#accusations.tidy(now);
     await forEach(ledger.unsettledJobs().filter(only), (job) => this.#close(job, now));
   }
 
   async #moveOn(job: JobRecord, now: bigint): Promise<void> {
-    const { jobId, order, status, deadline } = job;
+    const { jobId, order, status } = job;
+    await this.#callLate(job, now);
     if (job.auction !== undefined && !job.auction.isOver && (await this.#auction(job, now))) return;
     if (status === "Open" && now > order.expiry) await this.#call("expire", jobId);
-    if (status === "Matched" && now > deadline!) await this.#unmatched(job, now);
+    if (status === "Matched" && isPast(job, now)) await this.#unmatched(job, now);
+    await this.#watchResults(job, now);
     const isPending = await this.#closeCheckpoints(job, now);
-    if (status === "Training" && now > deadline! && !isPending) await this.#call("expire", jobId);
+    if (status === "Training" && isPast(job, now) && !isPending) await this.#call("expire", jobId);
     if ((status === "Committed" || status === "Attested") && !isPending) await this.#finalise(job, now);
     if (job.isOwed) await settleEnd(this.#parts, jobId);
   }
 
-  /** Ends a job whose provider did not lock. Its consumer need not wait for the order to expire. */
-  async #unmatched({ jobId, consumer, order, auction }: JobRecord, now: bigint): Promise<void> {
-    if (auction === undefined && consumer === this.#parts.operator) {
+  /** Has the grace begin of a provider that did not lock, or did not commit, in time. Reporting oneself only costs. */
+  async #callLate({ jobId, status, deadline, graceEnds, provider, matches }: JobRecord, now: bigint) {
+    const isDue = (status === "Matched" || status === "Training") && graceEnds === undefined;
+    if (!isDue || now <= deadline! || provider === this.#parts.operator) return;
+    await this.#callTimeout(jobId, `${status}:${matches}`);
+  }
+
+  async #callTimeout(jobId: bigint, due: string): Promise<void> {
+    await tryCall(this.#parts, `job-timeout:${jobId}:${due}`, "JobRegistry", "callTimeout", [jobId]);
+  }
+
+  /** Ends a job whose provider did not lock. Nobody need wait for an order to expire that cannot be matched again. */
+  async #unmatched({ jobId, order, auction }: JobRecord, now: bigint): Promise<void> {
+    if (auction === undefined) {
       await tryCall(this.#parts, `take-back:${jobId}`, "Market", "takeBack", [jobId]);
     } else if (now > order.expiry) await this.#call("expire", jobId);
   }
 
   /** Gives the job to the next best bid, once all are revealed. Says whether the auction goes on, or ends by this. */
-  async #auction(
-    { jobId, auction, status, deadline, matches, order }: JobRecord,
-    now: bigint,
-  ): Promise<boolean> {
-    const isWaiting = status === "Open" || (status === "Matched" && now > deadline!);
+  async #auction(job: JobRecord, now: bigint): Promise<boolean> {
+    const { jobId, auction, status, matches, order } = job;
+    const isWaiting = status === "Open" || (status === "Matched" && isPast(job, now));
     if (!isWaiting || now <= auction!.revealUntil || now > order.expiry) return false;
     if (!(await this.#isRevealed(jobId, auction!, now))) return true;
     const isBid = [...auction!.bids.values()].some(
@@ -99,12 +115,26 @@ export class JobJanitor implements Duty {
     return false;
   }
 
+  async #watchResults(job: JobRecord, now: bigint): Promise<void> {
+    const { status, result, checkpoints } = job;
+    for (const each of checkpoints.filter(({ paid }) => paid === undefined)) {
+      await watchResult(this.#parts, job, each, each.number, now);
+    }
+    const isOwed = status === "Committed" || status === "Attested";
+    if (isOwed && result !== undefined) await watchResult(this.#parts, job, result, 0, now);
+  }
+
   /** Has checkpoints paid that nobody has shown wrong in time, in their order. Says whether any is left. */
   async #closeCheckpoints({ jobId, checkpoints }: JobRecord, now: bigint): Promise<boolean> {
     const { ledger } = this.#parts;
     const pending = checkpoints.filter(({ paid }) => paid === undefined);
-    for (const { number, challengeUntil } of pending) {
-      if (now <= challengeUntil || isDisputed(ledger.challengesOf(jobId), number)) break;
+    for (const { number, challengeUntil, graceEnds } of pending) {
+      if (now <= challengeUntil) break;
+      if (graceEnds === undefined) {
+        const key = `checkpoint-timeout:${jobId}:${number}`;
+        await tryCall(this.#parts, key, "Instalments", "callTimeout", [jobId, BigInt(number)]);
+      }
+      if (!isPast({ graceEnds }, now) || isDisputed(ledger.challengesOf(jobId), number)) break;
       if (!(await this.#closeCheckpoint(jobId, number))) break;
     }
     return pending.length > 0;
@@ -117,12 +147,14 @@ export class JobJanitor implements Duty {
 
   async #finalise(job: JobRecord, now: bigint): Promise<void> {
     const { ledger } = this.#parts;
-    const { jobId } = job;
+    const { jobId, status, graceEnds } = job;
     if (now <= (await this.#finalFrom(job))) return;
+    if (graceEnds === undefined) await this.#callTimeout(jobId, status);
+    if (!isPast(job, now)) return;
     if (!isDisputed(ledger.challengesOf(jobId), 0)) await this.#call("finalise", jobId);
   }
 
-  /** Last second in which a job cannot be finalised, as far as that is known. */
+  /** Last second in which the timeout of the time to challenge cannot be called, as far as that is known. */
   async #finalFrom({ jobId, status, result, order }: JobRecord): Promise<bigint> {
     const { challengeUntil } = result!;
     if (order.conditions.committeeSize === 0) return challengeUntil;
@@ -159,10 +191,8 @@ export class JobJanitor implements Duty {
   async #close({ jobId, auction }: JobRecord, now: bigint): Promise<void> {
     const { ledger, contracts, operator, only } = this.#parts;
     const isRevealed = auction === undefined || (await this.#isRevealed(jobId, auction, now));
-    for (const { provider, price, plea, isSettled } of auction?.bids.values() ?? []) {
+    for (const { provider, price, isSettled } of auction?.bids.values() ?? []) {
       if (isSettled || (price === undefined && !isRevealed)) continue;
-      // What a retrieval challenge will come to is waited for.
-      if (plea !== undefined && (await contracts.RetrievalChallenges.read.isOpen([plea]))) continue;
       await tryCall(this.#parts, `settle-bid:${jobId}:${provider}`, "Market", "settleBid", [jobId, provider]);
     }
     const challenges = ledger.challengesOf(jobId);

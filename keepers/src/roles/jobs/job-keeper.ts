@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
@@ -12,6 +11,7 @@ import { followerSchema } from "../../chain/follower/store.ts";
 import { createTransactionQueue } from "../../chain/transactions/queue.ts";
 import { transactionSchema } from "../../chain/transactions/store.ts";
 import type { Schema } from "../../storage/state/migrations.ts";
+import { privateFolder } from "../../storage/state/private-folder.ts";
 import { openState, type State } from "../../storage/state/state.ts";
 import { checkChain, observeFollower, observeQueue } from "../chain-metrics.ts";
 import type { HealthCheck, HealthReport } from "../telemetry.ts";
@@ -60,7 +60,7 @@ export class JobKeeper {
   /** Duties whose last try has failed, and why. */
   readonly #failing = new Map<string, string>();
   /** When the chain was last followed to its head. */
-  #followedAt = Date.now();
+  #followedAt = performance.now();
   #loops: Promise<void>[] = [];
   #following: Promise<void> = Promise.resolve();
 
@@ -87,7 +87,7 @@ export class JobKeeper {
     const { dataDirectory, account, chain, deployment, log, interval = 2000 } = options;
     const registry = options.metrics ?? new Registry();
     const observed = { log, metrics: registry };
-    await mkdir(dataDirectory, { recursive: true });
+    await privateFolder(dataDirectory);
     const state = openState({
       path: join(dataDirectory, "state.sqlite"),
       schemas: [followerSchema, transactionSchema, jobLedgerSchema, ...(parts.schemas ?? [])],
@@ -119,7 +119,7 @@ export class JobKeeper {
       state,
       deployment,
       contracts: [...jobContracts, ...(parts.follows?.contracts ?? [])],
-      handler: both(jobLedgerHandler, parts.follows?.handler),
+      handler: parts.follows === undefined ? jobLedgerHandler : both(jobLedgerHandler, parts.follows.handler),
       pollInterval: interval,
       observer: observeFollower(observed),
     });
@@ -141,7 +141,7 @@ export class JobKeeper {
   catchUp(): Promise<void> {
     const done = this.#following.then(async () => {
       await this.#follower.catchUp();
-      this.#followedAt = Date.now();
+      this.#followedAt = performance.now();
     });
     this.#following = done.catch(() => undefined);
     return done;
@@ -173,7 +173,7 @@ export class JobKeeper {
   }
 
   #followingHealth(): HealthReport {
-    const silent = Date.now() - this.#followedAt;
+    const silent = performance.now() - this.#followedAt;
     const block = this.#follower.position()?.number;
     return { ok: silent < longestGap, block: block === undefined ? null : String(block), silentMs: silent };
   }
@@ -197,8 +197,8 @@ export class JobKeeper {
   }
 }
 
-function both(first: EventHandler, second: EventHandler | undefined): EventHandler {
-  if (second === undefined) return first;
+/** Has two handlers take events over. */
+export function both(first: EventHandler, second: EventHandler): EventHandler {
   return {
     applied(event, state) {
       first.applied(event, state);

@@ -4,9 +4,24 @@ import type { EventHandler } from "../../chain/follower/follower.ts";
 import { type ClaimName, claimIdOf, claimNameOf } from "../../core/market/instalments.ts";
 import type { AuctionTerms, Order } from "../../core/market/types.ts";
 import type { Row, State } from "../../storage/state/state.ts";
-import { type ChallengeRecord, type DisputeEvent, foldChallenge } from "./challenge-record.ts";
+import {
+  type AccusationEvent,
+  type AccusationRecord,
+  type ChallengeRecord,
+  type DisputeEvent,
+  foldAccusation,
+  foldChallenge,
+} from "./challenge-record.ts";
 import { readArguments, writeArguments } from "./event-json.ts";
 import { foldJob, type JobEvent, type JobRecord } from "./job-record.ts";
+import {
+  addPosted,
+  OrderRounds,
+  ordersOf,
+  postedArguments,
+  postedOrdersMigration,
+  removePosted,
+} from "./posted-orders.ts";
 
 /**
  * Every event of market, jobs and disputes, one row each, so that a reorganisation takes rows back. What jobs and challenges
@@ -37,11 +52,12 @@ export const jobLedgerSchema = {
     `ALTER TABLE job_events ADD COLUMN claim_id TEXT;
      UPDATE job_events SET claim_id = job_id WHERE name LIKE 'DisputeGame.%';
      CREATE INDEX job_events_by_claim ON job_events (claim_id, name);`,
+    postedOrdersMigration,
   ],
 } as const;
 
 /** Contracts whose events the ledger takes over. */
-export const jobContracts = ["Market", "JobRegistry", "Instalments", "DisputeGame"] as const;
+export const jobContracts = ["Market", "JobRegistry", "Instalments", "DisputeGame", "MemberGame"] as const;
 
 type JobLedgerEvent = Extract<AssayEvent, { contract: (typeof jobContracts)[number] }>;
 
@@ -50,9 +66,11 @@ type EventFields = {
   readonly jobId?: bigint;
   readonly number?: bigint;
   readonly challengeId?: bigint;
+  readonly accusationId?: bigint;
   readonly orderHash?: Hex;
   readonly provider?: Address;
   readonly challenger?: Address;
+  readonly accuser?: Address;
   readonly consumer?: Address;
 };
 
@@ -61,7 +79,8 @@ export const jobLedgerHandler: EventHandler = {
   applied(event: AssayEvent, state: State): void {
     if (!isFollowed(event)) return;
     state.run("UPDATE job_events_version SET version = version + 1");
-    const { challengeId, orderHash, ...accounts } = event.args as EventFields;
+    if (event.contract === "Market" && event.eventName === "OrderPosted") addPosted(event, state);
+    const { challengeId, accusationId, orderHash, ...accounts } = event.args as EventFields;
     const { jobId, claimId } = namesOf(event);
     state.run(
       `INSERT OR REPLACE INTO job_events
@@ -73,15 +92,16 @@ export const jobLedgerHandler: EventHandler = {
       nameOf(event),
       jobId === undefined ? null : String(jobId),
       claimId === undefined ? null : String(claimId),
-      challengeId === undefined ? null : String(challengeId),
+      disputeOf(event.contract, challengeId ?? accusationId),
       orderHash ?? null,
-      accounts.provider ?? accounts.challenger ?? accounts.consumer ?? null,
+      accounts.provider ?? accounts.challenger ?? accounts.accuser ?? accounts.consumer ?? null,
       writeArguments(event.args),
     );
   },
   removed(event: AssayEvent, state: State): void {
     if (!isFollowed(event)) return;
     state.run("UPDATE job_events_version SET version = version + 1");
+    if (event.contract === "Market" && event.eventName === "OrderPosted") removePosted(event, state);
     state.run(
       "DELETE FROM job_events WHERE block_hash = ? AND log_index = ?",
       event.blockHash,
@@ -147,22 +167,18 @@ export class JobLedger {
 
   /** An order that was posted, or put up for auction. */
   order(orderHash: Hex): PostedOrder | undefined {
-    const row = this.#state.get(
-      "SELECT arguments FROM job_events WHERE order_hash = ? AND name = 'Market.OrderPosted' LIMIT 1",
-      orderHash,
-    );
+    const row = postedArguments(this.#state, orderHash);
     return row === undefined ? undefined : argumentsOf<PostedOrder>(row);
   }
 
-  /** Orders that were posted and belong to no job yet, oldest first. */
-  postedOrders(): PostedOrder[] {
-    return this.#state
-      .all(
-        `SELECT arguments FROM job_events e WHERE name = 'Market.OrderPosted' AND NOT EXISTS (
-           SELECT 1 FROM job_events o WHERE o.order_hash = e.order_hash AND o.name = 'JobRegistry.JobOpened')
-         ${inOrder}`,
-      )
-      .map((row) => argumentsOf<PostedOrder>(row));
+  /** A consumer's orders that were posted, belong to no job yet and are good at `now`, oldest first. */
+  postedBy(consumer: Address, now: bigint): PostedOrder[] {
+    return ordersOf(this.#state, consumer, now).map((orderHash) => this.order(orderHash)!);
+  }
+
+  /** Everybody's orders that belong to no job yet, some at each look. */
+  orderRounds(): OrderRounds {
+    return new OrderRounds(this.#state);
   }
 
   /** Jobs that have not ended, oldest first. */
@@ -255,9 +271,9 @@ export class JobLedger {
     return this.#jobs("account = ? AND name = 'JobRegistry.JobOpened'", account);
   }
 
-  /** Jobs in which an account has challenged, oldest first. */
+  /** Jobs in which an account has challenged, or accused a member of a committee, oldest first. */
   jobsOfChallenger(account: Address): JobRecord[] {
-    return this.#jobs("account = ? AND name = 'DisputeGame.Challenged'", account);
+    return this.#jobs("account = ? AND name IN ('DisputeGame.Challenged', 'MemberGame.Accused')", account);
   }
 
   /** A job with everything that happened to it; undefined when there is none. */
@@ -273,7 +289,7 @@ export class JobLedger {
   eventsOf(jobId: bigint): number {
     const row = this.#state.get(
       `SELECT COUNT(*) AS events FROM job_events WHERE job_id = ?1 OR challenge_id IN
-         (SELECT challenge_id FROM job_events WHERE job_id = ?1 AND name = 'DisputeGame.Challenged')`,
+         (SELECT challenge_id FROM job_events WHERE job_id = ?1 AND name IN ('DisputeGame.Challenged', 'MemberGame.Accused'))`,
       String(jobId),
     );
     return Number(row!.events);
@@ -304,6 +320,33 @@ export class JobLedger {
     return foldChallenge(rows.map((row) => eventOf<DisputeEvent>(row)));
   }
 
+  /** Accusations of members of a job's committees, oldest first. */
+  accusationsOf(jobId: bigint): AccusationRecord[] {
+    return this.#accusations(
+      "SELECT challenge_id FROM job_events WHERE job_id = ? AND name = 'MemberGame.Accused'",
+      String(jobId),
+    );
+  }
+
+  /** Accusations of which something is left to do, oldest first: moves, timeouts, a slash. */
+  openAccusations(): AccusationRecord[] {
+    return this.#accusations(
+      `SELECT challenge_id FROM job_events e WHERE name = 'MemberGame.Accused' AND NOT EXISTS (
+         SELECT 1 FROM job_events o WHERE o.challenge_id = e.challenge_id AND o.name IN
+           ('MemberGame.AccusationLost', 'MemberGame.AccusationSettled', 'MemberGame.MemberPunished'))`,
+    );
+  }
+
+  #accusations(select: string, ...values: string[]): AccusationRecord[] {
+    return this.#state.all(`${select} ${inOrder}`, ...values).map(({ challenge_id }) => {
+      const rows = this.#state.all(
+        `SELECT name, arguments FROM job_events WHERE challenge_id = ? ${inOrder}`,
+        challenge_id as string,
+      );
+      return foldAccusation(rows.map((row) => eventOf<AccusationEvent>(row)))!;
+    });
+  }
+
   #jobs(where: string, account: Address): JobRecord[] {
     return this.#state
       .all(`SELECT job_id FROM job_events WHERE ${where} GROUP BY job_id ORDER BY MIN(block_number)`, account)
@@ -325,6 +368,12 @@ export class JobLedger {
 
 function isFollowed(event: AssayEvent): event is JobLedgerEvent {
   return (jobContracts as readonly string[]).includes(event.contract);
+}
+
+/** What a dispute is filed under: both games count on their own. */
+function disputeOf(contract: string, id: bigint | undefined): string | null {
+  if (id === undefined) return null;
+  return contract === "MemberGame" ? `member:${id}` : String(id);
 }
 
 /** The game knows a job's commitments by numbers of their own. */

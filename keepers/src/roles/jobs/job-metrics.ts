@@ -6,7 +6,7 @@ import type { JobLedger } from "./job-ledger.ts";
 import type { JobRecord, JobStatus } from "./job-record.ts";
 
 /** Contracts that owe people money; staking owes a challenger its share of what was slashed. */
-export const purses = ["Escrow", "Market", "DisputeGame", "Staking"] as const;
+export const purses = ["Escrow", "Market", "DisputeGame", "MemberGame", "Staking"] as const;
 export type Purse = (typeof purses)[number];
 
 /** What checking intervals of a trace again came to. */
@@ -25,9 +25,6 @@ const statuses: readonly JobStatus[] = [
   "Void",
 ];
 
-/** What a provider does about a holder that does not serve the data of a job it has won. */
-export type RetrievalStep = "challenged" | "pleaded" | "slashed";
-
 /** Tokens and coins have 18 decimals; metrics are floating point. */
 const inWhole = (units: bigint) => Number(formatUnits(units, 18));
 
@@ -37,7 +34,6 @@ export class JobMetrics {
   readonly #intervals: Counter<"outcome">;
   readonly #steps: Counter<"way">;
   readonly #failures: Counter<"duty">;
-  readonly #retrievals: Counter<"step">;
 
   constructor(registry: Registry) {
     const registers = [registry];
@@ -65,16 +61,6 @@ export class JobMetrics {
       labelNames: ["duty"],
       registers,
     });
-    this.#retrievals = new Counter({
-      name: "assay_retrieval_steps_total",
-      help: "Steps taken against holders that do not serve the data of won jobs",
-      labelNames: ["step"],
-      registers,
-    });
-  }
-
-  retrieval(step: RetrievalStep): void {
-    this.#retrievals.inc({ step });
   }
 
   paidOut(purse: Purse, units: bigint): void {

@@ -74,7 +74,7 @@ export async function openJob(
 
 /** The bytes of a model that is stored as a dataset. */
 async function fetchOnnx(datasetId: Hex, { storage, folder, signal }: JobParameters): Promise<Uint8Array> {
-  // It appears there whole, and only then: a provider that has locked its stake depends on its holders no more.
+  // It appears there whole, and only then: a provider that has locked the job depends on its holders no more.
   const target = join(folder, `model-${datasetId}`);
   const directory = join(folder, "downloads");
   if (!(await isThere(target))) {

@@ -37,8 +37,6 @@ export type AuctionBid = {
   readonly revealed: Bid | undefined;
   /** Its bond was returned, or lost. */
   readonly isSettled: boolean;
-  /** Retrieval challenge with which it says that the data cannot be had. */
-  readonly plea: bigint | undefined;
 };
 
 export type AuctionRecord = {
@@ -69,6 +67,8 @@ export type CheckpointRecord = CommittedResult & {
   readonly steps: number;
   /** Token base units, once it is closed; 0 when the job was over by then. */
   readonly paid: bigint | undefined;
+  /** Last second of the grace in which it can still be challenged, once its timeout was called. */
+  readonly graceEnds: bigint | undefined;
 };
 
 /** A job, from its events. Times are seconds since 1970, amounts token base units. */
@@ -84,6 +84,8 @@ export type JobRecord = {
   readonly stake: bigint | undefined;
   /** When the provider is to lock by (Matched), or to commit by (Training). */
   readonly deadline: bigint | undefined;
+  /** Last second of the grace for what is due in this status, once its timeout was called. */
+  readonly graceEnds: bigint | undefined;
   /** How often it was given to somebody. */
   readonly matches: number;
   readonly result: CommittedResult | undefined;
@@ -95,7 +97,7 @@ export type JobRecord = {
   readonly certificateId: bigint | undefined;
   /** A job has ended by what the game or the committee has said, but its money has still to be moved: `settle` is due. */
   readonly isOwed: boolean;
-  /** Of a job that failed: "late", "convicted" or "withheld" in 32 bytes. */
+  /** Of a job that failed: "late", "convicted", "withheld", "lost", "misstored" or "stranded" in 32 bytes. */
   readonly failure: Hex | undefined;
 };
 
@@ -115,6 +117,7 @@ export function foldJob(events: readonly JobEvent[]): JobRecord | undefined {
     price: undefined,
     stake: undefined,
     deadline: undefined,
+    graceEnds: undefined,
     matches: 0,
     result: undefined,
     checkpoints: [],
@@ -128,7 +131,7 @@ export function foldJob(events: readonly JobEvent[]): JobRecord | undefined {
   return job;
 }
 
-/** Whether a provider has locked its stake, and the job has not ended. */
+/** Whether a provider has locked the job, and it has not ended. */
 export function isRunning({ status }: JobRecord): boolean {
   return status === "Training" || status === "Committed" || status === "Attested";
 }
@@ -138,27 +141,56 @@ export function commitmentOf(job: JobRecord, checkpoint: number): CommittedResul
   return checkpoint === 0 ? job.result : job.checkpoints.find(({ number }) => number === checkpoint);
 }
 
-/** What an event changes in a job. */
+/** Whether the time for what is due, and the grace after it, are over: whoever has not done it cannot do it any more. */
+export function isPast({ graceEnds }: Pick<JobRecord, "graceEnds">, now: bigint): boolean {
+  return graceEnds !== undefined && now > graceEnds;
+}
+
+/** Whether a commitment of a running job takes no challenges any more. */
+export function isUnchallengeable(job: JobRecord, checkpoint: number, now: bigint): boolean {
+  const posted = job.checkpoints.find(({ number }) => number === checkpoint);
+  return isPast(checkpoint === 0 ? job : { graceEnds: posted?.graceEnds }, now);
+}
+
+/** What an event changes in a job. Each status has a timeout of its own. */
 function changeOf(job: JobRecord, event: JobEvent): Partial<JobRecord> {
   switch (event.name) {
     case "JobRegistry.JobMatched": {
       const { provider, price, stake, lockUntil } = event.args;
-      return { status: "Matched", provider, price, stake, deadline: lockUntil, matches: job.matches + 1 };
+      const matches = job.matches + 1;
+      return {
+        status: "Matched",
+        provider,
+        price,
+        stake,
+        deadline: lockUntil,
+        graceEnds: undefined,
+        matches,
+      };
     }
     case "JobRegistry.JobUnmatched":
-      return { status: "Open", provider: undefined };
+      return { status: "Open", provider: undefined, graceEnds: undefined };
+    case "JobRegistry.TimeoutCalled":
+      return { graceEnds: event.args.graceEnds };
     case "JobRegistry.JobLocked":
-      return { status: "Training", deadline: event.args.commitUntil };
+      return { status: "Training", deadline: event.args.commitUntil, graceEnds: undefined };
     case "JobRegistry.JobCommitted": {
       const { traceRoot, stateRoot, leavesDigest, resultId, challengeUntil } = event.args;
       const result = { traceRoot, stateRoot, leavesDigest, resultId, challengeUntil };
-      return { status: "Committed", result };
+      return { status: "Committed", result, graceEnds: undefined };
     }
     case "Instalments.CheckpointPosted": {
       const { number, steps, traceRoot, stateRoot, leavesDigest, resultId, challengeUntil } = event.args;
       const result = { traceRoot, stateRoot, leavesDigest, resultId, challengeUntil };
-      const posted = { number: Number(number), steps: Number(steps), ...result, paid: undefined };
+      const open = { paid: undefined, graceEnds: undefined };
+      const posted = { number: Number(number), steps: Number(steps), ...result, ...open };
       return { checkpoints: [...job.checkpoints, posted] };
+    }
+    case "Instalments.TimeoutCalled": {
+      const { number, graceEnds } = event.args;
+      const call = (each: CheckpointRecord) =>
+        each.number === Number(number) ? { ...each, graceEnds } : each;
+      return { checkpoints: job.checkpoints.map(call) };
     }
     case "Instalments.CheckpointClosed": {
       const { number, paid } = event.args;
@@ -166,7 +198,7 @@ function changeOf(job: JobRecord, event: JobEvent): Partial<JobRecord> {
       return { checkpoints: job.checkpoints.map(close) };
     }
     case "JobRegistry.JobAttested":
-      return { status: "Attested", isAttested: true };
+      return { status: "Attested", isAttested: true, graceEnds: undefined };
     case "JobRegistry.JobFinalised":
       return { status: "Finalised", certificateId: event.args.certificateId };
     case "JobRegistry.JobExpired":
@@ -203,14 +235,7 @@ function auctionChange({ bids }: AuctionRecord, event: JobEvent): Partial<Auctio
   switch (event.name) {
     case "Market.BidCommitted": {
       const { provider, commitment } = event.args;
-      const bid = {
-        provider,
-        commitment,
-        price: undefined,
-        revealed: undefined,
-        isSettled: false,
-        plea: undefined,
-      };
+      const bid = { provider, commitment, price: undefined, revealed: undefined, isSettled: false };
       return { bids: new Map([...bids, [provider, bid]]) };
     }
     case "Market.BidRevealed":
@@ -218,8 +243,6 @@ function auctionChange({ bids }: AuctionRecord, event: JobEvent): Partial<Auctio
     case "Market.BondReturned":
     case "Market.BondLost":
       return withBid(event.args.provider, { isSettled: true });
-    case "Market.WalkPleaded":
-      return withBid(event.args.provider, { plea: event.args.retrieval });
     case "Market.RevealTimeoutCalled":
       return { graceEnds: event.args.graceEnds };
     case "Market.AuctionClosed":

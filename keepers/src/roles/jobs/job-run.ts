@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { addressOf } from "../../chain/contracts.ts";
+import { trainingHash } from "../../core/exact/order.ts";
 import { checkpointLeaves } from "../../core/exact/result-files.ts";
 import { checkpointSteps } from "../../core/market/instalments.ts";
 import type { TrainingSession } from "../../training/executors/types.ts";
@@ -59,7 +60,7 @@ export async function openJobRun(
 }
 
 async function open(
-  { ledger, deployment, storage, limits }: JobRunParts,
+  { ledger, deployment, storage, limits, secrets }: JobRunParts,
   { jobId, orderHash }: Pick<JobRecord, "jobId" | "orderHash">,
   own: string,
   signal: AbortSignal | undefined,
@@ -71,14 +72,16 @@ async function open(
   const job = await openJob(program, { storage, folder: own, limits, signal });
   try {
     const path = join(own, "run");
+    const registry = addressOf(deployment, "JobRegistry");
     const run = isRunFolder(path)
       ? await openRun(path)
       : await createRun({
           path,
           program: program.compiled.program,
           order: program.order,
-          domain: { chainId: deployment.chainId, verifyingContract: addressOf(deployment, "JobRegistry") },
+          domain: { chainId: deployment.chainId, verifyingContract: registry },
           config: { package: program.package, jobId: String(jobId) },
+          secret: secrets?.derive("trace secret", registry, jobId, trainingHash(program.order)),
         });
     const { instalments } = posted.order.conditions;
     return { job, run, folder: own, paidSteps: checkpointSteps({ ...run.order, instalments }) };

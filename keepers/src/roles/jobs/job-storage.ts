@@ -6,6 +6,7 @@ import { readAnchor } from "../../storage/client/dataset.ts";
 import { get } from "../../storage/client/get.ts";
 import { put } from "../../storage/client/put.ts";
 import type { CommitBundle } from "../../storage/client/stage.ts";
+import { readStream, type StoredStream, type StreamParameters } from "../../storage/client/stored-stream.ts";
 import { readFolder } from "../../storage/readers/folder.ts";
 import type { ObjectSequence } from "../../training/data/types.ts";
 import { openStoredObjects } from "../stored-objects.ts";
@@ -21,13 +22,18 @@ export interface JobStorage {
    * @param mostBytes refused before anything is downloaded when the dataset is larger: anybody may have anchored it
    */
   folder(parameters: FolderParameters): Promise<void>;
+  /** The first bytes of a stored dataset, with what contracts check them by. */
+  stream(parameters: StreamParameters): Promise<StoredStream>;
 }
 
 /** What a provider stores results with. */
 export interface ResultStorage extends JobStorage {
   /**
-   * Stores the files of a folder as a dataset all of whose bundles are held. The same folder and name again goes on where it
-   * stopped, pays nothing twice, and gives the same id.
+   * Stores the files of a folder as a dataset that can be read, with as many of its bundles held as there are operators for. The
+   * same name and directory again goes on where it stopped, also without the folder: it has held anew what was given up
+   * since, pays nothing twice, and gives the same id.
+   *
+   * @throws ResultNotPlacedError when fewer than k bundles of a segment have holders
    */
   store(parameters: StoreParameters): Promise<Hex>;
 }
@@ -45,7 +51,7 @@ export type FolderParameters = {
 export type StoreParameters = {
   readonly folder: string;
   readonly name: string;
-  /** Folder for what is on its way. */
+  /** Folder for what is on its way, and for the copy that is kept as long as it is there. */
   readonly directory: string;
   readonly signal?: AbortSignal;
 };
@@ -68,6 +74,7 @@ const packingBytes = 1 << 16;
 export function createJobStorage(client: StorageClient): JobStorage {
   return {
     objects: (datasetId, directory, signal) => openStoredObjects(client, { datasetId, directory, signal }),
+    stream: (parameters) => readStream(client, parameters),
     async folder({ datasetId, target, directory, mostBytes, signal }) {
       const { anchor } = await readAnchor(client, datasetId);
       const { objectCount, objectSize } = anchor.shape;
@@ -89,16 +96,24 @@ export function createResultStorage(
   return {
     ...createJobStorage(client),
     async store({ folder, name, directory, signal }) {
-      const { datasetId, complete, notPlaced } = await put(client, {
+      const { datasetId, notPlaced, unread, n } = await put(client, {
         source: readFolder(folder),
         identity: name,
         name,
         directory,
         commit,
+        keep: true,
         signal,
         ...terms,
       });
-      if (!complete) throw new ResultNotPlacedError(datasetId, notPlaced.length);
+      const missing = new Map<number, number>();
+      for (const { bundleIndex } of [...notPlaced, ...unread]) {
+        const segment = Math.floor(bundleIndex / n);
+        missing.set(segment, (missing.get(segment) ?? 0) + 1);
+      }
+      if (Math.max(0, ...missing.values()) > n - terms.k) {
+        throw new ResultNotPlacedError(datasetId, notPlaced.length + unread.length);
+      }
       return datasetId;
     },
   };

@@ -14,14 +14,14 @@ export async function makeMove(
   challenge: ChallengeRecord,
   player: Player,
 ): Promise<boolean> {
-  const { challengeId, round, moves } = challenge;
+  const { game, challengeId, round, moves } = challenge;
   const move = await nextMove(player, round!);
   if (move === undefined) return false;
   // A move that is under way or was made stays the one of its round, whatever is computed later.
-  const key = `play:${challengeId}:${moves}`;
+  const key = `${game === "DisputeGame" ? "play" : "play-member"}:${challengeId}:${moves}`;
   const facts = { challengeId, move: move.name, role: player.role };
   const args = [challengeId, books[move.book], encodeMove(round!, move)] as const;
-  if (await tryCall(context, key, "DisputeGame", "play", args)) context.log.info(facts, "moved");
+  if (await tryCall(context, key, game, "play", args)) context.log.info(facts, "moved");
   else context.log.warn(facts, "the game refused a move: the challenge may have ended in the meantime");
   return true;
 }

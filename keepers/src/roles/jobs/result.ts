@@ -20,6 +20,7 @@ import type { Program } from "../../core/exact/tape/types.ts";
 import { writeWhole } from "../../training/files.ts";
 import { stateRootOf, traceRootOf } from "../../training/trace/commitments.ts";
 import { WrongResultError } from "./errors.ts";
+import { type InTimeOptions, inTime } from "./in-time.ts";
 import type { CommittedResult } from "./job-record.ts";
 import type { JobStorage } from "./job-storage.ts";
 
@@ -33,6 +34,7 @@ export type WrittenResult = { readonly folder: string; readonly leavesDigest: He
  */
 export async function writeResult(
   folder: string,
+  program: Program,
   state: readonly Int32Array[],
   leaves: readonly OpenedLeaf[],
   checkpoints: ReadonlyMap<number, readonly Int32Array[]> = new Map(),
@@ -40,10 +42,10 @@ export async function writeResult(
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   const file = encodeLeaves(leaves);
-  await writeWhole(join(folder, resultFiles.state), encodeState(state));
+  await writeWhole(join(folder, resultFiles.state), encodeState(program, state));
   await writeWhole(join(folder, resultFiles.leaves), file);
   for (const [leaf, each] of checkpoints)
-    await writeWhole(join(folder, checkpointFile(leaf)), encodeState(each));
+    await writeWhole(join(folder, checkpointFile(leaf)), encodeState(program, each));
   return { folder, leavesDigest: sha256(file) };
 }
 
@@ -82,6 +84,18 @@ export async function fetchResult(parameters: ReadResultParameters): Promise<Fet
     state: stateOf(await bytesOf(target, resultFiles.state), program, result),
     leaves: leavesOf(await bytesOf(target, resultFiles.leaves), order, result),
   };
+}
+
+/**
+ * The result of a job as far as it can be had: what {@link fetchResult} gives, or undefined when that fails or takes too long.
+ *
+ * @throws the reason of the signal, when it was aborted, and nothing else
+ */
+export async function obtainResult(
+  parameters: Omit<ReadResultParameters, "signal">,
+  within: InTimeOptions,
+): Promise<FetchedResult | undefined> {
+  return await inTime((signal) => fetchResult({ ...parameters, signal }), within);
 }
 
 /** The leaves that an earlier {@link fetchResult} has left in the folder; undefined when they are not those of the commitment. */

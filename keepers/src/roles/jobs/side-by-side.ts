@@ -24,6 +24,11 @@ export class SideBySide<Key> {
     this.#patience = patience;
   }
 
+  /** How many items can be begun now. */
+  get room(): number {
+    return this.#most - this.#underWay.size;
+  }
+
   /** Begins an item, unless it is under way already or there is no room for it now. */
   begin(key: Key, work: () => Promise<unknown>): void {
     if (this.#underWay.has(key) || this.#underWay.size >= this.#most) return;

@@ -1,28 +1,32 @@
-import { randomBytes } from "node:crypto";
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
-import { bytesToHex, type Hex, zeroAddress } from "viem";
+import { type Hex, hashTypedData, zeroAddress } from "viem";
+import { addressOf } from "../../chain/contracts.ts";
+import type { OperatorSecrets } from "../../chain/secrets.ts";
 import { BadInputError } from "../../core/errors.ts";
 import { samplesOf } from "../../core/exact/order.ts";
 import { initialState } from "../../core/exact/random/initialize.ts";
 import { unmetAbility } from "../../core/market/conditions.ts";
 import { type CostModel, priceOf } from "../../core/market/cost.ts";
-import type { Abilities, Order } from "../../core/market/types.ts";
+import { bidTypedData } from "../../core/market/typed-data.ts";
+import type { Abilities, Bid, Order } from "../../core/market/types.ts";
 import { readSteps } from "../../training/trainer/batches.ts";
 import { measureCosts } from "../../training/trainer/measure.ts";
-import type { ComputeParts, JobContext } from "../jobs/duty.ts";
+import type { ComputeParts, FetchParts, JobContext } from "../jobs/duty.ts";
 import { OrderRefusedError } from "../jobs/errors.ts";
+import { limited, TooLateError } from "../jobs/in-time.ts";
 import type { PostedOrder } from "../jobs/job-ledger.ts";
 import { compileJob, type OpenJob, openJob } from "../jobs/job-program.ts";
+import { OneAtATime } from "../jobs/one-at-a-time.ts";
 import type { Decision, Decisions } from "./decisions.ts";
+import type { HeldData } from "./held-data.ts";
 
 export type AppraiserParts = JobContext &
-  ComputeParts & {
+  ComputeParts &
+  FetchParts & {
     readonly decisions: Decisions;
+    readonly held: HeldData;
     readonly abilities: Abilities;
     readonly costs: CostModel;
-    /** Seconds that an order's program and data may take to arrive. */
-    readonly fetchTime: number;
+    readonly secrets: OperatorSecrets;
   };
 
 /** Seconds that a bid stays good after the order's own expiry. */
@@ -32,28 +36,31 @@ const bidMargin = 3_600n;
 export class Appraiser {
   readonly #parts: AppraiserParts;
   /** Two that were measured at once would seem dearer than they are. */
-  #measuring: Promise<unknown> = Promise.resolve();
+  readonly #measuring = new OneAtATime();
 
   constructor(parts: AppraiserParts) {
     this.#parts = parts;
   }
 
   /** The decision about an order that was made before. */
-  known({ orderHash }: PostedOrder): Decision | undefined {
+  known({ orderHash }: Pick<PostedOrder, "orderHash">): Decision | undefined {
     return this.#parts.decisions.find(orderHash);
   }
 
   /**
-   * The decision about an order, with the price in tokens whatever the order counts in. The program is compiled, the dataset fetched, and every commitment of the order computed
-   * anew, before anything is staked on it.
+   * The decision about an order, with the price in tokens whatever the order counts in. The program is compiled, the dataset
+   * fetched whole, and every commitment of the order computed anew, before anything is staked on it; the data of an order that
+   * is to be bid for is kept.
    *
    * @throws what storage and chain throw for reasons that may pass
    */
   async decide(posted: PostedOrder, signal: AbortSignal): Promise<Decision> {
     const { decisions, log } = this.#parts;
     const known = this.known(posted);
+    if (known?.kind === "refused") return known;
+    if (known !== undefined && (await this.#parts.held.has(posted.orderHash))) return known;
+    const decision = await this.#appraise(posted, known, signal);
     if (known !== undefined) return known;
-    const decision = await this.#appraise(posted, signal);
     decisions.add(posted.orderHash, decision);
     if (decision.kind === "refused")
       log.info({ order: posted.orderHash, reason: decision.reason }, "order refused");
@@ -61,47 +68,43 @@ export class Appraiser {
     return decision;
   }
 
-  async #appraise(posted: PostedOrder, signal: AbortSignal): Promise<Decision> {
-    const { abilities, folder } = this.#parts;
-    const { conditions } = posted.order;
-    const unmet = unmetAbility(conditions, abilities);
+  /** @param known what was decided before, when only the data is not here any more */
+  async #appraise(posted: PostedOrder, known: Decision | undefined, signal: AbortSignal): Promise<Decision> {
+    const { abilities, held } = this.#parts;
+    const { orderHash, order } = posted;
+    const unmet = unmetAbility(order.conditions, abilities);
     if (unmet !== undefined) return { kind: "refused", reason: `it asks for another ${unmet}` };
-    const own = join(folder, "orders", posted.orderHash);
+    let decision = known;
     try {
-      const job = await this.#open(posted, own, signal);
+      const job = await this.#open(posted, await held.begin(orderHash), signal);
       try {
-        return await this.#alone(() => this.#price(posted, job));
+        decision ??= await this.#measuring.run(() => this.#price(posted, job));
       } finally {
         await job.close();
       }
+      if (decision.kind === "bid") await held.keep(orderHash);
+      return decision;
     } catch (error) {
       const isRefusal = error instanceof OrderRefusedError || error instanceof BadInputError;
       if (!isRefusal) throw error;
       return { kind: "refused", reason: error.message };
     } finally {
-      await rm(own, { recursive: true, force: true });
+      await held.drop(orderHash);
     }
   }
 
   async #open(posted: PostedOrder, folder: string, stop: AbortSignal): Promise<OpenJob> {
     const { storage, limits, fetchTime } = this.#parts;
-    const late = AbortSignal.timeout(fetchTime * 1000);
-    const signal = AbortSignal.any([stop, late]);
-    try {
+    const open = async (signal: AbortSignal) => {
       const program = await compileJob(posted, { storage, folder, limits, signal });
       return await openJob(program, { storage, folder, limits, signal });
+    };
+    try {
+      return await limited(open, { seconds: fetchTime, signal: stop });
     } catch (error) {
-      stop.throwIfAborted();
-      if (late.aborted) throw new OrderRefusedError("data", `it did not arrive in ${fetchTime} s`);
+      if (error instanceof TooLateError) throw new OrderRefusedError("data", error.message);
       throw error;
     }
-  }
-
-  /** Does its work when what came before has ended, however that did. */
-  async #alone<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#measuring.then(work);
-    this.#measuring = done.catch(() => undefined);
-    return done;
   }
 
   async #price({ order, orderHash }: PostedOrder, job: OpenJob): Promise<Decision> {
@@ -118,19 +121,29 @@ export class Appraiser {
         reason: `it would take ${Math.ceil(steps * seconds)} s of the ${trainingTime} s`,
       };
     }
-    return { kind: "bid", bid: this.#bid(order, orderHash, price), salt: bytesToHex(randomBytes(32)) };
+    const bid = this.#bid(order, orderHash, price);
+    return { kind: "bid", bid, salt: this.#salt(bid) };
   }
 
-  #bid(order: Order, orderHash: Hex, price: bigint) {
-    const { operator, abilities } = this.#parts;
+  #bid(order: Order, orderHash: Hex, price: bigint): Bid {
+    const { operator, abilities, secrets, deployment } = this.#parts;
+    const market = addressOf(deployment, "Market");
     return {
       provider: operator,
       order: orderHash,
       price,
       ...abilities,
-      nonce: BigInt(bytesToHex(randomBytes(32))),
+      nonce: BigInt(secrets.derive("bid nonce", market, orderHash)),
       expiry: order.expiry + bidMargin,
     };
+  }
+
+  /** Bound to all that the bid says: a salt that is opened with one bid says nothing about another. */
+  #salt(bid: Bid): Hex {
+    const { secrets, deployment } = this.#parts;
+    const { chainId } = deployment;
+    const market = addressOf(deployment, "Market");
+    return secrets.derive("bid salt", market, hashTypedData(bidTypedData(bid, { chainId, market })));
   }
 
   /** What a step takes on this machine. */

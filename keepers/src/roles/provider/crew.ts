@@ -51,7 +51,8 @@ export class Crew {
     const { payroll, terms, contracts, operator, log, metrics } = this.#parts;
     const round = await contracts.WorkerRewards.read.roundOf([jobId, operator]);
     if (round.openedAt === 0) {
-      const pull = { key: `open-round:${jobId}`, spender: "WorkerRewards", amount: terms.budget } as const;
+      const key = `open-round:${jobId}:${terms.budget}`;
+      const pull = { key, spender: "WorkerRewards", amount: terms.budget } as const;
       await withAllowance(this.#parts, pull, () =>
         sendCall(this.#parts, pull.key, "WorkerRewards", "open", [jobId, terms.budget]),
       );

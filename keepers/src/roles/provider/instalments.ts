@@ -1,16 +1,16 @@
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
 import { openLeaf } from "../../training/dispute/leaves.ts";
 import { traceRootOf } from "../../training/trace/commitments.ts";
 import { checkpointAt } from "../../training/trace/nearest-state.ts";
 import { readLogs } from "../../training/trainer/progress.ts";
 import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
-import type { JobRecord } from "../jobs/job-record.ts";
+import { isPast, type JobRecord } from "../jobs/job-record.ts";
 import { type JobRun, openJobRun } from "../jobs/job-run.ts";
 import type { ResultStorage } from "../jobs/job-storage.ts";
 import { writeResult } from "../jobs/result.ts";
 import { chainTime, tryCall } from "../storage-node/context.ts";
+import { placeOfResult } from "./result-keeper.ts";
 
 export type InstalmentsParts = JobContext &
   Omit<ComputeParts, "storage"> & { readonly storage: ResultStorage };
@@ -33,7 +33,7 @@ export class InstalmentClaims implements Duty {
       if (job.status !== "Training" || job.provider !== operator) return;
       const { instalments } = job.order.conditions;
       const last = job.checkpoints.at(-1)?.number ?? 0;
-      if (last + 1 >= instalments || (await chainTime(client)) > job.deadline!) return;
+      if (last + 1 >= instalments || isPast(job, await chainTime(client))) return;
       const opened = await openJobRun(this.#parts, job, signal);
       try {
         await this.#postNewest(job, opened, last, signal);
@@ -73,13 +73,9 @@ export class InstalmentClaims implements Duty {
     const { number, steps, state, trace } = reached;
     const { interval } = run.order;
     const leaves = trace.slice(0, steps / interval + 1).map(({ stateRoot, h }) => ({ stateRoot, h }));
-    const written = await writeResult(join(folder, `checkpoint-${number}`), state, leaves);
-    const resultId = await storage.store({
-      folder: written.folder,
-      name: `job-${jobId}-${number}`,
-      directory: join(folder, `uploads-${number}`),
-      signal,
-    });
+    const place = placeOfResult(folder, jobId, number);
+    const written = await writeResult(place.folder, run.program, state, leaves);
+    const resultId = await storage.store({ ...place, signal });
     const commitment = {
       traceRoot: traceRootOf(leaves, { steps, interval }),
       first: openLeaf(leaves, 0),

@@ -74,17 +74,19 @@ export class IntervalDesk implements Duty {
       {
         state: async ({ jobId, interval }, context) => {
           const job = await this.#admit(BigInt(jobId), () => interval, `state ${interval}`, context);
-          return this.#inTurn(context, async () => this.#state(await this.#run(job), interval));
+          return this.#inTurn(context, async () => this.#state(await this.#run(job), interval, context));
         },
         sums: async ({ jobId, step }, context) => {
           const intervalOf = (length: number) => Math.floor(step / length);
           const job = await this.#admit(BigInt(jobId), intervalOf, `sums ${step}`, context);
-          return this.#inTurn(context, async () => this.#sums(await this.#run(job), job.jobId, step));
+          return this.#inTurn(context, async () =>
+            this.#sums(await this.#run(job), job.jobId, step, context),
+          );
         },
       },
       {
         concurrent: 2,
-        streamsPerConnection: 4,
+        streamsPerPeer: 4,
         onError: (error, peer, method) =>
           log.warn({ peer, method, reason: (error as Error).message }, "a member's request failed"),
       },
@@ -95,19 +97,27 @@ export class IntervalDesk implements Duty {
     return server;
   }
 
-  async #state({ disputed }: OpenRun, interval: number): Promise<Answer<Record<string, never>>> {
+  async #state(
+    { disputed }: OpenRun,
+    interval: number,
+    { hold }: RequestContext,
+  ): Promise<Answer<Record<string, never>>> {
     requireSize(stateFileBytes(disputed.program));
-    return answerOf(encodeState(await disputed.state(interval * disputed.order.interval)));
+    // It lies in memory until the peer has taken it.
+    hold(stateFileBytes(disputed.program));
+    return answerOf(encodeState(disputed.program, await disputed.state(interval * disputed.order.interval)));
   }
 
   async #sums(
     { disputed, job }: OpenRun,
     jobId: bigint,
     step: number,
+    { hold }: RequestContext,
   ): Promise<Answer<Record<string, never>>> {
     const { program, order } = disputed;
     if (step >= order.steps) throw new RefusalError("not-found", "there is no such step");
     requireSize(order.microBatches * accumulatorBytes(program));
+    hold(order.microBatches * accumulatorBytes(program));
     const provider = await this.#provider(jobId, { job });
     const state = await disputed.state(step);
     const { objects } = await disputed.input(step);

@@ -1,20 +1,21 @@
+import { join } from "node:path";
 import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
-import type { JobRecord } from "../jobs/job-record.ts";
+import { isPast, type JobRecord } from "../jobs/job-record.ts";
 import { openJobRun } from "../jobs/job-run.ts";
 import { SideBySide, type SideBySideOptions } from "../jobs/side-by-side.ts";
 import { chainTime, tryCall } from "../storage-node/context.ts";
-import type { Pleader } from "./pleader.ts";
+import type { HeldData } from "./held-data.ts";
 
 export type LockerParts = JobContext &
   Omit<ComputeParts, "executor"> &
   Pick<SideBySideOptions, "patience"> & {
-    /** Makes sure of a won job's data before it is fetched; it is trusted to be there when this is left out. */
-    readonly pleader?: Pick<Pleader, "isThere">;
+    /** What was fetched before it was bid for. */
+    readonly held: HeldData;
   };
 
 /**
- * Locks stake for the jobs that were won. Each has a deadline of its own, so none waits for another one's data: whose
- * holders are slow delays nobody else. There are no more at a time than were bid for.
+ * Takes on the jobs that were won, with a bond for each. Each has a deadline of its own, so none waits for another one's
+ * data: whose holders are slow delays nobody else. There are no more at a time than were bid for.
  */
 export class Locker implements Duty {
   readonly name = "locking";
@@ -41,10 +42,9 @@ export class Locker implements Duty {
   }
 
   async #lock(job: JobRecord, signal: AbortSignal): Promise<void> {
-    const { contracts, client, log, pleader } = this.#parts;
-    const { jobId, deadline, matches } = job;
-    if ((await chainTime(client)) > deadline!) return;
-    if (pleader !== undefined && !(await pleader.isThere(job, signal))) return;
+    const { contracts, client, log } = this.#parts;
+    const { jobId, matches } = job;
+    if (isPast(job, await chainTime(client))) return;
     if (!(await this.#isHere(job, signal))) return;
     const { providerBond } = await contracts.JobRegistry.read.parametersOf([jobId]);
     const key = `lock:${jobId}:${matches}`;
@@ -53,20 +53,19 @@ export class Locker implements Duty {
     }
   }
 
-  /**
-   * Fetches all that the job is trained on, and keeps it: with the lock it becomes the provider's own affair, whoever refuses
-   * to serve it afterwards.
-   */
+  /** Opens what the job is trained on once more: it lies here since before the bid. */
   async #isHere(job: JobRecord, signal: AbortSignal): Promise<boolean> {
-    const { jobId } = job;
+    const { jobId, orderHash } = job;
+    const { held, folder } = this.#parts;
     try {
+      await held.handOver(orderHash, join(folder, String(jobId)));
       const opened = await openJobRun(this.#parts, job, signal);
       await opened.job.close();
       return true;
     } catch (error) {
       signal.throwIfAborted();
       const reason = (error as Error).message;
-      this.#parts.log.warn({ jobId, reason }, "a won job is not locked: it cannot be fetched whole");
+      this.#parts.log.warn({ jobId, reason }, "a won job is not locked: its data cannot be opened");
       return false;
     }
   }

@@ -1,3 +1,4 @@
+import { zeroHash } from "viem";
 import { contributionsOf } from "../../core/market/contributions.ts";
 import type { Duty, JobContext } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
@@ -47,9 +48,8 @@ export class Paymaster implements Duty {
     if (now <= BigInt(round.claimUntil) || round.openDemands > 0) return;
     await tryCall(this.#parts, `close-round:${jobId}`, "WorkerRewards", "close", [jobId, operator]);
     const credit = await contracts.WorkerRewards.read.creditOf([operator]);
-    if (credit > 0n) {
-      await tryCall(this.#parts, `withdraw-round:${jobId}`, "WorkerRewards", "withdraw", [operator]);
-    }
+    const key = `withdraw-round:${jobId}`;
+    if (credit > 0n && !(await tryCall(this.#parts, key, "WorkerRewards", "withdraw", [operator]))) return;
     payroll.closed(jobId);
   }
 
@@ -57,13 +57,11 @@ export class Paymaster implements Duty {
     const { payroll, log } = this.#parts;
     const totals = payroll.contributions(jobId).filter(({ total }) => total > 0n);
     const settled =
-      totals.length === 0
-        ? ({ root: `0x${"00".repeat(32)}`, workers: 0, deposit: 0n } as const)
-        : contributionsOf(totals);
-    const { root, workers, deposit } = settled;
-    const pull = { key: `pay:${jobId}`, spender: "WorkerRewards", amount: deposit } as const;
+      totals.length === 0 ? ({ top: zeroHash, workers: 0, deposit: 0n } as const) : contributionsOf(totals);
+    const { top, workers, deposit } = settled;
+    const pull = { key: `pay:${jobId}:${top}`, spender: "WorkerRewards", amount: deposit } as const;
     await withAllowance(this.#parts, pull, () =>
-      sendCall(this.#parts, pull.key, "WorkerRewards", "postRoot", [jobId, root, workers, deposit]),
+      sendCall(this.#parts, pull.key, "WorkerRewards", "postRoot", [jobId, top, workers, deposit]),
     );
     log.info({ jobId, workers, deposit: String(deposit) }, "workers' pay settled");
   }

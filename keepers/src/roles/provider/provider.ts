@@ -1,31 +1,46 @@
 import { join } from "node:path";
 import { Registry } from "prom-client";
 import type { Address } from "viem";
+import { OperatorSecrets } from "../../chain/secrets.ts";
 import type { TransactionQueue } from "../../chain/transactions/queue.ts";
 import type { CostModel } from "../../core/market/cost.ts";
 import type { Abilities } from "../../core/market/types.ts";
 import type { PartsExecutor } from "../../training/executors/parts.ts";
 import type { Executor } from "../../training/executors/types.ts";
+import { Disputant } from "../challenger/disputant.ts";
 import { ClusterMetrics } from "../cluster/metrics.ts";
 import { JobCashier } from "../jobs/cashier.ts";
+import { defaultFetchTime } from "../jobs/fetch-time.ts";
+import { folderFinding } from "../jobs/folder-findings.ts";
 import { JobJanitor } from "../jobs/janitor.ts";
-import { JobKeeper, type KeeperOptions } from "../jobs/job-keeper.ts";
+import { both, JobKeeper, type KeeperOptions } from "../jobs/job-keeper.ts";
 import type { SessionWrapper } from "../jobs/job-run.ts";
 import type { ResultStorage } from "../jobs/job-storage.ts";
 import type { MachineLimits } from "../jobs/published-program.ts";
 import type { SideBySideOptions } from "../jobs/side-by-side.ts";
+import { Ledger, ledgerHandler, ledgerSchema } from "../storage-node/ledger.ts";
+import { Accuser } from "../validator/accuser.ts";
+import {
+  CommitteeLedger,
+  committeeContracts,
+  committeeHandler,
+  committeeSchema,
+} from "../validator/committee-ledger.ts";
+import { Committees } from "../validator/committees.ts";
 import { Appraiser } from "./appraiser.ts";
-import { Bidder } from "./bidder.ts";
+import { Bidder, mostAppraisals } from "./bidder.ts";
 import { Crew, type CrewTerms } from "./crew.ts";
 import { Decisions, decisionSchema } from "./decisions.ts";
 import { Defender } from "./defender.ts";
+import { HeldData } from "./held-data.ts";
 import { InstalmentClaims } from "./instalments.ts";
 import { IntervalDesk, type IntervalDeskParts } from "./interval-desk.ts";
 import { Locker } from "./locker.ts";
 import { Paymaster } from "./paymaster.ts";
 import { Payroll, payrollSchema } from "./payroll.ts";
-import { Pleader, type Pleading, pleaSchema } from "./pleader.ts";
 import { Prices } from "./prices.ts";
+import { ResultKeeper } from "./result-keeper.ts";
+import { ResultQuestions } from "./result-questions.ts";
 import { Revealer } from "./revealer.ts";
 import { Trainer } from "./trainer.ts";
 import { WitnessOpener } from "./witness-opener.ts";
@@ -54,8 +69,6 @@ export type ProviderOptions = KeeperOptions &
     readonly payTo?: Address;
     /** Stands between the engine and what is committed to, so that a demonstration can cheat. */
     readonly worker?: SessionWrapper;
-    /** How it makes sure of a won job's data before it locks stake; the data is trusted to be there when this is left out. */
-    readonly pleading?: Pleading;
     /** Lets the members of committees ask for what saves them work. The host is not closed here. */
     readonly shows?: Pick<IntervalDeskParts, "host" | "engine">;
     /** Lets strangers compute for pay. The desk is not closed here. */
@@ -70,17 +83,24 @@ export type ProviderOptions = KeeperOptions &
  * The provider role: bids for orders, trains what it wins, stores and commits to the result, answers disputes, collects.
  * The account must be an operator with the provider's role and enough free stake.
  */
-export function openProvider(options: ProviderOptions): Promise<JobKeeper> {
+export async function openProvider(options: ProviderOptions): Promise<JobKeeper> {
   const { dataDirectory, account, mostJobs = 1, takesOrders = true, feedMargin = 5, payTo } = options;
-  const { executor, limits, abilities, costs, worker, patience, fetchTime = 1800 } = options;
+  const { executor, limits, abilities, costs, worker, patience, fetchTime = defaultFetchTime } = options;
+  const secrets = await OperatorSecrets.open(account, options.deployment.chainId);
   return JobKeeper.open(options, {
-    schemas: [payrollSchema, decisionSchema, pleaSchema],
+    schemas: [payrollSchema, decisionSchema, committeeSchema, ledgerSchema],
+    follows: {
+      contracts: [...committeeContracts, "RetrievalChallenges"],
+      handler: both(committeeHandler, ledgerHandler),
+    },
     duties(context, state) {
       const { ledger } = context;
       const storage = options.storage(context.queue);
-      const compute = { ...context, storage, executor, limits, folder: join(dataDirectory, "jobs") };
+      const folder = join(dataDirectory, "jobs");
+      const compute = { ...context, storage, executor, limits, folder, secrets };
       const decisions = new Decisions(state);
-      const appraiser = new Appraiser({ ...compute, decisions, abilities, costs, fetchTime });
+      const held = new HeldData({ folder: compute.folder, most: mostAppraisals });
+      const appraiser = new Appraiser({ ...compute, decisions, held, abilities, costs, fetchTime });
       const prices = new Prices({ ...context, feedMargin });
       const payroll = new Payroll(state);
       const workers = options.crew;
@@ -93,18 +113,28 @@ export function openProvider(options: ProviderOptions): Promise<JobKeeper> {
           ...workers,
           metrics: new ClusterMetrics(options.metrics ?? new Registry(), workers.desk),
         });
-      const { pleading } = options;
-      const pleader = pleading && new Pleader({ ...context, state, ...pleading });
+      const committees = new CommitteeLedger(state);
+      const all = new Committees({ ...context, committees });
       const isOwn = (provider: Address | undefined) => provider === account.address;
       return [
         // What has a deadline on chain comes before what takes long.
         new Defender({ ...compute, worker }),
         new WitnessOpener({ ...compute, worker }),
+        new Disputant({ ...compute, isMeant: () => true }),
+        new Accuser({
+          ...compute,
+          all,
+          committees,
+          // Its trace is that of its run: what members say of it otherwise is wrong.
+          find: async (job, _, interval) =>
+            isOwn(job.provider) ? await folderFinding(compute.folder, job, interval, true) : undefined,
+        }),
         ...(options.shows === undefined ? [] : [new IntervalDesk({ ...compute, worker, ...options.shows })]),
         new Revealer({ ...context, decisions, prices }),
-        new Locker({ ...compute, pleader, patience }),
-        new Bidder({ ...context, appraiser, prices, mostJobs, takesOrders, patience }),
-        ...(pleader === undefined ? [] : [pleader]),
+        new Locker({ ...compute, held, patience }),
+        new Bidder({ ...context, appraiser, prices, held, mostJobs, takesOrders, patience }),
+        new ResultKeeper({ ...compute, storage }),
+        new ResultQuestions({ ...context, retrievals: new Ledger(state) }),
         new InstalmentClaims({ ...compute, storage }),
         ...(workers === undefined ? [] : [new Paymaster({ ...context, payroll, desk: workers.desk })]),
         new JobJanitor({

@@ -1,5 +1,4 @@
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
 import { checkpointLeaves } from "../../core/exact/result-files.ts";
 import { openLeaf } from "../../training/dispute/leaves.ts";
 import { traceRootOf } from "../../training/trace/commitments.ts";
@@ -7,12 +6,13 @@ import { checkpointAt } from "../../training/trace/nearest-state.ts";
 import { readLogs } from "../../training/trainer/progress.ts";
 import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
-import type { JobRecord } from "../jobs/job-record.ts";
+import { isPast, type JobRecord } from "../jobs/job-record.ts";
 import { type JobRun, openJobRun, type SessionWrapper, trainJob } from "../jobs/job-run.ts";
 import type { ResultStorage } from "../jobs/job-storage.ts";
 import { writeResult } from "../jobs/result.ts";
 import { chainTime, tryCall } from "../storage-node/context.ts";
 import type { Crew } from "./crew.ts";
+import { placeOfResult } from "./result-keeper.ts";
 
 export type TrainerParts = JobContext &
   Omit<ComputeParts, "storage"> & {
@@ -36,7 +36,7 @@ export class Trainer implements Duty {
     const { ledger, operator, client } = this.#parts;
     await forEach(ledger.openJobs(), async (job) => {
       if (job.status !== "Training" || job.provider !== operator) return;
-      if ((await chainTime(client)) > job.deadline!) return;
+      if (isPast(job, await chainTime(client))) return;
       await this.#train(job, signal);
     });
   }
@@ -71,13 +71,9 @@ export class Trainer implements Duty {
       const checkpoint = await checkpointAt(run, leaf * run.order.interval);
       if (checkpoint !== undefined) checkpoints.set(leaf, checkpoint.state);
     }
-    const written = await writeResult(join(folder, "result"), state, leaves, checkpoints);
-    const resultId = await storage.store({
-      folder: written.folder,
-      name: `job-${jobId}`,
-      directory: join(folder, "uploads"),
-      signal,
-    });
+    const place = placeOfResult(folder, jobId, 0);
+    const written = await writeResult(place.folder, run.program, state, leaves, checkpoints);
+    const resultId = await storage.store({ ...place, signal });
     const commitment = {
       traceRoot: traceRootOf(leaves, run.order),
       first: openLeaf(leaves, 0),

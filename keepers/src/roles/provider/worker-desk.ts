@@ -97,12 +97,13 @@ export class WorkerDesk {
           const found = desk.#shares?.(BigInt(jobId), accountOf(account));
           if (found === undefined) throw new RefusalError("not-found", "no share of that job is settled");
           const { total, index, proof } = found;
-          return { result: { total: String(total), index, proof: [...proof] } };
+          const siblings = proof.map(({ node, sum }) => ({ node, sum: String(sum) }));
+          return { result: { total: String(total), index, proof: siblings } };
         },
       },
       {
         concurrent: 4,
-        streamsPerConnection: 8,
+        streamsPerPeer: 8,
         ...limits,
         onError: (error, peer, method) =>
           log.warn({ peer, method, reason: (error as Error).message }, "a worker's request failed"),
@@ -201,7 +202,7 @@ export class WorkerDesk {
 
   async #deliver(
     request: { session: string; chunk: number; digest: string },
-    { peer, body, bodyLength }: RequestContext,
+    { peer, body, bodyLength, hold }: RequestContext,
   ): Promise<Answer<ResponseOf<ClusterMethods["deliver"]>>> {
     const offer = this.#current(request.session);
     const { session } = offer;
@@ -210,6 +211,7 @@ export class WorkerDesk {
     let bytes: Uint8Array | undefined;
     // Nothing is read into memory that is not waited for.
     if (bodyLength > 0 && session.wants(member.key, chunk)) {
+      hold(bodyLength);
       bytes = await this.#read(offer, member.key, body, bodyLength);
       if (session.sums.digest(bytes) !== digest) {
         session.refuse(member.key);

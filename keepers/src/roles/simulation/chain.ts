@@ -101,6 +101,32 @@ export class SimulatedChain {
     this.#now = Number((await this.client.getBlock()).timestamp);
   }
 
+  /**
+   * Has every transaction that somebody else sends meanwhile mined a second after the one before it, however long that takes:
+   * else what follows would not be the same every time.
+   */
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    const { provider } = this.connection;
+    const request = provider.request.bind(provider);
+    let last: Promise<unknown> = Promise.resolve();
+    provider.request = ((call: Parameters<typeof request>[0]) => {
+      if (call.method !== "eth_sendTransaction" && call.method !== "eth_sendRawTransaction")
+        return request(call);
+      const sent = last.then(async () => {
+        this.#now += 1;
+        await request({ method: "evm_setNextBlockTimestamp", params: [numberToHex(this.#now)] });
+        return await request(call);
+      });
+      last = sent.catch(() => undefined);
+      return sent;
+    }) as typeof provider.request;
+    try {
+      return await work();
+    } finally {
+      provider.request = request as typeof provider.request;
+    }
+  }
+
   /** Sends a transaction and mines it at the present second, whether it is right or reverts. */
   async send(from: Address, { to, data, value }: Call): Promise<Sent> {
     const { provider } = this.connection;

@@ -146,9 +146,13 @@ export class Bystander implements Agent {
     const others = await tidyOffers(this.#scene, this.account, true);
     const offers = others.map((offer) => ({ ...offer, at: offer.at + this.#patience }));
     if (table.status === "Committed" && table.challenges.every(isDone)) {
-      const call = encodeCall(world.deployment, "JobRegistry", "finalise", [open.jobId]);
-      const at = challengeUntil + this.#patience;
-      offers.push({ at, key: `finalise:${table.challenges.length}`, from: this.account, call });
+      const [call, at] =
+        table.graceEnds === undefined
+          ? ["callTimeout" as const, challengeUntil + this.#patience]
+          : ["finalise" as const, table.graceEnds + this.#patience];
+      const key = `${call}:${table.challenges.length}`;
+      const encoded = encodeCall(world.deployment, "JobRegistry", call, [open.jobId]);
+      offers.push({ at, key, from: this.account, call: encoded });
     }
     return offers;
   }

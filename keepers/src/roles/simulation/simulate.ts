@@ -92,7 +92,7 @@ class Simulation {
     this.#world = world;
     this.#strategy = strategy;
     const open = world.jobs.get(strategy.job)!;
-    const table = new Table(open.jobId, world.contracts);
+    const table = new Table(open.jobId, world);
     this.#scene = { world, table, open, challengeUntil: 0 };
     [this.#lies, this.#claimed] = tell(open, strategy);
   }
@@ -230,9 +230,13 @@ class Simulation {
   async #expire(): Promise<void> {
     const { world, open } = this.#scene;
     const job = await world.contracts.JobRegistry.read.jobOf([open.jobId]);
+    const bystander = world.bystander.address;
     world.chain.moveTo(Number(job.deadline) + 1);
+    const late = encodeCall(world.deployment, "JobRegistry", "callTimeout", [open.jobId]);
+    await this.#send("bystander", "callTimeout", bystander, late);
+    world.chain.moveTo(this.#scene.table.graceEnds! + 1);
     const call = encodeCall(world.deployment, "JobRegistry", "expire", [open.jobId]);
-    await this.#send("bystander", "expire", world.bystander.address, call);
+    await this.#send("bystander", "expire", bystander, call);
   }
 
   async #withdraw(account: Address): Promise<void> {

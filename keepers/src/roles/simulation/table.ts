@@ -1,6 +1,7 @@
 import { type Address, isAddressEqual, type Log, parseEventLogs } from "viem";
 import { abis } from "../../chain/abi/index.ts";
-import type { Contracts } from "../../chain/contracts.ts";
+import { addressOf, type Contracts } from "../../chain/contracts.ts";
+import type { Deployment } from "../../chain/deployment.ts";
 import { type ChallengeRecord, type DisputeEvent, foldChallenge } from "../jobs/challenge-record.ts";
 import { type JobStatus, voidReason } from "../jobs/job-record.ts";
 
@@ -13,14 +14,18 @@ export class Table {
   /** The job's end was reported, and is not settled. */
   isOwed = false;
   isRewarded = false;
+  /** Last second of the grace for what is due; undefined as long as no timeout was called. */
+  graceEnds: number | undefined;
   readonly #contracts: Contracts;
+  readonly #deployment: Deployment;
   readonly #events = new Map<bigint, DisputeEvent[]>();
   readonly #challenges = new Map<bigint, ChallengeRecord>();
   readonly #deadlines = new Map<bigint, bigint>();
 
-  constructor(jobId: bigint, contracts: Contracts) {
+  constructor(jobId: bigint, { contracts, deployment }: { contracts: Contracts; deployment: Deployment }) {
     this.jobId = jobId;
     this.#contracts = contracts;
+    this.#deployment = deployment;
   }
 
   get challenges(): readonly ChallengeRecord[] {
@@ -56,8 +61,9 @@ export class Table {
   read(logs: readonly Log[]): void {
     if (logs.length === 0) return;
     this.#deadlines.clear();
-    for (const event of parseEventLogs({ abi: abis.JobRegistry, logs: [...logs] })) {
+    for (const event of parseEventLogs({ abi: abis.JobRegistry, logs: this.#of("JobRegistry", logs) })) {
       if (event.eventName === "JobCommitted") this.status = "Committed";
+      else if (event.eventName === "TimeoutCalled") this.graceEnds = Number(event.args.graceEnds);
       else if (event.eventName === "SettlementPending") {
         this.status = event.args.reason === voidReason ? "Void" : "Failed";
         this.isOwed = true;
@@ -67,7 +73,10 @@ export class Table {
       }
     }
     const touched = new Set<bigint>();
-    for (const { eventName, args } of parseEventLogs({ abi: abis.DisputeGame, logs: [...logs] })) {
+    for (const { eventName, args } of parseEventLogs({
+      abi: abis.DisputeGame,
+      logs: this.#of("DisputeGame", logs),
+    })) {
       if (eventName === "RewardPaid") this.isRewarded = true;
       if (!("challengeId" in args)) continue;
       const { challengeId } = args;
@@ -80,5 +89,11 @@ export class Table {
       const challenge = foldChallenge(this.#events.get(challengeId)!);
       if (challenge !== undefined) this.#challenges.set(challengeId, challenge);
     }
+  }
+
+  /** What one contract said: a timeout called in the game looks like one called in the registry. */
+  #of(contract: "JobRegistry" | "DisputeGame", logs: readonly Log[]): Log[] {
+    const address = addressOf(this.#deployment, contract);
+    return logs.filter((log) => isAddressEqual(log.address, address));
   }
 }

@@ -120,6 +120,10 @@ export class ToldRun implements ClaimedRun {
     return Promise.resolve(steps.map((step) => this.#roots[step]!));
   }
 
+  state(steps: number): State {
+    return this.#states[steps]!;
+  }
+
   slots(steps: number): Promise<readonly Hex[]> {
     const hashes = this.#hasher.commitments(this.#states[steps]!);
     return Promise.resolve(hashes.map((hash) => bytesToHex(hash)));

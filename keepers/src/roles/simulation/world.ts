@@ -21,8 +21,10 @@ import {
 } from "../../chain/contracts.ts";
 import { deployOn } from "../../chain/deploy.ts";
 import { type Circuit, circuits, type Deployment } from "../../chain/deployment.ts";
+import { stakeModules } from "../../chain/stake-modules.ts";
 import { AssayError } from "../../core/errors.ts";
 import { encodeOrder } from "../../core/exact/order.ts";
+import { packageDigest } from "../../core/market/package.ts";
 import { bidTypedData, orderHash } from "../../core/market/typed-data.ts";
 import type { Bid, Order } from "../../core/market/types.ts";
 import { bundlesTree } from "../../core/merkle/bundles-root.ts";
@@ -102,11 +104,9 @@ export class World {
     if (circuits.some((circuit) => keys[circuit] === undefined)) throw new AssayError("a circuit has no key");
     const chain = await SimulatedChain.open(gasPrice);
     onProgress("deploying the contracts");
-    const deployment = await deployOn(chain.connection, {
-      beacon: "CommitRevealBeacon",
-      keys,
-      development: true,
-    });
+    const deployment = await chain.during(() =>
+      deployOn(chain.connection, { beacon: "CommitRevealBeacon", keys }),
+    );
     await chain.synchronise();
     onProgress("opening the jobs");
     const builder = new Builder(chain, deployment);
@@ -213,6 +213,9 @@ class Builder {
     await this.#approve(account, addressOf(this.deployment, "Staking"));
     await this.#call(account, "Staking", "register", [role, "0x0024", "/dns4/localhost/tcp/1"]);
     await this.#call(account, "Staking", "stake", [stake]);
+    for (const { address } of stakeModules(this.deployment, role)) {
+      await this.#call(account, "Staking", "approve", [address, stake]);
+    }
   }
 
   /** Anchors a dataset of objects with these roots. */
@@ -232,14 +235,18 @@ class Builder {
       encrypted: false,
     };
     const roots = Array.from({ length: bundles }, () => zeroHash);
+    const none = new Uint8Array(32);
+    const tree = bundlesTree(roots.map(() => ({ poseidonRoot: none, transportRoot: none })));
+    const terms = { objectRoot, shape, previous: zeroHash, feePerAudit: 0n, epochs };
+    const manifestHash = keccak256(stringToHex(name));
+    const registry = this.contracts.DatasetRegistry.read;
+    const parameters = await registry.parameters();
+    const all = { ...terms, bundlesRoot: bytesToHex(tree.root), parameters };
     const anchored = {
-      manifestHash: keccak256(stringToHex(name)),
+      datasetId: await registry.idOf([owner.address, manifestHash, all]),
+      manifestHash,
       manifestDigest: zeroHash,
-      objectRoot,
-      shape,
-      previous: zeroHash,
-      feePerAudit: 0n,
-      epochs,
+      ...terms,
     };
     const { logs } = await this.#call(owner, "DatasetRegistry", "anchor", [anchored, roots, roots]);
     const [event] = parseEventLogs({
@@ -253,6 +260,7 @@ class Builder {
   /** Anchors the dataset that a result is stored as, with the receipts of three nodes. */
   async #store(owner: HDAccount, nodes: readonly HDAccount[]): Promise<Hex> {
     const datasetId = await this.#anchor(owner, "result", zeroHash, { count: 1, bytes: 64 });
+    const [, latestEnd] = await this.contracts.DatasetRegistry.read.termsOf([datasetId]);
     const none = new Uint8Array(32);
     const tree = bundlesTree(nodes.map(() => ({ poseidonRoot: none, transportRoot: none })));
     const signed = [];
@@ -264,10 +272,12 @@ class Builder {
         transportRoot: zeroHash,
         operator: node.address,
         validUntil: BigInt(this.chain.now + day / 2),
+        latestEnd,
       };
       const digest = await this.contracts.BundleRegistry.read.receiptDigest([receipt]);
       const proof = tree.proof(bundleIndex).map((hash) => bytesToHex(hash));
-      signed.push({ receipt, proof, signature: await node.sign({ hash: digest }) });
+      const signature = await node.sign({ hash: digest });
+      signed.push({ receipt, proof, signature, approval: "0x" as const });
     }
     await this.#call(owner, "BundleRegistry", "place", [signed]);
     return datasetId;
@@ -296,6 +306,7 @@ class Builder {
     const { chainId } = this.deployment;
     const market = addressOf(this.deployment, "Market");
     const signature = await provider.signTypedData(bidTypedData(bid, { chainId, market }));
+    await this.#call(consumer, "Market", "post", [order, training, "0x", "0x"]);
     const { logs } = await this.#call(consumer, "Market", "accept", [order, training, "0x", bid, signature]);
     const [event] = parseEventLogs({ abi: abis.JobRegistry, eventName: "JobMatched", logs: [...logs] });
     const { jobId } = event!.args;
@@ -312,7 +323,7 @@ class Builder {
         trainingHash,
         programRoot: order.programRoot,
         ...problemOf(program),
-        programDigest: zeroHash,
+        programDigest: packageDigest(new Uint8Array()),
       },
       conditions: { ...defaultConditions, maximumPrice: price, deposit: price, trainingTime },
       nonce: BigInt(keccak256(stringToHex(`order ${name}`))),

@@ -1,6 +1,7 @@
 import type { Hex } from "viem";
 import { BlobNotFoundError, WrongBytesError } from "../../storage/backends/errors.ts";
 import { chainTime, type DutyContext, sendCall } from "./context.ts";
+import { type LiveEpoch, liveEpochs } from "./epochs.ts";
 import type { Ledger, LedgerHolding } from "./ledger.ts";
 import type { Possession } from "./possession.ts";
 import { type ProofWords, proofTag, toProofWords } from "./proof-words.ts";
@@ -8,16 +9,11 @@ import type { Shelf, ShelvedBundle } from "./shelf.ts";
 
 export type AuditorParts = DutyContext & { ledger: Ledger; shelf: Shelf; possession: Possession };
 
-/** Epochs whose window can still be open while the current one runs. */
-const epochsBack = 2;
-
 /** Status of a dataset that runs, as the registry numbers it. */
 const active = 1;
 
 /** What one proof is to answer for. */
-type Task = {
-  epoch: number;
-  seed: Hex;
+type Task = Pick<LiveEpoch, "epoch" | "seed" | "closesAt"> & {
   /** Duty as the audit contract names it: the cover that is in charge, or the bundle. */
   duty: Hex;
   work: { bundle: LedgerHolding } | { cover: Hex; bundles: ShelvedBundle[] };
@@ -35,20 +31,18 @@ export class Auditor {
 
   /** Answers what is due now; gives the number of answers that were mined. A bundle that fails leaves the others be. */
   async tick(signal: AbortSignal): Promise<number> {
-    const { contracts, ledger, operator, log } = this.#parts;
-    const current = await contracts.StorageAudit.read.currentEpoch();
+    const { ledger, operator, log } = this.#parts;
     const mine = ledger.holdingsOf(operator);
     if (mine.length === 0) return 0;
     const ends = await this.#paidUntil(mine);
     let answered = 0;
-    for (let epoch = Math.max(0, current - epochsBack); epoch <= current; epoch++) {
-      const [seed, opensAt] = await contracts.StorageAudit.read.windowOf([epoch]);
-      if (opensAt === 0n) continue;
+    for (const live of await liveEpochs(this.#parts)) {
+      const { epoch } = live;
       const done = new Set<Hex>();
       for (const holding of mine) {
         if (signal.aborted) return answered;
         if (holding.since > epoch || epoch >= ends.get(holding.datasetId)!) continue;
-        const task = await this.#taskOf(holding, epoch, seed);
+        const task = await this.#taskOf(holding, live);
         const name = "cover" in task.work ? task.work.cover : holding.bundleId;
         if (done.has(name)) continue;
         done.add(name);
@@ -76,16 +70,16 @@ export class Auditor {
     return ends;
   }
 
-  async #taskOf(holding: LedgerHolding, epoch: number, seed: Hex): Promise<Task> {
+  async #taskOf(holding: LedgerHolding, { epoch, seed, closesAt }: LiveEpoch): Promise<Task> {
     const duty = await this.#parts.contracts.BundleRegistry.read.dutyOf([holding.bundleId, epoch]);
     const bundles = duty === holding.bundleId ? undefined : this.#covered(duty);
     const work = bundles === undefined ? { bundle: holding } : { cover: duty, bundles };
-    return { epoch, seed, duty, work };
+    return { epoch, seed, closesAt, duty, work };
   }
 
   async #answer(name: Hex, task: Task, signal: AbortSignal): Promise<boolean> {
     const { contracts, client, queue, log } = this.#parts;
-    const { epoch, duty } = task;
+    const { epoch, duty, closesAt } = task;
     const prefix = `answer:${epoch}:${name}:`;
     const pending = queue.pending().find(({ key }) => key.startsWith(prefix));
     if (pending !== undefined) {
@@ -95,7 +89,6 @@ export class Auditor {
     for (const id of new Set([duty, name])) {
       if (await contracts.StorageAudit.read.isAnswered([id, epoch])) return false;
     }
-    const [, , closesAt] = await contracts.StorageAudit.read.windowOf([epoch]);
     const graceEnds = await contracts.StorageAudit.read.graceEndsAt([duty, epoch]);
     const now = await chainTime(client);
     // Between the window's end and a called timeout there is nothing to be sent, but the timeout may still come.

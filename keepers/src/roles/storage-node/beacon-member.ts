@@ -1,10 +1,14 @@
-import { randomBytes } from "node:crypto";
-import { type Address, bytesToHex, encodeAbiParameters, type Hex, keccak256 } from "viem";
+import { type Address, encodeAbiParameters, type Hex, keccak256, zeroHash } from "viem";
+import { addressOf } from "../../chain/contracts.ts";
+import type { OperatorSecrets } from "../../chain/secrets.ts";
 import type { State } from "../../storage/state/state.ts";
-import { type DutyContext, tryCall } from "./context.ts";
-import { listOperators, turnOf } from "./turn.ts";
+import { chainTime, type DutyContext, tryCall } from "./context.ts";
+import { AwaitedEpochs } from "./epochs.ts";
+import type { Ledger } from "./ledger.ts";
+import { reorganisable, seedAge } from "./seed-age.ts";
+import { turnOf } from "./turn.ts";
 
-/** Secrets are on disk before their commitments are sent: a node that forgot one would lose its bond. */
+/** Secrets of commitments that were made before secrets were derived from the key. */
 export const beaconSchema = {
   name: "beacon",
   migrations: [
@@ -47,56 +51,181 @@ export function beaconCommitment(parameters: {
   );
 }
 
-export type BeaconMemberParts = DutyContext & { state: State };
+export type BeaconMemberParts = DutyContext & { state: State; ledger: Ledger; secrets: OperatorSecrets };
 
-/** Takes part in the commit–reveal beacon: commits, reveals, and moves a session on when others do not. */
+type Phase = (typeof phases)[number];
+type BeaconReads = DutyContext["contracts"]["CommitRevealBeacon"]["read"];
+
+/** A session as the newest block has it, and this operator's part in it. */
+type Seat = {
+  id: bigint;
+  phase: Phase;
+  session: Awaited<ReturnType<BeaconReads["session"]>>;
+  mine: Awaited<ReturnType<BeaconReads["commitmentOf"]>>;
+  /** Whether this operator has committed in the present round. */
+  isCommitted: boolean;
+  /** Whether its seed can still be of use to anybody. */
+  isUseful: boolean;
+};
+
+/** Sessions that are read side by side. */
+const page = 32;
+/** Bonds and bundles whose stake is left to other duties by whoever joins sessions that no audit waits for. */
+const reserved = { bonds: 1n, bundles: 1n };
+
+/**
+ * Takes part in the commit–reveal beacon: commits, reveals, and moves a session on when others do not.
+ *
+ * Anybody can have sessions opened, as many as it pays for. So all of them are looked at whose seed may be of use, however
+ * many came later, and all in which a bond of this operator is locked, however old they are; what is revealed comes first.
+ * Each session that it joins locks a bond: what audits do not wait for is joined only as long as there is stake to spare.
+ */
 export class BeaconMember {
   readonly #parts: BeaconMemberParts;
+  readonly #awaited: AwaitedEpochs;
   /** Rounds that have ended and left no bond to be slashed. */
   readonly #settled = new Set<string>();
+  /** Sessions in which nothing is left to be done. */
+  readonly #closed = new Set<bigint>();
+  /** Commitments that the chain has refused, and chain seconds from which on they are tried again. */
+  readonly #refused = new Map<string, bigint>();
 
   constructor(parts: BeaconMemberParts) {
     this.#parts = parts;
+    this.#awaited = new AwaitedEpochs(parts);
   }
 
-  /** Does what the sessions behind the latest requests ask for now. */
+  /** Does what the sessions ask for now: what is revealed first, and of that what has the nearest deadline. */
   async tick(): Promise<void> {
-    const { contracts } = this.#parts;
-    const sessions = await contracts.CommitRevealBeacon.read.sessionCount();
-    // Older sessions are over, or wait for someone who asks: redrawing is up to them.
-    for (let session = sessions > 2n ? sessions - 2n : 1n; session <= sessions; session++)
-      await this.#serve(session);
+    const now = await chainTime(this.#parts.client);
+    const seats = await this.#seats(now);
+    const owed = seats.filter(({ phase, isCommitted, mine }) => {
+      const isOpen = phase === "reveal" || phase === "overdue" || phase === "grace";
+      return isOpen && isCommitted && !mine.revealed;
+    });
+    await allOf(owed, (seat) => this.#reveal(seat));
+    const joined = await this.#joined(seats, now);
+    const committing = joined.filter(({ phase }) => phase === "commit");
+    await allOf(committing, (seat) => this.#commit(seat, now));
+    const others = seats.filter((seat) => !owed.includes(seat));
+    await allOf(others, (seat) => this.#moveOn(seat, joined.includes(seat), now));
   }
 
-  async #serve(session: bigint): Promise<void> {
-    const { contracts, operator } = this.#parts;
-    const beacon = contracts.CommitRevealBeacon;
-    const phase = phases[await beacon.read.phaseOf([session])];
-    const { round } = await beacon.read.session([session]);
-    const mine = await beacon.read.commitmentOf([session, operator]);
-    const committed = mine.hash !== `0x${"0".repeat(64)}` && mine.round === round;
-    const key = (what: string) => `beacon:${what}:${session}:${round}`;
-    if (phase !== "commit" && mine.bonded && mine.round < round) await this.#reclaim(session, mine.round);
-    await this.#slashMissing(session, round);
-    if (phase === "commit" && !committed) {
-      await tryCall(this.#parts, key("commit"), "CommitRevealBeacon", "commit", [
-        session,
-        this.#commitment(session, round),
-      ]);
-    } else if (
-      (phase === "reveal" || phase === "overdue" || phase === "grace") &&
-      committed &&
-      !mine.revealed
-    ) {
-      const secret = this.#secret(session, round);
-      if (secret !== undefined) {
-        await tryCall(this.#parts, key("reveal"), "CommitRevealBeacon", "reveal", [session, secret]);
-      }
-    } else if (phase === "overdue" && (await this.#isFirst(key("timeout")))) {
-      await tryCall(this.#parts, key("timeout"), "CommitRevealBeacon", "callTimeout", [session]);
-    } else if ((phase === "failed" || phase === "underfilled") && (await this.#isFirst(key("finalize")))) {
-      await tryCall(this.#parts, key("finalize"), "CommitRevealBeacon", "finalize", [session]);
+  /** All sessions that may ask for something, nearest deadline first. */
+  async #seats(now: bigint): Promise<Seat[]> {
+    const { contracts, ledger, operator } = this.#parts;
+    const beacon = contracts.CommitRevealBeacon.read;
+    const count = await beacon.sessionCount();
+    const youngest = await this.#firstSince(now - (await seedAge(contracts)), count);
+    const ids = new Set(ledger.sessionsOf(operator).filter((id) => id <= count));
+    for (let id = youngest; id <= count; id++) ids.add(id);
+    const open = [...ids].filter((id) => !this.#closed.has(id));
+    const seats: Seat[] = [];
+    for (let i = 0; i < open.length; i += page) {
+      const read = open.slice(i, i + page).map(async (id): Promise<Seat> => {
+        const [phase, session, mine] = await Promise.all([
+          beacon.phaseOf([id]),
+          beacon.session([id]),
+          beacon.commitmentOf([id, operator]),
+        ]);
+        const isCommitted = mine.hash !== zeroHash && mine.round === session.round;
+        return { id, phase: phases[phase]!, session, mine, isCommitted, isUseful: id >= youngest };
+      });
+      seats.push(...(await Promise.all(read)));
     }
+    return seats.sort((a, b) => Number(deadlineOf(a) - deadlineOf(b)));
+  }
+
+  /** The first session that was not opened before a time, by bisection: ids and times grow together. */
+  async #firstSince(time: bigint, count: bigint): Promise<bigint> {
+    const { read } = this.#parts.contracts.CommitRevealBeacon;
+    let [low, high] = [1n, count + 1n];
+    while (low < high) {
+      const middle = (low + high) / 2n;
+      if ((await read.session([middle])).openedAt < time) low = middle + 1n;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /**
+   * Sessions to commit to, at once or once a round that had too few members is ended: those that audits wait for come first,
+   * the others are joined out of what stake is left.
+   */
+  async #joined(seats: readonly Seat[], now: bigint): Promise<Seat[]> {
+    for (const [key, until] of this.#refused) if (until <= now) this.#refused.delete(key);
+    const joinable = seats.filter((seat) => {
+      const isOpen = seat.phase === "underfilled" || (seat.phase === "commit" && !seat.isCommitted);
+      return isOpen && seat.isUseful && !this.#refused.has(keyOf("commit", seat));
+    });
+    if (joinable.length === 0) return [];
+    const { contracts, operator, deployment, log } = this.#parts;
+    const awaited = await this.#sessionsOfAudits();
+    const bond = await contracts.CommitRevealBeacon.read.bond();
+    const { bundleStake } = await contracts.DatasetRegistry.read.parameters();
+    const { stake, locked } = await contracts.Staking.read.operatorOf([operator]);
+    const beacon = addressOf(deployment, "CommitRevealBeacon");
+    let lockable = await contracts.Staking.read.lockable([operator, beacon]);
+    let free = stake - locked;
+    const rest = reserved.bonds * bond + reserved.bundles * bundleStake;
+    const isAwaited = ({ id }: Seat) => awaited.has(id);
+    const joined: Seat[] = [];
+    for (const seat of [...joinable.filter(isAwaited), ...joinable.filter((each) => !isAwaited(each))]) {
+      // A bond of a round that had too few members serves again.
+      const cost = seat.mine.bonded ? 0n : bond;
+      if (cost > lockable || (cost !== 0n && !isAwaited(seat) && free - cost < rest)) {
+        log.debug({ session: seat.id, free }, "too little free stake to join a session of the beacon");
+        continue;
+      }
+      joined.push(seat);
+      lockable -= cost;
+      free -= cost;
+    }
+    return joined;
+  }
+
+  async #sessionsOfAudits(): Promise<ReadonlySet<bigint>> {
+    const { CommitRevealBeacon } = this.#parts.contracts;
+    const requests = (await this.#awaited.list()).map(({ requestId }) => requestId);
+    return new Set(await Promise.all(requests.map((id) => CommitRevealBeacon.read.sessionOf([id]))));
+  }
+
+  async #commit(seat: Seat, now: bigint): Promise<void> {
+    const { id, session } = seat;
+    const { round, commitEnds } = session;
+    const key = keyOf("commit", seat);
+    const commitment = this.#commitment(id, round, this.#secret(id, round, commitEnds));
+    if (await tryCall(this.#parts, key, "CommitRevealBeacon", "commit", [id, commitment])) return;
+    // Who was no operator yet, or has lost its bond in this session, is refused each time.
+    this.#refused.set(key, now + (commitEnds - now) / 2n + 1n);
+  }
+
+  async #reveal(seat: Seat): Promise<void> {
+    const { id, session, mine } = seat;
+    const secret = this.#committed(id, session.round, session.commitEnds, mine.hash);
+    if (secret === undefined) return;
+    await tryCall(this.#parts, keyOf("reveal", seat), "CommitRevealBeacon", "reveal", [id, secret]);
+  }
+
+  /** Ends what is over, and takes back or slashes the bonds that are left from it. */
+  async #moveOn(seat: Seat, isJoined: boolean, now: bigint): Promise<void> {
+    const { id, phase, session, mine, isUseful } = seat;
+    const { round, readyAt } = session;
+    // A bond serves again in a session that is still joined.
+    const isFree = mine.bonded && mine.round < round && (phase !== "commit" || !isUseful);
+    if (isFree) await this.#reclaim(id, mine.round);
+    const isSettled = await this.#slashMissing(id, round);
+    const isFirst = (what: string) => this.#isFirst(keyOf(what, seat));
+    if (phase === "overdue" && isUseful && isFirst("timeout")) {
+      await tryCall(this.#parts, keyOf("timeout", seat), "CommitRevealBeacon", "callTimeout", [id]);
+    }
+    const isEnded = (phase === "failed" && isUseful) || (phase === "underfilled" && isJoined);
+    const isBound = mine.bonded && (phase === "failed" || phase === "underfilled");
+    if (isBound || (isEnded && isFirst("finalize"))) {
+      await tryCall(this.#parts, keyOf("finalize", seat), "CommitRevealBeacon", "finalize", [id]);
+    }
+    const isOver = !isUseful || (isSettled && readyAt !== 0n && readyAt + reorganisable < now);
+    if (isOver && !mine.bonded) this.#closed.add(id);
   }
 
   /** Asks for the bond of a round that had too few members, when it does not serve in the present one. */
@@ -108,41 +237,43 @@ export class BeaconMember {
     ]);
   }
 
-  /** Takes the bonds of those who did not reveal in a round that failed for it. */
-  async #slashMissing(session: bigint, present: number): Promise<void> {
+  /** Takes the bonds of those who did not reveal in a round that failed for it; says whether none is left. */
+  async #slashMissing(session: bigint, present: number): Promise<boolean> {
     const { CommitRevealBeacon } = this.#parts.contracts;
+    let isSettled = true;
     for (let round = 0; round < present; round++) {
       const name = `${session}:${round}`;
       if (this.#settled.has(name)) continue;
       let bonds = 0;
       if ((await CommitRevealBeacon.read.outcomeOf([session, round])) === outcomes.failed) {
-        for await (const operator of listOperators(this.#parts)) {
+        const committers = this.#parts.ledger.committers(session, round);
+        // A round that failed had some: the ledger has not come that far.
+        if (committers.length === 0) {
+          isSettled = false;
+          continue;
+        }
+        for (const operator of committers) {
           const theirs = await CommitRevealBeacon.read.commitmentOf([session, operator]);
           if (!theirs.bonded || theirs.round !== round) continue;
           bonds++;
           const key = `beacon:slash:${name}:${operator}`;
-          if (!(await this.#isFirst(key))) continue;
+          if (!this.#isFirst(key)) continue;
           await tryCall(this.#parts, key, "CommitRevealBeacon", "slashMissing", [session, operator]);
         }
       }
       if (bonds === 0) this.#settled.add(name);
+      else isSettled = false;
     }
+    return isSettled;
   }
 
   /** Whether this operator is among the first three in line: enough for the work to be done, few to pay in vain. */
-  async #isFirst(work: string): Promise<boolean> {
-    return (await turnOf(this.#parts, work)) < 3n;
+  #isFirst(work: string): boolean {
+    return turnOf(this.#parts, work) < 3n;
   }
 
-  #commitment(session: bigint, round: number): Hex {
-    const { state, operator, deployment } = this.#parts;
-    const secret = this.#secret(session, round) ?? bytesToHex(randomBytes(32));
-    state.run(
-      "INSERT OR IGNORE INTO beacon_secrets (session, round, secret) VALUES (?, ?, ?)",
-      session.toString(),
-      round,
-      secret,
-    );
+  #commitment(session: bigint, round: number, secret: Hex): Hex {
+    const { operator, deployment } = this.#parts;
     return beaconCommitment({
       chainId: deployment.chainId,
       beacon: deployment.addresses.CommitRevealBeacon!,
@@ -153,12 +284,39 @@ export class BeaconMember {
     });
   }
 
-  #secret(session: bigint, round: number): Hex | undefined {
+  /** The same after a lost disk. A session that a reorganisation has moved to another time has another one. */
+  #secret(session: bigint, round: number, commitEnds: bigint): Hex {
+    const { secrets, deployment } = this.#parts;
+    const beacon = deployment.addresses.CommitRevealBeacon!;
+    return secrets.derive("beacon secret", beacon, session, BigInt(round), commitEnds);
+  }
+
+  /** The secret that was committed to; undefined when this node has made no such commitment. */
+  #committed(session: bigint, round: number, commitEnds: bigint, hash: Hex): Hex | undefined {
     const row = this.#parts.state.get(
       "SELECT secret FROM beacon_secrets WHERE session = ? AND round = ?",
       session.toString(),
       round,
     );
-    return row === undefined ? undefined : (row.secret as Hex);
+    const known = row === undefined ? [] : [row.secret as Hex];
+    return [this.#secret(session, round, commitEnds), ...known].find(
+      (secret) => this.#commitment(session, round, secret) === hash,
+    );
   }
+}
+
+/** What a session's present round waits for until when; a timeout that may be called is due at once. */
+function deadlineOf({ phase, session }: Seat): bigint {
+  if (phase === "commit") return session.commitEnds;
+  return phase === "grace" ? session.graceEnds : session.revealEnds;
+}
+
+function keyOf(what: string, { id, session }: Seat): string {
+  return `beacon:${what}:${id}:${session.round}`;
+}
+
+/** Does the same for all at once: a failure keeps nobody else waiting, and is thrown when all are through. */
+async function allOf<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const failed = (await Promise.allSettled(items.map(work))).find(({ status }) => status === "rejected");
+  if (failed?.status === "rejected") throw failed.reason;
 }

@@ -4,6 +4,7 @@ import type { abis } from "../../chain/abi/index.ts";
 import type { ChainClient } from "../../chain/client.ts";
 import { type Contracts, encodeCall, type WriteName } from "../../chain/contracts.ts";
 import type { DeployedName, Deployment } from "../../chain/deployment.ts";
+import { gasBound } from "../../chain/gas-bounds.ts";
 import { TransactionFailedError } from "../../chain/transactions/errors.ts";
 import type { TransactionQueue } from "../../chain/transactions/queue.ts";
 
@@ -38,7 +39,25 @@ export function sendCall<N extends DeployedName, F extends WriteName<N>>(
   return queue.send({
     key,
     description: key,
+    minimumGas: gasBound(contract, functionName),
     ...encodeCall(deployment, contract, functionName, args, value),
+  });
+}
+
+/** As {@link sendCall}, without waiting for it. */
+export function submitCall<N extends DeployedName, F extends WriteName<N>>(
+  { queue, deployment }: DutyContext,
+  key: string,
+  contract: N,
+  functionName: F,
+  args: ContractFunctionArgs<(typeof abis)[N], "nonpayable" | "payable", F>,
+): Promise<void> {
+  const minimumGas = gasBound(contract, functionName);
+  return queue.submit({
+    key,
+    description: key,
+    minimumGas,
+    ...encodeCall(deployment, contract, functionName, args, 0n),
   });
 }
 
@@ -59,9 +78,17 @@ export async function tryCall<N extends DeployedName, F extends WriteName<N>>(
     return true;
   } catch (error) {
     if (!(error instanceof TransactionFailedError)) throw error;
-    // What was sent in vain has cost a fee, and may have a deadline.
-    if (error.hash !== undefined) context.log.warn({ key, reason: error.message }, "failed on chain");
-    else context.log.debug({ key, reason: error.message }, "left to others");
+    logRefusal(context, error, { key });
     return false;
   }
+}
+
+/** Notes a transaction that the chain refused: what was sent in vain has cost a fee, and may have a deadline. */
+export function logRefusal(
+  { log }: Pick<DutyContext, "log">,
+  { hash, message: reason }: TransactionFailedError,
+  facts: object,
+): void {
+  if (hash !== undefined) log.warn({ ...facts, reason }, "failed on chain");
+  else log.debug({ ...facts, reason }, "left to others");
 }

@@ -1,4 +1,6 @@
 import type { Hex } from "viem";
+import { datasetStatus } from "../../storage/client/anchor.ts";
+import { type Asking, termsRefusal } from "./asking.ts";
 import { chainTime, type DutyContext, tryCall } from "./context.ts";
 import type { Ledger } from "./ledger.ts";
 import type { StorageService } from "./service.ts";
@@ -10,6 +12,7 @@ export type JanitorParts = DutyContext & {
   shelf: Shelf;
   vault: Vault;
   service: Pick<StorageService, "forgetAbandoned">;
+  asking: Asking;
 };
 
 /**
@@ -17,10 +20,12 @@ export type JanitorParts = DutyContext & {
  * long enough for any reorganisation to have passed.
  */
 const keptFor = 24n * 3600n;
+/** Chain seconds for which bytes stay that nobody has signed for, of a dataset that stands on no chain: longer than a put takes. */
+const unanchoredFor = 3600n;
 /** Chain seconds between two notes that a bundle is held. */
 const noteEvery = 3600n;
 
-/** Frees what is needed no longer: stake and bytes of datasets that are over, bundles of others, abandoned uploads. */
+/** Frees what is needed no longer, and serves on where more was paid for: stake and bytes of datasets that are over, bundles of others, abandoned uploads. */
 export class Janitor {
   readonly #parts: JanitorParts;
   /** Epoch of the last look for datasets that are over. */
@@ -34,25 +39,43 @@ export class Janitor {
     const epoch = await this.#parts.contracts.StorageAudit.read.currentEpoch();
     if (epoch !== this.#looked) {
       await this.#release();
+      await this.#extend(epoch);
       this.#looked = epoch;
     }
     await this.#dropOthers();
     await this.#parts.service.forgetAbandoned();
   }
 
-  /** Ends holdings of datasets that are over: their stake becomes free. */
+  /** Ends holdings of datasets that are over, or of which all that was agreed to is settled: their stake becomes free. */
   async #release(): Promise<void> {
     const { contracts, ledger, operator, log } = this.#parts;
     const over = new Map<Hex, boolean>();
+    const now = await chainTime(this.#parts.client);
     for (const { bundleId, datasetId } of ledger.holdingsOf(operator)) {
       if (!over.has(datasetId)) {
         over.set(datasetId, await contracts.DatasetRegistry.read.isOver([datasetId]));
       }
-      if (over.get(datasetId) !== true) continue;
-      const { tenure } = await contracts.BundleRegistry.read.holdingOf([bundleId]);
+      const { tenure, until } = await contracts.BundleRegistry.read.holdingOf([bundleId]);
+      const isServed = async () => now >= (await contracts.DatasetRegistry.read.settledAt([until]));
+      if (over.get(datasetId) !== true && !(await isServed())) continue;
       const key = `release:${bundleId}:${tenure}`;
       if (await tryCall(this.#parts, key, "BundleRegistry", "release", [bundleId])) {
         log.info({ bundleId }, "bundle released");
+      }
+    }
+  }
+
+  /** Agrees to epochs that were added since, as long as the dataset pays enough and this node serves for so long. */
+  async #extend(epoch: number): Promise<void> {
+    const { contracts, ledger, operator, asking, log } = this.#parts;
+    for (const { bundleId, datasetId } of ledger.holdingsOf(operator)) {
+      const [status, endEpoch, feePerAudit] = await contracts.DatasetRegistry.read.termsOf([datasetId]);
+      const { until } = await contracts.BundleRegistry.read.holdingOf([bundleId]);
+      if (status !== datasetStatus.active || until === 0 || endEpoch <= until) continue;
+      if (termsRefusal(asking, { feePerAudit, epochs: endEpoch - epoch }) !== undefined) continue;
+      const key = `extend:${bundleId}:${endEpoch}`;
+      if (await tryCall(this.#parts, key, "BundleRegistry", "extend", [bundleId, endEpoch])) {
+        log.info({ bundleId, until: endEpoch }, "duty extended");
       }
     }
   }
@@ -63,7 +86,11 @@ export class Janitor {
     const held = new Set(ledger.holdingsOf(operator).map(({ bundleId }) => bundleId));
     const now = await chainTime(client);
     for (const bundle of shelf.all()) {
-      const { bundleId, keepUntil } = bundle;
+      const { bundleId, keepUntil, datasetId } = bundle;
+      if (!held.has(bundleId) && keepUntil === 0n && ledger.dataset(datasetId) === undefined) {
+        shelf.keepUntil(bundleId, now + unanchoredFor);
+        continue;
+      }
       if (held.has(bundleId) || keepUntil === 0n) {
         if (keepUntil < now + keptFor - noteEvery) shelf.keepUntil(bundleId, now + keptFor);
         continue;

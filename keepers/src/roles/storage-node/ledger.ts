@@ -1,6 +1,7 @@
 import type { Address, Hex } from "viem";
 import type { AssayEvent } from "../../chain/contracts.ts";
 import type { EventHandler } from "../../chain/follower/follower.ts";
+import { bundleId } from "../../core/ids.ts";
 import type { Row, State } from "../../storage/state/state.ts";
 
 /** Tables that mirror who holds what, one row per event, so that a reorganisation takes rows back. */
@@ -40,6 +41,18 @@ export const ledgerSchema = {
        cell_index INTEGER NOT NULL,
        is_over INTEGER NOT NULL DEFAULT 0
      ) STRICT;`,
+    `CREATE TABLE ledger_commitments (
+       session TEXT NOT NULL,
+       round INTEGER NOT NULL,
+       operator TEXT NOT NULL,
+       PRIMARY KEY (session, round, operator)
+     ) STRICT;`,
+    // Those that were noted without it come first, and the chain is asked.
+    "ALTER TABLE ledger_retrievals ADD COLUMN deadline INTEGER NOT NULL DEFAULT 0;",
+    "CREATE INDEX ledger_retrievals_by_bundle ON ledger_retrievals (bundle_id, is_over);",
+    // Duties ask again and again for what all events come to.
+    `CREATE TABLE ledger_bundles_version (version INTEGER NOT NULL) STRICT;
+     INSERT INTO ledger_bundles_version (version) VALUES (0);`,
   ],
 } as const;
 
@@ -65,9 +78,18 @@ export type LedgerHolding = {
 export type LedgerVacancy = { bundleId: Hex; datasetId: Hex; bundleIndex: number };
 
 /** A cell of a bundle that an operator is challenged to publish. */
-export type LedgerRetrieval = { challengeId: bigint; bundleId: Hex; cellIndex: number };
+export type LedgerRetrieval = {
+  challengeId: bigint;
+  bundleId: Hex;
+  operator: Address;
+  cellIndex: number;
+  /** Last second before its timeout can be called; 0 where it is not known. */
+  deadline: bigint;
+};
 
-/** Takes the events of DatasetRegistry, BundleRegistry and RetrievalChallenges over into the ledger's tables. */
+const countBundleEvent = "UPDATE ledger_bundles_version SET version = version + 1";
+
+/** Takes the events of DatasetRegistry, BundleRegistry, RetrievalChallenges and CommitRevealBeacon over into the ledger's tables. */
 export const ledgerHandler: EventHandler = {
   applied(event: AssayEvent, state: State): void {
     if (event.contract === "DatasetRegistry" && event.eventName === "DatasetAnchored") {
@@ -83,7 +105,17 @@ export const ledgerHandler: EventHandler = {
       );
     }
     if (event.contract === "RetrievalChallenges") takeRetrieval(event, state);
+    if (event.contract === "CommitRevealBeacon" && event.eventName === "Committed") {
+      const { sessionId, round, operator } = event.args;
+      state.run(
+        "INSERT OR IGNORE INTO ledger_commitments VALUES (?, ?, ?)",
+        String(sessionId),
+        round,
+        operator,
+      );
+    }
     if (event.contract !== "BundleRegistry") return;
+    state.run(countBundleEvent);
     if (event.eventName === "BundlePlaced") {
       const { bundleId, datasetId, bundleIndex, operator, since } = event.args;
       addEvent(state, event, bundleId, "placed", { datasetId, bundleIndex, operator, since });
@@ -105,6 +137,7 @@ export const ledgerHandler: EventHandler = {
     if (event.contract === "DatasetRegistry" && event.eventName === "DatasetAnchored") {
       state.run("DELETE FROM ledger_datasets WHERE dataset_id = ?", event.args.datasetId);
     } else if (event.contract === "BundleRegistry") {
+      state.run(countBundleEvent);
       state.run(
         "DELETE FROM ledger_bundle_events WHERE block_hash = ? AND log_index = ?",
         event.blockHash,
@@ -112,6 +145,14 @@ export const ledgerHandler: EventHandler = {
       );
     } else if (event.contract === "RetrievalChallenges") {
       returnRetrieval(event, state);
+    } else if (event.contract === "CommitRevealBeacon" && event.eventName === "Committed") {
+      const { sessionId, round, operator } = event.args;
+      state.run(
+        "DELETE FROM ledger_commitments WHERE session = ? AND round = ? AND operator = ?",
+        String(sessionId),
+        round,
+        operator,
+      );
     }
   },
 };
@@ -119,14 +160,15 @@ export const ledgerHandler: EventHandler = {
 function takeRetrieval(event: AssayEvent, state: State): void {
   if (event.contract !== "RetrievalChallenges") return;
   if (event.eventName === "RetrievalChallenged") {
-    const { challengeId, bundleId, operator, cellIndex } = event.args;
+    const { challengeId, bundleId, operator, cellIndex, deadline } = event.args;
     state.run(
-      `INSERT OR REPLACE INTO ledger_retrievals (challenge_id, bundle_id, operator, cell_index)
-       VALUES (?, ?, ?, ?)`,
+      `INSERT OR REPLACE INTO ledger_retrievals (challenge_id, bundle_id, operator, cell_index, deadline)
+       VALUES (?, ?, ?, ?, ?)`,
       String(challengeId),
       bundleId,
       operator.toLowerCase(),
       cellIndex,
+      deadline,
     );
   } else if (endsRetrieval(event)) {
     setRetrievalOver(state, event.args.challengeId, 1);
@@ -190,6 +232,13 @@ const latest = `
 /** What the chain said last about datasets and bundles, as far as the follower has come. */
 export class Ledger {
   readonly #state: State;
+  /** What bundles' events came to at some version. */
+  #seen: {
+    readonly version: bigint;
+    holders?: readonly Address[];
+    vacancies?: readonly LedgerVacancy[];
+    unplaced?: readonly LedgerVacancy[];
+  } = { version: -1n };
 
   constructor(state: State) {
     this.#state = state;
@@ -220,28 +269,126 @@ export class Ledger {
     return this.holdings().filter((holding) => holding.datasetId === datasetId);
   }
 
+  /** Operators that hold a bundle, each once. */
+  holders(): readonly Address[] {
+    const seen = this.#present();
+    seen.holders ??= this.#state
+      .all(`SELECT DISTINCT operator FROM (${latest} AND e.kind = 'placed')`)
+      .map(({ operator }) => operator as Address);
+    return seen.holders;
+  }
+
+  /** Operators that committed to a secret in a round of the beacon. */
+  committers(session: bigint, round: number): Address[] {
+    const rows = this.#state.all(
+      "SELECT operator FROM ledger_commitments WHERE session = ? AND round = ? ORDER BY operator",
+      session.toString(),
+      round,
+    );
+    return rows.map(({ operator }) => operator as Address);
+  }
+
+  /** Sessions of the beacon to which an operator ever committed, oldest first. */
+  sessionsOf(operator: Address): bigint[] {
+    const rows = this.#state.all(
+      "SELECT DISTINCT session FROM ledger_commitments WHERE operator = ? ORDER BY CAST(session AS INTEGER)",
+      operator,
+    );
+    return rows.map(({ session }) => BigInt(session as string));
+  }
+
   /** The bundles of a cover, in the order of its registration. */
   coverBundles(coverId: Hex): Hex[] | undefined {
     const row = this.#state.get("SELECT bundle_ids FROM ledger_covers WHERE cover_id = ?", coverId);
     return row === undefined ? undefined : ((row.bundle_ids as string).split(",") as Hex[]);
   }
 
-  /** Retrieval challenges that are open against an operator. */
+  /** Retrieval challenges that are open against an operator, soonest deadline first. */
   openRetrievals(operator: Address): LedgerRetrieval[] {
     const rows = this.#state.all(
-      "SELECT * FROM ledger_retrievals WHERE is_over = 0 AND operator = ? ORDER BY CAST(challenge_id AS INTEGER)",
+      `SELECT * FROM ledger_retrievals WHERE is_over = 0 AND operator = ?
+       ORDER BY deadline, CAST(challenge_id AS INTEGER)`,
       operator.toLowerCase(),
     );
-    return rows.map((row) => ({
-      challengeId: BigInt(row.challenge_id as string),
-      bundleId: row.bundle_id as Hex,
-      cellIndex: Number(row.cell_index),
-    }));
+    return rows.map(toRetrieval);
   }
 
-  vacancies(): LedgerVacancy[] {
-    return this.#state.all(`${latest} AND e.kind = 'vacated'`).map(toHolding);
+  /**
+   * Open retrieval challenges whose deadline has passed at a chain time, against those that hold the bundle still, soonest
+   * deadline first.
+   */
+  lateRetrievals(now: bigint): LedgerRetrieval[] {
+    const rows = this.#state.all(
+      `SELECT * FROM ledger_retrievals r WHERE is_over = 0 AND deadline < ? AND operator = (
+         SELECT CASE kind WHEN 'placed' THEN LOWER(e.operator) END FROM ledger_bundle_events e
+         WHERE e.bundle_id = r.bundle_id
+         ORDER BY e.block_number DESC, e.log_index DESC, e.rowid DESC LIMIT 1)
+       ORDER BY deadline, CAST(challenge_id AS INTEGER)`,
+      now,
+    );
+    return rows.map(toRetrieval);
   }
+
+  /** Open retrieval challenges of a bundle, against whomever, soonest deadline first. */
+  retrievalsOf(bundleId: Hex): LedgerRetrieval[] {
+    const rows = this.#state.all(
+      `SELECT * FROM ledger_retrievals WHERE bundle_id = ? AND is_over = 0
+       ORDER BY deadline, CAST(challenge_id AS INTEGER)`,
+      bundleId,
+    );
+    return rows.map(toRetrieval);
+  }
+
+  /** The same list as before, unless something has happened to a bundle. */
+  vacancies(): readonly LedgerVacancy[] {
+    const seen = this.#present();
+    seen.vacancies ??= this.#state.all(`${latest} AND e.kind = 'vacated'`).map(toHolding);
+    return seen.vacancies;
+  }
+
+  /** Bundles that nobody ever held, of segments that can be read; the same list as before, unless something has happened to a bundle. */
+  unplaced(): readonly LedgerVacancy[] {
+    const seen = this.#present();
+    seen.unplaced ??= this.#readUnplaced();
+    return seen.unplaced;
+  }
+
+  #readUnplaced(): LedgerVacancy[] {
+    const segments = this.#state.all(
+      `SELECT h.dataset_id, h.bundle_index / d.n AS segment, d.n
+       FROM (${latest} AND e.kind = 'placed') h JOIN ledger_datasets d ON d.dataset_id = h.dataset_id
+       GROUP BY h.dataset_id, segment HAVING COUNT(*) BETWEEN d.k AND d.n - 1`,
+    );
+    return segments.flatMap((row) => {
+      const [datasetId, n] = [row.dataset_id as Hex, Number(row.n)];
+      const all = Array.from({ length: n }, (_, shard) => Number(row.segment) * n + shard);
+      return all
+        .map((bundleIndex) => ({ bundleId: bundleId(datasetId, bundleIndex), datasetId, bundleIndex }))
+        .filter(({ bundleId: id }) => !this.#hasEvents(id));
+    });
+  }
+
+  #hasEvents(id: Hex): boolean {
+    return (
+      this.#state.get("SELECT 1 FROM ledger_bundle_events WHERE bundle_id = ? LIMIT 1", id) !== undefined
+    );
+  }
+
+  #present() {
+    const version = this.#state.get("SELECT version FROM ledger_bundles_version")!.version as bigint;
+    if (this.#seen.version !== version) this.#seen = { version };
+    return this.#seen;
+  }
+}
+
+function toRetrieval(row: Row): LedgerRetrieval {
+  return {
+    challengeId: BigInt(row.challenge_id as string),
+    bundleId: row.bundle_id as Hex,
+    operator: row.operator as Address,
+    cellIndex: Number(row.cell_index),
+    deadline: BigInt(row.deadline as bigint),
+  };
 }
 
 function toHolding(row: Row): LedgerHolding {

@@ -7,7 +7,7 @@ import { compressProof } from "../../core/groth16/compress.ts";
 import { type OpenedCell, openingInput } from "../../core/groth16/inputs.ts";
 import type { Proof } from "../../core/groth16/types.ts";
 import { coverTree, toDigest } from "../../core/merkle/quaternary-tree.ts";
-import type { Prover } from "../../storage/prover/prover.ts";
+import type { ProveOptions, Prover } from "../../storage/prover/prover.ts";
 import type { PossessionAnswer, ProvenCell } from "../../storage/transport/shard-service.ts";
 import type { ShelvedBundle } from "./shelf.ts";
 import type { Vault } from "./vault.ts";
@@ -19,7 +19,12 @@ export type PossessionParts = {
   chainId: number;
   /** The StorageAudit contract. */
   auditContract: Address;
+  /** The BundleRegistry contract. */
+  bundleRegistry: Address;
 };
+
+/** Under which seed something is proven, and to which contract. */
+type Judged = Pick<AuditContext, "seed" | "epoch" | "auditContract">;
 
 /** An answer to an audit, ready to be sent. */
 export type AuditProof = { evaluation: bigint; proof: Proof };
@@ -35,11 +40,20 @@ export class Possession {
   }
 
   /** Answers an epoch's seed for a single bundle. */
-  async proveBundle(
+  proveBundle(bundle: ShelvedBundle, seed: Hex, epoch: bigint, signal?: AbortSignal): Promise<AuditProof> {
+    return this.#proveBundle(bundle, { seed, epoch, auditContract: this.#parts.auditContract }, signal);
+  }
+
+  /** Shows the registry under an epoch's seed that a bundle without a holder is here. */
+  provePlacing(bundle: ShelvedBundle, seed: Hex, epoch: bigint, signal?: AbortSignal): Promise<AuditProof> {
+    return this.#proveBundle(bundle, { seed, epoch, auditContract: this.#parts.bundleRegistry }, signal);
+  }
+
+  async #proveBundle(
     bundle: ShelvedBundle,
-    seed: Hex,
-    epoch: bigint,
+    { seed, epoch, auditContract }: Judged,
     signal?: AbortSignal,
+    lane: ProveOptions["lane"] = "duty",
   ): Promise<AuditProof> {
     const { vault, operator } = this.#parts;
     const duty = bundle.bundleId;
@@ -48,7 +62,7 @@ export class Possession {
     const { possession } = await vault.commitment(bundle);
     const cells = await vault.cells(bundle, indices);
     const opened = cells.map((cell, j) => openCell(cell, indices[j]!, possession));
-    return this.#prove("possession", { seed, duty, root, epoch }, opened, signal);
+    return this.#prove("possession", { seed, duty, root, epoch, auditContract }, opened, { signal, lane });
   }
 
   /** Answers an epoch's seed for all bundles of a cover, in the order in which they were registered. */
@@ -75,7 +89,8 @@ export class Possession {
       const [bytes] = await vault.cells(bundle, [cell]);
       opened.push(openCoveredCell(bytes!, cell, possession, position, cover));
     }
-    return this.#prove("covering", { seed, duty: coverId, root, epoch }, opened, signal);
+    const { auditContract } = this.#parts;
+    return this.#prove("covering", { seed, duty: coverId, root, epoch, auditContract }, opened, { signal });
   }
 
   /** Answers a client's own seed: the same circuit, in a context that no audit has. */
@@ -84,7 +99,10 @@ export class Possession {
     seed: Uint8Array,
     signal?: AbortSignal,
   ): Promise<PossessionAnswer> {
-    const { proof, evaluation } = await this.proveBundle(bundle, bytesToHex(seed), freshProofEpoch, signal);
+    const asked = bytesToHex(seed);
+    const { auditContract } = this.#parts;
+    const judged = { seed: asked, epoch: freshProofEpoch, auditContract };
+    const { proof, evaluation } = await this.#proveBundle(bundle, judged, signal, "client");
     return { proof: compressProof(proof), evaluation };
   }
 
@@ -97,14 +115,14 @@ export class Possession {
 
   async #prove(
     circuit: "possession" | "covering",
-    context: Pick<AuditContext, "seed" | "duty" | "root" | "epoch">,
+    context: Omit<AuditContext, "operator" | "chainId">,
     cells: OpenedCell[],
-    signal?: AbortSignal,
+    options: ProveOptions,
   ): Promise<AuditProof> {
-    const { prover, operator, chainId, auditContract } = this.#parts;
-    const rho = auditPoint({ ...context, operator, chainId: BigInt(chainId), auditContract });
+    const { prover, operator, chainId } = this.#parts;
+    const rho = auditPoint({ ...context, operator, chainId: BigInt(chainId) });
     const input = openingInput(circuit, { root: context.root, rho, cells });
-    const { proof, publicSignals } = await prover.prove(circuit, input, { signal });
+    const { proof, publicSignals } = await prover.prove(circuit, input, options);
     return { proof, evaluation: publicSignals[0]! };
   }
 }

@@ -1,5 +1,7 @@
-import { bytesToHex } from "viem";
-import { chainTime, type DutyContext, tryCall } from "./context.ts";
+import { bytesToHex, type Hex, zeroAddress } from "viem";
+import { TransactionFailedError } from "../../chain/transactions/errors.ts";
+import { inBatches } from "./batches.ts";
+import { chainTime, type DutyContext, logRefusal, submitCall, tryCall } from "./context.ts";
 import type { Ledger, LedgerRetrieval } from "./ledger.ts";
 import type { Shelf } from "./shelf.ts";
 import type { Vault } from "./vault.ts";
@@ -10,7 +12,12 @@ export type PublisherParts = DutyContext & {
   readonly vault: Pick<Vault, "cells" | "commitment">;
 };
 
-/** Publishes the cells that retrieval challenges ask this operator for, and fetches the bonds that pay for it. */
+const keyOf = ({ challengeId }: LedgerRetrieval) => `publish:${challengeId}`;
+
+/**
+ * Publishes the cells that retrieval challenges ask this operator for, and fetches the bonds that pay for it. Anybody can ask for
+ * any number of cells: none waits for the confirmation of another.
+ */
 export class Publisher {
   readonly #parts: PublisherParts;
 
@@ -20,28 +27,42 @@ export class Publisher {
 
   /** Answers what can be answered; gives the number of cells that were published. One that fails leaves the others be. */
   async tick(signal: AbortSignal): Promise<number> {
-    const { ledger, operator, log } = this.#parts;
-    let published = 0;
-    for (const retrieval of ledger.openRetrievals(operator)) {
-      if (signal.aborted) return published;
-      try {
-        if (await this.#publish(retrieval)) published++;
-      } catch (error) {
-        if (signal.aborted) return published;
-        const { challengeId, bundleId } = retrieval;
-        log.error({ challengeId, bundleId, reason: (error as Error).message }, "a cell was not published");
-      }
-    }
-    return published;
+    const { ledger, operator } = this.#parts;
+    const published = await inBatches(inOrder(ledger.openRetrievals(operator)), signal, {
+      begin: (retrieval) => this.#attempt(retrieval, signal, () => this.#send(retrieval)),
+      end: (retrieval) => this.#attempt(retrieval, signal, () => this.#confirm(retrieval)),
+    });
+    const last = published.at(-1);
+    if (last !== undefined && !signal.aborted) await this.#collect(last.challengeId);
+    return published.length;
   }
 
-  async #publish({ challengeId, bundleId, cellIndex }: LedgerRetrieval): Promise<boolean> {
+  /** Whether it was done: what fails is logged. */
+  async #attempt(
+    { challengeId, bundleId }: LedgerRetrieval,
+    signal: AbortSignal,
+    work: () => Promise<boolean>,
+  ): Promise<boolean> {
+    const { log } = this.#parts;
+    try {
+      return await work();
+    } catch (error) {
+      if (signal.aborted) return false;
+      const reason = (error as Error).message;
+      if (error instanceof TransactionFailedError) logRefusal(this.#parts, error, { challengeId, bundleId });
+      else log.error({ challengeId, bundleId, reason }, "a cell was not published");
+      return false;
+    }
+  }
+
+  /** Sends what publishes a cell, without waiting for it. */
+  async #send(retrieval: LedgerRetrieval): Promise<boolean> {
     const { contracts, client, shelf, vault, log } = this.#parts;
+    const { challengeId, bundleId, cellIndex } = retrieval;
     const open = await contracts.RetrievalChallenges.read.challengeOf([challengeId]);
-    if (!(await contracts.RetrievalChallenges.read.isOpen([challengeId]))) return false;
-    // Between the deadline and a called timeout nothing can be published, but the timeout may still come.
-    const until = open.deadline > open.graceEnds ? open.deadline : open.graceEnds;
-    if ((await chainTime(client)) > until) return false;
+    if (open.challenger === zeroAddress) return false;
+    // Until somebody has called the timeout nothing is too late.
+    if (open.graceEnds !== 0n && (await chainTime(client)) > open.graceEnds) return false;
     const bundle = shelf.byId(bundleId);
     if (bundle === undefined) {
       log.error({ challengeId, bundleId }, "a cell is asked for of a bundle that is not here");
@@ -51,15 +72,19 @@ export class Publisher {
     const { transport } = await vault.commitment(bundle);
     const proof = transport.proof(cellIndex).map((sibling) => bytesToHex(sibling));
     const args = [challengeId, bytesToHex(cell!), proof] as const;
-    if (!(await tryCall(this.#parts, `publish:${challengeId}`, "RetrievalChallenges", "publish", args))) {
-      return false;
-    }
-    log.info({ challengeId, bundleId, cellIndex }, "published a cell that a challenge asked for");
-    await this.#collect(challengeId);
+    await submitCall(this.#parts, keyOf(retrieval), "RetrievalChallenges", "publish", args);
     return true;
   }
 
-  /** The bond of an answered challenge pays for its gas. */
+  async #confirm(retrieval: LedgerRetrieval): Promise<boolean> {
+    const { queue, log } = this.#parts;
+    await queue.wait(keyOf(retrieval));
+    const { challengeId, bundleId, cellIndex } = retrieval;
+    log.info({ challengeId, bundleId, cellIndex }, "published a cell that a challenge asked for");
+    return true;
+  }
+
+  /** The bonds of answered challenges pay for their gas. */
   async #collect(challengeId: bigint): Promise<void> {
     const { contracts, operator } = this.#parts;
     if ((await contracts.RetrievalChallenges.read.creditOf([operator])) === 0n) return;
@@ -67,4 +92,19 @@ export class Publisher {
       operator,
     ]);
   }
+}
+
+/**
+ * One of each bundle first, then the others, soonest deadline first: a bundle that is asked for once is not lost behind
+ * thousands of cells of another.
+ * @param retrievals soonest deadline first
+ */
+export function inOrder(retrievals: readonly LedgerRetrieval[]): LedgerRetrieval[] {
+  const seen = new Set<Hex>();
+  const [firsts, others]: [LedgerRetrieval[], LedgerRetrieval[]] = [[], []];
+  for (const retrieval of retrievals) {
+    (seen.has(retrieval.bundleId) ? others : firsts).push(retrieval);
+    seen.add(retrieval.bundleId);
+  }
+  return [...firsts, ...others];
 }

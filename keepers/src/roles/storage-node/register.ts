@@ -1,14 +1,17 @@
 import { bytesToHex, type Hex, type TransactionReceipt } from "viem";
-import { addressOf, encodeCall } from "../../chain/contracts.ts";
+import { encodeCall } from "../../chain/contracts.ts";
+import { stakeModules } from "../../chain/stake-modules.ts";
 import { AssayError } from "../../core/errors.ts";
 import type { StorageWriter } from "../../storage/client/client.ts";
+import { withAllowance } from "./allowance.ts";
+import type { DutyContext } from "./context.ts";
 
 export type RegisterParameters = {
   /** libp2p peer id, multihash bytes. */
   peerId: Uint8Array;
   /** Multiaddr under which the node is reached. */
   endpoint: string;
-  /** Tokens that the operator should have staked in all, in token units. */
+  /** Tokens that the operator should have staked in all, in token units; the role's contracts may lock that much. */
   stake: bigint;
 };
 
@@ -19,14 +22,12 @@ export const operatorRoles = { storage: 1, provider: 2, validator: 4, challenger
 const mostAttempts = 1000;
 
 /** What of a storage client registering takes. */
-export type RegisteringClient = Pick<
-  StorageWriter,
-  "account" | "contracts" | "chain" | "deployment" | "queue"
->;
+export type RegisteringClient = Pick<StorageWriter, "account" | "contracts" | "chain" | "deployment"> &
+  Pick<DutyContext, "queue">;
 
 /**
- * Brings an operator to the state that a storage node needs: registered with this identity and with at least this much
- * stake. What is so already is left alone.
+ * Brings an operator to the state that a storage node needs: registered with this identity, with at least this much
+ * stake, and with approvals for the contracts that lock it. What is so already is left alone.
  */
 export function registerStorageOperator(
   client: RegisteringClient,
@@ -42,6 +43,7 @@ export async function registerOperator(
 ): Promise<void> {
   await announce(client, bytesToHex(peerId), endpoint, role);
   await fillStake(client, stake);
+  await approveModules(client, role, stake);
 }
 
 type ReadAt = { blockNumber?: bigint };
@@ -86,18 +88,39 @@ async function announce(
 export async function fillStake(client: RegisteringClient, stake: bigint): Promise<void> {
   const { account, contracts, deployment, queue } = client;
   let at: ReadAt = {};
-  const staking = addressOf(deployment, "Staking");
   for (let attempt = 0; attempt < mostAttempts; attempt++) {
     const { stake: staked } = await contracts.Staking.read.operatorOf([account.address], at);
     if (staked >= stake) return;
     const missing = stake - staked;
     const key = `stake:${staked}:${missing}:${attempt}`;
-    const approve = encodeCall(deployment, "AssayToken", "approve", [staking, missing]);
-    await queue.send({ ...approve, key: `approve-${key}`, description: "approving the stake" });
     const call = encodeCall(deployment, "Staking", "stake", [missing]);
-    at = await stateAfter(client, await queue.send({ ...call, key, description: "staking" }));
+    const receipt = await withAllowance(client, { key, spender: "Staking", amount: missing }, () =>
+      queue.send({ ...call, key, description: "staking" }),
+    );
+    at = await stateAfter(client, receipt);
   }
   throw new AssayError(`the stake of ${account.address} shrinks as fast as it is filled up`, {
     next: "look at what it is slashed for, then start the keeper again",
   });
+}
+
+/** Lets the contracts of these roles lock at least `cap` of the stake; greater approvals stay. */
+export async function approveModules(client: RegisteringClient, roles: number, cap: bigint): Promise<void> {
+  const { account, contracts, deployment, queue } = client;
+  for (const { contract, address } of stakeModules(deployment, roles)) {
+    let at: ReadAt = {};
+    for (let attempt = 0; ; attempt++) {
+      const present = await contracts.Staking.read.capOf([account.address, address], at);
+      if (present >= cap) break;
+      if (attempt === mostAttempts) {
+        throw new AssayError(`the approval of ${contract} by ${account.address} does not stay`, {
+          next: "make sure that no other keeper uses this account",
+        });
+      }
+      const call = encodeCall(deployment, "Staking", "approve", [address, cap]);
+      const key = `approve-module:${contract}:${present}:${cap}:${attempt}`;
+      const description = `letting ${contract} lock stake`;
+      at = await stateAfter(client, await queue.send({ ...call, key, description }));
+    }
+  }
 }

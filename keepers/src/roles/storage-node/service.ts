@@ -1,4 +1,4 @@
-import { bytesToHex, type Hex, hexToBytes, type LocalAccount } from "viem";
+import { type Hex, hexToBytes, keccak256, type LocalAccount } from "viem";
 import { addressOf, type Contracts } from "../../chain/contracts.ts";
 import type { Deployment } from "../../chain/deployment.ts";
 import { signReceipt } from "../../chain/receipt.ts";
@@ -7,14 +7,18 @@ import {
   type Manifest,
   manifestCid,
   manifestDigest,
-  manifestHash,
   manifestLayout,
   parseManifest,
 } from "../../core/dataset/manifest.ts";
-import { bundleId, datasetId as idOfDataset } from "../../core/ids.ts";
+import { bundleId } from "../../core/ids.ts";
 import { BlobNotFoundError } from "../../storage/backends/errors.ts";
+import { datasetStatus } from "../../storage/client/anchor.ts";
+import { areSameParameters, latestEndFor, offeredId, readTerms } from "../../storage/client/terms.ts";
+import { ProverBusyError } from "../../storage/prover/prover.ts";
 import { RefusalError } from "../../storage/transport/errors.ts";
+import { Gate } from "../../storage/transport/gate.ts";
 import type {
+  Caller,
   CellsRequest,
   CommitRequest,
   CommitResponse,
@@ -32,6 +36,7 @@ import type {
   StatusResponse,
 } from "../../storage/transport/shard-service.ts";
 import type { UploadStaging } from "../../storage/transport/upload-staging.ts";
+import { type Asking, type Refusal, termsRefusal } from "./asking.ts";
 import type { Possession } from "./possession.ts";
 import type { Shelf, ShelvedBundle } from "./shelf.ts";
 import { type Vault, WrongRootsError } from "./vault.ts";
@@ -46,8 +51,13 @@ export type ServiceParts = {
   possession: Possession;
   /** Bytes of bundles this node is willing to keep. */
   capacity: number;
+  asking: Asking;
   /** Timestamp of the latest block, seconds. */
   chainTime: () => Promise<bigint>;
+  /** Whether the chain knows a dataset, as far as it was followed. */
+  isAnchored: (datasetId: Hex) => boolean;
+  /** Part of the capacity that may be taken by what stands on no chain yet; a half by default. */
+  unanchoredShare?: number;
 };
 
 /** A receipt is good for this long at most, in seconds: the registry accepts no longer ones. */
@@ -58,24 +68,70 @@ const clockSlack = 600n;
 /** Real milliseconds after which an upload that nobody goes on with gives its space back. */
 const uploadPatience = 3600_000;
 
+/** Real milliseconds after which an upload that stands still makes room for another one that finds none. */
+const uploadStandstill = 60_000;
+/** Bundles of one peer that may be arriving. */
+const arrivalsPerPeer = 64;
+/** Manifests without a bundle here: of one peer, and of all. Beyond, the oldest go. */
+const offersPerPeer = 16;
+const offersInAll = 256;
+/** Chain seconds for which a manifest without a bundle is kept. */
+const offerPatience = 3600n;
+
+/** Proofs for clients: two are prepared at a time, and a client may ask for all its bundles here at once. */
+const proofGate = { atOnce: 2, waiting: 14, perPeer: 8 };
+/** Complete bundles that are hashed and stored: each is in memory with its trees, 12 MB in all. */
+const admissionGate = { atOnce: 2, waiting: 32, perPeer: 16 };
+/** Trees of bundles that are read for cells: 2 MB each. */
+const readingGate = { atOnce: 4, waiting: 64, perPeer: 16 };
+
+const notThisDatasets = "manifest, owner and terms are not this dataset's";
+
 /** A bundle that is arriving: space that is spoken for. */
-type Arrival = { datasetId: Hex; bundleIndex: number; bytes: number; touched: number };
+type Arrival = { datasetId: Hex; bundleIndex: number; bytes: number; touched: number; peer: string };
 type Arrivals = Map<Hex, Arrival>;
-type Refusal = Pick<OfferResponse["refused"][number], "reason" | "detail">;
 
 /** What a storage node answers to other keepers and to clients. */
 export class StorageService implements ShardService {
   readonly #parts: ServiceParts;
+  readonly #proofs = new Gate(proofGate);
+  readonly #admissions = new Gate(admissionGate);
+  readonly #readings = new Gate(readingGate);
   #loading: Promise<Arrivals> | undefined;
+  #arriving = 0;
 
   constructor(parts: ServiceParts) {
     this.#parts = parts;
   }
 
-  async offer(request: OfferRequest, bytes: Uint8Array | undefined): Promise<OfferResponse> {
-    const { shelf, contracts, account } = this.#parts;
+  /** What peers wait for here, and what was refused for want of room since the start. */
+  get stats() {
+    const { shelf } = this.#parts;
+    return {
+      offers: shelf.offers().length,
+      arriving: this.#arriving,
+      waiting: {
+        proofs: this.#proofs.waiting,
+        admissions: this.#admissions.waiting,
+        readings: this.#readings.waiting,
+      },
+      refused: {
+        proofs: this.#proofs.refused,
+        admissions: this.#admissions.refused,
+        readings: this.#readings.refused,
+      },
+    };
+  }
+
+  async offer(
+    request: OfferRequest,
+    bytes: Uint8Array | undefined,
+    { peer }: Pick<Caller, "peer">,
+  ): Promise<OfferResponse> {
+    const { contracts, account } = this.#parts;
     const { datasetId } = request;
-    const layout = manifestLayout(this.#readManifest(request, bytes));
+    const { manifest, refusal: badTerms } = await this.#readOffer(request, bytes);
+    const layout = manifestLayout(manifest);
     const { active } = await contracts.Staking.read.operatorOf([account.address]);
     // As if all of them came: what is accepted together must fit together.
     const expected: Arrivals = new Map(await this.#arrivals());
@@ -86,14 +142,33 @@ export class StorageService implements ShardService {
       const refusal =
         isNew && !active
           ? { reason: "policy" as const, detail: "this operator is not active" }
-          : this.#refusal({ datasetId, bundleIndex }, layout, expected);
+          : ((isNew ? badTerms : undefined) ??
+            this.#refusal({ datasetId, bundleIndex, peer }, layout, expected));
       if (refusal === undefined) {
-        if (isNew) expect(expected, { datasetId, bundleIndex }, layout);
+        if (isNew) expect(expected, { datasetId, bundleIndex, peer }, layout);
         accepted.push(bundleIndex);
       } else refused.push({ bundleIndex, ...refusal });
     }
-    if (accepted.length > 0 && bytes !== undefined) shelf.addManifest(datasetId, bytes);
+    if (accepted.length > 0 && bytes !== undefined) await this.#keepOffer(datasetId, bytes, peer);
     return { accepted, refused };
+  }
+
+  /** Keeps an offered manifest, and only so many that nothing has come of. */
+  async #keepOffer(datasetId: Hex, bytes: Uint8Array, peer: string): Promise<void> {
+    const { shelf, chainTime } = this.#parts;
+    const now = await chainTime();
+    const arrivals = await this.#arrivals();
+    const begun = new Set([...arrivals.values()].map((arrival) => arrival.datasetId));
+    const idle = shelf
+      .offers()
+      .filter((offer) => offer.datasetId !== datasetId && !begun.has(offer.datasetId));
+    const own = idle.filter((offer) => offer.peer === peer);
+    // The oldest first: whoever means to send something begins at once.
+    const over = [...own.slice(0, Math.max(0, own.length + 1 - offersPerPeer))];
+    const left = idle.filter((offer) => !over.includes(offer));
+    over.push(...left.slice(0, Math.max(0, left.length + 1 - offersInAll)));
+    for (const offer of over) shelf.removeManifest(offer.datasetId);
+    shelf.addManifest(datasetId, bytes, { peer, at: now });
   }
 
   async manifest({ datasetId }: ManifestRequest): Promise<Uint8Array> {
@@ -114,7 +189,12 @@ export class StorageService implements ShardService {
     return { bundles };
   }
 
-  async put(request: PutRequest, body: AsyncIterable<Uint8Array>): Promise<PutResponse> {
+  async put(
+    request: PutRequest,
+    body: AsyncIterable<Uint8Array>,
+    _bodyLength: number,
+    { peer, signal }: Caller,
+  ): Promise<PutResponse> {
     const { datasetId, bundleIndex, offset, total } = request;
     const { shelf, staging, vault } = this.#parts;
     const manifest = this.#manifestOf(datasetId);
@@ -124,16 +204,24 @@ export class StorageService implements ShardService {
     if (total !== bundleBytes) throw new RefusalError("bad-request", `the bundle has ${bundleBytes} bytes`);
     return staging.exclusive(request, async () => {
       if (shelf.get(datasetId, bundleIndex) !== undefined) return { received: total };
+      signal.throwIfAborted();
       const arrivals = await this.#arrivals();
-      const refusal = this.#refusal(request, layout, arrivals);
+      const wanted = { ...request, peer };
+      let refusal = this.#refusal(wanted, layout, arrivals);
+      if (refusal?.reason === "no-space" && (await this.#makeRoom(arrivals))) {
+        refusal = this.#refusal(wanted, layout, arrivals);
+      }
       if (refusal !== undefined) {
         throw new RefusalError(refusal.reason === "no-space" ? "full" : "refused", refusal.detail);
       }
-      expect(arrivals, request, layout);
+      expect(arrivals, wanted, layout);
+      this.#arriving = arrivals.size;
       try {
         const received = await staging.append(request, offset, total, body);
         if (received === total) {
-          await vault.admit(datasetId, manifest, bundleIndex, await staging.read(request));
+          await this.#admissions.run(peer, signal, async () =>
+            vault.admit(datasetId, manifest, bundleIndex, await staging.read(request)),
+          );
           await staging.remove(request);
         }
         return { received };
@@ -144,6 +232,7 @@ export class StorageService implements ShardService {
         throw new RefusalError("bad-request", error.message, { cause: error });
       } finally {
         if ((await staging.received(request)) === 0) arrivals.delete(bundleId(datasetId, bundleIndex));
+        this.#arriving = arrivals.size;
       }
     });
   }
@@ -157,6 +246,7 @@ export class StorageService implements ShardService {
     const asked = BigInt(request.validUntil);
     const latest = (await this.#parts.chainTime()) + receiptLifetime + clockSlack;
     if (asked > latest) throw new RefusalError("refused", `a receipt is good until ${latest} at most`);
+    await this.#requireTerm(request.latestEnd);
     // The bytes stay for as long as somebody may bring the receipt on chain.
     this.#parts.shelf.keepUntil(bundle.bundleId, asked);
     const receipt = {
@@ -166,6 +256,7 @@ export class StorageService implements ShardService {
       transportRoot: bundle.transportRoot,
       operator: account.address,
       validUntil: asked,
+      latestEnd: request.latestEnd,
     };
     const signature = await signReceipt(account, receipt, {
       chainId: deployment.chainId,
@@ -178,30 +269,69 @@ export class StorageService implements ShardService {
     yield* this.#parts.vault.read(this.#held(datasetId, bundleIndex), offset, length);
   }
 
-  async cells({ datasetId, bundleIndex, cells }: CellsRequest): Promise<ProvenCell[]> {
+  async cells(
+    { datasetId, bundleIndex, cells }: CellsRequest,
+    { peer, signal }: Caller,
+  ): Promise<ProvenCell[]> {
     const bundle = this.#held(datasetId, bundleIndex);
     const absent = cells.find((cell) => cell >= bundle.cells);
     if (absent !== undefined) throw new RefusalError("bad-request", `the bundle has no cell ${absent}`);
-    return this.#parts.possession.openCells(bundle, cells);
+    return this.#readings.run(peer, signal, () => this.#parts.possession.openCells(bundle, cells));
   }
 
-  async prove({ datasetId, bundleIndex, seed }: ProveRequest): Promise<PossessionAnswer> {
+  async prove(
+    { datasetId, bundleIndex, seed }: ProveRequest,
+    { peer, signal }: Caller,
+  ): Promise<PossessionAnswer> {
     const bundle = this.#held(datasetId, bundleIndex);
-    return this.#parts.possession.proveForClient(bundle, hexToBytes(seed));
+    try {
+      return await this.#proofs.run(peer, signal, () =>
+        this.#parts.possession.proveForClient(bundle, hexToBytes(seed), signal),
+      );
+    } catch (error) {
+      if (error instanceof ProverBusyError) throw new RefusalError("busy", error.message, { cause: error });
+      throw error;
+    }
   }
 
-  /** Forgets uploads that nobody goes on with: they would keep their space for ever. */
+  /** Forgets uploads that nobody goes on with, and offers that nothing came of: they would keep their space for ever. */
   async forgetAbandoned(): Promise<void> {
-    const { staging } = this.#parts;
+    const { shelf, chainTime } = this.#parts;
     const arrivals = await this.#arrivals();
+    await this.#forget(arrivals, uploadPatience);
+    const begun = new Set([...arrivals.values()].map(({ datasetId }) => datasetId));
+    const offers = shelf.offers().filter(({ datasetId }) => !begun.has(datasetId));
+    if (offers.length === 0) return;
+    const now = await chainTime();
+    for (const { datasetId, at } of offers) {
+      // Nothing may have begun since the look at the chain.
+      const hasBegun = [...arrivals.values()].some((arrival) => arrival.datasetId === datasetId);
+      if (at + offerPatience < now && !hasBegun) shelf.removeManifest(datasetId);
+    }
+    shelf.freeSpace();
+  }
+
+  /** Gives the space of uploads back that stand still. @returns whether there was any */
+  #makeRoom(arrivals: Arrivals): Promise<boolean> {
+    return this.#forget(arrivals, uploadStandstill);
+  }
+
+  async #forget(arrivals: Arrivals, patience: number): Promise<boolean> {
+    const { staging } = this.#parts;
+    const isOld = ({ touched }: Arrival) => performance.now() - touched >= patience;
+    let found = false;
     for (const [id, arrival] of [...arrivals]) {
-      if (performance.now() - arrival.touched < uploadPatience) continue;
+      // One that somebody works on is not old, and must not be waited for.
+      if (!isOld(arrival) || staging.isBusy(arrival)) continue;
       await staging.exclusive(arrival, async () => {
-        if (performance.now() - arrival.touched < uploadPatience) return;
+        if (!isOld(arrival)) return;
         await staging.remove(arrival);
         arrivals.delete(id);
+        found = true;
       });
     }
+    this.#arriving = arrivals.size;
+    return found;
   }
 
   /** Uploads under way, also those that an earlier process has begun. */
@@ -215,7 +345,8 @@ export class StorageService implements ShardService {
     const arrivals: Arrivals = new Map();
     for (const staged of await staging.list()) {
       const manifest = shelf.manifest(staged.datasetId);
-      if (manifest !== undefined) expect(arrivals, staged, manifestLayout(parseManifest(manifest)));
+      if (manifest === undefined) await staging.remove(staged);
+      else expect(arrivals, { ...staged, peer: "" }, manifestLayout(parseManifest(manifest)));
     }
     return arrivals;
   }
@@ -229,25 +360,40 @@ export class StorageService implements ShardService {
 
   /** Why a bundle cannot be taken; undefined when it can. Must not wait: what it says holds until something arrives. */
   #refusal(
-    { datasetId, bundleIndex }: { datasetId: Hex; bundleIndex: number },
+    { datasetId, bundleIndex, peer }: { datasetId: Hex; bundleIndex: number; peer: string },
     layout: DatasetLayout,
     arrivals: Arrivals,
   ): Refusal | undefined {
-    const { shelf, capacity } = this.#parts;
+    const { shelf, capacity, isAnchored, unanchoredShare = 1 / 2 } = this.#parts;
     if (bundleIndex >= layout.bundles) {
       return { reason: "bad-manifest", detail: `the dataset has ${layout.bundles} bundles` };
     }
     if (this.#isKnown(datasetId, bundleIndex, arrivals)) return undefined;
     const { segment } = bundlePlace(layout, bundleIndex);
-    const others = [...shelf.all(), ...arrivals.values()].filter((other) => other.datasetId === datasetId);
+    const kept = shelf.all();
+    const others = [...kept, ...arrivals.values()].filter((other) => other.datasetId === datasetId);
     if (others.some((other) => bundlePlace(layout, other.bundleIndex).segment === segment)) {
       return { reason: "policy", detail: "another bundle of the segment is kept here" };
     }
     const arriving = [...arrivals.values()].reduce((sum, { bytes }) => sum + bytes, 0);
     const free = capacity - shelf.bytes - arriving;
     const { bundleBytes } = segmentLayout(layout, segment);
-    if (bundleBytes <= free) return undefined;
-    return { reason: "no-space", detail: `${bundleBytes} bytes do not fit into ${Math.max(0, free)}` };
+    if (bundleBytes > free) {
+      return { reason: "no-space", detail: `${bundleBytes} bytes do not fit into ${Math.max(0, free)}` };
+    }
+    const own = [...arrivals.values()].filter((arrival) => arrival.peer === peer).length;
+    if (own >= arrivalsPerPeer) {
+      return { reason: "no-space", detail: `${own} bundles of this peer are arriving already` };
+    }
+    if (isAnchored(datasetId)) return undefined;
+    // What costs its sender nothing must leave room for what is paid for.
+    const isNew = (other: { datasetId: Hex }) => !isAnchored(other.datasetId);
+    const here = kept.filter(isNew);
+    const coming = [...arrivals.values()].filter(isNew);
+    const taken =
+      here.reduce((sum, { length }) => sum + length, 0) + coming.reduce((sum, { bytes }) => sum + bytes, 0);
+    if (taken + bundleBytes <= capacity * unanchoredShare) return undefined;
+    return { reason: "no-space", detail: "datasets that are not anchored take all the room they may" };
   }
 
   #held(datasetId: Hex, bundleIndex: number): ShelvedBundle {
@@ -263,12 +409,53 @@ export class StorageService implements ShardService {
     return parseManifest(bytes);
   }
 
-  /** The offered manifest, once it is certain that it belongs to the dataset's id. */
-  #readManifest(
-    { datasetId, owner, manifestCid: cid }: OfferRequest,
+  /** @throws RefusalError when a duty could last for longer than this node serves */
+  async #requireTerm(latestEnd: number): Promise<void> {
+    const { contracts, asking } = this.#parts;
+    const { currentEpoch, epochLength } = contracts.DatasetRegistry.read;
+    const [epoch, length] = await Promise.all([currentEpoch(), epochLength()]);
+    const most = latestEndFor(asking.longestTerm, epoch, length, receiptLifetime + clockSlack);
+    if (latestEnd <= most) return;
+    throw new RefusalError("refused", `it serves until epoch ${most} at most, not until ${latestEnd}`);
+  }
+
+  /**
+   * The offered manifest, once it is certain that it belongs to the dataset's id, and what is wrong with the terms: those of
+   * the anchor where there is one, else those that the id commits to.
+   */
+  async #readOffer(
+    request: OfferRequest,
     sent: Uint8Array | undefined,
-  ): Manifest {
-    const { shelf, deployment } = this.#parts;
+  ): Promise<{ manifest: Manifest; refusal: Refusal | undefined }> {
+    const { contracts, deployment, asking } = this.#parts;
+    const { datasetId, owner } = request;
+    const { manifest, bytes } = this.#readManifest(request, sent);
+    const registry = contracts.DatasetRegistry.read;
+    const anchor = await registry.datasetOf([datasetId]);
+    if (anchor.status !== datasetStatus.none) {
+      if (anchor.manifestHash !== keccak256(bytes)) throw new RefusalError("bad-request", notThisDatasets);
+      const epochs = anchor.endEpoch - (await registry.currentEpoch());
+      const isRunning = anchor.status === datasetStatus.active && epochs > 1;
+      const over = { reason: "policy" as const, detail: "the dataset is over" };
+      const refusal = isRunning ? termsRefusal(asking, { feePerAudit: anchor.feePerAudit, epochs }) : over;
+      return { manifest, refusal };
+    }
+    if (request.terms === undefined) throw new RefusalError("bad-request", "say under which terms");
+    const terms = readTerms(request.terms);
+    if (offeredId(deployment, owner, manifest, bytes, terms) !== datasetId) {
+      throw new RefusalError("bad-request", notThisDatasets);
+    }
+    const inForce = await registry.parameters();
+    const stale = { reason: "policy" as const, detail: "the registry's parameters are others now" };
+    const refusal = areSameParameters(terms.parameters, inForce) ? termsRefusal(asking, terms) : stale;
+    return { manifest, refusal };
+  }
+
+  #readManifest(
+    { datasetId, manifestCid: cid }: OfferRequest,
+    sent: Uint8Array | undefined,
+  ): { manifest: Manifest; bytes: Uint8Array } {
+    const { shelf } = this.#parts;
     const bytes = sent ?? shelf.manifest(datasetId);
     if (bytes === undefined) throw new RefusalError("bad-request", "send the manifest with the offer");
     let manifest: Manifest;
@@ -277,24 +464,17 @@ export class StorageService implements ShardService {
     } catch (error) {
       throw new RefusalError("bad-request", (error as Error).message, { cause: error });
     }
-    const expected = idOfDataset({
-      chainId: deployment.chainId,
-      registry: addressOf(deployment, "DatasetRegistry"),
-      owner,
-      manifestHash: bytesToHex(manifestHash(bytes)),
-    });
-    if (expected !== datasetId) throw new RefusalError("bad-request", "the manifest is not this dataset's");
     if (manifestCid(manifestDigest(bytes)) !== cid) {
       throw new RefusalError("bad-request", "the manifest does not have this CID");
     }
-    return manifest;
+    return { manifest, bytes };
   }
 }
 
 /** Sets space aside for a bundle, or notes that its upload goes on. */
 function expect(
   arrivals: Arrivals,
-  { datasetId, bundleIndex }: { datasetId: Hex; bundleIndex: number },
+  { datasetId, bundleIndex, peer }: { datasetId: Hex; bundleIndex: number; peer: string },
   layout: DatasetLayout,
 ): void {
   const { segment } = bundlePlace(layout, bundleIndex);
@@ -302,5 +482,5 @@ function expect(
   const touched = performance.now();
   const known = arrivals.get(bundleId(datasetId, bundleIndex));
   if (known !== undefined) known.touched = touched;
-  else arrivals.set(bundleId(datasetId, bundleIndex), { datasetId, bundleIndex, bytes, touched });
+  else arrivals.set(bundleId(datasetId, bundleIndex), { datasetId, bundleIndex, bytes, touched, peer });
 }

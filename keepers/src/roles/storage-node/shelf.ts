@@ -22,6 +22,8 @@ export const shelfSchema = {
        keep_until INTEGER NOT NULL DEFAULT 0,
        UNIQUE (dataset_id, bundle_index)
      ) STRICT;`,
+    `ALTER TABLE manifests ADD COLUMN peer TEXT NOT NULL DEFAULT '';
+     ALTER TABLE manifests ADD COLUMN offered_at INTEGER NOT NULL DEFAULT 0;`,
   ],
 } as const;
 
@@ -40,6 +42,15 @@ export type ShelvedBundle = {
   keepUntil: bigint;
 };
 
+/** A manifest of which no bundle is here. */
+export type Offer = {
+  readonly datasetId: Hex;
+  /** Peer that sent it; empty when this node fetched it. */
+  readonly peer: string;
+  /** Chain seconds. */
+  readonly at: bigint;
+};
+
 /** What this node keeps: manifests of datasets it was offered, and the bundles it has checked and stored. */
 export class Shelf {
   readonly #state: State;
@@ -48,8 +59,49 @@ export class Shelf {
     this.#state = state;
   }
 
-  addManifest(datasetId: Hex, bytes: Uint8Array): void {
-    this.#state.run("INSERT OR IGNORE INTO manifests (dataset_id, bytes) VALUES (?, ?)", datasetId, bytes);
+  /** Keeps a manifest; one that is offered again counts as new. */
+  addManifest(
+    datasetId: Hex,
+    bytes: Uint8Array,
+    { peer, at }: Omit<Offer, "datasetId"> = { peer: "", at: 0n },
+  ): void {
+    this.#state.run(
+      `INSERT INTO manifests (dataset_id, bytes, peer, offered_at) VALUES (?, ?, ?, ?)
+       ON CONFLICT (dataset_id) DO UPDATE SET offered_at = MAX(offered_at, excluded.offered_at)`,
+      datasetId,
+      bytes,
+      peer,
+      at,
+    );
+  }
+
+  /** Manifests of which no bundle is here, the oldest first. */
+  offers(): Offer[] {
+    return this.#state
+      .all(
+        `SELECT dataset_id, peer, offered_at FROM manifests m
+         WHERE NOT EXISTS (SELECT 1 FROM bundles b WHERE b.dataset_id = m.dataset_id)
+         ORDER BY offered_at, rowid`,
+      )
+      .map((row) => ({
+        datasetId: row.dataset_id as Hex,
+        peer: row.peer as string,
+        at: BigInt(row.offered_at as bigint),
+      }));
+  }
+
+  /** Forgets a manifest of which no bundle is here. */
+  removeManifest(datasetId: Hex): void {
+    this.#state.run(
+      `DELETE FROM manifests WHERE dataset_id = ?1
+       AND NOT EXISTS (SELECT 1 FROM bundles WHERE dataset_id = ?1)`,
+      datasetId,
+    );
+  }
+
+  /** Gives what was deleted back to the disk. */
+  freeSpace(): void {
+    this.#state.all("PRAGMA incremental_vacuum");
   }
 
   /** Datasets whose manifests are here. */

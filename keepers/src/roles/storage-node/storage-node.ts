@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
@@ -9,6 +8,8 @@ import { addressOf, connectContracts } from "../../chain/contracts.ts";
 import type { Deployment } from "../../chain/deployment.ts";
 import { createFollower, type Follower } from "../../chain/follower/follower.ts";
 import { followerSchema } from "../../chain/follower/store.ts";
+import { isLocalChain } from "../../chain/local-chains.ts";
+import { OperatorSecrets } from "../../chain/secrets.ts";
 import { createTransactionQueue } from "../../chain/transactions/queue.ts";
 import { transactionSchema } from "../../chain/transactions/store.ts";
 import type { BundleCommitment } from "../../core/merkle/bundle-commitment.ts";
@@ -17,13 +18,16 @@ import { type BackendResources, openBackend, type StorageConfig } from "../../st
 import { createStorageClient, type StorageWriter } from "../../storage/client/client.ts";
 import type { GatewayStore } from "../../storage/gateway.ts";
 import type { Prover } from "../../storage/prover/prover.ts";
+import { privateFolder } from "../../storage/state/private-folder.ts";
 import { openState, type State } from "../../storage/state/state.ts";
+import { budgetOf } from "../../storage/transport/byte-budget.ts";
 import { endpointOf } from "../../storage/transport/endpoint.ts";
 import { createHost, type Host } from "../../storage/transport/host.ts";
 import { loadOrCreateIdentity } from "../../storage/transport/identity.ts";
 import { ShardServer } from "../../storage/transport/shard-service.ts";
 import { UploadStaging } from "../../storage/transport/upload-staging.ts";
 import { observeFollower, observeQueue } from "../chain-metrics.ts";
+import { type Asking, mostEpochs } from "./asking.ts";
 import { Auditor } from "./auditor.ts";
 import { BeaconMember, beaconSchema } from "./beacon-member.ts";
 import { Cashier, type Earnings } from "./cashier.ts";
@@ -36,8 +40,10 @@ import { Possession } from "./possession.ts";
 import { PublicBlobs } from "./public-blobs.ts";
 import { Publisher } from "./publisher.ts";
 import { Repairer } from "./repairer.ts";
+import { RetrievalWatcher } from "./retrieval-watcher.ts";
 import { StorageService } from "./service.ts";
 import { Shelf, type ShelvedBundle, shelfSchema } from "./shelf.ts";
+import { measureStrangers } from "./strangers-metrics.ts";
 import { Vault } from "./vault.ts";
 import { Watcher } from "./watcher.ts";
 
@@ -51,12 +57,16 @@ export type StorageNodeOptions = {
   listen: string[];
   /** Multiaddrs to tell others, when they differ. */
   announce?: string[];
+  /** Whether keepers are dialled at private addresses, too; by default on local chains alone. */
+  localNetwork?: boolean;
   /** Where bundles are kept; IPFS blocks in the data folder by default. */
   storage?: StorageConfig;
   /** Secrets that the store asks for. */
   storageSecrets?: Omit<BackendResources, "host">;
   /** Bytes of bundles this node is willing to keep. */
   capacity: number;
+  /** Least fee and longest term; any that the contracts allow by default. */
+  asking?: Asking;
   prover: Prover;
   /** Recomputes both trees of a bundle, on as many cores as there are. */
   commit: (bytes: Uint8Array) => Promise<BundleCommitment>;
@@ -78,6 +88,7 @@ export type StorageNodeOptions = {
 type Duties = {
   auditor: Auditor;
   publisher: Publisher;
+  retrievalWatcher: RetrievalWatcher;
   watcher: Watcher;
   repairer: Repairer;
   cashier: Cashier;
@@ -99,7 +110,7 @@ export class StorageNode {
   readonly #parts: { state: State; host: Host; store: BlobStore; server: ShardServer; follower: Follower };
   readonly #shelf: Shelf;
   readonly #blobs: PublicBlobs;
-  readonly #storage: StorageWriter;
+  readonly #storage: StorageWriter & Pick<DutyContext, "queue">;
   readonly #duties: Duties;
   readonly #stopping = new AbortController();
   #loops: Promise<void>[] = [];
@@ -107,7 +118,7 @@ export class StorageNode {
   private constructor(
     options: StorageNodeOptions,
     parts: { state: State; host: Host; store: BlobStore; server: ShardServer; follower: Follower },
-    duties: Duties & { ledger: Ledger; shelf: Shelf; storage: StorageWriter },
+    duties: Duties & { ledger: Ledger; shelf: Shelf; storage: StorageWriter & Pick<DutyContext, "queue"> },
   ) {
     this.#options = options;
     this.#parts = parts;
@@ -120,12 +131,13 @@ export class StorageNode {
   /** Opens state and stores and serves peers; duties begin with {@link run}. */
   static async start(options: StorageNodeOptions): Promise<StorageNode> {
     const { dataDirectory, account, chain, deployment, log, capacity, prover, commit } = options;
-    await mkdir(dataDirectory, { recursive: true });
+    await privateFolder(dataDirectory);
     const state = openState({ path: join(dataDirectory, "state.sqlite"), schemas });
     const host = await createHost({
       privateKey: await loadOrCreateIdentity(dataDirectory),
       listen: options.listen,
       announce: options.announce,
+      localNetwork: options.localNetwork ?? isLocalChain(deployment.chainId),
     });
     const store = await openBackend(
       options.storage ?? { kind: "helia", directory: join(dataDirectory, "blobs") },
@@ -150,6 +162,7 @@ export class StorageNode {
       queue,
       log,
     };
+    const secrets = await OperatorSecrets.open(account, deployment.chainId);
     const shelf = new Shelf(state);
     const ledger = new Ledger(state);
     const vault = await Vault.open({ shelf, store, treeFolder: join(dataDirectory, "trees"), commit });
@@ -159,7 +172,9 @@ export class StorageNode {
       operator: account.address,
       chainId: deployment.chainId,
       auditContract: addressOf(deployment, "StorageAudit"),
+      bundleRegistry: addressOf(deployment, "BundleRegistry"),
     });
+    const asking = options.asking ?? { leastFee: 0n, longestTerm: mostEpochs };
     const staging = await UploadStaging.open(join(dataDirectory, "incoming"));
     const service = new StorageService({
       account,
@@ -170,19 +185,30 @@ export class StorageNode {
       staging,
       possession,
       capacity,
+      asking,
       chainTime: () => chainTime(chain),
+      isAnchored: (datasetId) => ledger.dataset(datasetId) !== undefined,
     });
     const server = await ShardServer.start(host, service);
+    if (options.metrics !== undefined) {
+      const connections = () => host.getConnections().length;
+      measureStrangers(options.metrics, { budget: budgetOf(host), server, service, connections });
+    }
     const follower = createFollower({
       client: chain,
       state,
       deployment,
-      contracts: ["DatasetRegistry", "BundleRegistry", "RetrievalChallenges"],
+      contracts: [
+        "DatasetRegistry",
+        "BundleRegistry",
+        "RetrievalChallenges",
+        ...(deployment.beacon === "CommitRevealBeacon" ? (["CommitRevealBeacon"] as const) : []),
+      ],
       handler: ledgerHandler,
       pollInterval: options.interval ?? 2000,
       observer: observed && observeFollower(observed),
     });
-    const storage: StorageWriter = {
+    const storage = {
       ...createStorageClient({ chain, deployment, host, ipfs: store }),
       account,
       queue,
@@ -197,16 +223,29 @@ export class StorageNode {
         storage,
         auditor: new Auditor({ ...context, ledger, shelf, possession }),
         publisher: new Publisher({ ...context, ledger, shelf, vault }),
+        retrievalWatcher: new RetrievalWatcher({ ...context, ledger, stagger }),
         watcher: new Watcher({ ...context, ledger, stagger }),
-        repairer: new Repairer({ ...context, ledger, shelf, vault, storage, capacity, stagger }),
+        repairer: new Repairer({
+          ...context,
+          ledger,
+          shelf,
+          vault,
+          possession,
+          storage,
+          capacity,
+          asking,
+          stagger,
+        }),
         cashier: new Cashier({ ...context, ledger, claimEvery: BigInt(options.claimEvery ?? 24) }),
         member:
-          deployment.beacon === "CommitRevealBeacon" ? new BeaconMember({ ...context, state }) : undefined,
+          deployment.beacon === "CommitRevealBeacon"
+            ? new BeaconMember({ ...context, ledger, state, secrets })
+            : undefined,
         relay:
           deployment.beacon === "DrandBeacon"
             ? new DrandRelay({ ...context, relays: options.drandRelays ?? [] })
             : undefined,
-        janitor: new Janitor({ ...context, ledger, shelf, vault, service }),
+        janitor: new Janitor({ ...context, ledger, shelf, vault, service, asking }),
         covers:
           options.coverFrom === undefined
             ? undefined
@@ -232,7 +271,7 @@ export class StorageNode {
   }
 
   /** What this node needs to act on chain for its operator. */
-  get storage(): StorageWriter {
+  get storage(): StorageWriter & Pick<DutyContext, "queue"> {
     return this.#storage;
   }
 
@@ -258,6 +297,7 @@ export class StorageNode {
   run(): void {
     const { follower } = this.#parts;
     const { auditor, publisher, watcher, repairer, cashier, member, relay, covers, janitor } = this.#duties;
+    const { retrievalWatcher } = this.#duties;
     const { signal } = this.#stopping;
     this.#loops = [
       this.#loop("following", async () => {
@@ -277,6 +317,7 @@ export class StorageNode {
         await covers?.tick(signal);
       }),
       this.#loop("watching", () => watcher.tick()),
+      this.#loop("watching retrievals", () => retrievalWatcher.tick(signal)),
       this.#loop("repairs", async () => {
         await repairer.tick(signal);
       }),
@@ -291,6 +332,7 @@ export class StorageNode {
     this.#stopping.abort(new Error("the node is stopping"));
     await server.stop();
     await Promise.all(this.#loops);
+    await this.#duties.repairer.close();
     await this.#storage.peers.close();
     await store.close();
     await host.stop();

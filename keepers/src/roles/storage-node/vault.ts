@@ -36,7 +36,7 @@ export class Vault {
   }
 
   static async open(parts: VaultParts): Promise<Vault> {
-    await mkdir(parts.treeFolder, { recursive: true });
+    await mkdir(parts.treeFolder, { recursive: true, mode: 0o700 });
     return new Vault(parts);
   }
 
@@ -163,7 +163,8 @@ export class Vault {
     commitment: BundleCommitment,
   ): Promise<void> {
     const path = this.#treePath(bundle);
-    await writeFile(`${path}.part`, commitment.toBytes());
+    // Not synced: one that is lost or damaged is made again from the bundle.
+    await writeFile(`${path}.part`, commitment.toBytes(), { mode: 0o600 });
     await rename(`${path}.part`, path);
   }
 }

@@ -1,6 +1,8 @@
 import type { Hex } from "viem";
 import { chainTime, type DutyContext, tryCall } from "./context.ts";
+import { AwaitedEpochs, type LiveEpoch, liveEpochs } from "./epochs.ts";
 import type { Ledger } from "./ledger.ts";
+import { isRedrawDue, redraw } from "./redraw.ts";
 import { turnOf } from "./turn.ts";
 
 export type WatcherParts = DutyContext & {
@@ -9,20 +11,43 @@ export type WatcherParts = DutyContext & {
   stagger: bigint;
 };
 
-/** Epochs whose timeouts may still be called. */
-const epochsBack = 3;
-
-/** Work that keeps the audits going and that any keeper may do: opens epochs, calls time-outs, slashes missed audits. */
+/**
+ * Work that keeps the audits going and that any keeper may do: opens epochs, has seeds redrawn that do not come, calls
+ * time-outs, slashes missed audits.
+ */
 export class Watcher {
   readonly #parts: WatcherParts;
+  readonly #awaited: AwaitedEpochs;
+  /** When requests of seeds were first seen to be due for a redraw, chain seconds. */
+  readonly #dueSince = new Map<bigint, bigint>();
 
   constructor(parts: WatcherParts) {
     this.#parts = parts;
+    this.#awaited = new AwaitedEpochs(parts);
   }
 
   async tick(): Promise<void> {
     await this.#openEpoch();
+    await this.#redrawSeeds();
     await this.#callTimeouts();
+  }
+
+  /** An epoch whose seed does not come in time is audited by nobody: a later one may still be in time. */
+  async #redrawSeeds(): Promise<void> {
+    const { client, stagger } = this.#parts;
+    const due = new Set<bigint>();
+    for (const { requestId } of await this.#awaited.list()) {
+      if (await isRedrawDue(this.#parts, requestId)) due.add(requestId);
+    }
+    for (const requestId of this.#dueSince.keys()) if (!due.has(requestId)) this.#dueSince.delete(requestId);
+    if (due.size === 0) return;
+    const now = await chainTime(client);
+    for (const requestId of due) {
+      const since = this.#dueSince.get(requestId) ?? now;
+      this.#dueSince.set(requestId, since);
+      const turn = turnOf(this.#parts, `redraw:${requestId}`);
+      if (now >= since + turn * stagger) await redraw(this.#parts, requestId);
+    }
   }
 
   async #openEpoch(): Promise<void> {
@@ -37,28 +62,20 @@ export class Watcher {
       DatasetRegistry.read.epochLength(),
     ]);
     const started = BigInt(genesis) + BigInt(epoch) * BigInt(length);
-    const turn = await turnOf(this.#parts, `epoch:${epoch}`);
+    const turn = turnOf(this.#parts, `epoch:${epoch}`);
     if ((await chainTime(client)) < started + turn * stagger) return;
     await tryCall(this.#parts, `open:${epoch}`, "StorageAudit", "openEpoch", []);
   }
 
   async #callTimeouts(): Promise<void> {
-    const { contracts } = this.#parts;
-    const current = await contracts.StorageAudit.read.currentEpoch();
-    for (let epoch = Math.max(0, current - epochsBack); epoch <= current; epoch++) {
-      const [, opensAt, closesAt] = await contracts.StorageAudit.read.windowOf([epoch]);
-      if (opensAt === 0n) continue;
-      await this.#callTimeoutsOf(epoch, closesAt);
-    }
+    for (const live of await liveEpochs(this.#parts)) await this.#callTimeoutsOf(live);
   }
 
-  async #callTimeoutsOf(epoch: number, closesAt: bigint): Promise<void> {
+  async #callTimeoutsOf({ epoch, closesAt, lastCall }: LiveEpoch): Promise<void> {
     const { contracts, client, ledger, stagger, operator, log } = this.#parts;
     const { StorageAudit, BundleRegistry } = contracts;
     const now = await chainTime(client);
     if (now < closesAt) return;
-    const { windows } = await StorageAudit.read.epochOf([epoch]);
-    const lastCall = closesAt + BigInt(windows.timeoutWindow);
     const called = new Set<Hex>();
     for (const holding of ledger.holdings()) {
       // Reporting oneself only costs: an operator that knows it lost a bundle surrenders it.
@@ -68,7 +85,7 @@ export class Watcher {
       if (await StorageAudit.read.isAnswered([duty, epoch])) continue;
       if (duty !== bundleId && (await StorageAudit.read.isAnswered([bundleId, epoch]))) continue;
       const graceEnds = await StorageAudit.read.graceEndsAt([duty, epoch]);
-      const turn = await turnOf(this.#parts, `timeout:${epoch}:${duty}`);
+      const turn = turnOf(this.#parts, `timeout:${epoch}:${duty}`);
       if (graceEnds === 0n) {
         if (now >= lastCall || now < closesAt + turn * stagger || called.has(duty)) continue;
         called.add(duty);

@@ -1,138 +1,105 @@
-import { join } from "node:path";
-import { bytesToHex, type Hex, hexToBytes } from "viem";
-import {
-  type DrawnCommittee,
-  digestOf,
-  intervalsOf,
-  type SignedLeaf,
-  statementTree,
-  witnessesHash,
-} from "../../core/attestation/statement.ts";
-import { witnessHash } from "../../core/exact/commitment.ts";
-import { decodeOrder } from "../../core/exact/decode-order.ts";
-import type { OpenedLeaf } from "../../core/exact/result-files.ts";
-import { openLeaf } from "../../training/dispute/leaves.ts";
-import { readAnswer } from "../../training/dispute/posted.ts";
-import type { ChallengeRecord } from "../jobs/challenge-record.ts";
+import type { Hex } from "viem";
+import { type DrawnCommittee, digestOf, intervalsOf } from "../../core/attestation/statement.ts";
+import type { Duty } from "../jobs/duty.ts";
+import { forEach } from "../jobs/each.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
-import { keptLeaves } from "../jobs/result.ts";
-import { tryCall } from "../storage-node/context.ts";
-import type { CheckBook } from "./check-book.ts";
-import { committeeCalls } from "./committee-calls.ts";
-import type { CommitteeLedger } from "./committee-ledger.ts";
+import { chainTime, tryCall } from "../storage-node/context.ts";
 import { type Committees, type CommitteesParts, positionsIn } from "./committees.ts";
+import { type SignedLeavesParts, signedLeaves } from "./signed-leaves.ts";
 
-export type AccuserParts = CommitteesParts & {
-  readonly all: Committees;
-  readonly committees: CommitteeLedger;
-  readonly book: CheckBook;
-  /** Folder of what was fetched of jobs. */
-  readonly folder: string;
-};
+/** What a keeper's own run says of an interval whose first leaf it bears out: keccak256 of its witnesses when the second is right, too. */
+export type Finding = { readonly isRight: true; readonly witnessHash: Hex } | { readonly isRight: false };
 
-/** `JobStatus.Convicted` of the game. */
-const convicted = 2;
+export type AccuserParts = CommitteesParts &
+  SignedLeavesParts & {
+    readonly all: Committees;
+    /** What this keeper has found in an interval; undefined of one that it has not computed. */
+    readonly find: (job: JobRecord, draw: DrawnCommittee, interval: number) => Promise<Finding | undefined>;
+    /** Chain seconds after which the next member of a committee accuses what the one before it should have; none by default. */
+    readonly turnSeconds?: number;
+  };
 
-/** Has members slashed that signed what a dispute then convicted, from what everybody can see on chain. */
-export class Accuser {
+/**
+ * Accuses members of committees that have signed what this keeper knows to be wrong: whatever became of the provider. Of a
+ * member that is accused by somebody else already it waits: half of the time is left when that comes to nothing.
+ */
+export class Accuser implements Duty {
+  readonly name = "accusing";
   readonly #parts: AccuserParts;
 
   constructor(parts: AccuserParts) {
     this.#parts = parts;
   }
 
-  /** Slashes the members of a draw that signed the digest of the interval of which the job's provider was convicted. */
-  async accuse(job: JobRecord, attempt: bigint): Promise<void> {
-    const { contracts, all } = this.#parts;
-    const { jobId } = job;
-    const game = await contracts.DisputeGame.read.jobs([jobId]);
-    const [status, interval] = [game[1], game[8]];
-    if (status !== convicted) return;
-    const { signers, liars, root } = await contracts.Committee.read.drawOf([jobId, attempt]);
-    const draw = signers === 0n ? undefined : await all.draw(job, attempt);
-    const leaves = draw && this.#leaves(draw, positionsIn(signers), root);
-    if (draw === undefined || leaves === undefined) return;
-    const tree = statementTree(draw, leaves);
-    for (const [index, leaf] of leaves.entries()) {
-      const { position } = leaf;
-      if (leaf.interval !== interval || ((liars >> BigInt(position)) & 1n) === 1n) continue;
-      const opening = await this.#opening(job, draw, index, leaf.interval);
-      if (opening === undefined) continue;
-      const number = BigInt(intervalsOf(draw, position).indexOf(interval));
-      const siblings = tree.proof(index).map((sibling) => bytesToHex(sibling));
-      const key = `slash-overturned:${jobId}:${attempt}:${position}`;
-      const args = [jobId, attempt, BigInt(position), number, opening, siblings] as const;
-      await tryCall(this.#parts, key, "Committee", "slashOverturned", args);
-    }
-  }
-
-  /** The leaves behind a signed root: this validator's own copy, or what was opened and revealed. */
-  #leaves(draw: DrawnCommittee, positions: readonly number[], root: Hex): readonly SignedLeaf[] | undefined {
-    const { committees, book } = this.#parts;
-    const { jobId, attempt } = draw;
-    const kept = book.leaves(draw, root);
-    const differences = committees.differences(jobId, attempt);
-    if (kept !== undefined || differences === undefined) return kept;
-    const hashes = committees.openedHashes(jobId, attempt);
-    const others = new Map(differences.map(({ leaf, digest }) => [Number(leaf), digest]));
-    const places = positions.flatMap((position) =>
-      intervalsOf(draw, position).map((interval) => ({ position, interval })),
-    );
-    return places.map(({ position, interval }, i) => {
-      const opened = digestOf(draw, jobId, draw.members[position]!, interval, hashes[i]!);
-      return { position, interval, digest: others.get(i) ?? opened };
+  async tick(): Promise<void> {
+    const { committees, ledger, all, client } = this.#parts;
+    const now = await chainTime(client);
+    await forEach(committees.undismissed(), async ({ jobId, attempt }) => {
+      if (committees.signersOf(jobId, attempt) === 0n) return;
+      const job = ledger.job(jobId);
+      const draw = job && (await all.draw(job, attempt));
+      if (job !== undefined && draw !== undefined) await this.#look(job, draw, now);
     });
   }
 
-  /** What the provider opened for a leaf. Undefined when neither its call nor the dispute shows it. */
-  async #opening(job: JobRecord, { jobId, attempt }: DrawnCommittee, leaf: number, interval: number) {
-    const { committees, ledger, folder, log } = this.#parts;
-    const opening = committees
-      .openings(jobId, attempt)
-      .find(({ first, count }) => leaf >= Number(first) && leaf < Number(first) + count);
-    if (opening === undefined) return undefined;
-    const { transaction, first } = opening;
-    const number = leaf - Number(first);
-    // It is in the call alone; one transaction may make several.
-    const hash = committees.openedHashes(jobId, attempt)[leaf];
-    for (const call of (await committeeCalls(this.#parts, transaction)) ?? []) {
-      if (call.functionName !== "openWitnesses" || call.args[0] !== jobId) continue;
-      const found = call.args[1][number];
-      if (found !== undefined && witnessesHash(found.witnesses) === hash) return found;
+  async #look(job: JobRecord, draw: DrawnCommittee, now: bigint): Promise<void> {
+    const { contracts, turnSeconds = 0, all } = this.#parts;
+    const { jobId, attempt } = draw;
+    const { liars, signers, signedAt, revealedAt } = await contracts.Committee.read.drawOf([jobId, attempt]);
+    const { accusableFor } = await contracts.Committee.read.termsOf([jobId]);
+    const since = BigInt(Math.max(signedAt, revealedAt));
+    const until = since + BigInt(accusableFor);
+    if (now > until || now < since + BigInt(turnSeconds * this.#turn(draw, all))) return;
+    for (const position of positionsIn(signers & ~liars)) {
+      if (this.#isWaiting(draw, position, now > until - BigInt(accusableFor) / 2n)) continue;
+      const number = await this.#wrongNumber(job, draw, position);
+      if (number !== undefined) await this.#accuse(draw, position, number);
     }
-    const order = decodeOrder(job.training);
-    const leaves = await keptLeaves({ order, result: job.result!, folder: join(folder, String(jobId)) });
-    const posted = leaves && openedInDispute(ledger.challengesOf(jobId), leaves, interval);
-    if (posted === undefined) {
-      log.warn({ jobId, attempt, interval }, "nothing shows what was opened here: who signed it goes free");
-    }
-    return posted;
   }
-}
 
-/** What stands behind a leaf, from what the provider posted in a dispute over its interval. */
-export function openedInDispute(
-  challenges: readonly ChallengeRecord[],
-  leaves: readonly OpenedLeaf[],
-  interval: number,
-) {
-  for (const { checkpoint, answers } of challenges) {
-    if (checkpoint !== 0) continue;
-    for (const answer of answers) {
-      // Of a search the round does not name the interval yet: then the leaf is what tells.
-      const posted = readAnswer(answer);
-      if (!("salt" in posted) || posted.witnesses.length === 0) continue;
-      const { salt, witnesses } = posted;
-      const h = bytesToHex(
-        witnessHash(
-          hexToBytes(salt),
-          witnesses.map((each) => hexToBytes(each)),
-        ),
+  /** Members take turns; others have no reason to wait for them. */
+  #turn(draw: DrawnCommittee, all: Committees): number {
+    if (all.position(draw) === undefined) return 0;
+    return all.turn(`accuse:${draw.jobId}:${draw.attempt}`, all.operators(draw));
+  }
+
+  /** Whether a member is oneself, was accused by this keeper, or is by somebody else and there is time. */
+  #isWaiting(draw: DrawnCommittee, position: number, isUrgent: boolean): boolean {
+    const { ledger, operator, all } = this.#parts;
+    if (all.operators(draw)[position] === operator) return true;
+    const accused = ledger
+      .accusationsOf(draw.jobId)
+      .filter((each) => each.attempt === draw.attempt && each.position === position);
+    if (accused.some(({ challenger }) => challenger === operator)) return true;
+    return !isUrgent && accused.some(({ outcome, isSettled }) => outcome !== "lost" && !isSettled);
+  }
+
+  /** The first interval of a member of which it has signed what is not so. */
+  async #wrongNumber(job: JobRecord, draw: DrawnCommittee, position: number): Promise<number | undefined> {
+    const leaves = signedLeaves(this.#parts, draw);
+    for (const [number, interval] of intervalsOf(draw, position).entries()) {
+      const found = await this.#parts.find(job, draw, interval);
+      if (found === undefined) continue;
+      if (!found.isRight) return number;
+      const said = leaves?.find((leaf) => leaf.position === position && leaf.interval === interval)?.digest;
+      const own = digestOf(draw, draw.jobId, draw.members[position]!, interval, found.witnessHash);
+      if (said !== undefined && said !== own) return number;
+    }
+    return undefined;
+  }
+
+  async #accuse({ jobId, attempt }: DrawnCommittee, position: number, number: number): Promise<void> {
+    const { contracts, log } = this.#parts;
+    const { dispute } = await contracts.JobRegistry.read.parametersOf([jobId]);
+    const key = `accuse:${jobId}:${attempt}:${position}`;
+    const args = [jobId, attempt, BigInt(position), BigInt(number)] as const;
+    if (await tryCall(this.#parts, key, "MemberGame", "accuse", args, dispute.challengerBond)) {
+      log.warn({ jobId, attempt, position, number }, "accused a member that has signed what is wrong");
+    } else {
+      log.warn(
+        { jobId, attempt, position },
+        "the game does not take the accusation of a member: is there coin for the bond?",
       );
-      if (h !== leaves[interval + 1]?.h) continue;
-      const { stateRoot, siblings } = openLeaf(leaves, interval + 1);
-      return { stateRoot, salt, witnesses, siblings };
     }
   }
-  return undefined;
 }

@@ -1,9 +1,16 @@
-import { randomBytes, randomUUID } from "node:crypto";
-import { link, mkdir, open, readFile, rm } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { link, open, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { bytesToHex, hexToBytes } from "viem";
+import { hexToBytes, type LocalAccount } from "viem";
+import { addressOf } from "../../chain/contracts.ts";
+import type { Deployment } from "../../chain/deployment.ts";
+import { OperatorSecrets } from "../../chain/secrets.ts";
 import { secretFrom } from "../../core/attestation/bls.ts";
 import { AssayError, exitCode } from "../../core/errors.ts";
+import { privateFolder } from "../../storage/state/private-folder.ts";
+
+/** Whose key it is, and where it is registered. */
+export type BlsOwner = { readonly account: LocalAccount; readonly deployment: Deployment };
 
 const fileName = "bls.key";
 const hex = /^0x[0-9a-f]{64}$/;
@@ -23,19 +30,25 @@ export class BlsSecretError extends AssayError {
 }
 
 /**
- * The BLS secret of a validator: 32 random bytes in `bls.key` in its data directory, readable by the owner alone; made
- * there on the first start.
+ * The BLS secret of a validator: 32 bytes in `bls.key` in its data directory, readable by the owner alone; put there on the
+ * first start.
+ * It is derived from the account's key: a lost file is made again as it was.
  * @throws BlsSecretError when the file is damaged
  */
-export async function loadOrCreateBlsSecret(dataDirectory: string): Promise<bigint> {
-  await mkdir(dataDirectory, { recursive: true });
+export async function loadOrCreateBlsSecret(
+  dataDirectory: string,
+  { account, deployment }: BlsOwner,
+): Promise<bigint> {
+  await privateFolder(dataDirectory);
   const path = join(dataDirectory, fileName);
   const known = await read(path);
   if (known !== undefined) return secretFrom(known);
+  const secrets = await OperatorSecrets.open(account, deployment.chainId);
+  const derived = secrets.derive("bls key", addressOf(deployment, "ValidatorSet"));
   const temporary = `${path}.${randomUUID()}`;
   const file = await open(temporary, "wx", 0o600);
   try {
-    await file.writeFile(bytesToHex(randomBytes(32)));
+    await file.writeFile(derived);
     await file.sync();
   } finally {
     await file.close();

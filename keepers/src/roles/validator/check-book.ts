@@ -18,6 +18,12 @@ export const checkSchema = {
        leaves TEXT NOT NULL,
        PRIMARY KEY (draw, root)
      ) STRICT;`,
+    `CREATE TABLE validator_intervals (
+       draw TEXT NOT NULL,
+       interval INTEGER NOT NULL,
+       witness_hash TEXT,
+       PRIMARY KEY (draw, interval)
+     ) STRICT;`,
   ],
 } as const;
 
@@ -46,6 +52,25 @@ export class CheckBook {
       nameOf(draw),
       verdict,
       JSON.stringify(digests),
+    );
+  }
+
+  /** What was found in an interval: keccak256 of its witnesses, none where its second leaf is wrong. */
+  interval(draw: DrawnCommittee, interval: number): { readonly witnessHash: Hex | null } | undefined {
+    const row = this.#state.get(
+      "SELECT witness_hash FROM validator_intervals WHERE draw = ? AND interval = ?",
+      nameOf(draw),
+      interval,
+    );
+    return row === undefined ? undefined : { witnessHash: row.witness_hash as Hex | null };
+  }
+
+  writeInterval(draw: DrawnCommittee, interval: number, witnessHash: Hex | null): void {
+    this.#state.run(
+      "INSERT OR IGNORE INTO validator_intervals (draw, interval, witness_hash) VALUES (?, ?, ?)",
+      nameOf(draw),
+      interval,
+      witnessHash,
     );
   }
 

@@ -14,18 +14,18 @@ import type { CommitteeLedger } from "./committee-ledger.ts";
 import type { Committees } from "./committees.ts";
 import { type Desk, leavesOf } from "./desk.ts";
 import type { Exchange, MemberDigests } from "./exchange.ts";
+import type { Gathered, Gathering, Stage } from "./gathering.ts";
 import type { SwornBook } from "./sworn-book.ts";
 
 /** Milliseconds that a member may take to answer. */
 const patience = 20_000;
-/** Times that those who do not sign are left out, before the next tick begins anew. */
-const rounds = 3;
 
 export type CollectorParts = JobContext & {
   readonly all: Committees;
   readonly committees: CommitteeLedger;
   readonly exchange: Exchange;
   readonly desk: Desk;
+  readonly gathering: Gathering;
   readonly sworn: SwornBook;
 };
 
@@ -40,34 +40,81 @@ export class Collector {
   }
 
   /**
-   * Posts a root that at least `least` members sign.
-   *
-   * @param least members below which nothing is posted: all of them, as long as there is time
+   * Posts a root that at least `least` members sign: all of them, as long as there is time; then all that are there, but for
+   * those that refuse what all are to sign; at last any that do. Who has refused is remembered from one call to the next: else
+   * a few that refuse one after the other would keep the others from ever signing the same.
    */
-  async collect(draw: DrawnCommittee, own: number, least: number, signal: AbortSignal): Promise<boolean> {
-    let members = await this.#digests(draw, own, signal);
-    for (let round = 0; round < rounds && members.length >= least; round++) {
-      const signed = await this.#signatures(draw, own, members, signal);
-      if (signed.length === members.length) return this.#post(draw, signed);
-      // A root over other members has another message: whoever is left signs again.
-      members = signed.map(({ member }) => member);
-    }
-    return false;
+  async collect(
+    draw: DrawnCommittee,
+    own: number,
+    { stage, least }: { readonly stage: Stage; readonly least: number },
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const gathered = this.#parts.gathering.of(draw);
+    await this.#gather(draw, own, gathered, signal);
+    const members = gathered.members();
+    const size = draw.members.length;
+    if (stage === "enough") return this.#shrink(draw, own, members, { gathered, least }, signal);
+    if (members.length < (stage === "all" ? size : least)) return false;
+    const refusers = await this.#try(draw, own, members, signal);
+    if (refusers === undefined) return true;
+    // What the chain did not take is left to the next time.
+    if (refusers.length === 0) return false;
+    // Who can reach somebody that this keeper cannot has a reason not to sign without it.
+    if (members.length === size) for (const position of refusers) gathered.refused.add(position);
+    const rest = members.filter(({ position }) => !gathered.refused.has(position));
+    if (stage === "all" || rest.length === members.length || rest.length < least) return false;
+    return (await this.#try(draw, own, rest, signal)) === undefined;
   }
 
-  /** Digests of all who answer, by position. */
-  async #digests(draw: DrawnCommittee, own: number, signal: AbortSignal): Promise<MemberDigests[]> {
+  /** Leaves out who does not sign, until all that are left do, or too few are left: then all are asked anew the next time. */
+  async #shrink(
+    draw: DrawnCommittee,
+    own: number,
+    members: readonly MemberDigests[],
+    { gathered: { leftOut }, least }: { readonly gathered: Gathered; readonly least: number },
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    for (;;) {
+      const rest = members.filter(({ position }) => !leftOut.has(position));
+      if (rest.length < least) {
+        leftOut.clear();
+        return false;
+      }
+      const refusers = await this.#try(draw, own, rest, signal);
+      if (refusers === undefined) return true;
+      if (refusers.length === 0) return false;
+      for (const position of refusers) leftOut.add(position);
+    }
+  }
+
+  /** Posts a root over these members when all of them sign it; else says who does not: nobody when the chain did not take it. */
+  async #try(
+    draw: DrawnCommittee,
+    own: number,
+    members: readonly MemberDigests[],
+    signal: AbortSignal,
+  ): Promise<number[] | undefined> {
+    const signed = await this.#signatures(draw, own, members, signal);
+    if (signed.length === members.length) return (await this.#post(draw, signed)) ? undefined : [];
+    const signers = new Set(signed.map(({ member }) => member.position));
+    return positionsOf(members).filter((position) => !signers.has(position));
+  }
+
+  /** Asks all members for their digests that have not given them yet. */
+  async #gather(draw: DrawnCommittee, own: number, gathered: Gathered, signal: AbortSignal): Promise<void> {
     const { exchange, desk, all } = this.#parts;
     const asked = all.operators(draw).map(async (operator, position) => {
+      if (gathered.has(position)) return;
       const digests =
         position === own
           ? await desk.digests(draw)
           : await exchange.digests(operator, draw, AbortSignal.any([signal, AbortSignal.timeout(patience)]));
       const member = { position, digests };
       leavesOf(draw, [member]);
-      return member;
+      gathered.keep(member);
     });
-    return this.#answered(asked, signal);
+    await this.#answered(asked, signal);
   }
 
   async #signatures(

@@ -85,6 +85,24 @@ export class CommitteeLedger {
     return this.#read<"Enrolled">("name = 'Enrolled'");
   }
 
+  /**
+   * The validators of the next draw: of whom some weight counts. Who resigned, or was slashed to nothing, is none of them.
+   */
+  present(): Arguments<"Enrolled">[] {
+    const weights = new Map(this.#lastOf("WeightSet").map(({ id, weight }) => [id, weight]));
+    return this.enrolled().filter(({ id }) => (weights.get(id) ?? 0n) > 0n);
+  }
+
+  /** Ids of the validators without weight that were not released since: they have a place, and nothing else. */
+  outgoing(): bigint[] {
+    return this.#lastOf("WeightSet", "Released").flatMap(({ id, weight }) => (weight === 0n ? [id] : []));
+  }
+
+  /** Whether a validator leaves by its own will. */
+  hasResigned(id: bigint): boolean {
+    return this.#read<"Resigned">("name = 'Resigned' AND validator = ?", String(id)).length !== 0;
+  }
+
   /** Ids under which an operator ever enrolled. */
   idsOf(operator: Address): bigint[] {
     return this.enrolled().flatMap((each) => (each.operator === operator ? [each.id] : []));
@@ -136,31 +154,33 @@ export class CommitteeLedger {
     return this.#ofDraw<"RootSigned">("RootSigned", jobId, attempt)[0]?.signers ?? 0n;
   }
 
+  /** The root that the members have signed; undefined before they have. */
+  signedRoot(jobId: bigint, attempt: bigint): Hex | undefined {
+    return this.#ofDraw<"RootSigned">("RootSigned", jobId, attempt)[0]?.root;
+  }
+
   /** Hashes of the witnesses that were opened, in the order of the leaves under the signed root. */
   openedHashes(jobId: bigint, attempt: bigint): Hex[] {
     const events = this.#ofDraw<"WitnessesOpened">("WitnessesOpened", jobId, attempt);
     return events.flatMap(({ witnessHashes }) => witnessHashes);
   }
 
-  /** Transactions in which witnesses were opened, with the first leaf that each opened. */
-  openings(jobId: bigint, attempt: bigint): { transaction: Hex; first: bigint; count: number }[] {
-    return this.#state
-      .all(
-        `SELECT transaction_hash, arguments FROM committee_events
-         WHERE name = 'WitnessesOpened' AND job_id = ? AND attempt = ? ${inOrder}`,
-        String(jobId),
-        String(attempt),
-      )
-      .map((row) => {
-        const opened = readArguments<Arguments<"WitnessesOpened">>(row.arguments as string);
-        const transaction = row.transaction_hash as Hex;
-        return { transaction, first: opened.first, count: opened.witnessHashes.length };
-      });
-  }
-
   /** Digests that were revealed to differ from what was opened; undefined before the reveal. */
   differences(jobId: bigint, attempt: bigint): Arguments<"DigestsRevealed">["differences"] | undefined {
     return this.#ofDraw<"DigestsRevealed">("DigestsRevealed", jobId, attempt)[0]?.differences;
+  }
+
+  /** The last of these events of each validator; one that sets no weight has none. */
+  #lastOf(...names: ("WeightSet" | "Released")[]): { id: bigint; weight?: bigint }[] {
+    const rows = this.#state.all(
+      `SELECT arguments FROM (
+         SELECT arguments,
+           ROW_NUMBER() OVER (PARTITION BY validator ORDER BY block_number DESC, log_index DESC) AS place
+         FROM committee_events WHERE name IN (${names.map(() => "?").join(", ")}))
+       WHERE place = 1`,
+      ...names,
+    );
+    return rows.map((row) => readArguments<{ id: bigint; weight?: bigint }>(row.arguments as string));
   }
 
   #ofDraw<E extends CommitteeEvent["eventName"]>(name: E, jobId: bigint, attempt: bigint): Arguments<E>[] {

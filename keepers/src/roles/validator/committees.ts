@@ -5,6 +5,7 @@ import { traceLength } from "../../core/exact/commitment.ts";
 import { decodeOrder } from "../../core/exact/decode-order.ts";
 import type { JobContext } from "../jobs/duty.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
+import { lastTurn } from "../storage-node/turn.ts";
 import type { CommitteeLedger } from "./committee-ledger.ts";
 
 /** Phases of `IAttestation`, by their codes. */
@@ -126,15 +127,17 @@ export class Committees {
 
   /**
    * How many validators come before this one in the order in which they take up a piece of work: everybody computes the
-   * same from its name. When the first is away, the next follows.
+   * same from its name. When the first is away, the next follows. Only those whose stake counts in draws have a place, and
+   * there are no more places than turns of storage nodes: enrolments that nobody stands behind keep nobody waiting.
    */
   turn(work: string, operators: readonly Address[] = this.#validators()): number {
     const own = rank(work, this.#parts.operator);
-    return operators.filter((other) => rank(work, other) < own).length;
+    const before = operators.filter((other) => rank(work, other) < own).length;
+    return Math.min(before, Number(lastTurn));
   }
 
   #validators(): Address[] {
-    return [...new Set(this.#parts.committees.enrolled().map(({ operator }) => operator))];
+    return this.#parts.committees.present().map(({ operator }) => operator);
   }
 
   /** The contract never changes it. */

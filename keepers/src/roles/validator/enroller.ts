@@ -41,12 +41,23 @@ export class Enroller implements Duty {
     this.#isDone = true;
   }
 
-  /** A weight only grows; whoever has left, and was not released yet, stays out. */
+  /** A weight only grows; whoever has resigned, and was not released yet, stays out. */
   async #raise(id: bigint): Promise<void> {
-    const { contracts, weight, log } = this.#parts;
+    const { contracts, operator, weight, log } = this.#parts;
     const { weight: present, exitAt } = await contracts.ValidatorSet.read.validatorOf([id]);
-    if ((exitAt !== 0 && present === 0) || present >= weight) return;
-    await sendCall(this.#parts, `raise:${id}:${weight}`, "ValidatorSet", "raise", [BigInt(weight)]);
+    if (present >= weight) return;
+    if (exitAt !== 0 && present === 0) {
+      const mayRaise = await contracts.ValidatorSet.simulate
+        .raise([BigInt(weight)], { account: operator })
+        .then(
+          () => true,
+          () => false,
+        );
+      if (!mayRaise) return;
+    }
+    // What was slashed is raised again: the same weight is reached more than once.
+    const key = `raise:${id}:${present}:${weight}:${await contracts.ValidatorSet.read.rotation()}`;
+    await sendCall(this.#parts, key, "ValidatorSet", "raise", [BigInt(weight)]);
     log.info({ weight }, "raised the weight; draws of the next rotation count it");
   }
 

@@ -64,7 +64,7 @@ export const committeeProtocol = defineProtocol("/assay/committee/1.0.0", {
  * What one peer may ask for, in the costs of the methods: a member asks each other for its digests once a look, and for a few
  * signatures, in one committee after the other.
  */
-const memberLimits = { burst: 400, perSecond: 100, concurrent: 4, streamsPerConnection: 8 };
+const memberLimits = { burst: 400, perSecond: 100, concurrent: 4, streamsPerPeer: 8 };
 
 type CommitteeMethods = (typeof committeeProtocol)["methods"];
 

@@ -7,6 +7,7 @@ import type { CheckBook } from "./check-book.ts";
 import { Collector, type CollectorParts } from "./collector.ts";
 import type { Seat } from "./committees.ts";
 import { leavesOf } from "./desk.ts";
+import { stageOf } from "./gathering.ts";
 
 export type MemberParts = CollectorParts & {
   readonly book: CheckBook;
@@ -14,8 +15,6 @@ export type MemberParts = CollectorParts & {
   readonly turnSeconds: number;
 };
 
-/** Part of the signing window in which all members are waited for before fewer are enough. */
-const gatherShare = 4n;
 /** Part of the signing window that is left when a member that nobody collected says that it is there. */
 const appearShare = 4n;
 
@@ -31,9 +30,11 @@ export class Member implements Duty {
   }
 
   async tick(signal: AbortSignal): Promise<void> {
-    const { all, client } = this.#parts;
+    const { all, client, gathering } = this.#parts;
     const now = await chainTime(client);
-    await forEach(await all.seats(), (seat) => this.#sit(seat, now, signal));
+    const seats = await all.seats();
+    gathering.keepOnly(seats.map(({ draw }) => draw));
+    await forEach(seats, (seat) => this.#sit(seat, now, signal));
   }
 
   async #sit({ committee, draw, position }: Seat, now: bigint, signal: AbortSignal): Promise<void> {
@@ -46,9 +47,8 @@ export class Member implements Duty {
     const turn = all.turn(`attest:${draw.jobId}:${draw.attempt}`, all.operators(draw));
     if (now < drawnAt + BigInt(turn * turnSeconds)) return;
     // In turn again: who comes first should not have to share the work with all others at that second.
-    const isLate = now >= drawnAt + window / gatherShare + BigInt(turn * turnSeconds);
-    const least = isLate ? committee.threshold : draw.members.length;
-    await this.#collector.collect(draw, position, least, signal);
+    const stage = stageOf(now - BigInt(turn * turnSeconds), committee.deadline, window);
+    await this.#collector.collect(draw, position, { stage, least: committee.threshold }, signal);
   }
 
   /** A member that is there is not slashed for silence, whether what it was to check is right or not. */

@@ -1,26 +1,39 @@
-import { encodeCall } from "../../chain/contracts.ts";
-import { TransactionFailedError } from "../../chain/transactions/errors.ts";
-import { type DrawnCommittee, digestOf } from "../../core/attestation/statement.ts";
+import { join } from "node:path";
+import { type DrawnCommittee, digestOf, intervalsOf } from "../../core/attestation/statement.ts";
 import type { Duty } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
 import { chainTime, tryCall } from "../storage-node/context.ts";
-import type { Accuser } from "./accuser.ts";
+import { isRedrawDue, redraw } from "../storage-node/redraw.ts";
 import type { CheckBook } from "./check-book.ts";
 import type { CommitteeLedger } from "./committee-ledger.ts";
-import { type Committee, type Committees, type CommitteesParts, positionsIn } from "./committees.ts";
+import {
+  type Committee,
+  type Committees,
+  type CommitteesParts,
+  type Phase,
+  positionsIn,
+} from "./committees.ts";
+import { forgetState } from "./kept-intervals.ts";
 import type { Prosecutor } from "./prosecutor.ts";
 
 export type StewardParts = CommitteesParts & {
   readonly all: Committees;
   readonly committees: CommitteeLedger;
   readonly book: CheckBook;
-  readonly accuser: Accuser;
   readonly prosecutor: Prosecutor;
+  /** Folder of everything that belongs to jobs. */
+  readonly folder: string;
   readonly turnSeconds: number;
 };
 
-/** Work on committees that anybody may do: draws, reveals, timeouts, and what is due when a job is over. */
+/** Phases in which nothing more is signed. */
+const ended: readonly Phase[] = ["Attested", "Silent", "Closed"];
+
+/**
+ * Work on committees that anybody may do: draws, reveals, timeouts, what is due when a job is over, and the release of places
+ * whose holders have left or were slashed to nothing.
+ */
 export class Steward implements Duty {
   readonly name = "stewarding";
   readonly #parts: StewardParts;
@@ -39,6 +52,16 @@ export class Steward implements Duty {
       await this.#moveOn(job, now);
     });
     await forEach(committees.undismissed(), ({ jobId, attempt }) => this.#close(jobId, attempt, now));
+    await forEach(committees.outgoing(), (id) => this.#release(id, now));
+  }
+
+  /** Places are few: who holds one without stake gives it up, also when it does not see to that itself. */
+  async #release(id: bigint, now: bigint): Promise<void> {
+    const { exitAt } = await this.#parts.contracts.ValidatorSet.read.validatorOf([id]);
+    const name = `release:${id}`;
+    // One that was raised meanwhile is not outgoing any more; duties may bind it for longer, and move its exit.
+    if (exitAt === 0 || now <= exitAt || !this.#isTurn(name, BigInt(exitAt), now)) return;
+    await tryCall(this.#parts, `${name}:${exitAt}`, "ValidatorSet", "release", [id]);
   }
 
   async #moveOn(job: JobRecord, now: bigint): Promise<void> {
@@ -64,33 +87,17 @@ export class Steward implements Duty {
     const { requestId, drawUntil } = await contracts.Committee.read.drawOf([jobId, attempt]);
     const name = `${jobId}:${requestId}`;
     if (now > drawUntil) {
-      if (!this.#isTurn(`renew:${name}`, BigInt(drawUntil), now)) return;
-      await tryCall(this.#parts, `renew:${name}`, "Committee", "renew", [jobId]);
+      // Where the beacon refused there is no request: its time is over from the beginning, for each attempt anew.
+      const renewal = `renew:${name}:${attempt}`;
+      if (!this.#isTurn(renewal, BigInt(drawUntil), now)) return;
+      await tryCall(this.#parts, renewal, "Committee", "renew", [jobId]);
       return;
     }
     const [, readyAt] = await contracts.RandomnessBeacon.read.seedOf([requestId]);
     if (readyAt === 0n) {
-      await this.#redraw(requestId);
+      if (await isRedrawDue(this.#parts, requestId)) await redraw(this.#parts, requestId);
     } else if (this.#isTurn(`draw:${name}`, readyAt, now)) {
       await tryCall(this.#parts, `draw:${name}`, "Committee", "draw", [jobId]);
-    }
-  }
-
-  /** The beacon alone knows when a request has waited for long enough: it is asked for nothing until then. */
-  async #redraw(requestId: bigint): Promise<void> {
-    const { queue, deployment, contracts, operator, log, client } = this.#parts;
-    const call = encodeCall(deployment, "RandomnessBeacon", "redraw", [requestId]);
-    const isDue = await contracts.RandomnessBeacon.simulate
-      .redraw([requestId], { account: operator })
-      .then(() => true)
-      .catch(() => false);
-    if (!isDue) return;
-    const key = `redraw:${requestId}:${await client.public.getBlockNumber()}`;
-    try {
-      await queue.send({ ...call, key, description: `redrawing the seed of request ${requestId}` });
-    } catch (error) {
-      if (!(error instanceof TransactionFailedError)) throw error;
-      log.debug({ requestId, reason: error.message }, "left to others");
     }
   }
 
@@ -115,29 +122,35 @@ export class Steward implements Duty {
     await tryCall(this.#parts, name, "Committee", "reveal", [jobId, hashes, differences]);
   }
 
-  /** What is due to the members of a draw once it has failed, or its job is over. */
+  /** What is due to the members of a draw: slashes, then the end of their duties once nothing can be accused any more. */
   async #close(jobId: bigint, attempt: bigint, now: bigint): Promise<void> {
-    const { contracts, ledger, accuser } = this.#parts;
-    const { silent, differing, liars } = await contracts.Committee.read.drawOf([jobId, attempt]);
-    const slash = async (call: "slashSilent" | "slashDiffering", position: number) => {
-      const name = `${call}:${jobId}:${attempt}:${position}`;
-      await tryCall(this.#parts, name, "Committee", call, [jobId, attempt, BigInt(position)]);
-    };
-    for (const position of positionsIn(silent)) await slash("slashSilent", position);
+    const { contracts, ledger, folder } = this.#parts;
+    const { silent, signers, signedAt, revealedAt, accusations } = await contracts.Committee.read.drawOf([
+      jobId,
+      attempt,
+    ]);
+    for (const position of positionsIn(silent)) {
+      const name = `slashSilent:${jobId}:${attempt}:${position}`;
+      await tryCall(this.#parts, name, "Committee", "slashSilent", [jobId, attempt, BigInt(position)]);
+    }
     const job = ledger.job(jobId);
-    const status = job?.status;
     // Whatever becomes of the job, and before the members are let go.
     if (job !== undefined) await this.#parts.prosecutor.prosecute(job, attempt);
-    const isOver = status === "Finalised" || status === "Failed" || status === "Void";
-    if (!isOver) return;
-    // Before the members are let go: what is not slashed then can be gone.
-    if (status === "Finalised") {
-      for (const position of positionsIn(differing & ~liars)) await slash("slashDiffering", position);
-    }
-    if (status === "Failed") await accuser.accuse(ledger.job(jobId)!, attempt);
+    const committee = await this.#parts.all.read(jobId);
+    const isOver = attempt < committee.attempt || ended.includes(committee.phase);
+    if (!isOver || accusations !== 0) return;
+    const { accusableFor } = await contracts.Committee.read.termsOf([jobId]);
+    if (signers !== 0n && now <= BigInt(Math.max(signedAt, revealedAt)) + BigInt(accusableFor)) return;
     const name = `dismiss:${jobId}:${attempt}`;
     const since = this.#overSince.get(name) ?? now;
     this.#overSince.set(name, since);
+    const draw = job && (await this.#parts.all.draw(job, attempt));
+    const position = draw && this.#parts.all.position(draw);
+    if (draw !== undefined && position !== undefined) {
+      for (const interval of intervalsOf(draw, position)) {
+        await forgetState(join(folder, String(jobId)), interval);
+      }
+    }
     if (!this.#isTurn(name, since, now)) return;
     await tryCall(this.#parts, name, "Committee", "dismiss", [jobId, attempt]);
   }

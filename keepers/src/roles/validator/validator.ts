@@ -5,13 +5,16 @@ import { Disputant } from "../challenger/disputant.ts";
 import { WitnessInspector } from "../challenger/witness-inspector.ts";
 import { JobCashier } from "../jobs/cashier.ts";
 import type { Duty } from "../jobs/duty.ts";
+import { defaultFetchTime } from "../jobs/fetch-time.ts";
 import { JobJanitor } from "../jobs/janitor.ts";
 import { JobKeeper, type KeeperOptions } from "../jobs/job-keeper.ts";
 import type { JobLedger } from "../jobs/job-ledger.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
 import type { JobStorage } from "../jobs/job-storage.ts";
 import type { MachineLimits } from "../jobs/published-program.ts";
+import type { SideBySideOptions } from "../jobs/side-by-side.ts";
 import { Accuser } from "./accuser.ts";
+import { Answerer } from "./answerer.ts";
 import { loadOrCreateBlsSecret } from "./bls-secret.ts";
 import { CheckBook, checkSchema } from "./check-book.ts";
 import { Checker, type CheckerParts } from "./checker.ts";
@@ -25,6 +28,7 @@ import { Committees } from "./committees.ts";
 import { Desk } from "./desk.ts";
 import { Enroller } from "./enroller.ts";
 import type { Exchange } from "./exchange.ts";
+import { Gathering } from "./gathering.ts";
 import { Member } from "./member.ts";
 import { otherwise } from "./otherwise.ts";
 import { Prosecutor } from "./prosecutor.ts";
@@ -33,34 +37,42 @@ import { Steward } from "./steward.ts";
 import { SwornBook, swornSchema } from "./sworn-book.ts";
 import { Weigher, weigherSchema } from "./weigher.ts";
 
-export type ValidatorOptions = KeeperOptions & {
-  readonly storage: JobStorage;
-  readonly executor: Executor;
-  readonly limits: MachineLimits;
-  /**
-   * Micro-batches that are executed from the first state on for one seat; for longer ones the checkpoints that are stored
-   * with results save the rest. Any number by default.
-   */
-  readonly budget?: number;
-  /** How what providers hand over is used; intervals are executed again when it is left out. */
-  readonly handedOver?: HandedOver;
-  /** How the members of a committee reach each other; it is closed with the keeper. */
-  readonly exchange: Exchange;
-  /** Units of stake that count in draws; 1 by default. */
-  readonly weight?: number;
-  /** Tokens that the operator should have staked in all, in base units; what the weight needs by default. */
-  readonly stake?: bigint;
-  /** Tokens that may be staked over all time in place of what was slashed, in base units; none by default. */
-  readonly topUp?: bigint;
-  /** Whether a greater weight, of an earlier start, is lowered to `weight`; it is not by default. */
-  readonly lowers?: boolean;
-  /** Chain seconds after which the next validator takes up what the one before it should have done; 60 by default. */
-  readonly turnSeconds?: number;
-  /** Where fees go; to the validator's own account by default. */
-  readonly payTo?: Address;
-  /** Takes the place of the one that executes intervals again, so that a demonstration can guess. */
-  readonly checker?: (parts: CheckerParts) => Duty;
-};
+/** Looks of a keeper from one look at a job whose trace cannot be had to the next. */
+const looks = 5;
+/** Jobs that are looked at side by side: each may have a quarter of the memory for its objects. */
+const mostChecks = 4;
+
+export type ValidatorOptions = KeeperOptions &
+  Pick<SideBySideOptions, "patience"> & {
+    readonly storage: JobStorage;
+    readonly executor: Executor;
+    readonly limits: MachineLimits;
+    /**
+     * Micro-batches that are executed from the first state on for one seat; for longer ones the checkpoints that are stored
+     * with results save the rest. Any number by default.
+     */
+    readonly budget?: number;
+    /** How what providers hand over is used; intervals are executed again when it is left out. */
+    readonly handedOver?: HandedOver;
+    /** How the members of a committee reach each other; it is closed with the keeper. */
+    readonly exchange: Exchange;
+    /** Units of stake that count in draws; 1 by default. */
+    readonly weight?: number;
+    /** Tokens that the operator should have staked in all, in base units; what the weight needs by default. */
+    readonly stake?: bigint;
+    /** Tokens that may be staked over all time in place of what was slashed, in base units; none by default. */
+    readonly topUp?: bigint;
+    /** Whether a greater weight, of an earlier start, is lowered to `weight`; it is not by default. */
+    readonly lowers?: boolean;
+    /** Chain seconds after which the next validator takes up what the one before it should have done; 60 by default. */
+    readonly turnSeconds?: number;
+    /** Seconds that data, or a result, may take to arrive before it counts as withheld; 1,800 by default. */
+    readonly fetchTime?: number;
+    /** Where fees go; to the validator's own account by default. */
+    readonly payTo?: Address;
+    /** Takes the place of the one that executes intervals again, so that a demonstration can guess. */
+    readonly checker?: (parts: CheckerParts) => Duty;
+  };
 
 /**
  * The validator role: enrols, sits on committees, executes the intervals that are drawn for it again, attests to what it
@@ -70,7 +82,8 @@ export type ValidatorOptions = KeeperOptions & {
 export async function openValidator(options: ValidatorOptions): Promise<JobKeeper> {
   const { dataDirectory, account, storage, executor, limits, exchange, payTo } = options;
   const { weight = 1, stake, topUp = 0n, lowers = false, turnSeconds = 60, budget, handedOver } = options;
-  const secret = await loadOrCreateBlsSecret(dataDirectory);
+  const { fetchTime = defaultFetchTime, interval = 2_000, patience } = options;
+  const secret = await loadOrCreateBlsSecret(dataDirectory, options);
   let desk: Desk | undefined;
   const keeper = await JobKeeper.open(options, {
     schemas: [committeeSchema, checkSchema, swornSchema, weigherSchema],
@@ -85,12 +98,13 @@ export async function openValidator(options: ValidatorOptions): Promise<JobKeepe
       const book = new CheckBook(state);
       const folder = join(dataDirectory, "jobs");
       const all = new Committees({ ...context, committees });
-      const accuser = new Accuser({ ...context, all, committees, book, folder });
       const sworn = new SwornBook(state);
       const prosecutor = new Prosecutor({ ...context, all, committees, book, sworn });
       const compute = { storage, executor, limits, folder };
-      const checking = { ...context, ...compute, all, committees, book, budget, handedOver };
-      desk = new Desk({ ...context, all, book, secret });
+      const waiting = { fetchTime, most: mostChecks, patience, lookEvery: looks * interval };
+      const checking = { ...context, ...compute, ...waiting, all, committees, book, budget, handedOver };
+      const gathering = new Gathering();
+      desk = new Desk({ ...context, all, book, secret, exchange, gathering });
       const jobs = () => jobsOf(account.address, ledger, committees);
       const sitsOn = ({ jobId }: JobRecord) => {
         const draws = committees.drawsOf(jobId);
@@ -101,8 +115,19 @@ export async function openValidator(options: ValidatorOptions): Promise<JobKeepe
       return [
         new Enroller({ ...context, account, exchange, secret, weight, stake }),
         // What has a deadline on chain comes before what takes long.
-        new Steward({ ...context, all, committees, book, accuser, prosecutor, turnSeconds }),
-        new Member({ ...context, all, committees, exchange, desk, book, sworn, turnSeconds }),
+        new Steward({ ...context, all, committees, book, prosecutor, folder, turnSeconds }),
+        new Member({ ...context, all, committees, exchange, desk, gathering, book, sworn, turnSeconds }),
+        new Answerer({ ...checking }),
+        new Accuser({
+          ...checking,
+          turnSeconds,
+          find: async (_, draw, interval) => {
+            const found = book.interval(draw, interval);
+            if (found === undefined) return undefined;
+            const { witnessHash } = found;
+            return witnessHash === null ? { isRight: false } : { isRight: true, witnessHash };
+          },
+        }),
         // After what is due at once, and before what takes long: others can have a member slashed for what is not disputed.
         new Disputant({ ...checking, isMeant: () => true }),
         // Who guesses has computed nothing that could be held against anything.
@@ -114,7 +139,7 @@ export async function openValidator(options: ValidatorOptions): Promise<JobKeepe
               }),
             ]
           : []),
-        new Weigher({ ...context, account, state, weight, topUp, lowers }),
+        new Weigher({ ...context, account, state, committees, weight, topUp, lowers }),
         options.checker?.(checking) ?? new Checker(checking),
         new JobJanitor({ ...context, only: sitsOn }),
         new JobCashier({ ...context, payTo, jobs }),

@@ -2,7 +2,8 @@ import type { LocalAccount } from "viem";
 import type { State } from "../../storage/state/state.ts";
 import type { Duty, JobContext } from "../jobs/duty.ts";
 import { chainTime, tryCall } from "../storage-node/context.ts";
-import { fillStake } from "../storage-node/register.ts";
+import { approveModules, fillStake, operatorRoles } from "../storage-node/register.ts";
+import type { CommitteeLedger } from "./committee-ledger.ts";
 
 /** Tokens that were staked anew, one row. */
 export const weigherSchema = {
@@ -16,6 +17,7 @@ export const weigherSchema = {
 export type WeigherParts = JobContext & {
   readonly account: LocalAccount;
   readonly state: State;
+  readonly committees: Pick<CommitteeLedger, "hasResigned">;
   /** Units of stake that should count in draws. */
   readonly weight: number;
   /** Tokens that may be staked in place of what was slashed, over all time, in base units. */
@@ -39,14 +41,14 @@ export class Weigher implements Duty {
   }
 
   async tick(): Promise<void> {
-    const { account, contracts, lowers, weight: wanted } = this.#parts;
+    const { account, contracts, committees, lowers, weight: wanted } = this.#parts;
     const id = await contracts.ValidatorSet.read.idOf([account.address]);
     if (id === 0n) return;
     const { weight, exitAt } = await contracts.ValidatorSet.read.validatorOf([id]);
     if (exitAt !== 0) {
       await this.#release(id, exitAt);
-      // Whoever has left stays out until it enrols again.
-      if (weight === 0) return;
+      // Whoever has left stays out until it enrols again; who was slashed to nothing would lose its place.
+      if (weight === 0 && committees.hasResigned(id)) return;
     }
     if (weight < wanted) await this.#raise(id, weight);
     else if (weight > wanted && lowers) await this.#lower(id, weight);
@@ -103,7 +105,9 @@ export class Weigher implements Duty {
     if (amount <= 0n) return 0n;
     // Before it is staked: a bound that a crash can exceed is none.
     state.run("UPDATE weigher_spent SET spent = ?", String(spent + amount));
-    await fillStake({ account, contracts, chain: client, deployment, queue }, stake + amount);
+    const registering = { account, contracts, chain: client, deployment, queue };
+    await fillStake(registering, stake + amount);
+    await approveModules(registering, operatorRoles.validator, stake + amount);
     return amount;
   }
 }

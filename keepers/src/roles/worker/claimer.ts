@@ -1,11 +1,11 @@
-import type { Hex } from "viem";
+import type { ProvenShare } from "../../core/market/contributions.ts";
 import { forEach } from "../jobs/each.ts";
 import type { DutyContext } from "../storage-node/context.ts";
 import { chainTime, tryCall } from "../storage-node/context.ts";
 import type { SignedTotal, WorkerBook } from "./book.ts";
 
 /** Where a worker stands under a posted root. */
-export type Share = { readonly total: bigint; readonly index: number; readonly proof: readonly Hex[] };
+export type Share = Omit<ProvenShare, "worker">;
 
 export type ClaimerParts = DutyContext & {
   readonly book: WorkerBook;
@@ -56,11 +56,9 @@ export class Claimer {
     const share = await this.#parts.share(signed);
     if (share !== undefined && share.total > paid && now <= BigInt(round.claimUntil)) {
       const args = [...name, operator, share.total, BigInt(share.index), share.proof] as const;
-      if (
-        (await tryCall(this.#parts, `claim:${key}`, "WorkerRewards", "claim", args)) &&
-        share.total >= total
-      )
-        return;
+      // What the provider says is not always the same: it must not keep the worker from what comes next.
+      const claim = `claim:${key}:${share.total}:${share.index}`;
+      if ((await tryCall(this.#parts, claim, "WorkerRewards", "claim", args)) && share.total >= total) return;
     }
     if (now > BigInt(round.forceUntil)) return;
     await tryCall(this.#parts, `demand:${key}`, "WorkerRewards", "demand", [...name, total, signature]);

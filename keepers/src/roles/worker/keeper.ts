@@ -1,10 +1,10 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Registry } from "prom-client";
 import { addressOf, connectContracts } from "../../chain/contracts.ts";
 import { createTransactionQueue } from "../../chain/transactions/queue.ts";
 import { transactionSchema } from "../../chain/transactions/store.ts";
+import { privateFolder } from "../../storage/state/private-folder.ts";
 import { openState, type State } from "../../storage/state/state.ts";
 import type { Host } from "../../storage/transport/host.ts";
 import { RpcClient } from "../../storage/transport/rpc-client.ts";
@@ -85,7 +85,7 @@ export class WorkerKeeper {
   }
 
   static async open(options: WorkerKeeperOptions): Promise<WorkerKeeper> {
-    await mkdir(options.dataDirectory, { recursive: true });
+    await privateFolder(options.dataDirectory);
     const path = join(options.dataDirectory, "state.sqlite");
     return new WorkerKeeper(options, openState({ path, schemas: [transactionSchema, bookSchema] }));
   }
@@ -162,7 +162,8 @@ export class WorkerKeeper {
       try {
         const asked = { jobId: String(jobId), account: account.address };
         const { total, index, proof } = (await client.ask("share", asked)).result;
-        return { total: BigInt(total), index, proof };
+        const siblings = proof.map(({ node, sum }) => ({ node, sum: BigInt(sum) }));
+        return { total: BigInt(total), index, proof: siblings };
       } finally {
         await client.close();
       }

@@ -68,7 +68,7 @@ export class Worker {
   readonly #options: WorkerOptions;
   #chunks = 0;
   /** When the provider last said something. */
-  #answeredAt = Date.now();
+  #answeredAt = performance.now();
   #client: RpcClient<ClusterMethods> | undefined;
   /** Results that came too late, by job: nobody owes anything for them. */
   readonly #late = new Map<string, number>();
@@ -84,7 +84,7 @@ export class Worker {
 
   /** Milliseconds since the provider last said something. */
   get silence(): number {
-    return Date.now() - this.#answeredAt;
+    return performance.now() - this.#answeredAt;
   }
 
   /**
@@ -102,7 +102,7 @@ export class Worker {
         if (signal.aborted) break;
         // Who asks for no work must not be counted on.
         await this.#client?.close();
-        if (error instanceof RefusalError) this.#answeredAt = Date.now();
+        if (error instanceof RefusalError) this.#answeredAt = performance.now();
         if (!mayPass(error)) throw error;
         if (this.#chunks > before) pause = backOff;
         const level = error instanceof EnoughUnpaidError ? "warn" : "debug";
@@ -204,8 +204,8 @@ export class Worker {
     if (pay === null || mostAtRisk === undefined) return;
     const uncounted = pending + (this.#late.get(pay.jobId) ?? 0) + 1;
     const atRisk = this.#owed(pay) + BigInt(uncounted) * BigInt(pay.perChunk);
-    const isOld = tally.bound === undefined || Date.now() > tally.bound.askedAt + boundAge;
-    if (isOld) tally.bound = { most: await mostAtRisk(pay), askedAt: Date.now() };
+    const isOld = tally.bound === undefined || performance.now() > tally.bound.askedAt + boundAge;
+    if (isOld) tally.bound = { most: await mostAtRisk(pay), askedAt: performance.now() };
     const { most } = tally.bound!;
     if (atRisk > most) throw new EnoughUnpaidError(pay.provider, atRisk, most);
   }
@@ -218,7 +218,7 @@ export class Worker {
 
   /** Keeps what the provider countersigned. @throws UnfairProviderError when that is less than what it has taken */
   async #keep(tally: Tally, { total, signature, pending }: Receipt): Promise<void> {
-    this.#answeredAt = Date.now();
+    this.#answeredAt = performance.now();
     const { pay } = tally;
     if (pay === null) return;
     if (signature !== null) await this.#write(pay, BigInt(total), signature);

@@ -32,7 +32,8 @@ export type CallOptions = { signal?: AbortSignal };
 export interface BlobStore {
   readonly kind: BackendKind;
   /**
-   * Stores a blob; afterwards it survives a crash of this process. Storing it again is harmless.
+   * Stores a blob; afterwards it survives a crash of this process, and of the machine where the disk is its own. Storing it
+   * again is harmless.
    * A failed or interrupted call leaves the blob absent.
    * @throws OversizeError, WrongBytesError (not `expected`), StorageFullError, BackendUnavailableError, AccessDeniedError
    */

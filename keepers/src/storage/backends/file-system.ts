@@ -35,8 +35,8 @@ export class FileSystemStore implements BlobStore {
   /** Opens a directory, which is made when absent, and clears what killed processes left unfinished. */
   static async open(directory: string): Promise<FileSystemStore> {
     const store = new FileSystemStore(directory);
-    await mkdir(store.#blobs, { recursive: true });
-    await mkdir(store.#temporary, { recursive: true });
+    await mkdir(store.#blobs, { recursive: true, mode: 0o700 });
+    await mkdir(store.#temporary, { recursive: true, mode: 0o700 });
     for (const name of await readdir(store.#temporary)) {
       if (!isAlive(Number(name.split("-")[0]))) await rm(join(store.#temporary, name), { force: true });
     }
@@ -46,13 +46,14 @@ export class FileSystemStore implements BlobStore {
   async put(source: BlobSource, options: PutOptions = {}): Promise<PutResult> {
     const { bytes, layout } = await gatherBlob(source, options);
     const folder = this.#folder(layout.cid);
-    await mkdir(folder, { recursive: true });
+    await mkdir(folder, { recursive: true, mode: 0o700 });
     const path = join(folder, layout.cid.toString());
     // The root first: the blob must not exist before all of it does.
     if (layout.root !== undefined)
       await writeAtomically(path + rootSuffix, layout.root, this.#temporary, options.signal);
     await writeAtomically(path, bytes, this.#temporary, options.signal);
     await syncFolder(folder);
+    await syncFolder(this.#blobs);
     return { cid: layout.cid, size: layout.size };
   }
 

@@ -4,10 +4,11 @@ import { withBitswap } from "@helia/bitswap";
 import type { HeliaWithLibp2p } from "@helia/libp2p";
 import { multiaddr } from "@multiformats/multiaddr";
 import { FsBlockstore } from "blockstore-fs";
+import { NextToLast } from "blockstore-fs/sharding";
 import { createHeliaLight } from "helia";
 import type { CID } from "multiformats/cid";
 import { createHost, type Host } from "../transport/host.ts";
-import { asFullDisk, writeAtomically } from "./atomic-file.ts";
+import { syncFolder, writeAtomically } from "./atomic-file.ts";
 import {
   type BlobSource,
   type BlobStore,
@@ -18,6 +19,7 @@ import {
   type PutOptions,
   type PutResult,
 } from "./backend.ts";
+import { bitswapMessageBytes, bitswapStreams, bitswapWants, guardBitswap } from "./bitswap-guard.ts";
 import { assertBlobCid, type BlobLayout, maxBlobBytes, parseBlobCid, parseRoot } from "./blob-cid.ts";
 import { BlobNotFoundError } from "./errors.ts";
 import { readBlocks } from "./verified-read.ts";
@@ -32,6 +34,9 @@ export type HeliaParameters = {
   fetchTimeout?: number;
 };
 
+/** Where a block's file lies. */
+const places = new NextToLast();
+
 /** Blocks in flight to the disk while a blob is written. */
 const writesAtOnce = 8;
 
@@ -45,12 +50,16 @@ export class HeliaStore implements BlobStore {
   readonly host: Host;
   readonly #helia: HeliaWithLibp2p<Host["services"]>;
   readonly #blocks: FsBlockstore;
+  readonly #blockFolder: string;
   readonly #roots: string;
   readonly #ownsHost: boolean;
   readonly #fetchTimeout: number;
   readonly #held = new Map<string, BlobLayout>();
   /** How many held blobs contain a block. */
   readonly #uses = new Map<string, number>();
+  /** Blocks that are asked for now, and who waits to ask for one. */
+  #wants = 0;
+  readonly #waiting: (() => void)[] = [];
   /** Changes to what is held happen one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -63,6 +72,7 @@ export class HeliaStore implements BlobStore {
     this.host = host;
     this.#helia = helia;
     this.#blocks = blocks;
+    this.#blockFolder = join(parameters.directory, "blocks");
     this.#roots = join(parameters.directory, "roots");
     this.#ownsHost = parameters.host === undefined;
     this.#fetchTimeout = parameters.fetchTimeout ?? 30_000;
@@ -70,15 +80,19 @@ export class HeliaStore implements BlobStore {
 
   /** Opens a directory, which is made when absent, and drops blocks that belong to no complete blob. */
   static async open(parameters: HeliaParameters): Promise<HeliaStore> {
-    const blocks = new FsBlockstore(join(parameters.directory, "blocks"));
-    await mkdir(join(parameters.directory, "roots"), { recursive: true });
+    const blocks = new FsBlockstore(join(parameters.directory, "blocks"), { shardingStrategy: places });
+    await mkdir(join(parameters.directory, "roots"), { recursive: true, mode: 0o700 });
     await blocks.open();
-    const host = parameters.host ?? (await createHost({ listen: parameters.listen ?? [] }));
-    const light = Object.assign(createHeliaLight({ blockstore: blocks }), { libp2p: host });
+    // A node of its own dials nobody but whom its operator connects it to.
+    const host =
+      parameters.host ?? (await createHost({ listen: parameters.listen ?? [], localNetwork: true }));
+    const light = Object.assign(createHeliaLight({ blockstore: blocks }), { libp2p: guardBitswap(host) });
     const helia = withBitswap<Host["services"]>(light, {
       // Bundles come in runs of 248 KiB blocks: waiting to gather more wants only adds 20 ms to each.
       sendBlocksDebounce: 0,
       sendWantlistDebounce: 0,
+      maxInboundStreams: bitswapStreams,
+      maxIncomingMessageSize: bitswapMessageBytes,
     });
     const store = new HeliaStore(parameters, host, helia, blocks);
     await store.#load();
@@ -99,6 +113,7 @@ export class HeliaStore implements BlobStore {
           );
         }
         if (layout.root !== undefined) await this.#write(layout.cid, layout.root);
+        await this.#sync(layout);
         await this.#record(layout);
       } catch (error) {
         // Nothing unfinished stays, least of all on a full disk.
@@ -205,6 +220,7 @@ export class HeliaStore implements BlobStore {
       layout.root ?? new Uint8Array(0),
       this.#roots,
     );
+    await syncFolder(this.#roots);
     this.#hold(layout);
   }
 
@@ -221,13 +237,24 @@ export class HeliaStore implements BlobStore {
     return uses;
   }
 
+  /**
+   * Puts a block on disk, so that it is there after a power cut, too: whoever asked for it to be stored signs for it next.
+   * @throws StorageFullError
+   */
   async #write(cid: CID, block: Uint8Array): Promise<void> {
-    try {
-      // Always written, even when there: a damaged copy is healed by storing the blob again.
-      await this.#blocks.put(cid, block);
-    } catch (error) {
-      throw asFullDisk(error, this.#roots);
-    }
+    const { dir, file } = places.encode(cid);
+    await mkdir(join(this.#blockFolder, dir), { recursive: true, mode: 0o700 });
+    // Always written, even when there: a damaged copy is healed by storing the blob again.
+    await writeAtomically(join(this.#blockFolder, dir, file), block, this.#roots);
+  }
+
+  /** The names of a blob's blocks, and of the folders they lie in. */
+  async #sync(layout: BlobLayout): Promise<void> {
+    const folders = new Set(
+      blocksOf(layout).map((block) => join(this.#blockFolder, places.encode(block).dir)),
+    );
+    await Promise.all([...folders].map(syncFolder));
+    await syncFolder(this.#blockFolder);
   }
 
   async #local(cid: CID): Promise<Uint8Array> {
@@ -244,12 +271,17 @@ export class HeliaStore implements BlobStore {
     signals: AbortSignal[],
     caller: AbortSignal | undefined,
   ): Promise<Uint8Array> {
+    while (this.#wants >= bitswapWants) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.#wants++;
     const signal = AbortSignal.any([...signals, AbortSignal.timeout(this.#fetchTimeout)]);
     try {
       return await collect(this.#helia.blockstore.get(block, { signal }), maxBlobBytes);
     } catch (error) {
       caller?.throwIfAborted();
       throw new BlobNotFoundError(blob.toString(), "any connected IPFS peer", { cause: error });
+    } finally {
+      this.#wants--;
+      this.#waiting.shift()?.();
     }
   }
 

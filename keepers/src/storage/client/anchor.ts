@@ -1,11 +1,13 @@
-import { type Hex, keccak256, zeroHash } from "viem";
+import { type Hex, keccak256 } from "viem";
 import { addressOf, encodeCall } from "../../chain/contracts.ts";
 import { TransactionFailedError } from "../../chain/transactions/errors.ts";
 import type { Manifest } from "../../core/dataset/manifest.ts";
+import type { DatasetTerms } from "../../core/ids.ts";
 import type { StorageWriter } from "./client.ts";
 import { InsufficientFundsError } from "./errors.ts";
 import { signPermit } from "./permit.ts";
 import type { PutJournal } from "./put-journal.ts";
+import { shapeOf } from "./terms.ts";
 
 /** `IDatasetRegistry.Status` */
 export const datasetStatus = { none: 0, active: 1, fraudulent: 2, closed: 3 } as const;
@@ -15,12 +17,8 @@ export type AnchorParameters = {
   manifest: Manifest;
   manifestHash: Hex;
   manifestDigest: Hex;
-  /** Dataset of the same owner that this one follows. */
-  previous?: Hex;
-  /** Token base units per bundle and answered audit. */
-  feePerAudit: bigint;
-  /** Epochs paid in advance. */
-  epochs: number;
+  /** What the storage nodes have signed for. */
+  terms: Pick<DatasetTerms, "previous" | "feePerAudit" | "epochs">;
 };
 
 /** What anchoring cost; nothing when the dataset had been anchored before. */
@@ -40,10 +38,10 @@ export async function anchorDataset(
   parameters: AnchorParameters,
 ): Promise<Anchored> {
   const registry = client.contracts.DatasetRegistry.read;
-  const { datasetId, manifest, feePerAudit, epochs } = parameters;
+  const { datasetId, manifest, terms } = parameters;
   const known = await registry.datasetOf([datasetId]);
   if (known.status !== datasetStatus.none) return { bond: 0n, fees: 0n };
-  const [bond, fees] = await registry.quote([shapeOf(manifest), feePerAudit, epochs]);
+  const [bond, fees] = await registry.quote([shapeOf(manifest), terms.feePerAudit, terms.epochs]);
   const begun = memory.fact("anchorCall");
   const data = (begun ?? (await anchorCall(client, parameters, bond + fees))) as Hex;
   if (begun === undefined) memory.remember("anchorCall", data);
@@ -84,30 +82,17 @@ async function anchorCall(client: StorageWriter, parameters: AnchorParameters, t
 
 /** What the registry's `anchor` takes. */
 export function anchorArguments({
+  datasetId,
   manifest,
   manifestHash,
   manifestDigest,
-  previous = zeroHash,
-  feePerAudit,
-  epochs,
-}: Omit<AnchorParameters, "datasetId">) {
+  terms: { previous, feePerAudit, epochs },
+}: AnchorParameters) {
   const objectRoot = manifest.objectRoot as Hex;
   const shape = shapeOf(manifest);
   return [
-    { manifestHash, manifestDigest, objectRoot, shape, previous, feePerAudit, epochs },
+    { datasetId, manifestHash, manifestDigest, objectRoot, shape, previous, feePerAudit, epochs },
     manifest.bundles.map(({ poseidonRoot }) => poseidonRoot as Hex),
     manifest.bundles.map(({ transportRoot }) => transportRoot as Hex),
   ] as const;
-}
-
-/** The shape as the registry takes it. */
-export function shapeOf(manifest: Manifest) {
-  return {
-    objectCount: BigInt(manifest.objectCount),
-    objectSize: manifest.objectSize,
-    segmentObjects: manifest.segmentObjects,
-    k: manifest.k,
-    n: manifest.n,
-    encrypted: manifest.encryption !== null,
-  };
 }

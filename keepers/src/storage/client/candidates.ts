@@ -4,7 +4,7 @@ import type { Candidate } from "../../core/placement/choose.ts";
 
 /** A storage operator that may be offered bundles. */
 export type StorageOperator = Candidate & {
-  /** How many bundles its unlocked stake can back. */
+  /** How many bundles can be backed by what it lets the registry lock of its unlocked stake. */
   places: number;
 };
 
@@ -15,11 +15,14 @@ const storageRole = 1 << 0;
 const epochsLookedBack = 4;
 
 /**
- * All active operators with the storage role, an endpoint, and unlocked stake for at least one bundle.
+ * All active operators with the storage role, an endpoint, and unlocked stake for at least one bundle that the registry may
+ * lock.
+ * @param bundles address of the registry of bundles
  * @param bundleStake what an operator locks for each bundle, token base units
  */
 export async function storageOperators(
   contracts: Contracts,
+  bundles: Address,
   bundleStake: bigint,
 ): Promise<StorageOperator[]> {
   const { read } = contracts.Staking;
@@ -27,12 +30,15 @@ export async function storageOperators(
   const found: StorageOperator[] = [];
   for (let offset = 0n; offset < count; offset += pageSize) {
     const page = await read.operators([offset, pageSize]);
-    const states = await Promise.all(page.map((operator) => read.operatorOf([operator])));
-    for (const [i, { active, roles, stake, locked }] of states.entries()) {
-      const free = stake - locked;
-      if (!active || (roles & storageRole) === 0 || free <= 0n || free < bundleStake) continue;
-      const places = bundleStake === 0n ? Number.POSITIVE_INFINITY : Number(free / bundleStake);
-      found.push({ operator: page[i] as Address, stake: free, places });
+    const [states, lockables] = await Promise.all([
+      Promise.all(page.map((operator) => read.operatorOf([operator]))),
+      Promise.all(page.map((operator) => read.lockable([operator, bundles]))),
+    ]);
+    for (const [i, { roles, stake, locked }] of states.entries()) {
+      const lockable = lockables[i] as bigint;
+      if ((roles & storageRole) === 0 || lockable <= 0n || lockable < bundleStake) continue;
+      const places = bundleStake === 0n ? Number.POSITIVE_INFINITY : Number(lockable / bundleStake);
+      found.push({ operator: page[i] as Address, stake: stake - locked, places });
     }
   }
   return found;

@@ -23,6 +23,8 @@ export type KnownDataset = AnchoredDataset & { manifest: Manifest; tree: Bundles
 export type Holder = {
   bundleIndex: number;
   operator: Address | undefined;
+  /** Whether anybody holds it or ever held it. */
+  wasHeld: boolean;
   /** First epoch the operator answers for. */
   since: number;
   /** Cover through which it answers for the bundle; undefined when it answers for the bundle itself. */
@@ -81,10 +83,12 @@ export async function readHolders(
   return Promise.all(
     bundleIndices.map(async (bundleIndex) => {
       const id = bundleId(datasetId, bundleIndex);
-      const { operator, since, coverId } = await contracts.BundleRegistry.read.holdingOf([id]);
+      const holding = await contracts.BundleRegistry.read.holdingOf([id]);
+      const { operator, since, coverId } = holding;
       return {
         bundleIndex,
         operator: operator === zeroAddress ? undefined : operator,
+        wasHeld: holding.tenure !== 0,
         since,
         coverId: coverId === zeroHash ? undefined : coverId,
       };

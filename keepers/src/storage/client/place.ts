@@ -120,6 +120,7 @@ const faults: Readonly<Record<string, ReceiptFault>> = {
   SegmentTaken: "operator",
   ReceiptOutdated: "operator",
   RefusedByPolicy: "operator",
+  TermTooLong: "operator",
   AlreadyHeld: "held",
 };
 
@@ -143,8 +144,9 @@ export function placeCall(
   return encodeCall(deployment, "BundleRegistry", "place", [signed]);
 }
 
-function signedReceipt({ datasetId, manifest, tree }: PlacedDataset, receipt: KeptReceipt) {
-  const { bundleIndex, operator, validUntil, signature } = receipt;
+/** A receipt as the registry takes it. */
+export function signedReceipt({ datasetId, manifest, tree }: PlacedDataset, receipt: KeptReceipt) {
+  const { bundleIndex, operator, validUntil, latestEnd, signature } = receipt;
   const { poseidonRoot, transportRoot } = manifest.bundles[bundleIndex]!;
   return {
     receipt: {
@@ -154,8 +156,11 @@ function signedReceipt({ datasetId, manifest, tree }: PlacedDataset, receipt: Ke
       transportRoot: transportRoot as Hex,
       operator,
       validUntil,
+      latestEnd,
     },
     proof: tree.proof(bundleIndex),
     signature,
-  };
+    // Whoever calls is the owner.
+    approval: "0x",
+  } as const;
 }

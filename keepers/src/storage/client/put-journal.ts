@@ -11,6 +11,8 @@ import type { KeptReceipt } from "./upload.ts";
 export type Fact =
   /** Hash of the staged manifest: encoding is complete. */
   | "manifestHash"
+  /** What operators are asked to sign for, as JSON. */
+  | "terms"
   /** Seed of the draw of operators, and where it came from. */
   | "seed"
   | "seedSource"
@@ -31,6 +33,9 @@ const schema: Schema = {
        valid_until TEXT NOT NULL,
        signature TEXT NOT NULL
      ) STRICT;`,
+    // Receipts of before name no term, and the registry takes none of them.
+    `DELETE FROM receipts;
+     ALTER TABLE receipts ADD COLUMN latest_end INTEGER NOT NULL DEFAULT 0;`,
   ],
 };
 
@@ -97,18 +102,20 @@ export class PutJournal {
 
   receipts(): KeptReceipt[] {
     return this.#state
-      .all("SELECT bundle, operator, valid_until, signature FROM receipts ORDER BY bundle")
+      .all("SELECT bundle, operator, valid_until, latest_end, signature FROM receipts ORDER BY bundle")
       .map((row) => ({
         bundleIndex: Number(row.bundle),
         operator: String(row.operator) as Address,
         validUntil: BigInt(String(row.valid_until)),
+        latestEnd: Number(row.latest_end),
         signature: String(row.signature) as Hex,
       }));
   }
 
-  keepReceipt({ bundleIndex, operator, validUntil, signature }: KeptReceipt): void {
-    const sql = "INSERT OR REPLACE INTO receipts VALUES (?, ?, ?, ?)";
-    this.#state.run(sql, bundleIndex, operator, validUntil.toString(), signature);
+  keepReceipt({ bundleIndex, operator, validUntil, latestEnd, signature }: KeptReceipt): void {
+    const sql =
+      "INSERT OR REPLACE INTO receipts (bundle, operator, valid_until, latest_end, signature) VALUES (?, ?, ?, ?, ?)";
+    this.#state.run(sql, bundleIndex, operator, validUntil.toString(), latestEnd, signature);
   }
 
   dropReceipt(bundleIndex: number): void {

@@ -8,6 +8,7 @@ import type { StorageClient } from "./client.ts";
 import { forEachConcurrently } from "./concurrency.ts";
 import type { OnProgress } from "./progress.ts";
 import { reasonOf } from "./reason.ts";
+import { latestEndFor, type OfferedTerms } from "./terms.ts";
 import { type KeptReceipt, uploadBundle } from "./upload.ts";
 
 /** What an upload remembers, so that one that was interrupted goes on where it stopped. */
@@ -32,6 +33,8 @@ export type UploadAllParameters = {
   manifest: Manifest;
   manifestBytes: Uint8Array;
   manifestCid: string;
+  /** What the dataset will be anchored under; undefined when it is. */
+  terms: OfferedTerms | undefined;
   layout: DatasetLayout;
   /** Bundles that need an operator. */
   bundles: readonly number[];
@@ -78,6 +81,7 @@ export async function uploadAll(
   const { seed, source } = await drawSeed(client, memory);
   const pool = await createPool(client, parameters, seed);
   const validUntil = (await client.chain.public.getBlock({ blockTag: "latest" })).timestamp + receiptTerm;
+  const latestEnd = await askedEnd(client, parameters);
   const failures: UploadFailure[] = [];
   const unplaced: number[] = [];
   const informed = new Set<Address>();
@@ -93,7 +97,13 @@ export async function uploadAll(
       }
       let receipt: KeptReceipt;
       try {
-        receipt = await offerTo(client, parameters, { bundleIndex, operator, validUntil, informed });
+        receipt = await offerTo(client, parameters, {
+          bundleIndex,
+          operator,
+          validUntil,
+          latestEnd,
+          informed,
+        });
       } catch (error) {
         signal?.throwIfAborted();
         // What cannot be read here is not the operator's fault, and no other one could take it.
@@ -118,10 +128,16 @@ class UnreadableBundle extends Error {}
 async function offerTo(
   client: UploadingClient,
   parameters: UploadAllParameters,
-  given: { bundleIndex: number; operator: Address; validUntil: bigint; informed: Set<Address> },
+  given: {
+    bundleIndex: number;
+    operator: Address;
+    validUntil: bigint;
+    latestEnd: number;
+    informed: Set<Address>;
+  },
 ) {
   const { memory, datasetId, manifest, manifestBytes, manifestCid, signal } = parameters;
-  const { bundleIndex, operator, validUntil, informed } = given;
+  const { bundleIndex, operator, validUntil, latestEnd, informed } = given;
   const { poseidonRoot, transportRoot } = manifest.bundles[bundleIndex]!;
   const segment = BigInt(Math.floor(bundleIndex / manifest.n));
   const floor = await client.contracts.BundleRegistry.read.receiptFloorOf([datasetId, segment, operator]);
@@ -132,6 +148,7 @@ async function offerTo(
     datasetId,
     owner: parameters.owner,
     manifestCid,
+    terms: parameters.terms,
     // An operator needs the manifest once.
     manifest: informed.has(operator) ? undefined : manifestBytes,
     bundleIndex,
@@ -139,6 +156,7 @@ async function offerTo(
     transportRoot: transportRoot as Hex,
     operator,
     validUntil,
+    latestEnd,
     domain: {
       chainId: client.deployment.chainId,
       bundleRegistry: addressOf(client.deployment, "BundleRegistry"),
@@ -151,6 +169,17 @@ async function offerTo(
   });
   informed.add(operator);
   return receipt;
+}
+
+/** The epoch before which duties shall end: late enough for when the dataset will be anchored, or for what is paid already. */
+async function askedEnd(
+  { contracts }: UploadingClient,
+  { terms, datasetId }: UploadAllParameters,
+): Promise<number> {
+  const registry = contracts.DatasetRegistry.read;
+  if (terms === undefined) return (await registry.termsOf([datasetId]))[1];
+  const [epoch, epochLength] = await Promise.all([registry.currentEpoch(), registry.epochLength()]);
+  return latestEndFor(terms.epochs, epoch, epochLength, receiptTerm);
 }
 
 /** The seed of this upload: drawn once, so that an upload that goes on asks operators in the same order. */
@@ -173,7 +202,11 @@ async function createPool(
 ): Promise<CandidatePool> {
   const { layout, datasetId, holders, promised, except } = parameters;
   const { bundleStake } = await client.contracts.DatasetRegistry.read.parameters();
-  const operators: StorageOperator[] = await storageOperators(client.contracts, bundleStake);
+  const operators: StorageOperator[] = await storageOperators(
+    client.contracts,
+    addressOf(client.deployment, "BundleRegistry"),
+    bundleStake,
+  );
   const asked = operators.filter(({ operator }) => except?.has(getAddress(operator)) !== true);
   const orders = Array.from({ length: layout.segments }, (_, segment) =>
     operatorOrder(asked, hexToBytes(seed), hexToBytes(datasetId), segment),

@@ -10,18 +10,21 @@ import {
   manifestLayout,
   parseManifest,
 } from "../../core/dataset/manifest.ts";
-import { datasetId as idOfDataset } from "../../core/ids.ts";
 import type { DatasetSource } from "../readers/source.ts";
-import { anchorDataset } from "./anchor.ts";
+import { anchorDataset, datasetStatus } from "./anchor.ts";
 import type { StorageWriter } from "./client.ts";
 import { allBundles, readHolders } from "./dataset.ts";
 import { TooFewHoldersError } from "./errors.ts";
+import type { BundleFailure } from "./fetch-bundles.ts";
 import { placeReceipts } from "./place.ts";
 import type { OnProgress } from "./progress.ts";
 import { PutJournal } from "./put-journal.ts";
-import { type UploadFailure, uploadAll } from "./put-upload.ts";
+import { type UploadAllParameters, type UploadFailure, uploadAll } from "./put-upload.ts";
+import { readBack } from "./read-back.ts";
 import { manifestTree } from "./roots.ts";
 import { type CommitBundle, removeStaged, stageDataset } from "./stage.ts";
+import { nameStandbys } from "./standbys.ts";
+import { type OfferedTerms, offeredId, offeredTerms, readTerms, writeTerms } from "./terms.ts";
 
 export type PutParameters = {
   source: DatasetSource;
@@ -46,6 +49,11 @@ export type PutParameters = {
   epochs: number;
   /** Dataset of the same owner that this one follows. */
   previous?: Hex;
+  /**
+   * Keeps the staged bundles when all have holders: the same put again then brings what was given up since to other operators.
+   * Whoever keeps them removes the directory when they are wanted no more.
+   */
+  keep?: boolean;
   /** Uploads under way at once. */
   parallel?: number;
   signal?: AbortSignal;
@@ -75,7 +83,9 @@ export type PutResult = {
   notPlaced: { bundleIndex: number; reason: string }[];
   /** What operators refused or failed at in this run, also where another one took their place. */
   failures: UploadFailure[];
-  /** Whether every bundle has a holder. */
+  /** Bundles whose holder, the one that signed here or another one, did not give them back just now. */
+  unread: BundleFailure[];
+  /** Whether every bundle has a holder that has given it back: only then is the staged copy removed. */
   complete: boolean;
 };
 
@@ -93,7 +103,9 @@ const placingRounds = 3;
 export async function put(client: StorageWriter, parameters: PutParameters): Promise<PutResult> {
   const journal = PutJournal.open(join(parameters.directory, jobName(client, parameters)));
   try {
-    return await new Put(client, parameters, journal, await stagedManifest(journal, parameters)).run();
+    const manifestBytes = await stagedManifest(journal, parameters);
+    const terms = await agreedTerms(client, parameters, journal, manifestBytes);
+    return await new Put(client, parameters, journal, manifestBytes, terms).run();
   } finally {
     journal.close();
   }
@@ -134,7 +146,35 @@ async function stagedManifest(journal: PutJournal, parameters: PutParameters): P
   return bytes;
 }
 
-/** One upload whose manifest is known. */
+/**
+ * Terms under which operators are asked to sign: those of an earlier run once it has begun to anchor, else those of this
+ * run. Receipts for other terms are for another dataset.
+ */
+async function agreedTerms(
+  client: StorageWriter,
+  { feePerAudit, epochs, previous }: PutParameters,
+  journal: PutJournal,
+  manifestBytes: Uint8Array,
+): Promise<OfferedTerms> {
+  const kept = journal.fact("terms");
+  if (kept !== undefined) {
+    const earlier = readTerms(JSON.parse(kept));
+    if (journal.fact("anchorCall") !== undefined) return earlier;
+    const manifest = parseManifest(manifestBytes);
+    const id = offeredId(client.deployment, client.account.address, manifest, manifestBytes, earlier);
+    const [status] = await client.contracts.DatasetRegistry.read.termsOf([id]);
+    if (status !== datasetStatus.none) return earlier;
+  }
+  const terms = await offeredTerms(client.contracts, { feePerAudit, epochs, previous });
+  const text = JSON.stringify(writeTerms(terms));
+  if (text !== kept) {
+    for (const { bundleIndex } of journal.receipts()) journal.dropReceipt(bundleIndex);
+    journal.remember("terms", text);
+  }
+  return terms;
+}
+
+/** One upload whose manifest and terms are known. */
 class Put {
   readonly #client: StorageWriter;
   readonly #parameters: PutParameters;
@@ -143,6 +183,7 @@ class Put {
   readonly #manifest: Manifest;
   readonly #layout: DatasetLayout;
   readonly #manifestHash: Hex;
+  readonly #terms: OfferedTerms;
   readonly #datasetId: Hex;
   readonly #failures: UploadFailure[] = [];
   readonly #transactions: Hex[] = [];
@@ -152,6 +193,7 @@ class Put {
     parameters: PutParameters,
     journal: PutJournal,
     manifestBytes: Uint8Array,
+    terms: OfferedTerms,
   ) {
     this.#client = client;
     this.#parameters = parameters;
@@ -160,29 +202,36 @@ class Put {
     this.#manifest = parseManifest(manifestBytes);
     this.#layout = manifestLayout(this.#manifest);
     this.#manifestHash = keccak256(manifestBytes);
-    this.#datasetId = idOfDataset({
-      chainId: client.deployment.chainId,
-      registry: client.deployment.addresses.DatasetRegistry,
-      owner: client.account.address,
-      manifestHash: this.#manifestHash,
-    });
+    this.#terms = terms;
+    const owner = client.account.address;
+    this.#datasetId = offeredId(client.deployment, owner, this.#manifest, manifestBytes, terms);
   }
 
   async run(): Promise<PutResult> {
-    const { signal, onProgress } = this.#parameters;
-    const finished = this.#journal.fact("finished") !== undefined;
-    let holders = await this.#holders();
+    const { signal, onProgress, keep = false } = this.#parameters;
+    const placed = this.#journal.fact("finished") !== undefined;
+    const finished = placed && !keep;
+    let { holders, lost } = await this.#holders();
+    // The receipts of holders that have left since are worth nothing any more.
+    for (const bundleIndex of lost) this.#journal.dropReceipt(bundleIndex);
     let paid = { bond: 0n, fees: 0n };
     const excluded = new Set<Address>();
     const reasons = new Map<number, string>();
-    for (let round = 0; round < placingRounds && holders.size < this.#layout.bundles && !finished; round++) {
+    for (
+      let round = 0;
+      round < placingRounds && holders.size + lost.size < this.#layout.bundles && !finished;
+      round++
+    ) {
       signal?.throwIfAborted();
-      await this.#upload(holders, excluded);
+      await this.#upload(holders, excluded, lost);
       if (round === 0) {
-        this.#requireEnough(holders);
+        // What stands on chain already is paid for, and bundles of it can be lost.
+        if (lost.size === 0) this.#requireEnough(holders);
         paid = await this.#anchor();
       }
-      const receipts = this.#journal.receipts().filter(({ bundleIndex }) => !holders.has(bundleIndex));
+      const receipts = this.#journal
+        .receipts()
+        .filter(({ bundleIndex }) => !holders.has(bundleIndex) && !lost.has(bundleIndex));
       if (receipts.length === 0) break;
       const before = holders.size;
       const { rejected, transactions } = await placeReceipts(this.#client, {
@@ -201,42 +250,94 @@ class Put {
         reasons.set(bundleIndex, `${operator}: ${reason}`);
         this.#failures.push({ bundleIndex, operator, reason });
       }
-      holders = await this.#holders();
+      ({ holders, lost } = await this.#holders());
       // What other receipts would be refused for as well is not asked for again.
       if (rejected.every(({ fault }) => fault === "elsewhere")) break;
     }
-    if (holders.size === this.#layout.bundles && !finished) {
+    if (!finished) await this.#bringAnew(holders, lost, reasons);
+    const unread = placed ? [] : await this.#readBack(holders);
+    if (holders.size === this.#layout.bundles && unread.length === 0 && !placed) {
       this.#journal.remember("finished", "yes");
-      await removeStaged(this.#journal);
+      if (!keep) await removeStaged(this.#journal);
     }
-    return this.#result(holders, paid, reasons);
+    return this.#result(holders, paid, reasons, unread);
   }
 
-  /** Bundles that have a holder on chain. */
-  async #holders(): Promise<Map<number, Address>> {
-    const holders = await readHolders(this.#client, this.#datasetId, allBundles(this.#layout));
-    return new Map(
-      holders.flatMap(({ bundleIndex, operator }) =>
-        operator === undefined ? [] : [[bundleIndex, operator]],
-      ),
-    );
+  /**
+   * Bundles whose holder does not give them back. That the chain names a holder says that one signed: the staged copy is the
+   * last one until it has been seen that others have the bytes.
+   */
+  #readBack(holders: ReadonlyMap<number, Address>): Promise<BundleFailure[]> {
+    const { signal, onProgress } = this.#parameters;
+    return readBack(this.#client, {
+      datasetId: this.#datasetId,
+      manifest: this.#manifest,
+      layout: this.#layout,
+      holders,
+      signal,
+      onProgress: (done) => onProgress?.({ stage: "check", done, total: holders.size, unit: "bundles" }),
+    });
   }
 
-  /** Brings every bundle that has neither a holder nor a receipt that is still good to an operator. */
-  async #upload(holders: ReadonlyMap<number, Address>, except: ReadonlySet<Address>): Promise<void> {
-    const { signal, onProgress, parallel } = this.#parameters;
+  /** Bundles that have a holder on chain, and those that had one. */
+  async #holders(): Promise<{ holders: Map<number, Address>; lost: Set<number> }> {
+    const all = await readHolders(this.#client, this.#datasetId, allBundles(this.#layout));
+    const holders = new Map<number, Address>();
+    const lost = new Set<number>();
+    for (const { bundleIndex, operator, wasHeld } of all) {
+      if (operator !== undefined) holders.set(bundleIndex, operator);
+      else if (wasHeld) lost.add(bundleIndex);
+    }
+    return { holders, lost };
+  }
+
+  /**
+   * Brings bundles that lost their holder to others. No receipt places them: each operator takes its bundle over by itself, with a
+   * proof under the next seed, and comes before all others. One that has a bundle already says so at once when it is asked again.
+   */
+  async #bringAnew(
+    holders: ReadonlyMap<number, Address>,
+    lost: ReadonlySet<number>,
+    reasons: Map<number, string>,
+  ): Promise<void> {
+    if (lost.size === 0) return;
+    await this.#send([...lost], { holders, terms: undefined });
+    const brought = this.#journal.receipts().filter(({ bundleIndex }) => lost.has(bundleIndex));
+    const operators = brought.map(({ operator }) => operator);
+    const named = await nameStandbys(this.#client, this.#datasetId, operators);
+    if (named !== undefined) this.#transactions.push(named);
+    for (const { bundleIndex, operator } of brought) {
+      reasons.set(bundleIndex, `${operator} has it, and takes it over once it can prove that`);
+    }
+  }
+
+  /** Brings every bundle that never had a holder, and has no receipt that is still good, to an operator. */
+  async #upload(
+    holders: ReadonlyMap<number, Address>,
+    except: ReadonlySet<Address>,
+    lost: ReadonlySet<number>,
+  ): Promise<void> {
     const promised = new Map<number, Address>();
     const { timestamp } = await this.#client.chain.public.getBlock({ blockTag: "latest" });
     for (const { bundleIndex, operator, validUntil } of this.#journal.receipts()) {
-      if (holders.has(bundleIndex)) continue;
+      if (holders.has(bundleIndex) || lost.has(bundleIndex)) continue;
       // One that runs out while others are being gathered would be worth nothing.
       if (validUntil > timestamp + 600n) promised.set(bundleIndex, operator);
       else this.#journal.dropReceipt(bundleIndex);
     }
     const bundles = allBundles(this.#layout).filter(
-      (bundleIndex) => !holders.has(bundleIndex) && !promised.has(bundleIndex),
+      (bundleIndex) => !holders.has(bundleIndex) && !promised.has(bundleIndex) && !lost.has(bundleIndex),
     );
     if (bundles.length === 0) return;
+    await this.#send(bundles, { holders, promised, except, terms: this.#terms });
+  }
+
+  /** Sends staged bundles to operators. */
+  async #send(
+    bundles: readonly number[],
+    to: Pick<UploadAllParameters, "holders" | "promised" | "except" | "terms">,
+  ): Promise<void> {
+    const { signal, onProgress, parallel } = this.#parameters;
     const { failures } = await uploadAll(this.#client, {
       memory: this.#journal,
       datasetId: this.#datasetId,
@@ -246,9 +347,7 @@ class Put {
       manifestCid: manifestCid(manifestDigest(this.#manifestBytes)),
       layout: this.#layout,
       bundles,
-      holders,
-      promised,
-      except,
+      ...to,
       parallel,
       signal,
       onProgress,
@@ -270,16 +369,14 @@ class Put {
   }
 
   async #anchor(): Promise<{ bond: bigint; fees: bigint }> {
-    const { feePerAudit, epochs, previous, onProgress } = this.#parameters;
+    const { onProgress } = this.#parameters;
     onProgress?.({ stage: "anchor", done: 0, total: 1, unit: "transactions" });
     const anchored = await anchorDataset(this.#client, this.#journal, {
       datasetId: this.#datasetId,
       manifest: this.#manifest,
       manifestHash: this.#manifestHash,
       manifestDigest: bytesToHex(manifestDigest(this.#manifestBytes)),
-      previous,
-      feePerAudit,
-      epochs,
+      terms: this.#terms,
     });
     if (anchored.transaction !== undefined) {
       this.#journal.remember("anchorTransaction", anchored.transaction);
@@ -293,6 +390,7 @@ class Put {
     holders: ReadonlyMap<number, Address>,
     { bond, fees }: { bond: bigint; fees: bigint },
     reasons: ReadonlyMap<number, string>,
+    unread: BundleFailure[],
   ): PutResult {
     const { name, objectCount, objectSize, k, n, encryption } = this.#manifest;
     const missing = allBundles(this.#layout).filter((bundleIndex) => !holders.has(bundleIndex));
@@ -317,7 +415,8 @@ class Put {
         reason: reasons.get(bundleIndex) ?? "no operator was left that could take it",
       })),
       failures: this.#failures,
-      complete: missing.length === 0,
+      unread,
+      complete: missing.length === 0 && unread.length === 0,
     };
   }
 }

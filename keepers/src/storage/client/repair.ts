@@ -10,7 +10,6 @@ import { allBundles, type Holder, type KnownDataset, readAnchor, readHolders } f
 import { DatasetOverError, StagingError } from "./errors.ts";
 import { type BundleFailure, fetchBundles } from "./fetch-bundles.ts";
 import { fetchManifest } from "./fetch-manifest.ts";
-import { placeReceipts } from "./place.ts";
 import type { OnProgress } from "./progress.ts";
 import { PutJournal } from "./put-journal.ts";
 import { type UploadFailure, uploadAll } from "./put-upload.ts";
@@ -30,17 +29,18 @@ export type RepairResult = {
   datasetId: Hex;
   /** Bundles that had no holder when the repair began. */
   vacant: number[];
+  /** Bundles that an operator has now: it takes them over once it has proven that under a seed nobody knew before. */
   repaired: { bundleIndex: number; operator: Address }[];
   notRepaired: { bundleIndex: number; reason: string }[];
   /** Bundles that could not be used as sources. */
   unusable: BundleFailure[];
   failures: UploadFailure[];
-  transactions: Hex[];
 };
 
 /**
  * Restores the bundles that nobody holds from k others of their segment, checks them against their anchored roots, and
- * brings them to new operators. Anyone may do that for any dataset; the bounty goes to the operators that take them.
+ * brings them to new operators, which take them over with a proof. Anyone may do that for any dataset; the bounty goes to
+ * the operators that take them.
  * @throws UnknownDatasetError, DatasetOverError, ManifestUnavailableError, PutInProgressError
  */
 export async function repair(client: StorageWriter, parameters: RepairParameters): Promise<RepairResult> {
@@ -59,7 +59,6 @@ export async function repair(client: StorageWriter, parameters: RepairParameters
     notRepaired: [],
     unusable: [],
     failures: [],
-    transactions: [],
   };
   if (vacant.length === 0) return result;
   const journal = PutJournal.open(join(parameters.directory, `repair-${datasetId.slice(2, 34)}`));
@@ -68,7 +67,7 @@ export async function repair(client: StorageWriter, parameters: RepairParameters
     for (const { bundleIndex } of journal.receipts()) journal.dropReceipt(bundleIndex);
     journal.forget("seed");
     const restored = await restore(client, parameters, { dataset, holders, vacant, journal, result });
-    await place(client, parameters, { dataset, holders, restored, journal, result });
+    await bring(client, parameters, { dataset, holders, restored, journal, result });
     await removeStaged(journal);
   } finally {
     journal.close();
@@ -130,13 +129,13 @@ async function keep(journal: PutJournal, bundleIndex: number, bytes: Uint8Array)
   }
 }
 
-async function place(
+async function bring(
   client: StorageWriter,
   { datasetId, signal, onProgress }: RepairParameters,
   { dataset, holders, journal, result, restored }: Work & { restored: readonly number[] },
 ): Promise<void> {
   if (restored.length === 0) return;
-  const { manifest, layout, tree, anchor } = dataset;
+  const { manifest, layout, anchor } = dataset;
   const manifestBytes = encodeManifest(manifest);
   const { failures, unplaced } = await uploadAll(client, {
     memory: journal,
@@ -145,6 +144,7 @@ async function place(
     manifest,
     manifestBytes,
     manifestCid: manifestCid(manifestDigest(manifestBytes)),
+    terms: undefined,
     layout,
     bundles: restored,
     holders: new Map(
@@ -157,15 +157,5 @@ async function place(
   });
   result.failures.push(...failures);
   result.notRepaired.push(...unplaced.map((bundleIndex) => ({ bundleIndex, reason: "no operator took it" })));
-  const receipts = journal.receipts();
-  const { placed, rejected, transactions } = await placeReceipts(client, {
-    datasetId,
-    manifest,
-    tree,
-    receipts,
-    signal,
-  });
-  result.repaired.push(...placed);
-  result.notRepaired.push(...rejected.map(({ bundleIndex, reason }) => ({ bundleIndex, reason })));
-  result.transactions.push(...transactions);
+  result.repaired.push(...journal.receipts().map(({ bundleIndex, operator }) => ({ bundleIndex, operator })));
 }

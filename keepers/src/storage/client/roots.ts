@@ -1,7 +1,7 @@
 import { bytesToHex, type Hex, hexToBytes } from "viem";
 import type { Manifest } from "../../core/dataset/manifest.ts";
 import { cellBytes } from "../../core/dataset/shape.ts";
-import { joinRoots } from "../../core/merkle/binary-tree.ts";
+import { BinaryTree, joinRoots } from "../../core/merkle/binary-tree.ts";
 import { bundlesTree } from "../../core/merkle/bundles-root.ts";
 import { hashBytes, leafHash } from "../../core/merkle/keccak.ts";
 
@@ -12,7 +12,7 @@ export type BundlesTree = {
   proof(bundleIndex: number): Hex[];
 };
 
-export function manifestTree(manifest: Manifest): BundlesTree {
+export function manifestTree(manifest: Pick<Manifest, "bundles">): BundlesTree {
   const tree = bundlesTree(
     manifest.bundles.map(({ poseidonRoot, transportRoot }) => ({
       poseidonRoot: hexToBytes(poseidonRoot as Hex),
@@ -27,6 +27,15 @@ export function manifestTree(manifest: Manifest): BundlesTree {
 
 /** The keccak root of a bundle's cells, without the Poseidon one, which takes far longer. */
 export function transportRootOf(bundle: Uint8Array): Hex {
+  return bytesToHex(joinRoots(cellLeaves(bundle)));
+}
+
+/** The keccak tree over a bundle's cells. */
+export function transportTreeOf(bundle: Uint8Array): BinaryTree {
+  return new BinaryTree(cellLeaves(bundle));
+}
+
+function cellLeaves(bundle: Uint8Array): Uint8Array {
   const cells = Math.ceil(bundle.length / cellBytes);
   const leaves = new Uint8Array(cells * hashBytes);
   const last = new Uint8Array(cellBytes);
@@ -35,5 +44,5 @@ export function transportRootOf(bundle: Uint8Array): Hex {
     const cell = i === cells - 1 ? last : bundle.subarray(i * cellBytes, (i + 1) * cellBytes);
     leafHash(cell, leaves.subarray(i * hashBytes, (i + 1) * hashBytes));
   }
-  return bytesToHex(joinRoots(leaves));
+  return leaves;
 }

@@ -3,6 +3,7 @@ import { type ReceiptDomain, recoverReceipt } from "../../chain/receipt.ts";
 import { AssayError, exitCode } from "../../core/errors.ts";
 import { RefusalError } from "../transport/errors.ts";
 import type { ShardClient } from "../transport/shard-client.ts";
+import { type OfferedTerms, writeTerms } from "./terms.ts";
 
 /** An operator's promise to hold a bundle, as it goes on chain. */
 export type KeptReceipt = {
@@ -10,6 +11,8 @@ export type KeptReceipt = {
   operator: Address;
   /** Seconds since 1970. */
   validUntil: bigint;
+  /** Epoch before which its duty ends at the latest. */
+  latestEnd: number;
   signature: Hex;
 };
 
@@ -18,6 +21,8 @@ export type UploadParameters = {
   datasetId: Hex;
   owner: Address;
   manifestCid: string;
+  /** What the dataset will be anchored under; undefined when it is. */
+  terms: OfferedTerms | undefined;
   /** Its bytes; undefined when the operator has it already. */
   manifest: Uint8Array | undefined;
   bundleIndex: number;
@@ -26,6 +31,8 @@ export type UploadParameters = {
   operator: Address;
   /** Seconds since 1970 until which the receipt shall be good. */
   validUntil: bigint;
+  /** Epoch before which the operator's duty shall end at the latest. */
+  latestEnd: number;
   domain: ReceiptDomain;
   /** Reads the bundle; asked for only once the operator has accepted it. */
   read: () => Promise<Uint8Array>;
@@ -56,7 +63,14 @@ export async function uploadBundle(client: ShardClient, parameters: UploadParame
   const { datasetId, bundleIndex, manifestCid, manifest, poseidonRoot, transportRoot, signal } = parameters;
   // On the wire addresses are lower-case.
   const owner = parameters.owner.toLowerCase() as Address;
-  const offer = { datasetId, owner, manifestCid, bundleIndices: [bundleIndex] };
+  const terms = parameters.terms && writeTerms(parameters.terms);
+  const offer = {
+    datasetId,
+    owner,
+    manifestCid,
+    bundleIndices: [bundleIndex],
+    ...(terms !== undefined && { terms }),
+  };
   const { refused } = await client.offer(offer, manifest, { signal });
   const [refusal] = refused;
   if (refusal !== undefined) {
@@ -68,7 +82,14 @@ export async function uploadBundle(client: ShardClient, parameters: UploadParame
     { signal, onProgress: (received) => parameters.onProgress?.(received) },
   );
   const answer = await client.commit(
-    { datasetId, bundleIndex, poseidonRoot, transportRoot, validUntil: parameters.validUntil.toString() },
+    {
+      datasetId,
+      bundleIndex,
+      poseidonRoot,
+      transportRoot,
+      validUntil: parameters.validUntil.toString(),
+      latestEnd: parameters.latestEnd,
+    },
     { signal },
   );
   return checkReceipt(parameters, getAddress(answer.operator), BigInt(answer.validUntil), answer.signature);
@@ -78,21 +99,24 @@ export async function uploadBundle(client: ShardClient, parameters: UploadParame
 const mostShortened = 3600n;
 
 async function checkReceipt(
-  { datasetId, bundleIndex, poseidonRoot, transportRoot, operator, validUntil, domain }: UploadParameters,
+  parameters: UploadParameters,
   signedBy: Address,
   signedUntil: bigint,
   signature: Hex,
 ): Promise<KeptReceipt> {
+  const { datasetId, bundleIndex, poseidonRoot, transportRoot, operator, validUntil, latestEnd, domain } =
+    parameters;
   if (signedBy !== getAddress(operator)) throw new BadReceiptError(`it is of operator ${signedBy}`);
   // A node may shorten the term a little; one that lengthens it makes a receipt that the registry refuses.
   if (signedUntil > validUntil || signedUntil < validUntil - mostShortened)
     throw new BadReceiptError(`it is valid until ${signedUntil}`);
-  const receipt = { datasetId, bundleIndex, poseidonRoot, transportRoot, operator, validUntil: signedUntil };
+  const roots = { poseidonRoot, transportRoot };
+  const receipt = { datasetId, bundleIndex, ...roots, operator, validUntil: signedUntil, latestEnd };
   const signer = await recoverReceipt(receipt, signature, domain).catch((cause: unknown) => {
     throw new BadReceiptError("its signature is malformed", cause);
   });
   if (getAddress(signer) !== getAddress(operator)) throw new BadReceiptError("someone else signed it");
-  return { bundleIndex, operator, validUntil: signedUntil, signature };
+  return { bundleIndex, operator, validUntil: signedUntil, latestEnd, signature };
 }
 
 /** What a stranger wrote, fit for one line on a terminal. */

@@ -1,222 +1,77 @@
-import type { ChildProcess } from "node:child_process";
-import { fork } from "node:child_process";
-import { once } from "node:events";
-import { access } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
 import type { CircuitInput } from "../../core/groth16/inputs.ts";
-import type { CircuitFiles, ProveReply, ProveRequest } from "./messages.ts";
-import type { ProveOptions, ProveResult, Prover, ProverCircuit } from "./prover.ts";
-import { ProverError, UnprovableError } from "./prover.ts";
+import {
+  type ProveOptions,
+  type ProveResult,
+  type Prover,
+  ProverBusyError,
+  type ProverCircuit,
+} from "./prover.ts";
+import { type LaneOptions, ProvingLane } from "./proving-lane.ts";
 
-export type ProcessProverOptions<Circuit extends string> = {
-  circuits: Record<Circuit, CircuitFiles>;
-  /** How long an idle process is kept for the next proof, in milliseconds; it starts in about half a second. */
-  idleTime?: number;
-  /** Told the highest resident memory of the proving process so far, in bytes, after each proof. */
-  onPeakMemory?: (bytes: number) => void;
+export type ProcessProverOptions<Circuit extends string> = Pick<
+  LaneOptions<Circuit>,
+  "circuits" | "idleTime" | "onPeakMemory"
+> & {
+  /** Proofs for clients that may wait or be under way. */
+  mostForClients?: number;
 };
+
+/** How much the keeper's answers to peers come before proofs that clients ask for; as `nice` has it. */
+const clientNiceness = 5;
+const defaultMostForClients = 64;
 
 /**
- * glibc raises its threshold for giving memory straight back to the system with every large buffer that is freed. Fixed at
- * 1 MB it keeps the peak of a series of proofs at that of one. Other C libraries ignore these.
+ * A {@link Prover} in child processes. Proofs that are due on chain have one of their own, at the keeper's own priority: a busy
+ * machine must not keep it from its deadlines. Clients' proofs are made in another while there is nothing due, and are
+ * stopped as soon as there is.
  */
-const allocatorSettings = { MALLOC_MMAP_THRESHOLD_: "1048576", MALLOC_TRIM_THRESHOLD_: "1048576" };
-
-type Job<Circuit> = {
-  circuit: Circuit;
-  input: CircuitInput;
-  signal: AbortSignal | undefined;
-  resolve: (result: ProveResult) => void;
-  reject: (reason: unknown) => void;
-};
-
-const script = fileURLToPath(new URL("./prover-process.ts", import.meta.url));
-const defaultIdleTime = 10_000;
-
-/** A process that dies under a proof is replaced this many times before the proof is given up. */
-const retries = 1;
-
-/** Enough of a dead process' last words to recognise why it died. */
-const keptErrorOutput = 2000;
-
-/** A {@link Prover} in one child process, which is started when there is work and ended when there is none. */
 export class ProcessProver<Circuit extends string = ProverCircuit> implements Prover<Circuit> {
-  readonly #options: ProcessProverOptions<Circuit>;
-  readonly #queue: Job<Circuit>[] = [];
-  #child: ChildProcess | undefined;
-  #current: Job<Circuit> | undefined;
-  #abortCurrent: ((reason: unknown) => void) | undefined;
-  #ending: Promise<void> = Promise.resolve();
-  #closed = false;
-  #nextId = 0;
-  #idle: NodeJS.Timeout | undefined;
+  readonly #duties: ProvingLane<Circuit>;
+  readonly #clients: ProvingLane<Circuit>;
+  readonly #mostForClients: number;
+  #setAside = 0;
 
-  constructor(options: ProcessProverOptions<Circuit>) {
-    this.#options = options;
+  constructor({ mostForClients = defaultMostForClients, ...options }: ProcessProverOptions<Circuit>) {
+    this.#mostForClients = mostForClients;
+    this.#duties = new ProvingLane({ ...options, niceness: 0, onIdle: () => this.#clients.resume() });
+    this.#clients = new ProvingLane({ ...options, niceness: clientNiceness });
   }
 
   /** Proofs asked for and not yet answered. */
   get pending(): number {
-    return this.#queue.length + (this.#current === undefined ? 0 : 1);
+    return this.#duties.pending + this.#clients.pending;
   }
 
-  /** The proving process, while there is one. */
+  /** Proofs of each kind that are not answered yet, and how often one for a client had to make way since the start. */
+  get stats(): { readonly duties: number; readonly clients: number; readonly setAside: number } {
+    return { duties: this.#duties.pending, clients: this.#clients.pending, setAside: this.#setAside };
+  }
+
+  /** The process that proves what is due, while there is one. */
   get processId(): number | undefined {
-    return this.#child?.pid;
+    return this.#duties.processId;
   }
 
-  prove(circuit: Circuit, input: CircuitInput, { signal }: ProveOptions = {}): Promise<ProveResult> {
-    return new Promise((resolve, reject) => {
-      signal?.throwIfAborted();
-      if (this.#closed) throw closedError();
-      const job: Job<Circuit> = { circuit, input, signal, resolve, reject };
-      signal?.addEventListener("abort", () => this.#drop(job, signal.reason), { once: true });
-      this.#queue.push(job);
-      void this.#work();
-    });
+  /** The process that proves for clients, while there is one. */
+  get clientProcessId(): number | undefined {
+    return this.#clients.processId;
+  }
+
+  async prove(
+    circuit: Circuit,
+    input: CircuitInput,
+    { signal, lane = "duty" }: ProveOptions = {},
+  ): Promise<ProveResult> {
+    if (lane === "client") {
+      if (this.#clients.pending >= this.#mostForClients) throw new ProverBusyError();
+      return this.#clients.prove(circuit, input, signal);
+    }
+    const proving = this.#duties.prove(circuit, input, signal);
+    if (this.#duties.pending > 0 && this.#clients.pause()) this.#setAside++;
+    return proving;
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    const reason = closedError();
-    for (const job of this.#queue.splice(0)) job.reject(reason);
-    this.#abortCurrent?.(reason);
-    await this.#stop();
-  }
-
-  async #work(): Promise<void> {
-    if (this.#current !== undefined) return;
-    clearTimeout(this.#idle);
-    for (let job = this.#queue.shift(); job !== undefined; job = this.#queue.shift()) {
-      this.#current = job;
-      try {
-        job.resolve(await this.#run(job));
-      } catch (error) {
-        job.reject(error);
-      }
-    }
-    this.#current = undefined;
-    if (this.#child === undefined) return;
-    this.#idle = setTimeout(() => void this.#stop(), this.#options.idleTime ?? defaultIdleTime);
-    this.#idle.unref();
-  }
-
-  async #run({ circuit, input, signal }: Job<Circuit>): Promise<ProveResult> {
-    const files = this.#options.circuits[circuit];
-    await assertReadable(circuit, files);
-    for (let attempt = 0; ; attempt++) {
-      signal?.throwIfAborted();
-      if (this.#closed) throw closedError();
-      const reply = await this.#ask({ id: this.#nextId++, files, input });
-      if ("proof" in reply) {
-        this.#options.onPeakMemory?.(reply.peakMemory);
-        return { proof: reply.proof, publicSignals: reply.publicSignals };
-      }
-      if ("died" in reply) {
-        if (attempt < retries) continue;
-        throw new ProverError(`The proving process died ${attempt + 1} times (${reply.died}).`, {
-          next: "A proof needs about 400 MB of memory: see whether the system ended the process for want of it.",
-        });
-      }
-      if (reply.failure === "witness") throw new UnprovableError(circuit, reply.message);
-      throw new ProverError(`The proof of ${circuit} failed: ${reply.message}`);
-    }
-  }
-
-  /** Settles when the child answers, dies, or is told to stop. */
-  #ask(request: ProveRequest): Promise<ProveReply | { died: string }> {
-    const child = this.#start();
-    return new Promise((resolve, reject) => {
-      let errorOutput = "";
-      const onError = (chunk: Buffer): void => {
-        errorOutput = (errorOutput + chunk.toString()).slice(-keptErrorOutput);
-      };
-      const settle = (action: () => void): void => {
-        this.#abortCurrent = undefined;
-        child.off("message", onMessage);
-        child.off("exit", onExit);
-        child.stderr?.off("data", onError);
-        this.#holdOpen(child, false);
-        action();
-      };
-      const onMessage = (reply: ProveReply): void => {
-        if (reply.id === request.id) settle(() => resolve(reply));
-      };
-      const onExit = (code: number | null, signal: string | null): void => {
-        const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
-        settle(() => resolve({ died: errorOutput === "" ? how : `${how}: ${errorOutput.trim()}` }));
-      };
-      this.#abortCurrent = (reason) => {
-        settle(() => reject(reason));
-        void this.#stop();
-      };
-      child.on("message", onMessage);
-      child.on("exit", onExit);
-      child.stderr?.on("data", onError);
-      this.#holdOpen(child, true);
-      // A failure to send is followed by the exit event, which decides.
-      child.send(request, () => {});
-    });
-  }
-
-  #start(): ChildProcess {
-    if (this.#child !== undefined) return this.#child;
-    const child = fork(script, {
-      execArgv: ["--expose-gc"],
-      env: { ...process.env, ...allocatorSettings },
-      serialization: "advanced",
-      stdio: ["ignore", "ignore", "pipe", "ipc"],
-    });
-    this.#child = child;
-    child.once("exit", () => {
-      if (this.#child === child) this.#child = undefined;
-    });
-    return child;
-  }
-
-  /** A proof under way keeps the keeper alive; an idle process must not. */
-  #holdOpen(child: ChildProcess, hold: boolean): void {
-    const change = hold ? "ref" : "unref";
-    child[change]();
-    child.channel?.[change]();
-  }
-
-  /** Kills rather than asks: WASM in full swing does not listen. Settles when every process told to end has ended. */
-  #stop(): Promise<void> {
-    clearTimeout(this.#idle);
-    const child = this.#child;
-    this.#child = undefined;
-    if (child !== undefined && child.exitCode === null && child.signalCode === null) {
-      const ended = once(child, "exit").then(() => {});
-      this.#ending = Promise.all([this.#ending, ended]).then(() => {});
-      child.ref();
-      child.kill("SIGKILL");
-    }
-    return this.#ending;
-  }
-
-  #drop(job: Job<Circuit>, reason: unknown): void {
-    const position = this.#queue.indexOf(job);
-    if (position >= 0) {
-      this.#queue.splice(position, 1);
-      job.reject(reason);
-    } else if (this.#current === job) {
-      this.#abortCurrent?.(reason);
-    }
-  }
-}
-
-function closedError(): ProverError {
-  return new ProverError("The prover was closed before the proof was made.");
-}
-
-async function assertReadable(circuit: string, files: CircuitFiles): Promise<void> {
-  try {
-    await Promise.all([access(files.wasm), access(files.zkey)]);
-  } catch (cause) {
-    throw new ProverError(`The files of the circuit ${circuit} are not there.`, {
-      next: "Run the set-up (`npm start` does), or install the production keys.",
-      cause,
-    });
+    await Promise.all([this.#duties.close(), this.#clients.close()]);
   }
 }

@@ -7,10 +7,9 @@ import { proveGroth16 } from "./groth16-prove.ts";
 import type { ProveReply, ProveRequest } from "./messages.ts";
 import { calculateWitness } from "./witness.ts";
 
-/** Proofs are due in hours: the keeper that answers peers goes first. */
-const backgroundPriority = 10;
-
-setPriority(backgroundPriority);
+// What is due on chain has the keeper's own priority: with less, whatever else the machine does could keep it from its deadline.
+const niceness = Number(process.argv[2]);
+if (niceness > 0) setPriority(niceness);
 process.on("disconnect", () => process.exit());
 process.on("message", (request: ProveRequest) => {
   void answer(request).then((reply) => {

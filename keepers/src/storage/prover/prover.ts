@@ -8,6 +8,8 @@ export type ProverCircuit = OpeningCircuit | "registration";
 export type ProveOptions = {
   /** Takes the proof out of the queue, or ends the process that works on it; the promise rejects with its reason. */
   signal?: AbortSignal;
+  /** "duty", the default: it is due on chain and comes first, always. "client": somebody would like to see it. */
+  lane?: "duty" | "client";
 };
 
 export type ProveResult = {
@@ -16,10 +18,10 @@ export type ProveResult = {
   publicSignals: bigint[];
 };
 
-/** Makes Groth16 proofs, one at a time, in the order asked. */
+/** Makes Groth16 proofs, one at a time, what is due on chain first, each kind in the order asked. */
 export interface Prover<Circuit extends string = ProverCircuit> {
   /**
-   * @throws UnprovableError when the inputs do not satisfy the circuit, ProverError when no proof could be made for another
+   * @throws ProverBusyError when too many clients wait, UnprovableError when the inputs do not satisfy the circuit, ProverError when no proof could be made for another
    * reason, the signal's reason when aborted.
    */
   prove(circuit: Circuit, input: CircuitInput, options?: ProveOptions): Promise<ProveResult>;
@@ -33,6 +35,15 @@ export class ProverError extends AssayError {
 
   constructor(message: string, options: { cause?: unknown; next?: string } = {}) {
     super(message, { exitCode: exitCode.unavailable, ...options });
+  }
+}
+
+/** Too many proofs that clients asked for wait already. */
+export class ProverBusyError extends ProverError {
+  override readonly name: string = "ProverBusyError";
+
+  constructor() {
+    super("Too many proofs for clients wait already.", { next: "Ask again later." });
   }
 }
 

@@ -22,7 +22,7 @@ export function migrate(database: DatabaseSync, schemas: readonly Schema[]): voi
     if (version > migrations.length) {
       throw new StateError(`the state was written by a newer version (${name} ${version})`, {
         kept: "nothing was changed",
-        next: "update this program, or use another state folder",
+        next: "update this program",
       });
     }
     if (version === migrations.length) continue;

@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { chmodSync, closeSync, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { StateError } from "./errors.ts";
@@ -43,16 +43,18 @@ const wrap = (path: string, cause: unknown): StateError => {
   return new StateError(`the state in ${path} cannot be used: ${reason}`, {
     kept: "the file was left as it is",
     next: damaged
-      ? "move the file away and start again: local state is rebuilt from the chain and from storage"
+      ? "restore it from a backup into another folder (`assay keeper restore`); keep this one: parts of it may be readable"
       : "check that the folder exists, is writable and has free space",
     cause,
   });
 };
 
 function openDatabase(path: string, busyTimeout: number): DatabaseSync {
-  if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true });
+  const isNew = path === ":memory:" || prepareFile(path);
   const database = new DatabaseSync(path, { timeout: busyTimeout, readBigInts: true });
   try {
+    // So that what strangers have had written can be given back to the disk. A file that has tables would need to be copied.
+    if (isNew) database.exec("PRAGMA auto_vacuum = INCREMENTAL");
     database.exec("PRAGMA journal_mode = WAL");
     // Nonces must not be forgotten once a transaction is on its way, not even in a power cut.
     database.exec("PRAGMA synchronous = FULL");
@@ -66,6 +68,17 @@ function openDatabase(path: string, busyTimeout: number): DatabaseSync {
     database.close();
     throw error;
   }
+}
+
+/**
+ * The state holds secrets: bid salts, beacon secrets. SQLite gives its other files the rights of this one.
+ * @returns whether nothing is in it yet
+ */
+function prepareFile(path: string): boolean {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  closeSync(openSync(path, "a", 0o600));
+  chmodSync(path, 0o600);
+  return statSync(path).size === 0;
 }
 
 /** Opens the state, creating or migrating it; throws `StateError` when it is damaged, locked or too new. */

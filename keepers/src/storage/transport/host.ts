@@ -5,6 +5,9 @@ import { type Ping, ping } from "@libp2p/ping";
 import { tcp } from "@libp2p/tcp";
 import { yamux } from "@libp2p/yamux";
 import { createLibp2p } from "libp2p";
+import { type ByteBudgetParameters, setBudget } from "./byte-budget.ts";
+import { createGater, type GaterParameters } from "./gater.ts";
+import { publicLookup } from "./public-addresses.ts";
 import { boundedWebSockets } from "./web-sockets.ts";
 
 export type Host = Libp2p<{ identify: Identify; ping: Ping }>;
@@ -19,7 +22,21 @@ export type HostParameters = {
   /** Multiaddrs to tell others, when they differ from those listened on. */
   announce?: string[];
   maxConnections?: number;
+  /**
+   * Whether addresses of this machine and of private networks are dialled. Addresses come from the chain, where anybody writes
+   * what it likes, so on public networks they must not lead to what stands beside the keeper.
+   */
+  localNetwork?: boolean;
+  /** What peers may make this node keep in memory. */
+  memory?: ByteBudgetParameters;
+  onDenied?: GaterParameters["onDenied"];
 };
+
+/** Options of `net.connect`, to which the transport hands all of them on; its types name only some. */
+const heedful: object = { lookup: publicLookup };
+
+/** Streams of all protocols on one connection. */
+const streamsPerConnection = 256;
 
 /** The window a peer may fill while nobody reads; also how much one stream may buffer. */
 export const maxStreamWindow = 1 << 20;
@@ -32,13 +49,23 @@ export async function createHost({
   listen,
   announce,
   maxConnections = 500,
+  localNetwork = false,
+  memory = {},
+  onDenied,
 }: HostParameters): Promise<Host> {
-  return createLibp2p({
+  let host: Host | undefined;
+  host = await createLibp2p({
     ...(privateKey === undefined ? {} : { privateKey }),
     addresses: { listen: listen ?? [], announce: announce ?? [] },
-    transports: [tcp(), boundedWebSockets()],
+    transports: [tcp({ dialOpts: localNetwork ? {} : heedful }), boundedWebSockets()],
+    connectionGater: createGater({ host: () => host, maxConnections, localNetwork, onDenied }),
     connectionEncrypters: [noise()],
-    streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: maxStreamWindow } })],
+    streamMuxers: [
+      yamux({
+        maxInboundStreams: streamsPerConnection,
+        streamOptions: { maxStreamWindowSize: maxStreamWindow },
+      }),
+    ],
     services: { identify: identify(), ping: ping() },
     connectionManager: {
       maxConnections,
@@ -47,4 +74,6 @@ export async function createHost({
       maxIncomingPendingConnections: 100,
     },
   });
+  setBudget(host, memory);
+  return host;
 }

@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { link, mkdir, open, readFile, rm } from "node:fs/promises";
+import { link, open, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from "@libp2p/crypto/keys";
 import type { PrivateKey } from "@libp2p/interface";
 import { peerIdFromPrivateKey } from "@libp2p/peer-id";
 import { AssayError, exitCode } from "../../core/errors.ts";
+import { privateFolder } from "../state/private-folder.ts";
 
 const fileName = "peer.key";
 
@@ -28,7 +29,7 @@ export class IdentityError extends AssayError {
  * @throws IdentityError when the file is damaged
  */
 export async function loadOrCreateIdentity(dataDirectory: string): Promise<PrivateKey> {
-  await mkdir(dataDirectory, { recursive: true });
+  await privateFolder(dataDirectory);
   const path = join(dataDirectory, fileName);
   const known = await read(path);
   if (known !== undefined) return known;

@@ -9,7 +9,7 @@ export type PeerLimitsParameters = {
   faults?: number;
   /** For how long, in milliseconds. */
   shutOut?: number;
-  /** Milliseconds; a parameter so that tests need not wait. */
+  /** Milliseconds of a clock that never goes back; a parameter so that tests need not wait. */
   now?: () => number;
 };
 
@@ -23,7 +23,7 @@ type Peer = {
 };
 
 const forgiveEvery = 60_000;
-/** Peers remembered at most; the ones longest unseen are forgotten first. */
+/** Peers remembered at most, beside those with a request under way; the ones longest unseen are forgotten first. */
 const rememberedPeers = 10_000;
 
 /** What each peer may still ask for, and how often it broke the protocol. */
@@ -38,9 +38,14 @@ export class PeerLimits {
       concurrent: 64,
       faults: 5,
       shutOut: 10 * 60_000,
-      now: Date.now,
+      now: () => performance.now(),
       ...parameters,
     };
+  }
+
+  /** Peers that are remembered now. */
+  get remembered(): number {
+    return this.#peers.size;
   }
 
   /** Asks leave for one request. `end` must be called when it is done. */
@@ -92,13 +97,14 @@ export class PeerLimits {
     // Set again, so that the map's order is that of the last visit.
     this.#peers.delete(id);
     this.#peers.set(id, peer);
-    if (known === undefined && this.#peers.size > rememberedPeers) this.#forgetOne(now);
+    if (known === undefined && this.#peers.size > rememberedPeers) this.#forgetOne();
     return peer;
   }
 
-  #forgetOne(now: number): void {
+  /** Those shut out, too: whoever makes identities without end must not fill the memory with them. */
+  #forgetOne(): void {
     for (const [id, peer] of this.#peers) {
-      if (peer.active > 0 || peer.outUntil > now) continue;
+      if (peer.active > 0) continue;
       this.#peers.delete(id);
       return;
     }

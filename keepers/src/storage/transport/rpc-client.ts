@@ -24,6 +24,8 @@ export type ClientOptions = {
   attempts?: number;
   /** Pause before the second attempt, in milliseconds; it doubles each time. */
   backOff?: number;
+  /** Is told each time that the peer is not reached where it should be, or does not answer. */
+  onBroken?: () => void;
 };
 
 export type CallParameters = {
@@ -38,6 +40,8 @@ export type Reply<R> = { result: R; bodyLength: number; body: AsyncIterable<Uint
 
 /** Streams that were idle for longer are not used again: the server may be about to close them. */
 const staleAfter = 60_000;
+/** Silences, beside the time for its bytes, that a body may take in all when it is asked for again where it broke off. */
+const mostSilences = 4;
 /** A body is written in pieces of this size, so that the answer is noticed between them. */
 const pieceBytes = 64 * 1024;
 
@@ -67,7 +71,8 @@ export class RpcClient<M extends Methods> {
     this.#addresses = addresses;
     this.#peerId = peer;
     this.peer = peer.toString();
-    this.#options = { streams: 16, silence: defaultSilence, attempts: 3, backOff: 200, ...options };
+    const defaults = { streams: 16, silence: defaultSilence, attempts: 3, backOff: 200, onBroken: () => {} };
+    this.#options = { ...defaults, ...options };
   }
 
   /**
@@ -126,6 +131,9 @@ export class RpcClient<M extends Methods> {
       const reply = this.#reply(stream, result, header.body, signal);
       lent = true;
       return reply;
+    } catch (error) {
+      this.#tell(error);
+      throw error;
     } finally {
       if (!lent) this.#leave(stream, reusable);
     }
@@ -151,6 +159,11 @@ export class RpcClient<M extends Methods> {
       return { result: reply.result, body };
     };
     return this.#protocol.methods[name]!.idempotent ? this.retry(attempt, parameters.signal) : attempt();
+  }
+
+  /** Milliseconds that a body of so many bytes may take in all, however often it has to be asked for again. */
+  patience(bytes: number): number {
+    return bytes / slowestRate + mostSilences * this.#options.silence;
   }
 
   /** Runs an action again, after a pause that doubles, while it fails in a way that may pass. */
@@ -206,6 +219,7 @@ export class RpcClient<M extends Methods> {
       this.#leave(io, reusable);
     };
     const silence = this.#options.silence;
+    const tell = (error: unknown): void => this.#tell(error);
     async function* read(): AsyncIterable<Uint8Array> {
       try {
         for await (const piece of io.readBody(left, silence, signal)) {
@@ -213,12 +227,19 @@ export class RpcClient<M extends Methods> {
           if (left === 0) finish(true);
           yield piece;
         }
+      } catch (error) {
+        tell(error);
+        throw error;
       } finally {
         finish(false);
       }
     }
     if (length === 0) finish(true);
     return { result, bodyLength: length, body: read(), discard: () => finish(false) };
+  }
+
+  #tell(error: unknown): void {
+    if (error instanceof TransportError || error instanceof WrongPeerError) this.#options.onBroken();
   }
 
   async #connect(signal?: AbortSignal): Promise<Connection> {
@@ -249,7 +270,7 @@ export class RpcClient<M extends Methods> {
     if (this.#closed) throw new TransportError("this client is closed");
     const connection = await this.#connect(signal);
     for (let kept = this.#idle.pop(); kept !== undefined; kept = this.#idle.pop()) {
-      if (kept.io.isOpen && Date.now() - kept.since < staleAfter) return kept.io;
+      if (kept.io.isOpen && performance.now() - kept.since < staleAfter) return kept.io;
       kept.io.abort();
     }
     // With a signal of the caller's, libp2p sets no limit of its own, and a peer could leave it unanswered for ever.
@@ -289,7 +310,7 @@ export class RpcClient<M extends Methods> {
 
   #leave(io: StreamIO | undefined, reusable: boolean): void {
     if (io !== undefined) {
-      if (reusable && io.isOpen && !this.#closed) this.#idle.push({ io, since: Date.now() });
+      if (reusable && io.isOpen && !this.#closed) this.#idle.push({ io, since: performance.now() });
       else io.abort();
     }
     const next = this.#waiting.shift();

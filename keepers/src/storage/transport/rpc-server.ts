@@ -1,4 +1,5 @@
 import type { Connection, Libp2p, Stream } from "@libp2p/interface";
+import { type ByteBudget, budgetOf, Holding } from "./byte-budget.ts";
 import { encodeHeader } from "./codec.ts";
 import { MalformedMessageError, RefusalError, TransportError } from "./errors.ts";
 import { PeerLimits, type PeerLimitsParameters } from "./peer-limits.ts";
@@ -21,6 +22,11 @@ export type RequestContext = {
   peer: string;
   /** Fires when the peer goes away or the server stops. */
   signal: AbortSignal;
+  /**
+   * Counts bytes that the handler keeps in memory for this request, until it is answered.
+   * @throws RefusalError "busy" when peers hold too many already
+   */
+  hold(bytes: number): void;
   /** The request's body; it may be left unread. */
   body: AsyncIterable<Uint8Array>;
   bodyLength: number;
@@ -44,10 +50,25 @@ export type ServerOptions = PeerLimitsParameters & {
   silence?: number;
   /** How long a stream may stay without a request, in milliseconds. */
   idle?: number;
-  /** Streams a peer may have open on one connection. */
-  streamsPerConnection?: number;
+  /** Streams a peer may have open, over all its connections. */
+  streamsPerPeer?: number;
+  /** Streams of all peers. */
+  streams?: number;
   /** Hears of failures of handlers, which peers only see as "internal". */
   onError?: (error: unknown, peer: string, method: string) => void;
+};
+
+const defaultStreamsPerPeer = 64;
+const defaultStreams = 4096;
+/** What an open stream takes beside the bytes that lie in it: buffers of the muxer, timers, closures. */
+const streamBytes = 16 * 1024;
+
+/** What a server has to do with at the moment, and what it has turned away since the start. */
+export type ServerStats = {
+  readonly streams: number;
+  /** Requests under way. */
+  readonly requests: number;
+  readonly refused: Readonly<Record<"streams" | "requests" | "malformed", number>>;
 };
 
 /** Answers a protocol's requests on a libp2p node. */
@@ -59,6 +80,10 @@ export class RpcServer<M extends Methods> {
   readonly #limits: PeerLimits;
   readonly #stopping = new AbortController();
   readonly #streams = new Set<Promise<void>>();
+  readonly #streamsOf = new Map<string, number>();
+  readonly #budget: ByteBudget;
+  readonly #refused = { streams: 0, requests: 0, malformed: 0 };
+  #requests = 0;
 
   private constructor(host: Libp2p, protocol: Protocol<M>, handlers: Handlers<M>, options: ServerOptions) {
     this.#host = host;
@@ -66,6 +91,7 @@ export class RpcServer<M extends Methods> {
     this.#handlers = handlers;
     this.#options = options;
     this.#limits = new PeerLimits(options);
+    this.#budget = budgetOf(host);
   }
 
   static async start<M extends Methods>(
@@ -76,9 +102,13 @@ export class RpcServer<M extends Methods> {
   ): Promise<RpcServer<M>> {
     const server = new RpcServer(host, protocol, handlers, options);
     await host.handle(protocol.id, (stream, connection) => server.#accept(stream, connection), {
-      maxInboundStreams: options.streamsPerConnection ?? 64,
+      maxInboundStreams: options.streamsPerPeer ?? defaultStreamsPerPeer,
     });
     return server;
+  }
+
+  get stats(): ServerStats {
+    return { streams: this.#streams.size, requests: this.#requests, refused: { ...this.#refused } };
   }
 
   /** Takes no more requests and gives up those under way. */
@@ -94,22 +124,51 @@ export class RpcServer<M extends Methods> {
       connection.abort(new TransportError("this peer is shut out"));
       return;
     }
-    const io = new StreamIO(stream);
+    if (!this.#admits(peer)) {
+      this.#refused.streams++;
+      stream.abort(new TransportError("this peer has too many streams"));
+      return;
+    }
+    const io = new StreamIO(stream, {
+      take: (bytes) => this.#budget.take(peer, bytes),
+      give: (bytes) => this.#budget.give(peer, bytes),
+    });
     const serving = this.#serve(io, peer)
       .catch((error: unknown) => {
         io.abort(error instanceof Error ? error : new TransportError(String(error)));
-        if (error instanceof MalformedMessageError && this.#limits.fault(peer)) {
-          for (const open of this.#host.getConnections(connection.remotePeer)) open.abort(error);
-        }
+        if (!(error instanceof MalformedMessageError)) return;
+        this.#refused.malformed++;
+        if (!this.#limits.fault(peer)) return;
+        for (const open of this.#host.getConnections(connection.remotePeer)) open.abort(error);
       })
-      .finally(() => this.#streams.delete(serving));
+      .finally(() => {
+        this.#streams.delete(serving);
+        this.#leave(peer);
+      });
     this.#streams.add(serving);
+  }
+
+  /** By peer, not by connection: a peer may open as many connections as it likes. */
+  #admits(peer: string): boolean {
+    const { streams = defaultStreams, streamsPerPeer = defaultStreamsPerPeer } = this.#options;
+    const open = this.#streamsOf.get(peer) ?? 0;
+    if (open >= streamsPerPeer || this.#streams.size >= streams) return false;
+    if (!this.#budget.take(peer, streamBytes)) return false;
+    this.#streamsOf.set(peer, open + 1);
+    return true;
+  }
+
+  #leave(peer: string): void {
+    this.#budget.give(peer, streamBytes);
+    const open = this.#streamsOf.get(peer)! - 1;
+    if (open > 0) this.#streamsOf.set(peer, open);
+    else this.#streamsOf.delete(peer);
   }
 
   /** Answers the requests of one stream, one after the other. */
   async #serve(io: StreamIO, peer: string): Promise<void> {
     const { silence = defaultSilence, idle = defaultIdle } = this.#options;
-    const { signal } = this.#stopping;
+    const signal = AbortSignal.any([this.#stopping.signal, io.gone]);
     for (;;) {
       const raw = await io.readHeader(idle, silence, signal);
       if (raw === undefined) return io.close();
@@ -126,18 +185,24 @@ export class RpcServer<M extends Methods> {
       }
       const request = checked(method.request, header.params, header.method);
       const body = io.readBody(header.body, silence, signal)[Symbol.asyncIterator]();
-      const verdict = this.#limits.begin(peer, method.cost);
+      const verdict = this.#limits.begin(peer, costOf(method, request));
       if (verdict !== "ok") {
+        this.#refused.requests++;
         await this.#refuse(io, new RefusalError(verdict, "this peer asks for too much at once"));
       } else {
+        const holding = new Holding(this.#budget, peer);
+        this.#requests++;
         try {
           await this.#answer(io, header.method, method, request, {
             peer,
             signal,
+            hold: (bytes) => holding.take(bytes),
             bodyLength: header.body,
             body: once(body),
           });
         } finally {
+          this.#requests--;
+          holding.release();
           this.#limits.end(peer);
         }
       }
@@ -208,6 +273,11 @@ export class RpcServer<M extends Methods> {
     const header = encodeHeader({ ok: false, code, message: message.slice(0, 1024), body: 0 });
     await io.write(header, this.#options.silence ?? defaultSilence, this.#stopping.signal);
   }
+}
+
+/** `request` has been checked against the method's form, of which the types know nothing here. */
+function costOf({ cost }: Method, request: unknown): number {
+  return typeof cost === "number" ? cost : cost(request as never);
 }
 
 /** An iterable over an iterator that stays usable when the loop over it ends early. */

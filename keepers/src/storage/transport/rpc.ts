@@ -14,8 +14,8 @@ export type Method = {
   timeout: number;
   /** Whether asking twice does no harm, so that a broken call is repeated. */
   idempotent: boolean;
-  /** What one request costs of a peer's allowance. */
-  cost: number;
+  /** What one request costs of a peer's allowance; a function of it where requests differ. */
+  cost: number | ((request: never) => number);
 };
 
 /** All kinds of requests of a protocol, by name. */

@@ -110,26 +110,23 @@ export class ShardClient {
     return (await this.#client.ask("commit", request, options)).result;
   }
 
-  /** A range of a bundle, piece by piece; goes on where it stopped when the connection breaks. */
+  /**
+   * A range of a bundle, piece by piece; goes on where it stopped when the connection breaks. There is one limit on the time
+   * for all of it: a keeper that breaks off after each byte is given up as one that is slow.
+   */
   async *get(request: GetRequest, options: CallOptions = {}): AsyncIterable<Uint8Array> {
-    let done = 0;
-    while (done < request.length) {
-      const rest = { ...request, offset: request.offset + done, length: request.length - done };
-      const reply = await this.#client.retry(() => this.#client.call("get", rest, options), options.signal);
-      const before = done;
-      try {
-        if (reply.bodyLength !== rest.length)
-          throw new MalformedMessageError("get: not the length asked for");
-        for await (const piece of reply.body) {
-          yield piece;
-          done += piece.length;
-        }
-      } catch (error) {
-        // Another try only if this one brought something: a keeper that always breaks off must not hold us forever.
-        if (!(error instanceof TransportError) || done === before) throw error;
-      } finally {
-        reply.discard();
-      }
+    const late = new AbortController();
+    const patience = this.#client.patience(request.length);
+    const timer = setTimeout(
+      () => late.abort(new TransportError("the keeper took too long for all of it")),
+      patience,
+    );
+    const { signal: stop, ...rest } = options;
+    const signal = stop === undefined ? late.signal : AbortSignal.any([stop, late.signal]);
+    try {
+      yield* this.#pieces(request, { ...rest, signal });
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -158,6 +155,33 @@ export class ShardClient {
     const { result, body } = await this.#client.ask("prove", request, options);
     if (body.length !== proofBytes) throw new MalformedMessageError(`prove: a proof has ${proofBytes} bytes`);
     return { proof: body, evaluation: BigInt(result.evaluation) };
+  }
+
+  async *#pieces(
+    request: GetRequest,
+    options: CallOptions & { signal: AbortSignal },
+  ): AsyncIterable<Uint8Array> {
+    const { signal } = options;
+    let done = 0;
+    while (done < request.length) {
+      const rest = { ...request, offset: request.offset + done, length: request.length - done };
+      const reply = await this.#client.retry(() => this.#client.call("get", rest, options), signal);
+      const before = done;
+      try {
+        if (reply.bodyLength !== rest.length)
+          throw new MalformedMessageError("get: not the length asked for");
+        for await (const piece of reply.body) {
+          yield piece;
+          done += piece.length;
+        }
+      } catch (error) {
+        // Another try only if this one brought something, and while there is time.
+        const isBroken = error instanceof TransportError && done > before;
+        if (!isBroken || signal.aborted) throw error;
+      } finally {
+        reply.discard();
+      }
+    }
   }
 
   /** Closes this client's streams; the node's connection stays. */

@@ -21,6 +21,19 @@ const bytes32 = hex(32);
 const uint32 = z.int().min(0).max(0xffffffff);
 const decimal = (digits: number) => z.string().regex(new RegExp(`^(0|[1-9][0-9]{0,${digits - 1}})$`));
 const bundleIndices = z.array(uint32).min(1).max(maxBundlesNamed);
+/** What a dataset will be anchored under, as far as its manifest does not say it; amounts in token base units. */
+const terms = z.strictObject({
+  feePerAudit: decimal(29),
+  epochs: uint32,
+  previous: bytes32,
+  parameters: z.strictObject({
+    bondPerBundle: decimal(29),
+    bundleStake: decimal(29),
+    missPenalty: decimal(29),
+    surrenderPenalty: decimal(29),
+    policy: hex(20),
+  }),
+});
 const bundle = { datasetId: bytes32, bundleIndex: uint32 };
 
 export const refusalReasons = ["no-space", "price", "policy", "already-full", "bad-manifest"] as const;
@@ -31,8 +44,9 @@ export const refusalReasons = ["no-space", "price", "policy", "already-full", "b
  */
 export const shardProtocol = defineProtocol("/assay/shard/1.0.0", {
   /**
-   * Proposes bundles to a keeper. The body is the manifest's bytes; empty when only its CID is given. The owner makes
-   * the dataset's id checkable: it is a hash over owner and manifest.
+   * Proposes bundles to a keeper. The body is the manifest's bytes; empty when only its CID is given. Owner and terms
+   * make the dataset's id checkable: it is a hash over owner, manifest and terms. Terms are left out for a dataset that
+   * is anchored: the keeper reads what that is paid for from the chain.
    */
   offer: {
     request: z.strictObject({
@@ -40,6 +54,7 @@ export const shardProtocol = defineProtocol("/assay/shard/1.0.0", {
       owner: hex(20),
       manifestCid: z.string().max(128),
       bundleIndices,
+      terms: terms.optional(),
     }),
     response: z.strictObject({
       accepted: z.array(uint32).max(maxBundlesNamed),
@@ -87,7 +102,8 @@ export const shardProtocol = defineProtocol("/assay/shard/1.0.0", {
     responseBody: 0,
     timeout: 10_000,
     idempotent: true,
-    cost: 1,
+    // Each bundle that is not held is looked for on disk.
+    cost: ({ bundleIndices }: { bundleIndices: readonly number[] }) => Math.ceil(bundleIndices.length / 16),
   },
   /**
    * Sends bytes of an accepted bundle from `offset` on, maybe none; the answer says how many the keeper has now. With the
@@ -113,6 +129,7 @@ export const shardProtocol = defineProtocol("/assay/shard/1.0.0", {
       poseidonRoot: bytes32,
       transportRoot: bytes32,
       validUntil: decimal(20),
+      latestEnd: uint32,
     }),
     response: z.strictObject({ operator: hex(20), validUntil: decimal(20), signature: hex(65) }),
     requestBody: 0,

@@ -2,7 +2,7 @@ import type { Libp2p } from "@libp2p/interface";
 import { BadRangeError, BlobNotFoundError, StorageFullError } from "../backends/errors.ts";
 import { RefusalError } from "./errors.ts";
 import type { RequestOf, ResponseOf } from "./rpc.ts";
-import { type Handlers, RpcServer, type ServerOptions } from "./rpc-server.ts";
+import { type Handlers, RpcServer, type ServerOptions, type ServerStats } from "./rpc-server.ts";
 import { cellBytes, proofBytes, type ShardMethods, shardProtocol } from "./shard-protocol.ts";
 
 export type OfferRequest = RequestOf<ShardMethods["offer"]>;
@@ -27,7 +27,7 @@ export type PossessionAnswer = { proof: Uint8Array; evaluation: bigint };
 export type Caller = {
   /** The asking peer's id, proven by its handshake. */
   peer: string;
-  /** Fires when the keeper stops. */
+  /** Fires when the peer goes away or the keeper stops. */
   signal: AbortSignal;
 };
 
@@ -65,6 +65,10 @@ export class ShardServer {
     this.#server = server;
   }
 
+  get stats(): ServerStats {
+    return this.#server.stats;
+  }
+
   static async start(host: Libp2p, service: ShardService, options: ServerOptions = {}): Promise<ShardServer> {
     return new ShardServer(await RpcServer.start(host, shardProtocol, handlersOf(service), options));
   }
@@ -77,6 +81,7 @@ export class ShardServer {
 function handlersOf(service: ShardService): Handlers<ShardMethods> {
   return {
     offer: async (request, context) => {
+      context.hold(context.bodyLength);
       const manifest = await readAll(context.body, context.bodyLength);
       return {
         result: await told(service.offer(request, manifest.length === 0 ? undefined : manifest, context)),

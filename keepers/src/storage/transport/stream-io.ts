@@ -3,15 +3,24 @@ import { decodeHeader, decodePrefix, type MessageHeader, prefixBytes } from "./c
 import { TransportError } from "./errors.ts";
 
 /** Above this many unread bytes the stream is paused, so that the peer's window closes; below a quarter it goes on. */
-const highWater = 1 << 20;
+const highWater = 1 << 18;
 /** More than any window a peer may have been granted: pausing must never overflow. */
 const readBufferLimit = 32 << 20;
 /** Bytes in a millisecond that a body must at least come in, averaged over the whole of it. */
 export const slowestRate = 16;
 
+/** Where unread bytes are counted. */
+export type Meter = {
+  /** @returns false when there is no room for them */
+  take(bytes: number): boolean;
+  give(bytes: number): void;
+};
+
 /** Exact reads and writes on a libp2p stream, with back-pressure both ways and a limit on silence. */
 export class StreamIO {
   readonly #stream: Stream;
+  readonly #meter: Meter | undefined;
+  readonly #gone = new AbortController();
   readonly #chunks: Uint8Array[] = [];
   #buffered = 0;
   #paused = false;
@@ -19,11 +28,18 @@ export class StreamIO {
   #error: Error | undefined;
   #wake: (() => void) | undefined;
 
-  constructor(stream: Stream) {
+  /** @param meter counts what has come and is not read yet; without room there the stream is given up */
+  constructor(stream: Stream, meter?: Meter) {
     this.#stream = stream;
+    this.#meter = meter;
     stream.maxReadBufferLength = readBufferLimit;
     stream.addEventListener("message", ({ data }) => {
       const chunk = data instanceof Uint8Array ? data : data.subarray();
+      if (this.#gone.signal.aborted) return;
+      if (meter?.take(chunk.length) === false) {
+        this.abort(new TransportError("too many bytes of peers wait to be read"));
+        return;
+      }
       this.#chunks.push(chunk);
       this.#buffered += chunk.length;
       if (this.#buffered > highWater && !this.#paused) {
@@ -33,8 +49,13 @@ export class StreamIO {
       this.#wake?.();
     });
     stream.addEventListener("remoteCloseWrite", () => this.#end());
-    stream.addEventListener("close", ({ error }) => this.#end(error ?? undefined));
-    if (stream.status !== "open") this.#end();
+    stream.addEventListener("close", ({ error }) => this.#close(error ?? undefined));
+    if (stream.status !== "open") this.#close();
+  }
+
+  /** Fires when the stream is over for good: the peer reset it, or its connection broke. */
+  get gone(): AbortSignal {
+    return this.#gone.signal;
   }
 
   get isOpen(): boolean {
@@ -53,16 +74,16 @@ export class StreamIO {
     signal?: AbortSignal,
   ): Promise<MessageHeader | undefined> {
     if (!(await this.#wait(patience, signal))) return undefined;
-    const until = Date.now() + silence;
+    const until = performance.now() + silence;
     const length = decodePrefix(await this.#readExactly(prefixBytes, until, signal));
     return decodeHeader(await this.#readExactly(length, until, signal));
   }
 
   /** A body of `length` bytes, piece by piece as it arrives. @throws TransportError when it is cut off or too slow */
   async *readBody(length: number, silence: number, signal?: AbortSignal): AsyncIterable<Uint8Array> {
-    const until = Date.now() + silence + length / slowestRate;
+    const until = performance.now() + silence + length / slowestRate;
     for (let left = length; left > 0; ) {
-      const chunk = await this.#take(left, Math.min(silence, until - Date.now()), signal);
+      const chunk = await this.#take(left, Math.min(silence, until - performance.now()), signal);
       left -= chunk.length;
       yield chunk;
     }
@@ -81,21 +102,24 @@ export class StreamIO {
     }
   }
 
-  /** Says that nothing more will be sent. */
+  /** Says that nothing more will be sent, and reads nothing more. */
   async close(): Promise<void> {
     await this.#stream.close({ signal: AbortSignal.timeout(1000) }).catch(() => this.abort());
+    this.#drop();
   }
 
   /** Gives the stream up at once; the peer sees a reset. */
   abort(reason: Error = new TransportError("the stream was given up")): void {
     this.#stream.abort(reason);
+    this.#close(reason);
+    this.#drop();
   }
 
   async #readExactly(length: number, until: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
     const bytes = new Uint8Array(length);
     let filled = 0;
     while (filled < length) {
-      const chunk = await this.#take(length - filled, until - Date.now(), signal);
+      const chunk = await this.#take(length - filled, until - performance.now(), signal);
       bytes.set(chunk, filled);
       filled += chunk.length;
     }
@@ -108,6 +132,18 @@ export class StreamIO {
     this.#wake?.();
   }
 
+  #close(error?: Error): void {
+    this.#end(error);
+    this.#gone.abort(new TransportError("the peer went away", { cause: error }));
+  }
+
+  /** What came before the end can be read until the stream is given up. */
+  #drop(): void {
+    this.#chunks.length = 0;
+    this.#meter?.give(this.#buffered);
+    this.#buffered = 0;
+  }
+
   async #take(most: number, patience: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
     if (!(await this.#wait(patience, signal))) throw new TransportError("the message was cut off");
     const first = this.#chunks[0]!;
@@ -115,6 +151,7 @@ export class StreamIO {
     if (chunk.length === first.length) this.#chunks.shift();
     else this.#chunks[0] = first.subarray(most);
     this.#buffered -= chunk.length;
+    this.#meter?.give(chunk.length);
     if (this.#paused && this.#buffered < highWater / 4) {
       this.#paused = false;
       if (this.#stream.readStatus === "paused") this.#stream.resume();

@@ -20,7 +20,7 @@ export class UploadStaging {
   }
 
   static async open(directory: string): Promise<UploadStaging> {
-    await mkdir(directory, { recursive: true });
+    await mkdir(directory, { recursive: true, mode: 0o700 });
     return new UploadStaging(directory);
   }
 
@@ -46,6 +46,11 @@ export class UploadStaging {
     } finally {
       if (this.#turns.get(path) === settled) this.#turns.delete(path);
     }
+  }
+
+  /** Whether something is done with a bundle now. */
+  isBusy(bundle: StagedBundle): boolean {
+    return this.#turns.has(this.#path(bundle));
   }
 
   /**

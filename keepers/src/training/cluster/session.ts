@@ -119,7 +119,7 @@ export class ClusterSession implements TrainingSession {
     this.#update = parts.update;
     this.#snapshots = new Snapshots(program);
     this.#step = options.firstStep;
-    const { now = Date.now, patience = defaultPatience, copies, checkShare } = options;
+    const { now = () => performance.now(), patience = defaultPatience, copies, checkShare } = options;
     // Where everything is checked, agreement adds nothing.
     this.#board = new Board({ now, patience, copies: checkShare >= 1 ? 1 : copies });
   }

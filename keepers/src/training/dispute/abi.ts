@@ -22,6 +22,7 @@ export const moveAbi = parseAbi([
   "function nameTrace(Round round, NamedRoot named)",
   "function openInterval(Round round, TraceLeaf before, TraceLeaf next, PostedStates posted)",
   "function postStates(Round round, PostedStates posted)",
+  "function openClaim(Round round, TraceLeaf before, TraceLeaf next, bytes32[] siblings, bytes32[] witnesses, bytes32[] roots)",
   "function nameStep(Round round, NamedStep named)",
   "function postTensors(Round round, PostedTensors posted)",
   "function postNodes(Round round, bytes32[] nodes)",

@@ -27,6 +27,20 @@ export function traceTreeOf(leaves: readonly LeafClaim[]): BinaryTree {
   return tree;
 }
 
+/**
+ * The leaves before and after an interval, with what their openings have in common said once: where the two meet neither
+ * needs a sibling, and above it only the first one has any.
+ */
+export function openNeighbours(leaves: readonly LeafClaim[], interval: number): [LeafOpening, LeafOpening] {
+  const [before, next] = [openLeaf(leaves, interval), openLeaf(leaves, interval + 1)];
+  let meet = 0;
+  while (((interval >> meet) & 1) === 1) meet++;
+  return [
+    { ...before, siblings: before.siblings.filter((_, level) => level !== meet) },
+    { ...next, siblings: next.siblings.slice(0, meet) },
+  ];
+}
+
 export function openLeaf(leaves: readonly LeafClaim[], leaf: number): LeafOpening {
   const { stateRoot, h } = leaves[leaf]!;
   return { stateRoot, witnessHash: h, siblings: siblingsOf(traceTreeOf(leaves), leaf) };

@@ -25,6 +25,7 @@ export const stages = [
   "TraceRoots",
   "StateNodes",
   "StateName",
+  "MemberLeaves",
   "Closed",
 ] as const;
 export type StageName = (typeof stages)[number];
@@ -42,6 +43,7 @@ const owners: { readonly [S in StageName]?: Role } = {
   TraceLeaves: "provider",
   TraceRoots: "provider",
   StateNodes: "provider",
+  MemberLeaves: "provider",
   TraceName: "challenger",
   Step: "challenger",
   StateName: "challenger",

@@ -1,3 +1,4 @@
+import type { Hex } from "viem";
 import { challengerMove } from "./challenger-player.ts";
 import type { ClaimedRun } from "./claimed-run.ts";
 import { type Move, ownerOf, type Round } from "./moves.ts";
@@ -7,7 +8,12 @@ import { providerMove } from "./provider-player.ts";
 
 /** A side of a dispute, with all that it plays from. */
 export type Player =
-  | { readonly role: "provider"; readonly run: ClaimedRun }
+  | {
+      readonly role: "provider";
+      readonly run: ClaimedRun;
+      /** Of a member of a committee: siblings of its leaf under the root that was signed. */
+      readonly signed?: readonly Hex[];
+    }
   | {
       readonly role: "challenger";
       readonly own: OwnRun;
@@ -22,6 +28,6 @@ export type Player =
  */
 export async function nextMove(player: Player, round: Round): Promise<Move | undefined> {
   if (ownerOf(round) !== player.role) return undefined;
-  if (player.role === "provider") return await providerMove(player.run, round);
+  if (player.role === "provider") return await providerMove(player.run, round, player.signed);
   return await challengerMove(player.own, player.answers, round);
 }

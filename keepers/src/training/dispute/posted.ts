@@ -30,6 +30,7 @@ export type Posted =
       readonly witnesses: readonly Hex[];
       readonly roots: readonly Hex[];
     }
+  | { readonly move: "openClaim"; readonly witnesses: readonly Hex[]; readonly roots: readonly Hex[] }
   | { readonly move: "postTensors"; readonly nodes: readonly Hex[] }
   | { readonly move: "postNodes"; readonly nodes: readonly Hex[] }
   | { readonly move: "postHashes"; readonly exponent: bigint; readonly nodes: readonly Hex[] }
@@ -66,6 +67,8 @@ export function readAnswer(answer: Answer): Posted {
       return { move: "openInterval", ...statesAt(call, call.offset(2)) };
     case selectorOf("postStates"):
       return { move: "postStates", ...statesAt(call, call.offset(0)) };
+    case selectorOf("openClaim"):
+      return { move: "openClaim", witnesses: call.list(call.offset(3)), roots: call.list(call.offset(4)) };
     case selectorOf("postTensors"):
       return { move: "postTensors", nodes: call.listIn(call.offset(0), 0) };
     case selectorOf("postNodes"):

@@ -5,7 +5,7 @@ import { storeNode } from "../trace/trace-step.ts";
 import type { ClaimedRun } from "./claimed-run.ts";
 import type { ComputedStep } from "./computed-step.ts";
 import { OpenNode } from "./evidence.ts";
-import { openLeaf } from "./leaves.ts";
+import { openLeaf, openNeighbours } from "./leaves.ts";
 import {
   checkpointSteps,
   descent,
@@ -22,11 +22,16 @@ import { openNode } from "./program-nodes.ts";
 const none: Hex = `0x${"00".repeat(32)}`;
 
 /**
- * The provider's move, from what it committed to; the same whenever it is asked for.
+ * The move of whoever claimed a run, from what it committed to; the same whenever it is asked for.
  *
+ * @param signed of a member of a committee: siblings of its leaf under the root that was signed
  * @returns undefined when it is not the provider's turn, or when nothing that it has answers: then it has lost
  */
-export async function providerMove(run: ClaimedRun, round: Round): Promise<Move | undefined> {
+export async function providerMove(
+  run: ClaimedRun,
+  round: Round,
+  signed: readonly Hex[] = [],
+): Promise<Move | undefined> {
   const { position: p } = round;
   const [level, index] = [Number(p.level), Number(p.index)];
   const step = Number(p.firstStep);
@@ -42,6 +47,8 @@ export async function providerMove(run: ClaimedRun, round: Round): Promise<Move 
     }
     case "TraceLeaves":
       return await openInterval(run, round);
+    case "MemberLeaves":
+      return await openClaim(run, round, signed);
     case "States":
       return descent(
         "postStates",
@@ -96,6 +103,20 @@ async function openInterval(run: ClaimedRun, { position: p }: Round): Promise<Mo
   if (!isLast && next.stateRoot !== p.stateAfter) return undefined;
   const posted = await statesIn(run, interval, intervalOf(run.order, interval));
   return descent("openInterval", before, next, posted);
+}
+
+/** Opens what a member has signed of an interval. */
+async function openClaim(run: ClaimedRun, round: Round, signed: readonly Hex[]): Promise<Move> {
+  const leaves = await run.leaves();
+  const interval = Number(round.interval);
+  const { firstStep, steps } = intervalOf(run.order, interval);
+  return descent(
+    "openClaim",
+    ...openNeighbours(leaves, interval),
+    signed,
+    await run.witnesses(interval),
+    await run.stateRoots(checkpointSteps(firstStep, steps)),
+  );
 }
 
 /** State roots inside some steps of an interval (`PostedStates`). */

@@ -73,6 +73,8 @@ export type CreateRunParameters = {
   order: TrainingOrder;
   domain: LearningRecordDomain;
   config: Readonly<Record<string, unknown>>;
+  /** What the salts of the trace come from, 32 bytes; random by default. */
+  secret?: Hex;
 };
 
 /**
@@ -86,11 +88,11 @@ export async function createRun({
   order,
   domain,
   config,
+  secret = bytesToHex(randomBytes(32)),
 }: CreateRunParameters): Promise<RunFolder> {
   await requireEmpty(path);
   requireStorable(program);
   await mkdir(join(path, runFiles.checkpoints), { recursive: true });
-  const secret = bytesToHex(randomBytes(32));
   await writeWhole(join(path, runFiles.program), `${JSON.stringify(programToJson(program))}\n`);
   await writeWhole(join(path, runFiles.secret), `${secret}\n`, 0o600);
   const hash = trainingHash(order);

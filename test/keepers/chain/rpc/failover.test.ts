@@ -65,6 +65,26 @@ describe("failover", () => {
     assert.equal(client.health()[0]!.failures, 0);
   });
 
+  it("asks an endpoint that rests once those that are awake have failed, for heads and counts alike", async () => {
+    const reset = new Error("connection reset");
+    const first = scripted("first", { eth_gasPrice: reset });
+    const second = scripted("second", { eth_gasPrice: "0x1" });
+    const client = await connect([first, second]);
+    await client.request("eth_gasPrice");
+    assert.ok(client.health()[0]!.restingUntil > 0, "the first rests");
+    first.answers.eth_getTransactionCount = "0x5";
+    second.answers.eth_getTransactionCount = reset;
+    assert.equal(await client.attested("eth_getTransactionCount", [hash(1), "latest"]), 5n);
+    Object.assign(first.answers, { eth_getTransactionCount: reset, eth_blockNumber: "0x7" });
+    Object.assign(second.answers, { eth_gasPrice: "0x1", eth_blockNumber: reset });
+    await assert.rejects(
+      client.attested("eth_getTransactionCount", [hash(1), "latest"]),
+      RpcUnavailableError,
+    );
+    await client.request("eth_gasPrice");
+    assert.equal(await client.request("eth_blockNumber"), "0x7");
+  });
+
   it("rests a failing endpoint for longer with every failure in a row", async () => {
     const clock = new ManualClock();
     const bad = scripted("bad", { eth_gasPrice: new Error("down") });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { keccak_256 } from "@noble/hashes/sha3.js";
+import { toHex } from "viem";
 import { evaluateCells, openCell, openCoveredCell } from "../../../../keepers/src/core/audit/answer.ts";
 import {
   auditPoint,
@@ -66,25 +67,34 @@ test("a bundle's indices are keccak draws below its cell count", () => {
     assert.throws(() => bundleIndices({ seed, duty, operator }, cells), BadInputError);
 });
 
-test("a cover's indices are spread over its bundles, and never ask for padding", () => {
+test("a cover's indices are spread over its cells, and never ask for padding", () => {
   for (let bundles = 1; bundles <= 64; bundles++) {
     const cells = Array.from({ length: bundles }, (_, i) => 1 + ((i * 2731) % 16384));
+    const all = cells.flatMap((count, bundle) => Array.from({ length: count }, (_, i) => bundle * 16384 + i));
     const indices = coverIndices({ seed, duty, operator }, cells);
     indices.forEach((index, j) => {
       const h = hashWords(BigInt(seed), BigInt(duty), BigInt(operator), BigInt(j));
-      const low = Math.trunc((j * bundles) / 16);
-      const high = Math.max(low + 1, Math.trunc(((j + 1) * bundles) / 16));
-      const bundle = low + Number((h / 2n ** 128n) % BigInt(high - low));
-      const cell = Number((h % 2n ** 128n) % BigInt(cells[bundle]!));
-      assert.equal(index, bundle * 16384 + cell, `${bundles} bundles, draw ${j}`);
-      assert(bundle < bundles && cell < cells[bundle]!);
+      const from = Math.trunc((j * all.length) / 16);
+      const to = Math.max(from + 1, Math.trunc(((j + 1) * all.length) / 16));
+      assert.equal(index, all[from + Number(h % BigInt(to - from))], `${bundles} bundles, draw ${j}`);
     });
-    if (bundles <= 16)
-      assert.equal(new Set(indices.map((index) => index >> 14)).size, bundles, "each is asked");
   }
+  const few = coverIndices({ seed, duty, operator }, [1, 1, 1]);
+  assert.deepEqual(new Set(few), new Set([0, 16384, 2 * 16384]), "fewer cells than draws: each is asked");
   assert.throws(() => coverIndices({ seed, duty, operator }, []), BadInputError);
   assert.throws(() => coverIndices({ seed, duty, operator }, new Array(65).fill(1)), BadInputError);
   assert.throws(() => coverIndices({ seed, duty, operator }, [0]), BadInputError);
+});
+
+test("bundles of one cell in a cover shield no large one: it is asked in proportion to its cells", () => {
+  const cells = [16384, ...new Array<number>(63).fill(1)];
+  let asked = 0;
+  for (let epoch = 0; epoch < 100; epoch++) {
+    const drawn = { seed: toHex(epoch, { size: 32 }), duty, operator };
+    asked += coverIndices(drawn, cells).filter((index) => index < 16384).length;
+  }
+  // 15.94 of 16 on average; by bundles it was 16 / 64 = 0.25.
+  assert.ok(asked >= 1_580, `${asked} of 1600 draws`);
 });
 
 test("registration hashes the covering root and 64 roots, unused ones 0", () => {

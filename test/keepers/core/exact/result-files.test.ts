@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Hex } from "viem";
 import { BadInputError } from "../../../../keepers/src/core/errors.ts";
+import { dataRoot } from "../../../../keepers/src/core/exact/commitment.ts";
+import { packTensor } from "../../../../keepers/src/core/exact/packing.ts";
 import {
   checkpointFile,
   checkpointLeaves,
@@ -28,21 +30,38 @@ const leaves = Array.from({ length: 5 }, (_, i) => ({
 }));
 
 describe("the file of a state", () => {
-  it("is every slot's mantissas in order, four bytes each, the lowest first", () => {
-    const bytes = encodeState(state);
+  it("is a directory of 64 bytes a slot, and every slot's tensor as its leaves are", () => {
+    const bytes = encodeState(sampleProgram, state);
     assert.equal(bytes.length, stateFileBytes(sampleProgram));
     const view = new DataView(bytes.buffer);
-    assert.equal(view.getInt32(0, true), state[0]![0]);
-    assert.equal(view.getInt32(4 * sizes[0]!, true), state[1]![0]);
+    let start = 64 * state.length;
+    for (const [slot, { layout, exponent }] of sampleProgram.state.entries()) {
+      const packed = packTensor(layout, state[slot]!);
+      assert.deepEqual(bytes.subarray(64 * slot, 64 * slot + 32), dataRoot(layout, state[slot]!));
+      assert.equal(view.getBigInt64(64 * slot + 32), exponent < 0 ? -1n : 0n);
+      assert.equal(view.getBigInt64(64 * slot + 40), BigInt(exponent));
+      assert.equal(view.getBigUint64(64 * slot + 56), BigInt(start));
+      assert.deepEqual(bytes.subarray(start, start + packed.length), packed);
+      start += packed.length;
+    }
+    assert.equal(start, bytes.length);
     assert.deepEqual(decodeState(sampleProgram, bytes), state);
   });
 
+  it("is refused where directory and tensors contradict each other", () => {
+    for (const at of [0, 40, 63, 64 * state.length + 3]) {
+      const bytes = encodeState(sampleProgram, state);
+      bytes[at]! ^= 1;
+      assert.throws(() => decodeState(sampleProgram, bytes), BadInputError, `byte ${at}`);
+    }
+  });
+
   it("is refused at another length, and with -2^31, which is no weight", () => {
-    const bytes = encodeState(state);
+    const bytes = encodeState(sampleProgram, state);
     assert.throws(() => decodeState(sampleProgram, bytes.subarray(4)), BadInputError);
     assert.throws(() => decodeState(sampleProgram, new Uint8Array([...bytes, 0])), BadInputError);
-    bytes.set([0, 0, 0, 0x80], 8);
-    assert.throws(() => decodeState(sampleProgram, bytes), /-2\^31/);
+    bytes.set([0x80, 0, 0, 0], 64 * state.length);
+    assert.throws(() => decodeState(sampleProgram, bytes), BadInputError);
   });
 });
 
@@ -52,7 +71,9 @@ describe("checkpoints of a result", () => {
     assert.deepEqual(checkpointLeaves({ steps: 9_370, interval: 96 }), [19, 39, 58, 78]);
     assert.deepEqual(checkpointLeaves({ steps: 7, interval: 3 }), [1, 2]);
     assert.deepEqual(checkpointLeaves({ steps: 3, interval: 3 }), []);
-    assert.equal(checkpointFile(19), "state-19");
+    assert.equal(checkpointFile(19), "2-state-0000000019");
+    const names = [9, 10, 100].map(checkpointFile);
+    assert.deepEqual(names.toSorted(), names);
   });
 });
 

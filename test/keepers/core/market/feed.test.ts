@@ -4,6 +4,7 @@ import {
   feedFault,
   fromTokens,
   inTokens,
+  isSequencerUp,
   toTokens,
   withMargin,
 } from "../../../../keepers/src/core/market/feed.ts";
@@ -23,6 +24,15 @@ describe("prices by a feed", () => {
     assert.equal(fault(21n, 1_000n), "implausible");
     assert.equal(fault(-10n, 1_000n), "implausible");
     assert.equal(fault(15n, 1_000n, { maximumAge: 0 }), "unlisted");
+  });
+
+  it("are believed on rollups when the sequencer has been back for long enough, to the second", () => {
+    const isUp = (answer: bigint, startedAt: bigint) => isSequencerUp({ answer, startedAt }, 60n, 1_000n);
+    assert.ok(isUp(0n, 939n));
+    assert.ok(!isUp(0n, 940n), "not for long enough");
+    assert.ok(!isUp(0n, 1_001n), "from the future");
+    assert.ok(!isUp(1n, 1n), "down");
+    assert.ok(!isUp(0n, 0n), "nothing said yet");
   });
 
   it("become tokens rounded down, and what is asked for is never worth less than it costs", () => {

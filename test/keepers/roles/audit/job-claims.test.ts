@@ -89,6 +89,21 @@ describe("what an audit says of a committee", () => {
     assert.deepEqual(seatsOf(withheld), ["signed", "signed"]);
   });
 
+  it("the seed of a draw is that of its last request: those before it were refused, or came to nothing", () => {
+    const refused = happened(3, "Committee.CommitteeAsked", { ...at, requestId: 0n, rotation: 1n });
+    const [first, second, ...rest] = drawn;
+    assert.doesNotMatch(
+      claimOf([first!, second!, refused, ...rest]).how,
+      /was not drawn with the random seed/,
+    );
+    const other = happened(3, "Committee.CommitteeAsked", { ...at, requestId: 4n, rotation: 1n });
+    const [asked, ...later] = rest;
+    assert.match(
+      claimOf([first!, second!, asked!, other, ...later]).how,
+      /was not drawn with the random seed/,
+    );
+  });
+
   it("members agree or differ once their digests are revealed", () => {
     const revealed = happened(7, "Committee.DigestsRevealed", { ...at, differing: 2n, differences: [] });
     assert.match(

@@ -107,7 +107,7 @@ describe("the challenge of one job", () => {
     await scene.until(described, "Committed", [provider]);
     await provider.stop();
     await assert.rejects(look(own, jobId), /their own work/);
-    await network.chain.advance(windows.challenge + 1);
+    await network.outlast(windows.challenge);
     await assert.rejects(look(scene.account(), jobId), /takes no challenges any more/);
   });
 });

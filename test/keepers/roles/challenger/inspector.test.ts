@@ -70,7 +70,7 @@ describe("a challenger with more than one thing to do", () => {
           close: () => session.close(),
           async run(inputs) {
             // The window of the first job closes while it is computed; the other one's does not.
-            if (steps === 0) await network.chain.advance(windows.challenge / 2 + 200);
+            if (steps === 0) await network.outlast(windows.challenge / 2 + 200);
             steps += inputs.length;
             await delay(300);
             return session.run(inputs);
@@ -78,7 +78,7 @@ describe("a challenger with more than one thing to do", () => {
         };
       },
     };
-    const watcher = await scene.openChallenger(scene.account(), network.client, executor);
+    const watcher = await scene.openChallenger(scene.account(), { executor, inspections: 1 });
     await watcher.tick();
     assert.ok(steps > 0 && steps < decoy.trainingOrder.steps, `${steps} steps of the decoy`);
     await watcher.catchUp();
@@ -90,7 +90,7 @@ describe("a challenger with more than one thing to do", () => {
   it("looks first at what can be challenged for the shortest time", async () => {
     const { network, consumer } = scene;
     // Whatever was committed to before cannot be challenged any more.
-    await network.chain.advance(windows.challenge + 1);
+    await network.outlast(windows.challenge);
     // A committee that has decided nothing yet: its job can be challenged for longer.
     const conditions = { scheme: schemes.both, committeeSize: 3, threshold: 2, checkFee: 1n };
     const long = await scene.order(digitsConfig, conditions);
@@ -110,7 +110,7 @@ describe("a challenger with more than one thing to do", () => {
         return nativeExecutor.open(program, options);
       },
     };
-    const watcher = await scene.openChallenger(scene.account(), network.client, executor);
+    const watcher = await scene.openChallenger(scene.account(), { executor, inspections: 1 });
     await assert.rejects(watcher.tick(), /one job was enough/);
     await watcher.catchUp();
     assert.equal(watcher.ledger.challengesOf(jobId).length, 1);

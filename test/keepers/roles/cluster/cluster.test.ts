@@ -305,7 +305,7 @@ describe("workers over libp2p", { timeout: 400_000 }, () => {
       firstStep: 0,
     });
     const desk = await startDesk({ session, engine, chunkSize: 1 });
-    const host = await createHost({});
+    const host = await createHost({ localNetwork: true });
     const client = await RpcClient.connect(host, clusterProtocol, desk.address);
     const unknown = "0".repeat(32);
     const code = (wanted: string) => (error: unknown) =>

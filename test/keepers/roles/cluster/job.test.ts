@@ -71,6 +71,7 @@ describe("a job that worker processes train, on a chain", { timeout: 600_000 }, 
   /** A provider with a desk at this port, at work. */
   async function startProvider(account: LocalAccount, port: number) {
     const host = await createHost({
+      localNetwork: true,
       privateKey: await loadOrCreateIdentity(folderOf(account)),
       listen: [`/ip4/127.0.0.1/tcp/${port}`],
     });

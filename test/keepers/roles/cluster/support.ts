@@ -15,7 +15,7 @@ export const log = pino({ level: "silent" });
 
 /** A provider's desk on this machine. */
 export async function startDesk(job: OfferedJob | undefined, changes: Partial<WorkerDeskOptions> = {}) {
-  const host = await createHost({ listen: ["/ip4/127.0.0.1/tcp/0"] });
+  const host = await createHost({ localNetwork: true, listen: ["/ip4/127.0.0.1/tcp/0"] });
   const desk = await WorkerDesk.open({ host, log, ...changes });
   if (job !== undefined) desk.offer(job);
   return {
@@ -31,7 +31,7 @@ export async function startDesk(job: OfferedJob | undefined, changes: Partial<Wo
 
 /** A worker on a node of its own. */
 export async function startWorker(provider: string, changes: Partial<WorkerOptions> = {}) {
-  const host = await createHost({});
+  const host = await createHost({ localNetwork: true });
   const state = openState({ path: ":memory:", schemas: [bookSchema] });
   const stop = new AbortController();
   const book = new WorkerBook(state);

@@ -31,7 +31,7 @@ describe("a certificate", () => {
     const described = await scene.order();
     await scene.consumer.post(described);
     await scene.until(described, "Committed", [provider]);
-    await scene.network.chain.advance(windows.challenge + 1);
+    await scene.network.outlast(windows.challenge);
     job = await scene.until(described, "Finalised", [provider]);
     certificate = await scene.network.contracts.ModelCertificate.read.certificateOf([job.certificateId!]);
   });

@@ -117,7 +117,7 @@ describe("a signed order and a signed bid", () => {
     assert.equal(await AssayToken.read.allowance([owner.address, Escrow.address]), 0n, "not a unit more");
     assert.equal(await consumer.bringTogether(order, bid), jobId);
     assert.equal((await network.contracts.JobRegistry.read.jobOf([jobId])).provider, desk.provider.address);
-    await network.chain.advance(windows.lock + 7_201);
+    await network.outlast(windows.lock + 7_200);
     await scene.untilHolds("the refund", [], () => consumer.ledger.job(jobId)!.status === "Cancelled");
     await scene.settle([]);
   });
@@ -147,6 +147,8 @@ describe("a signed order and a signed bid", () => {
       r,
       s,
     ] as const;
+    const shown = [order.order, order.training, order.package, order.signature] as const;
+    await network.send(owner, encodeCall(network.deployment, "Market", "post", shown));
     await network.send(owner, encodeCall(network.deployment, "Market", "acceptWithPermit", args));
     await consumer.catchUp();
     assert.ok(consumer.jobOf(orderHash(order.order)));
@@ -212,7 +214,7 @@ describe("a signed order and a signed bid", () => {
       ["bid for another order", order, await desk.bid(await desk.order()), /for another order/],
       ["too dear", order, await desk.bid(order, { price: maximumPrice + 1n }), /asks for more/],
       ["expired bid", order, await desk.bid(order, { expiry: now - 1n }), /has expired/],
-      ["no provider", order, await desk.bid(order, {}, other), /no provider with/],
+      ["no provider", order, await desk.bid(order, {}, other), /no provider that lets the registry lock/],
     ];
     const sent = await network.client.public.getTransactionCount({ address: owner.address });
     for (const [what, o, b, expected] of cases) {

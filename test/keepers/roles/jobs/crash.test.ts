@@ -64,7 +64,7 @@ describe("a keeper that is killed", () => {
     );
     await network.chain.advance(601);
     await scene.until(described, "Committed", [keeper]);
-    await network.chain.advance(windows.challenge + 1);
+    await network.outlast(windows.challenge);
     const job = await scene.until(described, "Finalised", [keeper]);
     await scene.settle([keeper], 12);
     return job;
@@ -150,7 +150,7 @@ describe("a keeper that is killed", () => {
       scene.openProvider(liar, { chain, worker: cheat }),
     );
     const watcher = new MortalKeeper(network.client, "before sending", (chain) =>
-      scene.openChallenger(account, chain),
+      scene.openChallenger(account, { chain }),
     );
     await consumer.post(described);
     const job = await scene.until(described, "Failed", [cheater, watcher]);

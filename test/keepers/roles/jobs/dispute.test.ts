@@ -67,7 +67,7 @@ describe("a dispute between keepers", () => {
     const watcher = await scene.challenger();
     await scene.settle([watcher, provider]);
     assert.deepEqual(watcher.ledger.challengesOf(jobId), []);
-    await scene.network.chain.advance(windows.challenge + 1);
+    await scene.network.outlast(windows.challenge);
     await scene.until(described, "Finalised", [provider]);
   });
 
@@ -95,7 +95,7 @@ describe("a dispute between keepers", () => {
     await scene.settle([provider]);
     const [challenge] = provider.ledger.challengesOf(job.jobId);
     assert.equal(challenge?.outcome, "lost");
-    await network.chain.advance(windows.challenge + 1);
+    await network.outlast(windows.challenge);
     const coins = await network.chain.balanceOf(job.provider!);
     await scene.until(described, "Finalised", [provider]);
     await scene.settle([provider]);
@@ -149,7 +149,7 @@ describe("a dispute between keepers", () => {
     await janitor.tick();
     await network.chain.advance(windows.grace + 1);
     await janitor.tick();
-    await network.chain.advance(windows.challenge + 1);
+    await network.outlast(windows.challenge);
     await janitor.tick();
     await janitor.tick();
     assert.equal(janitor.ledger.job(job.jobId)!.status, "Finalised");
@@ -206,5 +206,35 @@ describe("a dispute between keepers", () => {
       folder: join(network.folder, "wrong-model"),
     };
     await assert.rejects(fetchModel(parameters), /not the one that was committed to/);
+  });
+
+  it("attack C4: convicts a provider of a right trace that has stored another state than it committed to", async () => {
+    const { network, consumer, storage } = scene;
+    const described = await scene.order();
+    const account = scene.account();
+    await scene.stake(account);
+    const own = storage.of(account);
+    const provider = await scene.openProvider(account, {
+      storage: () => ({
+        ...own,
+        store: async (parameters) => {
+          const path = join(parameters.folder, resultFiles.state);
+          const bytes = await readFile(path);
+          bytes[bytes.length - 1] = bytes[bytes.length - 1]! ^ 1;
+          await writeFile(path, bytes);
+          return await own.store(parameters);
+        },
+      }),
+    });
+    await consumer.post(described);
+    await scene.until(described, "Committed", [provider]);
+    const challenger = await scene.challenger();
+    const job = await scene.until(described, "Failed", [challenger]);
+    await scene.settle([provider, challenger]);
+    assert.equal(job.failure, `0x${Buffer.from("misstored").toString("hex").padEnd(64, "0")}`);
+    assert.equal(await network.contracts.Escrow.read.creditOf([account.address]), 0n);
+    const { stake, locked } = await network.contracts.Staking.read.operatorOf([account.address]);
+    assert.deepEqual([stake, locked], [1_000n * tokens - job.stake!, 0n]);
+    await provider.stop();
   });
 });

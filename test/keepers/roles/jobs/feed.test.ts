@@ -51,7 +51,7 @@ describe("an order that is priced by a feed", () => {
     assert.equal(job.price, (floor * 104n) / 100n);
     const opened = await network.contracts.JobRegistry.read.jobOf([job.jobId]);
     assert.equal(opened.price, job.price);
-    await network.chain.advance(windows.challenge + 1);
+    await network.outlast(windows.challenge);
     await scene.until(described, "Finalised", [provider]);
     await scene.settle([provider]);
   });
@@ -67,12 +67,12 @@ describe("an order that is priced by a feed", () => {
     await answer(1n * dollar);
     await network.chain.advance(601);
     await scene.settle([provider]);
-    const [bid] = await network.contracts.Market.read.bidsOf([jobId]);
+    const [bid] = await network.contracts.Market.read.bidsOf([jobId, 0n, 8n]);
     assert.deepEqual([bid?.isRevealed, bid?.price], [true, 40n * dollar]);
     await network.chain.advance(601);
     const job = await scene.until(described, "Committed", [provider]);
     assert.equal(job.price, floor);
-    await network.chain.advance(windows.challenge + 1);
+    await network.outlast(windows.challenge);
     await scene.until(described, "Finalised", [provider]);
     await scene.settle([provider]);
   });
@@ -100,5 +100,38 @@ describe("an order that is priced by a feed", () => {
     await consumer.post(described);
     await scene.settle([provider]);
     assert.equal(scene.job(described), undefined);
+  });
+});
+
+describe("an order that is priced by a feed on a rollup", () => {
+  it("is left alone while the sequencer is down, and for an hour afterwards", async () => {
+    const scene = await Scene.start({ hasSequencerFeed: true });
+    try {
+      const { network, consumer } = scene;
+      const { Market } = network.contracts;
+      const uptime = await Market.read.sequencerFeed();
+      const rest = Number(await Market.read.SEQUENCER_REST());
+      const feed = await network.deploy("FeedDouble", [8, 2n * dollar]);
+      const bounds = { maximumAge: 10 * maximumAge, least: dollar / 10n, most: 50n * dollar };
+      await network.write("Market", Market.address, "setFeed", [feed, bounds]);
+      const provider = await scene.provider({ feedMargin });
+      const conditions = { priceFeed: feed, maximumPrice: 100n * dollar, deposit: 60n * tokens };
+      // The uptime feed is as old as the market: what it says counts after an hour.
+      await network.chain.advance(rest + 1);
+      const described = await scene.order(undefined, conditions);
+      await network.write("FeedDouble", uptime, "updateAnswer", [1n]);
+      await consumer.post(described);
+      await scene.settle([provider]);
+      assert.equal(scene.job(described), undefined, "it is down");
+      await network.write("FeedDouble", uptime, "updateAnswer", [0n]);
+      await scene.settle([provider]);
+      assert.equal(scene.job(described), undefined, "it has just come back");
+      await network.chain.advance(rest + 1);
+      const job = await scene.until(described, "Committed", [provider]);
+      // 10 tokens and 4 per cent.
+      assert.equal(job.price, (floor * 104n) / 100n);
+    } finally {
+      await scene.close();
+    }
   });
 });

@@ -86,7 +86,7 @@ describe("a job that is paid in instalments", () => {
     await assert.rejects(fetched(described), /no state that was verified/, "not paid yet");
     const { AssayToken, DisputeGame, Escrow } = network.contracts;
     const before = await AssayToken.read.balanceOf([account!]);
-    await network.chain.advance(windows.challenge + 1);
+    await network.outlast(windows.challenge);
     await scene.untilHolds("the instalment", keepers, () => posted()[0]!.paid !== undefined);
     await scene.settle(keepers);
     assert.equal(scene.job(described)!.status, "Training");
@@ -104,7 +104,7 @@ describe("a job that is paid in instalments", () => {
 
     machine.release();
     await scene.until(described, "Committed", keepers);
-    await network.chain.advance(windows.challenge + 1);
+    await network.outlast(windows.challenge);
     await scene.until(described, "Finalised", keepers);
     await scene.settle(keepers);
     assert.equal((await fetched(described)).origin.checkpoint, undefined, "the result");
@@ -134,7 +134,8 @@ describe("a job that is paid in instalments", () => {
     assert.equal(challenge!.claim.steps, 30n);
     const { AssayToken, Escrow, Staking } = network.contracts;
     const { stake, locked } = await Staking.read.operatorOf([job.provider!]);
-    assert.deepEqual([stake, locked], [900n * tokens, 0n]);
+    // The stake of the job, and the performance bond: a tenth of the deposit.
+    assert.deepEqual([stake, locked], [890n * tokens, 0n]);
     assert.equal(job.result, undefined, "nothing was committed to");
     await assert.rejects(fetched(described), /no state that was verified/, "none of it was paid");
     await network.chain.advance(windows.dispute + 1);

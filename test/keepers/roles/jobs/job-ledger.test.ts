@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
 import type { Address, Hex } from "viem";
 import type { AssayEvent } from "../../../../keepers/src/chain/contracts.ts";
@@ -8,6 +11,7 @@ import {
   jobLedgerHandler,
   jobLedgerSchema,
 } from "../../../../keepers/src/roles/jobs/job-ledger.ts";
+import { ordersAtOnce } from "../../../../keepers/src/roles/jobs/posted-orders.ts";
 import { openState } from "../../../../keepers/src/storage/state/state.ts";
 
 const word = (n: number): Hex => `0x${n.toString(16).padStart(64, "0")}`;
@@ -122,16 +126,88 @@ describe("the ledger of jobs", () => {
     const posted = {
       orderHash: word(9),
       consumer,
-      order: { nonce: 2n ** 255n },
+      order: { nonce: 2n ** 255n, expiry: 100n },
       training: "0x",
       package: "0x",
       signature: "0x",
     };
     book.add("Market", "OrderPosted", posted);
-    assert.deepEqual(book.ledger.postedOrders(), [posted]);
+    const rounds = book.ledger.orderRounds();
+    assert.deepEqual(book.ledger.postedBy(consumer, 100n), [posted]);
+    assert.deepEqual(book.ledger.postedBy(provider, 100n), []);
+    assert.deepEqual([rounds.next(100n), rounds.next(101n)], [[word(9)], []]);
+    // Again, as whoever likes can.
+    book.add("Market", "OrderPosted", posted);
+    assert.deepEqual(rounds.next(100n), [word(9)]);
     book.open();
-    assert.deepEqual(book.ledger.postedOrders(), []);
+    assert.deepEqual(book.ledger.postedBy(consumer, 100n), []);
+    assert.deepEqual(rounds.next(100n), []);
     assert.deepEqual(book.ledger.order(word(9)), posted);
+  });
+
+  it("shows the posting of an order that others can take it with, however often it was posted", () => {
+    const book = new Book();
+    const order = { nonce: 1n, expiry: 2n ** 64n - 1n };
+    const posted = { orderHash: word(9), consumer, order, training: "0x", package: "0x" };
+    const shown = book.add("Market", "OrderPosted", { ...posted, signature: "0x" });
+    assert.equal(book.ledger.order(word(9))!.signature, "0x");
+    const signed = book.add("Market", "OrderPosted", { ...posted, signature: "0x12" });
+    book.add("Market", "OrderPosted", { ...posted, signature: "0x12" });
+    assert.equal(book.ledger.order(word(9))!.signature, "0x12");
+    assert.equal(book.ledger.postedBy(consumer, 2n ** 62n).length, 1);
+    book.remove(shown);
+    book.remove(signed);
+    assert.deepEqual(book.ledger.orderRounds().next(1n), [word(9)]);
+  });
+
+  it("attack: orders that strangers post make no look longer, and hide no other order", () => {
+    const book = new Book();
+    const post = (n: number, expiry: bigint) => {
+      const order = { nonce: BigInt(n), expiry };
+      const bytes = { training: `0x${"00".repeat(8_192)}`, package: `0x${"00".repeat(16_384)}` };
+      book.add("Market", "OrderPosted", {
+        ...{ orderHash: word(n), consumer: account(n), order, ...bytes, signature: "0x12" },
+      });
+    };
+    for (let n = 1; n <= 300; n++) post(n, 5n);
+    for (let n = 301; n <= 1_000; n++) post(n, 2n ** 64n - 1n);
+    const rounds = book.ledger.orderRounds();
+    const seen = new Set<Hex>();
+    // Half of what a look takes is new, the other half comes in turn.
+    for (let look = 0; look < Math.ceil(700 / (ordersAtOnce / 2)); look++) {
+      const orders = rounds.next(6n);
+      assert.ok(orders.length <= ordersAtOnce);
+      assert.ok(orders.includes(word(1_000)), "the newest is in each look");
+      for (const order of orders) seen.add(order);
+    }
+    assert.equal(seen.size, 700);
+    assert.ok(!seen.has(word(300)), "what has expired is left out");
+  });
+
+  it("knows the orders of a database that was written before they had rows of their own", () => {
+    const path = join(mkdtempSync(join(tmpdir(), "assay-ledger-")), "state.db");
+    const { name, migrations } = jobLedgerSchema;
+    const before = openState({ path, schemas: [{ name, migrations: migrations.slice(0, -1) }] });
+    const posted = (n: number, expiry: bigint, signature: Hex) => {
+      const order = { nonce: 1n, expiry };
+      return { orderHash: word(n), consumer, order, training: "0x", package: "0x", signature };
+    };
+    const orders = [posted(1, 2n ** 64n - 1n, "0x12"), posted(2, 7n, "0x"), posted(3, 5n, "0x12")];
+    for (const [i, args] of orders.entries()) {
+      before.run(
+        `INSERT INTO job_events (block_number, log_index, block_hash, name, order_hash, account, arguments)
+         VALUES (?, 0, ?, 'Market.OrderPosted', ?, ?, ?)`,
+        ...[i, word(i), args.orderHash, consumer, writeArguments(args)],
+      );
+    }
+    before.close();
+    const state = openState({ path, schemas: [jobLedgerSchema] });
+    const ledger = new JobLedger(state);
+    assert.deepEqual(ledger.postedBy(consumer, 7n), orders.slice(0, 2));
+    assert.deepEqual(ledger.postedBy(consumer, 8n), orders.slice(0, 1));
+    assert.deepEqual(ledger.order(word(3)), orders[2]);
+    state.close();
+    rmSync(dirname(path), { recursive: true });
   });
 
   it("puts a challenge together, with what was posted to which round", () => {
@@ -191,9 +267,8 @@ describe("the ledger of jobs", () => {
     book.add("Market", "BidCommitted", { jobId: 1n, provider: other, commitment: word(2) });
     assert.deepEqual(ledger.unsettledJobs(), []);
     book.add("Market", "RevealTimeoutCalled", { jobId: 1n, graceEnds: 9n });
-    book.add("Market", "WalkPleaded", { jobId: 1n, provider, retrieval: 4n });
     const { graceEnds, bids } = ledger.job(1n)!.auction!;
-    assert.deepEqual([graceEnds, bids.get(provider)?.plea, bids.get(other)?.plea], [9n, 4n, undefined]);
+    assert.deepEqual([graceEnds, bids.size], [9n, 2]);
     book.add("JobRegistry", "JobExpired", { jobId: 1n });
     assert.equal(ledger.unsettledJobs().length, 1);
     book.add("Market", "BondReturned", { jobId: 1n, provider, amount: 1n });

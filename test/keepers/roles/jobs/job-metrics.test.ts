@@ -13,6 +13,12 @@ import {
   measureKeeper,
 } from "../../../../keepers/src/roles/jobs/job-metrics.ts";
 import type { JobRecord, JobStatus } from "../../../../keepers/src/roles/jobs/job-record.ts";
+import {
+  measureProver,
+  measureStrangers,
+  type StrangersParts,
+} from "../../../../keepers/src/roles/storage-node/strangers-metrics.ts";
+import { ByteBudget } from "../../../../keepers/src/storage/transport/byte-budget.ts";
 
 const operator: Address = "0x00000000000000000000000000000000000000aa";
 const other: Address = "0x00000000000000000000000000000000000000bb";
@@ -52,6 +58,7 @@ function keeper(chain: { isDown: boolean }): MeasuredKeeper {
       Escrow: purse(3n * whole),
       Market: purse(0n),
       DisputeGame: purse(whole / 4n),
+      MemberGame: purse(0n),
     },
   } as unknown as MeasuredKeeper;
 }
@@ -99,13 +106,11 @@ describe("metrics of keepers of jobs", () => {
     metrics.checked("right", 8);
     metrics.checked("wrong", 1);
     metrics.failed("training");
-    metrics.retrieval("pleaded");
     const values = await textOf(registry);
     assert.equal(values.get('assay_paid_out_total{purse="Escrow"}'), 3.5);
     assert.equal(values.get('assay_intervals_checked_total{outcome="right"}'), 8);
     assert.equal(values.get('assay_intervals_checked_total{outcome="wrong"}'), 1);
     assert.equal(values.get('assay_duty_failures_total{duty="training"}'), 1);
-    assert.equal(values.get('assay_retrieval_steps_total{step="pleaded"}'), 1);
   });
 
   it("are all in docs/metrics.md, with their labels, and nothing else is", async () => {
@@ -119,6 +124,14 @@ describe("metrics of keepers of jobs", () => {
     cluster.result("agreed");
     const work = new WorkMetrics(registry, () => whole);
     work.delivered("late");
+    const peers = { streams: 0, requests: 0, offers: 0, arriving: 0, waiting: {}, refused: {} };
+    measureStrangers(registry, {
+      budget: new ByteBudget({ total: 1, perPeer: 1 }),
+      server: { stats: peers } as unknown as StrangersParts["server"],
+      service: { stats: peers } as unknown as StrangersParts["service"],
+      connections: () => 0,
+    });
+    measureProver(registry, { stats: { duties: 0, clients: 0, setAside: 0 } });
     const text = readFileSync(join(import.meta.dirname, "../../../../docs/metrics.md"), "utf8");
     const documented = [...text.matchAll(/^\| `(assay_\w+)` \|/gm)].map(([, name]) => name!);
     assert.deepEqual(

@@ -38,6 +38,7 @@ describe("the program of an order", () => {
     modelBytes = writeOnnx(buildModel("mlp", { inputs: 64, hidden: [12], classes: 10, batch: 32 }));
     storage = {
       objects: async () => digits,
+      stream: async () => assert.fail("nothing is read as a stream here"),
       async folder({ target }) {
         await mkdir(target, { recursive: true });
         await writeFile(join(target, "model.onnx"), modelBytes);

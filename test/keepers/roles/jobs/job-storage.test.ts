@@ -2,10 +2,15 @@ import assert from "node:assert/strict";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import type { Hex } from "viem";
+import { type Hex, hexToBytes } from "viem";
+import { encodeCall } from "../../../../keepers/src/chain/contracts.ts";
+import { verifyBinaryProof } from "../../../../keepers/src/core/merkle/binary-tree.ts";
 import { commitBundle } from "../../../../keepers/src/core/merkle/bundle-committer.ts";
+import { bundleLeaf } from "../../../../keepers/src/core/merkle/bundles-root.ts";
+import { leafHash } from "../../../../keepers/src/core/merkle/keccak.ts";
 import { OrderRefusedError, ResultNotPlacedError } from "../../../../keepers/src/roles/jobs/errors.ts";
 import { createResultStorage, type ResultStorage } from "../../../../keepers/src/roles/jobs/job-storage.ts";
+import { TooFewHoldersError } from "../../../../keepers/src/storage/client/errors.ts";
 import { startTestNetwork, type TestNetwork } from "../../storage/client/network.ts";
 
 const terms = { k: 2, feePerAudit: 0n, epochs: 10 };
@@ -54,6 +59,34 @@ describe("results on storage nodes", () => {
     }
   });
 
+  it("are one stream of bytes, each in a cell that leads to the anchor", async () => {
+    const files = [await readFile(join(folder, "leaves")), await readFile(join(folder, "state"))];
+    const whole = Buffer.concat(files);
+    const stream = await storage.stream({ datasetId, count: whole.length });
+    assert.deepEqual(Buffer.from(stream.bytes), whole);
+    const writer = await network.writer();
+    const { bundlesRoot, bundles } = await writer.contracts.DatasetRegistry.read.datasetOf([datasetId]);
+    const cells = stream.cells([0, 1, 575, 576, whole.length - 1, stream.length]);
+    assert.equal(new Set(cells.map((each) => `${each.bundleIndex}:${each.cellIndex}`)).size, cells.length);
+    for (const { bundleIndex, cellIndex, poseidonRoot, transportRoot, ...each } of cells) {
+      const leaf = bundleLeaf(bundleIndex, {
+        poseidonRoot: hexToBytes(poseidonRoot),
+        transportRoot: hexToBytes(transportRoot),
+      });
+      const siblings = each.bundleProof.map((hash) => hexToBytes(hash));
+      const root = hexToBytes(bundlesRoot);
+      assert.ok(verifyBinaryProof({ root, leaf, index: bundleIndex, leaves: bundles, siblings }));
+      const cell = {
+        root: hexToBytes(transportRoot),
+        leaf: leafHash(hexToBytes(each.cell)),
+        index: cellIndex,
+        leaves: 2 ** each.cellProof.length,
+        siblings: each.cellProof.map((hash) => hexToBytes(hash)),
+      };
+      assert.ok(verifyBinaryProof(cell));
+    }
+  });
+
   it("are refused before anything is downloaded when they are larger than they can be", async () => {
     const target = directory("huge");
     await writeFile(join(folder, "state"), new Uint8Array(100_000).fill(7));
@@ -68,12 +101,54 @@ describe("results on storage nodes", () => {
     assert.deepEqual(await readdir(target).catch(() => []), []);
   });
 
-  it("wait for holders when there are too few of them, and are committed to only then", async () => {
+  it("wait for holders when there are too few of them to read them, and are committed to only then", async () => {
     const writer = await network.writer(network.owner);
-    const wide = createResultStorage(writer, { ...terms, n: 4 }, async (bytes) => commitBundle(bytes));
+    const wide = createResultStorage(writer, { ...terms, k: 4, n: 5 }, async (bytes) => commitBundle(bytes));
     const store = () => wide.store({ folder, name: "job-3", directory: directory("uploads") });
-    await assert.rejects(store(), ResultNotPlacedError);
+    await assert.rejects(store(), TooFewHoldersError);
     await network.addNode();
-    assert.match(await store(), /^0x/);
+    const { DatasetRegistry } = writer.contracts;
+    const wideId = await store();
+    const { held, bundles, shortSegments } = await DatasetRegistry.read.datasetOf([wideId]);
+    assert.deepEqual([held, bundles, shortSegments], [4, 5, 0]);
+  });
+
+  it("are brought to others when nodes give them up, from the copy that is kept, without the folder", async () => {
+    const writer = await network.writer(network.owner);
+    const parameters = { folder, name: "job-1", directory: directory("uploads") };
+    const { BundleRegistry, DatasetRegistry } = writer.contracts;
+    for (const index of [0, 1]) {
+      const bundleId = await BundleRegistry.read.bundleIdOf([datasetId, index]);
+      const { operator } = await BundleRegistry.read.holdingOf([bundleId]);
+      const node = network.nodes.find(({ account }) => account.address === operator)!;
+      await network.send(
+        node.account,
+        encodeCall(network.deployment, "BundleRegistry", "surrender", [bundleId]),
+      );
+    }
+    const [, short] = await DatasetRegistry.read.availabilityOf([datasetId]);
+    assert.equal(short, 1);
+    for (let more = 0; more < 2; more++) await network.addNode();
+    const others = network.nodes.slice(3);
+    const paid = await network.balance();
+    // Each takes its bundle over by itself, with a proof: until then too few hold one. Asked again, it has it already.
+    for (let time = 0; time < 2; time++) {
+      await assert.rejects(storage.store({ ...parameters, folder: directory("gone") }), ResultNotPlacedError);
+      const brought = [];
+      for (const { service } of others) {
+        const { bundles } = await service.status({ datasetId, bundleIndices: [0, 1] });
+        brought.push(...bundles.filter(({ state }) => state === "held").map((each) => each.bundleIndex));
+      }
+      assert.deepEqual(brought.sort(), [0, 1]);
+    }
+    // Whoever left takes none of them over before these.
+    for (const { account, service } of network.nodes) {
+      const isStandby = await BundleRegistry.read.isStandby([datasetId, account.address]);
+      const { bundles } = await service.status({ datasetId, bundleIndices: [0, 1] });
+      const isTaker =
+        bundles.some(({ state }) => state === "held") && others.some((o) => o.service === service);
+      assert.equal(isStandby, isTaker);
+    }
+    assert.equal(await network.balance(), paid);
   });
 });

@@ -27,7 +27,7 @@ describe("a job on a chain", () => {
     const provider = await scene.provider();
     await consumer.post(described);
     await scene.until(described, "Committed", [provider]);
-    await network.chain.advance(windows.challenge + 1);
+    await network.outlast(windows.challenge);
     const job = await scene.until(described, "Finalised", [provider]);
     await scene.settle([provider]);
     assert.equal(job.price, floor);
@@ -72,7 +72,7 @@ describe("a job on a chain", () => {
     const job = await scene.until(described, "Committed", providers);
     assert.equal(job.jobId, jobId);
     assert.equal(job.price, 11n * tokens);
-    await network.chain.advance(windows.challenge + 1);
+    await network.outlast(windows.challenge);
     await scene.until(described, "Finalised", providers);
     await scene.settle(providers);
     const { AssayToken, Market } = network.contracts;
@@ -109,7 +109,7 @@ describe("a job on a chain", () => {
     assert.equal(await consumer.accept(described, bid, signature), jobId);
     const job = await scene.until(described, "Committed", [bystander, provider]);
     assert.deepEqual([job.jobId, job.provider, job.price], [jobId, account.address, bid.price]);
-    await network.chain.advance(windows.challenge + 1);
+    await network.outlast(windows.challenge);
     await scene.until(described, "Finalised", [provider]);
     await scene.settle([provider]);
     await provider.stop();

@@ -23,7 +23,7 @@ import { type EmbeddedChain, startEmbeddedChain } from "../../../../keepers/src/
 export const tokens = 10n ** 18n;
 
 /** Windows of the test's jobs, in chain seconds. */
-export const windows = { lock: 600, challenge: 3_600, dispute: 120, grace: 60 };
+export const windows = { lock: 600, challenge: 3_600, dispute: 120, grace: 60, repair: 3 * 86_400 };
 /** Committees of the test's jobs: stake of a validator, seconds of a rotation, intervals of each member. */
 export const committee = {
   unit: 100n * tokens,
@@ -36,8 +36,11 @@ export const committee = {
     revealWindow: 600,
     grace: 60,
     disputeTime: 120,
+    accusableFor: 3_600,
+    moveWindow: 900,
     silentSlash: tokens,
     lieSlash: 50n * tokens,
+    leastFee: 1n,
   },
 };
 /** Retrieval challenges: coins that go with one, seconds to publish and of grace. */
@@ -65,6 +68,11 @@ export type JobNetwork = {
   /** Makes an account a provider with stake. */
   stake(account: LocalAccount, amount: bigint): Promise<void>;
   give(account: Address, amount: bigint): Promise<void>;
+  /**
+   * Lets a time of chain seconds pass that something is due in, has somebody say of every job and checkpoint that it is over,
+   * and lets the grace pass as well.
+   */
+  outlast(seconds: number): Promise<void>;
   /** Deploys a contract by the name of its artifact, and calls functions of it, as the admin. */
   deploy(name: string, args?: readonly unknown[]): Promise<Address>;
   write(name: string, address: Address, functionName: string, args: readonly unknown[]): Promise<void>;
@@ -74,9 +82,14 @@ export type JobNetwork = {
 export type JobNetworkOptions = {
   /** Whether the token takes ERC-2612 permits; it does by default. */
   readonly permits?: boolean;
+  /** Whether the market asks a feed of the sequencer's uptime, a `FeedDouble`; it does not by default. */
+  readonly hasSequencerFeed?: boolean;
 };
 
-export async function startJobNetwork({ permits = true }: JobNetworkOptions = {}): Promise<JobNetwork> {
+export async function startJobNetwork({
+  permits = true,
+  hasSequencerFeed = false,
+}: JobNetworkOptions = {}): Promise<JobNetwork> {
   const folder = await mkdtemp(join(tmpdir(), "assay-jobs-"));
   const chain = await startEmbeddedChain();
   const client = await connectChain({
@@ -125,6 +138,24 @@ export async function startJobNetwork({ permits = true }: JobNetworkOptions = {}
       policy: zeroAddress,
     },
   ]);
+  const bundles = await deploy("BundleRegistry", [
+    access,
+    token,
+    datasets,
+    staking,
+    zeroAddress,
+    zeroHash,
+    zeroHash,
+    7,
+  ]);
+  const beacon = await deploy("BeaconDouble");
+  const audit = await deploy("StorageAudit", [
+    ...[access, datasets, bundles, beacon, zeroAddress, zeroHash, zeroHash],
+    { seedDelay: 3_600, auditWindow: 3_600, timeoutWindow: 3_600, grace: 60 },
+  ]);
+  const { bond, window, grace } = retrieval;
+  const retrievals = await deploy("RetrievalChallenges", [access, datasets, bundles, bond, window, grace]);
+  await write("BundleRegistry", bundles, "setModules", [audit, retrievals]);
   const escrow = await deploy("Escrow", [access, token]);
   const dispute = {
     challengerBond,
@@ -133,7 +164,7 @@ export async function startJobNetwork({ permits = true }: JobNetworkOptions = {}
     extension: 10,
     grace: windows.grace,
   };
-  const jobRules = await deploy("JobRules", [datasets]);
+  const jobRules = await deploy("JobRules", [datasets, retrievals]);
   const jobs = await deploy("JobRegistry", [
     access,
     staking,
@@ -154,52 +185,49 @@ export async function startJobNetwork({ permits = true }: JobNetworkOptions = {}
   for (const book of books) rules.push(await deploy(book));
   const game = await deploy("DisputeGame", [jobs, ...rules]);
   const certificates = await deploy("ModelCertificate", [jobs]);
-  const bundles = await deploy("BundleRegistry", [access, token, datasets, staking, zeroAddress, zeroHash]);
-  const beacon = await deploy("BeaconDouble");
-  const audit = await deploy("StorageAudit", [
-    ...[access, datasets, bundles, beacon, zeroAddress, zeroHash, zeroHash],
-    { seedDelay: 3_600, auditWindow: 3_600, timeoutWindow: 3_600, grace: 60 },
-  ]);
-  await write("BundleRegistry", bundles, "setAudit", [audit]);
-  const { bond, window, grace } = retrieval;
-  const retrievals = await deploy("RetrievalChallenges", [access, datasets, bundles, bond, window, grace]);
+  const sequencerFeed = hasSequencerFeed ? await deploy("FeedDouble", [0, 0]) : zeroAddress;
   const market = await deploy("Market", [
-    ...[access, token, staking, jobs, escrow, datasets, retrievals],
+    ...[access, token, staking, jobs, escrow, datasets],
     { leastWindow: 10, grace: windows.grace },
+    sequencerFeed,
   ]);
 
   const { unit, period, exitDelay, checks, terms } = committee;
   const validators = await deploy("ValidatorSet", [access, { staking, unit, period, exitDelay }]);
   const committees = await deploy("Committee", [
     access,
-    { registry: jobs, game, escrow, beacon, validators, checks },
+    { registry: jobs, escrow, beacon, validators, checks },
     terms,
   ]);
+  const memberGame = await deploy("MemberGame", [jobs, committees, ...rules]);
 
   const instalments = await deploy("Instalments", [jobs, jobRules]);
+  const shortfalls = await deploy("ResultShortfalls", [jobs, instalments, datasets, audit, windows.repair]);
+  const resultFraud = await deploy("ResultFraud", [jobs, instalments, datasets]);
   const rewards = await deploy("WorkerRewards", [token]);
   await write("JobRegistry", jobs, "setModules", [game, committees, certificates, instalments]);
   const grants: [bigint, Address][] = [
-    [roles.stakeModule, jobs],
     [roles.holdingModule, admin.address],
     [roles.holdingModule, bundles],
-    [roles.stakeModule, bundles],
     [roles.faultModule, retrievals],
     [roles.auditModule, audit],
     [roles.marketModule, market],
     [roles.jobModule, jobs],
-    [roles.stakeModule, validators],
     [roles.committeeModule, committees],
+    [roles.memberModule, memberGame],
+    [roles.resultModule, shortfalls],
+    [roles.resultModule, resultFraud],
   ];
   for (const [role, account] of grants) await write("AccessManager", access, "grantRole", [role, account, 0]);
   const opened = [
-    ["Staking", staking, roles.stakeModule, roleFunctions.staking.stakeModule],
     ["DatasetRegistry", datasets, roles.holdingModule, roleFunctions.datasets.holdingModule],
     ["DatasetRegistry", datasets, roles.auditModule, roleFunctions.datasets.auditModule],
     ["BundleRegistry", bundles, roles.faultModule, roleFunctions.bundles.faultModule],
     ["Escrow", escrow, roles.jobModule, roleFunctions.escrow.jobModule],
     ["Escrow", escrow, roles.committeeModule, roleFunctions.escrow.committeeModule],
     ["JobRegistry", jobs, roles.marketModule, roleFunctions.jobs.marketModule],
+    ["Committee", committees, roles.memberModule, roleFunctions.committee.memberModule],
+    ["JobRegistry", jobs, roles.resultModule, roleFunctions.jobs.resultModule],
     ["ValidatorSet", validators, roles.committeeModule, roleFunctions.validators.committeeModule],
   ] as const;
   for (const [name, target, role, functions] of opened) {
@@ -221,10 +249,13 @@ export async function startJobNetwork({ permits = true }: JobNetworkOptions = {}
     Committee: committees,
     WorkerRewards: rewards,
     Instalments: instalments,
+    ResultShortfalls: shortfalls,
+    ResultFraud: resultFraud,
     CommitRevealBeacon: beacon,
     Escrow: escrow,
     JobRegistry: jobs,
     DisputeGame: game,
+    MemberGame: memberGame,
     ModelCertificate: certificates,
     Market: market,
     DescentRules: rules[0]!,
@@ -259,11 +290,32 @@ export async function startJobNetwork({ permits = true }: JobNetworkOptions = {}
     give,
     deploy,
     write,
+    async outlast(seconds) {
+      await chain.advance(seconds + 1);
+      // Where nothing is due, or another has called, the call is refused.
+      const callOut = async (call: { to: Address; data: Hex }) => {
+        const isDue = await client.public.call({ ...call, account: admin }).then(
+          () => true,
+          () => false,
+        );
+        if (isDue) await send(admin, call);
+      };
+      const count = await contracts.JobRegistry.read.jobCount();
+      for (let jobId = 1n; jobId <= count; jobId++) {
+        await callOut(encodeCall(deployment, "JobRegistry", "callTimeout", [jobId]));
+        const { posted } = await contracts.Instalments.read.ledgerOf([jobId]);
+        for (let number = 1n; posted >> Number(number) !== 0; number++) {
+          await callOut(encodeCall(deployment, "Instalments", "callTimeout", [jobId, number]));
+        }
+      }
+      await chain.advance(windows.grace + 1);
+    },
     async stake(account, amount) {
       await give(account.address, amount);
       await send(account, encodeCall(deployment, "AssayToken", "approve", [staking, amount]));
       await send(account, encodeCall(deployment, "Staking", "register", [2, "0x01", "/ip4/127.0.0.1/tcp/1"]));
       await send(account, encodeCall(deployment, "Staking", "stake", [amount]));
+      await send(account, encodeCall(deployment, "Staking", "approve", [jobs, amount]));
     },
     async close() {
       await chain.close();

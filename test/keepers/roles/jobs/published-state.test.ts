@@ -94,7 +94,7 @@ describe("checkpoints that are stored with a result", () => {
     await rm(at(1));
     assert.equal(await stepOf(40), undefined, "from the first state on");
     await job.close();
-    await network.chain.advance(windows.challenge + 1);
+    await network.outlast(windows.challenge);
     await scene.until(described, "Finalised", [provider]);
   });
 });

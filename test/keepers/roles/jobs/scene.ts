@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type Logger, pino } from "pino";
 import type { Hex, LocalAccount } from "viem";
-import type { ChainClient } from "../../../../keepers/src/chain/client.ts";
 import type { Conditions } from "../../../../keepers/src/core/market/types.ts";
-import { openChallenger } from "../../../../keepers/src/roles/challenger/challenger.ts";
+import {
+  type ChallengerOptions,
+  openChallenger,
+} from "../../../../keepers/src/roles/challenger/challenger.ts";
 import { Consumer } from "../../../../keepers/src/roles/consumer/consumer.ts";
 import { type DescribedOrder, describeOrder } from "../../../../keepers/src/roles/consumer/describe-order.ts";
 import { cheatingWorker, type Flip } from "../../../../keepers/src/roles/embedded/cheating-worker.ts";
@@ -17,7 +19,6 @@ import { readDigits } from "../../../../keepers/src/storage/readers/digits.ts";
 import type { LoadedConfig } from "../../../../keepers/src/training/config/load-config.ts";
 import { checkConfig } from "../../../../keepers/src/training/config/parse.ts";
 import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
-import type { Executor } from "../../../../keepers/src/training/executors/types.ts";
 import { type JobNetwork, type JobNetworkOptions, startJobNetwork, tokens } from "./network.ts";
 import { StorageDouble } from "./storage-double.ts";
 
@@ -158,26 +159,31 @@ export class Scene {
 
   async openChallenger(
     account: LocalAccount,
-    chain: ChainClient = this.network.client,
-    executor: Executor = nativeExecutor,
+    options: Partial<Omit<ChallengerOptions, "account" | "deployment" | "dataDirectory">> = {},
   ): Promise<JobKeeper> {
     return openChallenger({
       dataDirectory: join(this.network.folder, account.address),
       account,
-      chain,
+      chain: this.network.client,
       deployment: this.network.deployment,
       log: this.#log.child({ who: `challenger ${account.address.slice(0, 6)}` }),
       interval: 20,
       storage: this.storage.of(account),
-      executor,
+      executor: nativeExecutor,
       limits,
       budget: 1_000,
+      // Whatever a tick begins it ends, however busy the machine is.
+      patience: 600_000,
+      ...options,
     });
   }
 
   /** A new challenger, stopped at the end. */
-  async challenger(account: LocalAccount = this.account()): Promise<JobKeeper> {
-    const keeper = await this.openChallenger(account);
+  async challenger(
+    account: LocalAccount = this.account(),
+    options: Parameters<Scene["openChallenger"]>[1] = {},
+  ): Promise<JobKeeper> {
+    const keeper = await this.openChallenger(account, options);
     this.#keepers.push(keeper);
     return keeper;
   }
@@ -207,10 +213,14 @@ export class Scene {
     return this.job(described)!;
   }
 
-  async untilHolds(what: string, keepers: readonly Ticking[], holds: () => boolean): Promise<void> {
+  async untilHolds(
+    what: string,
+    keepers: readonly Ticking[],
+    holds: () => boolean | Promise<boolean>,
+  ): Promise<void> {
     for (let round = 0; round < 60; round++) {
       for (const keeper of [...keepers, this.consumer]) await keeper.tick();
-      if (holds()) return;
+      if (await holds()) return;
     }
     assert.fail(`waited in vain for ${what}`);
   }

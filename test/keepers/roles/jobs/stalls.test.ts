@@ -44,7 +44,25 @@ describe("a job whose committee cannot be had", () => {
     assert.notEqual((await Committee.read.drawOf([jobId, 1n])).requestId, requestId, "asked for anew");
     await stage.seed(jobId);
     await scene.until(described, "Attested", [...keepers, provider]);
-    await scene.network.chain.advance(windows.challenge + 1);
+    await scene.network.outlast(windows.challenge);
+    await scene.until(described, "Finalised", [provider]);
+    await provider.stop();
+  });
+
+  it("is committed to while the beacon refuses, and its seed asked for as soon as the beacon takes it", async () => {
+    const { scene, keepers } = stage;
+    const { Committee } = scene.network.contracts;
+    await stage.refuseSeeds(true);
+    const { described, provider, jobId } = await committed();
+    await scene.settle(keepers);
+    assert.equal((await Committee.read.drawOf([jobId, 1n])).requestId, 0n, "refused");
+    await stage.refuseSeeds(false);
+    await scene.network.chain.advance(turnSeconds);
+    await scene.settle(keepers);
+    assert.notEqual((await Committee.read.drawOf([jobId, 1n])).requestId, 0n, "asked for");
+    await stage.seed(jobId);
+    await scene.until(described, "Attested", [...keepers, provider]);
+    await scene.network.outlast(windows.challenge);
     await scene.until(described, "Finalised", [provider]);
     await provider.stop();
   });
@@ -60,10 +78,10 @@ describe("a job whose committee cannot be had", () => {
     const left = await wealth();
     const [held, fees] = await Escrow.read.pursesOf([jobId]);
     assert.ok(held === price && fees > 0n);
-    await scene.network.chain.advance(2 * windows.challenge + 1);
+    await scene.network.outlast(2 * windows.challenge);
     await scene.settle([provider]);
     assert.equal(scene.job(described)!.status, "Committed", "it may still decide");
-    await scene.network.chain.advance(mostPending);
+    await scene.network.outlast(mostPending);
     const job = await scene.until(described, "Finalised", [provider]);
     await scene.settle([provider]);
     assert.deepEqual(await Escrow.read.pursesOf([jobId]), [0n, 0n]);
@@ -142,12 +160,18 @@ describe("a job whose keepers' endpoint fails again and again", () => {
     await scene.untilHolds("the reveal", keepers, isOpen);
     await network.chain.advance(600);
     await scene.until(described, "Committed", keepers);
-    await network.chain.advance(windows.challenge + 1);
+    await network.outlast(windows.challenge);
     await scene.until(described, "Finalised", keepers);
+    const { AssayToken, Escrow, Market, Staking } = network.contracts;
+    const paid = 100n * tokens + floor;
+    await scene.untilHolds(
+      "the pay",
+      keepers,
+      async () => (await AssayToken.read.balanceOf([account.address])) >= paid,
+    );
     await scene.settle(keepers, 6);
     for (const { faults } of endpoints) assert.ok(faults() > 2, `${faults()} faults`);
-    const { AssayToken, Escrow, Market, Staking } = network.contracts;
-    assert.equal(await AssayToken.read.balanceOf([account.address]), 100n * tokens + floor, "paid once");
+    assert.equal(await AssayToken.read.balanceOf([account.address]), paid, "paid once");
     for (const { address } of [Escrow, Market]) assert.equal(await AssayToken.read.balanceOf([address]), 0n);
     assert.equal((await Staking.read.operatorOf([account.address])).locked, 0n);
     await provider.stop();

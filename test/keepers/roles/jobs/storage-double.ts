@@ -1,4 +1,4 @@
-import { cp, mkdir, readdir, readFile } from "node:fs/promises";
+import { access, cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   bytesToHex,
@@ -22,12 +22,27 @@ import { OrderRefusedError } from "../../../../keepers/src/roles/jobs/errors.ts"
 import type { ResultStorage } from "../../../../keepers/src/roles/jobs/job-storage.ts";
 import { NotEnoughBundlesError } from "../../../../keepers/src/storage/client/errors.ts";
 import { transportRootOf } from "../../../../keepers/src/storage/client/roots.ts";
+import { StoredStream } from "../../../../keepers/src/storage/client/stored-stream.ts";
 import type { DatasetSource } from "../../../../keepers/src/storage/readers/source.ts";
 import type { ObjectSequence } from "../../../../keepers/src/training/data/types.ts";
+import { bundlesOfObject } from "../../core/erasure/one-object.ts";
 import type { JobNetwork } from "./network.ts";
 
 /** Bundles of a dataset of one segment. */
 const bundles = 3;
+/** Of them it takes so many to read it. */
+const k = 2;
+
+const exists = (path: string) =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+/** One segment. */
+function shapeOf(objectCount: number, objectSize: number) {
+  return { objectCount, objectSize, segmentObjects: objectCount, k, n: bundles };
+}
 
 /** What every holder of a dataset of this shape holds. */
 export function heldBytes(shape: DatasetShape): Uint8Array {
@@ -50,6 +65,7 @@ export class StorageDouble {
   readonly #sequences = new Map<Hex, ObjectSequence>();
   readonly #folders = new Map<Hex, string>();
   readonly #stored = new Map<string, Hex>();
+  readonly #streams = new Map<Hex, { stream: Uint8Array; encoded: readonly Uint8Array[] }>();
   /** Datasets whose holders do not answer. */
   readonly withheld = new Set<Hex>();
   /** How often something was stored, by name. */
@@ -92,11 +108,32 @@ export class StorageDouble {
   /** What an account sees of it, and stores with it. */
   of(account: LocalAccount): ResultStorage {
     return {
-      objects: async (datasetId) => {
+      objects: async (datasetId, directory) => {
         const sequence = this.#sequences.get(datasetId);
+        // As the client: what was fetched whole into a folder is read there, whoever serves it afterwards.
+        const fetched = directory !== "" && join(directory, `${datasetId}.whole`);
+        if (sequence !== undefined && fetched && (await exists(fetched))) return sequence;
         if (sequence === undefined || this.withheld.has(datasetId))
           throw new NotEnoughBundlesError(0, 0, 2, []);
+        if (fetched) {
+          await mkdir(directory, { recursive: true });
+          await writeFile(fetched, "");
+        }
         return sequence;
+      },
+      stream: async ({ datasetId, count }) => {
+        const known = this.#streams.get(datasetId);
+        if (known === undefined || this.withheld.has(datasetId)) throw new NotEnoughBundlesError(0, 0, 2, []);
+        const { stream, encoded } = known;
+        const layout = datasetLayout({ ...shapeOf(1, stream.length), encrypted: false });
+        const manifest = {
+          bundles: encoded.map((bytes) => ({
+            poseidonRoot: zeroHash,
+            transportRoot: transportRootOf(bytes),
+            cid: "",
+          })),
+        };
+        return new StoredStream(layout, manifest, new Map(encoded.entries()), count);
       },
       folder: async ({ datasetId, target, mostBytes }) => {
         const folder = this.#folders.get(datasetId);
@@ -111,14 +148,20 @@ export class StorageDouble {
         const key = `${account.address}:${name}`;
         this.stores.set(key, (this.stores.get(key) ?? 0) + 1);
         const known = this.#stored.get(key);
-        if (known !== undefined) return known;
+        if (known !== undefined) {
+          await this.#fill(known);
+          return known;
+        }
         const kept = join(this.#network.folder, "stored", keccak256(toHex(key)));
         await mkdir(kept, { recursive: true });
         await cp(folder, kept, { recursive: true });
         const files = await Promise.all(
           (await readdir(folder)).sort().map((file) => readFile(join(folder, file))),
         );
-        const datasetId = await this.#anchor(account, key, [new Uint8Array(Buffer.concat(files))], 1);
+        const stream = new Uint8Array(Buffer.concat(files));
+        const encoded = bundlesOfObject(stream, k, bundles);
+        const datasetId = await this.#anchor(account, key, [stream], stream.length, [], encoded);
+        this.#streams.set(datasetId, { stream, encoded });
         this.#folders.set(datasetId, kept);
         this.#stored.set(key, datasetId);
         return datasetId;
@@ -131,32 +174,63 @@ export class StorageDouble {
     return this.#folders.get(datasetId)!;
   }
 
+  /** As if so many holders of a stored result had left. */
+  async giveUp(datasetId: Hex, count: number): Promise<void> {
+    const { deployment, send, admin } = this.#network;
+    for (let i = 0; i < count; i++) {
+      await send(admin, encodeCall(deployment, "DatasetRegistry", "removeHeld", [datasetId, 0n]));
+    }
+  }
+
+  async #fill(datasetId: Hex): Promise<void> {
+    const { deployment, send, admin, contracts } = this.#network;
+    const { held } = await contracts.DatasetRegistry.read.datasetOf([datasetId]);
+    if (held === bundles) return;
+    await send(admin, encodeCall(deployment, "DatasetRegistry", "addHeld", [datasetId, 0n, bundles - held]));
+  }
+
   async #anchor(
     owner: LocalAccount,
     name: string,
     objects: readonly Uint8Array[],
     objectSize: number,
     holders: readonly LocalAccount[] = [],
+    encoded?: readonly Uint8Array[],
   ): Promise<Hex> {
     const { deployment, client, contracts, send, give, admin } = this.#network;
     const hashes = new Uint8Array(32 * objects.length);
     for (const [i, object] of objects.entries()) hashes.set(objectHash(object), 32 * i);
-    const shape = {
-      objectCount: objects.length,
-      objectSize,
-      segmentObjects: objects.length,
-      k: 2,
-      n: bundles,
-    };
+    const shape = shapeOf(objects.length, objectSize);
     const transportRoot =
       holders.length === 0 ? zeroHash : transportRootOf(heldBytes({ ...shape, encrypted: false }));
     const poseidonRoots = Array.from({ length: bundles }, () => zeroHash);
-    const transportRoots = poseidonRoots.map(() => transportRoot);
+    const transportRoots = poseidonRoots.map((_, i) =>
+      encoded === undefined ? transportRoot : transportRootOf(encoded[i]!),
+    );
+    const shaped = { ...shape, objectCount: BigInt(objects.length), encrypted: false };
+    const manifestHash = keccak256(toHex(name));
+    const objectRoot = bytesToHex(joinRoots(hashes));
+    const tree = bundlesTree(
+      poseidonRoots.map((root, i) => ({
+        poseidonRoot: hexToBytes(root),
+        transportRoot: hexToBytes(transportRoots[i]!),
+      })),
+    );
+    const terms = {
+      shape: shaped,
+      objectRoot,
+      bundlesRoot: bytesToHex(tree.root),
+      previous: zeroHash,
+      feePerAudit: 0n,
+      epochs: 1_000,
+      parameters: await contracts.DatasetRegistry.read.parameters(),
+    };
     const parameters = {
-      manifestHash: keccak256(toHex(name)),
+      datasetId: await contracts.DatasetRegistry.read.idOf([owner.address, manifestHash, terms]),
+      manifestHash,
       manifestDigest: zeroHash,
-      objectRoot: bytesToHex(joinRoots(hashes)),
-      shape: { ...shape, objectCount: BigInt(objects.length), encrypted: false },
+      objectRoot,
+      shape: shaped,
       previous: zeroHash,
       feePerAudit: 0n,
       epochs: 1_000,
@@ -179,31 +253,34 @@ export class StorageDouble {
     const anchored = parseEventLogs({ abi: abis.DatasetRegistry, eventName: "DatasetAnchored", logs });
     const { datasetId } = anchored.find(({ args }) => args.manifestHash === parameters.manifestHash)!.args;
     if (holders.length === 0) {
-      await send(admin, encodeCall(deployment, "DatasetRegistry", "addHeld", [datasetId, bundles]));
+      await send(admin, encodeCall(deployment, "DatasetRegistry", "addHeld", [datasetId, 0n, bundles]));
       return datasetId;
     }
     for (const [bundleIndex, holder] of holders.entries()) {
-      await this.#place(holder, { datasetId, bundleIndex, poseidonRoot: zeroHash, transportRoot });
+      await this.#place(owner, holder, { datasetId, bundleIndex, poseidonRoot: zeroHash, transportRoot });
     }
     return datasetId;
   }
 
   /** Brings the receipt of a holder for a bundle on chain, as it would sign it. */
   async #place(
+    owner: LocalAccount,
     holder: LocalAccount,
     bundle: { datasetId: Hex; bundleIndex: number; poseidonRoot: Hex; transportRoot: Hex },
   ): Promise<void> {
-    const { deployment, send, admin, chain } = this.#network;
+    const { deployment, send, chain } = this.#network;
     const receipt = {
       ...bundle,
       operator: holder.address,
       validUntil: BigInt(await chain.now()) + 3_600n,
+      latestEnd: 10_000,
     };
     const signature = await signReceipt(holder, receipt, {
       chainId: deployment.chainId,
       bundleRegistry: deployment.addresses.BundleRegistry,
     });
     const proof = proofOf(bundle.bundleIndex, bundle.transportRoot);
-    await send(admin, encodeCall(deployment, "BundleRegistry", "place", [[{ receipt, proof, signature }]]));
+    const signed = { receipt, proof, signature, approval: "0x" } as const;
+    await send(owner, encodeCall(deployment, "BundleRegistry", "place", [[signed]]));
   }
 }

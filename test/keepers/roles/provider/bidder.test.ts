@@ -67,6 +67,23 @@ describe("a provider that looks at orders", () => {
     await keeper.stop();
   });
 
+  it("takes no order whose bond it has no coins for, until it has them", async () => {
+    const account = scene.account();
+    await scene.stake(account);
+    const { client, contracts, admin, send } = scene.network;
+    const { providerBond } = await contracts.JobRegistry.read.parameters();
+    const balance = await client.public.getBalance({ address: account.address });
+    await send(account, { to: admin.address, data: "0x", value: balance - providerBond + 1n });
+    const keeper = await scene.openProvider(account);
+    const order = await scene.order();
+    await scene.consumer.post(order);
+    await scene.settle([keeper], 4);
+    assert.equal(scene.job(order), undefined, "a tenth of the deposit would be lost");
+    await send(admin, { to: account.address, data: "0x", value: 2n * providerBond });
+    await scene.until(order, "Training", [keeper]);
+    await keeper.stop();
+  });
+
   it("takes no more orders than it has room for, however many it has decided on", async () => {
     const account = scene.account();
     await scene.stake(account);

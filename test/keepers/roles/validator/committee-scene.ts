@@ -14,7 +14,10 @@ import { committee, type JobNetwork, tokens } from "../jobs/network.ts";
 import { digitsConfig, limits, maximumPrice, Scene } from "../jobs/scene.ts";
 import { LocalMembers } from "./local-exchange.ts";
 
-const beaconAbi = parseAbi(["function deliver(uint256 requestId, bytes32 value)"]);
+const beaconAbi = parseAbi([
+  "function deliver(uint256 requestId, bytes32 value)",
+  "function refuse(bool isRefusing)",
+]);
 
 /** What every validator of the scene has staked. */
 export const stake = 2n * committee.unit;
@@ -86,6 +89,8 @@ export class CommitteeScene {
       exchange: await this.#parts.exchange(account, network),
       stake,
       turnSeconds,
+      // Whatever a tick begins it ends, however busy the machine is.
+      patience: 600_000,
       ...this.#parts.options(account, network),
     });
   }
@@ -123,6 +128,15 @@ export class CommitteeScene {
     });
   }
 
+  /** Has the beacon refuse requests, or take them again. */
+  async refuseSeeds(isRefusing: boolean): Promise<void> {
+    const { network } = this.scene;
+    await network.send(network.admin, {
+      to: addressOf(network.deployment, "RandomnessBeacon"),
+      data: encodeFunctionData({ abi: beaconAbi, functionName: "refuse", args: [isRefusing] }),
+    });
+  }
+
   /** The draw of a job's committee that is on. */
   async drawOf(jobId: bigint): Promise<DrawnCommittee> {
     const { contracts, deployment } = this.scene.network;
@@ -147,6 +161,13 @@ export class CommitteeScene {
   async positionOf({ account }: Seat, { members }: DrawnCommittee): Promise<number> {
     const id = await this.scene.network.contracts.ValidatorSet.read.idOf([account.address]);
     return members.indexOf(id);
+  }
+
+  /** Mask of the members whose digests were revealed to differ from what was opened, in the first draw. */
+  async differingOf(jobId: bigint): Promise<bigint> {
+    const { Committee } = this.scene.network.contracts;
+    const [event] = await Committee.getEvents.DigestsRevealed({ jobId, attempt: 1n }, { fromBlock: 0n });
+    return event!.args.differing!;
   }
 
   get keepers(): JobKeeper[] {

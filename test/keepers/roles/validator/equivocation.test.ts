@@ -64,7 +64,10 @@ describe("a member that says two things", () => {
     assert.equal(await stage.phaseOf(jobId), phase.signing);
 
     const draw = await stage.drawOf(jobId);
-    const secret = await loadOrCreateBlsSecret(join(scene.network.folder, liar.account.address));
+    const secret = await loadOrCreateBlsSecret(join(scene.network.folder, liar.account.address), {
+      account: liar.account,
+      deployment: scene.network.deployment,
+    });
     members.desks.set(liar.account.address, twoFaced(secret, draw, await stage.positionOf(liar, draw)));
     // Somebody does not sign, so that a first statement of the liar stays unposted.
     const honest = members.desks.get(second.account.address)!;

@@ -77,7 +77,7 @@ describe("validators that check intervals from what the provider hands over", ()
   });
 
   async function listening(name: string): Promise<Host> {
-    const host = await createHost({ listen: ["/ip4/127.0.0.1/tcp/0"] });
+    const host = await createHost({ localNetwork: true, listen: ["/ip4/127.0.0.1/tcp/0"] });
     hosts.set(name, host);
     return host;
   }
@@ -172,7 +172,10 @@ describe("validators that check intervals from what the provider hands over", ()
       (await source.state(interval, expected, signal)).length;
     const member = sourceOf(hosts.get(seat.account.address)!);
     const stranger = sourceOf(await listening("a stranger"));
-    const size = (64 * 16 + 16 + 16 * 10 + 10) * 2 * 4;
+    // Weights and momentum: an entry of the directory for each tensor, and its elements, eight to a word.
+    const size = [64 * 16, 16, 16 * 10, 10]
+      .map((elements) => 2 * (64 + 32 * Math.ceil(elements / 8)))
+      .reduce((sum, bytes) => sum + bytes);
     await assert.rejects(bytes(stranger, drawn!, size), RefusalError);
     await assert.rejects(bytes(member, other, size), RefusalError);
     await assert.rejects(bytes(member, drawn!, size - 1), /bytes, not/);

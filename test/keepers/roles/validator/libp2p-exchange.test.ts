@@ -33,7 +33,7 @@ describe("the exchange between members over libp2p", () => {
   let exchange: Libp2pExchange;
 
   const node = async () => {
-    const host = await createHost({ listen: ["/ip4/127.0.0.1/tcp/0"] });
+    const host = await createHost({ localNetwork: true, listen: ["/ip4/127.0.0.1/tcp/0"] });
     hosts.push(host);
     const endpoint = host.getMultiaddrs()[0]!.toString();
     return { host, endpoint, exchange: new Libp2pExchange({ host, endpoint, contracts }) };
@@ -100,7 +100,7 @@ describe("the exchange between members over libp2p", () => {
   it("attack: a stranger that asks without end is put off before the desk is asked", async () => {
     const before = asked.length;
     const [, endpoint] = identities.get(server)!;
-    const host = await createHost({});
+    const host = await createHost({ localNetwork: true });
     hosts.push(host);
     const client = await RpcClient.connect(host, committeeProtocol, endpoint);
     const request = { jobId: "1", attempt: "1", members: [{ position: 0, digests }] };
@@ -126,7 +126,7 @@ describe("the exchange between members over libp2p", () => {
       { jobId: "1", attempt: "1", members: [{ position: 0, digests: ["0x12" as Hex] }] },
     ];
     for (const request of bad) {
-      const host = await createHost({});
+      const host = await createHost({ localNetwork: true });
       hosts.push(host);
       const client = await RpcClient.connect(host, committeeProtocol, endpoint);
       await assert.rejects(client.call("sign", request));

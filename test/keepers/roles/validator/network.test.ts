@@ -15,7 +15,7 @@ describe("validators that run on their own", () => {
   before(async () => {
     stage = await CommitteeScene.start(size, {
       exchange: async (_, { contracts }) => {
-        const host = await createHost({ listen: ["/ip4/127.0.0.1/tcp/0"] });
+        const host = await createHost({ localNetwork: true, listen: ["/ip4/127.0.0.1/tcp/0"] });
         hosts.push(host);
         return new Libp2pExchange({ host, endpoint: host.getMultiaddrs()[0]!.toString(), contracts });
       },

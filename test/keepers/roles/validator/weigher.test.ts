@@ -35,22 +35,26 @@ describe("a validator's weight", () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  const start = async (options: { weight: number; topUp?: bigint; lowers?: boolean }) => {
-    await open?.stop();
+  type Options = { weight: number; topUp?: bigint; lowers?: boolean };
+  const openFor = (of: LocalAccount, dataDirectory: string, options: Options) => {
     const { network, storage } = scene;
-    open = await openValidator({
-      dataDirectory: folder,
-      account,
+    return openValidator({
+      dataDirectory,
+      account: of,
       chain: network.client,
       deployment: network.deployment,
       log: pino({ level: "silent" }),
       interval: 20,
-      storage: storage.of(account),
+      storage: storage.of(of),
       executor: nativeExecutor,
       limits,
-      exchange: new LocalMembers().exchangeOf(account.address),
+      exchange: new LocalMembers().exchangeOf(of.address),
       ...options,
     });
+  };
+  const start = async (options: Options) => {
+    await open?.stop();
+    open = await openFor(account, folder, options);
     return open;
   };
   const validator = () => scene.network.contracts.ValidatorSet.read.validatorOf([1n]);
@@ -97,5 +101,33 @@ describe("a validator's weight", () => {
     await keeper.tick();
     assert.equal(await locked(), unit);
     assert.equal((await validator()).exitAt, 0);
+  });
+
+  it("attack: slashed to nothing, it is raised again while it can be; else others release its place", async () => {
+    const { network } = scene;
+    const keeper = await start({ weight: 1 });
+    await keeper.tick();
+    await punish(unit);
+    assert.equal((await validator()).weight, 0);
+    assert.notEqual((await validator()).exitAt, 0, "its exit has begun");
+    // From stake that was free.
+    await keeper.tick();
+    assert.equal((await validator()).weight, 1);
+    await network.chain.advance(period + exitDelay + 1);
+    await keeper.tick();
+    assert.equal((await validator()).exitAt, 0, "nothing of it leaves");
+    await keeper.stop();
+    open = undefined;
+    await punish(unit);
+    const other = scene.account();
+    await network.give(other.address, unit);
+    const beside = await openFor(other, join(folder, "beside"), { weight: 1 });
+    await beside.tick();
+    const { ValidatorSet } = network.contracts;
+    assert.equal(await ValidatorSet.read.idOf([account.address]), 1n, "it has its time");
+    await network.chain.advance(period + exitDelay + 60);
+    await beside.tick();
+    assert.equal(await ValidatorSet.read.idOf([account.address]), 0n, "its place is free");
+    await beside.stop();
   });
 });

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { type FileHandle, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { NextToLast } from "blockstore-fs/sharding";
 import type { CID } from "multiformats/cid";
 import { collect } from "../../../../keepers/src/storage/backends/backend.ts";
@@ -16,6 +17,8 @@ import {
 } from "../../../../keepers/src/storage/backends/blob-cid.ts";
 import { BlobNotFoundError, WrongBytesError } from "../../../../keepers/src/storage/backends/errors.ts";
 import { HeliaStore } from "../../../../keepers/src/storage/backends/helia.ts";
+import { budgetOf } from "../../../../keepers/src/storage/transport/byte-budget.ts";
+import { createHost, type Host } from "../../../../keepers/src/storage/transport/host.ts";
 import { generator } from "../random.ts";
 import { assertSame, conformance } from "./conformance.ts";
 
@@ -154,4 +157,79 @@ describe("helia over bitswap", () => {
       await second.close();
     }
   });
+});
+
+describe("helia and peers that fill it", () => {
+  test("attack: messages of bitswap that never end are bounded for all peers together, and room comes back", async () => {
+    const memory = { total: 16 * 2 ** 20, perPeer: 4 * 2 ** 20 };
+    const host = await createHost({ localNetwork: true, listen, memory });
+    const keeper = await HeliaStore.open({ directory: join(directory, "flooded"), host });
+    const budget = budgetOf(host);
+    const strangers: Host[] = [];
+    try {
+      const address = host.getMultiaddrs()[0]!;
+      for (let peers = 0; peers < 6; peers++) {
+        const stranger = await createHost({ localNetwork: true });
+        strangers.push(stranger);
+        for (let connections = 0; connections < 2; connections++) {
+          const connection = await stranger.dial(address, { force: true });
+          for (let each = 0; each < 8; each++) {
+            const stream = await connection.newStream("/ipfs/bitswap/1.2.0").catch(() => undefined);
+            // The length of the message, one MiB as a varint, and some of it.
+            if (stream?.status === "open")
+              stream.send(new Uint8Array([0x80, 0x80, 0x40, ...Array(1000).fill(0)]));
+          }
+        }
+        assert.ok(budget.used <= memory.total, `${budget.used} bytes`);
+      }
+      assert.ok(budget.refused >= 30, `${budget.refused} streams were refused`);
+      for (const stranger of strangers) await stranger.stop();
+      for (let tries = 0; budget.used > 0 && tries < 200; tries++) await delay(20);
+      assert.equal(budget.used, 0);
+    } finally {
+      await keeper.close();
+      await host.stop();
+    }
+  });
+});
+
+/** What was synced to disk while `work` ran, by inode. */
+async function syncedBy(work: () => Promise<unknown>): Promise<ReadonlySet<number>> {
+  const probe = await open(import.meta.filename, "r");
+  const handles = Object.getPrototypeOf(probe) as { sync: FileHandle["sync"] };
+  await probe.close();
+  const { sync } = handles;
+  const synced = new Set<number>();
+  handles.sync = async function (this: FileHandle) {
+    const { ino } = await this.stat();
+    await sync.call(this);
+    synced.add(ino);
+  };
+  try {
+    await work();
+  } finally {
+    handles.sync = sync;
+  }
+  return synced;
+}
+
+describe("helia and a power cut", () => {
+  for (const size of [500, 2_000_000]) {
+    test(`of a blob of ${size} bytes every file and every folder is synced before it counts as stored`, async () => {
+      const root = join(directory, `durable-${size}`);
+      const store = await HeliaStore.open({ directory: root, listen: [] });
+      try {
+        const synced = await syncedBy(() => store.put(generator(size).bytes(size)));
+        const names = await readdir(root, { recursive: true });
+        assert.ok(names.filter((name) => name.endsWith(".data")).length >= Math.ceil(size / chunkBytes));
+        for (const name of names) {
+          const { ino, mode } = await stat(join(root, name));
+          assert.ok(synced.has(ino), `${name} was not synced`);
+          if (name.startsWith("blocks/") || name.startsWith("roots/")) assert.equal(mode & 0o077, 0, name);
+        }
+      } finally {
+        await store.close();
+      }
+    });
+  }
 });

@@ -30,7 +30,7 @@ test("a configuration opens the store it names", async () => {
 });
 
 test("helia shares the keeper's libp2p node and leaves it running", async () => {
-  const host = await createHost({ listen: ["/ip4/127.0.0.1/tcp/0"] });
+  const host = await createHost({ localNetwork: true, listen: ["/ip4/127.0.0.1/tcp/0"] });
   const store = await openBackend({ kind: "helia", directory: join(directory, "shared") }, { host });
   assert.ok(store instanceof HeliaStore && store.host === host);
   assert.ok(host.getProtocols().some((protocol) => protocol.includes("bitswap")));

@@ -63,8 +63,8 @@ describe("proofs on the client's own seed", () => {
     let kept: PossessionAnswer | undefined;
     const [first, second] = [holderOf(0), holderOf(1)];
     first.misbehave({
-      prove: async (request) => {
-        kept = await first.service.prove(request);
+      prove: async (request, caller) => {
+        kept = await first.service.prove(request, caller);
         return kept;
       },
     });

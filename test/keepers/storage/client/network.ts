@@ -9,11 +9,15 @@ import { type ChainClient, connectChain } from "../../../../keepers/src/chain/cl
 import { addressOf, connectContracts } from "../../../../keepers/src/chain/contracts.ts";
 import { deployContracts } from "../../../../keepers/src/chain/deploy.ts";
 import { type Circuit, type Deployment, writeDeployment } from "../../../../keepers/src/chain/deployment.ts";
-import { createTransactionQueue } from "../../../../keepers/src/chain/transactions/queue.ts";
+import {
+  createTransactionQueue,
+  type TransactionQueue,
+} from "../../../../keepers/src/chain/transactions/queue.ts";
 import { transactionSchema } from "../../../../keepers/src/chain/transactions/store.ts";
 import { commitBundle } from "../../../../keepers/src/core/merkle/bundle-committer.ts";
 import { type EmbeddedChain, startEmbeddedChain } from "../../../../keepers/src/roles/embedded/chain.ts";
 import { embeddedParameters } from "../../../../keepers/src/roles/embedded/parameters.ts";
+import { mostEpochs } from "../../../../keepers/src/roles/storage-node/asking.ts";
 import { Possession } from "../../../../keepers/src/roles/storage-node/possession.ts";
 import { registerStorageOperator } from "../../../../keepers/src/roles/storage-node/register.ts";
 import { StorageService } from "../../../../keepers/src/roles/storage-node/service.ts";
@@ -74,7 +78,6 @@ export async function startTestNetwork(count: number, prover: Prover = noProver)
     url: chain.rpcUrl,
     beacon: "CommitRevealBeacon",
     keys,
-    development: true,
     parameters: embeddedParameters(),
   });
   const client = await connectChain({ chainId: chain.chainId, urls: [chain.rpcUrl], requestsPerSecond: 1e6 });
@@ -208,6 +211,7 @@ class Network implements TestNetwork {
       operator: account.address,
       chainId: deployment.chainId,
       auditContract: addressOf(deployment, "StorageAudit"),
+      bundleRegistry: addressOf(deployment, "BundleRegistry"),
     });
     return new StorageService({
       account,
@@ -218,17 +222,19 @@ class Network implements TestNetwork {
       possession,
       staging: await UploadStaging.open(join(directory, "incoming")),
       capacity: 2 ** 30,
+      asking: { leastFee: 0n, longestTerm: mostEpochs },
       chainTime: async () => (await this.client.public.getBlock({ blockTag: "latest" })).timestamp,
+      isAnchored: () => false,
     });
   }
 
   async #host(listen: string[]): Promise<Host> {
-    const host = await createHost({ listen });
+    const host = await createHost({ localNetwork: true, listen });
     this.#closers.push(async () => host.stop());
     return host;
   }
 
-  #writer(account: LocalAccount, state: State, host: Host): StorageWriter {
+  #writer(account: LocalAccount, state: State, host: Host): StorageWriter & { queue: TransactionQueue } {
     const { client: chain, deployment } = this;
     const client = createStorageClient({ chain, deployment, host });
     this.#closers.push(async () => {

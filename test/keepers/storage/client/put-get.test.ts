@@ -101,6 +101,52 @@ describe("the storage client", () => {
     assert.deepEqual(back.replaced, []);
   });
 
+  it("keeps its copy until every holder has given back what it signed for", async () => {
+    const given = parameters(20);
+    const [idle, liar] = network.nodes;
+    idle!.misbehave({ cells: () => Promise.reject(new RefusalError("refused", "ask somebody else")) });
+    liar!.misbehave({
+      cells: async (request, caller) =>
+        (await liar!.service.cells(request, caller)).map((each) => ({
+          ...each,
+          cell: each.cell.map((byte) => byte ^ 1),
+        })),
+    });
+    await network.addNode();
+    const result = await put(client, given);
+    assert.equal(result.notPlaced.length, 0);
+    const unread = new Map(result.unread.map(({ operator, reason }) => [operator, reason]));
+    const placedWith = new Set(result.placed.map(({ operator }) => operator));
+    const bad = [idle!, liar!].filter(({ operator }) => placedWith.has(operator));
+    assert.ok(bad.length > 0);
+    assert.deepEqual(new Set(unread.keys()), new Set(bad.map(({ operator }) => operator)));
+    assert.equal(result.complete, false);
+    const [folder] = (await readdir(given.directory)).filter((name) =>
+      existsSync(join(given.directory, name, "bundles", "00000.bundle")),
+    );
+    assert.ok(folder !== undefined, "the staged copy is gone");
+    for (const node of bad) node.misbehave({});
+    const again = await put(client, given);
+    assert.equal(again.complete, true);
+    assert.deepEqual(again.transactions, []);
+    assert.ok(!existsSync(join(given.directory, folder, "bundles", "00000.bundle")));
+  });
+
+  it("asks for signatures anew when other terms are offered, and keeps to those it has paid for", async () => {
+    const given = parameters(19);
+    for (const node of network.nodes.slice(k - 1)) {
+      node.misbehave({ offer: () => Promise.reject(new RefusalError("full", "no room")) });
+    }
+    await assert.rejects(put(client, given), TooFewHoldersError);
+    for (const node of network.nodes) node.misbehave({});
+    const dearer = await put(client, { ...given, feePerAudit: 2n * 10n ** 15n });
+    assert.equal(dearer.complete, true);
+    assert.equal(dearer.fees, 2n * 10n * 10n * 10n ** 15n);
+    const again = await put(client, { ...given, feePerAudit: 3n * 10n ** 15n });
+    assert.equal(again.datasetId, dearer.datasetId);
+    assert.equal(again.fees, 0n);
+  });
+
   it("pays nothing when the same put is run again", async () => {
     const first = await put(client, parameters(2));
     const before = await network.balance();
@@ -321,8 +367,8 @@ describe("the storage client", () => {
     }
     const liar = nodeOf(placed[0]!.operator);
     liar.misbehave({
-      cells: async (request) =>
-        (await liar.service.cells(request)).map((cell) => ({
+      cells: async (request, caller) =>
+        (await liar.service.cells(request, caller)).map((cell) => ({
           ...cell,
           cell: cell.cell.map((byte) => byte ^ 1),
         })),

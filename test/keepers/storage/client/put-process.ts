@@ -39,7 +39,7 @@ const state = openState({ path: join(given.folder, "transactions.sqlite"), schem
 let sent = 0;
 const observer = { sent: () => dieAt(`sent ${++sent}`) };
 const queue = createTransactionQueue({ client: chain, state, account, pollInterval: 20, observer });
-const host = await createHost({});
+const host = await createHost({ localNetwork: true });
 const client = { ...createStorageClient({ chain, deployment, host }), account, queue };
 const result = await put(client, {
   source: sourceOf(objectsOf(given.seed, 40, 700)),

@@ -17,12 +17,18 @@ function world(free: bigint) {
   const asked: Address[] = [];
   const state = { active: true, roles: 1, stake: free, locked: 0n };
   const contracts = {
-    DatasetRegistry: { read: { parameters: async () => ({ bundleStake }) } },
+    DatasetRegistry: {
+      read: {
+        parameters: async () => ({ bundleStake }),
+        termsOf: async () => [1, 30, 0n],
+      },
+    },
     Staking: {
       read: {
         operatorCount: async () => BigInt(operators.length),
         operators: async () => operators,
         operatorOf: async () => state,
+        lockable: async () => free,
       },
     },
     BundleRegistry: { read: { receiptFloorOf: async () => 0n } },

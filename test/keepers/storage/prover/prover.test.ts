@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
+import { getPriority } from "node:os";
 import { after, before, describe, it } from "node:test";
 import { circuitArtifacts } from "../../../../circuits/setup/circuits.ts";
 import { setupCircuits } from "../../../../circuits/setup/setup.ts";
@@ -8,7 +9,11 @@ import type { CircuitInput } from "../../../../keepers/src/core/groth16/inputs.t
 import { Verifier } from "../../../../keepers/src/core/groth16/verifier.ts";
 import { decodeVerifyingKey } from "../../../../keepers/src/core/groth16/verifying-key.ts";
 import { ProcessProver } from "../../../../keepers/src/storage/prover/process-prover.ts";
-import { ProverError, UnprovableError } from "../../../../keepers/src/storage/prover/prover.ts";
+import {
+  ProverBusyError,
+  ProverError,
+  UnprovableError,
+} from "../../../../keepers/src/storage/prover/prover.ts";
 import { tinyInput } from "../../../circuits/samples.ts";
 import { referencePoseidon } from "../../../circuits/tree.ts";
 
@@ -91,6 +96,38 @@ describe("the prover", () => {
     await fresh.prove("tiny", input);
     assert.notEqual(fresh.processId, old);
     await until(() => !isAlive(old));
+    await fresh.close();
+  });
+
+  it("attack: proofs that clients ask for without end make way for one that is due, and are made afterwards", async () => {
+    const fresh = new ProcessProver({ circuits: { tiny }, mostForClients: 3 });
+    const order: string[] = [];
+    const asking = Array.from({ length: 20 }, (_, i) =>
+      fresh.prove("tiny", input, { lane: "client" }).then(
+        () => order.push(`client ${i}`),
+        (error: unknown) => assert.ok(error instanceof ProverBusyError),
+      ),
+    );
+    await until(() => fresh.clientProcessId !== undefined);
+    const victim = fresh.clientProcessId!;
+    await fresh.prove("tiny", input).then(() => order.push("due"));
+    assert.deepEqual(order, ["due"]);
+    assert.equal(fresh.stats.setAside, 1);
+    await until(() => !isAlive(victim));
+    await Promise.all(asking);
+    assert.deepEqual(order, ["due", ...Array.from({ length: 3 }, (_, i) => `client ${i}`)]);
+    await fresh.close();
+  });
+
+  it("attack: a busy machine does not keep it from a deadline: what is due has the keeper's own priority", async () => {
+    const fresh = new ProcessProver({ circuits: { tiny } });
+    const due = fresh.prove("tiny", input);
+    await until(() => fresh.processId !== undefined);
+    assert.equal(getPriority(fresh.processId), getPriority());
+    await due;
+    assert.equal(getPriority(fresh.processId), getPriority());
+    await fresh.prove("tiny", input, { lane: "client" });
+    assert.equal(getPriority(fresh.clientProcessId), 5);
     await fresh.close();
   });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
@@ -134,11 +134,23 @@ describe("state", () => {
     copyFileSync(path, `${path}.before`);
     assert.throws(
       () => openState({ path, schemas: [ledger] }),
-      (error: StateError) => error instanceof StateError && /move the file away/.test(error.next ?? ""),
+      (error: StateError) =>
+        error instanceof StateError && /^restore it from a backup into another folder/.test(error.next ?? ""),
     );
     assert.deepEqual(readFileSync(path), readFileSync(`${path}.before`));
     writeFileSync(path, "not a database at all, but long enough to be looked at as one".repeat(20));
     assert.throws(() => openState({ path }), StateError);
+  });
+
+  it("is nobody's but its owner's to read, also when an earlier one was everybody's", () => {
+    const path = join(folder, "keeper.sqlite");
+    openState({ path, schemas: [ledger] }).close();
+    chmodSync(path, 0o644);
+    const state = openState({ path, schemas: [ledger] });
+    state.run("INSERT INTO ledger (id, side) VALUES (1, 'debit')");
+    for (const file of [path, `${path}-wal`, `${path}-shm`])
+      assert.equal(statSync(file).mode & 0o077, 0, file);
+    state.close();
   });
 
   it("lets a reader in while a writer holds the lock, and makes a second writer wait for its turn", () => {

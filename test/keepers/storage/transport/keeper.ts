@@ -5,7 +5,7 @@ import { UploadStaging } from "../../../../keepers/src/storage/transport/upload-
 import { generator } from "../random.ts";
 import { serviceOver } from "./service.ts";
 
-const host = await createHost({ listen: ["/ip4/127.0.0.1/tcp/0"] });
+const host = await createHost({ localNetwork: true, listen: ["/ip4/127.0.0.1/tcp/0"] });
 const staging = await UploadStaging.open(process.argv[2]!);
 await ShardServer.start(host, serviceOver(new Map([[0, generator(3).bytes(16384 * 496)]]), staging));
 console.log(host.getMultiaddrs()[0]!.toString());

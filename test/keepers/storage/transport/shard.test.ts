@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, afterEach, describe, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Stream } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
 import { collect } from "../../../../keepers/src/storage/backends/backend.ts";
@@ -34,7 +35,7 @@ afterEach(async () => {
 });
 
 async function host(listening: boolean): Promise<Host> {
-  const node = await createHost({ listen: listening ? ["/ip4/127.0.0.1/tcp/0"] : [] });
+  const node = await createHost({ localNetwork: true, listen: listening ? ["/ip4/127.0.0.1/tcp/0"] : [] });
   cleanUp.push(async () => node.stop());
   return node;
 }
@@ -99,6 +100,7 @@ describe("shard protocol", () => {
       poseidonRoot: root,
       transportRoot: root,
       validUntil: "18446744073709551615",
+      latestEnd: 4_294_967_295,
     });
     assert.equal(receipt.validUntil, "18446744073709551615");
     same(await collect(client.get({ datasetId, bundleIndex: 1, offset: 0, length: bytes.length })), bytes);
@@ -167,6 +169,7 @@ describe("shard protocol", () => {
       poseidonRoot: root,
       transportRoot: root,
       validUntil: "1",
+      latestEnd: 1,
     });
     await assert.rejects(
       failed,
@@ -254,6 +257,32 @@ describe("shard protocol", () => {
     );
     assert.equal(asked.length, 2);
     assert.ok(asked[1]! > 5);
+  });
+
+  test("attack: a holder that breaks off after each byte is given up within a few silences", async () => {
+    const length = 1_000;
+    const service = serviceOver(new Map([[1, new Uint8Array(length)]]));
+    const dripping: ShardService = Object.assign(Object.create(service), {
+      async *get(...args: Parameters<ShardService["get"]>) {
+        for await (const piece of service.get(...args)) {
+          yield piece.subarray(0, 1);
+          await delay(90);
+          throw new Error("broken off");
+        }
+      },
+    });
+    const silence = 100;
+    const { client } = await pair(dripping, {}, { silence });
+    let read = 0;
+    const reading = async (): Promise<void> => {
+      const pieces = client.get({ datasetId, bundleIndex: 1, offset: 0, length });
+      for await (const piece of pieces) read += piece.length;
+    };
+    const begun = performance.now();
+    await assert.rejects(reading(), TransportError);
+    const silences = (performance.now() - begun) / silence;
+    assert.ok(silences < 20, `given up after ${silences} silences`);
+    assert.ok(read > 1 && read < length, `asked again where it broke off: ${read} bytes`);
   });
 
   test("an upload goes on where the connection broke", async () => {

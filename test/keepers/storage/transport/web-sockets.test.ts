@@ -21,8 +21,11 @@ describe("a keeper that pages reach", () => {
   const bundles = new Map<number, Uint8Array>();
 
   before(async () => {
-    server = await createHost({ listen: ["/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/tcp/0/ws"] });
-    client = await createHost({});
+    server = await createHost({
+      localNetwork: true,
+      listen: ["/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/tcp/0/ws"],
+    });
+    client = await createHost({ localNetwork: true });
     shards = await ShardServer.start(server, serviceOver(bundles));
   });
 

@@ -1,0 +1,145 @@
+import {
+  type Address,
+  formatTransaction,
+  type Hex,
+  keccak256,
+  numberToHex,
+  recoverTransactionAddress,
+  type Signature,
+  serializeTransaction,
+  type TransactionReceipt,
+  TransactionReceiptNotFoundError,
+  type TransactionSerializable,
+} from "viem";
+import type { ChainClient } from "../client.ts";
+import { InconsistentAnswerError } from "../rpc/errors.ts";
+import type { Inclusion } from "./machine.ts";
+
+/** A transaction of the account that a final block holds. */
+export type NonceUser = { hash: Hex; raw: Hex; to: Address | undefined; data: Hex; value: bigint };
+
+type Place = { number: bigint; hash: Hex };
+
+/** What an account's queue sees of the chain: nothing that a quorum of endpoints does not agree on. */
+export class ChainView {
+  readonly #client: ChainClient;
+  readonly #address: Address;
+
+  constructor(client: ChainClient, address: Address) {
+    this.#client = client;
+    this.#address = address;
+  }
+
+  head(): Promise<bigint> {
+    return this.#client.public.getBlockNumber({ cacheTime: 0 });
+  }
+
+  /** The account's next nonce as of the head. */
+  async counted(): Promise<number> {
+    return Number(await this.#client.attested("eth_getTransactionCount", [this.#address, "latest"]));
+  }
+
+  /** The same with what waits in the nodes' pools. */
+  async pooled(): Promise<number> {
+    return Number(await this.#client.attested("eth_getTransactionCount", [this.#address, "pending"]));
+  }
+
+  /** The account's coins in wei, as of the head. */
+  balance(): Promise<bigint> {
+    return this.#client.attested("eth_getBalance", [this.#address, "latest"]);
+  }
+
+  /** Whether a block is in the canonical chain. */
+  async isCanonical({ number, hash }: Place, head: bigint): Promise<boolean> {
+    if (number > head) return false;
+    const block = (await this.#client.agreed("eth_getBlockByNumber", [numberToHex(number), false])) as {
+      hash: Hex;
+    } | null;
+    if (block === null) throw new InconsistentAnswerError(`no quorum has block ${number}`);
+    return block.hash.toLowerCase() === hash.toLowerCase();
+  }
+
+  /** The receipt of a transaction in the canonical chain; undefined when there is none that a quorum knows. */
+  async receipt(hash: Hex, head: bigint): Promise<TransactionReceipt | undefined> {
+    const receipt = await this.anyReceipt(hash);
+    if (receipt === undefined) return undefined;
+    const place = { number: receipt.blockNumber, hash: receipt.blockHash };
+    return (await this.isCanonical(place, head)) ? receipt : undefined;
+  }
+
+  /** The receipt that a quorum gives. */
+  async anyReceipt(hash: Hex): Promise<TransactionReceipt | undefined> {
+    try {
+      return await this.#client.public.getTransactionReceipt({ hash });
+    } catch (error) {
+      if (error instanceof TransactionReceiptNotFoundError) return undefined;
+      throw error;
+    }
+  }
+
+  inclusionOf(
+    { transactionHash, blockHash, blockNumber, status }: TransactionReceipt,
+    head: bigint,
+  ): Inclusion {
+    const outcome = status === "success" ? "succeeded" : "reverted";
+    return { hash: transactionHash, blockHash, outcome, depth: head - blockNumber + 1n };
+  }
+
+  /**
+   * The transaction that has used a nonce, in a block no higher than `final`; undefined when the nonce is not used there.
+   * It is found by the account's nonces at past blocks, and believed because the account's key has signed it and a quorum
+   * names it in its block.
+   */
+  async userOf(nonce: number, final: bigint): Promise<NonceUser | undefined> {
+    if (final < 0n || (await this.#countedAt(final)) <= nonce) return undefined;
+    let high = final;
+    let low = final - 1n;
+    for (let step = 2n; low >= 0n && (await this.#countedAt(low)) > nonce; step *= 2n) {
+      high = low;
+      low -= step;
+    }
+    if (low < 0n) low = -1n;
+    while (high - low > 1n) {
+      const middle = (low + high) / 2n;
+      if ((await this.#countedAt(middle)) > nonce) high = middle;
+      else low = middle;
+    }
+    return this.#sentIn(high, nonce);
+  }
+
+  async #countedAt(block: bigint): Promise<number> {
+    return Number(await this.#client.agreed("eth_getTransactionCount", [this.#address, numberToHex(block)]));
+  }
+
+  async #sentIn(number: bigint, nonce: number): Promise<NonceUser | undefined> {
+    const block = (await this.#client.agreed("eth_getBlockByNumber", [numberToHex(number), true])) as {
+      transactions?: unknown;
+    } | null;
+    const listed = Array.isArray(block?.transactions) ? (block.transactions as RpcTransaction[]) : [];
+    const found = listed.find(
+      (each) => each.from?.toLowerCase() === this.#address.toLowerCase() && Number(each.nonce) === nonce,
+    );
+    return found === undefined ? undefined : this.#checked(found);
+  }
+
+  /** An endpoint's word for a transaction is its signature, which only the account's key can have made. */
+  async #checked(found: RpcTransaction): Promise<NonceUser> {
+    const transaction = formatTransaction(found as never);
+    const { r, s, v, yParity, to, input, value } = transaction;
+    const signature = { r, s, v, yParity } as Signature;
+    const serializable = {
+      ...transaction,
+      data: input,
+      to: to ?? undefined,
+    } as unknown as TransactionSerializable;
+    const raw = serializeTransaction(serializable, signature);
+    const hash = keccak256(raw);
+    const signer = await recoverTransactionAddress({ serializedTransaction: raw as never });
+    const isProven =
+      hash === found.hash?.toLowerCase() && signer.toLowerCase() === this.#address.toLowerCase();
+    if (!isProven) throw new InconsistentAnswerError("a transaction in a block is not what its hash says");
+    return { hash, raw, to: to ?? undefined, data: input, value };
+  }
+}
+
+type RpcTransaction = { hash?: Hex; from?: Hex; nonce?: Hex };

@@ -1,0 +1,138 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Hex } from "viem";
+import { datasetStatus } from "../../storage/client/anchor.ts";
+import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
+import { forEach } from "../jobs/each.ts";
+import { ResultNotPlacedError } from "../jobs/errors.ts";
+import { type CommittedResult, isRunning, type JobRecord } from "../jobs/job-record.ts";
+import type { ResultStorage } from "../jobs/job-storage.ts";
+import { withAllowance } from "../storage-node/allowance.ts";
+import { chainTime, tryCall } from "../storage-node/context.ts";
+
+export type ResultKeeperParts = JobContext &
+  Pick<ComputeParts, "folder"> & { readonly storage: ResultStorage };
+
+/** Where the result of a job, or of one of its checkpoints, lies in the provider's folder, and what it is stored as. */
+export function placeOfResult(folder: string, jobId: bigint, checkpoint: number) {
+  const suffix = checkpoint === 0 ? "" : `-${checkpoint}`;
+  return {
+    folder: join(folder, checkpoint === 0 ? "result" : `checkpoint${suffix}`),
+    directory: join(folder, `uploads${suffix}`),
+    name: `job-${jobId}${suffix}`,
+  };
+}
+
+/** Chain seconds between two attempts at one result: operators that have just refused are not asked all the time. */
+const pause = 600n;
+
+/**
+ * Keeps results held until they are paid: what nodes give up is brought to others, from the copy that was kept, and they take it
+ * over once they can prove that they have it. Epochs are added when those that are paid for could end before the job does.
+ */
+export class ResultKeeper implements Duty {
+  readonly name = "results";
+  readonly #parts: ResultKeeperParts;
+  /** When a result was last stored again, in chain seconds. */
+  readonly #tried = new Map<Hex, bigint>();
+  /** Jobs whose copies were removed by this process. */
+  readonly #removed = new Set<bigint>();
+
+  constructor(parts: ResultKeeperParts) {
+    this.#parts = parts;
+  }
+
+  async tick(signal: AbortSignal): Promise<void> {
+    const { ledger, operator, client } = this.#parts;
+    const now = await chainTime(client);
+    await forEach(ledger.jobsOfProvider(operator), async (job) => {
+      if (job.provider !== operator) return;
+      for (const { result, checkpoint, isOwed } of resultsOf(job)) {
+        if (!isOwed) continue;
+        // A provider that cannot pay for epochs just now brings lost bundles back all the same.
+        await forEach(
+          [() => this.#extend(job, result), () => this.#fill(job, checkpoint, result, now, signal)],
+          (step) => step(),
+        );
+      }
+      await this.#tidy(job);
+    });
+  }
+
+  /**
+   * Pays for more epochs as long as the grace of a call, begun now, would end after those that are paid, and for those since
+   * the end when this process was away for so long: nobody has to hold, and nobody pays for, a result that is not paid for.
+   */
+  async #extend({ jobId }: JobRecord, { resultId }: CommittedResult): Promise<void> {
+    const { contracts, queue, log } = this.#parts;
+    const { read } = contracts.DatasetRegistry;
+    const name = `extend-result:${resultId}:`;
+    // Of a process that was killed: what it pays for decides what is lacking.
+    const underWay = queue.pending().find(({ key }) => key.startsWith(name));
+    if (underWay !== undefined) await queue.wait(underWay.key);
+    const [[status, endEpoch, fee], epoch, length, grace] = await Promise.all([
+      read.termsOf([resultId]),
+      read.currentEpoch(),
+      read.epochLength(),
+      contracts.ResultShortfalls.read.grace(),
+    ]);
+    const ahead = Number(grace / BigInt(length)) + 2;
+    if (status !== datasetStatus.active || epoch + ahead <= endEpoch) return;
+    if (epoch >= endEpoch && (await read.isOver([resultId]))) return;
+    const needed = ahead + Math.max(0, epoch - endEpoch);
+    const { bundles } = await read.datasetOf([resultId]);
+    const amount = fee * BigInt(bundles * needed);
+    // While tokens are short, the epochs that are lacking become more: each number of them is a call of its own.
+    const pull = { key: `${name}${endEpoch}:${needed}`, spender: "DatasetRegistry", amount } as const;
+    const isPaid = await withAllowance(this.#parts, pull, () =>
+      tryCall(this.#parts, pull.key, pull.spender, "addEpochs", [resultId, needed]),
+    );
+    if (isPaid) {
+      log.info({ jobId, resultId, epochs: needed }, "a result that is not paid yet is stored for longer");
+    }
+  }
+
+  async #fill(
+    { jobId }: JobRecord,
+    checkpoint: number,
+    { resultId }: CommittedResult,
+    now: bigint,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { contracts, storage, log, folder } = this.#parts;
+    const { bundles, held } = await contracts.DatasetRegistry.read.datasetOf([resultId]);
+    const last = this.#tried.get(resultId);
+    if (held === bundles || (last !== undefined && now < last + pause)) return;
+    this.#tried.set(resultId, now);
+    log.info({ jobId, checkpoint, resultId, held, bundles }, "a stored result lacks holders");
+    try {
+      await storage.store({ ...placeOfResult(join(folder, String(jobId)), jobId, checkpoint), signal });
+    } catch (error) {
+      // Those that have the bytes now take the bundles over by themselves.
+      if (!(error instanceof ResultNotPlacedError)) throw error;
+    }
+  }
+
+  async #tidy(job: JobRecord): Promise<void> {
+    const { jobId } = job;
+    const isOver = !isRunning(job) && job.status !== "Open" && job.status !== "Matched";
+    if (!isOver || this.#removed.has(jobId)) return;
+    for (const { checkpoint } of resultsOf(job)) {
+      const { directory } = placeOfResult(join(this.#parts.folder, String(jobId)), jobId, checkpoint);
+      await rm(directory, { recursive: true, force: true });
+    }
+    this.#removed.add(jobId);
+  }
+}
+
+/** What a job's provider has committed to, and whether it still stands for it: until it is paid. */
+export function resultsOf(job: JobRecord) {
+  const isCommitted = job.status === "Committed" || job.status === "Attested";
+  const last = job.result === undefined ? [] : [{ result: job.result, checkpoint: 0, isOwed: isCommitted }];
+  const parts = job.checkpoints.map((each) => ({
+    result: each as CommittedResult,
+    checkpoint: each.number,
+    isOwed: isRunning(job) && each.paid === undefined,
+  }));
+  return [...parts, ...last];
+}

@@ -1,0 +1,45 @@
+import { bundleId } from "../../core/ids.ts";
+import type { Duty, JobContext } from "../jobs/duty.ts";
+import { chainTime } from "../storage-node/context.ts";
+import type { Ledger, LedgerRetrieval } from "../storage-node/ledger.ts";
+import { RetrievalEnds } from "../storage-node/retrieval-ends.ts";
+import { resultsOf } from "./result-keeper.ts";
+
+export type ResultQuestionsParts = JobContext & {
+  /** Retrieval challenges as far as the follower has come. */
+  readonly retrievals: Pick<Ledger, "retrievalsOf">;
+};
+
+/**
+ * Brings the retrieval challenges of a provider's results to an end: none is paid for while a cell of it is asked for. Those that
+ * slash nobody, because the holder they were made against is gone, nobody else has a reason to close.
+ */
+export class ResultQuestions implements Duty {
+  readonly name = "questions about results";
+  readonly #parts: ResultQuestionsParts;
+  readonly #ends: RetrievalEnds;
+
+  constructor(parts: ResultQuestionsParts) {
+    this.#parts = parts;
+    this.#ends = new RetrievalEnds({ ...parts, closesVoid: true });
+  }
+
+  async tick(signal: AbortSignal): Promise<void> {
+    const { ledger, operator, contracts, retrievals, client } = this.#parts;
+    const asked: LedgerRetrieval[] = [];
+    for (const job of ledger.jobsOfProvider(operator)) {
+      if (job.provider !== operator) continue;
+      for (const { result, isOwed } of resultsOf(job)) {
+        if (!isOwed) continue;
+        const { resultId } = result;
+        if ((await contracts.RetrievalChallenges.read.askedSince([resultId])) === 0n) continue;
+        const { bundles } = await contracts.DatasetRegistry.read.datasetOf([resultId]);
+        for (let index = 0; index < bundles; index++) {
+          asked.push(...retrievals.retrievalsOf(bundleId(resultId, index)));
+        }
+      }
+    }
+    asked.sort((a, b) => Number(a.deadline - b.deadline));
+    await this.#ends.tick(asked, { now: await chainTime(client), after: () => 0n }, signal);
+  }
+}

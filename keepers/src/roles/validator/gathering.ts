@@ -1,0 +1,70 @@
+import type { DrawnCommittee } from "../../core/attestation/statement.ts";
+import { nameOf } from "./check-book.ts";
+import type { MemberDigests } from "./exchange.ts";
+
+/** What the members of a committee hold out for, by the time that its signing window has come to. */
+export type Stage =
+  /** All members sign. */
+  | "all"
+  /** Whoever is there signs, but for those that refuse what all members are to sign. */
+  | "present"
+  /** As many sign as the job asks for, whoever they are. */
+  | "enough";
+
+/** Part of the signing window in which all members are waited for before fewer are enough. */
+const gatherShare = 4n;
+/** Part of the signing window after which a member signs whoever is left out: several that refuse hold it up no longer. */
+const insistShare = 2n;
+
+/**
+ * The stage that a draw is in.
+ * @param window seconds of the signing window, which ends at `deadline`
+ */
+export function stageOf(now: bigint, deadline: bigint, window: bigint): Stage {
+  const drawnAt = deadline - window;
+  if (now >= drawnAt + window / insistShare) return "enough";
+  return now >= drawnAt + window / gatherShare ? "present" : "all";
+}
+
+/** What this keeper has of the other members of a draw. It only grows, so that few statements come of it. */
+export class Gathered {
+  readonly #digests = new Map<number, MemberDigests>();
+  /** Members that did not sign what all were to sign: there is no reason for that which holds. */
+  readonly refused = new Set<number>();
+  /** Members that did not sign when enough would have been enough. */
+  readonly leftOut = new Set<number>();
+  /** What came of asking members whether they are there, and until when that counts, by `performance.now()`. */
+  readonly looks = new Map<number, { readonly until: number; readonly isThere: Promise<boolean> }>();
+
+  has(position: number): boolean {
+    return this.#digests.has(position);
+  }
+
+  /** Keeps what a member said first: who says something else later has said two things. */
+  keep(member: MemberDigests): void {
+    if (!this.has(member.position)) this.#digests.set(member.position, member);
+  }
+
+  /** By position. */
+  members(): MemberDigests[] {
+    return [...this.#digests.values()].toSorted((a, b) => a.position - b.position);
+  }
+}
+
+/** Draws whose members this keeper has asked, as long as the process runs. */
+export class Gathering {
+  readonly #draws = new Map<string, Gathered>();
+
+  of(draw: DrawnCommittee): Gathered {
+    const name = nameOf(draw);
+    const known = this.#draws.get(name) ?? new Gathered();
+    this.#draws.set(name, known);
+    return known;
+  }
+
+  /** Forgets all other draws. */
+  keepOnly(draws: readonly DrawnCommittee[]): void {
+    const names = new Set(draws.map(nameOf));
+    for (const name of this.#draws.keys()) if (!names.has(name)) this.#draws.delete(name);
+  }
+}

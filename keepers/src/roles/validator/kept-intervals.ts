@@ -1,0 +1,35 @@
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { decodeState, encodeState, stateFileBytes } from "../../core/exact/result-files.ts";
+import type { Program } from "../../core/exact/tape/types.ts";
+import { writeWhole } from "../../training/files.ts";
+
+/** The state before an interval, as a member has found it: what it would answer an accusation from. */
+function fileOf(folder: string, interval: number): string {
+  return join(folder, `before-${interval}.state`);
+}
+
+/** Keeps the state before an interval. @param folder of the job */
+export async function keepState(
+  folder: string,
+  interval: number,
+  program: Program,
+  state: readonly Int32Array[],
+): Promise<void> {
+  await writeWhole(fileOf(folder, interval), encodeState(program, state));
+}
+
+/** The state that was kept; undefined when there is none. */
+export async function keptState(
+  folder: string,
+  interval: number,
+  program: Program,
+): Promise<Int32Array[] | undefined> {
+  const bytes = await readFile(fileOf(folder, interval)).catch(() => undefined);
+  return bytes?.length === stateFileBytes(program) ? decodeState(program, bytes) : undefined;
+}
+
+/** Forgets it, once nothing can be accused any more. */
+export async function forgetState(folder: string, interval: number): Promise<void> {
+  await rm(fileOf(folder, interval), { force: true });
+}

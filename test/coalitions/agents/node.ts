@@ -1,0 +1,103 @@
+import type { Hex } from "viem";
+import { auditPoint, bundleIndices } from "../../../keepers/src/core/audit/challenge.ts";
+import type { Party } from "../cast.ts";
+import type { NodeConduct } from "../conduct.ts";
+import { openCell, takeBundle } from "../datasets.ts";
+import { packed, proofOf } from "../deployment.ts";
+import type { Scene } from "../scene.ts";
+import type { Agent } from "./agent.ts";
+
+/** What a proof says of the challenged cells: any value, since these cells stand for whatever was stored. */
+export const evaluation = 7n;
+
+/** Holds bundles: answers audits from the cells that it has, and publishes those that it is asked for. */
+export class StorageNode implements Agent {
+  readonly #scene: Scene;
+  readonly #name: Party;
+  readonly #conduct: NodeConduct;
+
+  constructor(scene: Scene, name: Party, conduct: NodeConduct = {}) {
+    this.#scene = scene;
+    this.#name = name;
+    this.#conduct = conduct;
+  }
+
+  async act(): Promise<boolean> {
+    const { bundles, world } = this.#scene;
+    const held = bundles.holdingsOf(world.address(this.#name));
+    let isDone = false;
+    for (const { bundleId, datasetId, bundleIndex, since } of held) {
+      const root = this.#scene.datasets.get(datasetId)!.poseidonRoots[bundleIndex]!;
+      if (this.#conduct.forgets === true) this.#scene.truth.drop(world.address(this.#name), BigInt(root));
+      for (const { epoch, seed } of this.#scene.open) {
+        if (epoch < since) continue;
+        isDone = (await this.#answer(bundleId, datasetId, root, epoch, seed)) || isDone;
+      }
+    }
+    isDone = (await this.#takeUp()) || isDone;
+    return (await this.#publish()) || isDone;
+  }
+
+  async #answer(bundleId: Hex, datasetId: Hex, root: Hex, epoch: number, seed: Hex): Promise<boolean> {
+    const { world, truth, datasets } = this.#scene;
+    const { cells } = datasets.get(datasetId)!;
+    const operator = world.address(this.#name);
+    const indices = bundleIndices({ seed, duty: bundleId, operator }, cells);
+    const had = truth.cellsOf(operator, BigInt(root));
+    if (indices.some((index) => index >= had)) return false;
+    const { chainId, addresses } = world.deployment;
+    const rho = auditPoint({
+      ...{ seed, duty: bundleId, root: BigInt(root), operator, epoch: BigInt(epoch) },
+      ...{ chainId: BigInt(chainId), auditContract: addresses.StorageAudit! },
+    });
+    const proof = proofOf("possession", [evaluation, BigInt(root), ...packed.bundle(indices), rho]);
+    const args = [bundleId, epoch, evaluation, proof] as const;
+    return await this.#scene.try(`answer ${bundleId} ${epoch}`, this.#name, "StorageAudit", "answer", args);
+  }
+
+  /** Takes bundles over that are free and whose bytes it has, proven under the first seed that is new. */
+  async #takeUp(): Promise<boolean> {
+    const { world, truth, datasets, bundles, open } = this.#scene;
+    const { chainId, addresses } = world.deployment;
+    const operator = world.address(this.#name);
+    let isDone = false;
+    for (const { bundleId, datasetId, bundleIndex } of bundles.vacancies()) {
+      const dataset = datasets.get(datasetId)!;
+      const root = BigInt(dataset.poseidonRoots[bundleIndex]!);
+      if (!truth.has(operator, root)) continue;
+      const from = await world.contracts.BundleRegistry.read.provableFrom([datasetId, bundleIndex, operator]);
+      const fresh = open.findLast(({ epoch }) => epoch >= from);
+      if (fresh === undefined) continue;
+      const { epoch, seed } = fresh;
+      const indices = bundleIndices({ seed, duty: bundleId, operator }, dataset.cells);
+      const duty = { seed, duty: bundleId, root, operator, epoch: BigInt(epoch) };
+      const auditContract = addresses.BundleRegistry!;
+      const rho = auditPoint({ ...duty, chainId: BigInt(chainId), auditContract });
+      const proof = proofOf("possession", [evaluation, root, ...packed.bundle(indices), rho]);
+      const receipt = await takeBundle(this.#scene, dataset, bundleIndex, this.#name);
+      const args = [receipt, epoch, evaluation, proof] as const;
+      const key = `take up ${bundleId} ${epoch}`;
+      isDone = (await this.#scene.try(key, this.#name, "BundleRegistry", "placeProven", args)) || isDone;
+    }
+    return isDone;
+  }
+
+  async #publish(): Promise<boolean> {
+    if (this.#conduct.refusesCells === true) return false;
+    const { bundles, world, truth, datasets } = this.#scene;
+    const operator = world.address(this.#name);
+    let isDone = false;
+    for (const { challengeId, bundleId, cellIndex } of bundles.openRetrievals(operator)) {
+      const holding = bundles.holdingsOf(operator).find((each) => each.bundleId === bundleId);
+      if (holding === undefined) continue;
+      const dataset = datasets.get(holding.datasetId)!;
+      const root = BigInt(dataset.poseidonRoots[holding.bundleIndex]!);
+      if (truth.cellsOf(operator, root) <= cellIndex) continue;
+      const { cell, proof } = openCell(dataset, holding.bundleIndex, cellIndex);
+      const args = [challengeId, cell, proof] as const;
+      const key = `publish ${challengeId}`;
+      isDone = (await this.#scene.try(key, this.#name, "RetrievalChallenges", "publish", args)) || isDone;
+    }
+    return isDone;
+  }
+}

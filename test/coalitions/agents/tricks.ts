@@ -1,0 +1,219 @@
+import { bytesToHex, type Hex } from "viem";
+import type { AssayEvent } from "../../../keepers/src/chain/contracts.ts";
+import { auditPoint, coverIndices, registrationPoint } from "../../../keepers/src/core/audit/challenge.ts";
+import { challengeOf } from "../../../keepers/src/training/dispute/find-interval.ts";
+import { r } from "../../contracts/zk/trapdoor.ts";
+import type { Party } from "../cast.ts";
+import type { DatasetName, Plan, Trick } from "../conduct.ts";
+import { type Anchored, anchor, bundleIdOf, makeDataset, receiptOf } from "../datasets.ts";
+import { cellsWord, packed, proofOf } from "../deployment.ts";
+import type { Scene } from "../scene.ts";
+import { someHash } from "../world.ts";
+import type { Agent } from "./agent.ts";
+import { evaluation } from "./node.ts";
+
+/** A cover of one bundle, with what was said of its size. */
+type Cover = {
+  readonly coverId: Hex;
+  readonly root: bigint;
+  readonly by: Party;
+  readonly bundleRoot: bigint;
+  readonly cells: number;
+};
+
+/** Who anchors what is no data. */
+const decoyOwner: Party = "stranger0";
+
+/** What a coalition does besides what its members' conduct says: each trick once, some time after an event. */
+export class Tricks implements Agent {
+  readonly #scene: Scene;
+  readonly #due: { readonly trick: Trick; at: number | undefined; seen: number; isDone: boolean }[];
+  /** Covers that were made, with what is told of their bundles' sizes. */
+  readonly #covers: Cover[] = [];
+
+  constructor(scene: Scene, plan: Plan) {
+    this.#scene = scene;
+    this.#due = plan.tricks.map((trick) => ({ trick, at: undefined, seen: 0, isDone: false }));
+    scene.on((event) => this.#see(event));
+  }
+
+  async act(): Promise<boolean> {
+    let isDone = await this.#answerCovers();
+    for (const each of this.#due) {
+      if (each.isDone || each.at === undefined || each.at > this.#scene.now) continue;
+      each.isDone = true;
+      isDone = (await this.#do(each.trick)) || isDone;
+    }
+    return isDone;
+  }
+
+  #see({ eventName }: AssayEvent): void {
+    for (const each of this.#due) {
+      const { event, nth, delay } = each.trick.when;
+      if (event !== eventName || each.at !== undefined || each.seen++ < nth) continue;
+      each.at = this.#scene.now + delay;
+      this.#scene.wakeAt(each.at);
+      // What stops the chain stops it before anybody has answered.
+      if (delay !== 0 || (each.trick.kind !== "halt" && each.trick.kind !== "censor")) continue;
+      each.isDone = true;
+      this.#silence(each.trick);
+    }
+  }
+
+  #silence(trick: Extract<Trick, { kind: "halt" | "censor" }>): boolean {
+    if (trick.kind === "halt") this.#scene.silence(trick.seconds);
+    else this.#scene.silence(trick.seconds, trick.party);
+    return false;
+  }
+
+  async #do(trick: Trick): Promise<boolean> {
+    const { by } = trick;
+    switch (trick.kind) {
+      case "halt":
+      case "censor":
+        return this.#silence(trick);
+      case "surrender":
+        return await this.#surrender(trick.dataset);
+      case "challenge":
+        return await this.#challenge(trick);
+      case "accuse":
+        return await this.#accuse(trick);
+      case "retrieve":
+        return await this.#retrieve(by, this.#dataset(trick.dataset), trick.index);
+      case "squat":
+        return await this.#squat(by, this.#dataset(trick.dataset), trick.index);
+      case "extend": {
+        const dataset = this.#dataset(trick.dataset);
+        if (dataset === undefined) return false;
+        return await this.#scene.send(by, "DatasetRegistry", "addEpochs", [dataset.id, trick.epochs]);
+      }
+      case "pause":
+        return !this.#scene.isHonest("deployer") && (await this.#scene.pause(trick.contract));
+      case "slash": {
+        const args = [
+          this.#scene.world.address(trick.victim),
+          10n ** 21n,
+          this.#scene.world.address(by),
+        ] as const;
+        return await this.#scene.send(by, "Staking", "slash", [...args, someHash("theft")]);
+      }
+      case "cover":
+        return await this.#cover(trick);
+    }
+  }
+
+  #dataset(name: DatasetName): Anchored | undefined {
+    return [...this.#scene.datasets.values()].findLast((dataset) => dataset.name.startsWith(name));
+  }
+
+  /** Everything of a dataset that the coalition holds is given up. */
+  async #surrender(name: DatasetName): Promise<boolean> {
+    const dataset = this.#dataset(name);
+    let isDone = false;
+    for (const { bundleId, datasetId, bundleIndex, operator } of this.#scene.bundles.holdings()) {
+      const party = this.#scene.partyAt(operator)!;
+      if (datasetId !== dataset?.id || this.#scene.isHonest(party)) continue;
+      if (!(await this.#scene.send(party, "BundleRegistry", "surrender", [bundleId]))) continue;
+      // Who gives it up on purpose does not take it over again.
+      this.#scene.truth.drop(operator, BigInt(dataset.poseidonRoots[bundleIndex]!));
+      isDone = true;
+    }
+    return isDone;
+  }
+
+  async #challenge(trick: Extract<Trick, { kind: "challenge" }>): Promise<boolean> {
+    const job = this.#scene.jobs
+      .openJobs()
+      .find(({ status }) => status === "Committed" || status === "Attested");
+    const claimed = job && this.#scene.claimed.get(job.result!.traceRoot);
+    if (job === undefined || claimed === undefined) return false;
+    const { before, next } = challengeOf(claimed.publishedLeaves, trick.interval % claimed.job.intervals);
+    const bond = this.#scene.world.tariff.challengerBond;
+    const args = [job.jobId, BigInt(trick.interval % claimed.job.intervals), before, next] as const;
+    return await this.#scene.send(trick.by, "DisputeGame", "challenge", args, bond);
+  }
+
+  /** Says of a member of the newest committee that it has signed what is not so. */
+  async #accuse({ by, position, number }: Extract<Trick, { kind: "accuse" }>): Promise<boolean> {
+    const draw = this.#scene.committeeLedger.undismissed().at(-1);
+    if (draw === undefined) return false;
+    const args = [draw.jobId, draw.attempt, BigInt(position), BigInt(number)] as const;
+    const bond = this.#scene.world.tariff.challengerBond;
+    return await this.#scene.send(by, "MemberGame", "accuse", args, bond);
+  }
+
+  async #retrieve(by: Trick["by"], dataset: Anchored | undefined, index: number): Promise<boolean> {
+    if (dataset === undefined) return false;
+    const bond = await this.#scene.world.contracts.RetrievalChallenges.read.bond();
+    const proof = dataset.tree.proof(index).map((hash) => bytesToHex(hash));
+    const args = [bundleIdOf(dataset.id, index), 0, dataset.transportRoots[index]!, proof] as const;
+    return await this.#scene.send(by, "RetrievalChallenges", "challenge", args, bond);
+  }
+
+  /** Takes a vacant bundle whose bytes it never had. */
+  async #squat(by: Trick["by"], dataset: Anchored | undefined, index: number): Promise<boolean> {
+    if (dataset === undefined) return false;
+    const receipts = [await receiptOf(this.#scene, dataset, index, by)];
+    return await this.#scene.send(by, "BundleRegistry", "place", [receipts]);
+  }
+
+  /**
+   * Keeps one cell of a large bundle, and has a bundle of one cell with the same root counted instead: two covers with one root
+   * in one epoch.
+   */
+  async #cover({ by }: Extract<Trick, { kind: "cover" }>): Promise<boolean> {
+    const { world, bundles, truth } = this.#scene;
+    const archive = this.#dataset("archive");
+    const operator = world.address(by);
+    const own = bundles.holdingsOf(operator).find(({ datasetId }) => datasetId === archive?.id);
+    if (archive === undefined || own === undefined) return false;
+    const root = BigInt(archive.poseidonRoots[own.bundleIndex]!);
+    truth.give(operator, root, 1);
+    const size = { objects: 1, bytes: 1, objectRoot: someHash("decoy") };
+    const terms = { fee: 0n, epochs: archive.terms.epochs };
+    const content = archive.name;
+    const decoy = await anchor(
+      this.#scene,
+      makeDataset({ name: "decoy", owner: decoyOwner, size, terms, content }),
+    );
+    if (decoy === undefined) return false;
+    const receipts = [await receiptOf(this.#scene, decoy, own.bundleIndex, by)];
+    await this.#scene.send(decoyOwner, "BundleRegistry", "place", [receipts]);
+    await this.#register(by, own.bundleId, root, archive.cells);
+    return await this.#register(by, bundleIdOf(decoy.id, own.bundleIndex), root, decoy.cells);
+  }
+
+  async #register(by: Trick["by"], bundleId: Hex, bundleRoot: bigint, cells: number): Promise<boolean> {
+    const root = BigInt(someHash(`cover of ${bundleRoot}`)) % r;
+    const rho = registrationPoint(root, [bundleRoot]);
+    const proof = proofOf("registration", [root, bundleRoot, rho]);
+    const before = this.#scene.events.length;
+    if (!(await this.#scene.send(by, "BundleRegistry", "registerCover", [[bundleId], root, proof])))
+      return false;
+    const event = this.#scene.events.slice(before).find(({ eventName }) => eventName === "CoverRegistered")!;
+    const { coverId } = event.args as { coverId: Hex };
+    this.#covers.push({ coverId, root, by, bundleRoot, cells });
+    return true;
+  }
+
+  /** Answers for covers from the cells that are there. */
+  async #answerCovers(): Promise<boolean> {
+    const { world, truth, open } = this.#scene;
+    const { chainId, addresses } = world.deployment;
+    let isDone = false;
+    for (const { coverId, root, by, bundleRoot, cells } of this.#covers) {
+      const operator = world.address(by);
+      for (const { epoch, seed } of open) {
+        const indices = coverIndices({ seed, duty: coverId, operator }, [cells]);
+        if (indices.some((index) => index >= truth.cellsOf(operator, bundleRoot))) continue;
+        const duty = { seed, duty: coverId, root, operator, epoch: BigInt(epoch) };
+        const rho = auditPoint({ ...duty, chainId: BigInt(chainId), auditContract: addresses.StorageAudit! });
+        const proof = proofOf("covering", [evaluation, root, ...packed.cover(indices), rho]);
+        const args = [coverId, epoch, evaluation, cellsWord([cells]), proof] as const;
+        const key = `cover ${coverId} ${epoch} ${cells}`;
+        isDone = (await this.#scene.try(key, by, "StorageAudit", "answerCover", args)) || isDone;
+      }
+    }
+    return isDone;
+  }
+}

@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { type Hex, toHex } from "viem";
+import type { Manners } from "./byzantine-chain.ts";
+import { finality, foreign, intentOf, settle, Walk } from "./queue-walk.ts";
+
+const { data } = intentOf(1);
+
+async function begin(manners: Manners[]): Promise<Walk> {
+  const walk = new Walk(1, manners);
+  await walk.start();
+  return walk;
+}
+
+/** Mines and looks, over and over. */
+async function pass(walk: Walk, blocks: number): Promise<void> {
+  for (let i = 0; i < blocks; i++) {
+    walk.chain.mine();
+    walk.clock.time += 60_000;
+    await walk.look();
+  }
+}
+
+describe("attack: an endpoint that", () => {
+  it("has no receipts beside right nonces makes no intent happen twice", async () => {
+    const walk = await begin([{ forgets: 1 }]);
+    await walk.submit(1);
+    await pass(walk, 4 * finality);
+    assert.equal(walk.chain.effects(data), 1);
+    assert.equal(walk.chain.known.size, 1, "nothing else was signed");
+    walk.manners = [{}];
+    await settle(walk);
+    assert.equal((await walk.queue.wait("k1")).status, "success");
+    walk.state.close();
+  });
+
+  it("forges a receipt does not close an intent, beside two honest ones", async () => {
+    const walk = await begin([{ forges: 1 }, {}, {}]);
+    await walk.submit(1);
+    walk.chain.mine(0);
+    await pass(walk, 0);
+    await walk.look();
+    assert.equal(walk.queue.pending().length, 1);
+    await settle(walk);
+    assert.equal(walk.chain.effects(data), 1);
+    walk.state.close();
+  });
+
+  it("says that everything would fail keeps nothing from being sent, beside two honest ones", async () => {
+    const walk = await begin([{ refuses: 1 }, {}, {}]);
+    await walk.submit(1);
+    assert.equal(walk.queue.pending().length, 1);
+    await settle(walk);
+    assert.equal(walk.chain.effects(data), 1);
+    walk.state.close();
+  });
+
+  it("gives one wrong nonce does not make the account on disk useless", async () => {
+    for (const wrong of [3, 1_000_000_000]) {
+      const walk = await begin([{ counts: wrong }]);
+      await walk.submit(1);
+      assert.equal(walk.queue.pending()[0]!.nonce, wrong);
+      walk.manners = [{}];
+      await walk.start();
+      await walk.submit(3);
+      await pass(walk, 12 + finality);
+      assert.deepEqual([walk.chain.effects(data), walk.chain.effects(intentOf(3).data)], [1, 1]);
+      assert.deepEqual(walk.queue.pending(), []);
+      await walk.submit(5);
+      await pass(walk, 2);
+      assert.equal(walk.chain.effects(intentOf(5).data), 1);
+      walk.state.close();
+    }
+  });
+
+  it("gives another count of nonces each time decides nothing, beside two honest ones", async () => {
+    const walk = await begin([{ counts: 1_000_000_000 }, {}, {}]);
+    await walk.submit(1);
+    assert.equal(walk.queue.pending()[0]!.nonce, 0);
+    await settle(walk);
+    assert.equal(walk.chain.effects(data), 1);
+    walk.state.close();
+  });
+});
+
+describe("a nonce that another program of the account has used", () => {
+  it("is given up for another one only when its transaction is final, and is found by its signature", async () => {
+    const walk = await begin([{}]);
+    await walk.submit(1);
+    const own = [...walk.chain.known.keys()][0] as Hex;
+    const other = await foreign(walk.chain);
+    await walk.chain.add(other);
+    const transaction = walk.chain.known.get(own)!;
+    walk.chain.known.delete(own);
+    walk.chain.mine();
+    walk.chain.known.set(own, transaction);
+    await walk.look();
+    assert.equal(walk.queue.pending()[0]!.nonce, 0, "the block can still be taken back");
+    for (let i = 0; i < finality; i++) walk.chain.mine(0);
+    await walk.look();
+    assert.equal(walk.queue.pending()[0]!.nonce, 1);
+    await settle(walk);
+    assert.equal(walk.chain.effects(data), 1);
+    walk.state.close();
+  });
+
+  it("is the intent's own when the state was restored from before the transaction", async () => {
+    const walk = await begin([{}]);
+    await walk.submit(1);
+    // What the backup does not know: the attempt.
+    walk.state.run("DELETE FROM attempts");
+    walk.chain.mine();
+    for (let i = 0; i < finality; i++) walk.chain.mine(0);
+    await pass(walk, 2);
+    assert.equal((await walk.queue.wait("k1")).status, "success");
+    assert.equal(walk.chain.effects(data), 1);
+    assert.equal(walk.chain.countAt(walk.chain.head), 1);
+    walk.state.close();
+  });
+});
+
+describe("the gas that a transaction asks for", () => {
+  it("is at least the bound of its call, where others in its block can make it dearer", async () => {
+    const walk = await begin([{}]);
+    await walk.queue.submit({ ...intentOf(1), minimumGas: 300_000n });
+    assert.equal(walk.queue.pending()[0]!.gas, 300_000n);
+    walk.state.close();
+  });
+
+  it("is the middle one of what three endpoints say, with its margin", async () => {
+    const walk = await begin([{ lies: 1 }, {}, {}]);
+    await walk.submit(1);
+    const { gas } = walk.queue.pending()[0]!;
+    assert.equal(toHex(gas), toHex((21_000n * 5n) / 4n));
+    walk.state.close();
+  });
+});
