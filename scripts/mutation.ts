@@ -8,8 +8,9 @@ import { build, prepare } from "./mutation/build.ts";
 import { judge } from "./mutation/judge.ts";
 import { digestOf, isAfterAll, keys, ledgerFile, readLedger } from "./mutation/ledger.ts";
 import { type Mutant, readSource } from "./mutation/mutants.ts";
+import { type MutationRecord, mergeRecord } from "./mutation/record.ts";
 import { chooser, shuffled } from "./mutation/sample.ts";
-import { type Judged, nameOf, readListed, scoreOf } from "./mutation/score.ts";
+import { type Judged, nameOf, readListed, scoreOf, shareOf } from "./mutation/score.ts";
 import { root } from "./setup.ts";
 import { messageOf, say } from "./stages.ts";
 
@@ -34,7 +35,7 @@ test notices is a hole in the tests. Fails when they notice less than ${bar} % o
   --resume        goes on with an earlier run: mutants of unchanged contracts that were killed in it are not tried again, those
                   that survived are
   --report        judges nothing, and says what earlier runs found of the mutants of contracts that have not changed since
-  --record        writes ${recordFile}
+  --record        writes ${recordFile}; with names of contracts, what came out takes the place of what it says of these
   --json          ends with one JSON document on standard output
   ASSAY_GAMBIT    path of gambit, from PyPI: ${gambitPackage}, which keeps it in certora_bins/; on the PATH by default
 `;
@@ -46,12 +47,15 @@ const git = (...args: string[]) =>
 const digestsOf = (files: readonly string[]) =>
   Object.fromEntries(files.toSorted().map((file) => [file, digestOf(file)]));
 
+/** The last record, if there is one. */
+function readRecord(): MutationRecord | undefined {
+  const path = join(root, recordFile);
+  return existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as MutationRecord) : undefined;
+}
+
 /** The contracts that are not as they were when the last record was made. */
 function changedFiles(all: readonly string[]): string[] {
-  const path = join(root, recordFile);
-  const { sources } = existsSync(path)
-    ? (JSON.parse(readFileSync(path, "utf8")) as { sources: Record<string, string> })
-    : { sources: {} };
+  const sources = readRecord()?.sources ?? {};
   return all.filter((file) => !file.includes("/interfaces/") && sources[file] !== digestOf(file));
 }
 
@@ -88,7 +92,8 @@ async function main(): Promise<number> {
     say(`assay: no contract ${unknown.join(", ")}\n\n${help}`);
     return 64;
   }
-  const files = values.changed ? changedFiles(all) : positionals.length > 0 ? positionals : all;
+  const isWhole = !values.changed && positionals.length === 0;
+  const files = values.changed ? changedFiles(all) : isWhole ? all : positionals;
   if (files.length === 0) {
     say("no contract has changed since the last record");
     if (values.json) process.stdout.write(`${JSON.stringify({ ok: true, score: 100, contracts: {} })}\n`);
@@ -126,8 +131,8 @@ async function main(): Promise<number> {
     await build(sources);
     judged.push(...(await judge(shuffled(kept, seed), isEquivalent, start + minutes * 60_000, say)));
   }
-  const found = new Set(judged.map(keyOf));
-  const untried = kept.filter((mutant) => !found.has(keyOf(mutant)));
+  const tried = new Set(judged.map(keyOf));
+  const untried = kept.filter((mutant) => !tried.has(keyOf(mutant)));
   if (untried.length > 0) say(`  ${untried.length} not judged`);
   const unsure = new Set(untried.map(({ file }) => file));
   judged.push(
@@ -142,7 +147,8 @@ async function main(): Promise<number> {
   }
   for (const name of mistaken) say(`listed as equivalent, and killed: ${name}`);
   say(`${score} % killed, at least ${bar} %: ${score >= bar ? "yes" : "NO"}`);
-  const record = {
+  const judgedNow = files.filter((file) => !unsure.has(file));
+  const found: MutationRecord = {
     ok: score >= bar && mistaken.length === 0,
     score,
     date: new Date().toISOString().slice(0, 10),
@@ -155,13 +161,17 @@ async function main(): Promise<number> {
     untried: untried.length,
     judgedBefore: known.length,
     // What was not judged to the end is to be judged with the next change.
-    sources: digestsOf(all.filter((file) => !unsure.has(file))),
+    sources: digestsOf(judgedNow),
     contracts,
     refused: refused.map((mutant) => ({ mutant: nameOf(mutant), error: mutant.error })),
   };
-  if (values.record) writeFileSync(join(root, recordFile), `${JSON.stringify(record, null, 2)}\n`);
-  if (values.json) process.stdout.write(`${JSON.stringify(record)}\n`);
-  return record.ok ? 0 : 1;
+  if (values.record) {
+    const record = mergeRecord(found, isWhole ? undefined : readRecord(), digestsOf(all), shareOf);
+    writeFileSync(join(root, recordFile), `${JSON.stringify(record, null, 2)}\n`);
+    say(`the record: ${record.score} % killed in ${Object.keys(record.contracts).length} contracts`);
+  }
+  if (values.json) process.stdout.write(`${JSON.stringify(found)}\n`);
+  return found.ok ? 0 : 1;
 }
 
 try {

@@ -38,6 +38,13 @@ export const nameOf = ({ where, original, replacement }: Mutant) =>
 const percent = (part: number, whole: number) => (whole === 0 ? 100 : Math.floor((part / whole) * 1000) / 10);
 
 /** The share of mutants that tests kill, of those that are not equivalent, in percent. */
+export function shareOf(contracts: readonly Contract[]): number {
+  const sum = (of: "mutants" | "killed" | "equivalent") =>
+    contracts.reduce((total, contract) => total + contract[of], 0);
+  return percent(sum("killed"), sum("mutants") - sum("equivalent"));
+}
+
+/** What became of the mutants, contract by contract, and the share of those that tests kill. */
 export function scoreOf(
   judged: readonly Judged[],
   listed: Listed,
@@ -70,7 +77,5 @@ export function scoreOf(
         ...(reason === undefined ? {} : { reason }),
       });
   }
-  const sum = (of: "mutants" | "killed" | "equivalent") =>
-    Object.values(contracts).reduce((total, contract) => total + contract[of], 0);
-  return { score: percent(sum("killed"), sum("mutants") - sum("equivalent")), contracts, mistaken };
+  return { score: shareOf(Object.values(contracts)), contracts, mistaken };
 }

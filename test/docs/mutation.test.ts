@@ -6,9 +6,17 @@ import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { digestOf, isAfterAll, keys, note, readLedger } from "../../scripts/mutation/ledger.ts";
 import type { Mutant } from "../../scripts/mutation/mutants.ts";
+import { type MutationRecord, mergeRecord } from "../../scripts/mutation/record.ts";
 import { chooser } from "../../scripts/mutation/sample.ts";
 import { blamed, merge, selectorCode, selectorFile } from "../../scripts/mutation/schemata.ts";
-import { type Judged, nameOf, readListed, scoreOf } from "../../scripts/mutation/score.ts";
+import {
+  type Contract,
+  type Judged,
+  nameOf,
+  readListed,
+  scoreOf,
+  shareOf,
+} from "../../scripts/mutation/score.ts";
 import { solidityRunner } from "../../scripts/mutation/solidity.ts";
 import { root } from "../../scripts/setup.ts";
 
@@ -251,5 +259,54 @@ describe("the score of the mutants", () => {
         );
       }
     }
+  });
+});
+
+describe("the record of mutants", () => {
+  const contract = (mutants: number, killed: number): Contract => ({
+    ...{ mutants, killed, timeouts: 0, equivalent: 0, survivors: [] },
+  });
+  const record = (
+    sources: Record<string, string>,
+    contracts: Record<string, Contract>,
+    refused: string[] = [],
+  ): MutationRecord => ({
+    ...{
+      ok: true,
+      score: 0,
+      date: "2026-01-01",
+      commit: "a",
+      machine: "m",
+      load: {},
+      seconds: 1,
+      gambit: "g",
+    },
+    ...{ sample: { most: 10, seed: 15 }, untried: 0, judgedBefore: 0, sources, contracts },
+    refused: refused.map((mutant) => ({ mutant })),
+  });
+  const earlier = record(
+    { "contracts/a/A.sol": "1", "contracts/B.sol": "2", "contracts/C.sol": "3" },
+    { "a/A": contract(10, 10), B: contract(10, 5), C: contract(10, 0) },
+    ["A.x: 1 → 2", "B.x: 1 → 2", "C.x: 1 → 2"],
+  );
+
+  it("takes over what a run of some contracts found, and keeps the others that have not changed", () => {
+    const found = record({ "contracts/B.sol": "2" }, { B: contract(10, 9) }, ["B.y: 1 → 2"]);
+    const now = { "contracts/a/A.sol": "1", "contracts/B.sol": "2", "contracts/C.sol": "changed" };
+    const merged = mergeRecord(found, earlier, now, shareOf);
+    assert.deepEqual(merged.contracts, { B: contract(10, 9), "a/A": contract(10, 10) });
+    assert.deepEqual(merged.sources, { "contracts/B.sol": "2", "contracts/a/A.sol": "1" });
+    assert.deepEqual(merged.refused, [{ mutant: "A.x: 1 → 2" }, { mutant: "B.y: 1 → 2" }]);
+    assert.deepEqual([merged.score, merged.judgedBefore], [95, 10]);
+  });
+
+  it("does not name a contract that was not judged to the end, and is no record of two samples", () => {
+    const found = record({}, { B: contract(4, 4) });
+    const now = { "contracts/a/A.sol": "1", "contracts/B.sol": "2", "contracts/C.sol": "3" };
+    const merged = mergeRecord(found, earlier, now, shareOf);
+    assert.deepEqual(Object.keys(merged.sources), ["contracts/C.sol", "contracts/a/A.sol"]);
+    assert.equal(merged.contracts.B, found.contracts.B);
+    assert.throws(() => mergeRecord({ ...found, sample: null }, earlier, now, shareOf), /another sample/);
+    assert.equal(mergeRecord(found, undefined, now, shareOf), found);
   });
 });

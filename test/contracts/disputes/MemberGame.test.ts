@@ -322,6 +322,12 @@ describe("a member of a committee answers for itself", async () => {
     assert.equal(await memberGame.read.deadlineOf([first.id]), BigInt(graceEnds), "the end of the grace");
     await revertWithCustomError(memberGame.write.callTimeout([first.id]), memberGame, "TimeoutAlreadyCalled");
     await networkHelpers.time.increase(dispute.grace - 5);
+    await viem.assertions.revertWithCustomErrorWithArgs(
+      memberGame.write.executeTimeout([first.id]),
+      memberGame,
+      "TooEarly",
+      [first.id, BigInt(graceEnds + 1)],
+    );
     const accuser = { own: run, account: challenger.account };
     assert.equal((await scene.play(first.id, accuser, memberOf(all, run, 0, 0))).ending, "stuck");
     await revertWithCustomError(memberGame.write.settle([first.id]), memberGame, "NotOver");

@@ -125,6 +125,8 @@ describe("a provider whose every interval is right", async () => {
       const after = await game.read.creditOf([arena.accounts.provider.account.address]);
       assert.equal(after - before, terms.challengerBond / 2n);
       assert.equal(await game.read.openChallenges([id]), 0n);
+      const [, , , , , unitsDue] = await game.read.jobs([id]);
+      assert.equal(unitsDue, 0n, "nothing is due to whoever loses");
       await arena.claims.write.release([id]);
     }
     assert.deepEqual([...reached].sort(), ["Element", "Link", "StateName", "Sum", "Witness"]);
@@ -282,6 +284,8 @@ describe("bonds of a dispute", async () => {
     const before = await credits();
     const played = await arena.playOut(opened.id, honest, liar, { pick: firstStep });
     assert.equal(played.ending, "convicted");
+    const [interval, , found] = (await game.read.jobs([id])).slice(8);
+    assert.deepEqual([interval, found], [1, opened.id], "what it was convicted of, and by whom");
     await assert.rejects(game.write.settle([opened.id]), /NotOpen/);
     await assert.rejects(game.write.payReward([id]), /NoReward/);
     await game.write.settle([sham.id]);

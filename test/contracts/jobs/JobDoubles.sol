@@ -122,9 +122,9 @@ contract CommitteeDouble is ICommittee {
         ++asked[jobId].closed;
     }
 
-    /// @dev Two intervals for each member.
-    function feesFor(uint256, uint8 size, uint128 fee) external pure returns (uint256) {
-        return 2 * uint256(size) * fee;
+    /// @dev Two of three intervals for each member.
+    function feesFor(uint256 intervals, uint8 size, uint128 fee) external pure returns (uint256) {
+        return (2 * intervals * size * fee) / 3;
     }
 }
 

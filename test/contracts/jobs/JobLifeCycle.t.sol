@@ -64,7 +64,7 @@ contract JobLifeCycleTest is JobsFixture {
         uint256 id = openJob(Scheme.Both);
         (uint256 price, uint256 fees) = escrow.pursesOf(id);
         vm.assertEq(price, DEPOSIT, "deposit");
-        vm.assertEq(fees, 18 ether, "nine members, two intervals each");
+        vm.assertEq(fees, 18 ether, "nine members, two of the three intervals each");
         vm.assertEq(before - token.balanceOf(consumer), DEPOSIT + 18 ether, "taken");
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {AggregateBLS} from "../../../contracts/attestation/AggregateBLS.sol";
 import {BLS} from "../../../contracts/libraries/BLS.sol";
 import {BN254} from "../../../contracts/libraries/BN254.sol";
 import {HashToCurve} from "../../../contracts/libraries/HashToCurve.sol";
@@ -129,6 +130,11 @@ contract HashToCurveTest is MiniTest {
         vm.assertFalse(BLS.verify(key, DST, _message(6390578), bad), "off the curve");
         bad = [uint256(0), 0];
         vm.assertFalse(BLS.verify(key, DST, _message(6390578), bad), "infinity");
+        bad = [type(uint256).max, 1];
+        vm.assertFalse(BLS.verify(key, DST, _message(6390578), bad), "words far beyond the field");
+        uint256[4] memory far = [uint256(0), 0, type(uint256).max, 1];
+        uint256[2] memory g1 = [uint256(1), 2];
+        vm.assertFalse(AggregateBLS.verify(DST, bytes32(0), g1, g1, far), "a key far beyond the field");
     }
 
     function test_attack15_keysOffTheCurveOrTheSubgroup_areNone() public view {

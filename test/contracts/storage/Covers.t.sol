@@ -17,9 +17,14 @@ contract CoversTest is CoverFixture {
 
     function test_cover_answersForAllItsBundlesWithOneProof() public {
         bytes32 coverId = registerCover(ids, "a", 42);
+        uint32 since = bundles.coverOf(coverId).since;
+        vm.assertGt(since, 0, "from an epoch to come");
         uint32 epoch = nextEpoch();
         answerCover(coverId, ids, epoch);
         for (uint256 i = 0; i < ids.length; ++i) {
+            IBundleRegistry.Holding memory holding = bundles.holdingOf(ids[i]);
+            vm.assertEq(holding.coverId, coverId, "cover");
+            vm.assertEq(holding.coverSince, since, "from when on it answers");
             vm.assertEq(bundles.dutyOf(ids[i], epoch), coverId, "duty");
             vm.assertEq(audit.claim(ids[i]), FEE, "fee of each bundle");
         }
