@@ -134,6 +134,8 @@ describe("commands of the guides", { timeout: 900_000 }, () => {
       path: join(folder, "subgraph.sqlite"),
       pollInterval: 200,
     });
+    // An audit rightly finds fault with an index that has not heard yet of what it is asked about.
+    await node.indexer.catchUp();
     const stop = new AbortController();
     const running = node.indexer.run(stop.signal);
     const { url, close } = await node.serve();
