@@ -88,7 +88,7 @@ contract DisputeGame is DisputeTable {
         if (outcome == Outcome.Continued) _setRound(challengeId, c, job, result);
         else if (outcome == Outcome.ProviderConvicted) _convict(challengeId, c, job);
         else if (outcome == Outcome.ChallengeLost) _loseChallenge(challengeId, c, job);
-        else _void(_jobOf(challengeId), job);
+        else _void(_jobOf(challengeId), job, false);
     }
 
     /// @inheritdoc IDisputeGame
@@ -101,6 +101,6 @@ contract DisputeGame is DisputeTable {
     ) external nonReentrant {
         Job storage job = _openJob(jobId);
         if (!voidRules.isVoid(claims.claimOf(jobId), tape, index, descriptor, siblings)) revert NothingVoid();
-        _void(jobId, job);
+        _void(jobId, job, true);
     }
 }

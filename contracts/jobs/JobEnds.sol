@@ -34,11 +34,12 @@ abstract contract JobEnds is JobTable, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IDisputedClaims
-    function onVoid(uint256 claimId) external {
+    function onVoid(uint256 claimId, bool isProgram) external {
         (uint256 jobId, Record storage record) = _reported(claimId);
         if (!_isRunning(record.job.status)) return;
         record.job.status = Status.Void;
         record.isOwed = true;
+        if (!isProgram) record.fault = Fault.Unfit;
         emit SettlementPending(jobId, VOID);
     }
 
@@ -101,7 +102,7 @@ abstract contract JobEnds is JobTable, ReentrancyGuardTransient {
 
     function _settle(uint256 jobId, Record storage record) internal {
         record.isOwed = false;
-        if (record.job.status == Status.Void) _settleVoid(jobId, record.job);
+        if (record.job.status == Status.Void) _settleVoid(jobId, record);
         else _settleFailure(jobId, record, record.fault);
         // Withheld is what the committee itself has said.
         bool isDrawn = record.committeeSize != 0 && record.job.traceRoot != bytes32(0);
@@ -159,11 +160,16 @@ abstract contract JobEnds is JobTable, ReentrancyGuardTransient {
         if (number == 0) record.isBonded = false;
     }
 
-    /// @dev The author of a void program pays for what was committed to, the checkpoints that wait among it.
-    function _settleVoid(uint256 jobId, Job storage job) private {
+    /// @dev The author of a void program pays for what was committed to, the checkpoints that wait among it. For data
+    /// that nobody can be trained on nothing is paid: whoever had it before it bid, and committed to a result of it
+    /// nevertheless, need not have computed anything.
+    function _settleVoid(uint256 jobId, Record storage record) private {
+        Job storage job = record.job;
         uint256 paid = 0;
-        if (job.traceRoot != bytes32(0)) paid = _priceIn(jobId);
-        else if (job.instalments > 1) paid = instalments.owedOf(jobId);
+        if (record.fault == Fault.None) {
+            if (job.traceRoot != bytes32(0)) paid = _priceIn(jobId);
+            else if (job.instalments > 1) paid = instalments.owedOf(jobId);
+        }
         staking.unlock(job.provider, uint256(job.stake) + job.performance);
         _pay(jobId, job.provider, paid);
         emit JobVoided(jobId, paid, escrow.close(jobId));

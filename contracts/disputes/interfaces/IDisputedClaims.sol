@@ -48,6 +48,8 @@ interface IDisputedClaims {
     /// @notice An interval was shown to be wrong, or its provider did not answer: the job has failed.
     function onConvicted(uint256 jobId, uint256 interval, uint256 challengeId, address challenger) external;
 
-    /// @notice The program was shown to be void: nobody is slashed, the author of the order bears it.
-    function onVoid(uint256 jobId) external;
+    /// @notice No result could be right, and nobody is slashed.
+    /// @param isProgram the program is void, which the author of the order bears; else a sample is, which whoever took
+    /// the job had before, and its author need not have seen
+    function onVoid(uint256 jobId, bool isProgram) external;
 }

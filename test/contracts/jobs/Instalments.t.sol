@@ -365,6 +365,21 @@ contract InstalmentsTest is JobsFixture {
         vm.assertEq(staking.operatorOf(provider).stake, 10_000 ether, "nobody is slashed");
     }
 
+    function test_attack_voidSample_paysForNoCheckpointThatWaits() public {
+        uint256 id = trainingJob(Scheme.Optimistic);
+        post(id, 1);
+        pass(3 days + 1);
+        closeIt(id, 1);
+        post(id, 2);
+        uint256 claimId = instalments.claimIdOf(id, 2);
+        vm.prank(address(game));
+        jobs.onVoid(claimId, false);
+        jobs.settle(id);
+        requireStatus(id, IJobRegistry.Status.Void);
+        vm.assertEq(escrow.creditOf(provider), FIRST, "what was verified stays paid");
+        vm.assertEq(escrow.creditOf(consumer), DEPOSIT - FIRST, "the rest");
+    }
+
     function test_void_shownOnACheckpoint_endsTheJob() public {
         uint256 id = trainingJob(Scheme.Optimistic);
         post(id, 1);

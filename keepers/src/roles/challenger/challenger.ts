@@ -82,7 +82,9 @@ export function challengerDuties(
   const committees = new CommitteeLedger(state);
   const all = new Committees({ ...context, committees });
   const isMeant = (jobId: bigint) => only === undefined || jobId === only;
-  const compute = { ...context, storage, executor, limits, folder: join(dataDirectory, "jobs"), isMeant };
+  const folder = join(dataDirectory, "jobs");
+  // What nobody can train on would be paid for like any result, if whoever could show it refused to look at it.
+  const compute = { ...context, storage, executor, limits, folder, isMeant, takesVoid: true };
   const waiting = { fetchTime, most, patience: options.patience, lookEvery: looks * interval };
   const isOwn = ({ challenger }: ChallengeRecord) => challenger === account.address;
   return [

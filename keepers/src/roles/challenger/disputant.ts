@@ -1,6 +1,7 @@
 import type { TrainingOrder } from "../../core/exact/order.ts";
 import { noInterval } from "../../training/dispute/moves.ts";
 import { claimedPart } from "../../training/dispute/prefix-run.ts";
+import { findVoidSample, type VoidSample } from "../../training/dispute/void-player.ts";
 import { type ChallengeRecord, turnOf } from "../jobs/challenge-record.ts";
 import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
@@ -23,6 +24,8 @@ export class Disputant implements Duty {
   readonly #runs: OpenRuns;
   /** How many steps of runs are known to be done. */
   readonly #trained = new WeakMap<OpenRun, number>();
+  /** The first void sample of runs. */
+  readonly #samples = new WeakMap<OpenRun, Promise<VoidSample | undefined>>();
 
   constructor(parts: DisputantParts) {
     this.#parts = parts;
@@ -56,8 +59,9 @@ export class Disputant implements Duty {
   async #play(job: JobRecord, challenge: ChallengeRecord, signal: AbortSignal): Promise<void> {
     const { log } = this.#parts;
     const run = await this.#runs.get(job, signal);
+    const sample = await this.#voidSampleOf(run, challenge, signal);
     const until = lastStepOf(challenge, run.run.order);
-    if ((this.#trained.get(run) ?? 0) < until) {
+    if (sample === undefined && (this.#trained.get(run) ?? 0) < until) {
       await trainJobUpTo(this.#parts, run, { until, signal });
       this.#trained.set(run, until);
     }
@@ -65,6 +69,7 @@ export class Disputant implements Duty {
       role: "challenger" as const,
       own: claimedPart(run.disputed, challenge.claim),
       answers: challenge.answers,
+      ...(sample !== undefined && { sample }),
     };
     if (await makeMove(this.#parts, challenge, player)) {
       if (challenge.game === "DisputeGame") await settleIfOver(this.#parts, challenge);
@@ -72,6 +77,27 @@ export class Disputant implements Duty {
     }
     const { jobId, challengeId } = challenge;
     log.error({ jobId, challengeId }, "nothing that was posted in this challenge is wrong");
+  }
+
+  /** The void sample that a challenge of this account is about. */
+  async #voidSampleOf(
+    open: OpenRun,
+    { game, claim, interval }: ChallengeRecord,
+    signal: AbortSignal,
+  ): Promise<VoidSample | undefined> {
+    const { job, run } = open;
+    if (!job.hasVoid || game !== "DisputeGame") return undefined;
+    let found = this.#samples.get(open);
+    if (found === undefined) {
+      found = findVoidSample({ ...run, source: job.source }, signal);
+      this.#samples.set(open, found);
+      found.catch(() => this.#samples.delete(open));
+    }
+    const sample = await found;
+    if (sample === undefined || sample.step >= Number(claim.steps)) return undefined;
+    const isThere =
+      interval === noInterval || Math.floor(sample.step / run.order.interval) === Number(interval);
+    return isThere ? sample : undefined;
   }
 }
 

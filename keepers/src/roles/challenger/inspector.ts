@@ -6,8 +6,9 @@ import type { TrainingOrder } from "../../core/exact/order.ts";
 import { stateFileBytes } from "../../core/exact/result-files.ts";
 import { claimIdOf, claimNameOf } from "../../core/market/instalments.ts";
 import { FolderRun } from "../../training/dispute/claimed-run.ts";
-import { openingMove } from "../../training/dispute/find-interval.ts";
+import { arePublished, challengeOf, openingMove } from "../../training/dispute/find-interval.ts";
 import { claimedPart } from "../../training/dispute/prefix-run.ts";
+import { findVoidSample } from "../../training/dispute/void-player.ts";
 import { turnOf } from "../jobs/challenge-record.ts";
 import type { ComputeParts, Duty, FetchParts, JobContext } from "../jobs/duty.ts";
 import { OrderRefusedError } from "../jobs/errors.ts";
@@ -208,6 +209,7 @@ export class Inspector implements Duty {
       // Whoever has used the time for a result up does not get it again.
       const left = seconds - (performance.now() - begun) / 1000;
       const rest = Math.max(left, Math.min(seconds, leastFetchTime));
+      if (await this.#showVoidSample(commitment, opened, fetched, signal)) return true;
       return await this.#compare(commitment, opened, fetched, { seconds: rest, signal });
     } finally {
       await opened.job.close();
@@ -229,6 +231,36 @@ export class Inspector implements Duty {
     if (await tryCall(this.#parts, `show-void:${jobId}`, "DisputeGame", "showVoid", args)) {
       this.#parts.log.warn({ jobId, tape, index }, "showed that the program is void");
     }
+  }
+
+  /**
+   * Challenges the interval of the first sample that no class fits: whatever was committed to behind it can be no result, and is
+   * not to be paid for.
+   */
+  async #showVoidSample(
+    commitment: Commitment,
+    { job, run }: JobRun,
+    fetched: FetchedResult | undefined,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    if (!job.hasVoid) return false;
+    const { claimId, steps, result } = commitment;
+    const { jobId } = commitment.job;
+    const order = { ...run.order, steps };
+    const sample = await findVoidSample({ program: run.program, order, source: job.source }, signal);
+    if (sample === undefined) return false;
+    const { leaves } = fetched ?? {};
+    const move =
+      leaves !== undefined && arePublished({ order }, result.traceRoot, leaves)
+        ? challengeOf(leaves, Math.floor(sample.step / order.interval))
+        : ({ kind: "challengeTrace" } as const);
+    await challenge(this.#parts, claimId, move);
+    this.#decide(commitment, "wrong");
+    this.#parts.log.warn(
+      { jobId, step: sample.step },
+      "challenged: a label of this step is none of the classes",
+    );
+    return true;
   }
 
   #decide({ claimId, steps, interval }: Commitment, verdict: "right" | "wrong" | "unreadable"): void {

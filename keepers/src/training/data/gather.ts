@@ -5,7 +5,7 @@ import { hashBytes } from "../../core/merkle/keccak.ts";
 import { objectHash } from "../../core/merkle/object-hash.ts";
 import { DatasetError } from "./errors.ts";
 import { FileObjects } from "./file-objects.ts";
-import { checkLabel } from "./labels.ts";
+import { checkLabel, isClass } from "./labels.ts";
 import { MemoryObjects } from "./memory-objects.ts";
 import type { LabelField, ObjectSequence, ObjectSource } from "./types.ts";
 
@@ -16,6 +16,8 @@ export type GatherParameters = {
   memoryBytes: number;
   /** Where the label stands, to check every one of them. */
   label?: LabelField;
+  /** Is told of an object whose label is no class; without it such a dataset is refused. */
+  onVoid?: (index: number) => void;
   signal?: AbortSignal;
   onProgress?: (done: number, total: number | undefined) => void;
 };
@@ -36,7 +38,7 @@ const flushBytes = 1 << 20;
  */
 export async function gatherObjects(
   sequence: ObjectSequence,
-  { spool, memoryBytes, label, signal, onProgress }: GatherParameters,
+  { spool, memoryBytes, label, onVoid, signal, onProgress }: GatherParameters,
 ): Promise<GatheredObjects> {
   const { name, objectSize, objectCount } = sequence;
   if (label !== undefined && label.offset + label.bytes > objectSize) {
@@ -55,7 +57,10 @@ export async function gatherObjects(
       if (object.length !== objectSize) {
         throw new DatasetError(`${name}, object ${index}: it has ${object.length} bytes, not ${objectSize}.`);
       }
-      if (label !== undefined) checkLabel(name, index, object, label);
+      if (label !== undefined && !isClass(object, 0, label)) {
+        if (onVoid === undefined) checkLabel(name, index, object, label);
+        onVoid?.(index);
+      }
       hashes.add(objectHash(object));
       await store.add(object);
       index++;

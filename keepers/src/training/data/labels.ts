@@ -8,10 +8,15 @@ export function labelAt(objects: Uint8Array, start: number, { offset, bytes }: L
   return label;
 }
 
+/** Whether an object's label, from `start` on, names one of the classes. */
+export function isClass(objects: Uint8Array, start: number, field: LabelField): boolean {
+  return labelAt(objects, start, field) < field.classes;
+}
+
 /** @throws DatasetError that names dataset and object when a label is no class */
 export function checkLabel(name: string, index: number, object: Uint8Array, field: LabelField): void {
+  if (isClass(object, 0, field)) return;
   const label = labelAt(object, 0, field);
-  if (label < field.classes) return;
   throw new DatasetError(
     `${name}, object ${index}: its label ${label} is none of the ${field.classes} classes (0 to ${field.classes - 1}).`,
     { next: "Correct the label, or set target.classes to the number of classes." },

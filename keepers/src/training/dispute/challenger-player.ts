@@ -61,7 +61,7 @@ export async function challengerMove(
 }
 
 /** The newest answer that is one of these moves. */
-function newest<M extends Posted["move"]>(
+export function newest<M extends Posted["move"]>(
   answers: readonly ReadAnswer[],
   ...moves: readonly M[]
 ): Extract<Posted, { move: M }> {
@@ -89,11 +89,7 @@ async function nameStep(
   { interval, position: p }: Round,
 ): Promise<Move | undefined> {
   const { firstStep } = intervalOf(own.order, Number(interval));
-  const states = answers.flatMap(({ posted }) => ("witnesses" in posted ? [posted] : []));
-  const witnesses = states.find((each) => each.witnesses.length > 0)?.witnesses;
-  const roots = states.at(-1)?.roots;
-  if (witnesses === undefined || roots === undefined)
-    throw new DisputeHistoryError("The states are missing.");
+  const { witnesses, roots } = postedStates(answers);
   const first = Number(p.firstStep);
   const ends = checkpointSteps(first, Number(p.steps));
   const [before, ...mine] = await own.stateRoots([first, ...ends]);
@@ -107,7 +103,27 @@ async function nameStep(
     }
     return false;
   });
-  if (number < 0) return undefined;
+  return number < 0 ? undefined : namedStep(answers, p, firstStep, number);
+}
+
+/** The witnesses of the interval, and the state roots that were posted last. */
+function postedStates(answers: readonly ReadAnswer[]) {
+  const states = answers.flatMap(({ posted }) => ("witnesses" in posted ? [posted] : []));
+  const witnesses = states.find((each) => each.witnesses.length > 0)?.witnesses;
+  const roots = states.at(-1)?.roots;
+  if (witnesses === undefined || roots === undefined)
+    throw new DisputeHistoryError("The states are missing.");
+  return { witnesses, roots };
+}
+
+/** Names a step, or a checkpoint, among those posted last. */
+export function namedStep(
+  answers: readonly ReadAnswer[],
+  p: Round["position"],
+  firstStep: number,
+  number: number,
+): Move {
+  const { witnesses, roots } = postedStates(answers);
   const tree = treeOf(roots);
   const isOne = checkpointsOf(Number(p.steps)).width === 1;
   return descent("nameStep", {
@@ -116,7 +132,7 @@ async function nameStep(
     beforeSiblings: number === 0 ? [] : siblingsOf(tree, number - 1),
     next: roots[number],
     nextSiblings: siblingsOf(tree, number),
-    ...witnessOpening(witnesses, first + number - firstStep, isOne),
+    ...witnessOpening(witnesses, Number(p.firstStep) + number - firstStep, isOne),
   });
 }
 
@@ -134,7 +150,17 @@ async function nameTensor(
     return after === round.position.stateAfter ? undefined : descent("nameState");
   }
   if (naming.lower > 0) return descent("nameChild", ...naming.child(number));
-  const { descriptor, siblings } = openNode(own.program, step.places[naming.first + number]!);
+  return namedTensor(own, naming, number, step.places[naming.first + number]!);
+}
+
+/** Names a tensor among those posted last. */
+export function namedTensor(
+  { program }: Pick<OwnRun, "program">,
+  naming: Naming,
+  number: number,
+  place: { readonly tape: number; readonly node: number },
+): Move {
+  const { descriptor, siblings } = openNode(program, place);
   return descent("nameTensor", {
     number: BigInt(number),
     commitment: naming.nodes[number],

@@ -94,7 +94,11 @@ export function challengeOf(
 }
 
 /** Whether leaves are those that were committed to. */
-function arePublished({ order }: OwnRun, traceRoot: Hex, leaves: readonly LeafClaim[]): boolean {
+export function arePublished(
+  { order }: Pick<OwnRun, "order">,
+  traceRoot: Hex,
+  leaves: readonly LeafClaim[],
+): boolean {
   if (leaves.length !== traceLength(order.steps, order.interval)) return false;
   return bytesToHex(traceTreeOf(leaves).root) === traceRoot;
 }

@@ -5,6 +5,7 @@ import { type Move, ownerOf, type Round } from "./moves.ts";
 import type { OwnRun } from "./own-run.ts";
 import type { Answer } from "./posted.ts";
 import { providerMove } from "./provider-player.ts";
+import { type VoidSample, voidMove } from "./void-player.ts";
 
 /** A side of a dispute, with all that it plays from. */
 export type Player =
@@ -19,6 +20,8 @@ export type Player =
       readonly own: OwnRun;
       /** The provider's moves in this challenge, in order. */
       readonly answers: readonly Answer[];
+      /** Of a job that is void: what shows it, whatever was posted. */
+      readonly sample?: VoidSample;
     };
 
 /**
@@ -29,5 +32,7 @@ export type Player =
 export async function nextMove(player: Player, round: Round): Promise<Move | undefined> {
   if (ownerOf(round) !== player.role) return undefined;
   if (player.role === "provider") return await providerMove(player.run, round, player.signed);
-  return await challengerMove(player.own, player.answers, round);
+  const { own, answers, sample } = player;
+  if (sample !== undefined) return await voidMove(own, sample, answers, round);
+  return await challengerMove(own, answers, round);
 }
