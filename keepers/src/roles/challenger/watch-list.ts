@@ -13,13 +13,18 @@ export const watchSchema = {
        cost REAL NOT NULL,
        verdict TEXT NOT NULL CHECK (verdict IN ('open', 'skipped', 'right', 'wrong', 'unreadable'))
      ) STRICT;`,
+    // What did not fit the budget at first sight was never looked at again.
+    "DELETE FROM challenger_jobs WHERE verdict = 'skipped'",
   ],
 } as const;
 
 /** What a look at a job has come to. */
 export type Verdict = "open" | "skipped" | "right" | "wrong" | "unreadable";
 
-/** The jobs that are looked at, within a budget; what was decided stays decided. */
+/**
+ * The jobs that are looked at, within a budget; what was decided stays decided. What does not fit beside the others waits until it
+ * does, as long as it can be challenged: anybody can have jobs committed to that take the budget up for a while.
+ */
 export class WatchList {
   readonly #state: State;
   readonly #seed: Hex;
@@ -47,14 +52,14 @@ export class WatchList {
     const busy = jobs
       .filter(({ jobId }) => this.verdict(jobId) === "open")
       .reduce((sum, { cost }) => sum + cost, 0);
-    const chosen = new Set(chooseJobs(fresh, budget - busy, this.#seed));
+    const chosen = new Set(chooseJobs(fresh, budget - busy, this.#seed, budget));
     this.#state.transaction(() => {
       for (const { jobId, cost } of fresh) {
+        if (!chosen.has(jobId)) continue;
         this.#state.run(
-          "INSERT INTO challenger_jobs (job_id, cost, verdict) VALUES (?, ?, ?)",
+          "INSERT INTO challenger_jobs (job_id, cost, verdict) VALUES (?, ?, 'open')",
           String(jobId),
           cost,
-          chosen.has(jobId) ? "open" : "skipped",
         );
       }
     });
