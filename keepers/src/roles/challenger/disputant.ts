@@ -8,7 +8,7 @@ import { forEach } from "../jobs/each.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
 import { trainJobUpTo } from "../jobs/job-run.ts";
 import { makeMove } from "../jobs/mover.ts";
-import { type OpenRun, OpenRuns } from "../jobs/open-runs.ts";
+import { type OpenRun, OpenRuns, runsOfADuty } from "../jobs/open-runs.ts";
 import { settleIfOver } from "../jobs/settler.ts";
 
 export type DisputantParts = JobContext &
@@ -29,7 +29,7 @@ export class Disputant implements Duty {
 
   constructor(parts: DisputantParts) {
     this.#parts = parts;
-    this.#runs = new OpenRuns(parts);
+    this.#runs = new OpenRuns(parts, runsOfADuty);
   }
 
   async tick(signal: AbortSignal): Promise<void> {

@@ -1,5 +1,6 @@
 import { FolderRun } from "../../training/dispute/claimed-run.ts";
 import type { ComputeParts, JobContext } from "./duty.ts";
+import { FewOpen } from "./few-open.ts";
 import type { JobRecord } from "./job-record.ts";
 import { type JobRun, openJobRun, type SessionWrapper } from "./job-run.ts";
 
@@ -12,35 +13,30 @@ export type OpenRunsParts = JobContext &
     readonly worker?: SessionWrapper;
   };
 
+/** Runs that a duty which takes one job after another keeps open: each has its dataset in memory, and maybe an engine. */
+export const runsOfADuty = 4;
+
 /** Runs that are kept open as long as their jobs are: a dispute has many moves, and each asks for the same. */
 export class OpenRuns {
   readonly #parts: OpenRunsParts;
-  readonly #runs = new Map<bigint, Promise<OpenRun>>();
+  readonly #runs: FewOpen<bigint, OpenRun>;
 
-  constructor(parts: OpenRunsParts) {
+  /** @param most that are open at a time; whoever uses two at once sets no limit */
+  constructor(parts: OpenRunsParts, most: number = Number.POSITIVE_INFINITY) {
     this.#parts = parts;
+    this.#runs = new FewOpen(most, async ({ disputed, job }) => {
+      await disputed.close();
+      await job.close();
+    });
   }
 
   get({ jobId, orderHash }: Pick<JobRecord, "jobId" | "orderHash">, signal: AbortSignal): Promise<OpenRun> {
-    let open = this.#runs.get(jobId);
-    if (open === undefined) {
-      open = this.#open({ jobId, orderHash }, signal);
-      this.#runs.set(jobId, open);
-      // What could not be opened is tried again.
-      open.catch(() => this.#runs.delete(jobId));
-    }
-    return open;
+    return this.#runs.get(jobId, () => this.#open({ jobId, orderHash }, signal));
   }
 
   /** Closes the runs of jobs that are over. */
-  async closeAllBut(jobs: ReadonlySet<bigint>): Promise<void> {
-    for (const [jobId, open] of this.#runs) {
-      if (jobs.has(jobId)) continue;
-      this.#runs.delete(jobId);
-      const opened = await open.catch(() => undefined);
-      await opened?.disputed.close();
-      await opened?.job.close();
-    }
+  closeAllBut(jobs: ReadonlySet<bigint>): Promise<void> {
+    return this.#runs.closeUnless((jobId) => jobs.has(jobId));
   }
 
   async #open(named: Pick<JobRecord, "jobId" | "orderHash">, signal: AbortSignal): Promise<OpenRun> {

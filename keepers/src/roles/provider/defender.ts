@@ -3,7 +3,7 @@ import { turnOf } from "../jobs/challenge-record.ts";
 import type { Duty } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
 import { makeMove } from "../jobs/mover.ts";
-import { OpenRuns, type OpenRunsParts } from "../jobs/open-runs.ts";
+import { OpenRuns, type OpenRunsParts, runsOfADuty } from "../jobs/open-runs.ts";
 
 /** Answers the challenges of its jobs, from the folders of their runs. */
 export class Defender implements Duty {
@@ -13,7 +13,7 @@ export class Defender implements Duty {
 
   constructor(parts: OpenRunsParts) {
     this.#parts = parts;
-    this.#runs = new OpenRuns(parts);
+    this.#runs = new OpenRuns(parts, runsOfADuty);
   }
 
   async tick(signal: AbortSignal): Promise<void> {

@@ -6,6 +6,7 @@ import type { StateAt } from "../../training/dispute/replayer.ts";
 import { type AccusationRecord, turnOf } from "../jobs/challenge-record.ts";
 import type { ComputeParts, Duty, FetchParts } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
+import { FewOpen } from "../jobs/few-open.ts";
 import { limited } from "../jobs/in-time.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
 import { type JobRun, openJobRun } from "../jobs/job-run.ts";
@@ -20,14 +21,21 @@ export type AnswererParts = CommitteesParts &
   ComputeParts &
   FetchParts & { readonly all: Committees; readonly book: CheckBook };
 
-type Opened = { readonly job: JobRun; readonly run: MemberRun };
+/** Jobs whose data is kept at hand, and intervals of each: anyone may accuse of as many as there are, as often as it pays. */
+const most = { jobs: 2, runs: 2 };
+
+/** A job whose data is at hand, and what has been computed of it, by interval. */
+type Opened = { readonly job: JobRun; readonly runs: FewOpen<number, MemberRun> };
 
 /** Answers accusations of what this validator has signed: from its own run, the leaves of the trace, and its statement. */
 export class Answerer implements Duty {
   readonly name = "answering";
   readonly #parts: AnswererParts;
-  /** Runs of accusations that are open: each has many moves. */
-  readonly #runs = new Map<bigint, Promise<Opened>>();
+  /** Jobs with accusations that are open: each has many moves. */
+  readonly #jobs = new FewOpen<bigint, Opened>(most.jobs, async ({ job, runs }) => {
+    await runs.closeUnless(() => false);
+    await job.job.close();
+  });
 
   constructor(parts: AnswererParts) {
     this.#parts = parts;
@@ -38,7 +46,8 @@ export class Answerer implements Duty {
     const own = ledger
       .openAccusations()
       .filter(({ claim, outcome }) => claim.provider === operator && outcome === undefined);
-    await this.#closeAllBut(new Set(own.map(({ challengeId }) => challengeId)));
+    const accused = new Set(own.map(({ jobId }) => jobId));
+    await this.#jobs.closeUnless((jobId) => accused.has(jobId));
     await forEach(own, async (accusation) => {
       const job = ledger.job(accusation.jobId);
       if (job === undefined || turnOf(accusation) !== "provider") return;
@@ -47,7 +56,7 @@ export class Answerer implements Duty {
   }
 
   close(): Promise<void> {
-    return this.#closeAllBut(new Set());
+    return this.#jobs.closeUnless(() => false);
   }
 
   async #answer(job: JobRecord, accusation: AccusationRecord, signal: AbortSignal): Promise<void> {
@@ -68,66 +77,48 @@ export class Answerer implements Duty {
     const signed = statementTree(draw, leaves)
       .proof(index)
       .map((sibling) => bytesToHex(sibling));
-    const { run } = await this.#run(job, accusation, signal);
+    const run = await this.#run(job, Number(interval), signal);
     if (await makeMove(this.#parts, accusation, { role: "provider", run, signed })) return;
     log.error({ jobId, challengeId }, "nothing that was computed answers this accusation");
   }
 
-  #run(job: JobRecord, accusation: AccusationRecord, signal: AbortSignal): Promise<Opened> {
-    const { challengeId } = accusation;
-    let open = this.#runs.get(challengeId);
-    if (open === undefined) {
-      open = this.#open(job, Number(accusation.interval), signal);
-      this.#runs.set(challengeId, open);
-      // What could not be opened is tried again.
-      open.catch(() => this.#runs.delete(challengeId));
-    }
-    return open;
+  /** One run answers every accusation of an interval, and one copy of the data every run of a job. */
+  async #run(record: JobRecord, interval: number, signal: AbortSignal): Promise<MemberRun> {
+    const { job, runs } = await this.#jobs.get(record.jobId, () => this.#open(record, signal));
+    return await runs.get(interval, () => this.#openRun(record, { job, interval }, signal));
   }
 
-  async #open(record: JobRecord, interval: number, signal: AbortSignal): Promise<Opened> {
-    const { executor, storage, fetchTime, log } = this.#parts;
-    const { jobId } = record;
-    const limit = { seconds: fetchTime, signal };
-    const result = record.result!;
+  async #open(record: JobRecord, signal: AbortSignal): Promise<Opened> {
+    const limit = { seconds: this.#parts.fetchTime, signal };
     const job = await limited((stop) => openJobRun(this.#parts, record, stop), limit);
+    return { job, runs: new FewOpen(most.runs, (run) => run.close()) };
+  }
+
+  async #openRun(
+    { jobId, result: posted }: JobRecord,
+    { job, interval }: { readonly job: JobRun; readonly interval: number },
+    signal: AbortSignal,
+  ): Promise<MemberRun> {
+    const { executor, storage, fetchTime, log } = this.#parts;
+    const limit = { seconds: fetchTime, signal };
+    const result = posted!;
     const { folder } = job;
     const { program, order } = job.run;
     const { source, options } = job.job;
-    try {
-      const leaves =
-        (await keptLeaves({ order, result, folder })) ??
-        (
-          await limited(
-            (stop) => fetchResult({ storage, program, order, result, folder, signal: stop }),
-            limit,
-          )
-        ).leaves;
-      if (leaves === undefined) throw new Error(`the leaves of job ${jobId} are not where they were stored`);
-      const kept = await keptState(folder, interval, program);
-      const onWrong = (leaf: number) =>
-        log.warn({ jobId, leaf }, "a stored checkpoint is not what it should be");
-      const nearest = async (step: number): Promise<StateAt> => {
-        const start = interval * order.interval;
-        if (kept !== undefined && start <= step) return { step: start, state: kept };
-        const stored = await publishedState({ program, order, folder, leaves, onWrong }, step);
-        return stored ?? { step: 0, state: initialState(program, order.seed) };
-      };
-      const parameters = { program, order, source, executor, options, nearest, leaves, signal };
-      return { job, run: new MemberRun(parameters) };
-    } catch (error) {
-      await job.job.close();
-      throw error;
-    }
-  }
-
-  async #closeAllBut(accusations: ReadonlySet<bigint>): Promise<void> {
-    for (const [id, open] of this.#runs) {
-      if (accusations.has(id)) continue;
-      this.#runs.delete(id);
-      const opened = await open.catch(() => undefined);
-      await opened?.run.close();
-      await opened?.job.job.close();
-    }
+    const leaves =
+      (await keptLeaves({ order, result, folder })) ??
+      (await limited((stop) => fetchResult({ storage, program, order, result, folder, signal: stop }), limit))
+        .leaves;
+    if (leaves === undefined) throw new Error(`the leaves of job ${jobId} are not where they were stored`);
+    const kept = await keptState(folder, interval, program);
+    const onWrong = (leaf: number) =>
+      log.warn({ jobId, leaf }, "a stored checkpoint is not what it should be");
+    const nearest = async (step: number): Promise<StateAt> => {
+      const start = interval * order.interval;
+      if (kept !== undefined && start <= step) return { step: start, state: kept };
+      const stored = await publishedState({ program, order, folder, leaves, onWrong }, step);
+      return stored ?? { step: 0, state: initialState(program, order.seed) };
+    };
+    return new MemberRun({ program, order, source, executor, options, nearest, leaves, signal });
   }
 }
