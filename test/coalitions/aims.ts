@@ -1,7 +1,8 @@
 /** Coalitions that are out for something: enough parties for it, and what is likely to serve it; the rest is drawn. */
 import type { Dice } from "../../keepers/src/roles/simulation/dice.ts";
-import { nodes, type Party, strangers, validators } from "./cast.ts";
+import { nodes, strangers, validators, workers } from "./cast.ts";
 import type { Plan, Trick } from "./conduct.ts";
+import { n } from "./datasets.ts";
 import { honestPlan } from "./exploits.ts";
 import { lies } from "./runs.ts";
 
@@ -35,26 +36,53 @@ const storing: Aim = (dice) => {
   };
 };
 
-/** Who trains wants the price for less than its work. */
+/** Who has a job wants its price for less than its work, or wants nobody else to have it. */
 const training: Aim = (dice) => {
-  const hasNodes = dice.chance(45);
-  const coalition: Party[] = ["provider", ...(hasNodes ? nodes : [])];
-  const way = dice.pick(["lies", "waits", "stores", "gives up", "gives up"]);
+  const way = dice.pick(["lies", "stores", "gives up", "gives up", "waits", "walks"]);
+  const isHarm = way === "waits" || way === "walks";
+  const givesUp = way === "gives up";
+  const instalments = dice.pick(givesUp ? [1, 2] : [1, 1, 2, 3]);
+  const isDivided = givesUp && instalments > 1;
   const conduct = {
-    asks: dice.pick([0, 1, 50, 100]),
+    asks: dice.pick(isHarm ? [0, 1, 50, 100] : [1, 50, 100]),
     ...(way === "lies" ? { lie: dice.int(1, lies) } : {}),
-    neverCommits: way === "waits",
+    // Who has been paid a part may leave with it.
+    neverCommits: way === "waits" || (isDivided && dice.chance(60)),
+    neverLocks: way === "walks",
     storesGarbage: way === "stores",
     withholdsLeaves: dice.chance(15),
   };
-  const gone: Trick = {
-    ...{ kind: "surrender", by: "node0", dataset: "result" },
+  const tricks: Trick[] = [];
+  if (givesUp) {
+    const stored = isDivided ? "CheckpointPosted" : "JobCommitted";
+    tricks.push({
+      ...{ kind: "surrender", by: "node0", dataset: "result" },
+      when: at(stored, dice.int(1, 3_000)),
+    });
+  } else if (way === "walks" && dice.chance(50)) {
+    tricks.push({ kind: "unbond", by: "provider", when: at("JobMatched", dice.int(0, 200)) });
+  }
+  const hasNodes = givesUp || dice.chance(45);
+  return {
+    ...{ coalition: ["provider", ...(hasNodes ? nodes : [])], tricks, instalments },
+    ...{ sale: dice.pick(["direct", "auction"]), providers: { provider: conduct } },
+  };
+};
+
+/** Who ordered a job wants its provider not to be paid. */
+const ordering: Aim = (dice) => {
+  if (dice.chance(40)) return { coalition: ["consumer"], hidesOrder: true };
+  // At least as many others as a result has bundles: a provider has somebody to bring it to.
+  const count = dice.int(2, nodes.length - n);
+  const rest = [...nodes];
+  const friends = Array.from({ length: count }, () => rest.splice(dice.int(0, rest.length - 1), 1)[0]!);
+  const comeAndGo: Trick = {
+    ...{ kind: "turnover", by: friends[0]!, times: dice.pick([3, 40, 40]) },
     when: at("JobCommitted", dice.int(1, 3_000)),
   };
   return {
-    ...{ coalition: way === "gives up" ? ["provider", ...nodes] : coalition },
-    ...{ sale: dice.pick(["direct", "auction"]), providers: { provider: conduct } },
-    tricks: way === "gives up" ? [gone] : [],
+    ...{ coalition: ["consumer", ...friends], tricks: [comeAndGo] },
+    sale: dice.pick(["direct", "auction"]),
   };
 };
 
@@ -64,7 +92,7 @@ const attesting: Aim = (dice) => {
   const silence = Array.from({ length: intervals }, () => (dice.chance(50) ? dice.int(1, 3) : 100));
   const challenge: Trick = {
     ...{ kind: "challenge", by: dice.pick(strangers), interval: dice.int(0, intervals - 1) },
-    when: at(dice.pick(["JobCommitted", "RootSigned"]), later(dice)),
+    when: at(dice.pick(["JobCommitted", "RootSigned", "RootSigned"]), later(dice)),
   };
   return {
     ...{ coalition: ["provider", ...members], hasCommittee: true },
@@ -72,7 +100,7 @@ const attesting: Aim = (dice) => {
       provider: { asks: dice.pick([10, 50, 100]), lie: dice.int(1, lies), silentFrom: silence },
     },
     members: Object.fromEntries(members.map((member) => [member, { echoes: true }])),
-    tricks: dice.chance(60) ? [challenge] : [],
+    tricks: dice.chance(80) ? [challenge] : [],
   };
 };
 
@@ -86,7 +114,7 @@ const meddling: Aim = (dice) => {
       "extend",
       "retrieve",
       "squat",
-      hasCommittee ? "accuse" : "challenge",
+      ...(hasCommittee ? (["accuse", "accuse"] as const) : (["challenge"] as const)),
     ]);
     const committed = at("JobCommitted", later(dice));
     switch (kind) {
@@ -118,8 +146,8 @@ const meddling: Aim = (dice) => {
 /** Whoever can stop something stops it while somebody has to act. */
 const stopping: Aim = (dice) => {
   const sale = dice.pick(["direct", "auction"] as const);
-  if (dice.chance(50)) {
-    const contract = dice.pick(["Staking", "Staking", "Market", "JobRegistry"] as const);
+  if (dice.chance(65)) {
+    const contract = dice.pick(["Staking", "Staking", "JobRegistry", "JobRegistry", "Market"] as const);
     const when = at(dice.pick(["JobMatched", "JobMatched", "JobMatched", "JobLocked"]), dice.int(0, 200));
     return { coalition: ["deployer"], sale, tricks: [{ kind: "pause", by: "deployer", contract, when }] };
   }
@@ -133,10 +161,24 @@ const paying: Aim = (dice) => ({
   hasArchive: dice.chance(25),
 });
 
+/** Who works wants to be paid twice, or who has others work wants to pay once less. */
+const employing: Aim = (dice) => {
+  const sale = dice.pick(["direct", "auction"] as const);
+  if (dice.chance(50)) {
+    const [worker, isAgain] = [dice.pick(workers), dice.chance(80)];
+    const conduct = { claimsAgain: isAgain, demandsFirst: !isAgain || dice.chance(30) };
+    return { coalition: [worker], sale, hasCrew: true, workers: { [worker]: conduct } };
+  }
+  const forgetsWorker = dice.chance(60);
+  const conduct = { forgetsWorker, showsOlder: !forgetsWorker || dice.chance(30) };
+  return { coalition: ["provider"], sale, hasCrew: true, providers: { provider: conduct } };
+};
+
 /** Each as often as it has ways. */
 const aims: readonly Aim[] = [
-  ...[storing, storing, training, training, attesting, attesting],
-  ...[meddling, meddling, stopping, stopping, paying],
+  ...[storing, storing, storing, training, training, training, training, training, training],
+  ...[ordering, ordering, ordering, attesting, attesting, attesting, meddling, meddling, meddling],
+  ...[stopping, stopping, stopping, paying, employing, employing],
 ];
 
 /** A strategy with an aim; all of it follows from the seed. */

@@ -31,6 +31,8 @@ const named = <P extends string>(prefix: P) =>
 
 export const nodes = named("node");
 export const validators = named("validator");
+/** Who works for a provider, where somebody does; these two have a weight of the lottery besides. */
+export const workers = ["validator3", "validator4"] as const satisfies readonly Party[];
 /** Accounts that no honest party has. */
 export const strangers = named("stranger");
 /** Who may bid: honest by default, like everybody that a coalition does not hold. */

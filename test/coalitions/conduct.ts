@@ -16,6 +16,18 @@ export type ProviderConduct = {
   readonly silentFrom?: readonly number[];
   /** Does not open what its committee has checked. */
   readonly withholdsWitnesses?: boolean;
+  /** Leaves a worker out of what it shows. */
+  readonly forgetsWorker?: boolean;
+  /** Shows what its workers had earned before they had done all. */
+  readonly showsOlder?: boolean;
+};
+
+/** How a worker behaves. */
+export type WorkerConduct = {
+  /** Comes again for what it has had. */
+  readonly claimsAgain?: boolean;
+  /** Demands what it is shown anyway. */
+  readonly demandsFirst?: boolean;
 };
 
 /** How a member of committees behaves. */
@@ -52,6 +64,8 @@ export type TrickKind =
   | { readonly kind: "censor"; readonly party: Party; readonly seconds: number }
   | { readonly kind: "pause"; readonly contract: "Staking" | "Market" | "JobRegistry" }
   | { readonly kind: "slash"; readonly victim: Party }
+  | { readonly kind: "unbond" }
+  | { readonly kind: "turnover"; readonly times: number }
   | { readonly kind: "cover" };
 
 /** All that a walk is made of; of a random one it follows from the seed. */
@@ -61,12 +75,19 @@ export type Plan = {
   readonly sale: "direct" | "auction" | "none";
   readonly hasCommittee: boolean;
   readonly hasArchive: boolean;
+  /** Equal parts in which the price is paid; 1: at the end. */
+  readonly instalments: number;
   /** Whether a second provider bids. */
   readonly hasRival: boolean;
   readonly providers: Readonly<Partial<Record<Party, ProviderConduct>>>;
   readonly members: Readonly<Partial<Record<Party, MemberConduct>>>;
   readonly nodes: Readonly<Partial<Record<Party, NodeConduct>>>;
+  /** Whether two work for whoever trains. */
+  readonly hasCrew: boolean;
+  readonly workers: Readonly<Partial<Record<Party, WorkerConduct>>>;
   /** Whether the owner anchors its training data on other terms than it told its holders. */
   readonly swapsTerms: boolean;
+  /** Whether the consumer has an order matched that it has shown to nobody. */
+  readonly hidesOrder: boolean;
   readonly tricks: readonly Trick[];
 };

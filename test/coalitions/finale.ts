@@ -1,3 +1,4 @@
+import type { Address } from "viem";
 import { type Party, partyNames, validators } from "./cast.ts";
 import type { Scene } from "./scene.ts";
 import { day, hour } from "./world.ts";
@@ -10,8 +11,8 @@ const exit = 5 * day;
 /** Ends what is over, lets everybody leave, and has everybody take what is theirs. */
 export async function settleAll(scene: Scene): Promise<void> {
   const { world, ledger } = scene;
-  await scene.moveTo(world.genesis + ledger.lastEpoch * day + closeDelay + hour);
-  for (const bundleId of ledger.bundleIds)
+  await scene.moveTo(world.genesis + ledger.stored.lastEpoch * day + closeDelay + hour);
+  for (const bundleId of ledger.stored.bundleIds)
     await scene.send("bystander", "BundleRegistry", "release", [bundleId]);
   for (const { id, owner } of scene.datasets.values())
     await scene.send(owner, "DatasetRegistry", "close", [id]);
@@ -23,8 +24,17 @@ export async function settleAll(scene: Scene): Promise<void> {
   for (const [party, ticket] of tickets) {
     await scene.send(party, "Staking", "withdraw", [ticket, world.address(party)]);
   }
+  for (const { jobId, provider } of roundsOf(scene))
+    await scene.send("bystander", "WorkerRewards", "close", [jobId, provider]);
   for (const party of partyNames) await withdraw(scene, party);
   await flush(scene);
+}
+
+/** Rounds of workers' pay that somebody has opened. */
+function roundsOf({ events }: Scene): { jobId: bigint; provider: Address }[] {
+  return events
+    .filter(({ eventName }) => eventName === "RoundOpened")
+    .map(({ args }) => args as { jobId: bigint; provider: Address });
 }
 
 async function unbondAll(scene: Scene): Promise<(readonly [Party, bigint])[]> {
@@ -68,7 +78,7 @@ async function withdraw(scene: Scene, party: Party): Promise<void> {
 /** Burns what was to be burnt. */
 async function flush(scene: Scene): Promise<void> {
   const { contracts } = scene.world;
-  for (const name of ["Market", "DatasetRegistry", "BundleRegistry", "Staking"] as const) {
+  for (const name of ["Market", "DatasetRegistry", "BundleRegistry", "Staking", "WorkerRewards"] as const) {
     const sink = "0x000000000000000000000000000000000000dEaD";
     if ((await contracts[name].read.creditOf([sink])) === 0n) continue;
     await scene.send("bystander", name, "flushBurn", []);

@@ -2,17 +2,18 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import hre from "hardhat";
-import { type Address, type Hex, numberToHex } from "viem";
+import { type Address, getAddress, type Hex, numberToHex } from "viem";
 import type { DeployedName } from "../../keepers/src/chain/deployment.ts";
 import type { CoalitionWorld } from "./world.ts";
 
-/** A remedy taken out of a copy of one contract: in `file`, `find` (which stands there once) becomes `replace`. */
-export type Patch = {
+/** In a file, what stands there once becomes something else. */
+export type Edit = { readonly file: string; readonly find: string; readonly replace: string };
+
+/** A remedy taken out of a copy of one contract, by an edit, or by several. */
+export type Patch = Edit & {
   readonly contract: DeployedName;
   readonly source: string;
-  readonly file: string;
-  readonly find: string;
-  readonly replace: string;
+  readonly besides?: readonly Edit[];
 };
 
 type Compiler = {
@@ -28,11 +29,13 @@ type Output = {
 
 /** Copies that were compiled, by what is changed in them. */
 const compiled = new Map<string, Hex>();
+/** What has created the contracts of a chain. */
+const creations = new WeakMap<CoalitionWorld, Map<Address, Hex>>();
 const root = join(import.meta.dirname, "..", "..");
 const require = createRequire(import.meta.url);
 
 /** Compiles a copy of a contract that lacks its remedy; the sources in the repository stay as they are. */
-function compile({ contract, source, file, find, replace }: Patch): Hex {
+function compile({ contract, source, besides = [], ...first }: Patch): Hex {
   const solc = require("solc") as Compiler;
   const input = {
     language: "Solidity",
@@ -58,10 +61,13 @@ function compile({ contract, source, file, find, replace }: Patch): Hex {
       path.startsWith("contracts/") ? join(root, path) : require.resolve(path),
       "utf8",
     );
-    if (path !== file) return text;
-    if (text.split(find).length !== 2) throw new Error(`${file} does not have "${find}" once`);
-    return text.replace(find, replace);
+    return [first, ...besides].filter(({ file }) => file === path).reduce(changed, text);
   }
+}
+
+function changed(text: string, { file, find, replace }: Edit): string {
+  if (text.split(find).length !== 2) throw new Error(`${file} does not have "${find}" once`);
+  return text.replace(find, () => replace);
 }
 
 /** Puts the copy where the contract is: built by its own constructor from the same arguments. */
@@ -71,7 +77,7 @@ export async function apply(world: CoalitionWorld, patch: Patch): Promise<void> 
   const address = deployment.addresses[patch.contract]!;
   const { bytecode } = await hre.artifacts.readArtifact(patch.contract);
   const created = await creationOf(world, address);
-  const key = `${patch.contract}/${patch.file}/${patch.find}`;
+  const key = JSON.stringify(patch);
   const code = compiled.get(key) ?? compile(patch);
   compiled.set(key, code);
   const data: Hex = `${code}${created.slice(bytecode.length)}`;
@@ -94,15 +100,24 @@ export async function apply(world: CoalitionWorld, patch: Patch): Promise<void> 
 }
 
 /** Data of the transaction that created a contract: its code, then the constructor's arguments. */
-async function creationOf({ chain }: CoalitionWorld, address: Address): Promise<Hex> {
+async function creationOf(world: CoalitionWorld, address: Address): Promise<Hex> {
+  const known = creations.get(world) ?? (await creationsOn(world));
+  creations.set(world, known);
+  const created = known.get(getAddress(address));
+  if (created === undefined) throw new Error(`nothing has created ${address}`);
+  return created;
+}
+
+async function creationsOn({ chain }: CoalitionWorld): Promise<Map<Address, Hex>> {
+  const found = new Map<Address, Hex>();
   const last = await chain.client.getBlockNumber();
-  for (let blockNumber = last; blockNumber >= 0n; blockNumber--) {
+  for (let blockNumber = 0n; blockNumber <= last; blockNumber++) {
     const { transactions } = await chain.client.getBlock({ blockNumber, includeTransactions: true });
     for (const { hash, to, input } of transactions) {
       if (to !== null) continue;
       const { contractAddress } = await chain.client.getTransactionReceipt({ hash });
-      if (contractAddress?.toLowerCase() === address.toLowerCase()) return input;
+      if (contractAddress) found.set(getAddress(contractAddress), input);
     }
   }
-  throw new Error(`nothing has created ${address}`);
+  return found;
 }

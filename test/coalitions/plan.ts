@@ -1,7 +1,7 @@
 import { Dice } from "../../keepers/src/roles/simulation/dice.ts";
 import { drawAimed } from "./aims.ts";
-import { nodes, type Party, providers, strangers, validators } from "./cast.ts";
-import type { DatasetName, Plan, ProviderConduct, Trick, Trigger } from "./conduct.ts";
+import { nodes, type Party, providers, strangers, validators, workers } from "./cast.ts";
+import type { DatasetName, Plan, ProviderConduct, Trick, Trigger, WorkerConduct } from "./conduct.ts";
 import { n } from "./datasets.ts";
 import { honestPlan } from "./exploits.ts";
 import { lies } from "./runs.ts";
@@ -34,7 +34,7 @@ const mostCensored = 3_000;
 
 /** Any strategy of any coalition; all of it follows from the seed. Most of them are out for something (`aims.ts`). */
 export function drawPlan(seed: string): Plan {
-  return new Dice(seed, "kind").chance(60) ? aimed(seed) : drawAnything(seed);
+  return new Dice(seed, "kind").chance(75) ? aimed(seed) : drawAnything(seed);
 }
 
 function aimed(seed: string): Plan {
@@ -70,6 +70,10 @@ function drawAnything(seed: string): Plan {
     ...{ seed, coalition, sale },
     hasCommittee: dice.chance(hasAllMembers ? 90 : 35),
     swapsTerms: isIn("owner") && dice.chance(50),
+    hidesOrder: isIn("consumer") && dice.chance(10),
+    hasCrew: dice.chance(35),
+    instalments: dice.pick([1, 1, 1, 2, 3]),
+    workers: conducts(workers.filter(isIn), (party) => anyWorker(dice.apart(`work of ${party}`))),
     hasArchive: sale === "none" || dice.chance(25),
     hasRival: dice.chance(50),
     providers: conducts(providers.filter(isIn), (party) => anyProvider(dice.apart(party))),
@@ -110,7 +114,13 @@ function anyProvider(dice: Dice): ProviderConduct {
     storesGarbage: dice.chance(15),
     silentFrom: Array.from({ length: intervals }, () => (dice.chance(25) ? dice.int(1, 6) : 100)),
     withholdsWitnesses: dice.chance(15),
+    forgetsWorker: dice.chance(25),
+    showsOlder: dice.chance(25),
   };
+}
+
+function anyWorker(dice: Dice): WorkerConduct {
+  return { claimsAgain: dice.chance(40), demandsFirst: dice.chance(40) };
 }
 
 function anyTrick(dice: Dice, coalition: readonly Party[]): Trick {
@@ -130,6 +140,7 @@ function anyTrick(dice: Dice, coalition: readonly Party[]): Trick {
       "squat",
       "surrender",
       "surrender",
+      "unbond",
       "censor",
       "cover",
       "extend",
@@ -159,6 +170,10 @@ function anyTrick(dice: Dice, coalition: readonly Party[]): Trick {
       }
       const event = dice.pick(["BundlePlaced", "TimeoutCalled"]);
       return { kind: "surrender", by, when: { event, nth: 0, delay: dice.int(1, 3_000) }, dataset };
+    }
+    case "unbond": {
+      const own = [...coalition, by];
+      return { kind: "unbond", by: dice.pick(own), when };
     }
     case "extend":
       return { kind: "extend", by, when, dataset: "trained", epochs: dice.int(1, 10_000) };

@@ -63,6 +63,8 @@ export class Scene {
   readonly datasets = new Map<Hex, Anchored>();
   /** Runs by their trace roots: what is published of them can be read by everybody. */
   readonly claimed = new Map<Hex, ToldRun>();
+  /** Runs by the trace roots of their checkpoints. */
+  readonly begun = new Map<Hex, ToldRun>();
   /** Epochs that are audited, with their seeds. */
   readonly open: { readonly epoch: number; readonly seed: Hex }[] = [];
   readonly events: AssayEvent[] = [];

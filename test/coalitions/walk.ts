@@ -2,12 +2,14 @@ import { type Address, getAddress } from "viem";
 import { addressOf } from "../../keepers/src/chain/contracts.ts";
 import { deployedNames } from "../../keepers/src/chain/deployment-format.ts";
 import { Dice } from "../../keepers/src/roles/simulation/dice.ts";
+import type { Money } from "./accounts.ts";
 import { Accusations } from "./agents/accusations.ts";
 import type { Agent } from "./agents/agent.ts";
 import { Bystander } from "./agents/bystander.ts";
 import { Challenger } from "./agents/challenger.ts";
 import { Committee } from "./agents/committee.ts";
 import { Consumer } from "./agents/consumer.ts";
+import { Crew } from "./agents/crew.ts";
 import { StorageNode } from "./agents/node.ts";
 import { Owner } from "./agents/owner.ts";
 import { Provider } from "./agents/provider.ts";
@@ -15,7 +17,7 @@ import { Tricks } from "./agents/tricks.ts";
 import { nodes, type Party, partyNames, providers, strangers } from "./cast.ts";
 import type { Plan } from "./conduct.ts";
 import { settleAll } from "./finale.ts";
-import { Ledger, type Money } from "./ledger.ts";
+import { Ledger } from "./ledger.ts";
 import { Scene } from "./scene.ts";
 import { type CoalitionWorld, day, tokens, wealth } from "./world.ts";
 
@@ -86,6 +88,7 @@ async function play(scene: Scene, plan: Plan): Promise<void> {
       .filter((name) => name === "provider" || plan.hasRival)
       .map((name) => new Provider(scene, name, plan.providers[name])),
     committee,
+    new Crew(scene, plan),
     new Challenger(scene),
     new Accusations(scene, plan),
     new Bystander(scene),

@@ -25,7 +25,7 @@ import { type Sent, SimulatedChain, type Snapshot } from "../../keepers/src/role
 import { operatorRoles } from "../../keepers/src/roles/storage-node/register.ts";
 import { nodes, type Party, parties, partyNames, providers, strangers, validators } from "./cast.ts";
 import { deployAll } from "./deployment.ts";
-import type { Tariff } from "./ledger.ts";
+import type { Tariff } from "./tariff.ts";
 
 export const tokens = 10n ** 18n;
 export const day = 86_400;
@@ -69,6 +69,8 @@ export class CoalitionWorld {
   genesis = 0;
   /** What the deployer has left of all tokens. */
   deployersTokens = 0n;
+  /** As it was built, and as walks begin. */
+  #built: Snapshot | undefined;
   #kept: Snapshot | undefined;
 
   private constructor(chain: SimulatedChain, deployment: Deployment) {
@@ -78,15 +80,12 @@ export class CoalitionWorld {
     for (const party of partyNames) this.#accounts.set(party, chain.account(parties[party]));
   }
 
-  /** @param change what a test copy changes once the contracts are there */
-  static async open(
-    change: (world: CoalitionWorld) => Promise<void> = async () => {},
-  ): Promise<CoalitionWorld> {
+  static async open(): Promise<CoalitionWorld> {
     const chain = await SimulatedChain.open(gasPrice);
     const world = new CoalitionWorld(chain, await deployAll(chain, {}));
     await chain.synchronise();
-    await change(world);
     await world.#build();
+    world.#built = await chain.keep();
     world.#kept = await chain.keep();
     return world;
   }
@@ -116,6 +115,14 @@ export class CoalitionWorld {
   /** Brings everything back to where walks begin. */
   async reset(): Promise<void> {
     await this.chain.goBack(this.#kept!);
+    this.#kept = await this.chain.keep();
+  }
+
+  /** Has all walks begin with something else changed, in the contracts as they were deployed. */
+  async become(change: (world: CoalitionWorld) => Promise<void>): Promise<void> {
+    await this.chain.goBack(this.#built!);
+    this.#built = await this.chain.keep();
+    await change(this);
     this.#kept = await this.chain.keep();
   }
 
@@ -174,12 +181,13 @@ export class CoalitionWorld {
   /** What deployments fix and no walk changes. */
   async #readTariff(): Promise<Tariff> {
     const { JobRegistry, DatasetRegistry, Committee, Staking } = this.contracts;
-    const { dispute, latePenalty } = await JobRegistry.read.parameters();
-    const { missPenalty } = await DatasetRegistry.read.parameters();
+    const { dispute, latePenalty, minimumStake } = await JobRegistry.read.parameters();
+    const { missPenalty, surrenderPenalty } = await DatasetRegistry.read.parameters();
     const [{ lieSlash }] = await Committee.read.terms();
     const [, reporterShare] = await Staking.read.parameters();
     return {
-      ...{ challengerBond: dispute.challengerBond, refundPrice: dispute.refundPrice, missPenalty, lieSlash },
+      ...{ challengerBond: dispute.challengerBond, refundPrice: dispute.refundPrice },
+      ...{ missPenalty, surrenderPenalty, lieSlash, minimumStake },
       reporterShare: BigInt(reporterShare),
       checks: Number(await Committee.read.checks()),
       presenceDivisor: await Committee.read.PRESENCE_DIVISOR(),

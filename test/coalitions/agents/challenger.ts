@@ -1,12 +1,14 @@
-import { isAddressEqual } from "viem";
+import { type Hex, isAddressEqual } from "viem";
 import { stateFileBytes } from "../../../keepers/src/core/exact/result-files.ts";
+import { claimIdOf } from "../../../keepers/src/core/market/instalments.ts";
 import { type ChallengeRecord, turnOf } from "../../../keepers/src/roles/jobs/challenge-record.ts";
-import type { JobRecord } from "../../../keepers/src/roles/jobs/job-record.ts";
+import type { CommittedResult, JobRecord } from "../../../keepers/src/roles/jobs/job-record.ts";
 import { makeMove } from "../../../keepers/src/roles/jobs/mover.ts";
 import { settleIfOver } from "../../../keepers/src/roles/jobs/settler.ts";
 import { findStoredFraud, sendFraud } from "../../../keepers/src/roles/jobs/stored-fraud.ts";
 import type { ToldRun } from "../../../keepers/src/roles/simulation/told-run.ts";
 import { openingMove } from "../../../keepers/src/training/dispute/find-interval.ts";
+import { claimedPart } from "../../../keepers/src/training/dispute/prefix-run.ts";
 import type { Party } from "../cast.ts";
 import { streamOf } from "../datasets.ts";
 import { runOf } from "../runs.ts";
@@ -14,11 +16,23 @@ import type { Scene } from "../scene.ts";
 import { nothing } from "../world.ts";
 import type { Agent } from "./agent.ts";
 
+/** A commitment of a job, the last one or a checkpoint's. */
+type Claim = CommittedResult & { readonly checkpoint: number; readonly steps?: number };
+
+/** What a job's provider has committed to and is not paid for. */
+function claimsOf({ status, result, checkpoints }: JobRecord): Claim[] {
+  const posted = checkpoints
+    .filter(({ paid }) => paid === undefined)
+    .map(({ number, ...each }) => ({ ...each, checkpoint: number }));
+  const isCommitted = status === "Committed" || status === "Attested";
+  return isCommitted ? [...posted, { ...result!, checkpoint: 0 }] : posted;
+}
+
 /** Computes every committed job again, and challenges and plays by the code of keepers. */
 export class Challenger implements Agent {
   readonly #scene: Scene;
   readonly #name: Party = "challenger";
-  /** Jobs whose stored results were shown to be others. */
+  /** Claims whose stored results were shown to be others. */
   readonly #shown = new Set<bigint>();
   /** Turns of disputes whose deadlines are known. */
   readonly #timed = new Set<string>();
@@ -30,46 +44,51 @@ export class Challenger implements Agent {
   async act(): Promise<boolean> {
     let isDone = false;
     for (const job of this.#scene.jobs.openJobs()) {
-      if (job.status === "Committed" || job.status === "Attested")
-        isDone = (await this.#inspect(job)) || isDone;
+      for (const claim of claimsOf(job)) isDone = (await this.#inspect(job, claim)) || isDone;
     }
     return (await this.#play()) || isDone;
   }
 
-  async #inspect(job: JobRecord): Promise<boolean> {
-    const { jobId, result } = job;
-    const { jobs, world } = this.#scene;
+  async #inspect(job: JobRecord, { checkpoint, steps, ...result }: Claim): Promise<boolean> {
+    const { jobId } = job;
+    const { jobs, world, claimed, begun } = this.#scene;
     const address = world.address(this.#name);
-    if (jobs.challengesOf(jobId).some(({ challenger }) => isAddressEqual(challenger, address))) return false;
-    const claimed = this.#scene.claimed.get(result!.traceRoot);
-    if (claimed === undefined) return false;
-    const own = runOf(job.order.problem.datasetId, this.#name);
-    const isRight = result!.stateRoot === own.publishedLeaves.at(-1)!.stateRoot;
-    if (isRight && (await this.#showMisstored(job, own))) return true;
-    const leaves = result!.leavesDigest === nothing ? undefined : claimed.publishedLeaves;
+    const isOwn = (each: ChallengeRecord) =>
+      each.checkpoint === checkpoint && isAddressEqual(each.challenger, address);
+    if (jobs.challengesOf(jobId).some(isOwn)) return false;
+    const told = claimed.get(result.traceRoot) ?? begun.get(result.traceRoot);
+    if (told === undefined) return false;
+    const whole = runOf(job.order.problem.datasetId, this.#name);
+    const own = claimedPart(whole, { steps: BigInt(steps ?? whole.order.steps) });
+    const [stateRoot] = await own.stateRoots([own.order.steps]);
+    const isRight = result.stateRoot === stateRoot;
+    const claimId = claimIdOf({ jobId, checkpoint });
+    if (isRight && (await this.#showMisstored(claimId, result.resultId, whole, own.order.steps))) return true;
+    const published = await claimedPart(told, { steps: BigInt(own.order.steps) }).leaves();
+    const leaves = result.leavesDigest === nothing ? undefined : published;
     // As keepers do: leaves that are withheld are no reason to challenge a result that is right.
     if (leaves === undefined && isRight) return false;
-    const move = await openingMove(own, claimed, leaves);
+    const move = await openingMove(own, result, leaves);
     if (move === undefined) return false;
     const { dispute } = await world.contracts.JobRegistry.read.parametersOf([jobId]);
     const bond = dispute.challengerBond;
-    const key = `challenge ${jobId}`;
+    const key = `challenge ${claimId}`;
     if (move.kind === "challengeTrace") {
-      return await this.#scene.try(key, this.#name, "DisputeGame", "challengeTrace", [jobId], bond);
+      return await this.#scene.try(key, this.#name, "DisputeGame", "challengeTrace", [claimId], bond);
     }
-    const args = [jobId, BigInt(move.interval), move.before, move.next] as const;
+    const args = [claimId, BigInt(move.interval), move.before, move.next] as const;
     return await this.#scene.try(key, this.#name, "DisputeGame", "challenge", args, bond);
   }
 
   /** Whether something else is stored than was committed to, and the contracts have been shown it. */
-  async #showMisstored({ jobId, result }: JobRecord, own: ToldRun): Promise<boolean> {
-    const state = own.state(own.order.steps);
-    const stored = streamOf(this.#scene.datasets.get(result!.resultId)!, stateFileBytes(own.program));
-    const fraud = findStoredFraud(jobId, own.program, state, stored);
-    if (fraud === undefined || this.#shown.has(jobId)) return false;
+  async #showMisstored(claimId: bigint, resultId: Hex, own: ToldRun, steps: number): Promise<boolean> {
+    const state = own.state(steps);
+    const stored = streamOf(this.#scene.datasets.get(resultId)!, stateFileBytes(own.program));
+    const fraud = findStoredFraud(claimId, own.program, state, stored);
+    if (fraud === undefined || this.#shown.has(claimId)) return false;
     const context = this.#scene.context(this.#name);
-    if (!(await sendFraud(context, `misstored ${jobId}`, fraud))) return false;
-    this.#shown.add(jobId);
+    if (!(await sendFraud(context, `misstored ${claimId}`, fraud))) return false;
+    this.#shown.add(claimId);
     return true;
   }
 
@@ -87,11 +106,11 @@ export class Challenger implements Agent {
     const context = this.#scene.context(this.#name);
     const before = this.#scene.actions.length;
     for (const challenge of jobs.openChallenges()) {
-      const { challenger, answers, jobId } = challenge;
+      const { challenger, answers, jobId, claim } = challenge;
       await this.#wakeFor(challenge);
       if (!isAddressEqual(challenger, context.operator) || !jobs.isBound(challenge)) continue;
       if (turnOf(challenge) !== "challenger") continue;
-      const own = runOf(jobs.job(jobId)!.order.problem.datasetId, this.#name);
+      const own = claimedPart(runOf(jobs.job(jobId)!.order.problem.datasetId, this.#name), claim);
       if (await makeMove(context, challenge, { role: "challenger", own, answers })) {
         await settleIfOver(context, challenge);
       }

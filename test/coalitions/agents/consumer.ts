@@ -54,7 +54,8 @@ export class Consumer implements Agent {
   #orderOn(datasetId: `0x${string}`) {
     const { program, order: trainingOrder } = jobOn(datasetId);
     const training = encodeOrder(trainingOrder);
-    const conditions = { ...defaultConditions, maximumPrice: deposit, deposit, trainingTime };
+    const { instalments } = this.#plan;
+    const conditions = { ...defaultConditions, maximumPrice: deposit, deposit, trainingTime, instalments };
     const order: Order = {
       consumer: this.#scene.world.address("consumer"),
       problem: {
@@ -81,7 +82,9 @@ export class Consumer implements Agent {
     const { chainId, addresses } = world.deployment;
     const typed = bidTypedData(bid, { chainId, market: addresses.Market! });
     const signature = await world.account("provider").signTypedData(typed);
-    if (!(await this.#scene.send("consumer", "Market", "post", [order, training, "0x", "0x"]))) return false;
+    const posted = [order, training, "0x", "0x"] as const;
+    if (!this.#plan.hidesOrder && !(await this.#scene.send("consumer", "Market", "post", posted)))
+      return false;
     return await this.#scene.send("consumer", "Market", "accept", [order, training, "0x", bid, signature]);
   }
 }

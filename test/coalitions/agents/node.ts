@@ -10,6 +10,32 @@ import type { Agent } from "./agent.ts";
 /** What a proof says of the challenged cells: any value, since these cells stand for whatever was stored. */
 export const evaluation = 7n;
 
+/** Takes a bundle over that is free and whose bytes a node has, proven under the last seed that is new. */
+export async function takeOver(
+  scene: Scene,
+  name: Party,
+  { bundleId, datasetId, bundleIndex }: ReturnType<Scene["bundles"]["vacancies"]>[number],
+): Promise<boolean> {
+  const { world, truth, datasets, open } = scene;
+  const { chainId, addresses } = world.deployment;
+  const operator = world.address(name);
+  const dataset = datasets.get(datasetId)!;
+  const root = BigInt(dataset.poseidonRoots[bundleIndex]!);
+  if (!truth.has(operator, root)) return false;
+  const from = await world.contracts.BundleRegistry.read.provableFrom([datasetId, bundleIndex, operator]);
+  const fresh = open.findLast(({ epoch }) => epoch >= from);
+  if (fresh === undefined) return false;
+  const { epoch, seed } = fresh;
+  const indices = bundleIndices({ seed, duty: bundleId, operator }, dataset.cells);
+  const duty = { seed, duty: bundleId, root, operator, epoch: BigInt(epoch) };
+  const auditContract = addresses.BundleRegistry!;
+  const rho = auditPoint({ ...duty, chainId: BigInt(chainId), auditContract });
+  const proof = proofOf("possession", [evaluation, root, ...packed.bundle(indices), rho]);
+  const receipt = await takeBundle(scene, dataset, bundleIndex, name);
+  const args = [receipt, epoch, evaluation, proof] as const;
+  return await scene.try(`take up ${bundleId} ${epoch}`, name, "BundleRegistry", "placeProven", args);
+}
+
 /** Holds bundles: answers audits from the cells that it has, and publishes those that it is asked for. */
 export class StorageNode implements Agent {
   readonly #scene: Scene;
@@ -55,30 +81,10 @@ export class StorageNode implements Agent {
     return await this.#scene.try(`answer ${bundleId} ${epoch}`, this.#name, "StorageAudit", "answer", args);
   }
 
-  /** Takes bundles over that are free and whose bytes it has, proven under the first seed that is new. */
   async #takeUp(): Promise<boolean> {
-    const { world, truth, datasets, bundles, open } = this.#scene;
-    const { chainId, addresses } = world.deployment;
-    const operator = world.address(this.#name);
     let isDone = false;
-    for (const { bundleId, datasetId, bundleIndex } of bundles.vacancies()) {
-      const dataset = datasets.get(datasetId)!;
-      const root = BigInt(dataset.poseidonRoots[bundleIndex]!);
-      if (!truth.has(operator, root)) continue;
-      const from = await world.contracts.BundleRegistry.read.provableFrom([datasetId, bundleIndex, operator]);
-      const fresh = open.findLast(({ epoch }) => epoch >= from);
-      if (fresh === undefined) continue;
-      const { epoch, seed } = fresh;
-      const indices = bundleIndices({ seed, duty: bundleId, operator }, dataset.cells);
-      const duty = { seed, duty: bundleId, root, operator, epoch: BigInt(epoch) };
-      const auditContract = addresses.BundleRegistry!;
-      const rho = auditPoint({ ...duty, chainId: BigInt(chainId), auditContract });
-      const proof = proofOf("possession", [evaluation, root, ...packed.bundle(indices), rho]);
-      const receipt = await takeBundle(this.#scene, dataset, bundleIndex, this.#name);
-      const args = [receipt, epoch, evaluation, proof] as const;
-      const key = `take up ${bundleId} ${epoch}`;
-      isDone = (await this.#scene.try(key, this.#name, "BundleRegistry", "placeProven", args)) || isDone;
-    }
+    for (const vacancy of this.#scene.bundles.vacancies())
+      isDone = (await takeOver(this.#scene, this.#name, vacancy)) || isDone;
     return isDone;
   }
 

@@ -3,14 +3,14 @@ import type { AssayEvent } from "../../../keepers/src/chain/contracts.ts";
 import { auditPoint, coverIndices, registrationPoint } from "../../../keepers/src/core/audit/challenge.ts";
 import { challengeOf } from "../../../keepers/src/training/dispute/find-interval.ts";
 import { r } from "../../contracts/zk/trapdoor.ts";
-import type { Party } from "../cast.ts";
+import { nodes, type Party } from "../cast.ts";
 import type { DatasetName, Plan, Trick } from "../conduct.ts";
 import { type Anchored, anchor, bundleIdOf, makeDataset, receiptOf } from "../datasets.ts";
 import { cellsWord, packed, proofOf } from "../deployment.ts";
 import type { Scene } from "../scene.ts";
 import { someHash } from "../world.ts";
 import type { Agent } from "./agent.ts";
-import { evaluation } from "./node.ts";
+import { evaluation, takeOver } from "./node.ts";
 
 /** A cover of one bundle, with what was said of its size. */
 type Cover = {
@@ -28,6 +28,8 @@ const decoyOwner: Party = "stranger0";
 export class Tricks implements Agent {
   readonly #scene: Scene;
   readonly #due: { readonly trick: Trick; at: number | undefined; seen: number; isDone: boolean }[];
+  /** How often friends still take over what lost its holders, only to leave it again. */
+  #turns = 0;
   /** Covers that were made, with what is told of their bundles' sizes. */
   readonly #covers: Cover[] = [];
 
@@ -39,6 +41,7 @@ export class Tricks implements Agent {
 
   async act(): Promise<boolean> {
     let isDone = await this.#answerCovers();
+    isDone = (await this.#turnOver()) || isDone;
     for (const each of this.#due) {
       if (each.isDone || each.at === undefined || each.at > this.#scene.now) continue;
       each.isDone = true;
@@ -74,6 +77,11 @@ export class Tricks implements Agent {
         return this.#silence(trick);
       case "surrender":
         return await this.#surrender(trick.dataset);
+      case "turnover":
+        this.#turns = trick.times;
+        return await this.#surrender("result", true);
+      case "unbond":
+        return await this.#unbond(by);
       case "challenge":
         return await this.#challenge(trick);
       case "accuse":
@@ -107,18 +115,57 @@ export class Tricks implements Agent {
   }
 
   /** Everything of a dataset that the coalition holds is given up. */
-  async #surrender(name: DatasetName): Promise<boolean> {
+  async #surrender(name: DatasetName, comesBack = false): Promise<boolean> {
     const dataset = this.#dataset(name);
     let isDone = false;
     for (const { bundleId, datasetId, bundleIndex, operator } of this.#scene.bundles.holdings()) {
       const party = this.#scene.partyAt(operator)!;
       if (datasetId !== dataset?.id || this.#scene.isHonest(party)) continue;
       if (!(await this.#scene.send(party, "BundleRegistry", "surrender", [bundleId]))) continue;
-      // Who gives it up on purpose does not take it over again.
-      this.#scene.truth.drop(operator, BigInt(dataset.poseidonRoots[bundleIndex]!));
       isDone = true;
+      const root = BigInt(dataset.poseidonRoots[bundleIndex]!);
+      if (comesBack) this.#share(root);
+      // Who gives it up on purpose does not take it over again.
+      else this.#scene.truth.drop(operator, root);
     }
     return isDone;
+  }
+
+  get #friends(): Party[] {
+    return nodes.filter((node) => !this.#scene.isHonest(node));
+  }
+
+  /** All nodes of the coalition have what one of them has. */
+  #share(root: bigint): void {
+    for (const node of this.#friends) this.#scene.truth.give(this.#scene.world.address(node), root);
+  }
+
+  /** Friends are first with a proof for what lost its holders, each for another bundle, and leave again at once. */
+  async #turnOver(): Promise<boolean> {
+    if (this.#turns === 0) return false;
+    const result = this.#dataset("result");
+    const friends = this.#friends;
+    let isDone = false;
+    for (const vacancy of this.#scene.bundles.vacancies()) {
+      if (vacancy.datasetId !== result?.id) continue;
+      for (const friend of friends) {
+        if (!(await takeOver(this.#scene, friend, vacancy))) continue;
+        friends.splice(friends.indexOf(friend), 1);
+        isDone = true;
+        break;
+      }
+    }
+    if (!isDone) return false;
+    this.#turns--;
+    return await this.#surrender("result", true);
+  }
+
+  /** Takes out of its stake whatever nothing has a lock on. */
+  async #unbond(by: Party): Promise<boolean> {
+    const { stake, locked } = await this.#scene.world.contracts.Staking.read.operatorOf([
+      this.#scene.world.address(by),
+    ]);
+    return stake > locked && (await this.#scene.send(by, "Staking", "unbond", [stake - locked]));
   }
 
   async #challenge(trick: Extract<Trick, { kind: "challenge" }>): Promise<boolean> {
