@@ -109,6 +109,8 @@ export class EventChain {
         return this.#logs(params[0] as Filter);
       case "eth_getBlockReceipts":
         return this.#receipts(String(params[0]));
+      case "eth_getTransactionByHash":
+        return this.#transactionByHash(String(params[0]));
       case "test_mine":
         this.mine(Number(params[0]));
         return null;
@@ -151,42 +153,58 @@ export class EventChain {
     return this.#hash(number) === blockHash ? number : -1;
   }
 
+  /** The place is part of the hash, so that a transaction can be found by it. */
   #transactionHash(number: number, index: number): Hex {
-    return hash(`${this.#branchOf(number)}:${number}:${index}`);
+    const tail = number.toString(16).padStart(12, "0") + index.toString(16).padStart(4, "0");
+    return `${hash(`${this.#branchOf(number)}:${number}:${index}`).slice(0, 50)}${tail}` as Hex;
+  }
+
+  #transactionByHash(transactionHash: string): unknown {
+    const number = Number.parseInt(transactionHash.slice(50, 62), 16);
+    const index = Number.parseInt(transactionHash.slice(62), 16);
+    const isKnown =
+      number <= this.#head &&
+      index < this.#transactionCount &&
+      this.#transactionHash(number, index) === transactionHash;
+    return isKnown ? this.#transaction(number, index) : null;
+  }
+
+  get #transactionCount(): number {
+    return Math.ceil(this.#shape.eventsPerBlock / logsPerTransaction);
+  }
+
+  #transaction(number: number, index: number): unknown {
+    return {
+      hash: this.#transactionHash(number, index),
+      blockHash: this.#hash(number),
+      blockNumber: quantity(number),
+      transactionIndex: quantity(index),
+      from: sender,
+      to: stakingAddress,
+      value: "0x0",
+      gas: "0x30d40",
+      gasPrice: "0x3b9aca00",
+      input: "0x1234567800000000000000000000000000000000000000000000000000000000000003e8",
+      nonce: quantity(number * this.#transactionCount + index),
+      type: "0x0",
+      chainId: quantity(chainId),
+      v: "0x1b",
+      r: word("0x1"),
+      s: word("0x1"),
+    };
   }
 
   #block(number: number, isFull: boolean): unknown {
     if (number < 0 || number > this.#head) return null;
-    const count = Math.ceil(this.#shape.eventsPerBlock / logsPerTransaction);
-    const blockHash = this.#hash(number);
     const bloom = new Uint8Array(256);
     setBloom(bloom, stakingAddress);
     for (const event of this.#events(number)) for (const topic of event.topics) setBloom(bloom, topic);
-    const transactions = Array.from({ length: count }, (_, i) => {
-      const transactionHash = this.#transactionHash(number, i);
-      if (!isFull) return transactionHash;
-      return {
-        hash: transactionHash,
-        blockHash,
-        blockNumber: quantity(number),
-        transactionIndex: quantity(i),
-        from: sender,
-        to: stakingAddress,
-        value: "0x0",
-        gas: "0x30d40",
-        gasPrice: "0x3b9aca00",
-        input: "0x1234567800000000000000000000000000000000000000000000000000000000000003e8",
-        nonce: quantity(number * count + i),
-        type: "0x0",
-        chainId: quantity(chainId),
-        v: "0x1b",
-        r: word("0x1"),
-        s: word("0x1"),
-      };
-    });
+    const transactions = Array.from({ length: this.#transactionCount }, (_, i) =>
+      isFull ? this.#transaction(number, i) : this.#transactionHash(number, i),
+    );
     return {
       number: quantity(number),
-      hash: blockHash,
+      hash: this.#hash(number),
       parentHash: number === 0 ? word("0x0") : this.#hash(number - 1),
       timestamp: quantity(genesisTime + number * 12),
       nonce: "0x0000000000000000",
