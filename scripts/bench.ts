@@ -38,7 +38,7 @@ const benches = [
   { file: "trace", title: "Exact training: commitments and memory" },
   { file: "workers", title: "Workers" },
   { file: "subgraph", title: "Subgraph" },
-  { file: "subgraph-peers", title: "Subgraph: lag, and beside Ponder" },
+  { file: "subgraph-peers", title: "Subgraph: lag, and beside other indexers" },
   { file: "accuracy", title: "Exact training: accuracy" },
   { file: "freivalds", title: "Checking without recomputing" },
 ];

@@ -1,22 +1,29 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { stakingAbi } from "../../keepers/src/chain/abi/staking.ts";
 import { freePort } from "../../test/keepers/cli/terminal.ts";
 import { chainId, stakingAddress } from "../../test/subgraph/event-chain.ts";
+import { type ChainToIndex, command, type Indexed, Running, type Totals, writeFiles } from "./indexers.ts";
 
-export const ponderVersion = "0.16.10";
-/** What npm puts beside it; the newest viem asks for a package that not every registry has. */
-const packages = [`ponder@${ponderVersion}`, "viem@2.57.0", "hono@4", "typescript@5"];
+/** npm names a 1.0.0 as the newest, which is by its own changelog what is called 0.10 elsewhere, and older than this. */
+export const ponderVersion = "0.17.7";
+const packages = [`ponder@${ponderVersion}`, "viem@2.57.20", "hono@4.13.19", "typescript@5.9.3"];
+/** Not every registry has the 0.3.0 that Ponder asks for, which is this in another layout and with narrower peers. */
+const overrides = { "@ponder/utils": "0.2.18" };
+
+/**
+ * Ponder asks one endpoint at most 20 times a second at first, whatever it could answer, and indexes no block that it
+ * has not asked for. As many names of one endpoint let it ask as fast as it indexes.
+ */
+const namesOf = (rpcUrl: string) => Array.from({ length: 100 }, (_, i) => `${rpcUrl}/${i}`);
 
 const config = (rpcUrl: string) => `
 import { createConfig } from "ponder";
 import { abi } from "./abi";
 export default createConfig({
-  database: { kind: "pglite" },
-  chains: { bench: { id: ${chainId}, rpc: ${JSON.stringify(rpcUrl)}, pollingInterval: 250 } },
+  database: process.env.DATABASE_URL
+    ? { kind: "postgres", connectionString: process.env.DATABASE_URL }
+    : { kind: "pglite" },
+  chains: { bench: { id: ${chainId}, rpc: ${JSON.stringify(namesOf(rpcUrl))}, pollingInterval: 250 } },
   contracts: { Staking: { chain: "bench", abi, address: "${stakingAddress}", startBlock: 0 } },
 });
 `;
@@ -116,72 +123,71 @@ app.use("/graphql", graphql({ db, schema }));
 export default app;
 `;
 
-async function command(cwd: string, name: string, args: readonly string[]): Promise<void> {
-  const child = spawn(name, args, { cwd, stdio: ["ignore", "ignore", "pipe"] });
-  let said = "";
-  child.stderr!.on("data", (chunk: Buffer) => {
-    said = (said + chunk.toString("utf8")).slice(-2_000);
-  });
-  const [code] = (await once(child, "exit")) as [number | null];
-  if (code !== 0) throw new Error(`${name} ${args[0]} failed: ${said}`);
-}
-
-export type PonderRun = { readonly folder: string; readonly rpcUrl: string; readonly minutes: number };
-
-/**
- * Installs Ponder from npm into a folder of its own and lets it index the chain from its first block on. Events a second
- * from the moment its server is up (its build is done) to the moment it says that it caught up.
- */
-export async function ponderRate({ folder, rpcUrl, minutes }: PonderRun): Promise<number> {
+/** Installs Ponder from npm into a folder of its own, with what is to be indexed. */
+export async function installPonder(folder: string, rpcUrl: string): Promise<string> {
   const project = join(folder, "ponder");
-  await mkdir(join(project, "src", "api"), { recursive: true });
-  const files = {
-    "package.json": '{"private":true,"type":"module"}',
+  await writeFiles(project, {
+    "package.json": JSON.stringify({ private: true, type: "module", overrides }),
     "ponder.config.ts": config(rpcUrl),
     "ponder.schema.ts": schema,
     "abi.ts": `export const abi = ${JSON.stringify(stakingAbi)} as const;`,
     "src/index.js": handlers,
     "src/api/index.ts": api,
-  };
-  for (const [name, text] of Object.entries(files)) await writeFile(join(project, name), text);
-  await command(project, "npm", ["install", "--no-audit", "--no-fund", "--no-save", ...packages]);
+  });
+  await command("npm", ["install", "--no-audit", "--no-fund", "--no-save", ...packages], { cwd: project });
+  return project;
+}
+
+const totalsQuery = `{
+  events(limit: 1) { totalCount }
+  network(id: "assay") { operators staked slashed }
+}`;
+type TotalsAnswer = {
+  events: { totalCount: number };
+  network: { operators: number; staked: string; slashed: string };
+};
+
+async function totalsAt(base: string): Promise<Totals> {
+  const response = await fetch(`${base}/graphql`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ query: totalsQuery }),
+  });
+  const { events, network } = ((await response.json()) as { data: TotalsAnswer }).data;
+  return { ...network, events: String(events.totalCount), operators: String(network.operators) };
+}
+
+/** The newest block whose rows are all there. */
+async function headAt(base: string): Promise<number> {
+  const status = (await (await fetch(`${base}/status`)).json()) as { bench: { block: { number: number } } };
+  return status.bench.block.number;
+}
+
+/**
+ * Lets an installed Ponder index the chain from its first block on, into PGlite or the PostgreSQL at `databaseUrl`.
+ * Counted from the moment its server is up (its build is done) to the moment it says that it caught up, and what it has
+ * stored then: all but the newest blocks, which it takes for not final and indexes one by one afterwards.
+ */
+export async function ponderRate(
+  project: string,
+  { head, minutes }: ChainToIndex,
+  databaseUrl = "",
+): Promise<Indexed> {
   const port = await freePort();
   const bin = join(project, "node_modules", "ponder", "dist", "esm", "bin", "ponder.js");
-  const given = ["start", "--schema", "bench", "--port", String(port), "--log-level", "warn"];
-  const child = spawn(process.execPath, [bin, ...given], {
-    cwd: project,
-    stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, PONDER_TELEMETRY_DISABLED: "true" },
-  });
-  let said = "";
-  for (const stream of [child.stdout!, child.stderr!])
-    stream.on("data", (chunk: Buffer) => {
-      said = (said + chunk.toString("utf8")).slice(-2_000);
-    });
+  const given = [bin, "start", "--schema", "bench", "--port", String(port), "--log-level", "warn"];
+  const env = { ...process.env, DATABASE_URL: databaseUrl };
+  const ponder = new Running("Ponder", given, { cwd: project, env, minutes });
   const base = `http://127.0.0.1:${port}`;
-  const deadline = performance.now() + minutes * 60_000;
-  const until = async (path: string): Promise<number> => {
-    for (;;) {
-      const answer = await fetch(base + path).catch(() => undefined);
-      if (answer?.status === 200) return performance.now();
-      if (child.exitCode !== null || performance.now() > deadline) throw new Error(`Ponder stopped: ${said}`);
-      await delay(20);
-    }
-  };
+  const answers = (path: string) => async () =>
+    (await fetch(base + path).catch(() => undefined))?.status === 200;
   try {
-    const up = await until("/health");
-    const ready = await until("/ready");
-    const answer = await fetch(`${base}/graphql`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ query: "{ events(limit: 1) { totalCount } }" }),
-    });
-    const { data } = (await answer.json()) as { data: { events: { totalCount: number } } };
-    return data.events.totalCount / ((ready - up) / 1000);
+    const up = await ponder.until(answers("/health"));
+    const ready = await ponder.until(answers("/ready"));
+    const stored = Number((await totalsAt(base)).events);
+    await ponder.until(async () => (await headAt(base)) >= head);
+    return { rate: stored / ((ready - up) / 1000), totals: await totalsAt(base) };
   } finally {
-    if (child.exitCode === null) {
-      child.kill();
-      await once(child, "exit");
-    }
+    await ponder.stop();
   }
 }
