@@ -13,6 +13,19 @@ export class UnfairProviderError extends AssayError {
   }
 }
 
+/** A job whose pay is being dealt out: there is no more to earn in it, and its provider may have another one later. */
+export class RoundOverError extends AssayError {
+  override readonly name: string = "RoundOverError";
+
+  constructor(provider: string) {
+    super(`no work for ${provider}: its round of pay is over`, {
+      kept: "The last countersigned total; it is claimed from the root that was posted.",
+      next: "Wait for its next job.",
+      exitCode: exitCode.refused,
+    });
+  }
+}
+
 /** A provider that owes this worker as much as it is ready to lose: it computes more once it is paid. */
 export class EnoughUnpaidError extends AssayError {
   override readonly name: string = "EnoughUnpaidError";

@@ -17,7 +17,7 @@ import type { MachineLimits } from "../jobs/published-program.ts";
 import type { HealthCheck } from "../telemetry.ts";
 import { bookSchema, type SignedTotal, WorkerBook } from "./book.ts";
 import { Claimer, type Share } from "./claimer.ts";
-import { UnfairProviderError } from "./errors.ts";
+import { RoundOverError, UnfairProviderError } from "./errors.ts";
 import { mostAtRisk } from "./risk.ts";
 import { Worker } from "./worker.ts";
 
@@ -43,6 +43,7 @@ export class WorkerKeeper {
   readonly #state: State;
   readonly #worker: Worker;
   readonly #claimer: Claimer;
+  readonly #book: WorkerBook;
 
   private constructor(options: WorkerKeeperOptions, state: State) {
     this.#options = options;
@@ -50,6 +51,7 @@ export class WorkerKeeper {
     const { account, chain, deployment, log, interval = 2_000, host, provider, executor, limits } = options;
     const registry = options.metrics ?? new Registry();
     const book = new WorkerBook(state);
+    this.#book = book;
     const metrics = new WorkMetrics(registry, () =>
       book.unsettled().reduce((sum, { total }) => sum + total, 0n),
     );
@@ -102,14 +104,17 @@ export class WorkerKeeper {
   }
 
   /**
-   * Works and collects until the signal.
-   * @throws UnfairProviderError, RefusalError: see `Worker.run`; what is owed is collected by the next start
+   * Works and collects until the signal. However the work ends, what is owed is collected first.
+   * @throws UnfairProviderError, RefusalError: see `Worker.run`
    */
   async run(signal: AbortSignal): Promise<void> {
     const ended = new AbortController();
     const collecting = this.#collect(AbortSignal.any([signal, ended.signal]));
     try {
       await this.#worker.run(signal);
+    } catch (error) {
+      await this.#outlast(signal, error as Error);
+      throw error;
     } finally {
       ended.abort();
       await collecting;
@@ -118,6 +123,14 @@ export class WorkerKeeper {
 
   close(): void {
     this.#state.close();
+  }
+
+  /** Waits, once there is no more work, until every total that was countersigned is paid or can be claimed no longer. */
+  async #outlast(signal: AbortSignal, { message }: Error): Promise<void> {
+    const { log, interval = 2_000 } = this.#options;
+    const owed = () => this.#book.unsettled().length;
+    if (owed() > 0) log.warn({ reason: message, owed: owed() }, "no more work; staying until it is paid");
+    while (!signal.aborted && owed() > 0) await delay(interval, undefined, { signal }).catch(() => undefined);
   }
 
   async #collect(signal: AbortSignal): Promise<void> {
@@ -143,7 +156,9 @@ export class WorkerKeeper {
     if (BigInt(pay.perChunk) < leastPay) throw new UnfairProviderError(pay.provider, "it pays too little");
     const contracts = connectContracts(chain.public, deployment);
     const round = await contracts.WorkerRewards.read.roundOf([BigInt(pay.jobId), pay.provider]);
-    if (round.openedAt === 0 || round.forceUntil !== 0 || round.surety < BigInt(pay.perChunk)) {
+    // Who comes back while the pay is dealt out stays: nobody else fetches its own.
+    if (round.forceUntil !== 0) throw new RoundOverError(pay.provider);
+    if (round.openedAt === 0 || round.surety < BigInt(pay.perChunk)) {
       throw new UnfairProviderError(pay.provider, "it has no round with a surety open for the job");
     }
   }

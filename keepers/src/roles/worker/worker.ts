@@ -17,7 +17,7 @@ import { StateForm, SumsForm } from "../../training/cluster/forms.ts";
 import type { PartsExecutor, SumsSession } from "../../training/executors/parts.ts";
 import { type ClusterMethods, clusterProtocol, longPoll, type PayTerms } from "../cluster/protocol.ts";
 import type { WorkerBook } from "./book.ts";
-import { EnoughUnpaidError, UnfairProviderError } from "./errors.ts";
+import { EnoughUnpaidError, RoundOverError, UnfairProviderError } from "./errors.ts";
 
 export type WorkerOptions = {
   /** The keeper's node; it is not closed here. */
@@ -308,8 +308,8 @@ function parsed(body: Uint8Array): unknown {
 
 /** Whether the provider may have work later: it is away, has no job at the moment, or is busy. */
 function mayPass(error: unknown): boolean {
-  if (error instanceof TransportError || error instanceof EnoughUnpaidError) return true;
-  if (error instanceof RpcUnavailableError) return true;
+  if (error instanceof TransportError || error instanceof RpcUnavailableError) return true;
+  if (error instanceof EnoughUnpaidError || error instanceof RoundOverError) return true;
   if (error instanceof RefusalError) return error.code !== "refused" && error.code !== "bad-request";
   // A state that does not hash comes of a connection to a provider that lies or is broken: not of this worker.
   return !(error instanceof AssayError) || error instanceof BadPartError;

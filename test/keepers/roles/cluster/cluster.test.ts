@@ -11,7 +11,7 @@ import { Crew, type CrewParts } from "../../../../keepers/src/roles/provider/cre
 import { jobRecords, Payroll, payrollSchema } from "../../../../keepers/src/roles/provider/payroll.ts";
 import type { OfferedJob } from "../../../../keepers/src/roles/provider/worker-desk.ts";
 import type { SignedTotal } from "../../../../keepers/src/roles/worker/book.ts";
-import { UnfairProviderError } from "../../../../keepers/src/roles/worker/errors.ts";
+import { RoundOverError, UnfairProviderError } from "../../../../keepers/src/roles/worker/errors.ts";
 import { mostAtRisk } from "../../../../keepers/src/roles/worker/risk.ts";
 import type { WorkerOptions } from "../../../../keepers/src/roles/worker/worker.ts";
 import { openState } from "../../../../keepers/src/storage/state/state.ts";
@@ -62,6 +62,7 @@ type Setup = {
   pay?: OfferedJob["pay"];
   executors?: readonly PartsExecutor[];
   mostAtRisk?: WorkerOptions["mostAtRisk"];
+  accept?: WorkerOptions["accept"];
 };
 
 /** A run whose chunks go over the network to these engines. */
@@ -72,6 +73,7 @@ async function together({
   pay,
   executors = [nativeExecutor],
   mostAtRisk,
+  accept = async () => undefined,
 }: Setup) {
   const run = await newRun(order);
   const session = await ClusterSession.open(nativeExecutor, run.program, engine, {
@@ -85,7 +87,7 @@ async function together({
   });
   const desk = await startDesk({ session, engine, chunkSize: 1, ...(pay !== undefined && { pay }) });
   const workers = await Promise.all(
-    executors.map((executor) => startWorker(desk.address, { executor, mostAtRisk })),
+    executors.map((executor) => startWorker(desk.address, { executor, mostAtRisk, accept })),
   );
   // Chunks of the first step must find their workers there.
   while (desk.desk.members < executors.length) await new Promise((resolve) => setTimeout(resolve, 10));
@@ -250,6 +252,17 @@ describe("workers over libp2p", { timeout: 400_000 }, () => {
       assert.ok((await workers[0]!.done) instanceof UnfairProviderError);
       assert.ok(workers[0]!.worker.chunks <= 1);
     }
+  });
+
+  it("one that comes back while the pay of a job is dealt out stays, and joins again", async () => {
+    let looks = 0;
+    const accept = async () => {
+      if (++looks === 1) throw new RoundOverError("a provider");
+    };
+    const { result, workers } = await together({ accept });
+    assert.deepEqual(result, expected);
+    assert.ok(looks > 1, "it looks again");
+    assert.equal(await workers[0]!.done, undefined, "it does not give up");
   });
 
   it("one that is not paid stops at its bound, and the provider goes on alone", async () => {
