@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -18,9 +18,51 @@ Changes the keepers' code in one place at a time, as Stryker ${strykerVersion} d
 a change that no test notices is a hole in the tests. Fails when they notice less than ${bar} % of them.
   part …       ${parts.map(({ name }) => name).join(", ")} (all of them by default)
   --share n    changes 1 in n lines alone, the same ones every time
-  --record     writes ${recordFile}
+  --record     writes each part into ${recordFile} as soon as it is judged
   --json       ends with one JSON document on standard output
 `;
+
+/** What a run of one part found. */
+type PartRecord = {
+  readonly score: number;
+  readonly date: string;
+  readonly machine: string;
+  readonly load: { readonly before?: number | undefined; readonly after?: number | undefined };
+  readonly seconds: number;
+  /** Null where every line was changed. */
+  readonly sample: { readonly oneLineIn: number; readonly seed: number } | null;
+  readonly files: Readonly<Record<string, Contract>>;
+};
+
+type KeepersRecord = {
+  readonly ok: boolean;
+  readonly score: number;
+  readonly stryker: string;
+  readonly parts: Readonly<Record<string, PartRecord>>;
+};
+
+function recordOf(found: Readonly<Record<string, PartRecord>>): KeepersRecord {
+  const score = shareOf(Object.values(found).flatMap(({ files }) => Object.values(files)));
+  return { ok: score >= bar, score, stryker: strykerVersion, parts: found };
+}
+
+/** The last record, if there is one. */
+function readRecord(): KeepersRecord | undefined {
+  const path = join(root, recordFile);
+  return existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as KeepersRecord) : undefined;
+}
+
+function write(record: KeepersRecord): void {
+  writeFileSync(join(root, recordFile), `${JSON.stringify(record, null, 2)}\n`);
+}
+
+function tell(name: string, { files, score }: PartRecord): void {
+  for (const [file, { mutants, killed, survivors }] of Object.entries(files)) {
+    say(`${file}: ${killed} of ${mutants} killed`);
+    for (const { mutant, line } of survivors) say(`  line ${line}: ${mutant}`);
+  }
+  say(`${name}: ${score} % killed`);
+}
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -46,39 +88,29 @@ async function main(): Promise<number> {
     say(`\n${help}`);
     return 64;
   }
-  const start = performance.now();
-  const before = loadavg()[0];
-  const found: Record<string, Record<string, Contract>> = {};
+  const oneLineIn = Number(values.share);
+  const found: Record<string, PartRecord> = {};
   for (const part of parts) {
     if (positionals.length > 0 && !positionals.includes(part.name)) continue;
     say(`\n── ${part.name} ──`);
-    found[part.name] = await judgePart(part, 1 / Number(values.share), seed);
+    const start = performance.now();
+    const before = loadavg()[0];
+    const files = await judgePart(part, 1 / oneLineIn, seed);
+    found[part.name] = {
+      score: shareOf(Object.values(files)),
+      date: new Date().toISOString().slice(0, 10),
+      machine: `${cpus()[0]?.model ?? "unknown"}, ${availableParallelism()} cores`,
+      load: { before, after: loadavg()[0] },
+      seconds: Math.round((performance.now() - start) / 1000),
+      sample: oneLineIn === 1 ? null : { oneLineIn, seed },
+      files,
+    };
+    tell(part.name, found[part.name]!);
+    // What took so long is kept, whatever becomes of the next part.
+    if (values.record) write(recordOf({ ...readRecord()?.parts, ...found }));
   }
-  const scores = Object.fromEntries(
-    Object.entries(found).map(([name, files]) => [name, shareOf(Object.values(files))]),
-  );
-  const score = shareOf(Object.values(found).flatMap((files) => Object.values(files)));
-  for (const files of Object.values(found)) {
-    for (const [file, { mutants, killed, survivors }] of Object.entries(files)) {
-      say(`${file}: ${killed} of ${mutants} killed`);
-      for (const { mutant, line } of survivors) say(`  line ${line}: ${mutant}`);
-    }
-  }
-  for (const [name, each] of Object.entries(scores)) say(`${name}: ${each} % killed`);
-  say(`${score} % killed, at least ${bar} %: ${score >= bar ? "yes" : "NO"}`);
-  const record = {
-    ok: score >= bar,
-    score,
-    scores,
-    date: new Date().toISOString().slice(0, 10),
-    machine: `${cpus()[0]?.model ?? "unknown"}, ${availableParallelism()} cores`,
-    load: { before, after: loadavg()[0] },
-    seconds: Math.round((performance.now() - start) / 1000),
-    stryker: strykerVersion,
-    sample: values.share === "1" ? null : { oneLineIn: Number(values.share), seed },
-    files: Object.assign({}, ...Object.values(found)) as Record<string, Contract>,
-  };
-  if (values.record) writeFileSync(join(root, recordFile), `${JSON.stringify(record, null, 2)}\n`);
+  const record = recordOf(found);
+  say(`${record.score} % killed, at least ${bar} %: ${record.ok ? "yes" : "NO"}`);
   if (values.json) process.stdout.write(`${JSON.stringify(record)}\n`);
   return record.ok ? 0 : 1;
 }

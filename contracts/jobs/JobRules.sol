@@ -119,6 +119,9 @@ contract JobRules is IJobRules {
     ) private view returns (TrainingShape memory) {
         _require(training.length <= MAX_BYTES, "length");
         TrainingOrder memory order = TrainingOrders.decode(training, problem.trainingHash);
+        // One order has one encoding, and whoever computes it reads no other.
+        bytes memory canonical = abi.encode(order);
+        _require(keccak256(bytes.concat(bytes32(uint256(32)), training)) == keccak256(canonical), "encoding");
         _require(order.programRoot == problem.programRoot, "programRoot");
         _requireDataset(order, problem.datasetId);
         _requireSamples(order);
@@ -172,7 +175,7 @@ contract JobRules is IJobRules {
     function _requireSteps(TrainingOrder memory order) private pure {
         _require(order.steps != 0 && order.steps <= MAX_STEPS, "steps");
         _require(order.interval != 0 && order.interval <= MAX_INTERVAL, "interval");
-        _require(order.every != 0, "every");
+        _require(order.every != 0 && order.every <= MAX_STEPS, "every");
         _require(order.table.length >= 2 && order.table.length % 2 == 0, "table");
     }
 

@@ -25,6 +25,11 @@ const storing: Aim = (dice) => {
   const covers = coalition.map((by): Trick => {
     return { kind: "cover", by, when: at("BundlePlaced", dice.pick([1, 60]), allPlaced) };
   });
+  const diluted: Trick = {
+    ...{ kind: "dilute", by: coalition[0] ?? strangers[0]! },
+    when: at("BundlePlaced", 60, allPlaced),
+  };
+  const claims = dice.apart("cover").chance(40) ? [diluted] : covers;
   const gone: Trick = {
     ...{ kind: "surrender", by: coalition[0] ?? strangers[0]!, dataset: "trained" },
     when: at(dice.pick(["TimeoutCalled", "TimeoutCalled", "EpochOpened"]), dice.int(1, 3_000)),
@@ -32,7 +37,7 @@ const storing: Aim = (dice) => {
   return {
     ...{ coalition, hasArchive: counts, sale: forgets ? "none" : dice.pick(["none", "direct"]) },
     nodes: Object.fromEntries(coalition.map((node) => [node, { forgets, refusesCells }])),
-    tricks: [...(counts ? covers : []), ...(forgets && leaves ? [gone] : [])],
+    tricks: [...(counts ? claims : []), ...(forgets && leaves ? [gone] : [])],
   };
 };
 

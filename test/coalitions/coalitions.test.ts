@@ -7,7 +7,7 @@ import { walk } from "./walk.ts";
 import { CoalitionWorld } from "./world.ts";
 
 /** Walks of the gate; `ASSAY_WALKS` says how many, for a night. */
-const walks = Number(process.env.ASSAY_WALKS ?? 120);
+const walks = Number(process.env.ASSAY_WALKS ?? 200);
 
 describe("coalitions of any roles", () => {
   let report: Report;

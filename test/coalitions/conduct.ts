@@ -66,7 +66,8 @@ export type TrickKind =
   | { readonly kind: "slash"; readonly victim: Party }
   | { readonly kind: "unbond" }
   | { readonly kind: "turnover"; readonly times: number }
-  | { readonly kind: "cover" };
+  | { readonly kind: "cover" }
+  | { readonly kind: "dilute" };
 
 /** All that a walk is made of; of a random one it follows from the seed. */
 export type Plan = {

@@ -22,11 +22,13 @@ export type Size = { readonly objects: number; readonly bytes: number; readonly 
 /** What the owner of a dataset offers to who holds it. */
 export type Terms = { readonly fee: bigint; readonly epochs: number };
 
-/** A dataset as its author made it: one segment. Its bytes are all alike, and stand for what would be there. */
+/** A dataset as its author made it. Its bytes are all alike, and stand for what would be there. */
 export type Dataset = {
   readonly name: string;
   readonly owner: Party;
   readonly size: Size;
+  /** Parts of as many objects each, with n bundles each. */
+  readonly segments: number;
   readonly terms: Terms;
   readonly cells: number;
   readonly poseidonRoots: readonly Hex[];
@@ -68,9 +70,10 @@ export function openCell(
   return { cell: bytesToHex(bytes), proof: tree.proof(index).map((hash) => bytesToHex(hash)) };
 }
 
-/** Cells of a bundle of one segment (docs/storage-protocol.md, section 2). */
-export function cellsOf({ objects, bytes }: Pick<Size, "objects" | "bytes">): number {
-  return Math.ceil((objects * Math.ceil(bytes / k) + Math.ceil((hashBytes * objects) / k)) / cellBytes);
+/** Cells of a bundle (docs/storage-protocol.md, section 2). */
+export function cellsOf({ objects, bytes }: Pick<Size, "objects" | "bytes">, segments = 1): number {
+  const own = objects / segments;
+  return Math.ceil((own * Math.ceil(bytes / k) + Math.ceil((hashBytes * own) / k)) / cellBytes);
 }
 
 /** What a dataset holds, as whoever is served its bundles reads it. */
@@ -82,7 +85,8 @@ export function streamOf(dataset: Dataset, count: number): StoredStream {
     }),
   };
   const { objects, bytes } = dataset.size;
-  const shape = { objectCount: objects, objectSize: bytes, segmentObjects: objects, k, n, encrypted: false };
+  const segmentObjects = objects / dataset.segments;
+  const shape = { objectCount: objects, objectSize: bytes, segmentObjects, k, n, encrypted: false };
   return new StoredStream(datasetLayout(shape), manifest, new Map(bundles.entries()), count);
 }
 
@@ -94,11 +98,12 @@ export function makeDataset(
   parts: Pick<Dataset, "name" | "owner" | "size" | "terms"> & {
     readonly content?: string;
     readonly stream?: Uint8Array;
+    readonly segments?: number;
   },
 ): Dataset {
-  const { name, size, content = name, stream } = parts;
-  const cells = cellsOf(size);
-  const poseidonRoots = Array.from({ length: n }, (_, i) => {
+  const { name, size, content = name, stream, segments = 1 } = parts;
+  const cells = cellsOf(size, segments);
+  const poseidonRoots = Array.from({ length: segments * n }, (_, i) => {
     const root = BigInt(someHash(`${content} bundle ${i}`)) % r;
     return bytesToHex(hexToBytes(`0x${root.toString(16).padStart(64, "0")}`));
   });
@@ -110,16 +115,16 @@ export function makeDataset(
     return { poseidonRoot: hexToBytes(root), transportRoot: transport[i]! };
   });
   return {
-    ...{ name, owner: parts.owner, size, terms: parts.terms, cells, poseidonRoots },
+    ...{ name, owner: parts.owner, size, segments, terms: parts.terms, cells, poseidonRoots },
     ...{ transportRoots: transport.map((root) => bytesToHex(root)), tree: bundlesTree(roots) },
     ...(bundles && { bundles }),
   };
 }
 
-function shapeOf({ size }: Dataset) {
+function shapeOf({ size, segments }: Dataset) {
   return {
     objectCount: BigInt(size.objects),
-    ...{ objectSize: size.bytes, segmentObjects: size.objects, k, n, encrypted: false },
+    ...{ objectSize: size.bytes, segmentObjects: size.objects / segments, k, n, encrypted: false },
   };
 }
 

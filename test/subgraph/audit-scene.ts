@@ -89,7 +89,9 @@ async function auctioned({ scene }: CommitteeScene): Promise<bigint> {
   const described = await scene.order();
   const providers = [];
   for (const each of [14n, 11n])
-    providers.push(await scene.provider({ costs: { perHour: tokens, floor: each * tokens } }));
+    providers.push(
+      await scene.provider({ costs: { perHour: tokens, floor: each * tokens, perOpening: 0n } }),
+    );
   const [window, bond] = [600, maximumPrice / 10n];
   const terms = { commitWindow: window, revealWindow: window, bond };
   const jobId = await scene.consumer.openAuction(described, terms);

@@ -2,6 +2,7 @@ import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import { BadInputError } from "../core/errors.ts";
 import { Consumer } from "../roles/consumer/consumer.ts";
+import type { ResultWatchOptions } from "../roles/consumer/result-watch.ts";
 import type { KeeperOptions } from "../roles/jobs/job-keeper.ts";
 import type { JobRecord } from "../roles/jobs/job-record.ts";
 import type { MachineLimits } from "../roles/jobs/published-program.ts";
@@ -46,11 +47,15 @@ export async function keeperOptions(context: CommandContext, folder: string): Pr
   return { dataDirectory: folder, account, chain, deployment, log, interval };
 }
 
-/** The account as a consumer: what it has ordered, as the chain says it now. */
-export async function openConsumer(context: CommandContext): Promise<Consumer> {
+/**
+ * The account as a consumer: what it has ordered, as the chain says it now.
+ *
+ * @param results how results are fetched and asked for, for who runs its duties
+ */
+export async function openConsumer(context: CommandContext, results?: ResultWatchOptions): Promise<Consumer> {
   const options = await keeperOptions(context, join(await context.stateFolder(), "consumer"));
   options.log.level = context.output.verbose ? "debug" : "silent";
-  const consumer = await Consumer.open(options);
+  const consumer = await Consumer.open({ ...options, results });
   context.onClose(() => consumer.stop());
   await consumer.catchUp();
   return consumer;

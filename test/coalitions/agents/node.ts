@@ -55,8 +55,10 @@ export class StorageNode implements Agent {
     for (const { bundleId, datasetId, bundleIndex, since } of held) {
       const root = this.#scene.datasets.get(datasetId)!.poseidonRoots[bundleIndex]!;
       if (this.#conduct.forgets === true) this.#scene.truth.drop(world.address(this.#name), BigInt(root));
+      // Nobody signs for more than an epoch beyond those that are paid for.
+      const last = since + this.#scene.datasets.get(datasetId)!.terms.epochs + 1;
       for (const { epoch, seed } of this.#scene.open) {
-        if (epoch < since) continue;
+        if (epoch < since || epoch > last) continue;
         isDone = (await this.#answer(bundleId, datasetId, root, epoch, seed)) || isDone;
       }
     }

@@ -1,28 +1,19 @@
 import { bytesToHex, type Hex } from "viem";
 import type { AssayEvent } from "../../../keepers/src/chain/contracts.ts";
-import { auditPoint, coverIndices, registrationPoint } from "../../../keepers/src/core/audit/challenge.ts";
 import { challengeOf } from "../../../keepers/src/training/dispute/find-interval.ts";
-import { r } from "../../contracts/zk/trapdoor.ts";
 import { nodes, type Party } from "../cast.ts";
 import type { DatasetName, Plan, Trick } from "../conduct.ts";
-import { type Anchored, anchor, bundleIdOf, makeDataset, receiptOf } from "../datasets.ts";
-import { cellsWord, packed, proofOf } from "../deployment.ts";
+import { type Anchored, anchor, bundleIdOf, makeDataset, n, placeAll, receiptOf } from "../datasets.ts";
 import type { Scene } from "../scene.ts";
 import { someHash } from "../world.ts";
 import type { Agent } from "./agent.ts";
-import { evaluation, takeOver } from "./node.ts";
-
-/** A cover of one bundle, with what was said of its size. */
-type Cover = {
-  readonly coverId: Hex;
-  readonly root: bigint;
-  readonly by: Party;
-  readonly bundleRoot: bigint;
-  readonly cells: number;
-};
+import { Covers } from "./covers.ts";
+import { takeOver } from "./node.ts";
 
 /** Who anchors what is no data. */
 const decoyOwner: Party = "stranger0";
+/** What a bundle is covered with, each of one cell. */
+const crumbs = 63;
 
 /** What a coalition does besides what its members' conduct says: each trick once, some time after an event. */
 export class Tricks implements Agent {
@@ -30,17 +21,17 @@ export class Tricks implements Agent {
   readonly #due: { readonly trick: Trick; at: number | undefined; seen: number; isDone: boolean }[];
   /** How often friends still take over what lost its holders, only to leave it again. */
   #turns = 0;
-  /** Covers that were made, with what is told of their bundles' sizes. */
-  readonly #covers: Cover[] = [];
+  readonly #covers: Covers;
 
   constructor(scene: Scene, plan: Plan) {
     this.#scene = scene;
+    this.#covers = new Covers(scene);
     this.#due = plan.tricks.map((trick) => ({ trick, at: undefined, seen: 0, isDone: false }));
     scene.on((event) => this.#see(event));
   }
 
   async act(): Promise<boolean> {
-    let isDone = await this.#answerCovers();
+    let isDone = await this.#covers.answer();
     isDone = (await this.#turnOver()) || isDone;
     for (const each of this.#due) {
       if (each.isDone || each.at === undefined || each.at > this.#scene.now) continue;
@@ -107,6 +98,8 @@ export class Tricks implements Agent {
       }
       case "cover":
         return await this.#cover(trick);
+      case "dilute":
+        return await this.#dilute();
     }
   }
 
@@ -209,13 +202,10 @@ export class Tricks implements Agent {
    * in one epoch.
    */
   async #cover({ by }: Extract<Trick, { kind: "cover" }>): Promise<boolean> {
-    const { world, bundles, truth } = this.#scene;
-    const archive = this.#dataset("archive");
-    const operator = world.address(by);
-    const own = bundles.holdingsOf(operator).find(({ datasetId }) => datasetId === archive?.id);
-    if (archive === undefined || own === undefined) return false;
-    const root = BigInt(archive.poseidonRoots[own.bundleIndex]!);
-    truth.give(operator, root, 1);
+    const large = this.#archived(by);
+    if (large === undefined) return false;
+    const { archive, own, root } = large;
+    this.#scene.truth.give(this.#scene.world.address(by), root, 1);
     const size = { objects: 1, bytes: 1, objectRoot: someHash("decoy") };
     const terms = { fee: 0n, epochs: archive.terms.epochs };
     const content = archive.name;
@@ -226,41 +216,52 @@ export class Tricks implements Agent {
     if (decoy === undefined) return false;
     const receipts = [await receiptOf(this.#scene, decoy, own.bundleIndex, by)];
     await this.#scene.send(decoyOwner, "BundleRegistry", "place", [receipts]);
-    await this.#register(by, own.bundleId, root, archive.cells);
-    return await this.#register(by, bundleIdOf(decoy.id, own.bundleIndex), root, decoy.cells);
+    const small = { bundleId: bundleIdOf(decoy.id, own.bundleIndex), root, cells: decoy.cells };
+    await this.#covers.register(by, [{ bundleId: own.bundleId, root, cells: archive.cells }]);
+    return await this.#covers.register(by, [small]);
   }
 
-  async #register(by: Trick["by"], bundleId: Hex, bundleRoot: bigint, cells: number): Promise<boolean> {
-    const root = BigInt(someHash(`cover of ${bundleRoot}`)) % r;
-    const rho = registrationPoint(root, [bundleRoot]);
-    const proof = proofOf("registration", [root, bundleRoot, rho]);
-    const before = this.#scene.events.length;
-    if (!(await this.#scene.send(by, "BundleRegistry", "registerCover", [[bundleId], root, proof])))
-      return false;
-    const event = this.#scene.events.slice(before).find(({ eventName }) => eventName === "CoverRegistered")!;
-    const { coverId } = event.args as { coverId: Hex };
-    this.#covers.push({ coverId, root, by, bundleRoot, cells });
-    return true;
+  /** One node forgets a large bundle, and has one proof answer for it and for as many bundles of one cell as a cover takes. */
+  async #dilute(): Promise<boolean> {
+    const scene = this.#scene;
+    const large = this.#friends.map((node) => this.#archived(node)).find((each) => each !== undefined);
+    if (large === undefined) return false;
+    const { by, archive, own, root } = large;
+    scene.truth.drop(scene.world.address(by), root);
+    const size = { objects: crumbs, bytes: 1, objectRoot: someHash("crumbs") };
+    const parts = {
+      name: `crumbs of ${by}`,
+      owner: decoyOwner,
+      size,
+      terms: { fee: 0n, epochs: 1 },
+      segments: crumbs,
+    };
+    const decoy = await anchor(scene, makeDataset(parts));
+    if (decoy === undefined) return false;
+    const indices = Array.from({ length: crumbs }, (_, segment) => segment * n);
+    const holders = indices.map((index) => [index, by] as const);
+    if (!(await placeAll(scene, decoy, holders))) return false;
+    const small = indices.map((index) => {
+      return {
+        bundleId: bundleIdOf(decoy.id, index),
+        root: BigInt(decoy.poseidonRoots[index]!),
+        cells: decoy.cells,
+      };
+    });
+    return await this.#covers.register(by, [
+      { bundleId: own.bundleId, root, cells: archive.cells },
+      ...small,
+    ]);
   }
 
-  /** Answers for covers from the cells that are there. */
-  async #answerCovers(): Promise<boolean> {
-    const { world, truth, open } = this.#scene;
-    const { chainId, addresses } = world.deployment;
-    let isDone = false;
-    for (const { coverId, root, by, bundleRoot, cells } of this.#covers) {
-      const operator = world.address(by);
-      for (const { epoch, seed } of open) {
-        const indices = coverIndices({ seed, duty: coverId, operator }, [cells]);
-        if (indices.some((index) => index >= truth.cellsOf(operator, bundleRoot))) continue;
-        const duty = { seed, duty: coverId, root, operator, epoch: BigInt(epoch) };
-        const rho = auditPoint({ ...duty, chainId: BigInt(chainId), auditContract: addresses.StorageAudit! });
-        const proof = proofOf("covering", [evaluation, root, ...packed.cover(indices), rho]);
-        const args = [coverId, epoch, evaluation, cellsWord([cells]), proof] as const;
-        const key = `cover ${coverId} ${epoch} ${cells}`;
-        isDone = (await this.#scene.try(key, by, "StorageAudit", "answerCover", args)) || isDone;
-      }
-    }
-    return isDone;
+  /** The bundle of the archive that a node holds. */
+  #archived(
+    by: Party,
+  ): { by: Party; archive: Anchored; own: { bundleId: Hex; bundleIndex: number }; root: bigint } | undefined {
+    const { world, bundles } = this.#scene;
+    const archive = this.#dataset("archive");
+    const own = bundles.holdingsOf(world.address(by)).find(({ datasetId }) => datasetId === archive?.id);
+    if (archive === undefined || own === undefined) return undefined;
+    return { by, archive, own, root: BigInt(archive.poseidonRoots[own.bundleIndex]!) };
   }
 }

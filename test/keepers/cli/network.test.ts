@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { parseUnits } from "viem";
+import { formatEther, type Hex, parseUnits } from "viem";
+import { connectContracts } from "../../../keepers/src/chain/contracts.ts";
+import { RefusalError } from "../../../keepers/src/storage/transport/errors.ts";
 import { startTestNetwork, type TestNetwork } from "../storage/client/network.ts";
 import { assay, type Ran } from "./terminal.ts";
 
@@ -195,6 +197,54 @@ describe("assay on a network", () => {
     assert.equal((await json<Status & { active: boolean }>(["stake", "status"], index)).active, false);
     assert.equal((await json<Retired>(["stake", "retire"], index)).transaction, null, "once");
     await json(["stake", "unbond", "200.5"], index);
+  });
+
+  it("asks on chain for what holders do not serve, says first what it would cost, and sends nothing when all is served", async () => {
+    type Challenged = {
+      unreadable: { served: number; unserved: unknown[] }[];
+      isSent: boolean;
+      asked: { bundleIndex: number; cell: number }[];
+      bond: string;
+      bonds: string;
+      open: number;
+    };
+    const { datasetId } = await json<{ datasetId: string }>([...put, "--name", "withheld"]);
+    const command = ["data", "challenge", datasetId];
+    const served = await json<Challenged>(command);
+    assert.deepEqual([served.unreadable, served.asked, served.bonds, served.open], [[], [], "0", 0]);
+
+    const refused = async (more: string[]) => {
+      const { code, out, err } = await ran([...command, ...more, "--json"]);
+      assert.equal(code, 1, err + out);
+      return JSON.parse(out) as Challenged;
+    };
+    const refusal = () => {
+      throw new RefusalError("busy", "not now");
+    };
+    for (const node of network.nodes) node.misbehave({ get: refusal, manifest: refusal });
+    const dry = await refused(["--dry-run"]);
+    assert.deepEqual([dry.isSent, dry.open, dry.unreadable.length], [false, 0, 1]);
+    assert.equal(dry.unreadable[0]!.unserved.length, 3);
+    assert.equal(BigInt(dry.bonds), BigInt(dry.asked.length) * BigInt(dry.bond));
+    assert.deepEqual((await refused(["--max-challenge-bonds", "0"])).asked, []);
+
+    const two = ["--max-challenge-bonds", formatEther(2n * BigInt(dry.bond))];
+    const sent = await refused(two);
+    assert.deepEqual([sent.isSent, sent.asked.length, sent.open], [true, 2, 2]);
+    assert.equal(new Set(sent.asked.map(({ bundleIndex }) => bundleIndex)).size, 2);
+    const { out } = await ran([...command, ...two]);
+    assert.match(out, /nothing more/);
+    assert.match(out, /open {7}2 challenges; run this again after \d{4}-/);
+
+    // Nobody publishes here. The paid epochs are over by then: nobody is slashed, and the bonds come back.
+    await network.chain.advance(30 * 86_400);
+    for (const node of network.nodes) node.misbehave({});
+    const { code, err } = await ran(command);
+    assert.equal(code, 69, err);
+    assert.match(err, /nobody has to serve/);
+    const { RetrievalChallenges } = connectContracts(network.client.public, network.deployment);
+    assert.equal(await RetrievalChallenges.read.creditOf([network.owner.address]), 0n);
+    assert.equal(await RetrievalChallenges.read.askedSince([datasetId as Hex]), 0n);
   });
 });
 

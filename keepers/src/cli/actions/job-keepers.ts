@@ -19,6 +19,7 @@ export type ProviderCommandOptions = FetchingOptions & {
   stake?: bigint;
   perHour: bigint;
   floor: bigint;
+  perOpening: bigint;
   feedMargin: number;
   jobs: number;
   auctionsOnly?: boolean;
@@ -76,7 +77,7 @@ export async function runProvider(context: CommandContext, options: ProviderComm
       },
     );
   }
-  const { dataShards: k, shards: n, fee: feePerAudit, epochs, perHour, floor, compute } = options;
+  const { dataShards: k, shards: n, fee: feePerAudit, epochs, perHour, floor, perOpening, compute } = options;
   const provider = await openProvider({
     ...run.options,
     storage: (queue) =>
@@ -91,7 +92,7 @@ export async function runProvider(context: CommandContext, options: ProviderComm
       regulations: options.regulations ?? 0n,
       privacyTier: options.privacy,
     },
-    costs: { perHour, floor },
+    costs: { perHour, floor, perOpening },
     feedMargin: options.feedMargin,
     mostJobs: options.jobs,
     fetchTime: options.fetchTime,

@@ -1,5 +1,6 @@
 import { formatUnits } from "viem";
 import type { Consumer } from "../../roles/consumer/consumer.ts";
+import type { ResultNews } from "../../roles/consumer/result-watch.ts";
 import type { JobRecord } from "../../roles/jobs/job-record.ts";
 import type { CommandContext } from "../context.ts";
 import { findJob, openConsumer } from "../jobs.ts";
@@ -28,10 +29,19 @@ export async function showJob(context: CommandContext, id: string): Promise<void
   context.output.result(documentOf(consumer, job), linesOf(consumer, job));
 }
 
+export type WatchOptions = { maxChallengeBonds: bigint; fetchTime: number };
+
 /** `assay job watch` */
-export async function watchJob(context: CommandContext, id: string): Promise<void> {
+export async function watchJob(
+  context: CommandContext,
+  id: string,
+  { maxChallengeBonds: mostBonds, fetchTime }: WatchOptions,
+): Promise<void> {
   const { output, signal } = context;
-  const consumer = await openConsumer(context);
+  const storage = await context.storageClient();
+  const onNews = (news: ResultNews) =>
+    output.event({ event: "result", ...news }, `job ${news.jobId}: ${news.text}`);
+  const consumer = await openConsumer(context, { storage, mostBonds, fetchTime, onNews });
   const { jobId } = findJob(consumer, id);
   consumer.run();
   const onChange = (job: JobRecord) =>

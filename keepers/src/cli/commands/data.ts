@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Register } from "../register.ts";
+import { challengeDataCommand } from "./data-challenge.ts";
 import { downloadCommand } from "./data-download.ts";
 import { getCommands } from "./data-get.ts";
 import { listCommands } from "./data-list.ts";
@@ -7,9 +8,12 @@ import { putCommand } from "./data-put.ts";
 
 /** `assay data`: datasets. */
 export function dataCommands(program: Command, register: Register): void {
-  const data = program.command("data").description("datasets: put, get, verify, repair, list, health");
+  const data = program
+    .command("data")
+    .description("datasets: put, get, verify, repair, challenge, list, health");
   putCommand(data, register);
   getCommands(data, register);
+  challengeDataCommand(data, register);
   listCommands(data, register);
   downloadCommand(data, register);
 }

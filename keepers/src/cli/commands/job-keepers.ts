@@ -17,6 +17,14 @@ export function jobKeeperCommands(program: Command, register: Register): void {
     .option("--stake <tokens>", "register the account as a provider and bring its stake to this much", tokens)
     .addOption(amount("--per-hour <tokens>", "price of an hour of training", 10n ** 18n, "1"))
     .addOption(amount("--floor <tokens>", "least price of a job", 10n ** 18n, "1"))
+    .addOption(
+      amount(
+        "--per-opening <tokens>",
+        "asked on top for each interval that is opened to a committee",
+        2n * 10n ** 16n,
+        "0.02",
+      ),
+    )
     .option(
       "--feed-margin <percent>",
       "asked above the costs where an order is priced by a feed, which may move",

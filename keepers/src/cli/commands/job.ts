@@ -1,5 +1,8 @@
 import type { Command } from "commander";
+import { defaultFetchTime } from "../../roles/jobs/fetch-time.ts";
+import type { WatchOptions } from "../actions/job.ts";
 import type { Register } from "../register.ts";
+import { challengeBonds, natural } from "./options.ts";
 
 const actions = () => import("../actions/job.ts");
 
@@ -30,9 +33,31 @@ export function jobCommands(program: Command, register: Register): void {
   job
     .command("watch")
     .argument("<id>", "number of the job")
-    .description("follow a job to its end, and keep it going: award, finalise, fetch refunds")
-    .addHelpText("after", "\nExample:\n  $ assay job watch 7")
-    .action(register.action(async (context, id: string) => (await actions()).watchJob(context, id)));
+    .addOption(challengeBonds("for each result"))
+    .option(
+      "--fetch-time <seconds>",
+      "a result that takes longer to arrive counts as withheld",
+      natural(1, 1_000_000),
+      defaultFetchTime,
+    )
+    .description(
+      "follow a job to its end, and keep it going: fetch the result, award, finalise, fetch refunds",
+    )
+    .addHelpText(
+      "after",
+      `
+It fetches results of all your jobs that are still to be paid for. Where holders do not serve one, it asks for cells of it on chain,
+before the provider can be paid: they publish the cells, or are slashed. Each cell takes a bond in the chain's coin: a publication
+takes its cost from it, and the rest comes back.
+
+Example:
+  $ assay job watch 7 --max-challenge-bonds 0.05`,
+    )
+    .action(
+      register.action(async (context, id: string, options: WatchOptions) =>
+        (await actions()).watchJob(context, id, options),
+      ),
+    );
 
   job
     .command("fetch")

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 import { type Address, getAddress, isAddress, parseUnits } from "viem";
 
 /** Parses a natural number in a range, for commander. */
@@ -30,6 +30,22 @@ export function share(text: string): number {
 export function tokens(text: string): bigint {
   if (/^\d{1,27}(\.\d{1,18})?$/.test(text)) return parseUnits(text, 18);
   throw new InvalidArgumentError("It must be an amount of tokens, with up to 18 decimals.");
+}
+
+/** Parses an amount of the chain's coin with up to 18 decimals into wei. */
+export function coins(text: string): bigint {
+  if (/^\d{1,27}(\.\d{1,18})?$/.test(text)) return parseUnits(text, 18);
+  throw new InvalidArgumentError("It must be an amount of the chain's coin, with up to 18 decimals.");
+}
+
+/** Most coins that go with challenges on chain: a hundred cells at the bond of public networks. */
+export function challengeBonds(whose: string): Option {
+  return new Option(
+    "--max-challenge-bonds <coins>",
+    `most of the chain's coin that goes as bonds with cells asked for on chain, ${whose}; 0 asks for none`,
+  )
+    .argParser(coins)
+    .default(10n ** 17n, "0.1");
 }
 
 /** Parses an account's address. */

@@ -16,7 +16,7 @@ export function validatorCommands(program: Command, register: Register): void {
   computing(weighing(validator.command("run")))
     .option(
       "--budget <micro-batches>",
-      "executed from the first state on for one seat; longer ones begin at stored checkpoints; any number by default",
+      "executed for one seat: longer jobs begin at states that are handed over or stored, or are given up; any number by default",
       natural(1, 2 ** 53 - 1),
     )
     .option(

@@ -11,6 +11,8 @@ export const maxDataShards = 36;
 /** Most shards: the non-zero positions of the Cauchy matrix over GF(2^8). */
 export const maxShards = 255;
 export const maxObjectSize = 2 ** 31;
+/** What the registry has room for. */
+const maxSegmentObjects = 2 ** 32 - 1;
 /** Most bundles of a dataset: their roots are anchored in one transaction. */
 export const maxBundles = 900;
 /** Bytes of an object hash. */
@@ -47,11 +49,12 @@ export function assertShape(shape: DatasetShape): void {
   assertRange("objectCount", objectCount, 1, Number.MAX_SAFE_INTEGER, "A dataset needs at least one object.");
   assertRange("objectSize", objectSize, 1, maxObjectSize, "Cut large records into objects of a fixed size.");
   const largest = largestSegmentObjects(shape);
+  // As the registry bounds it: a segment of which there is one alone has no more objects than there are.
   assertRange(
     "segmentObjects",
     segmentObjects,
     1,
-    largest,
+    objectCount <= largest ? maxSegmentObjects : largest,
     `A bundle of a segment may have at most ${maxCells} cells.`,
   );
   const bundles = Math.ceil(objectCount / segmentObjects) * n;

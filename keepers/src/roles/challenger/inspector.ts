@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { BadInputError } from "../../core/errors.ts";
 import { traceLength } from "../../core/exact/commitment.ts";
 import { decodeOrder } from "../../core/exact/decode-order.ts";
@@ -12,7 +11,7 @@ import { findVoidSample } from "../../training/dispute/void-player.ts";
 import { turnOf } from "../jobs/challenge-record.ts";
 import type { ComputeParts, Duty, FetchParts, JobContext } from "../jobs/duty.ts";
 import { OrderRefusedError } from "../jobs/errors.ts";
-import { inTime, type LimitOptions, limited } from "../jobs/in-time.ts";
+import { inTime, type LimitOptions, limited, unlessOver } from "../jobs/in-time.ts";
 import { mostPending } from "../jobs/janitor.ts";
 import { type CommittedResult, isRunning, isUnchallengeable, type JobRecord } from "../jobs/job-record.ts";
 import { type JobRun, openJobRun, trainJobUpTo } from "../jobs/job-run.ts";
@@ -133,40 +132,24 @@ export class Inspector implements Duty {
 
   /** A job that takes longer than it can be challenged must not keep the others waiting. Says whether it is done with. */
   async #inspectInTime(commitment: Commitment, signal: AbortSignal): Promise<boolean> {
-    const { log } = this.#parts;
+    const { client, log, lookEvery } = this.#parts;
     const { claimId, job } = commitment;
-    const late = new AbortController();
-    const done = new AbortController();
-    const watching = this.#untilLate(commitment, done.signal).then((isPast) => {
-      if (isPast) late.abort(new Error("the time to challenge is over"));
-    });
+    const begun = chainTime(client).catch(() => 0n);
     this.#underWay.add(claimId);
-    let isDone = false;
+    let isDone: boolean | undefined = false;
     try {
-      isDone = await this.#inspect(commitment, AbortSignal.any([signal, late.signal]));
-      return isDone;
-    } catch (error) {
-      if (!late.signal.aborted || signal.aborted) throw error;
+      isDone = await unlessOver((stop) => this.#inspect(commitment, stop), {
+        isOver: async () => this.#isLate(commitment, await begun),
+        lookEvery,
+        signal,
+      });
+      if (isDone !== undefined) return isDone;
       log.warn({ jobId: job.jobId }, "this job takes longer than it can be challenged: left");
       this.#parts.watched.decide(claimId, "skipped");
       return true;
     } finally {
       this.#underWay.delete(claimId);
-      if (!isDone) this.#undecided.set(claimId, this.#looksAt(commitment) + 1);
-      done.abort();
-      await watching;
-    }
-  }
-
-  /** Waits until a commitment cannot be challenged any more, or the signal ends the wait; says whether it cannot. */
-  async #untilLate(commitment: Commitment, signal: AbortSignal): Promise<boolean> {
-    const { client, lookEvery } = this.#parts;
-    const begun = await chainTime(client).catch(() => 0n);
-    for (;;) {
-      await delay(lookEvery, undefined, { signal, ref: false }).catch(() => undefined);
-      if (signal.aborted) return false;
-      // An endpoint that does not answer says nothing of the time.
-      if (await this.#isLate(commitment, begun).catch(() => false)) return true;
+      if (isDone !== true) this.#undecided.set(claimId, this.#looksAt(commitment) + 1);
     }
   }
 

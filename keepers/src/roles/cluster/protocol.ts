@@ -7,6 +7,8 @@ const hex = (bytes: number) =>
   z.string().regex(new RegExp(`^0x[0-9a-f]{${2 * bytes}}$`)) as unknown as z.ZodType<Hex, Hex>;
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 const decimal = (digits: number) => z.string().regex(new RegExp(`^(0|[1-9][0-9]{0,${digits - 1}})$`));
+/** An amount of tokens as contracts hold it: what is above that can be put into no call. */
+const amount = decimal(39).refine((text) => BigInt(text) < 2n ** 128n);
 const address = z.string().refine((text) => isAddress(text, { strict: false })) as unknown as z.ZodType<
   Address,
   Address
@@ -28,13 +30,13 @@ const pay = z.strictObject({
   provider: address,
   jobId: decimal(20),
   /** Base units of the token for each chunk. */
-  perChunk: decimal(39),
+  perChunk: amount,
 });
 export type PayTerms = z.output<typeof pay>;
 
 const receipt = {
   /** What the provider owes the worker for the job by now, and its signature of it; null while that is nothing. */
-  total: decimal(39),
+  total: amount,
   signature: hex(65).nullable(),
   /** Results of this worker that others, or the provider, have to confirm first. */
   pending: z.int().min(0),
@@ -102,10 +104,10 @@ export const clusterProtocol = defineProtocol("/assay/cluster/1.0.0", {
   share: {
     request: z.strictObject({ jobId: decimal(20), account: address }),
     response: z.strictObject({
-      total: decimal(39),
+      total: amount,
       index: z.int().min(0),
       /** Siblings up to the top, each with the sum of the totals below it. */
-      proof: z.array(z.strictObject({ node: hex(32), sum: decimal(39) })).max(32),
+      proof: z.array(z.strictObject({ node: hex(32), sum: amount })).max(32),
     }),
     requestBody: 0,
     responseBody: 0,

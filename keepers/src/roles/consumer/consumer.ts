@@ -18,10 +18,13 @@ import { checkBid, checkFunds, checkOrder } from "./check-match.ts";
 import type { DescribedOrder } from "./describe-order.ts";
 import { Funding } from "./funding.ts";
 import { costOf } from "./order-cost.ts";
+import { ResultWatch, type ResultWatchOptions } from "./result-watch.ts";
 
 export type ConsumerOptions = KeeperOptions & {
   /** Where refunds go; to the consumer's own account by default. */
   readonly payTo?: Address;
+  /** How results are fetched, and asked for on chain where nobody serves them; neither is done without it. */
+  readonly results?: ResultWatchOptions;
 };
 
 /** What of an order is sent. */
@@ -48,15 +51,23 @@ export class Consumer {
   }
 
   static async open(options: ConsumerOptions): Promise<Consumer> {
-    const { account, payTo } = options;
+    const { account, payTo, results } = options;
     let context: JobContext | undefined;
     const keeper = await JobKeeper.open(options, {
       duties(opened) {
         context = opened;
         const { ledger } = opened;
+        const jobs = () => ledger.jobsOfConsumer(account.address);
+        const watch = results && new ResultWatch({ ...opened, ...results, jobs });
         return [
-          new JobJanitor({ ...opened, only: ({ consumer }) => consumer === account.address }),
-          new JobCashier({ ...opened, payTo, jobs: () => ledger.jobsOfConsumer(account.address) }),
+          // Before anything is paid for: in a round of all duties, what is not served is asked for first.
+          ...(watch === undefined ? [] : [watch]),
+          new JobJanitor({
+            ...opened,
+            only: ({ consumer }) => consumer === account.address,
+            mayPay: (resultId) => watch === undefined || watch.hasLooked(resultId),
+          }),
+          new JobCashier({ ...opened, payTo, jobs }),
         ];
       },
     });

@@ -142,7 +142,7 @@ export class JobCast {
       executor: nativeExecutor,
       limits,
       abilities: { compute: 1, region: 1n, regulations: 0n, privacyTier: 0 },
-      costs: { perHour, floor },
+      costs: { perHour, floor, perOpening: 0n },
       takesOrders,
       worker,
     });

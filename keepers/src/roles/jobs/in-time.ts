@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { AssayError, exitCode } from "../../core/errors.ts";
 import { reasonOf } from "../../storage/client/reason.ts";
 
@@ -67,5 +68,46 @@ export async function inTime<T extends object>(
     limit.signal.throwIfAborted();
     onNothing(reasonOf(error));
     return undefined;
+  }
+}
+
+export type UnlessOverOptions = {
+  /** Says whether it has become too late. One that fails, as an endpoint does that does not answer, says nothing. */
+  readonly isOver: () => Promise<boolean>;
+  /** Milliseconds from one look to the next. */
+  readonly lookEvery: number;
+  /** Ends the work. */
+  readonly signal: AbortSignal;
+};
+
+/**
+ * Does work for as long as it is of use to anybody, or gives undefined where that ended first: however much work strangers
+ * may have given, they must not keep a machine busy with it beyond that.
+ *
+ * @param work ends soon after its signal does
+ * @throws the reason of the signal, when it was aborted; what the work throws in its time
+ */
+export async function unlessOver<T extends NonNullable<unknown>>(
+  work: (signal: AbortSignal) => Promise<T>,
+  { isOver, lookEvery, signal }: UnlessOverOptions,
+): Promise<T | undefined> {
+  const over = new AbortController();
+  const done = new AbortController();
+  const watch = async () => {
+    for (;;) {
+      await delay(lookEvery, undefined, { signal: done.signal, ref: false }).catch(() => undefined);
+      if (done.signal.aborted) return;
+      if (await isOver().catch(() => false)) return over.abort(new Error("it is over"));
+    }
+  };
+  const watching = watch();
+  try {
+    return await work(AbortSignal.any([signal, over.signal]));
+  } catch (error) {
+    if (!over.signal.aborted || signal.aborted) throw error;
+    return undefined;
+  } finally {
+    done.abort();
+    await watching;
   }
 }

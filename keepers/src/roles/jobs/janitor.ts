@@ -1,3 +1,4 @@
+import type { Hex } from "viem";
 import { claimIdOf } from "../../core/market/instalments.ts";
 import { chainTime, tryCall } from "../storage-node/context.ts";
 import { AccusationJanitor } from "./accusation-janitor.ts";
@@ -12,6 +13,8 @@ import { watchResult } from "./shortfalls.ts";
 export type JanitorParts = JobContext & {
   /** Jobs that this keeper looks after; all by default. */
   readonly only?: (job: JobRecord) => boolean;
+  /** Whether this keeper has a result paid for; any by default. */
+  readonly mayPay?: (resultId: Hex) => boolean;
 };
 
 /** Names of transactions. */
@@ -126,16 +129,16 @@ export class JobJanitor implements Duty {
 
   /** Has checkpoints paid that nobody has shown wrong in time, in their order. Says whether any is left. */
   async #closeCheckpoints({ jobId, checkpoints }: JobRecord, now: bigint): Promise<boolean> {
-    const { ledger } = this.#parts;
+    const { ledger, mayPay = () => true } = this.#parts;
     const pending = checkpoints.filter(({ paid }) => paid === undefined);
-    for (const { number, challengeUntil, graceEnds } of pending) {
+    for (const { number, challengeUntil, graceEnds, resultId } of pending) {
       if (now <= challengeUntil) break;
       if (graceEnds === undefined) {
         const key = `checkpoint-timeout:${jobId}:${number}`;
         await tryCall(this.#parts, key, "Instalments", "callTimeout", [jobId, BigInt(number)]);
       }
       if (!isPast({ graceEnds }, now) || isDisputed(ledger.challengesOf(jobId), number)) break;
-      if (!(await this.#closeCheckpoint(jobId, number))) break;
+      if (!mayPay(resultId) || !(await this.#closeCheckpoint(jobId, number))) break;
     }
     return pending.length > 0;
   }
@@ -146,11 +149,11 @@ export class JobJanitor implements Duty {
   }
 
   async #finalise(job: JobRecord, now: bigint): Promise<void> {
-    const { ledger } = this.#parts;
-    const { jobId, status, graceEnds } = job;
+    const { ledger, mayPay = () => true } = this.#parts;
+    const { jobId, status, graceEnds, result } = job;
     if (now <= (await this.#finalFrom(job))) return;
     if (graceEnds === undefined) await this.#callTimeout(jobId, status);
-    if (!isPast(job, now)) return;
+    if (!isPast(job, now) || !mayPay(result!.resultId)) return;
     if (!isDisputed(ledger.challengesOf(jobId), 0)) await this.#call("finalise", jobId);
   }
 

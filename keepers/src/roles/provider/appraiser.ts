@@ -2,20 +2,17 @@ import { type Hex, hashTypedData, zeroAddress } from "viem";
 import { addressOf } from "../../chain/contracts.ts";
 import type { OperatorSecrets } from "../../chain/secrets.ts";
 import { BadInputError } from "../../core/errors.ts";
-import { samplesOf } from "../../core/exact/order.ts";
-import { initialState } from "../../core/exact/random/initialize.ts";
 import { unmetAbility } from "../../core/market/conditions.ts";
-import { type CostModel, priceOf } from "../../core/market/cost.ts";
+import { type CostModel, openingsOf, priceOf } from "../../core/market/cost.ts";
 import { bidTypedData } from "../../core/market/typed-data.ts";
 import type { Abilities, Bid, Order } from "../../core/market/types.ts";
-import { readSteps } from "../../training/trainer/batches.ts";
-import { measureCosts } from "../../training/trainer/measure.ts";
 import type { ComputeParts, FetchParts, JobContext } from "../jobs/duty.ts";
 import { OrderRefusedError } from "../jobs/errors.ts";
 import { limited, TooLateError } from "../jobs/in-time.ts";
 import type { PostedOrder } from "../jobs/job-ledger.ts";
 import { compileJob, type OpenJob, openJob } from "../jobs/job-program.ts";
 import { OneAtATime } from "../jobs/one-at-a-time.ts";
+import { secondsPerStep } from "../jobs/step-time.ts";
 import type { Decision, Decisions } from "./decisions.ts";
 import type { HeldData } from "./held-data.ts";
 
@@ -109,10 +106,11 @@ export class Appraiser {
 
   async #price({ order, orderHash }: PostedOrder, job: OpenJob): Promise<Decision> {
     const { costs } = this.#parts;
-    const seconds = await this.#secondsPerStep(job);
+    const seconds = await secondsPerStep(this.#parts.executor, job);
     const { steps } = job.order;
     const { trainingTime } = order.conditions;
-    const price = priceOf(costs, steps, seconds);
+    const openings = await this.#openings(job, order.conditions);
+    const price = priceOf(costs, { steps, secondsPerStep: seconds, openings });
     const most = mostTokens(order);
     if (price > most) return { kind: "refused", reason: `it costs ${price} here, more than ${most}` };
     if (2 * steps * seconds > trainingTime) {
@@ -123,6 +121,13 @@ export class Appraiser {
     }
     const bid = this.#bid(order, orderHash, price);
     return { kind: "bid", bid, salt: this.#salt(bid) };
+  }
+
+  /** What a committee would have this provider open, in transactions that nobody pays back. */
+  async #openings({ order }: OpenJob, { committeeSize }: Order["conditions"]): Promise<number> {
+    if (committeeSize === 0) return 0;
+    const checks = Number(await this.#parts.contracts.Committee.read.checks());
+    return openingsOf({ intervals: Math.ceil(order.steps / order.interval), committeeSize, checks });
   }
 
   #bid(order: Order, orderHash: Hex, price: bigint): Bid {
@@ -144,19 +149,6 @@ export class Appraiser {
     const { chainId } = deployment;
     const market = addressOf(deployment, "Market");
     return secrets.derive("bid salt", market, hashTypedData(bidTypedData(bid, { chainId, market })));
-  }
-
-  /** What a step takes on this machine. */
-  async #secondsPerStep({ compiled, order, source, options }: OpenJob): Promise<number> {
-    const session = await this.#parts.executor.open(compiled.program, options);
-    try {
-      const [objects] = await readSteps({ source, order: samplesOf(order) }, 0, 1);
-      const input = { objects: objects!, learningRate: order.schedule.table[0]! };
-      const state = initialState(compiled.program, order.seed);
-      return (await measureCosts(session, compiled.program, state, [input])).step;
-    } finally {
-      await session.close();
-    }
   }
 }
 

@@ -51,13 +51,14 @@ export function submitCall<N extends DeployedName, F extends WriteName<N>>(
   contract: N,
   functionName: F,
   args: ContractFunctionArgs<(typeof abis)[N], "nonpayable" | "payable", F>,
+  value = 0n,
 ): Promise<void> {
   const minimumGas = gasBound(contract, functionName);
   return queue.submit({
     key,
     description: key,
     minimumGas,
-    ...encodeCall(deployment, contract, functionName, args, 0n),
+    ...encodeCall(deployment, contract, functionName, args, value),
   });
 }
 

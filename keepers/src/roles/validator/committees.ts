@@ -1,6 +1,7 @@
 import { type Address, type Hex, keccak256, toHex } from "viem";
 import { addressOf } from "../../chain/contracts.ts";
 import { type DrawnCommittee, intervalsOf, maskOf } from "../../core/attestation/statement.ts";
+import { BadInputError } from "../../core/errors.ts";
 import { traceLength } from "../../core/exact/commitment.ts";
 import { decodeOrder } from "../../core/exact/decode-order.ts";
 import type { JobContext } from "../jobs/duty.ts";
@@ -83,7 +84,6 @@ export class Committees {
     const { committees, deployment } = this.#parts;
     const drawn = committees.drawOf(job.jobId, attempt);
     if (drawn === undefined || job.result === undefined) return undefined;
-    const { steps, interval } = decodeOrder(job.training);
     return {
       chainId: BigInt(deployment.chainId),
       contract: addressOf(deployment, "Committee"),
@@ -91,10 +91,24 @@ export class Committees {
       attempt,
       seed: drawn.seed,
       traceRoot: job.result.traceRoot,
-      intervals: traceLength(steps, interval) - 1,
+      intervals: await this.#intervalsOf(job),
       checks: await this.#checksOfEach(),
       members: drawn.members,
     };
+  }
+
+  /**
+   * Intervals of a job. Contracts open orders whose encoding no keeper reads: members are drawn for these as well, and must say
+   * that they are there.
+   */
+  async #intervalsOf({ jobId, training }: JobRecord): Promise<number> {
+    try {
+      const { steps, interval } = decodeOrder(training);
+      return traceLength(steps, interval) - 1;
+    } catch (error) {
+      if (!(error instanceof BadInputError)) throw error;
+      return (await this.#parts.contracts.Committee.read.jobOf([jobId])).intervals;
+    }
   }
 
   /** keccak256 of the witness commitments that were opened of a job, by interval; the trace binds them. */

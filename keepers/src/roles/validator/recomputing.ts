@@ -4,6 +4,7 @@ import { decodeState, type OpenedLeaf, stateFileBytes } from "../../core/exact/r
 import { ExecutedRun } from "../../training/dispute/own-run.ts";
 import type { StateAt } from "../../training/dispute/replayer.ts";
 import type { Engine } from "../../training/executors/ort.ts";
+import type { TrainingSession } from "../../training/executors/types.ts";
 import { CheapestWay, type WayChooser } from "../../training/freivalds/cheapest-way.ts";
 import { openCheckedSession } from "../../training/freivalds/checked-session.ts";
 import { accumulatorBytes } from "../../training/freivalds/serialize.ts";
@@ -11,6 +12,7 @@ import { stateRootOf } from "../../training/trace/commitments.ts";
 import type { ComputeParts, JobContext } from "../jobs/duty.ts";
 import type { JobRun } from "../jobs/job-run.ts";
 import { publishedState } from "../jobs/result.ts";
+import type { InTurn } from "../jobs/shortest-first.ts";
 import type { Seat } from "./committees.ts";
 import type { OpenIntervalSource } from "./interval-source.ts";
 
@@ -27,11 +29,29 @@ export type HandedOver = {
 
 export type RecomputingParts = Pick<JobContext, "log" | "metrics"> &
   Pick<ComputeParts, "executor"> & {
-    /** Micro-batches that are executed from the first state on for one seat; any number by default. */
+    /** Micro-batches that are executed for one seat, those of its own intervals aside where it is longer; any number by default. */
     readonly budget?: number;
     /** Nothing is asked of providers when it is left out. */
     readonly handedOver?: HandedOver;
   };
+
+/** What is to be executed from an interval of a seat on. */
+export type Ahead = {
+  /** Steps that lead to the interval. */
+  readonly before: number;
+  /** These, and what is known to come after them. */
+  readonly all: number;
+};
+
+/** A seat's run that is computed again. */
+export type RecomputedRun = {
+  readonly own: ExecutedRun;
+  /** Whether all of it is more than the budget: each interval begins at a state of its own. */
+  readonly isLong: boolean;
+  /** @param reached steps that it was computed for already */
+  ahead(interval: number, reached: number): Promise<Ahead>;
+  close(): Promise<void>;
+};
 
 /** Milliseconds for which a seat waits for its provider in all: a slow one must not cost the time to sign. */
 const mostWaiting = 10 * 60_000;
@@ -45,11 +65,13 @@ export function recomputedRun(
   { run: { program, order }, job: { source, options }, folder }: JobRun,
   leaves: readonly OpenedLeaf[],
   { job: { provider }, draw, position }: Pick<Seat, "job" | "draw" | "position">,
-  signal: AbortSignal,
-): { readonly own: ExecutedRun; close(): Promise<void> } {
+  { signal, inTurn }: { readonly signal: AbortSignal; readonly inTurn: InTurn },
+): RecomputedRun {
   const { jobId } = draw;
   const intervals = intervalsOf(draw, position);
-  const isLong = (Math.max(...intervals) + 1) * order.interval * order.microBatches > budget;
+  const endOf = (interval: number) => Math.min((interval + 1) * order.interval, order.steps);
+  const end = endOf(Math.max(...intervals));
+  const isLong = end * order.microBatches > budget;
   const first: StateAt = { step: 0, state: initialState(program, order.seed) };
   const shown = handedOver?.open(provider!, jobId);
   const waiting = new Waiting(mostWaiting, signal);
@@ -89,6 +111,15 @@ export function recomputedRun(
     return last.state;
   };
 
+  const ahead = async (interval: number, reached: number): Promise<Ahead> => {
+    const start = interval * order.interval;
+    const { step } = await nearest(start);
+    const before = Math.max(0, start - Math.max(step, reached));
+    if (!isLong) return { before, all: end - reached };
+    const left = intervals.filter((each) => each >= interval);
+    return { before, all: left.reduce((sum, each) => sum + endOf(each) - each * order.interval, before) };
+  };
+
   const openSession = () => {
     if (handedOver === undefined || shown === undefined) return undefined;
     const { microBatches } = order;
@@ -98,7 +129,7 @@ export function recomputedRun(
     const offered = (step: number) => {
       const interval = Math.floor(step / order.interval);
       if (!intervals.includes(interval)) return 0;
-      return Math.min((interval + 1) * order.interval, order.steps) - step;
+      return endOf(interval) - step;
     };
     const sums = (step: number) => waiting.for((stop) => shown.sums(step, bytes, stop));
     return (firstStep: number) =>
@@ -111,17 +142,38 @@ export function recomputedRun(
       });
   };
 
-  const open = openSession();
-  const own = new ExecutedRun({
-    ...{ program, order, source, executor, options, nearest, signal },
-    ...(open !== undefined && { open }),
-  });
+  const openAny = openSession() ?? (() => executor.open(program, options));
+  const open = async (firstStep: number) => {
+    const session = await inTurn(() => {
+      signal.throwIfAborted();
+      return openAny(firstStep);
+    });
+    return takingTurns(session, inTurn, signal);
+  };
+  const own = new ExecutedRun({ program, order, source, executor, options, nearest, open, signal });
   return {
     own,
+    isLong,
+    ahead,
     async close() {
       await own.close();
       await shown?.close();
     },
+  };
+}
+
+/** A session that computes when it is its turn, unless nothing is to be computed any more by then. */
+function takingTurns(session: TrainingSession, inTurn: InTurn, signal: AbortSignal): TrainingSession {
+  return {
+    program: session.program,
+    setState: (state) => session.setState(state),
+    getState: () => session.getState(),
+    run: (steps) =>
+      inTurn(() => {
+        signal.throwIfAborted();
+        return session.run(steps);
+      }),
+    close: () => session.close(),
   };
 }
 

@@ -48,8 +48,8 @@ export type ValidatorOptions = KeeperOptions &
     readonly executor: Executor;
     readonly limits: MachineLimits;
     /**
-     * Micro-batches that are executed from the first state on for one seat; for longer ones the checkpoints that are stored
-     * with results save the rest. Any number by default.
+     * Micro-batches that are executed for one seat; longer ones begin at states that are handed over or stored, and are given
+     * up where these are too far from its intervals. Any number by default.
      */
     readonly budget?: number;
     /** How what providers hand over is used; intervals are executed again when it is left out. */

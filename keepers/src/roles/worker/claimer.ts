@@ -38,8 +38,10 @@ export class Claimer {
     const { jobId, provider, total, signature } = signed;
     const name = [jobId, provider] as const;
     const round = await contracts.WorkerRewards.read.roundOf(name);
-    // Not posted yet; after `ROUND_TIME` anybody may put a root over nobody in its place.
-    if (round.forceUntil === 0) return;
+    if (round.forceUntil === 0) {
+      await this.#abandon(signed, round.openedAt);
+      return;
+    }
     const paid = await contracts.WorkerRewards.read.paidTo([...name, operator]);
     const now = await chainTime(client);
     if (paid >= total || (now > BigInt(round.claimUntil) && round.openDemands === 0)) {
@@ -62,5 +64,18 @@ export class Claimer {
     }
     if (now > BigInt(round.forceUntil)) return;
     await tryCall(this.#parts, `demand:${key}`, "WorkerRewards", "demand", [...name, total, signature]);
+  }
+
+  /**
+   * Ends a round whose provider has posted no root in the time that it has: a root over nobody takes its place, so that
+   * demands can begin.
+   */
+  async #abandon({ jobId, provider }: SignedTotal, openedAt: number): Promise<void> {
+    const { contracts, client } = this.#parts;
+    if (openedAt === 0) return;
+    const roundTime = await contracts.WorkerRewards.read.ROUND_TIME();
+    if ((await chainTime(client)) < BigInt(openedAt) + BigInt(roundTime)) return;
+    const key = `abandon:${jobId}:${provider}:${openedAt}`;
+    await tryCall(this.#parts, key, "WorkerRewards", "abandon", [jobId, provider]);
   }
 }

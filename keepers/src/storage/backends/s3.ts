@@ -53,6 +53,8 @@ const rootSuffix = ".root";
 /** The longest error or list the server may answer with. */
 const maxTextBytes = 4 << 20;
 const maxRootBytes = 64 << 10;
+/** Pages without any key that a list may have in a row: a server that goes on like that never ends. */
+const maxEmptyPages = 100;
 const emptyHash = createHash("sha256").digest("hex");
 
 /**
@@ -122,19 +124,26 @@ export class S3Store implements BlobStore {
   }
 
   async *list({ signal }: CallOptions = {}): AsyncIterable<CID> {
+    let emptyPages = 0;
     for (let token: string | undefined = ""; token !== undefined; ) {
       const query: Record<string, string> = { "list-type": "2", prefix: this.#prefix };
       if (token !== "") query["continuation-token"] = token;
       const response = await this.#request("GET", undefined, { query, signal });
       if (response.status === 404) throw new BackendUnavailableError(`${this.#where} does not exist`);
       const page = await this.#text(response);
-      for (const [, key = ""] of page.matchAll(/<Key>([^<]*)<\/Key>/g)) {
+      const keys = [...page.matchAll(/<Key>([^<]*)<\/Key>/g)];
+      for (const [, key = ""] of keys) {
         const name = unescapeXml(key).slice(this.#prefix.length);
         const cid = name.endsWith(rootSuffix) ? undefined : blobCidOrNothing(name);
         if (cid !== undefined) yield cid;
       }
       const next = /<NextContinuationToken>([^<]*)</.exec(page)?.[1];
-      token = next === undefined || next === "" ? undefined : unescapeXml(next);
+      const following: string | undefined = next === undefined || next === "" ? undefined : unescapeXml(next);
+      emptyPages = keys.length === 0 ? emptyPages + 1 : 0;
+      if (following !== undefined && (following === token || emptyPages > maxEmptyPages)) {
+        throw new BackendUnavailableError(`${this.#where} answers with a list that does not end`);
+      }
+      token = following;
     }
   }
 

@@ -1,17 +1,27 @@
 import type { Address, Hex } from "viem";
 import { bundlePlace, type DatasetLayout, segmentLayout } from "../../core/dataset/layout.ts";
-import type { StorageClient } from "./client.ts";
+import type { ShardClient } from "../transport/shard-client.ts";
 import { forEachConcurrently } from "./concurrency.ts";
-import type { Holder, KnownDataset } from "./dataset.ts";
+import type { AnchoredDataset, Holder } from "./dataset.ts";
 import { NotEnoughBundlesError } from "./errors.ts";
 import { reasonOf } from "./reason.ts";
 import { transportRootOf } from "./roots.ts";
+
+/** What reaches the holders of bundles. */
+export type BundleReader = {
+  readonly peers: { connect(operator: Address, signal?: AbortSignal): Promise<Pick<ShardClient, "get">> };
+};
+
+/** What of a dataset fetching its bundles takes: it is known without the manifest, too. */
+export type RootedDataset = Pick<AnchoredDataset, "datasetId" | "layout"> & {
+  readonly manifest: { readonly bundles: readonly { readonly transportRoot: string }[] };
+};
 
 /** A bundle that could not be used, and why; another one was taken in its place where there was one. */
 export type BundleFailure = { bundleIndex: number; operator: Address | undefined; reason: string };
 
 export type FetchBundlesParameters = {
-  dataset: KnownDataset;
+  dataset: RootedDataset;
   segment: number;
   /** Of all bundles of the segment. */
   holders: readonly Holder[];
@@ -37,7 +47,7 @@ const parallel = 8;
  * @throws NotEnoughBundlesError that says what each holder did
  */
 export async function fetchBundles(
-  client: StorageClient,
+  client: BundleReader,
   parameters: FetchBundlesParameters,
 ): Promise<FetchedBundles> {
   const { dataset, segment, holders, except, count = dataset.layout.k, signal } = parameters;
@@ -78,7 +88,7 @@ export async function fetchBundles(
 }
 
 export type FetchBundleParameters = {
-  dataset: KnownDataset;
+  dataset: RootedDataset;
   bundleIndex: number;
   operator: Address;
   signal?: AbortSignal;
@@ -87,7 +97,7 @@ export type FetchBundleParameters = {
 
 /** Downloads one bundle from one operator and checks it. */
 export async function fetchBundle(
-  client: StorageClient,
+  client: BundleReader,
   { dataset, bundleIndex, operator, signal, onBytes }: FetchBundleParameters,
 ): Promise<Uint8Array> {
   const length = bundleBytes(dataset.layout, bundleIndex);

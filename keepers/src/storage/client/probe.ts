@@ -1,17 +1,24 @@
 import { randomInt } from "node:crypto";
 import type { Address, Hex } from "viem";
-import { cellBytes } from "../../core/dataset/shape.ts";
+import { segmentLayout } from "../../core/dataset/layout.ts";
 import { bundleId } from "../../core/ids.ts";
-import type { StorageClient } from "./client.ts";
+import { readAnchoredRoots } from "./anchored-roots.ts";
+import type { ChainView } from "./client.ts";
+import { forEachConcurrently } from "./concurrency.ts";
 import { readAnchor, readHolders } from "./dataset.ts";
-import { NotEnoughBundlesError } from "./errors.ts";
-import { type BundleFailure, bundleBytes, fetchBundles } from "./fetch-bundles.ts";
-import { fetchManifest } from "./fetch-manifest.ts";
+import { type BundleReader, bundleBytes, fetchBundle } from "./fetch-bundles.ts";
+import { reasonOf } from "./reason.ts";
+
+/** What a probe works with: the chain, and a way to reach holders. */
+export type ProbeClient = ChainView & BundleReader;
 
 /** A bundle whose holder does not serve it, with what a retrieval challenge takes. */
 export type UnservedBundle = {
+  readonly bundleIndex: number;
   readonly bundleId: Hex;
   readonly operator: Address;
+  /** What its holder did instead. */
+  readonly reason: string;
   /** Cells of the bundle. */
   readonly cells: number;
   readonly transportRoot: Hex;
@@ -19,39 +26,169 @@ export type UnservedBundle = {
   readonly proof: readonly Hex[];
 };
 
+/** A segment of which fewer than k bundles are served. */
+export type UnreadableSegment = {
+  readonly segment: number;
+  readonly served: number;
+  /** Bundles that nobody holds. */
+  readonly vacant: number;
+  readonly unserved: readonly UnservedBundle[];
+};
+
+/** What a dataset's holders served when they were asked. */
+export type Probe = {
+  readonly datasetId: Hex;
+  readonly k: number;
+  readonly n: number;
+  readonly segments: number;
+  /** Segments of which it is known whether they can be read. */
+  readonly looked: number;
+  readonly unreadable: readonly UnreadableSegment[];
+};
+
+export type ProbeParameters = {
+  readonly datasetId: Hex;
+  /** Segments that are looked at, drawn by lot where there are more; 16 by default. */
+  readonly mostSegments?: number;
+  /** Seconds after which nothing more is asked for; 1,800 by default. */
+  readonly seconds?: number;
+  readonly signal?: AbortSignal;
+};
+
+/** Downloads under way at once; a bundle has at most 8 MB. */
+const parallel = 8;
+/** Least pace of a holder that serves, bytes per second, and the seconds that it may take besides. */
+const leastPace = 16_000;
+const mostSilence = 60;
+
 /**
- * Fetches a whole segment, drawn by lot, and checks it against the anchor. What one segment's holders do at a time of their
- * not choosing says enough about the others.
+ * Finds out whether a dataset can be had: downloads bundles of its segments until k of each are there, and checks each against
+ * its anchored root. It takes nothing from the holders but the bundles, so that none of them can keep it from being made.
  *
- * @returns undefined when it can be had; otherwise a bundle whose holder did not serve it
- * @throws ManifestUnavailableError, and NotEnoughBundlesError when what is missing has no holder
+ * @throws UnknownDatasetError; the signal's reason
  */
 export async function probe(
-  client: StorageClient,
-  datasetId: Hex,
-  signal?: AbortSignal,
-): Promise<UnservedBundle | undefined> {
-  const dataset = await fetchManifest(client, await readAnchor(client, datasetId), signal);
-  const { n, bundles } = dataset.layout;
-  const segment = randomInt(bundles / n);
-  const indices = Array.from({ length: n }, (_, shard) => segment * n + shard);
-  const holders = await readHolders(client, datasetId, indices);
-  const failures: BundleFailure[] = [];
-  try {
-    const onFailure = (failure: BundleFailure) => failures.push(failure);
-    await fetchBundles(client, { dataset, segment, holders, signal, onFailure });
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof NotEnoughBundlesError)) throw error;
-    const refusing = failures.filter(({ operator }) => operator !== undefined);
-    if (refusing.length === 0) throw error;
-    const { bundleIndex, operator } = refusing[randomInt(refusing.length)]!;
-    return {
-      bundleId: bundleId(datasetId, bundleIndex),
-      operator: operator!,
-      cells: Math.ceil(bundleBytes(dataset.layout, bundleIndex) / cellBytes),
-      transportRoot: dataset.manifest.bundles[bundleIndex]!.transportRoot as Hex,
-      proof: dataset.tree.proof(bundleIndex),
-    };
+  client: ProbeClient,
+  { datasetId, mostSegments = 16, seconds = 1800, signal }: ProbeParameters,
+): Promise<Probe> {
+  const dataset = await readAnchoredRoots(client, await readAnchor(client, datasetId));
+  const { k, n, segments } = dataset.layout;
+  const until = performance.now() + seconds * 1000;
+  const unreadable: UnreadableSegment[] = [];
+  let looked = 0;
+  for (const segment of drawn(segments, mostSegments)) {
+    if (performance.now() >= until) break;
+    const found = await probeSegment(client, { dataset, segment, until, signal });
+    if (found === "unknown") break;
+    looked++;
+    if (found !== "readable") unreadable.push(found);
   }
+  return { datasetId, k, n, segments, looked, unreadable };
+}
+
+type SegmentParameters = {
+  readonly dataset: Awaited<ReturnType<typeof readAnchoredRoots>>;
+  readonly segment: number;
+  readonly until: number;
+  readonly signal: AbortSignal | undefined;
+};
+
+async function probeSegment(
+  client: ProbeClient,
+  { dataset, segment, until, signal }: SegmentParameters,
+): Promise<UnreadableSegment | "readable" | "unknown"> {
+  const { datasetId, layout, manifest, tree } = dataset;
+  const { k, n } = layout;
+  const { cells } = segmentLayout(layout, segment);
+  const limit = 1000 * (mostSilence + Math.ceil(bundleBytes(layout, segment * n) / leastPace));
+  const indices = Array.from({ length: n }, (_, shard) => segment * n + shard);
+  const held = (await readHolders(client, datasetId, indices)).flatMap(({ bundleIndex, operator }) =>
+    operator === undefined ? [] : [{ bundleIndex, operator }],
+  );
+  const unserved: UnservedBundle[] = [];
+  let served = 0;
+  const ask = (some: typeof held) =>
+    forEachConcurrently(some, parallel, signal, async ({ bundleIndex, operator }) => {
+      if (performance.now() >= until) return;
+      const late = AbortSignal.timeout(limit);
+      const either = signal === undefined ? late : AbortSignal.any([signal, late]);
+      try {
+        await fetchBundle(client, { dataset, bundleIndex, operator, signal: either });
+        served++;
+      } catch (error) {
+        signal?.throwIfAborted();
+        unserved.push({
+          bundleIndex,
+          bundleId: bundleId(datasetId, bundleIndex),
+          operator,
+          reason: reasonOf(error),
+          cells,
+          transportRoot: manifest.bundles[bundleIndex]!.transportRoot as Hex,
+          proof: tree.proof(bundleIndex),
+        });
+      }
+    });
+  await ask(held.slice(0, k));
+  if (served < k) await ask(held.slice(k));
+  if (served >= k) return "readable";
+  // Whoever was not asked in time refused nothing.
+  const unasked = held.length - served - unserved.length;
+  if (unasked > 0 && served + unasked >= k) return "unknown";
+  unserved.sort((a, b) => a.bundleIndex - b.bundleIndex);
+  return { segment, served, vacant: n - held.length, unserved };
+}
+
+/** `most` of the numbers below `count`, each equally likely, in random order. */
+function drawn(count: number, most: number): number[] {
+  return shuffled(Array.from({ length: count }, (_, i) => i)).slice(0, most);
+}
+
+/** Cells of what is asked for whole at most: more would cost a fortune. */
+const mostWhole = 65_536;
+
+/** A cell to ask for on chain. */
+export type AskedCell = { readonly bundle: UnservedBundle; readonly cell: number };
+
+export type CellsToAskParameters = {
+  /** Cells that bonds are there for. */
+  readonly most: number;
+  /** Whether a cell was asked for before: who has published it is not asked again. */
+  readonly wasAsked: (bundleId: Hex, cell: number) => boolean;
+};
+
+/**
+ * Cells to ask for, so that a dataset is served or is short of holders: all cells of as many bundles as a segment lacks, where
+ * there are bonds for that, since then the chain has it whole. Otherwise a cell, drawn by lot, of n − k + 1 bundles of each segment:
+ * whoever does not publish it is put out, and fewer than k of n are held.
+ */
+export function cellsToAsk(
+  { k, n, unreadable }: Pick<Probe, "k" | "n" | "unreadable">,
+  { most, wasAsked }: CellsToAskParameters,
+): AskedCell[] {
+  const enough = unreadable.map(({ served, unserved }) =>
+    shuffled(unserved).slice(0, Math.max(k - served, n - k + 1)),
+  );
+  const left = (bundle: UnservedBundle) =>
+    Array.from({ length: bundle.cells }, (_, cell) => ({ bundle, cell })).filter(
+      ({ cell }) => !wasAsked(bundle.bundleId, cell),
+    );
+  const cells = enough.flat().reduce((sum, bundle) => sum + bundle.cells, 0);
+  const whole = cells <= mostWhole ? enough.flat().flatMap(left) : undefined;
+  if (whole !== undefined && whole.length <= most) return whole;
+  const least = enough.flatMap((bundles) => bundles.slice(0, n - k + 1));
+  return least
+    .flatMap((bundle) => {
+      const cells = left(bundle);
+      return cells.length === 0 ? [] : [cells[randomInt(cells.length)]!];
+    })
+    .slice(0, most);
+}
+
+function shuffled<T>(items: readonly T[]): T[] {
+  const mixed = [...items];
+  for (let i = mixed.length - 1; i > 0; i--) {
+    const j = randomInt(i + 1);
+    [mixed[i], mixed[j]] = [mixed[j]!, mixed[i]!];
+  }
+  return mixed;
 }

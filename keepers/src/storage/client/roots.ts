@@ -12,7 +12,12 @@ export type BundlesTree = {
   proof(bundleIndex: number): Hex[];
 };
 
-export function manifestTree(manifest: Pick<Manifest, "bundles">): BundlesTree {
+/** What of a manifest, or of the event of an anchor, its tree is made of. */
+export type RootedBundles = {
+  readonly bundles: readonly Pick<Manifest["bundles"][number], "poseidonRoot" | "transportRoot">[];
+};
+
+export function manifestTree(manifest: RootedBundles): BundlesTree {
   const tree = bundlesTree(
     manifest.bundles.map(({ poseidonRoot, transportRoot }) => ({
       poseidonRoot: hexToBytes(poseidonRoot as Hex),

@@ -111,6 +111,12 @@ export class Replayer {
     return state;
   }
 
+  /** Steps between two looks at the signal: whoever ordered them chooses how long each takes. */
+  get #stepsOfACall(): number {
+    const { order } = this.#parameters;
+    return Math.min(stepsAtATime(order), order.interval);
+  }
+
   /** Brings the session to just before a step. */
   async #seek(step: number): Promise<void> {
     const known = [await this.#parameters.nearest(step), ...this.#kept].filter((each) => each.step <= step);
@@ -136,9 +142,9 @@ export class Replayer {
     while (under.step < to) {
       signal?.throwIfAborted();
       const from = under.step;
-      const end = Math.min(to, from + stepsAtATime(order));
+      const end = Math.min(to, from + this.#stepsOfACall);
       const batches = await this.#reader.take(from, end);
-      if (end < to) this.#reader.prefetch(end, Math.min(to, end + stepsAtATime(order)));
+      if (end < to) this.#reader.prefetch(end, Math.min(to, end + this.#stepsOfACall));
       const outputs = await under.session.run(
         batches.map((objects, i) => ({
           objects,

@@ -3,20 +3,24 @@ import type { StepInput, TrainingSession } from "../executors/types.ts";
 import { RunHasher } from "../trace/commitments.ts";
 import type { IntervalCosts } from "./interval.ts";
 
-/** Rounds, of which the quickest counts: the machine does other things as well. */
+/** Rounds at most, of which the quickest counts: the machine does other things as well. */
 const rounds = 5;
 const stepsPerRound = 3;
+/** Steps that measuring takes at most. */
+export const mostStepsMeasured = rounds * stepsPerRound;
 
 /**
  * Measures what a step and hashing cost here; the session's state is another one afterwards.
  *
  * @param inputs at least one step; they are used over and over
+ * @param mostSeconds after which no further round begins
  */
 export async function measureCosts(
   session: TrainingSession,
   program: Program,
   state: readonly Int32Array[],
   inputs: readonly StepInput[],
+  mostSeconds: number = Number.POSITIVE_INFINITY,
 ): Promise<IntervalCosts> {
   const batch = Array.from({ length: stepsPerRound }, (_, i) => inputs[i % inputs.length]!);
   const hasher = new RunHasher(program);
@@ -26,7 +30,8 @@ export async function measureCosts(
     state: Number.POSITIVE_INFINITY,
     witness: Number.POSITIVE_INFINITY,
   };
-  for (let round = 0; round < rounds; round++) {
+  const until = performance.now() + mostSeconds * 1000;
+  for (let round = 0; round < rounds && (round === 0 || performance.now() < until); round++) {
     const began = performance.now();
     const outputs = await session.run(batch);
     const ran = performance.now();

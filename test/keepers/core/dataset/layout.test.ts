@@ -165,7 +165,11 @@ describe("layout of a dataset", () => {
     ["an object too long for a bundle", { objectSize: 2 ** 31 }, /does not fit/],
     ["one byte too many for a bundle", { k: 1, objectSize: 8126433, segmentObjects: 1 }, /does not fit/],
     ["segments of no objects", { segmentObjects: 0 }, /^segmentObjects is 0/],
-    ["segments above 16384 cells", { segmentObjects: 63_000 }, /^segmentObjects is 63000.* to \d+/],
+    [
+      "segments above 16384 cells",
+      { objectCount: 100_000, segmentObjects: 63_000 },
+      /^segmentObjects is 63000.* to \d+/,
+    ],
     ["more than 900 bundles", { objectCount: 82, segmentObjects: 1 }, /902 bundles.* 900/],
     ["NaN", { objectSize: Number.NaN }, /^objectSize is NaN/],
   ];
@@ -178,6 +182,20 @@ describe("layout of a dataset", () => {
       );
     });
   }
+
+  it("takes a segment that has room for more objects than there are, as the registry does", () => {
+    const segmentOf = (objectCount: number) =>
+      segmentLayout(datasetLayout({ ...valid, objectCount, segmentObjects: 2 ** 32 - 1 }), 0);
+    assert.deepEqual([segmentOf(1).objects, segmentOf(1).bundleBytes], [1, 125 + 4]);
+    const largest = largestSegmentObjects(valid);
+    assert.equal(segmentOf(largest).objects, largest);
+    for (const segmentObjects of [largest + 1, 2 ** 32 - 1]) {
+      assert.throws(
+        () => datasetLayout({ ...valid, objectCount: largest + 1, segmentObjects }),
+        /segmentObjects/,
+      );
+    }
+  });
 
   it("advises larger segments when there are too many bundles, and a split when those do not help", () => {
     const next = (change: Partial<DatasetShape>) => {

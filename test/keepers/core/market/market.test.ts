@@ -4,7 +4,7 @@ import { encodeAbiParameters, type Hex, keccak256, stringToBytes, zeroAddress } 
 import { privateKeyToAccount } from "viem/accounts";
 import { chooseJobs } from "../../../../keepers/src/core/market/choose-jobs.ts";
 import { unmetAbility, unmetCondition } from "../../../../keepers/src/core/market/conditions.ts";
-import { priceOf } from "../../../../keepers/src/core/market/cost.ts";
+import { openingsOf, priceOf } from "../../../../keepers/src/core/market/cost.ts";
 import {
   bidCommitment,
   bidHash,
@@ -186,27 +186,48 @@ describe("conditions of an order", () => {
 });
 
 describe("the price of a training", () => {
+  const free = { openings: 0 };
+
   it("is steps × seconds × rate, rounded up, and never below the floor", () => {
-    const model = { perHour: 3_600n, floor: 5n };
-    assert.equal(priceOf(model, 100, 0.1), 10n);
-    assert.equal(priceOf(model, 100, 0.100_000_001), 11n);
-    assert.equal(priceOf(model, 10, 0.1), 5n);
-    assert.equal(priceOf(model, 1, 0), 5n);
+    const model = { perHour: 3_600n, floor: 5n, perOpening: 0n };
+    assert.equal(priceOf(model, { ...free, steps: 100, secondsPerStep: 0.1 }), 10n);
+    assert.equal(priceOf(model, { ...free, steps: 100, secondsPerStep: 0.100_000_001 }), 11n);
+    assert.equal(priceOf(model, { ...free, steps: 10, secondsPerStep: 0.1 }), 5n);
+    assert.equal(priceOf(model, { ...free, steps: 1, secondsPerStep: 0 }), 5n);
   });
 
   it("is exact for amounts of 18 decimals and long runs", () => {
     assert.equal(
-      priceOf({ perHour: 10n ** 18n, floor: 0n }, 1_000_000, 0.002),
+      priceOf(
+        { perHour: 10n ** 18n, floor: 0n, perOpening: 0n },
+        { ...free, steps: 1_000_000, secondsPerStep: 0.002 },
+      ),
       (2_000n * 10n ** 18n + 3_599n) / 3_600n,
     );
   });
 
+  it("grows by what is opened to a committee, also where the floor holds", () => {
+    const model = { perHour: 3_600n, floor: 5n, perOpening: 2n };
+    assert.equal(priceOf(model, { steps: 100, secondsPerStep: 0.1, openings: 512 }), 10n + 1_024n);
+    assert.equal(priceOf(model, { steps: 1, secondsPerStep: 0, openings: 3 }), 5n + 6n);
+  });
+
+  it("counts what each member checks: no more intervals than there are, and one that two check twice", () => {
+    const terms = { committeeSize: 64, checks: 8 };
+    assert.equal(openingsOf({ ...terms, intervals: 10_000 }), 512);
+    assert.equal(openingsOf({ ...terms, intervals: 100 }), 512);
+    assert.equal(openingsOf({ ...terms, intervals: 3 }), 192);
+    assert.equal(openingsOf({ ...terms, committeeSize: 0, intervals: 100 }), 0);
+  });
+
   it("refuses what was never measured", () => {
-    const model = { perHour: 1n, floor: 0n };
-    for (const seconds of [Number.NaN, Number.POSITIVE_INFINITY, -1]) {
-      assert.throws(() => priceOf(model, 1, seconds), /cannot take/);
+    const model = { perHour: 1n, floor: 0n, perOpening: 0n };
+    for (const secondsPerStep of [Number.NaN, Number.POSITIVE_INFINITY, -1]) {
+      assert.throws(() => priceOf(model, { ...free, steps: 1, secondsPerStep }), /cannot take/);
     }
-    for (const steps of [0, -1, 1.5]) assert.throws(() => priceOf(model, steps, 1), /no training/);
+    for (const steps of [0, -1, 1.5]) {
+      assert.throws(() => priceOf(model, { ...free, steps, secondsPerStep: 1 }), /no training/);
+    }
   });
 });
 

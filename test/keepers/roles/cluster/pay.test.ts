@@ -142,6 +142,47 @@ describe("pay of workers, on the real contract", { timeout: 240_000 }, () => {
     assert.equal(left, 10_000n - 75n - 8n - 40n - 4n, "the rest of the surety came back");
   });
 
+  it("ends the round of a provider that has vanished without a root, and takes the pay out of its surety", async () => {
+    const { chain } = network;
+    const [provider, worker] = [chain.account(8), chain.account(9)];
+    await network.give(provider.address, 10_000n);
+    const own = context(provider);
+    const payroll = new Payroll(own.state);
+    const crew = new Crew({
+      ...own,
+      account: provider,
+      executor: nativeExecutor,
+      metrics: new ClusterMetrics(new Registry(), { members: 0 }),
+      payroll,
+      desk: { tellShares: () => undefined } as never,
+      terms: { perChunk: 10n, budget: surety, copies: 2, checkShare: 1, chunks: 8 },
+    });
+    await crew.prepare(21n, { run: undefined } as never);
+
+    const theirs = context(worker);
+    const book = new WorkerBook(theirs.state);
+    const place = { rewards: deployment.addresses.WorkerRewards!, jobId: 21n, provider: provider.address };
+    const message = { jobId: 21n, worker: worker.address, total: 40n };
+    const domain = { chainId: deployment.chainId, rewards: place.rewards };
+    const signature = await provider.signTypedData(runningTotalTypedData(message, domain));
+    book.write({ ...place, total: 40n, signature, address: "/ip4/127.0.0.1/tcp/1" });
+    const claimer = new Claimer({ ...theirs, book, share: async () => undefined });
+    const { WorkerRewards: rewards } = own.contracts;
+    const forceUntil = async () => (await rewards.read.roundOf([21n, provider.address])).forceUntil;
+
+    await claimer.tick();
+    assert.equal(await forceUntil(), 0, "the provider still has time");
+    await chain.advance(90 * 86_400);
+    await claimer.tick();
+    assert.notEqual(await forceUntil(), 0, "a root over nobody is posted");
+    await claimer.tick();
+    await chain.advance(86_400 + 1);
+    for (let i = 0; i < 3; i++) await claimer.tick();
+    // Half of the tenth that an unanswered demand costs on top goes to the worker.
+    assert.equal(await own.contracts.AssayToken.read.balanceOf([worker.address]), 42n);
+    assert.deepEqual(book.unsettled(), []);
+  });
+
   it("opens and settles rounds side by side: none of them uses up what another may pull", async () => {
     const provider = network.chain.account(6);
     await network.give(provider.address, 10_000n);

@@ -59,7 +59,9 @@ describe("a job on a chain", () => {
     const described = await scene.order();
     const providers: JobKeeper[] = [];
     for (const each of [14n, 11n, 12n]) {
-      providers.push(await scene.provider({ costs: { perHour: tokens, floor: each * tokens } }));
+      providers.push(
+        await scene.provider({ costs: { perHour: tokens, floor: each * tokens, perOpening: 0n } }),
+      );
     }
     const bond = maximumPrice / 10n;
     const jobId = await consumer.openAuction(described, { commitWindow: 600, revealWindow: 600, bond });

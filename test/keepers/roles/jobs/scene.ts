@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type Logger, pino } from "pino";
 import type { Hex, LocalAccount } from "viem";
+import { encodeCall } from "../../../../keepers/src/chain/contracts.ts";
 import type { Conditions } from "../../../../keepers/src/core/market/types.ts";
 import {
   type ChallengerOptions,
@@ -9,6 +10,7 @@ import {
 } from "../../../../keepers/src/roles/challenger/challenger.ts";
 import { Consumer } from "../../../../keepers/src/roles/consumer/consumer.ts";
 import { type DescribedOrder, describeOrder } from "../../../../keepers/src/roles/consumer/describe-order.ts";
+import type { ResultWatchOptions } from "../../../../keepers/src/roles/consumer/result-watch.ts";
 import { cheatingWorker, type Flip } from "../../../../keepers/src/roles/embedded/cheating-worker.ts";
 import type { JobKeeper } from "../../../../keepers/src/roles/jobs/job-keeper.ts";
 import type { JobRecord, JobStatus } from "../../../../keepers/src/roles/jobs/job-record.ts";
@@ -75,7 +77,10 @@ export class Scene {
     this.#log = parts.log;
   }
 
-  static async start(options: JobNetworkOptions = {}): Promise<Scene> {
+  /** @param results how the consumer looks after what it pays for; it does not by default */
+  static async start(
+    options: JobNetworkOptions & { readonly results?: Omit<ResultWatchOptions, "storage"> } = {},
+  ): Promise<Scene> {
     const log = pino({ level: process.env.LOG_LEVEL ?? "silent" });
     const network = await startJobNetwork(options);
     const storage = new StorageDouble(network);
@@ -89,6 +94,15 @@ export class Scene {
       deployment: network.deployment,
       log: log.child({ who: "consumer" }),
       interval: 20,
+      results: options.results && {
+        storage: {
+          chain: network.client,
+          deployment: network.deployment,
+          contracts: network.contracts,
+          peers: storage.peers,
+        },
+        ...options.results,
+      },
     });
     return new Scene({ network, storage, owner, datasetId, consumer, log });
   }
@@ -125,6 +139,23 @@ export class Scene {
     await this.network.give(account.address, 100n * tokens);
   }
 
+  /** Registered storage nodes, with stake for the bundles of a few results. */
+  async holders(count: number): Promise<LocalAccount[]> {
+    const { deployment, send, give } = this.network;
+    const { Staking, BundleRegistry } = deployment.addresses;
+    const amount = 1_000n * tokens;
+    const accounts = Array.from({ length: count }, () => this.account());
+    for (const account of accounts) {
+      await give(account.address, amount);
+      const act = (call: Parameters<typeof send>[1]) => send(account, call);
+      await act(encodeCall(deployment, "AssayToken", "approve", [Staking, amount]));
+      await act(encodeCall(deployment, "Staking", "register", [1, "0x01", "/ip4/127.0.0.1/tcp/1"]));
+      await act(encodeCall(deployment, "Staking", "stake", [amount]));
+      await act(encodeCall(deployment, "Staking", "approve", [BundleRegistry, amount]));
+    }
+    return accounts;
+  }
+
   /** A provider that is registered and staked already; opened again, it goes on with what it has on disk. */
   async openProvider(
     account: LocalAccount,
@@ -141,7 +172,7 @@ export class Scene {
       executor: nativeExecutor,
       limits,
       abilities: { compute: 1, region: 1n, regulations: 0n, privacyTier: 0 },
-      costs: { perHour: tokens, floor },
+      costs: { perHour: tokens, floor, perOpening: 0n },
       // Whatever a tick begins it ends, however busy the machine is.
       patience: 600_000,
       ...options,

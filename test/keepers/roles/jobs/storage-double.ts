@@ -21,9 +21,11 @@ import { objectHash } from "../../../../keepers/src/core/merkle/object-hash.ts";
 import { OrderRefusedError } from "../../../../keepers/src/roles/jobs/errors.ts";
 import type { ResultStorage } from "../../../../keepers/src/roles/jobs/job-storage.ts";
 import { NotEnoughBundlesError } from "../../../../keepers/src/storage/client/errors.ts";
+import type { BundleReader } from "../../../../keepers/src/storage/client/fetch-bundles.ts";
 import { transportRootOf } from "../../../../keepers/src/storage/client/roots.ts";
 import { StoredStream } from "../../../../keepers/src/storage/client/stored-stream.ts";
 import type { DatasetSource } from "../../../../keepers/src/storage/readers/source.ts";
+import type { GetRequest } from "../../../../keepers/src/storage/transport/shard-service.ts";
 import type { ObjectSequence } from "../../../../keepers/src/training/data/types.ts";
 import { bundlesOfObject } from "../../core/erasure/one-object.ts";
 import type { JobNetwork } from "./network.ts";
@@ -49,13 +51,6 @@ export function heldBytes(shape: DatasetShape): Uint8Array {
   return new Uint8Array(segmentLayout(datasetLayout(shape), 0).bundleBytes).fill(7);
 }
 
-/** Siblings of a bundle's leaf under a dataset whose bundles all hold the same. */
-export function proofOf(bundleIndex: number, transportRoot: Hex): Hex[] {
-  const roots = { poseidonRoot: new Uint8Array(32), transportRoot: hexToBytes(transportRoot) };
-  const tree = bundlesTree(Array.from({ length: bundles }, () => roots));
-  return tree.proof(bundleIndex).map((sibling) => bytesToHex(sibling));
-}
-
 /**
  * Storage nodes that hold everything they are given, on this disk. Datasets are anchored on the chain by who stores them;
  * that all bundles are held is declared by the admin, where real nodes would sign receipts.
@@ -68,6 +63,10 @@ export class StorageDouble {
   readonly #streams = new Map<Hex, { stream: Uint8Array; encoded: readonly Uint8Array[] }>();
   /** Datasets whose holders do not answer. */
   readonly withheld = new Set<Hex>();
+  /** Operators that sign for the bundles of results that are stored from now on; nobody holds them by name where there are none. */
+  resultHolders: readonly LocalAccount[] = [];
+  /** Whether these serve what they hold. */
+  isServing = true;
   /** How often something was stored, by name. */
   readonly stores = new Map<string, number>();
 
@@ -160,13 +159,34 @@ export class StorageDouble {
         );
         const stream = new Uint8Array(Buffer.concat(files));
         const encoded = bundlesOfObject(stream, k, bundles);
-        const datasetId = await this.#anchor(account, key, [stream], stream.length, [], encoded);
+        const holders = this.resultHolders;
+        const datasetId = await this.#anchor(account, key, [stream], stream.length, holders, encoded);
         this.#streams.set(datasetId, { stream, encoded });
         this.#folders.set(datasetId, kept);
         this.#stored.set(key, datasetId);
         return datasetId;
       },
     };
+  }
+
+  /** Reaches the holders of results. */
+  get peers(): BundleReader["peers"] {
+    const bundle = ({ datasetId, bundleIndex }: GetRequest) => {
+      if (!this.isServing) throw new Error("it serves nobody");
+      return this.bundlesOf(datasetId as Hex)[bundleIndex]!;
+    };
+    return {
+      connect: async () => ({
+        async *get(request) {
+          yield bundle(request);
+        },
+      }),
+    };
+  }
+
+  /** What the holders of a stored result hold. */
+  bundlesOf(datasetId: Hex): readonly Uint8Array[] {
+    return this.#streams.get(datasetId)!.encoded;
   }
 
   /** Folder that the files of a stored dataset lie in: whoever changes them has nodes that serve something else. */
@@ -257,7 +277,9 @@ export class StorageDouble {
       return datasetId;
     }
     for (const [bundleIndex, holder] of holders.entries()) {
-      await this.#place(owner, holder, { datasetId, bundleIndex, poseidonRoot: zeroHash, transportRoot });
+      const roots = { poseidonRoot: zeroHash, transportRoot: transportRoots[bundleIndex]! };
+      const proof = tree.proof(bundleIndex).map((sibling) => bytesToHex(sibling));
+      await this.#place(owner, holder, { datasetId, bundleIndex, ...roots }, proof);
     }
     return datasetId;
   }
@@ -267,6 +289,7 @@ export class StorageDouble {
     owner: LocalAccount,
     holder: LocalAccount,
     bundle: { datasetId: Hex; bundleIndex: number; poseidonRoot: Hex; transportRoot: Hex },
+    proof: readonly Hex[],
   ): Promise<void> {
     const { deployment, send, chain } = this.#network;
     const receipt = {
@@ -279,7 +302,6 @@ export class StorageDouble {
       chainId: deployment.chainId,
       bundleRegistry: deployment.addresses.BundleRegistry,
     });
-    const proof = proofOf(bundle.bundleIndex, bundle.transportRoot);
     const signed = { receipt, proof, signature, approval: "0x" } as const;
     await send(owner, encodeCall(deployment, "BundleRegistry", "place", [[signed]]));
   }

@@ -28,8 +28,8 @@ describe("a job whose provider vanishes", () => {
     const { network, consumer } = scene;
     const described = await scene.order();
     const before = await consumerTokens();
-    const winner = await scene.provider({ costs: { perHour: tokens, floor: 20n * tokens } });
-    const second = await scene.provider({ costs: { perHour: tokens, floor: 30n * tokens } });
+    const winner = await scene.provider({ costs: { perHour: tokens, floor: 20n * tokens, perOpening: 0n } });
+    const second = await scene.provider({ costs: { perHour: tokens, floor: 30n * tokens, perOpening: 0n } });
     const bond = maximumPrice / 10n;
     await consumer.openAuction(described, { commitWindow: half, revealWindow: half, bond });
     await scene.settle([winner, second]);
@@ -80,8 +80,8 @@ describe("a job whose provider vanishes", () => {
     const { network, consumer } = scene;
     const described = await scene.order();
     const before = await consumerTokens();
-    const absent = await scene.provider({ costs: { perHour: tokens, floor: 20n * tokens } });
-    const late = await scene.provider({ costs: { perHour: tokens, floor: 30n * tokens } });
+    const absent = await scene.provider({ costs: { perHour: tokens, floor: 20n * tokens, perOpening: 0n } });
+    const late = await scene.provider({ costs: { perHour: tokens, floor: 30n * tokens, perOpening: 0n } });
     const bond = maximumPrice / 10n;
     await consumer.openAuction(described, { commitWindow: half, revealWindow: half, bond });
     await scene.settle([absent, late]);

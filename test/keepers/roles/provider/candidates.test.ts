@@ -26,9 +26,11 @@ describe("a provider whose bid has lost, or whose stake is promised", () => {
     const account = scene.account();
     await network.stake(account, capacity);
     await network.give(account.address, purse);
-    const victim = await scene.openProvider(account, { costs: { perHour: tokens, floor: 30n * tokens } });
+    const victim = await scene.openProvider(account, {
+      costs: { perHour: tokens, floor: 30n * tokens, perOpening: 0n },
+    });
     const friend = await scene.provider({
-      costs: { perHour: tokens, floor: 20n * tokens },
+      costs: { perHour: tokens, floor: 20n * tokens, perOpening: 0n },
       takesOrders: false,
     });
     const decoy = await scene.order();
@@ -88,7 +90,9 @@ describe("a provider whose bid has lost, or whose stake is promised", () => {
     const account = scene.account();
     await network.stake(account, capacity);
     await network.give(account.address, purse);
-    const victim = await scene.openProvider(account, { costs: { perHour: tokens, floor: 30n * tokens } });
+    const victim = await scene.openProvider(account, {
+      costs: { perHour: tokens, floor: 30n * tokens, perOpening: 0n },
+    });
     const order = await scene.order();
     await consumer.openAuction(order, { commitWindow: half, revealWindow: half, bond: 90n * tokens });
     await scene.settle([victim], 3);

@@ -29,16 +29,18 @@ export const phase = { seeding: 1, signing: 2, opening: 3, revealing: 4, closed:
 
 export type Seat = { readonly account: LocalAccount; readonly keeper: JobKeeper };
 
+type SeatOptions = (
+  account: LocalAccount,
+  network: JobNetwork,
+) => Partial<Pick<ValidatorOptions, "handedOver" | "budget" | "metrics" | "chain" | "patience">>;
+
 type Parts = {
   /** What the validators compute with. */
   readonly executor: Executor;
   /** How they reach each other; within this process by default. */
   readonly exchange: (account: LocalAccount, network: JobNetwork) => Promise<Exchange>;
   /** What else they are opened with. */
-  readonly options: (
-    account: LocalAccount,
-    network: JobNetwork,
-  ) => Partial<Pick<ValidatorOptions, "handedOver" | "budget" | "metrics" | "chain">>;
+  readonly options: SeatOptions;
 };
 
 /** A scene with validators that reach each other within this process. */
@@ -46,7 +48,9 @@ export class CommitteeScene {
   readonly scene: Scene;
   readonly members = new LocalMembers();
   readonly seats: Seat[] = [];
-  readonly #parts: Parts;
+  /** What else validators are opened with from now on. */
+  options: SeatOptions;
+  readonly #parts: Omit<Parts, "options">;
   readonly #log: Logger;
 
   private constructor(scene: Scene, parts: Partial<Parts>) {
@@ -54,9 +58,9 @@ export class CommitteeScene {
     this.#parts = {
       executor: nativeExecutor,
       exchange: async ({ address }) => this.members.exchangeOf(address),
-      options: () => ({}),
       ...parts,
     };
+    this.options = parts.options ?? (() => ({}));
     this.#log = pino({ level: process.env.LOG_LEVEL ?? "silent" });
   }
 
@@ -91,7 +95,7 @@ export class CommitteeScene {
       turnSeconds,
       // Whatever a tick begins it ends, however busy the machine is.
       patience: 600_000,
-      ...this.#parts.options(account, network),
+      ...this.options(account, network),
     });
   }
 

@@ -217,6 +217,28 @@ describe("S3 store", () => {
     );
   });
 
+  test("a list that does not end is given up: the same token again, or page after page without a key", async () => {
+    for (const tokenOf of [() => "same", (page: number) => `page-${page}`]) {
+      let asked = 0;
+      const endless = createServer((_, response) => {
+        asked++;
+        const next = `<NextContinuationToken>${tokenOf(asked)}</NextContinuationToken>`;
+        response.end(
+          `<?xml version="1.0"?><ListBucketResult><IsTruncated>true</IsTruncated>${next}</ListBucketResult>`,
+        );
+      });
+      endless.listen(0, "127.0.0.1");
+      await once(endless, "listening");
+      const endpoint = `http://127.0.0.1:${(endless.address() as AddressInfo).port}`;
+      await assert.rejects(async () => {
+        for await (const _ of new S3Store({ endpoint, bucket, credentials }).list());
+      }, /a list that does not end/);
+      assert.ok(asked <= 101, `${asked} pages`);
+      endless.closeAllConnections();
+      endless.close();
+    }
+  });
+
   test("the secret is not shown by anything that prints the store", async () => {
     const secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
     const opened = await openBackend(

@@ -1,17 +1,19 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
-import { encodeFunctionData, type Hex } from "viem";
+import type { Hex } from "viem";
 import { abis } from "../../../../keepers/src/chain/abi/index.ts";
 import { addressOf, connectContracts } from "../../../../keepers/src/chain/contracts.ts";
 import { bundleId } from "../../../../keepers/src/core/ids.ts";
 import { commitBundle } from "../../../../keepers/src/core/merkle/bundle-committer.ts";
 import type { StorageWriter } from "../../../../keepers/src/storage/client/client.ts";
+import { UnknownDatasetError } from "../../../../keepers/src/storage/client/errors.ts";
 import {
-  ManifestUnavailableError,
-  NotEnoughBundlesError,
-} from "../../../../keepers/src/storage/client/errors.ts";
-import { probe } from "../../../../keepers/src/storage/client/probe.ts";
+  type AskedCell,
+  cellsToAsk,
+  type ProbeParameters,
+  probe,
+} from "../../../../keepers/src/storage/client/probe.ts";
 import { put } from "../../../../keepers/src/storage/client/put.ts";
 import { RefusalError } from "../../../../keepers/src/storage/transport/errors.ts";
 import { startTestNetwork, type TestNetwork, type TestNode } from "./network.ts";
@@ -46,73 +48,101 @@ describe("a probe of a dataset, over real nodes", () => {
     for (const node of network.nodes) node.misbehave({});
   });
 
-  const refuse = (node: TestNode) =>
-    node.misbehave({
-      get: () => {
-        throw new RefusalError("busy", "not now");
-      },
-    });
+  const segments = Math.ceil(40 / 25);
+
+  /** Gives neither bundles nor the manifest. */
+  const refuse = (node: TestNode) => {
+    const refusal = () => {
+      throw new RefusalError("busy", "not now");
+    };
+    node.misbehave({ get: refusal, manifest: refusal });
+  };
+  const probed = (parameters: Partial<ProbeParameters> = {}) => probe(client, { datasetId, ...parameters });
+  const none = { wasAsked: () => false };
 
   it("finds nothing as long as k of n serve", async () => {
-    assert.equal(await probe(client, datasetId), undefined);
+    const whole = { datasetId, k, n, segments, looked: segments, unreadable: [] };
+    assert.deepEqual(await probed(), whole);
     for (const node of network.nodes.slice(0, n - k)) refuse(node);
-    assert.equal(await probe(client, datasetId), undefined);
+    assert.deepEqual(await probed(), whole);
+    assert.equal((await probed({ mostSegments: 1 })).looked, 1);
+    assert.equal((await probed({ seconds: 0 })).looked, 0);
   });
 
-  it("names a bundle of one that refuses, with what the contract takes a challenge by", async () => {
-    const refusing = network.nodes.slice(0, n - k + 1);
-    for (const node of refusing) refuse(node);
-    const unserved = await probe(client, datasetId);
-    assert.ok(unserved !== undefined);
-    assert.ok(refusing.some(({ operator }) => operator === unserved.operator));
-    const ids = Array.from({ length: 2 * n }, (_, index) => bundleId(datasetId, index));
-    assert.ok(ids.includes(unserved.bundleId));
-
+  it("attack: needs no manifest to name what is not served, with what the contract takes a challenge by", async () => {
+    for (const node of network.nodes) refuse(node);
+    const found = await probed();
+    assert.deepEqual(
+      found.unreadable.map(({ segment, served, vacant }) => [segment, served, vacant]).sort(),
+      [0, 1].map((segment) => [segment, 0, 0]),
+    );
+    for (const { segment, unserved } of found.unreadable) {
+      assert.deepEqual(
+        unserved.map((each) => each.bundleId),
+        Array.from({ length: n }, (_, shard) => bundleId(datasetId, segment * n + shard)),
+      );
+      for (const { reason } of unserved) assert.match(reason, /not now/);
+    }
     const { RetrievalChallenges } = connectContracts(network.client.public, network.deployment);
-    const cell = unserved.cells - 1;
-    const challenge = (at: number, proof = unserved.proof) =>
+    const bond = await RetrievalChallenges.read.bond();
+    const challenge = ({ bundle, cell }: AskedCell, proof = bundle.proof) =>
       network.client.public.simulateContract({
         account: network.owner.address,
         address: addressOf(network.deployment, "RetrievalChallenges"),
         abi: abis.RetrievalChallenges,
         functionName: "challenge",
-        args: [unserved.bundleId, at, unserved.transportRoot, proof],
+        args: [bundle.bundleId, cell, bundle.transportRoot, proof],
         value: bond,
       });
-    const bond = await RetrievalChallenges.read.bond();
-    await challenge(cell);
-    await assert.rejects(challenge(cell + 1), "no cell beyond the last");
-    await assert.rejects(challenge(cell, unserved.proof.toReversed()), "no other proof");
+    const cells = cellsToAsk(found, { most: segments * (n - k + 1), ...none });
+    assert.equal(cells.length, segments * (n - k + 1));
+    assert.equal(new Set(cells.map(({ bundle }) => bundle.bundleId)).size, cells.length);
+    for (const asked of cells) await challenge(asked);
+    const [asked] = cells as [AskedCell];
+    const beyond = { ...asked, cell: asked.bundle.cells };
+    await assert.rejects(challenge(beyond), "no cell beyond the last");
+    await assert.rejects(challenge(asked, asked.bundle.proof.toReversed()), "no other proof");
+  });
 
-    await network.send(network.owner, {
-      to: addressOf(network.deployment, "RetrievalChallenges"),
-      data: encodeFunctionData({
-        abi: abis.RetrievalChallenges,
-        functionName: "challenge",
-        args: [unserved.bundleId, cell, unserved.transportRoot, unserved.proof],
-      }),
-      value: bond,
-    });
-    assert.notEqual(await RetrievalChallenges.read.openChallengeOf([unserved.bundleId, cell]), 0n);
+  it("asks for all that a segment lacks where there are bonds for it, and for nothing twice", async () => {
+    for (const node of network.nodes) refuse(node);
+    const found = await probed();
+    const all = cellsToAsk(found, { most: 10_000, ...none });
+    const bundles = new Map(all.map(({ bundle }) => [bundle.bundleIndex, bundle]));
+    assert.equal(bundles.size, segments * k);
+    assert.equal(
+      all.length,
+      [...bundles.values()].reduce((sum, { cells }) => sum + cells, 0),
+    );
+    assert.equal(cellsToAsk(found, { most: 2, ...none }).length, 2);
+    assert.deepEqual(cellsToAsk(found, { most: 0, ...none }), []);
+    assert.deepEqual(cellsToAsk(found, { most: 10_000, wasAsked: () => true }), []);
+    const left = cellsToAsk(found, { most: 6, wasAsked: (_, cell) => cell !== 1 });
+    assert.ok(left.length > 0 && left.every(({ cell }) => cell === 1));
   });
 
   it("blames nobody who serves bytes that are wrong more than one who serves none", async () => {
-    for (const node of network.nodes.slice(0, n - k + 1))
+    const wrong = network.nodes.slice(0, n - k + 1);
+    for (const node of wrong)
       node.misbehave({
         get: async function* (request) {
           for await (const chunk of node.service.get(request)) yield chunk.map((byte) => byte ^ 1);
         },
       });
-    const unserved = await probe(client, datasetId);
-    assert.ok(network.nodes.slice(0, n - k + 1).some(({ operator }) => operator === unserved?.operator));
+    for (const { served, unserved } of (await probed()).unreadable) {
+      assert.equal(served, k - 1);
+      assert.deepEqual(
+        unserved.map(({ operator }) => operator.toLowerCase()).sort(),
+        wrong.map(({ operator }) => operator.toLowerCase()).sort(),
+      );
+    }
+    assert.equal((await probed()).unreadable.length, segments);
   });
 
-  it("says that there is nobody to challenge when a dataset is not known, or nobody answers at all", async () => {
-    await assert.rejects(probe(client, `0x${"12".repeat(32)}`));
+  it("knows no dataset that is not anchored, and names holders that do not answer at all", async () => {
+    await assert.rejects(probed({ datasetId: `0x${"12".repeat(32)}` }), UnknownDatasetError);
     for (const node of network.nodes) await node.stop();
-    await assert.rejects(
-      probe(await network.writer(), datasetId),
-      (error) => error instanceof ManifestUnavailableError || error instanceof NotEnoughBundlesError,
-    );
+    const { unreadable } = await probe(await network.writer(), { datasetId, mostSegments: 1 });
+    assert.equal(unreadable[0]!.unserved.length, n);
   });
 });

@@ -1,0 +1,191 @@
+import { formatEther, type Hex } from "viem";
+import { cellsToAsk, type Probe, type ProbeClient, probe } from "../../storage/client/probe.ts";
+import type { Duty, JobContext } from "../jobs/duty.ts";
+import { forEach } from "../jobs/each.ts";
+import { defaultFetchTime } from "../jobs/fetch-time.ts";
+import type { CommittedResult, JobRecord } from "../jobs/job-record.ts";
+import { type AskedBefore, RetrievalChallenger } from "../jobs/retrieval-challenger.ts";
+import { chainTime } from "../storage-node/context.ts";
+
+/** What a consumer is told of a result. */
+export type ResultNews = {
+  readonly jobId: bigint;
+  readonly resultId: Hex;
+  /** It can be had; cells of it were asked for on chain; they cannot be, for want of bonds or of time. */
+  readonly kind: "served" | "asked" | "spent" | "late";
+  /** Cells that were asked for. */
+  readonly cells: number;
+  /** Wei that went with them. */
+  readonly bonds: bigint;
+  /** All of it in words. */
+  readonly text: string;
+};
+
+export type ResultWatchOptions = {
+  readonly storage: ProbeClient;
+  /** Most wei that go with challenges about one result. */
+  readonly mostBonds: bigint;
+  /** Seconds for which a result may take to arrive; 1,800 by default. */
+  readonly fetchTime?: number;
+  /** Milliseconds between two looks at challenges that are open; 30 seconds by default. */
+  readonly every?: number;
+  /** Milliseconds between two looks at a result that cannot be had and of which nothing can be asked; 10 minutes by default. */
+  readonly pause?: number;
+  /** Is told what was found, once for each change. */
+  readonly onNews?: (news: ResultNews) => void;
+};
+
+export type ResultWatchParts = JobContext &
+  ResultWatchOptions & { readonly jobs: () => readonly JobRecord[] };
+
+/** A result that is owed: the last one, or a checkpoint's. */
+type Owed = Pick<CommittedResult, "resultId"> & {
+  readonly jobId: bigint;
+  /** Last second of the grace of the time to challenge, once its timeout was called. */
+  readonly graceEnds: bigint | undefined;
+};
+
+/**
+ * Fetches each result that a consumer is to pay for, once. One that is held and not served is asked for on chain, so that its
+ * holders publish it or are put out; until then nobody is paid. A consumer that errs, because its own network is broken, pays for
+ * publications and delays nothing for longer than they take.
+ */
+export class ResultWatch implements Duty {
+  readonly name = "fetching results";
+  readonly #parts: ResultWatchParts;
+  readonly #challenger: RetrievalChallenger;
+  /** Results that were looked at, and those that could be had. */
+  readonly #looked = new Set<Hex>();
+  readonly #served = new Set<Hex>();
+  /** Challenges of this account that are open, as they stood at the last look. */
+  readonly #asked = new Map<Hex, AskedBefore>();
+  /** When the next look is due, in milliseconds of this process. */
+  readonly #next = new Map<Hex, number>();
+  readonly #told = new Map<Hex, ResultNews["kind"]>();
+
+  constructor(parts: ResultWatchParts) {
+    this.#parts = parts;
+    this.#challenger = new RetrievalChallenger(parts);
+  }
+
+  async tick(signal: AbortSignal): Promise<void> {
+    const owed = this.#parts.jobs().flatMap(owedOf);
+    await forEach(owed, (each) => this.#watch(each, signal));
+  }
+
+  /** Whether a result was looked at since this process has begun: before, its consumer lets nobody be paid by its own hand. */
+  hasLooked(resultId: Hex): boolean {
+    return this.#looked.has(resultId);
+  }
+
+  async #watch(owed: Owed, signal: AbortSignal): Promise<void> {
+    const { storage, fetchTime = defaultFetchTime, pause = 600_000 } = this.#parts;
+    const { resultId } = owed;
+    if (performance.now() < (this.#next.get(resultId) ?? 0)) return;
+    if (await this.#isWaiting(resultId, signal)) return;
+    if (this.#served.has(resultId)) return;
+    const found = await probe(storage, {
+      datasetId: resultId,
+      mostSegments: Number.POSITIVE_INFINITY,
+      seconds: fetchTime,
+      signal,
+    });
+    if (found.unreadable.length === 0 && found.looked === found.segments) {
+      this.#served.add(resultId);
+      this.#tell({ ...owed, kind: "served", cells: 0, bonds: 0n, text: "its result can be fetched" });
+    } else if (!(await this.#ask(owed, found, signal))) {
+      this.#next.set(resultId, performance.now() + pause);
+    }
+    this.#looked.add(resultId);
+  }
+
+  /** Brings this account's challenges of a result to an end, also those of an earlier process. Says whether any is open. */
+  async #isWaiting(resultId: Hex, signal: AbortSignal): Promise<boolean> {
+    const { every = 30_000, contracts } = this.#parts;
+    let asked = this.#asked.get(resultId);
+    if (asked !== undefined) asked = await this.#challenger.again(asked);
+    else if (!this.#looked.has(resultId)) {
+      const since = await contracts.RetrievalChallenges.read.askedSince([resultId]);
+      if (since !== 0n) asked = await this.#challenger.askedOf(resultId);
+    }
+    if (asked === undefined) return false;
+    await this.#challenger.end(resultId, asked, signal);
+    if (asked.open.length === 0) {
+      this.#asked.delete(resultId);
+      return false;
+    }
+    this.#asked.set(resultId, asked);
+    this.#looked.add(resultId);
+    this.#next.set(resultId, performance.now() + every);
+    return true;
+  }
+
+  /** Asks for what is not served, as far as bonds go. Says whether anything was asked for. */
+  async #ask(owed: Owed, found: Probe, signal: AbortSignal): Promise<boolean> {
+    const { mostBonds, log } = this.#parts;
+    const { jobId, resultId } = owed;
+    const what = missing(found);
+    const none = { ...owed, cells: 0, bonds: 0n };
+    if (!(await this.#counts(owed))) {
+      this.#tell({ ...none, kind: "late", text: `${what}. It is too late to ask for it before it is paid` });
+      return false;
+    }
+    const before = await this.#challenger.askedOf(resultId);
+    const bond = await this.#challenger.bond();
+    const most = Math.max(0, Number(mostBonds / bond) - before.own);
+    const cells = cellsToAsk(found, { most, wasAsked: (id, cell) => before.count(id, cell) > 0 });
+    if (cells.length === 0) {
+      const text = `${what}. Nothing more is asked for: ${
+        most === 0
+          ? `${formatEther(mostBonds)} in bonds is the most for a result (--max-challenge-bonds)`
+          : "every cell of what is missing was asked for, and what its holders published is on chain"
+      }`;
+      this.#tell({ ...none, kind: "spent", text });
+      return false;
+    }
+    const asked = await this.#challenger.ask(cells, before, signal);
+    const bonds = BigInt(asked.length) * bond;
+    log.warn({ jobId, resultId, cells: asked.length, bonds }, "asked for a result that is not served");
+    if (asked.length === 0) return false;
+    this.#asked.set(resultId, await this.#challenger.askedOf(resultId));
+    const text =
+      `${what}. Its holders are asked on chain for ${asked.length} cells: ${formatEther(bonds)} in bonds. ` +
+      "Whoever publishes takes the cost of it from the bond; the rest comes back. Whoever does not is slashed. Nobody is paid until then";
+    this.#told.delete(resultId);
+    this.#tell({ ...none, kind: "asked", cells: asked.length, bonds, text });
+    return true;
+  }
+
+  /** Whether a challenge that is made now still keeps the result from being paid (`IJobRules.requirePayable`). */
+  async #counts({ resultId, graceEnds }: Owed): Promise<boolean> {
+    const { contracts, client } = this.#parts;
+    if (graceEnds === undefined) return true;
+    const [isRetrievable, , filledAt] = await contracts.DatasetRegistry.read.availabilityOf([resultId]);
+    // It is not paid for before others hold it, who can be asked then.
+    if (!isRetrievable) return true;
+    const [window, grace] = await contracts.RetrievalChallenges.read.deadlines();
+    const now = await chainTime(client);
+    return now <= graceEnds || now <= BigInt(filledAt + window + grace);
+  }
+
+  #tell({ jobId, resultId, kind, cells, bonds, text }: Owed & ResultNews): void {
+    if (this.#told.get(resultId) === kind) return;
+    this.#told.set(resultId, kind);
+    this.#parts.onNews?.({ jobId, resultId, kind, cells, bonds, text });
+  }
+}
+
+function owedOf({ jobId, status, result, graceEnds, checkpoints }: JobRecord): Owed[] {
+  const isCommitted = status === "Committed" || status === "Attested";
+  const last = isCommitted && result !== undefined ? [{ jobId, resultId: result.resultId, graceEnds }] : [];
+  const isRunning = isCommitted || status === "Training";
+  const parts = checkpoints.filter(({ paid }) => isRunning && paid === undefined);
+  return [...parts.map((each) => ({ jobId, resultId: each.resultId, graceEnds: each.graceEnds })), ...last];
+}
+
+function missing({ n, k, segments, looked, unreadable }: Probe): string {
+  const held = unreadable.flatMap(({ unserved }) => unserved);
+  if (unreadable.length === 0) return `only ${looked} of ${segments} segments of its result came in time`;
+  const reason = held.length === 0 ? "nobody holds them" : `the first of them: ${held[0]!.reason}`;
+  return `${unreadable.length} of ${segments} segments of its result cannot be read, for want of ${k} of ${n} bundles (${reason})`;
+}

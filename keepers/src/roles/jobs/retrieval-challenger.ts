@@ -1,0 +1,129 @@
+import type { Address, Hex } from "viem";
+import { TransactionFailedError } from "../../chain/transactions/errors.ts";
+import { bundleId } from "../../core/ids.ts";
+import type { ChainView } from "../../storage/client/client.ts";
+import { allBundles, readAnchor } from "../../storage/client/dataset.ts";
+import type { AskedCell } from "../../storage/client/probe.ts";
+import { readLogs } from "../../storage/client/read-logs.ts";
+import { inBatches } from "../storage-node/batches.ts";
+import { chainTime, type DutyContext, logRefusal, submitCall, tryCall } from "../storage-node/context.ts";
+import type { LedgerRetrieval } from "../storage-node/ledger.ts";
+import { RetrievalEnds } from "../storage-node/retrieval-ends.ts";
+
+/** What was asked for of a dataset on chain. */
+export type AskedBefore = {
+  /** Challenges of this account that are not decided, soonest deadline first. */
+  readonly open: readonly LedgerRetrieval[];
+  /** How many this account has ever made. */
+  readonly own: number;
+  /** How often a cell was asked for, by anybody. */
+  count(bundleId: Hex, cell: number): number;
+};
+
+/**
+ * What was asked for of a dataset so far, from the events since the deployment.
+ *
+ * @param account whose challenges are its own; nobody's when left out
+ */
+export async function readAsked(view: ChainView, datasetId: Hex, account?: Address): Promise<AskedBefore> {
+  const { layout } = await readAnchor(view, datasetId);
+  const ids = allBundles(layout).map((index) => bundleId(datasetId, index));
+  const events = await readLogs(view, "RetrievalChallenges", "RetrievalChallenged", { bundleId: ids });
+  const counts = new Map<string, number>();
+  for (const { args } of events) {
+    const key = `${args.bundleId}:${args.cellIndex}`;
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  const own = events.map(({ args }) => args).filter(({ challenger }) => challenger === account);
+  const isAsked = (await view.contracts.RetrievalChallenges.read.askedSince([datasetId])) !== 0n;
+  return {
+    open: await stillOpen(view, isAsked ? own : []),
+    own: own.length,
+    count: (id, cell) => counts.get(`${id}:${cell}`) ?? 0,
+  };
+}
+
+async function stillOpen(
+  { contracts: { RetrievalChallenges } }: Pick<ChainView, "contracts">,
+  asked: readonly LedgerRetrieval[],
+): Promise<LedgerRetrieval[]> {
+  const isOpen = await Promise.all(
+    asked.map(({ challengeId }) => RetrievalChallenges.read.isOpen([challengeId])),
+  );
+  return asked.filter((_, i) => isOpen[i]).sort((a, b) => Number(a.deadline - b.deadline));
+}
+
+/**
+ * Asks holders for cells on chain, and brings what was asked to an end. What was done is read from the chain alone, so that whoever
+ * was killed in between goes on.
+ */
+export class RetrievalChallenger {
+  readonly #parts: DutyContext;
+  readonly #ends: RetrievalEnds;
+
+  constructor(parts: DutyContext) {
+    this.#parts = parts;
+    this.#ends = new RetrievalEnds({ ...parts, closesVoid: true });
+  }
+
+  /** Wei that a challenge carries. */
+  bond(): Promise<bigint> {
+    return this.#parts.contracts.RetrievalChallenges.read.bond();
+  }
+
+  /** What was asked for of a dataset so far. */
+  askedOf(datasetId: Hex): Promise<AskedBefore> {
+    const { contracts, client, deployment, operator } = this.#parts;
+    return readAsked({ contracts, chain: client, deployment }, datasetId, operator);
+  }
+
+  /** As {@link askedOf}, where this account has asked for nothing since. */
+  async again(before: AskedBefore): Promise<AskedBefore> {
+    return { ...before, open: await stillOpen(this.#parts, before.open) };
+  }
+
+  /**
+   * Opens a challenge for each cell, several at a time; one that the chain refuses leaves the others be.
+   * @returns the cells that are asked for now
+   */
+  async ask(cells: readonly AskedCell[], before: AskedBefore, signal: AbortSignal): Promise<AskedCell[]> {
+    const bond = await this.bond();
+    const keyOf = ({ bundle, cell }: AskedCell) =>
+      `ask:${bundle.bundleId}:${cell}:${before.count(bundle.bundleId, cell)}`;
+    return await inBatches(cells, signal, {
+      begin: (asked) =>
+        this.#attempt(asked, () => {
+          const { bundleId: id, transportRoot, proof } = asked.bundle;
+          const args = [id, asked.cell, transportRoot, proof] as const;
+          return submitCall(this.#parts, keyOf(asked), "RetrievalChallenges", "challenge", args, bond);
+        }),
+      end: (asked) =>
+        this.#attempt(asked, async () => {
+          await this.#parts.queue.wait(keyOf(asked));
+        }),
+    });
+  }
+
+  /** Calls the timeouts that are due, slashes who has said nothing, and fetches what has come back of the bonds. */
+  async end(datasetId: Hex, { open, own }: AskedBefore, signal: AbortSignal): Promise<void> {
+    const { client, contracts, operator } = this.#parts;
+    if (open.length > 0) {
+      await this.#ends.tick(open, { now: await chainTime(client), after: () => 0n }, signal);
+    }
+    if (own === 0 || (await contracts.RetrievalChallenges.read.creditOf([operator])) === 0n) return;
+    // Each end gives something back: the number of those that are left names what is fetched.
+    const key = `ask-credit:${datasetId}:${own}:${open.length}`;
+    await tryCall(this.#parts, key, "RetrievalChallenges", "withdraw", [operator]);
+  }
+
+  async #attempt({ bundle, cell }: AskedCell, work: () => Promise<void>): Promise<boolean> {
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      if (!(error instanceof TransactionFailedError)) throw error;
+      logRefusal(this.#parts, error, { bundleId: bundle.bundleId, cell });
+      return false;
+    }
+  }
+}

@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { after, describe, it } from "node:test";
+import { bytesToHex, type Hex, toHex } from "viem";
+import { encodeCall } from "../../../../keepers/src/chain/contracts.ts";
+import { cellBytes } from "../../../../keepers/src/core/dataset/shape.ts";
+import { bundleId } from "../../../../keepers/src/core/ids.ts";
+import type { ResultNews } from "../../../../keepers/src/roles/consumer/result-watch.ts";
+import { readLogs } from "../../../../keepers/src/storage/client/read-logs.ts";
+import { transportTreeOf } from "../../../../keepers/src/storage/client/roots.ts";
+import { retrieval, windows } from "../jobs/network.ts";
+import { Scene } from "../jobs/scene.ts";
+
+/** Bundles of a result, and those that it takes to read it. */
+const [n, k] = [3, 2];
+
+/** A job whose result is stored by three holders, and committed to. */
+async function committed(isServing: boolean, mostCells?: number) {
+  const news: ResultNews[] = [];
+  const scene = await Scene.start({
+    results:
+      mostCells === undefined
+        ? undefined
+        : {
+            mostBonds: BigInt(mostCells) * retrieval.bond,
+            every: 0,
+            pause: 0,
+            onNews: (each) => news.push(each),
+          },
+  });
+  after(() => scene.close());
+  scene.storage.resultHolders = await scene.holders(n);
+  scene.storage.isServing = isServing;
+  const provider = await scene.provider();
+  const described = await scene.order();
+  await scene.consumer.post(described);
+  await scene.until(described, "Committed", [provider]);
+  // What it has sold it does not look after: it would have nodes that hold nothing.
+  await provider.stop();
+  const { resultId } = scene.job(described)!.result!;
+  const tick = (rounds = 3) => scene.settle([], rounds);
+  const { chain, client, deployment, contracts } = scene.network;
+  const asked = () =>
+    readLogs({ chain: client, deployment, contracts }, "RetrievalChallenges", "RetrievalChallenged", {});
+  return { scene, news, described, resultId, tick, asked, advance: chain.advance.bind(chain) };
+}
+
+/** What anybody with the bundles does about a challenge. */
+async function publish(
+  { network, storage }: Scene,
+  resultId: Hex,
+  asked: { challengeId: bigint; bundleId: Hex; cellIndex: number },
+) {
+  const index = [0, 1, 2].find((each) => bundleId(resultId, each) === asked.bundleId)!;
+  const bytes = storage.bundlesOf(resultId)[index]!;
+  const cell = new Uint8Array(cellBytes);
+  cell.set(bytes.subarray(asked.cellIndex * cellBytes, (asked.cellIndex + 1) * cellBytes));
+  const proof = transportTreeOf(bytes)
+    .proof(asked.cellIndex)
+    .map((sibling) => bytesToHex(sibling));
+  const args = [asked.challengeId, toHex(cell), proof] as const;
+  // An estimate sees a base fee of 0, at which nothing is written for the operator.
+  const call = {
+    ...encodeCall(network.deployment, "RetrievalChallenges", "publish", args),
+    gas: 300_000n,
+  };
+  await network.send(network.admin, call);
+}
+
+describe("the result of a job, to its consumer", () => {
+  it("attack: is paid for although nobody is served, where its consumer does not look", async () => {
+    const { scene, described, asked } = await committed(false);
+    await scene.network.outlast(windows.challenge);
+    await scene.until(described, "Finalised", []);
+    assert.equal((await asked()).length, 0);
+  });
+
+  it("is fetched once, and nothing is sent when it is served", async () => {
+    const { scene, described, news, tick, asked } = await committed(true, 100);
+    await tick();
+    assert.deepEqual(
+      news.map(({ kind }) => kind),
+      ["served"],
+    );
+    scene.storage.isServing = false;
+    await scene.network.outlast(windows.challenge);
+    await scene.until(described, "Finalised", []);
+    assert.equal((await asked()).length, 0);
+    assert.equal(news.length, 1);
+  });
+
+  it("attack: is not paid for when its holders serve nobody and publish nothing, and its holders are slashed", async () => {
+    const least = n - k + 1;
+    const { scene, described, news, resultId, tick, asked, advance } = await committed(false, least);
+    await tick();
+    assert.deepEqual(
+      news.map(({ kind, cells }) => [kind, cells]),
+      [["asked", least]],
+    );
+    assert.equal(new Set((await asked()).map(({ args }) => args.bundleId)).size, least);
+    await advance(2 * retrieval.window);
+    await tick();
+    await advance(retrieval.grace + 1);
+    await tick();
+    const { contracts, deployment, client, admin } = scene.network;
+    const [isRetrievable, short] = await contracts.DatasetRegistry.read.availabilityOf([resultId]);
+    assert.deepEqual([isRetrievable, short], [false, 1]);
+    // The bonds are back.
+    assert.equal(await contracts.RetrievalChallenges.read.creditOf([scene.owner.address]), 0n);
+    await scene.network.outlast(windows.challenge);
+    await tick();
+    const { jobId, status } = scene.job(described)!;
+    assert.equal(status, "Committed");
+    const finalise = encodeCall(deployment, "JobRegistry", "finalise", [jobId]);
+    await assert.rejects(client.public.call({ ...finalise, account: admin }));
+    assert.notEqual(await contracts.ResultShortfalls.read.graceUntil([jobId, 0n]), 0n);
+    assert.equal(news.at(-1)!.kind, "spent");
+  });
+
+  it("attack: is on chain whole before it is paid for, where there are bonds for that and its holders publish", async () => {
+    const { scene, described, news, resultId, tick, asked } = await committed(false, 10_000);
+    await tick(1);
+    const bundles = scene.storage.bundlesOf(resultId);
+    const cells = Math.ceil(bundles[0]!.length / cellBytes);
+    const challenges = (await asked()).map(({ args }) => args);
+    assert.equal(challenges.length, k * cells);
+    assert.equal(news[0]!.cells, k * cells);
+    for (const each of challenges.slice(1)) await publish(scene, resultId, each);
+    await scene.network.outlast(windows.challenge);
+    await tick(1);
+    assert.equal(scene.job(described)!.status, "Committed", "one cell is still asked for");
+    await publish(scene, resultId, challenges[0]!);
+    await scene.until(described, "Finalised", []);
+    assert.equal((await asked()).length, challenges.length, "nothing is asked for twice");
+  });
+});
