@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { keccak256 } from "viem";
+import type { Prover } from "../../../../keepers/src/storage/prover/prover.ts";
+import { RefusalError } from "../../../../keepers/src/storage/transport/errors.ts";
+import { withManifest } from "../dataset.ts";
+import { broken, data, offer, other, pieces, put, requestOf, storageScenes } from "./scene.ts";
+
+describe("the storage service: bounds for strangers", () => {
+  const scene = storageScenes();
+
+  /** Datasets under as many manifests; their bundles are the same. */
+  const variant = (i: number) => withManifest({ ...data.manifest, name: `variant ${i}` }, data.bundles);
+
+  it("attack: manifests without end leave sixteen of each peer and 256 in all, of which the oldest go first", async () => {
+    const service = await scene().service();
+    for (let i = 0; i < 40; i++) await offer(service.by("flooder"), variant(i), 0);
+    assert.equal(scene().shelf.datasets().length, 16);
+    assert.equal(scene().shelf.manifest(variant(0).datasetId), undefined);
+    assert.ok(scene().shelf.manifest(variant(39).datasetId) !== undefined);
+    for (let i = 40; i < 400; i++) await offer(service.by(`peer ${i}`), variant(i), 0);
+    assert.equal(scene().shelf.datasets().length, 256);
+    // Whoever begins at once is not driven out.
+    await offer(service, data, 0);
+    await assert.rejects(service.put(requestOf(data, 0), broken(data.bundles[0]!.subarray(0, 9))));
+    for (let i = 400; i < 700; i++) await offer(service.by(`peer ${i}`), variant(i), 0);
+    const { length } = data.bundles[0]!;
+    assert.deepEqual(await service.put(requestOf(data, 0, 9), pieces(data.bundles[0]!.subarray(9))), {
+      received: length,
+    });
+  });
+
+  it("attack: an offer that nothing comes of is forgotten after an hour, one with a bundle is not", async () => {
+    const service = await scene().service();
+    await offer(service, data, 0);
+    await offer(service, other, 0);
+    await put(service, other, 0);
+    scene().time += 3600n;
+    await service.forgetAbandoned();
+    assert.equal(scene().shelf.datasets().length, 2);
+    scene().time += 1n;
+    await service.forgetAbandoned();
+    assert.deepEqual(scene().shelf.datasets(), [other.datasetId]);
+  });
+
+  it("attack: bundles of datasets on no chain leave half of the space to others", async () => {
+    const { length } = data.bundles[0]!;
+    const service = await scene().service({ capacity: 4 * length, unanchoredShare: 1 / 2 });
+    assert.deepEqual((await offer(service, data, 0, 3)).accepted, [0, 3]);
+    await put(service, data, 0);
+    await put(service, data, 3);
+    const { refused: no } = await offer(service, other, 0);
+    assert.match(no[0]!.detail, /not anchored/);
+  });
+
+  it("attack: one peer has 64 uploads parked, however many datasets it invents", async () => {
+    const service = await scene().service();
+    const parked = async (peer: string, i: number) => {
+      const dataset = variant(i);
+      if ((await offer(service.by(peer), dataset, 0)).accepted.length === 0) return false;
+      await assert.rejects(
+        service.by(peer).put(requestOf(dataset, 0), broken(dataset.bundles[0]!.subarray(0, 5))),
+      );
+      return true;
+    };
+    let count = 0;
+    for (let i = 0; i < 80; i++) if (await parked("parker", i)) count++;
+    assert.equal(count, 64);
+    assert.equal((await readdir(join(scene().folder, "incoming"))).length, 64);
+    assert.equal(await parked("another", 100), true);
+  });
+
+  it("attack: proofs that one peer asks for wait in small number, and end with it", async () => {
+    const waiting: AbortSignal[] = [];
+    const prover: Prover = {
+      prove: (_, __, { signal, lane } = {}) =>
+        new Promise((_, reject) => {
+          assert.equal(lane, "client");
+          waiting.push(signal!);
+          signal!.addEventListener("abort", () => reject(signal!.reason));
+        }),
+      close: async () => {},
+    };
+    const service = await scene().service({ prover });
+    await offer(service, data, 0);
+    await put(service, data, 0);
+    const gone = new AbortController();
+    const request = { datasetId: data.datasetId, bundleIndex: 0, seed: keccak256("0x01") };
+    const from = (peer: string) => service.by(peer, gone.signal).prove(request);
+    const flood = Array.from({ length: 100 }, () => from("flooder"));
+    const others = Array.from({ length: 100 }, (_, i) => from(`peer ${i}`));
+    const settled = Promise.allSettled([...flood, ...others]);
+    while (waiting.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.deepEqual(service.stats().waiting.proofs, 14);
+    assert.equal(service.stats().refused.proofs, 200 - 16);
+    gone.abort(new Error("the peer went away"));
+    const outcomes = await settled;
+    const said = outcomes.map((outcome) =>
+      outcome.status === "rejected" && outcome.reason instanceof RefusalError ? outcome.reason.code : "",
+    );
+    assert.equal(said.slice(0, 100).filter((code) => code === "busy").length, 92);
+    assert.equal(service.stats().waiting.proofs, 0);
+    assert.equal(waiting.length, 2, "nothing of it is begun any more");
+  });
+});
