@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Hex } from "viem";
+import { AssayError } from "../../core/errors.ts";
 import type { TrainingOrder } from "../../core/exact/order.ts";
 import {
   checkpointFile,
@@ -107,12 +108,31 @@ export async function keptLeaves({
   return leavesOf(await bytesOf(join(folder, "result"), resultFiles.leaves), order, result);
 }
 
-/** The last state of a job. @throws WrongResultError when it is not stored, or has another root; what storage throws */
+/**
+ * The last state of a job: from the files of its result, or where these cannot be had from the bytes that its bundles begin with,
+ * for which nobody has to give a manifest.
+ *
+ * @throws WrongResultError when it is not stored, or has another root; what storage throws
+ */
 export async function fetchState(parameters: ReadResultParameters): Promise<Int32Array[]> {
-  const { state } = await fetchResult(parameters);
-  if (state !== undefined) return state;
   const { resultId, stateRoot } = parameters.result;
+  const state = await storedState(parameters);
+  if (state !== undefined) return state;
   throw new WrongResultError(resultId, `it holds no state with the root ${stateRoot}`);
+}
+
+async function storedState(parameters: ReadResultParameters): Promise<Int32Array[] | undefined> {
+  try {
+    const { state } = await fetchResult(parameters);
+    if (state !== undefined) return state;
+  } catch (error) {
+    parameters.signal?.throwIfAborted();
+    if (!(error instanceof AssayError)) throw error;
+  }
+  const { storage, program, result, signal } = parameters;
+  const count = stateFileBytes(program);
+  const { bytes } = await storage.stream({ datasetId: result.resultId, count, signal });
+  return stateOf(bytes, program, result);
 }
 
 export type PublishedStateParameters = Pick<ReadResultParameters, "program" | "order" | "folder"> & {

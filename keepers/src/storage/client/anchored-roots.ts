@@ -4,7 +4,7 @@ import type { AnchoredDataset } from "./dataset.ts";
 import { UnknownDatasetError } from "./errors.ts";
 import type { RootedDataset } from "./fetch-bundles.ts";
 import { readLogs } from "./read-logs.ts";
-import { type BundlesTree, manifestTree } from "./roots.ts";
+import { type BundlesTree, manifestTree, type RootedBundles } from "./roots.ts";
 
 /**
  * The roots of a dataset's bundles, from the event that anchored them: holders that withhold the manifest withhold nothing that
@@ -14,7 +14,7 @@ import { type BundlesTree, manifestTree } from "./roots.ts";
 export async function readAnchoredRoots(
   client: ChainView,
   dataset: AnchoredDataset,
-): Promise<RootedDataset & { readonly tree: BundlesTree }> {
+): Promise<RootedDataset & { readonly manifest: RootedBundles; readonly tree: BundlesTree }> {
   const { datasetId, layout, anchor } = dataset;
   const [event] = await readLogs(client, "DatasetRegistry", "BundleRoots", { datasetId });
   if (event === undefined) throw new UnknownDatasetError(datasetId);

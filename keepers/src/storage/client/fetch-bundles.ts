@@ -29,6 +29,8 @@ export type FetchBundlesParameters = {
   except?: ReadonlySet<number>;
   /** How many are needed; k by default. */
   count?: number;
+  /** Asked for bundles that nobody serves, by their indices, where too few are served. */
+  published?: (bundles: readonly number[]) => Promise<ReadonlyMap<number, Uint8Array>>;
   signal?: AbortSignal;
   /** Told about each piece that arrives, bytes. */
   onBytes?: (bytes: number) => void;
@@ -43,7 +45,7 @@ const parallel = 8;
 
 /**
  * Downloads exactly `count` bundles of a segment: data bundles first, since they need no decoding. One whose holder is
- * gone, too slow, or gives bytes without the anchored root is replaced by the next one.
+ * gone, too slow, or gives bytes without the anchored root is replaced by the next one, and in the end by one that is on chain.
  * @throws NotEnoughBundlesError that says what each holder did
  */
 export async function fetchBundles(
@@ -78,6 +80,14 @@ export async function fetchBundles(
         fail({ bundleIndex, operator, reason: reasonOf(error) });
       }
     });
+  }
+  if (missing > 0 && parameters.published !== undefined) {
+    const failed = failures.map(({ bundleIndex }) => bundleIndex);
+    for (const [bundleIndex, bytes] of await parameters.published(failed)) {
+      if (missing === 0) break;
+      shards[bundlePlace(dataset.layout, bundleIndex).shard] = bytes;
+      missing--;
+    }
   }
   if (missing === 0) return { shards, failures };
   const reasons = failures.map(({ operator, bundleIndex, reason }) => ({

@@ -28,6 +28,7 @@ import { openDatasetKey } from "./dataset-key.ts";
 import { type BundleFailure, fetchBundles } from "./fetch-bundles.ts";
 import { fetchManifest } from "./fetch-manifest.ts";
 import type { OnProgress } from "./progress.ts";
+import { publishedBundles } from "./published-cells.ts";
 import { BundleStash } from "./stash.ts";
 
 export type GetParameters = {
@@ -224,6 +225,7 @@ class Download {
       holders,
       except: new Set(present.map((shard) => segment * layout.n + shard)),
       count,
+      published: (bundles) => publishedBundles(this.#client, this.#dataset, bundles),
       signal,
       onBytes: (bytes) => {
         this.bytes += bytes;

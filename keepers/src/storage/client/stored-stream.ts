@@ -5,16 +5,16 @@ import {
   locateObjectByte,
   segmentOfObject,
 } from "../../core/dataset/layout.ts";
-import type { Manifest } from "../../core/dataset/manifest.ts";
 import { ErasureCode } from "../../core/erasure/code.ts";
 import { BadInputError } from "../../core/errors.ts";
 import type { BinaryTree } from "../../core/merkle/binary-tree.ts";
 import { cellOf } from "../../core/merkle/cell.ts";
+import { readAnchoredRoots } from "./anchored-roots.ts";
 import type { StorageClient } from "./client.ts";
-import { allBundles, readAnchor, readHolders } from "./dataset.ts";
+import { allBundles, type Holder, readAnchor, readHolders } from "./dataset.ts";
 import { fetchBundles } from "./fetch-bundles.ts";
-import { fetchManifest } from "./fetch-manifest.ts";
-import { type BundlesTree, manifestTree, transportTreeOf } from "./roots.ts";
+import { publishedBundles } from "./published-cells.ts";
+import { type BundlesTree, manifestTree, type RootedBundles, transportTreeOf } from "./roots.ts";
 
 /** A cell of a data bundle with its paths, as `IResultFraud` takes it. */
 export type StoredCell = {
@@ -34,7 +34,7 @@ export class StoredStream {
   /** As many of the first of them as were fetched. */
   readonly bytes: Uint8Array;
   readonly #layout: DatasetLayout;
-  readonly #manifest: Pick<Manifest, "bundles">;
+  readonly #manifest: RootedBundles;
   readonly #bundles: ReadonlyMap<number, Uint8Array>;
   readonly #tree: BundlesTree;
   readonly #trees = new Map<number, BinaryTree>();
@@ -42,7 +42,7 @@ export class StoredStream {
   /** @param bundles data bundles that hold the first `count` bytes, by their index in the dataset */
   constructor(
     layout: DatasetLayout,
-    manifest: Pick<Manifest, "bundles">,
+    manifest: RootedBundles,
     bundles: ReadonlyMap<number, Uint8Array>,
     count: number,
   ) {
@@ -99,28 +99,33 @@ export type StreamParameters = {
 };
 
 /**
- * Reads the first bytes of a dataset as its bundles hold them, whatever its manifest says of records and files.
+ * Reads the first bytes of a dataset as its bundles hold them. It takes no manifest, and of bundles that nobody serves those that
+ * are on chain: whoever is asked for cells there publishes them or is put out, but nothing makes anybody give a manifest.
  *
- * @throws what fetching bundles and manifests throws; BadInputError for one that is encrypted, or wrongly encoded
+ * @throws what fetching bundles throws; BadInputError for one that is encrypted, or wrongly encoded
  */
 export async function readStream(
   client: StorageClient,
   { datasetId, count, signal }: StreamParameters,
 ): Promise<StoredStream> {
-  const dataset = await fetchManifest(client, await readAnchor(client, datasetId), signal);
+  const dataset = await readAnchoredRoots(client, await readAnchor(client, datasetId));
   const { layout, manifest } = dataset;
   const { k, n, objectCount, objectSize } = layout;
   if (layout.encrypted) throw new BadInputError(`the dataset ${datasetId} is encrypted`);
   const last = Math.min(objectCount, Math.ceil(count / objectSize)) - 1;
   const holders = await readHolders(client, datasetId, allBundles(layout));
+  const published = (indices: readonly number[]) => publishedBundles(client, dataset, indices);
   const code = new ErasureCode(k, n);
   const bundles = new Map<number, Uint8Array>();
   for (let segment = 0; segment <= segmentOfObject(layout, last).segment; segment++) {
-    const live = holders.filter(
-      ({ bundleIndex, operator }) =>
-        operator !== undefined && bundlePlace(layout, bundleIndex).segment === segment,
+    const ofSegment = holders.filter(
+      ({ bundleIndex }) => bundlePlace(layout, bundleIndex).segment === segment,
     );
-    const { shards } = await fetchBundles(client, { dataset, segment, holders: live, signal });
+    const { shards } = await fetchBundles(client, {
+      ...{ dataset, segment, published, signal },
+      // What nobody holds any more may still be on chain.
+      holders: [...ofSegment.filter(isHeld), ...ofSegment.filter((holder) => !isHeld(holder))],
+    });
     const missing = Array.from({ length: k }, (_, shard) => shard).filter(
       (shard) => shards[shard] === undefined,
     );
@@ -138,3 +143,5 @@ export async function readStream(
   }
   return new StoredStream(layout, manifest, bundles, count);
 }
+
+const isHeld = ({ operator }: Holder) => operator !== undefined;

@@ -9,6 +9,7 @@ import type { DescribedOrder } from "../../../../keepers/src/roles/consumer/desc
 import { fetchModel } from "../../../../keepers/src/roles/consumer/fetch-model.ts";
 import type { ChallengeRecord } from "../../../../keepers/src/roles/jobs/challenge-record.ts";
 import type { JobRecord } from "../../../../keepers/src/roles/jobs/job-record.ts";
+import type { StreamParameters } from "../../../../keepers/src/storage/client/stored-stream.ts";
 import { openLeaf } from "../../../../keepers/src/training/dispute/leaves.ts";
 import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
 import { challengerBond, tokens, windows } from "./network.ts";
@@ -197,10 +198,19 @@ describe("a dispute between keepers", () => {
     const bytes = await readFile(path);
     bytes[40] = bytes[40]! ^ 1;
     await writeFile(path, bytes);
+    const honest = storage.of(owner);
+    const other = {
+      ...honest,
+      stream: async (parameters: StreamParameters) => {
+        const stream = await honest.stream(parameters);
+        stream.bytes[40] = stream.bytes[40]! ^ 1;
+        return stream;
+      },
+    };
     const parameters = {
       posted: consumer.ledger.order(described.orderHash)!,
       job,
-      storage: storage.of(owner),
+      storage: other,
       executor: nativeExecutor,
       limits,
       folder: join(network.folder, "wrong-model"),

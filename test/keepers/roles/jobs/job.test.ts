@@ -6,6 +6,7 @@ import type { Bid } from "../../../../keepers/src/core/market/types.ts";
 import { evaluateModel, fetchModel } from "../../../../keepers/src/roles/consumer/fetch-model.ts";
 import { sentTransactions } from "../../../../keepers/src/roles/embedded/sent-transactions.ts";
 import type { JobKeeper } from "../../../../keepers/src/roles/jobs/job-keeper.ts";
+import { NotEnoughBundlesError } from "../../../../keepers/src/storage/client/errors.ts";
 import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
 import { tokens, windows } from "./network.ts";
 import { cheat, floor, limits, maximumPrice, Scene } from "./scene.ts";
@@ -48,6 +49,12 @@ describe("a job on a chain", () => {
       folder: join(network.folder, "model"),
     };
     const model = await fetchModel(parameters);
+    // Files take a manifest, which nobody can be made to give; the state is also what the bundles begin with.
+    const withheld = {
+      ...parameters.storage,
+      folder: () => Promise.reject(new NotEnoughBundlesError(0, 0, 2, [])),
+    };
+    assert.deepEqual((await fetchModel({ ...parameters, storage: withheld })).state, model.state);
     const score = await evaluateModel(parameters, model);
     assert.ok(score!.exact.accuracy! > 0.5, `accuracy ${score!.exact.accuracy}`);
     assert.equal(score!.float32.samples, score!.exact.samples);

@@ -60,7 +60,7 @@ export type TestNetwork = {
   /** A client of an account, with state of its own. */
   writer(account?: LocalAccount): Promise<StorageWriter>;
   /** Runs a call of an account. */
-  send(account: LocalAccount, call: { to: Hex; data: Hex; value: bigint }): Promise<void>;
+  send(account: LocalAccount, call: { to: Hex; data: Hex; value: bigint; gas?: bigint }): Promise<void>;
   balance(): Promise<bigint>;
   close(): Promise<void>;
 };
@@ -130,7 +130,7 @@ class Network implements TestNetwork {
     await this.send(this.chain.account(0), { to: token, data, value: 0n });
   }
 
-  async send(account: LocalAccount, call: { to: Hex; data: Hex; value: bigint }): Promise<void> {
+  async send(account: LocalAccount, call: { to: Hex; data: Hex; value: bigint; gas?: bigint }): Promise<void> {
     const wallet = this.client.wallet(account);
     const hash = await wallet.sendTransaction(call);
     const { status } = await this.client.public.waitForTransactionReceipt({ hash, pollingInterval: 20 });
