@@ -37,7 +37,7 @@ export async function challengeDataset(
       ? []
       : cellsToAsk(found, {
           most: Number(options.maxChallengeBonds / bond),
-          wasAsked: (bundle, cell) => before.count(bundle, cell) > 0,
+          isAnswered: before.isAnswered,
         });
   const asked = challenger === undefined ? cells : await challenger.ask(cells, before, signal);
   const open = challenger === undefined ? [] : (await challenger.askedOf(datasetId)).open;

@@ -5,6 +5,7 @@ import { forEach } from "../jobs/each.ts";
 import { defaultFetchTime } from "../jobs/fetch-time.ts";
 import type { CommittedResult, JobRecord } from "../jobs/job-record.ts";
 import { type AskedBefore, RetrievalChallenger } from "../jobs/retrieval-challenger.ts";
+import { SideBySide } from "../jobs/side-by-side.ts";
 import { chainTime } from "../storage-node/context.ts";
 
 /** What a consumer is told of a result. */
@@ -31,12 +32,17 @@ export type ResultWatchOptions = {
   readonly every?: number;
   /** Milliseconds between two looks at a result that cannot be had and of which nothing can be asked; 10 minutes by default. */
   readonly pause?: number;
+  /** Milliseconds for which a round waits for looks that are under way; 2 seconds by default. */
+  readonly patience?: number;
   /** Is told what was found, once for each change. */
   readonly onNews?: (news: ResultNews) => void;
 };
 
 export type ResultWatchParts = JobContext &
   ResultWatchOptions & { readonly jobs: () => readonly JobRecord[] };
+
+/** Results that are looked at side by side: each may have eight bundles in memory. */
+const mostLooks = 4;
 
 /** A result that is owed: the last one, or a checkpoint's. */
 type Owed = Pick<CommittedResult, "resultId"> & {
@@ -54,23 +60,45 @@ export class ResultWatch implements Duty {
   readonly name = "fetching results";
   readonly #parts: ResultWatchParts;
   readonly #challenger: RetrievalChallenger;
-  /** Results that were looked at, and those that could be had. */
-  readonly #looked = new Set<Hex>();
+  /** Holders that serve slowly must not keep the results of others from being asked for in time. */
+  readonly #works: SideBySide<Hex>;
+  /** How often results were looked at, and those that could be had. */
+  readonly #looked = new Map<Hex, number>();
   readonly #served = new Set<Hex>();
+  /** Results whose challenges of an earlier process are known. */
+  readonly #wasRead = new Set<Hex>();
   /** Challenges of this account that are open, as they stood at the last look. */
   readonly #asked = new Map<Hex, AskedBefore>();
-  /** When the next look is due, in milliseconds of this process. */
+  /** When the next look is due, and the next at open challenges, in milliseconds of this process. */
   readonly #next = new Map<Hex, number>();
+  readonly #nextEnd = new Map<Hex, number>();
+  /** When a bundle was last placed, as it stood at the last look: whoever takes one over can be asked for so long only. */
+  readonly #filledAt = new Map<Hex, number>();
   readonly #told = new Map<Hex, ResultNews["kind"]>();
 
   constructor(parts: ResultWatchParts) {
     this.#parts = parts;
     this.#challenger = new RetrievalChallenger(parts);
+    this.#works = new SideBySide({ most: mostLooks, patience: parts.patience });
   }
 
   async tick(signal: AbortSignal): Promise<void> {
     const owed = this.#parts.jobs().flatMap(owedOf);
-    await forEach(owed, (each) => this.#watch(each, signal));
+    // What has a deadline on chain waits for nobody's answers.
+    await forEach(owed, ({ resultId }) => this.#end(resultId, signal));
+    const due: Owed[] = [];
+    await forEach(owed, async (each) => {
+      if (await this.#isDue(each.resultId)) due.push(each);
+    });
+    // What was looked at least often comes first: its holders choose how long a look takes.
+    due.sort((a, b) => this.#looksAt(a) - this.#looksAt(b));
+    for (const each of due) this.#works.begin(each.resultId, () => this.#look(each, signal));
+    await this.#works.look();
+  }
+
+  /** The signal of the last look has ended what is under way. */
+  close(): Promise<void> {
+    return this.#works.settled();
   }
 
   /** Whether a result was looked at since this process has begun: before, its consumer lets nobody be paid by its own hand. */
@@ -78,46 +106,61 @@ export class ResultWatch implements Duty {
     return this.#looked.has(resultId);
   }
 
-  async #watch(owed: Owed, signal: AbortSignal): Promise<void> {
+  #looksAt({ resultId }: Owed): number {
+    return this.#looked.get(resultId) ?? 0;
+  }
+
+  /** A result that is waited for is looked at again when a bundle was placed: whoever took it over can be asked, too. */
+  async #isDue(resultId: Hex): Promise<boolean> {
+    if (this.#served.has(resultId) || performance.now() < (this.#next.get(resultId) ?? 0)) return false;
+    if (!this.#asked.has(resultId)) return true;
+    return (await this.#placedAt(resultId)) !== this.#filledAt.get(resultId);
+  }
+
+  async #placedAt(resultId: Hex): Promise<number> {
+    const [, , filledAt] = await this.#parts.contracts.DatasetRegistry.read.availabilityOf([resultId]);
+    return filledAt;
+  }
+
+  async #look(owed: Owed, signal: AbortSignal): Promise<void> {
     const { storage, fetchTime = defaultFetchTime, pause = 600_000 } = this.#parts;
     const { resultId } = owed;
-    if (performance.now() < (this.#next.get(resultId) ?? 0)) return;
-    if (await this.#isWaiting(resultId, signal)) return;
-    if (this.#served.has(resultId)) return;
+    const filledAt = await this.#placedAt(resultId);
     const found = await probe(storage, {
       datasetId: resultId,
       mostSegments: Number.POSITIVE_INFINITY,
       seconds: fetchTime,
       signal,
     });
+    this.#filledAt.set(resultId, filledAt);
     if (found.unreadable.length === 0 && found.looked === found.segments) {
       this.#served.add(resultId);
       this.#tell({ ...owed, kind: "served", cells: 0, bonds: 0n, text: "its result can be fetched" });
     } else if (!(await this.#ask(owed, found, signal))) {
       this.#next.set(resultId, performance.now() + pause);
     }
-    this.#looked.add(resultId);
+    this.#looked.set(resultId, this.#looksAt(owed) + 1);
   }
 
-  /** Brings this account's challenges of a result to an end, also those of an earlier process. Says whether any is open. */
-  async #isWaiting(resultId: Hex, signal: AbortSignal): Promise<boolean> {
+  /** Brings this account's challenges of a result to an end, as far as their time has come, also those of an earlier process. */
+  async #end(resultId: Hex, signal: AbortSignal): Promise<void> {
     const { every = 30_000, contracts } = this.#parts;
-    let asked = this.#asked.get(resultId);
+    if (performance.now() < (this.#nextEnd.get(resultId) ?? 0)) return;
+    const before = this.#asked.get(resultId);
+    let asked = before;
     if (asked !== undefined) asked = await this.#challenger.again(asked);
-    else if (!this.#looked.has(resultId)) {
+    else if (!this.#wasRead.has(resultId)) {
       const since = await contracts.RetrievalChallenges.read.askedSince([resultId]);
       if (since !== 0n) asked = await this.#challenger.askedOf(resultId);
+      this.#wasRead.add(resultId);
     }
-    if (asked === undefined) return false;
+    if (asked === undefined) return;
+    this.#nextEnd.set(resultId, performance.now() + every);
     await this.#challenger.end(resultId, asked, signal);
-    if (asked.open.length === 0) {
-      this.#asked.delete(resultId);
-      return false;
-    }
-    this.#asked.set(resultId, asked);
-    this.#looked.add(resultId);
-    this.#next.set(resultId, performance.now() + every);
-    return true;
+    // A look that was under way may have asked for more.
+    if (this.#asked.get(resultId) !== before) return;
+    if (asked.open.length === 0) this.#asked.delete(resultId);
+    else this.#asked.set(resultId, asked);
   }
 
   /** Asks for what is not served, as far as bonds go. Says whether anything was asked for. */
@@ -132,13 +175,13 @@ export class ResultWatch implements Duty {
     }
     const before = await this.#challenger.askedOf(resultId);
     const bond = await this.#challenger.bond();
-    const most = Math.max(0, Number(mostBonds / bond) - before.own);
-    const cells = cellsToAsk(found, { most, wasAsked: (id, cell) => before.count(id, cell) > 0 });
+    const most = Math.max(0, Number(mostBonds / bond) - before.bound);
+    const cells = cellsToAsk(found, { most, ...before });
     if (cells.length === 0) {
       const text = `${what}. Nothing more is asked for: ${
         most === 0
           ? `${formatEther(mostBonds)} in bonds is the most for a result (--max-challenge-bonds)`
-          : "every cell of what is missing was asked for, and what its holders published is on chain"
+          : "every cell of what is missing is on chain"
       }`;
       this.#tell({ ...none, kind: "spent", text });
       return false;

@@ -16,8 +16,14 @@ export type AskedBefore = {
   readonly open: readonly LedgerRetrieval[];
   /** How many this account has ever made. */
   readonly own: number;
+  /** Of these, those that cost a bond, or may: they are open, or were published. Whoever is slashed gives the bond back whole. */
+  readonly bound: number;
   /** How often a cell was asked for, by anybody. */
   count(bundleId: Hex, cell: number): number;
+  /** Whether a cell is asked for, or on chain: a holder that was put out has published nothing, and another may hold the bundle. */
+  isAnswered(bundleId: Hex, cell: number): boolean;
+  /** Whether this account waits for a cell of a bundle. */
+  isOpen(bundleId: Hex): boolean;
 };
 
 /**
@@ -28,19 +34,33 @@ export type AskedBefore = {
 export async function readAsked(view: ChainView, datasetId: Hex, account?: Address): Promise<AskedBefore> {
   const { layout } = await readAnchor(view, datasetId);
   const ids = allBundles(layout).map((index) => bundleId(datasetId, index));
+  // Failures first: what fails in between counts as asked for, and is looked at again.
+  const failures = await readLogs(view, "RetrievalChallenges", "RetrievalFailed", { bundleId: ids });
+  const failed = new Set(failures.map(({ args }) => args.challengeId));
   const events = await readLogs(view, "RetrievalChallenges", "RetrievalChallenged", { bundleId: ids });
   const counts = new Map<string, number>();
+  const answered = new Set<string>();
   for (const { args } of events) {
     const key = `${args.bundleId}:${args.cellIndex}`;
     counts.set(key, (counts.get(key) ?? 0) + 1);
+    if (!failed.has(args.challengeId)) answered.add(key);
   }
   const own = events.map(({ args }) => args).filter(({ challenger }) => challenger === account);
   const isAsked = (await view.contracts.RetrievalChallenges.read.askedSince([datasetId])) !== 0n;
-  return {
-    open: await stillOpen(view, isAsked ? own : []),
+  return withOpen(await stillOpen(view, isAsked ? own : []), {
     own: own.length,
+    bound: own.filter(({ challengeId }) => !failed.has(challengeId)).length,
     count: (id, cell) => counts.get(`${id}:${cell}`) ?? 0,
-  };
+    isAnswered: (id, cell) => answered.has(`${id}:${cell}`),
+  });
+}
+
+function withOpen(
+  open: readonly LedgerRetrieval[],
+  { own, bound, count, isAnswered }: Omit<AskedBefore, "open" | "isOpen">,
+): AskedBefore {
+  const asked = new Set(open.map(({ bundleId: id }) => id));
+  return { own, bound, count, isAnswered, open, isOpen: (id) => asked.has(id) };
 }
 
 async function stillOpen(
@@ -79,7 +99,7 @@ export class RetrievalChallenger {
 
   /** As {@link askedOf}, where this account has asked for nothing since. */
   async again(before: AskedBefore): Promise<AskedBefore> {
-    return { ...before, open: await stillOpen(this.#parts, before.open) };
+    return withOpen(await stillOpen(this.#parts, before.open), before);
   }
 
   /**

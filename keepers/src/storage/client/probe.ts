@@ -152,8 +152,10 @@ export type AskedCell = { readonly bundle: UnservedBundle; readonly cell: number
 export type CellsToAskParameters = {
   /** Cells that bonds are there for. */
   readonly most: number;
-  /** Whether a cell was asked for before: who has published it is not asked again. */
-  readonly wasAsked: (bundleId: Hex, cell: number) => boolean;
+  /** Whether a cell is asked for at present, or was published: it is not asked for again. */
+  readonly isAnswered: (bundleId: Hex, cell: number) => boolean;
+  /** Whether a cell of a bundle is asked for at present: in doubt that is enough; of none by default. */
+  readonly isOpen?: (bundleId: Hex) => boolean;
 };
 
 /**
@@ -163,19 +165,24 @@ export type CellsToAskParameters = {
  */
 export function cellsToAsk(
   { k, n, unreadable }: Pick<Probe, "k" | "n" | "unreadable">,
-  { most, wasAsked }: CellsToAskParameters,
+  { most, isAnswered, isOpen = () => false }: CellsToAskParameters,
 ): AskedCell[] {
   const enough = unreadable.map(({ served, unserved }) =>
-    shuffled(unserved).slice(0, Math.max(k - served, n - k + 1)),
+    // Those that are asked already first: no more of them are to be asked than it takes.
+    shuffled(unserved)
+      .sort((a, b) => Number(isOpen(b.bundleId)) - Number(isOpen(a.bundleId)))
+      .slice(0, Math.max(k - served, n - k + 1)),
   );
   const left = (bundle: UnservedBundle) =>
     Array.from({ length: bundle.cells }, (_, cell) => ({ bundle, cell })).filter(
-      ({ cell }) => !wasAsked(bundle.bundleId, cell),
+      ({ cell }) => !isAnswered(bundle.bundleId, cell),
     );
   const cells = enough.flat().reduce((sum, bundle) => sum + bundle.cells, 0);
   const whole = cells <= mostWhole ? enough.flat().flatMap(left) : undefined;
   if (whole !== undefined && whole.length <= most) return whole;
-  const least = enough.flatMap((bundles) => bundles.slice(0, n - k + 1));
+  const least = enough.flatMap((bundles) =>
+    bundles.slice(0, n - k + 1).filter((bundle) => !isOpen(bundle.bundleId)),
+  );
   return least
     .flatMap((bundle) => {
       const cells = left(bundle);

@@ -9,6 +9,7 @@ import { readLogs } from "../../../../keepers/src/storage/client/read-logs.ts";
 import { transportTreeOf } from "../../../../keepers/src/storage/client/roots.ts";
 import { retrieval, windows } from "../jobs/network.ts";
 import { Scene } from "../jobs/scene.ts";
+import { nextEpoch } from "../jobs/take-over.ts";
 
 /** Bundles of a result, and those that it takes to read it. */
 const [n, k] = [3, 2];
@@ -24,6 +25,7 @@ async function committed(isServing: boolean, mostCells?: number) {
             mostBonds: BigInt(mostCells) * retrieval.bond,
             every: 0,
             pause: 0,
+            patience: 60_000,
             onNews: (each) => news.push(each),
           },
   });
@@ -113,7 +115,36 @@ describe("the result of a job, to its consumer", () => {
     const finalise = encodeCall(deployment, "JobRegistry", "finalise", [jobId]);
     await assert.rejects(client.public.call({ ...finalise, account: admin }));
     assert.notEqual(await contracts.ResultShortfalls.read.graceUntil([jobId, 0n]), 0n);
-    assert.equal(news.at(-1)!.kind, "spent");
+    // What came back of the bonds goes out again: to who is left.
+    assert.equal(news.at(-1)!.kind, "asked");
+  });
+
+  it("attack: is asked for again of whoever takes over what nobody has published, cell for cell", async () => {
+    const { scene, described, news, resultId, tick, asked, advance } = await committed(false, 60);
+    const { contracts, deployment, client, admin } = scene.network;
+    const friends = await scene.holders(n);
+    await tick(1);
+    const first = (await asked()).map(({ args }) => args);
+    const taken = new Set(first.map((each) => each.bundleId));
+    assert.equal(taken.size, k, "all cells of k bundles");
+    await advance(2 * retrieval.window);
+    await tick(1);
+    await advance(retrieval.grace + 1);
+    await tick(2);
+    // The provider has more accounts: those that were put out are followed by others, which serve nobody either.
+    await nextEpoch(scene.network);
+    const epoch = await nextEpoch(scene.network);
+    for (const [i, holder] of friends.entries()) {
+      if (taken.has(bundleId(resultId, i))) await scene.storage.takeOver(resultId, i, holder, epoch);
+    }
+    assert.deepEqual((await contracts.DatasetRegistry.read.availabilityOf([resultId]))[0], true);
+    await tick(2);
+    assert.equal(news.at(-1)!.kind, "asked");
+    const second = (await asked()).map(({ args }) => args).slice(first.length);
+    assert.ok(second.some((each) => taken.has(each.bundleId)));
+    await scene.network.outlast(windows.challenge);
+    const finalise = encodeCall(deployment, "JobRegistry", "finalise", [scene.job(described)!.jobId]);
+    await assert.rejects(client.public.call({ ...finalise, account: admin }), /ResultAskedFor/);
   });
 
   it("attack: is on chain whole before it is paid for, where there are bonds for that and its holders publish", async () => {

@@ -138,12 +138,13 @@ export async function startJobNetwork({
       policy: zeroAddress,
     },
   ]);
+  const verifier = await deploy("VerifierDouble");
   const bundles = await deploy("BundleRegistry", [
     access,
     token,
     datasets,
     staking,
-    zeroAddress,
+    verifier,
     zeroHash,
     zeroHash,
     7,

@@ -14,7 +14,8 @@ import { abis } from "../../../../keepers/src/chain/abi/index.ts";
 import { encodeCall } from "../../../../keepers/src/chain/contracts.ts";
 import { signReceipt } from "../../../../keepers/src/chain/receipt.ts";
 import { datasetLayout, segmentLayout } from "../../../../keepers/src/core/dataset/layout.ts";
-import type { DatasetShape } from "../../../../keepers/src/core/dataset/shape.ts";
+import { cellBytes, type DatasetShape } from "../../../../keepers/src/core/dataset/shape.ts";
+import { bundleId } from "../../../../keepers/src/core/ids.ts";
 import { joinRoots } from "../../../../keepers/src/core/merkle/binary-tree.ts";
 import { bundlesTree } from "../../../../keepers/src/core/merkle/bundles-root.ts";
 import { objectHash } from "../../../../keepers/src/core/merkle/object-hash.ts";
@@ -22,13 +23,14 @@ import { OrderRefusedError } from "../../../../keepers/src/roles/jobs/errors.ts"
 import type { ResultStorage } from "../../../../keepers/src/roles/jobs/job-storage.ts";
 import { NotEnoughBundlesError } from "../../../../keepers/src/storage/client/errors.ts";
 import type { BundleReader } from "../../../../keepers/src/storage/client/fetch-bundles.ts";
-import { transportRootOf } from "../../../../keepers/src/storage/client/roots.ts";
+import { manifestTree, transportRootOf } from "../../../../keepers/src/storage/client/roots.ts";
 import { StoredStream } from "../../../../keepers/src/storage/client/stored-stream.ts";
 import type { DatasetSource } from "../../../../keepers/src/storage/readers/source.ts";
 import type { GetRequest } from "../../../../keepers/src/storage/transport/shard-service.ts";
 import type { ObjectSequence } from "../../../../keepers/src/training/data/types.ts";
 import { bundlesOfObject } from "../../core/erasure/one-object.ts";
 import type { JobNetwork } from "./network.ts";
+import { placeProven, type SignedReceipt } from "./take-over.ts";
 
 /** Bundles of a dataset of one segment. */
 const bundles = 3;
@@ -279,19 +281,30 @@ export class StorageDouble {
     for (const [bundleIndex, holder] of holders.entries()) {
       const roots = { poseidonRoot: zeroHash, transportRoot: transportRoots[bundleIndex]! };
       const proof = tree.proof(bundleIndex).map((sibling) => bytesToHex(sibling));
-      await this.#place(owner, holder, { datasetId, bundleIndex, ...roots }, proof);
+      const signed = await this.#sign(holder, { datasetId, bundleIndex, ...roots }, proof);
+      await send(owner, encodeCall(deployment, "BundleRegistry", "place", [[signed]]));
     }
     return datasetId;
   }
 
-  /** Brings the receipt of a holder for a bundle on chain, as it would sign it. */
-  async #place(
-    owner: LocalAccount,
+  /** Has another operator take over a bundle of a stored result that lost its holder, with a proof for an epoch. */
+  async takeOver(datasetId: Hex, bundleIndex: number, holder: LocalAccount, epoch: number): Promise<void> {
+    const encoded = this.bundlesOf(datasetId);
+    const roots = encoded.map((bytes) => ({ poseidonRoot: zeroHash, transportRoot: transportRootOf(bytes) }));
+    const tree = manifestTree({ bundles: roots });
+    const bundle = { datasetId, bundleIndex, ...roots[bundleIndex]! };
+    const signed = await this.#sign(holder, bundle, tree.proof(bundleIndex));
+    const cells = Math.ceil(encoded[bundleIndex]!.length / cellBytes);
+    await placeProven(this.#network, signed, bundleId(datasetId, bundleIndex), cells, epoch);
+  }
+
+  /** The receipt of a holder for a bundle, as it would sign it. */
+  async #sign(
     holder: LocalAccount,
     bundle: { datasetId: Hex; bundleIndex: number; poseidonRoot: Hex; transportRoot: Hex },
     proof: readonly Hex[],
-  ): Promise<void> {
-    const { deployment, send, chain } = this.#network;
+  ): Promise<SignedReceipt> {
+    const { deployment, chain } = this.#network;
     const receipt = {
       ...bundle,
       operator: holder.address,
@@ -302,7 +315,6 @@ export class StorageDouble {
       chainId: deployment.chainId,
       bundleRegistry: deployment.addresses.BundleRegistry,
     });
-    const signed = { receipt, proof, signature, approval: "0x" } as const;
-    await send(owner, encodeCall(deployment, "BundleRegistry", "place", [[signed]]));
+    return { receipt, proof, signature, approval: "0x" };
   }
 }

@@ -58,7 +58,7 @@ describe("a probe of a dataset, over real nodes", () => {
     node.misbehave({ get: refusal, manifest: refusal });
   };
   const probed = (parameters: Partial<ProbeParameters> = {}) => probe(client, { datasetId, ...parameters });
-  const none = { wasAsked: () => false };
+  const none = { isAnswered: () => false };
 
   it("finds nothing as long as k of n serve", async () => {
     const whole = { datasetId, k, n, segments, looked: segments, unreadable: [] };
@@ -116,8 +116,8 @@ describe("a probe of a dataset, over real nodes", () => {
     );
     assert.equal(cellsToAsk(found, { most: 2, ...none }).length, 2);
     assert.deepEqual(cellsToAsk(found, { most: 0, ...none }), []);
-    assert.deepEqual(cellsToAsk(found, { most: 10_000, wasAsked: () => true }), []);
-    const left = cellsToAsk(found, { most: 6, wasAsked: (_, cell) => cell !== 1 });
+    assert.deepEqual(cellsToAsk(found, { most: 10_000, isAnswered: () => true }), []);
+    const left = cellsToAsk(found, { most: 6, isAnswered: (_, cell) => cell !== 1 });
     assert.ok(left.length > 0 && left.every(({ cell }) => cell === 1));
   });
 
