@@ -8,6 +8,7 @@ import { FolderRun } from "../../training/dispute/claimed-run.ts";
 import { arePublished, challengeOf, openingMove } from "../../training/dispute/find-interval.ts";
 import { claimedPart } from "../../training/dispute/prefix-run.ts";
 import { findVoidSample } from "../../training/dispute/void-player.ts";
+import { findResumption } from "../../training/trainer/progress.ts";
 import { turnOf } from "../jobs/challenge-record.ts";
 import type { ComputeParts, Duty, FetchParts, JobContext } from "../jobs/duty.ts";
 import { OrderRefusedError } from "../jobs/errors.ts";
@@ -16,10 +17,12 @@ import { mostPending } from "../jobs/janitor.ts";
 import { type CommittedResult, isRunning, isUnchallengeable, type JobRecord } from "../jobs/job-record.ts";
 import { type JobRun, openJobRun, trainJobUpTo } from "../jobs/job-run.ts";
 import { Looks } from "../jobs/looks.ts";
-import { OneAtATime } from "../jobs/one-at-a-time.ts";
 import { type FetchedResult, obtainResult } from "../jobs/result.ts";
+import { type InTurn, ShortestFirst } from "../jobs/shortest-first.ts";
 import type { SideBySideOptions } from "../jobs/side-by-side.ts";
+import { secondsPerStep } from "../jobs/step-time.ts";
 import { findStoredFraud, sendFraud } from "../jobs/stored-fraud.ts";
+import { executorTakingTurns } from "../jobs/taking-turns.ts";
 import { chainTime, tryCall } from "../storage-node/context.ts";
 import { challenge } from "./challenge.ts";
 import { voidEvidence } from "./void-evidence.ts";
@@ -46,6 +49,10 @@ export type InspectorParts = JobContext &
 const fetchShare = 4;
 /** Seconds that they may take all the same, unless less is given to any. */
 const leastFetchTime = 60;
+/** Seconds of computing from which on a job is long. */
+const longTime = 3_600;
+/** How much longer than the time that is left a job has to seem to take: the machine may have been busy while it was measured. */
+const certainty = 2;
 
 /** A commitment of a job that is to be looked at, with the order of what it is about. */
 type Commitment = {
@@ -62,14 +69,21 @@ type Commitment = {
 /**
  * Executes committed jobs again, as far as they are committed to, and challenges the first interval that comes out
  * differently. Every checkpoint is a commitment of its own. What has to be fetched is waited for side by side, each for so
- * long: a provider chooses who holds its result, and they may never end their answer. Jobs are computed one at a time.
+ * long: a provider chooses who holds its result, and they may never end their answer. Whoever orders a job chooses how long it takes:
+ * steps are computed one at a time, first those of the job that takes least; one that cannot be computed while it can be challenged is
+ * let be, and long ones take neither all places nor the budget of others.
  */
 export class Inspector implements Duty {
   readonly name = "inspecting";
   readonly #parts: InspectorParts;
   /** Of each job one commitment at a time: all are computed in the same folder. */
   readonly #looks: Looks<bigint>;
-  readonly #computing = new OneAtATime();
+  readonly #computing = new ShortestFirst();
+  /** Seconds that a step of a job takes here. */
+  readonly #measured = new Map<bigint, number>();
+  /** Commitments that take long to compute, and those of them that have a place. */
+  readonly #long = new Set<bigint>();
+  readonly #longUnderWay = new Set<bigint>();
   /** Looks at commitments that have given no verdict. While one waits for another look it takes up none of the budget. */
   readonly #undecided = new Map<bigint, number>();
   readonly #underWay = new Set<bigint>();
@@ -90,11 +104,16 @@ export class Inspector implements Duty {
       // What can be challenged longest waits longest.
       .sort((a, b) => Number(deadlineOf(a) - deadlineOf(b)));
     const claims = new Set(committed.map(({ claimId }) => claimId));
-    for (const claimId of this.#undecided.keys()) if (!claims.has(claimId)) this.#undecided.delete(claimId);
+    for (const known of [this.#undecided, this.#long])
+      for (const claimId of known.keys()) if (!claims.has(claimId)) known.delete(claimId);
+    for (const jobId of this.#measured.keys())
+      if (!committed.some(({ job }) => job.jobId === jobId)) this.#measured.delete(jobId);
     watched.add(
       committed.map(({ claimId, steps, microBatches }) => {
         const isWaiting = this.#undecided.has(claimId) && !this.#underWay.has(claimId);
-        return { jobId: claimId, cost: isWaiting ? 0 : steps * microBatches };
+        // What is short is computed before it, and is not to wait for room.
+        const isFree = isWaiting || this.#long.has(claimId);
+        return { jobId: claimId, cost: isFree ? 0 : steps * microBatches };
       }),
       budget,
     );
@@ -173,7 +192,7 @@ export class Inspector implements Duty {
 
   async #inspect(commitment: Commitment, signal: AbortSignal): Promise<boolean> {
     const { log, client } = this.#parts;
-    const { job } = commitment;
+    const { job, claimId } = commitment;
     const { jobId } = job;
     const seconds = this.#fetchTime(commitment, await chainTime(client));
     let opened: JobRun;
@@ -187,16 +206,55 @@ export class Inspector implements Duty {
       return true;
     }
     try {
+      const cost = await this.#secondsOf(commitment, opened, signal);
+      if (await this.#isTooLong(commitment, cost)) return true;
+      if (cost > longTime && !this.#takePlace(claimId)) return false;
       const begun = performance.now();
       const fetched = await this.#fetch(commitment, opened, { seconds, signal });
       // Whoever has used the time for a result up does not get it again.
       const left = seconds - (performance.now() - begun) / 1000;
       const rest = Math.max(left, Math.min(seconds, leastFetchTime));
       if (await this.#showVoidSample(commitment, opened, fetched, signal)) return true;
-      return await this.#compare(commitment, opened, fetched, { seconds: rest, signal });
+      return await this.#compare(commitment, opened, fetched, { seconds: rest, signal, cost });
     } finally {
+      this.#longUnderWay.delete(claimId);
       await opened.job.close();
     }
+  }
+
+  /** Seconds that what is not computed yet of a commitment takes on this machine. */
+  async #secondsOf(
+    { job: { jobId }, steps }: Commitment,
+    opened: JobRun,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const known = this.#measured.get(jobId);
+    const measure = () => secondsPerStep(this.#parts.executor, opened.job, signal);
+    const seconds = known ?? (await this.#computing.run(0, (inTurn) => inTurn(measure)));
+    this.#measured.set(jobId, seconds);
+    const done = (await findResumption(opened.run))?.checkpoint.step ?? 0;
+    return Math.max(0, steps - done) * seconds;
+  }
+
+  async #isTooLong(commitment: Commitment, seconds: number): Promise<boolean> {
+    const { client, log, watched } = this.#parts;
+    const { job, claimId, result } = commitment;
+    const left = Number(result.challengeUntil - (await chainTime(client)));
+    if (seconds <= longTime || seconds <= certainty * left) return false;
+    log.warn(
+      { jobId: job.jobId, seconds, left },
+      "this job cannot be computed while it can be challenged: left",
+    );
+    watched.decide(claimId, "skipped");
+    return true;
+  }
+
+  /** A place for a long job, as long as one more is left for those that are short. */
+  #takePlace(claimId: bigint): boolean {
+    this.#long.add(claimId);
+    if (this.#longUnderWay.size >= Math.max(1, this.#parts.most - 1)) return false;
+    this.#longUnderWay.add(claimId);
+    return true;
   }
 
   /** Seconds that something of a job may take to arrive. */
@@ -303,17 +361,21 @@ export class Inspector implements Duty {
     commitment: Commitment,
     opened: JobRun,
     fetched: FetchedResult | undefined,
-    limit: LimitOptions,
+    { cost, ...limit }: LimitOptions & { readonly cost: number },
   ): Promise<boolean> {
-    const { executor, client, log } = this.#parts;
+    const { client, log } = this.#parts;
     const { claimId, steps, result } = commitment;
     const { jobId } = commitment.job;
     const { signal } = limit;
     const { source, options } = opened.job;
+    // Nothing is computed before it has its turn.
+    let inTurn: InTurn = (part) => part();
+    const executor = executorTakingTurns(this.#parts.executor, (part) => inTurn(part), signal);
     const whole = new FolderRun({ run: opened.run, source, executor, options, signal });
     try {
-      const { isRight, move } = await this.#computing.run(async () => {
-        await trainJobUpTo(this.#parts, opened, { until: steps, signal });
+      const { isRight, move } = await this.#computing.run(cost, async (turn) => {
+        inTurn = turn;
+        await trainJobUpTo({ executor }, opened, { until: steps, signal });
         const own = claimedPart(whole, { steps: BigInt(steps) });
         const [stateRoot] = await own.stateRoots([steps]);
         const leaves = fetched?.leaves;
@@ -323,6 +385,7 @@ export class Inspector implements Duty {
           move: await openingMove(own, result, leaves),
         };
       });
+      inTurn = (part) => this.#computing.run(0, (turn) => turn(part));
       // Whatever becomes of its trace: a state that is not there is nothing that anybody can use.
       if (isRight && fetched?.state === undefined) await this.#showMisstored(commitment, whole, limit);
       if (move !== undefined) {

@@ -75,7 +75,7 @@ export class Appraiser {
     try {
       const job = await this.#open(posted, await held.begin(orderHash), signal);
       try {
-        decision ??= await this.#measuring.run(() => this.#price(posted, job));
+        decision ??= await this.#measuring.run(() => this.#price(posted, job, signal));
       } finally {
         await job.close();
       }
@@ -104,9 +104,9 @@ export class Appraiser {
     }
   }
 
-  async #price({ order, orderHash }: PostedOrder, job: OpenJob): Promise<Decision> {
+  async #price({ order, orderHash }: PostedOrder, job: OpenJob, signal: AbortSignal): Promise<Decision> {
     const { costs } = this.#parts;
-    const seconds = await secondsPerStep(this.#parts.executor, job);
+    const seconds = await secondsPerStep(this.#parts.executor, job, signal);
     const { steps } = job.order;
     const { trainingTime } = order.conditions;
     const openings = await this.#openings(job, order.conditions);

@@ -2,7 +2,6 @@ import type { Hex } from "viem";
 import { digestOf, intervalsOf, witnessesHash } from "../../core/attestation/statement.ts";
 import { BadInputError } from "../../core/errors.ts";
 import type { OpenedLeaf } from "../../core/exact/result-files.ts";
-import { mostStepsMeasured } from "../../training/trainer/measure.ts";
 import type { ComputeParts, Duty, FetchParts, JobContext } from "../jobs/duty.ts";
 import { OrderRefusedError } from "../jobs/errors.ts";
 import { type LimitOptions, limited, unlessOver } from "../jobs/in-time.ts";
@@ -161,7 +160,7 @@ export class Checker implements Duty {
     try {
       const [first] = intervalsOf(seat.draw, seat.position);
       const { all } = await run.ahead(first!, 0);
-      const seconds = await this.#secondsPerStep(seat.job, opened, all);
+      const seconds = await this.#secondsPerStep(seat.job, opened, signal);
       return await this.#computing.run(all * seconds, (turn) => {
         inTurn = turn;
         return this.#execute(opened, leaves, { ...sitting, run, seconds });
@@ -171,14 +170,16 @@ export class Checker implements Duty {
     }
   }
 
-  /** Measured once for each job; nothing where measuring takes as long as the work. */
-  async #secondsPerStep(record: Pick<JobRecord, "jobId">, { job }: JobRun, steps: number): Promise<number> {
-    const { jobId } = record;
-    if (steps * job.order.microBatches <= mostStepsMeasured) return 0;
+  /** Measured once for each job. */
+  async #secondsPerStep(
+    { jobId }: Pick<JobRecord, "jobId">,
+    { job }: JobRun,
+    signal: AbortSignal,
+  ): Promise<number> {
     const measured =
       this.#measured.get(jobId) ??
       // Two that were measured at once would seem to take longer than they do.
-      this.#computing.run(0, (inTurn) => inTurn(() => secondsPerStep(this.#parts.executor, job)));
+      this.#computing.run(0, (inTurn) => inTurn(() => secondsPerStep(this.#parts.executor, job, signal)));
     this.#measured.set(jobId, measured);
     measured.catch(() => this.#measured.delete(jobId));
     return await measured;

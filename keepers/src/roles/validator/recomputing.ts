@@ -4,7 +4,6 @@ import { decodeState, type OpenedLeaf, stateFileBytes } from "../../core/exact/r
 import { ExecutedRun } from "../../training/dispute/own-run.ts";
 import type { StateAt } from "../../training/dispute/replayer.ts";
 import type { Engine } from "../../training/executors/ort.ts";
-import type { TrainingSession } from "../../training/executors/types.ts";
 import { CheapestWay, type WayChooser } from "../../training/freivalds/cheapest-way.ts";
 import { openCheckedSession } from "../../training/freivalds/checked-session.ts";
 import { accumulatorBytes } from "../../training/freivalds/serialize.ts";
@@ -13,6 +12,7 @@ import type { ComputeParts, JobContext } from "../jobs/duty.ts";
 import type { JobRun } from "../jobs/job-run.ts";
 import { publishedState } from "../jobs/result.ts";
 import type { InTurn } from "../jobs/shortest-first.ts";
+import { takingTurns } from "../jobs/taking-turns.ts";
 import type { Seat } from "./committees.ts";
 import type { OpenIntervalSource } from "./interval-source.ts";
 
@@ -159,21 +159,6 @@ export function recomputedRun(
       await own.close();
       await shown?.close();
     },
-  };
-}
-
-/** A session that computes when it is its turn, unless nothing is to be computed any more by then. */
-function takingTurns(session: TrainingSession, inTurn: InTurn, signal: AbortSignal): TrainingSession {
-  return {
-    program: session.program,
-    setState: (state) => session.setState(state),
-    getState: () => session.getState(),
-    run: (steps) =>
-      inTurn(() => {
-        signal.throwIfAborted();
-        return session.run(steps);
-      }),
-    close: () => session.close(),
   };
 }
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { schemes } from "../../../../keepers/src/core/market/types.ts";
+import type { JobStorage } from "../../../../keepers/src/roles/jobs/job-storage.ts";
 import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
 import type { Executor } from "../../../../keepers/src/training/executors/types.ts";
 import { lockRun } from "../../../../keepers/src/training/trainer/run-lock.ts";
@@ -87,6 +88,45 @@ describe("a challenger with more than one thing to do", () => {
     await cheater.stop();
   });
 
+  it("attack: finds a lie while a job that takes very long is computed", async () => {
+    const { consumer } = scene;
+    const decoy = await scene.order({ ...digitsConfig, steps: 400, interval: 8 });
+    const slow = await scene.provider();
+    await consumer.post(decoy);
+    const { jobId: decoyId } = await scene.until(decoy, "Committed", [slow]);
+    await slow.stop();
+    let isUnderWay = false;
+    const executor: Executor = {
+      ...nativeExecutor,
+      async open(program, options) {
+        const session = await nativeExecutor.open(program, options);
+        const run = session.run.bind(session);
+        session.run = async (inputs) => {
+          // Measuring finds it quick, and the other one is: in earnest it takes long.
+          if (inputs.length === 8) {
+            isUnderWay = true;
+            await delay(1_000);
+          }
+          return run(inputs);
+        };
+        return session;
+      },
+    };
+    const watcher = await scene.openChallenger(scene.account(), { executor, patience: 100 });
+    const pausing = { tick: () => delay(200) };
+    await scene.untilHolds("the decoy", [watcher, pausing], () => isUnderWay);
+    const lie = await scene.order();
+    const cheater = await scene.provider({ worker: cheat });
+    await consumer.post(lie);
+    const { jobId } = await scene.until(lie, "Committed", [cheater]);
+    await scene.untilHolds("the challenge", [watcher, pausing], () => {
+      return watcher.ledger.challengesOf(jobId).length > 0;
+    });
+    assert.deepEqual(watcher.ledger.challengesOf(decoyId), []);
+    await watcher.stop();
+    await cheater.stop();
+  });
+
   it("looks first at what can be challenged for the shortest time", async () => {
     const { network, consumer } = scene;
     // Whatever was committed to before cannot be challenged any more.
@@ -102,16 +142,18 @@ describe("a challenger with more than one thing to do", () => {
     const cheater = await scene.provider({ worker: cheat });
     await consumer.post(short);
     const { jobId } = await scene.until(short, "Committed", [cheater]);
-    let opened = 0;
-    const executor: Executor = {
-      ...nativeExecutor,
-      async open(program, options) {
-        if (++opened > 1) throw new Error("one job was enough");
-        return nativeExecutor.open(program, options);
+    const account = scene.account();
+    const real = scene.storage.of(account);
+    let fetched = 0;
+    const storage: JobStorage = {
+      ...real,
+      folder(parameters) {
+        if (++fetched > 1) throw new Error("one job was enough");
+        return real.folder(parameters);
       },
     };
-    const watcher = await scene.openChallenger(scene.account(), { executor, inspections: 1 });
-    await assert.rejects(watcher.tick(), /one job was enough/);
+    const watcher = await scene.openChallenger(account, { storage, inspections: 1 });
+    await watcher.tick();
     await watcher.catchUp();
     assert.equal(watcher.ledger.challengesOf(jobId).length, 1);
     await watcher.stop();

@@ -156,7 +156,7 @@ describe("a job of very many steps that was committed to without computing anyth
     await until("the verdict", async () => (await found()).unreadable === committee.checks);
     assert.equal(
       calls.reduce((sum, steps) => sum + steps, 0),
-      mostStepsMeasured,
+      1 + mostStepsMeasured,
     );
     await stage.scene.network.chain.advance(signingWindow - 60);
     const { Committee } = stage.scene.network.contracts;
@@ -186,7 +186,7 @@ describe("a job of very many steps that was committed to without computing anyth
     await reopen(100);
     await giant(20_000);
     await until("the verdict", async () => (await found()).unreadable === committee.checks);
-    assert.ok(calls.reduce((sum, steps) => sum + steps, 0) <= mostStepsMeasured);
+    assert.ok(calls.reduce((sum, steps) => sum + steps, 0) <= 1 + mostStepsMeasured);
     const other = await honest();
     await until("the other's signature", () => isSigned(other));
   });
