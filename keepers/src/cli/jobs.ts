@@ -7,6 +7,7 @@ import type { KeeperOptions } from "../roles/jobs/job-keeper.ts";
 import type { JobRecord } from "../roles/jobs/job-record.ts";
 import type { MachineLimits } from "../roles/jobs/published-program.ts";
 import { createTelemetry } from "../roles/telemetry.ts";
+import { KeptResults } from "../storage/client/kept-results.ts";
 import type { CommandContext } from "./context.ts";
 import { UsageError } from "./errors.ts";
 
@@ -45,6 +46,11 @@ export async function keeperOptions(context: CommandContext, folder: string): Pr
   });
   const interval = context.dev() === undefined ? intervals.other : intervals.dev;
   return { dataDirectory: folder, account, chain, deployment, log, interval };
+}
+
+/** Results that `assay job watch` has fetched. */
+export async function keptResults(context: CommandContext): Promise<KeptResults> {
+  return new KeptResults(join(await context.stateFolder(), "consumer", "results"));
 }
 
 /**

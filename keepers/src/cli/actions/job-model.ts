@@ -11,7 +11,7 @@ import { createJobStorage } from "../../roles/jobs/job-storage.ts";
 import { parseDatasetId } from "../../storage/client/dataset.ts";
 import type { Evaluation } from "../../training/evaluate/evaluate.ts";
 import type { CommandContext } from "../context.ts";
-import { findJob, machineLimits, openConsumer } from "../jobs.ts";
+import { findJob, keptResults, machineLimits, openConsumer } from "../jobs.ts";
 import { engineOf } from "../training/engines.ts";
 
 /** `assay job fetch` */
@@ -79,7 +79,7 @@ async function modelParameters(
       certificateId === undefined
         ? undefined
         : await contracts.ModelCertificate.read.certificateOf([certificateId]),
-    storage: createJobStorage(await context.storageClient()),
+    storage: createJobStorage(await context.storageClient(), await keptResults(context)),
     executor: await engineOf("native"),
     limits: machineLimits(),
     folder,

@@ -1,9 +1,9 @@
 import { formatUnits } from "viem";
 import type { Consumer } from "../../roles/consumer/consumer.ts";
-import type { ResultNews } from "../../roles/consumer/result-watch.ts";
+import type { ResultNews, ResultWatchOptions } from "../../roles/consumer/result-watch.ts";
 import type { JobRecord } from "../../roles/jobs/job-record.ts";
 import type { CommandContext } from "../context.ts";
-import { findJob, openConsumer } from "../jobs.ts";
+import { findJob, keptResults, openConsumer } from "../jobs.ts";
 import { table } from "../output.ts";
 
 /** `assay job list` */
@@ -41,12 +41,22 @@ export async function watchJob(
   const storage = await context.storageClient();
   const onNews = (news: ResultNews) =>
     output.event({ event: "result", ...news }, `job ${news.jobId}: ${news.text}`);
-  const consumer = await openConsumer(context, { storage, mostBonds, fetchTime, onNews });
+  const results = await keptResults(context);
+  const kept: ResultWatchOptions["kept"] = {
+    stash: (resultId, bytes) => results.stash(resultId, bytes),
+    manifest: (resultId, stop) => results.manifest(storage, resultId, stop),
+  };
+  const consumer = await openConsumer(context, { storage, kept, mostBonds, fetchTime, onNews });
   const { jobId } = findJob(consumer, id);
   consumer.run();
   const onChange = (job: JobRecord) =>
     output.event({ event: "status", ...documentOf(consumer, job) }, `job ${jobId}: ${job.status}`);
   const job = await consumer.follow(jobId, { signal, onChange });
+  // What nobody was paid for is not the consumer's.
+  for (const each of [...job.checkpoints, ...(job.result === undefined ? [] : [job.result])]) {
+    const isPaid = "paid" in each && each.paid !== undefined;
+    if (job.status !== "Finalised" && !isPaid) await results.remove(each.resultId);
+  }
   output.event({ event: "ended", ...documentOf(consumer, job) }, linesOf(consumer, job).join("\n"));
 }
 

@@ -1,8 +1,10 @@
 import { formatEther, type Hex } from "viem";
 import { cellsToAsk, type Probe, type ProbeClient, probe } from "../../storage/client/probe.ts";
+import type { BundleStash } from "../../storage/client/stash.ts";
 import type { Duty, JobContext } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
 import { defaultFetchTime } from "../jobs/fetch-time.ts";
+import { inTime } from "../jobs/in-time.ts";
 import type { CommittedResult, JobRecord } from "../jobs/job-record.ts";
 import { type AskedBefore, RetrievalChallenger } from "../jobs/retrieval-challenger.ts";
 import { SideBySide } from "../jobs/side-by-side.ts";
@@ -24,7 +26,13 @@ export type ResultNews = {
 
 export type ResultWatchOptions = {
   readonly storage: ProbeClient;
-  /** Most wei that go with challenges about one result. */
+  /** Keeps results that were fetched: who has served one until it was paid for need not serve it afterwards. */
+  readonly kept?: {
+    stash(resultId: Hex, bytes: number): Promise<BundleStash | undefined>;
+    /** Keeps the manifest, which nobody can be made to serve, or fails. */
+    manifest(resultId: Hex, signal: AbortSignal): Promise<void>;
+  };
+  /** Most wei that are out with challenges about one result, or were spent on publications. */
   readonly mostBonds: bigint;
   /** Seconds for which a result may take to arrive; 1,800 by default. */
   readonly fetchTime?: number;
@@ -123,23 +131,41 @@ export class ResultWatch implements Duty {
   }
 
   async #look(owed: Owed, signal: AbortSignal): Promise<void> {
-    const { storage, fetchTime = defaultFetchTime, pause = 600_000 } = this.#parts;
+    const { storage, kept, fetchTime = defaultFetchTime, pause = 600_000 } = this.#parts;
     const { resultId } = owed;
     const filledAt = await this.#placedAt(resultId);
     const found = await probe(storage, {
       datasetId: resultId,
       mostSegments: Number.POSITIVE_INFINITY,
       seconds: fetchTime,
+      keep: kept && ((bytes) => kept.stash(resultId, bytes)),
       signal,
     });
     this.#filledAt.set(resultId, filledAt);
     if (found.unreadable.length === 0 && found.looked === found.segments) {
       this.#served.add(resultId);
-      this.#tell({ ...owed, kind: "served", cells: 0, bonds: 0n, text: "its result can be fetched" });
+      const text = await this.#keepManifest(resultId, signal);
+      this.#tell({ ...owed, kind: "served", cells: 0, bonds: 0n, text });
     } else if (!(await this.#ask(owed, found, signal))) {
       this.#next.set(resultId, performance.now() + pause);
     }
     this.#looked.set(resultId, this.#looksAt(owed) + 1);
+  }
+
+  /** What is to be said of a result that was served. */
+  async #keepManifest(resultId: Hex, signal: AbortSignal): Promise<string> {
+    const { kept, fetchTime: seconds = defaultFetchTime } = this.#parts;
+    if (kept === undefined) return "its result can be fetched";
+    let reason = "";
+    const isKept = await inTime(
+      async (stop) => {
+        await kept.manifest(resultId, stop);
+        return {};
+      },
+      { seconds, signal, onNothing: (why) => (reason = why) },
+    );
+    if (isKept !== undefined) return "its result was fetched; `assay job fetch` reads what is kept here";
+    return `its result was fetched and is kept here, but for its manifest, which nobody can be made to serve (${reason})`;
   }
 
   /** Brings this account's challenges of a result to an end, as far as their time has come, also those of an earlier process. */

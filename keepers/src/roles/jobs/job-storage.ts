@@ -4,6 +4,7 @@ import type { Hex } from "viem";
 import type { StorageClient, StorageWriter } from "../../storage/client/client.ts";
 import { readAnchor } from "../../storage/client/dataset.ts";
 import { get } from "../../storage/client/get.ts";
+import type { KeptResults } from "../../storage/client/kept-results.ts";
 import { put } from "../../storage/client/put.ts";
 import type { CommitBundle } from "../../storage/client/stage.ts";
 import { readStream, type StoredStream, type StreamParameters } from "../../storage/client/stored-stream.ts";
@@ -70,8 +71,12 @@ export type ResultTerms = {
 /** What a dataset's objects may have more than its files: names, index, and the rest of the last object. */
 const packingBytes = 1 << 16;
 
-/** Reads from the storage nodes of the network. */
-export function createJobStorage(client: StorageClient): JobStorage {
+/**
+ * Reads from the storage nodes of the network.
+ *
+ * @param kept results that were fetched before: they are read there, whoever serves them now
+ */
+export function createJobStorage(client: StorageClient, kept?: KeptResults): JobStorage {
   return {
     objects: (datasetId, directory, signal) => openStoredObjects(client, { datasetId, directory, signal }),
     stream: (parameters) => readStream(client, parameters),
@@ -82,7 +87,9 @@ export function createJobStorage(client: StorageClient): JobStorage {
         throw new OrderRefusedError("dataset", `${datasetId} is larger than ${mostBytes} bytes`);
       }
       await rm(target, { recursive: true, force: true });
-      await get(client, { datasetId, target, directory, signal });
+      const known = await kept?.directoryOf(datasetId);
+      const bundles = { directory: known ?? directory, keepsBundles: known !== undefined };
+      await get(client, { datasetId, target, ...bundles, signal });
     },
   };
 }

@@ -37,6 +37,8 @@ export type GetParameters = {
   target: string;
   /** Folder for what is on its way. */
   directory: string;
+  /** Whether bundles stay where they are when the files are written; they go by default. */
+  keepsBundles?: boolean;
   /** Which possession proofs are verified first; the last audit's by default. */
   proofs?: ProofSource;
   /** X25519 secret of a recipient, for encrypted datasets. */
@@ -90,7 +92,7 @@ export async function get(client: StorageClient, parameters: GetParameters): Pro
   const { dataset, objects, remove, ...fetched } = await fetchDataset(client, parameters);
   const { objectCount, objectSize, format, name } = dataset.manifest;
   const files = await writeRecords({ format, objectCount, objectSize, target, objects });
-  await remove();
+  if (parameters.keepsBundles !== true) await remove();
   return { datasetId, name, objectCount, target, files, ...fetched };
 }
 
@@ -104,7 +106,7 @@ export async function fetchDataset(
 ): Promise<FetchedDataset> {
   const anchored = await readAnchor(client, datasetId);
   const stash = await BundleStash.open(join(directory, datasetId));
-  const dataset = await manifestOf(client, anchored, stash, signal);
+  const dataset = await keepManifest(client, anchored, stash, signal);
   const cipher = openDatasetKey(dataset.manifest, secret);
   const holders = await readHolders(client, datasetId, allBundles(dataset.layout));
   const report = await checkProofs(client, { source: proofs, dataset, holders, signal, onProgress });
@@ -127,8 +129,8 @@ export async function fetchDataset(
   };
 }
 
-/** The manifest of an earlier attempt, or that of the dataset's holders. */
-async function manifestOf(
+/** The manifest of an earlier attempt, or that of the dataset's holders, which is kept. */
+export async function keepManifest(
   client: StorageClient,
   anchored: AnchoredDataset,
   stash: BundleStash,

@@ -6,8 +6,10 @@ import { readAnchoredRoots } from "./anchored-roots.ts";
 import type { ChainView } from "./client.ts";
 import { forEachConcurrently } from "./concurrency.ts";
 import { readAnchor, readHolders } from "./dataset.ts";
+import { StagingError } from "./errors.ts";
 import { type BundleReader, bundleBytes, fetchBundle } from "./fetch-bundles.ts";
 import { reasonOf } from "./reason.ts";
+import type { BundleStash } from "./stash.ts";
 
 /** What a probe works with: the chain, and a way to reach holders. */
 export type ProbeClient = ChainView & BundleReader;
@@ -52,6 +54,8 @@ export type ProbeParameters = {
   readonly mostSegments?: number;
   /** Seconds after which nothing more is asked for; 1,800 by default. */
   readonly seconds?: number;
+  /** Where bundles are kept that were served; they are not by default. @param bytes that k of each segment have */
+  readonly keep?: (bytes: number) => Promise<BundleStash | undefined>;
   readonly signal?: AbortSignal;
 };
 
@@ -63,22 +67,25 @@ const mostSilence = 60;
 
 /**
  * Finds out whether a dataset can be had: downloads bundles of its segments until k of each are there, and checks each against
- * its anchored root. It takes nothing from the holders but the bundles, so that none of them can keep it from being made.
+ * its anchored root. It takes nothing from the holders but the bundles, so that none of them can keep it from being made. What was
+ * kept before counts as served.
  *
  * @throws UnknownDatasetError; the signal's reason
  */
 export async function probe(
   client: ProbeClient,
-  { datasetId, mostSegments = 16, seconds = 1800, signal }: ProbeParameters,
+  { datasetId, mostSegments = 16, seconds = 1800, keep, signal }: ProbeParameters,
 ): Promise<Probe> {
   const dataset = await readAnchoredRoots(client, await readAnchor(client, datasetId));
   const { k, n, segments } = dataset.layout;
+  const sizes = Array.from({ length: segments }, (_, i) => k * segmentLayout(dataset.layout, i).bundleBytes);
+  const stash = await keep?.(sizes.reduce((sum, bytes) => sum + bytes, 0));
   const until = performance.now() + seconds * 1000;
   const unreadable: UnreadableSegment[] = [];
   let looked = 0;
   for (const segment of drawn(segments, mostSegments)) {
     if (performance.now() >= until) break;
-    const found = await probeSegment(client, { dataset, segment, until, signal });
+    const found = await probeSegment(client, { dataset, segment, until, stash, signal });
     if (found === "unknown") break;
     looked++;
     if (found !== "readable") unreadable.push(found);
@@ -90,33 +97,44 @@ type SegmentParameters = {
   readonly dataset: Awaited<ReturnType<typeof readAnchoredRoots>>;
   readonly segment: number;
   readonly until: number;
+  readonly stash: BundleStash | undefined;
   readonly signal: AbortSignal | undefined;
 };
 
 async function probeSegment(
   client: ProbeClient,
-  { dataset, segment, until, signal }: SegmentParameters,
+  { dataset, segment, until, stash, signal }: SegmentParameters,
 ): Promise<UnreadableSegment | "readable" | "unknown"> {
   const { datasetId, layout, manifest, tree } = dataset;
   const { k, n } = layout;
   const { cells } = segmentLayout(layout, segment);
   const limit = 1000 * (mostSilence + Math.ceil(bundleBytes(layout, segment * n) / leastPace));
   const indices = Array.from({ length: n }, (_, shard) => segment * n + shard);
-  const held = (await readHolders(client, datasetId, indices)).flatMap(({ bundleIndex, operator }) =>
-    operator === undefined ? [] : [{ bundleIndex, operator }],
+  const kept = new Set<number>();
+  for (const index of stash === undefined ? [] : indices) {
+    if (kept.size < k && (await stash!.has(index, manifest.bundles[index]!.transportRoot))) kept.add(index);
+  }
+  if (kept.size >= k) return "readable";
+  const holders = await readHolders(client, datasetId, indices);
+  const vacant = holders.filter(({ operator }) => operator === undefined).length;
+  const held = holders.flatMap(({ bundleIndex, operator }) =>
+    operator === undefined || kept.has(bundleIndex) ? [] : [{ bundleIndex, operator }],
   );
   const unserved: UnservedBundle[] = [];
-  let served = 0;
+  let served = kept.size;
   const ask = (some: typeof held) =>
     forEachConcurrently(some, parallel, signal, async ({ bundleIndex, operator }) => {
       if (performance.now() >= until) return;
       const late = AbortSignal.timeout(limit);
       const either = signal === undefined ? late : AbortSignal.any([signal, late]);
       try {
-        await fetchBundle(client, { dataset, bundleIndex, operator, signal: either });
+        const bytes = await fetchBundle(client, { dataset, bundleIndex, operator, signal: either });
+        await stash?.add(bundleIndex, bytes);
         served++;
       } catch (error) {
         signal?.throwIfAborted();
+        // The own disk is full: its holder has served it.
+        if (error instanceof StagingError) throw error;
         unserved.push({
           bundleIndex,
           bundleId: bundleId(datasetId, bundleIndex),
@@ -128,14 +146,15 @@ async function probeSegment(
         });
       }
     });
-  await ask(held.slice(0, k));
-  if (served < k) await ask(held.slice(k));
+  const first = held.splice(0, k - served);
+  await ask(first);
+  if (served < k) await ask(held);
   if (served >= k) return "readable";
   // Whoever was not asked in time refused nothing.
-  const unasked = held.length - served - unserved.length;
+  const unasked = first.length + held.length + kept.size - served - unserved.length;
   if (unasked > 0 && served + unasked >= k) return "unknown";
   unserved.sort((a, b) => a.bundleIndex - b.bundleIndex);
-  return { segment, served, vacant: n - held.length, unserved };
+  return { segment, served, vacant, unserved };
 }
 
 /** `most` of the numbers below `count`, each equally likely, in random order. */

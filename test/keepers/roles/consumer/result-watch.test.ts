@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { bytesToHex, type Hex, toHex } from "viem";
 import { encodeCall } from "../../../../keepers/src/chain/contracts.ts";
 import { cellBytes } from "../../../../keepers/src/core/dataset/shape.ts";
 import { bundleId } from "../../../../keepers/src/core/ids.ts";
-import type { ResultNews } from "../../../../keepers/src/roles/consumer/result-watch.ts";
+import type { ResultNews, ResultWatchOptions } from "../../../../keepers/src/roles/consumer/result-watch.ts";
+import { KeptResults } from "../../../../keepers/src/storage/client/kept-results.ts";
 import { readLogs } from "../../../../keepers/src/storage/client/read-logs.ts";
-import { transportTreeOf } from "../../../../keepers/src/storage/client/roots.ts";
+import { transportRootOf, transportTreeOf } from "../../../../keepers/src/storage/client/roots.ts";
 import { retrieval, windows } from "../jobs/network.ts";
 import { Scene } from "../jobs/scene.ts";
 import { nextEpoch } from "../jobs/take-over.ts";
@@ -15,13 +19,14 @@ import { nextEpoch } from "../jobs/take-over.ts";
 const [n, k] = [3, 2];
 
 /** A job whose result is stored by three holders, and committed to. */
-async function committed(isServing: boolean, mostCells?: number) {
+async function committed(isServing: boolean, mostCells?: number, kept?: ResultWatchOptions["kept"]) {
   const news: ResultNews[] = [];
   const scene = await Scene.start({
     results:
       mostCells === undefined
         ? undefined
         : {
+            kept,
             mostBonds: BigInt(mostCells) * retrieval.bond,
             every: 0,
             pause: 0,
@@ -88,6 +93,28 @@ describe("the result of a job, to its consumer", () => {
     await scene.until(described, "Finalised", []);
     assert.equal((await asked()).length, 0);
     assert.equal(news.length, 1);
+  });
+
+  it("attack: is kept when it was served, so that nobody need serve it once it is paid for", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "assay-kept-"));
+    after(() => rm(folder, { recursive: true, force: true }));
+    const results = new KeptResults(folder);
+    const asked: Hex[] = [];
+    const { scene, described, resultId, news } = await committed(true, 100, {
+      stash: (id, bytes) => results.stash(id, bytes),
+      manifest: async (id) => void asked.push(id),
+    });
+    await scene.settle([], 1);
+    scene.storage.isServing = false;
+    await scene.network.outlast(windows.challenge);
+    await scene.until(described, "Finalised", []);
+    assert.equal(await results.directoryOf(resultId), folder);
+    const stash = (await results.stash(resultId, 0))!;
+    const roots = scene.storage.bundlesOf(resultId).map(transportRootOf);
+    const isHere = await Promise.all(roots.map((root, index) => stash.has(index, root)));
+    assert.equal(isHere.filter(Boolean).length, k);
+    assert.deepEqual(asked, [resultId]);
+    assert.match(news[0]!.text, /assay job fetch/);
   });
 
   it("attack: is not paid for when its holders serve nobody and publish nothing, and its holders are slashed", async () => {

@@ -8,6 +8,8 @@ import { bundleId } from "../../../../keepers/src/core/ids.ts";
 import { commitBundle } from "../../../../keepers/src/core/merkle/bundle-committer.ts";
 import type { StorageWriter } from "../../../../keepers/src/storage/client/client.ts";
 import { UnknownDatasetError } from "../../../../keepers/src/storage/client/errors.ts";
+import { get } from "../../../../keepers/src/storage/client/get.ts";
+import { KeptResults } from "../../../../keepers/src/storage/client/kept-results.ts";
 import {
   type AskedCell,
   cellsToAsk,
@@ -119,6 +121,21 @@ describe("a probe of a dataset, over real nodes", () => {
     assert.deepEqual(cellsToAsk(found, { most: 10_000, isAnswered: () => true }), []);
     const left = cellsToAsk(found, { most: 6, isAnswered: (_, cell) => cell !== 1 });
     assert.ok(left.length > 0 && left.every(({ cell }) => cell === 1));
+  });
+
+  it("attack: keeps what is served once, so that it is read when nobody serves anything any more", async () => {
+    const kept = new KeptResults(join(network.folder, "kept"));
+    const keep = (bytes: number) => kept.stash(datasetId, bytes);
+    assert.equal((await probed({ keep })).looked, segments);
+    await kept.manifest(client, datasetId);
+    for (const node of network.nodes) refuse(node);
+    assert.deepEqual((await probed({ keep })).unreadable, []);
+    const directory = (await kept.directoryOf(datasetId))!;
+    for (const name of ["once", "again"]) {
+      const target = join(network.folder, name);
+      const { downloaded } = await get(client, { datasetId, target, directory, keepsBundles: true });
+      assert.equal(downloaded, 0);
+    }
   });
 
   it("blames nobody who serves bytes that are wrong more than one who serves none", async () => {
