@@ -21,6 +21,10 @@ const parts = [
     name: "coalitions",
     command: [process.execPath, "scripts/coalitions.ts", "--walks", "10000", "--json"],
   },
+  {
+    name: "production",
+    command: [process.execPath, "scripts/test.ts", "solidity", "--profile", "production"],
+  },
   { name: "coverage", command: [process.execPath, "scripts/coverage.ts"] },
   { name: "mutation", command: [process.execPath, "scripts/mutation.ts", "--json"] },
   { name: "mutation:keepers", command: [process.execPath, "scripts/mutation-keepers.ts", "--json"] },
@@ -35,6 +39,7 @@ Runs what is too long for the gate, for some hours (all of it, or those named):
                     a walk's own call that reverts fails it
   strategies        1,000 seeded dishonest strategies (assay simulate)
   coalitions        10,000 walks of coalitions (npm run coalitions)
+  production        the Solidity suites on the profile that is deployed
   coverage          npm run coverage
   mutation          npm run mutation (needs Gambit)
   mutation:keepers  npm run mutation:keepers

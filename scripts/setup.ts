@@ -39,9 +39,14 @@ function contractsDigest(): string {
   return hash.digest("hex");
 }
 
-/** Compiles the contracts unless nothing has changed since the last time. */
+/**
+ * Compiles the contracts unless nothing has changed since the last time.
+ *
+ * @param withTests the Solidity tests, too; otherwise only what other tests deploy beside the contracts
+ */
 export async function setupContracts(
   profile: "default" | "production" = "default",
+  withTests = true,
 ): Promise<{ cached: boolean }> {
   const stamp = join(root, ".assay", `contracts-${profile}`);
   const digest = contractsDigest();
@@ -51,7 +56,15 @@ export async function setupContracts(
   say(
     `  compiling the contracts (${profile} profile, about ${profile === "default" ? "1 minute" : "10 minutes"})`,
   );
-  await runCommand("hardhat", ["build", "--build-profile", profile]);
+  const build = ["build", "--build-profile", profile];
+  if (withTests) await runCommand("hardhat", build);
+  else {
+    const beside = [...filesBelow(join(root, "test", "contracts"), ".sol")].filter(
+      (path) => !path.endsWith(".t.sol"),
+    );
+    await runCommand("hardhat", [...build, "--no-tests"]);
+    await runCommand("hardhat", [...build, ...beside]);
+  }
   mkdirSync(join(root, ".assay"), { recursive: true });
   // The artifacts folder holds one profile at a time: building one makes the other stale.
   for (const other of ["default", "production"])

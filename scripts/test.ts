@@ -111,7 +111,8 @@ async function main(): Promise<number> {
   }
   say("assay: setting up (cached afterwards)");
   if (profile === "default") await setUp();
-  else if (positionals.includes("contracts")) await setupContracts("production");
+  else if (positionals.includes("contracts"))
+    await setupContracts("production", positionals.includes("solidity"));
   const chosen = positionals.length === 0 ? suites : suites.filter(({ name }) => positionals.includes(name));
   const total: Counts = { passed: 0, failed: 0, skipped: 0 };
   const perSuite: Record<string, Counts> = {};
