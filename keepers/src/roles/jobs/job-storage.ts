@@ -79,7 +79,8 @@ const packingBytes = 1 << 16;
 export function createJobStorage(client: StorageClient, kept?: KeptResults): JobStorage {
   return {
     objects: (datasetId, directory, signal) => openStoredObjects(client, { datasetId, directory, signal }),
-    stream: (parameters) => readStream(client, parameters),
+    stream: async (parameters) =>
+      await readStream(client, { kept: await kept?.opened(parameters.datasetId), ...parameters }),
     async folder({ datasetId, target, directory, mostBytes, signal }) {
       const { anchor } = await readAnchor(client, datasetId);
       const { objectCount, objectSize } = anchor.shape;

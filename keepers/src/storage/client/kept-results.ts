@@ -29,6 +29,12 @@ export class KeptResults {
     );
   }
 
+  /** The bundles of a result that were kept; undefined when none were. */
+  async opened(datasetId: Hex): Promise<BundleStash | undefined> {
+    const folder = await this.directoryOf(datasetId);
+    return folder === undefined ? undefined : await BundleStash.open(join(folder, datasetId));
+  }
+
   /** Where bundles of a result are kept; undefined when there is no room for so many bytes. */
   async stash(datasetId: Hex, bytes: number): Promise<BundleStash | undefined> {
     await privateFolder(this.#folder);

@@ -12,9 +12,10 @@ import { cellOf } from "../../core/merkle/cell.ts";
 import { readAnchoredRoots } from "./anchored-roots.ts";
 import type { StorageClient } from "./client.ts";
 import { allBundles, type Holder, readAnchor, readHolders } from "./dataset.ts";
-import { fetchBundles } from "./fetch-bundles.ts";
+import { bundleBytes, fetchBundles, type RootedDataset } from "./fetch-bundles.ts";
 import { publishedBundles } from "./published-cells.ts";
 import { type BundlesTree, manifestTree, type RootedBundles, transportTreeOf } from "./roots.ts";
+import type { BundleStash } from "./stash.ts";
 
 /** A cell of a data bundle with its paths, as `IResultFraud` takes it. */
 export type StoredCell = {
@@ -95,6 +96,8 @@ export type StreamParameters = {
   readonly datasetId: Hex;
   /** First bytes that are wanted; fewer come of a dataset that has fewer. */
   readonly count: number;
+  /** Bundles that were fetched before: they are read there, whoever serves them now. */
+  readonly kept?: BundleStash;
   readonly signal?: AbortSignal;
 };
 
@@ -106,7 +109,7 @@ export type StreamParameters = {
  */
 export async function readStream(
   client: StorageClient,
-  { datasetId, count, signal }: StreamParameters,
+  { datasetId, count, kept, signal }: StreamParameters,
 ): Promise<StoredStream> {
   const dataset = await readAnchoredRoots(client, await readAnchor(client, datasetId));
   const { layout, manifest } = dataset;
@@ -121,11 +124,15 @@ export async function readStream(
     const ofSegment = holders.filter(
       ({ bundleIndex }) => bundlePlace(layout, bundleIndex).segment === segment,
     );
+    const known = await keptShards(kept, dataset, segment);
     const { shards } = await fetchBundles(client, {
       ...{ dataset, segment, published, signal },
+      except: new Set([...known.keys()].map((shard) => segment * n + shard)),
+      count: Math.max(0, k - known.size),
       // What nobody holds any more may still be on chain.
       holders: [...ofSegment.filter(isHeld), ...ofSegment.filter((holder) => !isHeld(holder))],
     });
+    for (const [shard, bytes] of known) shards[shard] = bytes;
     const missing = Array.from({ length: k }, (_, shard) => shard).filter(
       (shard) => shards[shard] === undefined,
     );
@@ -142,6 +149,22 @@ export async function readStream(
     }
   }
   return new StoredStream(layout, manifest, bundles, count);
+}
+
+/** At most k bundles of a segment that were kept. */
+async function keptShards(
+  kept: BundleStash | undefined,
+  { layout, manifest }: RootedDataset,
+  segment: number,
+): Promise<Map<number, Uint8Array>> {
+  const { k, n } = layout;
+  const shards = new Map<number, Uint8Array>();
+  for (let shard = 0; kept !== undefined && shard < n && shards.size < k; shard++) {
+    const index = segment * n + shard;
+    if (!(await kept.has(index, manifest.bundles[index]!.transportRoot))) continue;
+    shards.set(shard, await kept.read(index, { start: 0, end: bundleBytes(layout, index) }));
+  }
+  return shards;
 }
 
 const isHeld = ({ operator }: Holder) => operator !== undefined;

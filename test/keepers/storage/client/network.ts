@@ -130,7 +130,10 @@ class Network implements TestNetwork {
     await this.send(this.chain.account(0), { to: token, data, value: 0n });
   }
 
-  async send(account: LocalAccount, call: { to: Hex; data: Hex; value: bigint; gas?: bigint }): Promise<void> {
+  async send(
+    account: LocalAccount,
+    call: { to: Hex; data: Hex; value: bigint; gas?: bigint },
+  ): Promise<void> {
     const wallet = this.client.wallet(account);
     const hash = await wallet.sendTransaction(call);
     const { status } = await this.client.public.waitForTransactionReceipt({ hash, pollingInterval: 20 });

@@ -7,6 +7,7 @@ import { encodeCall } from "../../../../keepers/src/chain/contracts.ts";
 import { cellBytes } from "../../../../keepers/src/core/dataset/shape.ts";
 import { bundleId } from "../../../../keepers/src/core/ids.ts";
 import { commitBundle } from "../../../../keepers/src/core/merkle/bundle-committer.ts";
+import { createJobStorage } from "../../../../keepers/src/roles/jobs/job-storage.ts";
 import { collect } from "../../../../keepers/src/storage/backends/backend.ts";
 import { readAnchoredRoots } from "../../../../keepers/src/storage/client/anchored-roots.ts";
 import type { StorageWriter } from "../../../../keepers/src/storage/client/client.ts";
@@ -17,6 +18,8 @@ import {
 } from "../../../../keepers/src/storage/client/errors.ts";
 import { bundleBytes } from "../../../../keepers/src/storage/client/fetch-bundles.ts";
 import { get } from "../../../../keepers/src/storage/client/get.ts";
+import { KeptResults } from "../../../../keepers/src/storage/client/kept-results.ts";
+import { probe } from "../../../../keepers/src/storage/client/probe.ts";
 import { publishedBundles } from "../../../../keepers/src/storage/client/published-cells.ts";
 import { put } from "../../../../keepers/src/storage/client/put.ts";
 import { readLogs } from "../../../../keepers/src/storage/client/read-logs.ts";
@@ -99,7 +102,8 @@ describe("bundles that were published on chain, cell by cell", () => {
     await network.send(owner, { ...call, gas: 300_000n });
   }
 
-  const stream = () => readStream(client, { datasetId, count: whole.length });
+  const wanted = () => ({ datasetId, count: whole.length });
+  const stream = () => readStream(client, wanted());
 
   it("attack: a stream of bytes takes no manifest, which nobody can be made to give", async () => {
     withhold("manifest");
@@ -109,6 +113,16 @@ describe("bundles that were published on chain, cell by cell", () => {
       get(client, { datasetId, target, directory: join(network.folder, "downloads") }),
       ManifestUnavailableError,
     );
+  });
+
+  it("attack: a stream of bytes that were served once and kept takes no holder any more", async () => {
+    const kept = new KeptResults(join(network.folder, "kept"));
+    const probed = await probe(client, { datasetId, keep: (bytes) => kept.stash(datasetId, bytes) });
+    assert.deepEqual(probed.unreadable, []);
+    withhold("get", "manifest");
+    assert.deepEqual(Buffer.from((await createJobStorage(client, kept).stream(wanted())).bytes), whole);
+    await kept.remove(datasetId);
+    await assert.rejects(createJobStorage(client, kept).stream(wanted()), NotEnoughBundlesError);
   });
 
   it("are there once their last cell is, and are what was anchored", async () => {
