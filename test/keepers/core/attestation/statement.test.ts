@@ -20,6 +20,9 @@ import {
   UnsoundStatementError,
   witnessesHash,
 } from "../../../../keepers/src/core/attestation/statement.ts";
+import { recordedRefusals } from "../refusals.ts";
+
+const throws = recordedRefusals("attestation/statement");
 
 const draw: DrawnCommittee = {
   chainId: 31337n,
@@ -127,9 +130,9 @@ test("attack 11: refuses to sign what would frame it, or what could not be revea
     [],
   ];
   for (const [i, leaves] of unsound.entries()) {
-    assert.throws(() => signStatement(99n, draw, 2, own(2), leaves), UnsoundStatementError, `case ${i}`);
+    throws(() => signStatement(99n, draw, 2, own(2), leaves), UnsoundStatementError, `case ${i}`);
   }
-  assert.throws(() => signStatement(99n, draw, 2, own(2).slice(1), good), UnsoundStatementError);
+  throws(() => signStatement(99n, draw, 2, own(2).slice(1), good), UnsoundStatementError);
 });
 
 test("attack 26: a proof of possession is no attestation, and of one operator", () => {

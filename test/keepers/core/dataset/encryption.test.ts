@@ -12,6 +12,9 @@ import {
 } from "../../../../keepers/src/core/dataset/encryption.ts";
 import { BadInputError } from "../../../../keepers/src/core/errors.ts";
 import { generator } from "../../storage/random.ts";
+import { recordedRefusals } from "../refusals.ts";
+
+const throws = recordedRefusals("dataset/encryption");
 
 const hex = (text: string) => Uint8Array.from(Buffer.from(text, "hex"));
 const random = generator(7);
@@ -125,16 +128,16 @@ describe("sealing objects", () => {
       () => openObject(cipher, place, sealed.slice(0, 15)),
       () => openObject(cipher, place, new Uint8Array(0)),
     ];
-    for (const attempt of attempts) assert.throws(attempt, DecryptionError);
+    for (const attempt of attempts) throws(attempt, DecryptionError);
     assert.deepEqual(openObject(cipher, place, sealed), plain);
   });
 
   it("refuses keys, salts and indices of a wrong form", () => {
     const place = { kind: "objects", index: 0 } as const;
-    assert.throws(() => sealObject({ ...cipher, key: new Uint8Array(16) }, place, hex("")), BadInputError);
-    assert.throws(() => sealObject({ ...cipher, salt: new Uint8Array(31) }, place, hex("")), BadInputError);
+    throws(() => sealObject({ ...cipher, key: new Uint8Array(16) }, place, hex("")), BadInputError);
+    throws(() => sealObject({ ...cipher, salt: new Uint8Array(31) }, place, hex("")), BadInputError);
     for (const index of [-1, 0.5, 2 ** 53]) {
-      assert.throws(() => sealObject(cipher, { kind: "objects", index }, hex("")), BadInputError);
+      throws(() => sealObject(cipher, { kind: "objects", index }, hex("")), BadInputError);
     }
   });
 });
@@ -178,11 +181,11 @@ describe("wrapping a dataset key", () => {
     const entry = wrapKey(cipher, bobPublic, random.bytes(32));
     const wrapped = entry.wrapped.slice();
     wrapped[5]! ^= 0x80;
-    assert.throws(() => unwrapKey(entry, cipher.salt, alice), DecryptionError);
-    assert.throws(() => unwrapKey({ ...entry, wrapped }, cipher.salt, bob), DecryptionError);
-    assert.throws(() => unwrapKey(entry, random.bytes(32), bob), DecryptionError);
-    assert.throws(() => unwrapKey({ ...entry, ephemeral: alicePublic }, cipher.salt, bob), DecryptionError);
-    assert.throws(() => unwrapKey({ ...entry, wrapped: wrapped.slice(1) }, cipher.salt, bob), BadInputError);
+    throws(() => unwrapKey(entry, cipher.salt, alice), DecryptionError);
+    throws(() => unwrapKey({ ...entry, wrapped }, cipher.salt, bob), DecryptionError);
+    throws(() => unwrapKey(entry, random.bytes(32), bob), DecryptionError);
+    throws(() => unwrapKey({ ...entry, ephemeral: alicePublic }, cipher.salt, bob), DecryptionError);
+    throws(() => unwrapKey({ ...entry, wrapped: wrapped.slice(1) }, cipher.salt, bob), BadInputError);
     assert.deepEqual(unwrapKey(entry, cipher.salt, bob), cipher.key);
   });
 
@@ -194,9 +197,9 @@ describe("wrapping a dataset key", () => {
       "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
     ].map(hex);
     for (const point of lowOrder) {
-      assert.throws(() => wrapKey(cipher, point, random.bytes(32)), BadInputError);
+      throws(() => wrapKey(cipher, point, random.bytes(32)), BadInputError);
       const entry = { ...wrapKey(cipher, bobPublic, alice), ephemeral: point };
-      assert.throws(() => unwrapKey(entry, cipher.salt, bob), BadInputError);
+      throws(() => unwrapKey(entry, cipher.salt, bob), BadInputError);
     }
   });
 });

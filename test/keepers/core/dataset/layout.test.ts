@@ -19,6 +19,9 @@ import {
 } from "../../../../keepers/src/core/dataset/shape.ts";
 import { BadInputError } from "../../../../keepers/src/core/errors.ts";
 import { generator } from "../../storage/random.ts";
+import { recordedRefusals } from "../refusals.ts";
+
+const throws = recordedRefusals("dataset/layout");
 
 /** A dataset laid out by writing it: every byte of every bundle is labelled with what stands there. */
 function writeOut(shape: DatasetShape): string[][] {
@@ -175,7 +178,7 @@ describe("layout of a dataset", () => {
   ];
   for (const [name, change, message] of refused) {
     it(`refuses ${name} and says what to do`, () => {
-      assert.throws(
+      throws(
         () => datasetLayout({ ...valid, ...change }),
         (error: unknown) =>
           error instanceof BadInputError && message.test(error.message) && error.next !== undefined,
@@ -190,10 +193,7 @@ describe("layout of a dataset", () => {
     const largest = largestSegmentObjects(valid);
     assert.equal(segmentOf(largest).objects, largest);
     for (const segmentObjects of [largest + 1, 2 ** 32 - 1]) {
-      assert.throws(
-        () => datasetLayout({ ...valid, objectCount: largest + 1, segmentObjects }),
-        /segmentObjects/,
-      );
+      throws(() => datasetLayout({ ...valid, objectCount: largest + 1, segmentObjects }), /segmentObjects/);
     }
   });
 
@@ -230,7 +230,7 @@ describe("layout of a dataset", () => {
       () => contentAt(layout, 0, bundleBytes),
       () => contentAt(layout, 0, 0.5),
     ]) {
-      assert.throws(call, BadInputError);
+      throws(call, BadInputError);
     }
   });
 });

@@ -14,6 +14,9 @@ import {
   parseManifest,
 } from "../../../../keepers/src/core/dataset/manifest.ts";
 import { BadInputError } from "../../../../keepers/src/core/errors.ts";
+import { recordedRefusals } from "../refusals.ts";
+
+const throws = recordedRefusals("dataset/manifest");
 
 const root = (digit: string) => `0x${digit.repeat(64)}`;
 const cid = "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy";
@@ -60,13 +63,7 @@ const utf8 = (text: string) => new TextEncoder().encode(text);
 const read = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
 function refusal(call: () => unknown): BadInputError {
-  try {
-    call();
-  } catch (error) {
-    assert.ok(error instanceof BadInputError, String(error));
-    return error;
-  }
-  assert.fail("it was accepted");
+  return throws(call, BadInputError);
 }
 
 describe("manifest", () => {

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import {
+  assertRecordsFormat,
   type Dtype,
   dtypeBytes,
   type Field,
+  fitsHeader,
   type PackedFormat,
   type RecordsFormat,
 } from "../../../../keepers/src/core/dataset/format.ts";
@@ -23,6 +25,9 @@ import {
 } from "../../../../keepers/src/core/dataset/records.ts";
 import { BadInputError } from "../../../../keepers/src/core/errors.ts";
 import { generator } from "../../storage/random.ts";
+import { recordedRefusals } from "../refusals.ts";
+
+const throws = recordedRefusals("dataset/records");
 
 const field = (dtype: Dtype, shape: number[], offset: number): Field => ({
   name: "x",
@@ -60,18 +65,18 @@ describe("fields of a record", () => {
       ["i32", 2 ** 31],
       ["u8", Number.NaN],
     ] as const) {
-      assert.throws(() => writeField(field(dtype, [], 0), record, [value]), BadInputError);
+      throws(() => writeField(field(dtype, [], 0), record, [value]), BadInputError);
     }
-    assert.throws(() => writeField(field("u8", [2], 0), record, [1]), BadInputError);
-    assert.throws(() => writeField(field("f64", [], 1), record, [1]), BadInputError);
-    assert.throws(() => readField(field("i32", [2], 1), record), BadInputError);
+    throws(() => writeField(field("u8", [2], 0), record, [1]), BadInputError);
+    throws(() => writeField(field("f64", [], 1), record, [1]), BadInputError);
+    throws(() => readField(field("i32", [2], 1), record), BadInputError);
   });
 
   it("are found by their role", () => {
     const label: Field = { ...field("u8", [], 0), name: "y", role: "label" };
     const format: RecordsFormat = { kind: "records", fields: [label], origin: null };
     assert.equal(fieldOfRole(format, "label"), label);
-    assert.throws(() => fieldOfRole(format, "input"), /no input field/);
+    throws(() => fieldOfRole(format, "input"), /no input field/);
   });
 
   it("swap bytes of each number and back", () => {
@@ -171,9 +176,8 @@ describe("packed records", () => {
 
   it("refuse a record that is not there, and no records at all", () => {
     const { format } = pack(randomRecords(1), 64, "files");
-    for (const record of [-1, format.records, 0.5])
-      assert.throws(() => entryRange(format, record), BadInputError);
-    assert.throws(() => pack([], 64, "files"), /no record/);
+    for (const record of [-1, format.records, 0.5]) throws(() => entryRange(format, record), BadInputError);
+    throws(() => pack([], 64, "files"), /no record/);
   });
 
   it("refuse a hostile index: ends that go back or beyond, names that leave the folder, repeat or are unsorted", () => {
@@ -203,23 +207,23 @@ describe("packed records", () => {
       [32, 0xff],
       [33, 0],
     ] as const) {
-      assert.throws(() => parseIndex(format, altered(at, value)), BadInputError, `byte ${at} = ${value}`);
+      throws(() => parseIndex(format, altered(at, value)), BadInputError, `byte ${at} = ${value}`);
     }
-    assert.throws(() => parseIndex(format, index.subarray(1)), BadInputError);
+    throws(() => parseIndex(format, index.subarray(1)), BadInputError);
     const names = ["../up", "/abs", "a/../../b", "C:\\x", "a\\b", "a//b", "."];
     for (const name of names) {
       const { objects: bad, format: its } = pack([{ name, bytes: one }], 64, "files");
       const bytes = fetchRange(bad, 64, its.index.offset, its.index.offset + its.index.length);
-      assert.throws(() => parseIndex(its, bytes), /is refused/, name);
+      throws(() => parseIndex(its, bytes), /is refused/, name);
     }
     const named = pack(records, 64, "lines");
     const bytes = fetchRange(named.objects, 64, offset, offset + length);
-    assert.throws(() => parseIndex(named.format, bytes), /damaged/);
+    throws(() => parseIndex(named.format, bytes), /damaged/);
   });
 
   it("refuse object sizes that are no positive integer", () => {
     for (const size of [0, -1, 1.5, Number.NaN, 2 ** 31 + 1])
-      assert.throws(() => new RecordPacker(size), BadInputError);
+      throws(() => new RecordPacker(size), BadInputError);
   });
 
   it("refuse a single entry that lies outside the records", () => {
@@ -230,8 +234,8 @@ describe("packed records", () => {
       return bytes;
     };
     assert.deepEqual(parseEntry(format, 0, entry(1)), { start: 0, end: 1 });
-    assert.throws(() => parseEntry(format, 0, entry(2)), /damaged/);
-    assert.throws(() => parseEntry(format, 0, new Uint8Array(15)), /damaged/);
+    throws(() => parseEntry(format, 0, entry(2)), /damaged/);
+    throws(() => parseEntry(format, 0, new Uint8Array(15)), /damaged/);
   });
 });
 
@@ -258,9 +262,52 @@ describe("names of files", () => {
       "a\nb",
       "\ud800",
     ];
-    for (const name of names)
-      assert.throws(() => assertRelativePath(name), BadInputError, JSON.stringify(name));
+    for (const name of names) throws(() => assertRelativePath(name), BadInputError, JSON.stringify(name));
     assert.notEqual(pathProblem("x".repeat(1025)), null);
     assert.equal(pathProblem("x".repeat(1024)), null);
+  });
+});
+
+describe("a description of records that is refused before any work", () => {
+  const format = (
+    fields: RecordsFormat["fields"],
+    origin: RecordsFormat["origin"] = null,
+  ): RecordsFormat => ({
+    kind: "records",
+    fields,
+    origin,
+  });
+  const input: Field = { name: "x", role: "input", dtype: "i16", shape: [2, 3], offset: 1 };
+  const label: Field = { name: "y", role: "label", dtype: "u8", shape: [], offset: 13 };
+  const csv = { kind: "csv", file: "a.csv", delimiter: ",", header: null, labelColumn: null } as const;
+
+  it("says which field is at fault", () => {
+    assertRecordsFormat(format([input, label]), 14);
+    const wrong: [RecordsFormat, number][] = [
+      [format([input, label]), 13],
+      [format([input, { ...label, name: "x" }]), 14],
+      [format([input, { ...label, offset: 12 }]), 14],
+      [format([]), 14],
+      [format([{ ...input, name: "1x" }]), 14],
+      [format([{ ...input, shape: [2, 0] }]), 14],
+      [format([input, label], { kind: "idx", files: ["a"] }), 14],
+      [format([input, label], { kind: "idx", files: ["a", "a"] }), 14],
+      [format([input, label], { ...csv, header: ["a", "b"] }), 14],
+      [format([input, label], { ...csv, labelColumn: 7 }), 14],
+    ];
+    for (const [each, size] of wrong) throws(() => assertRecordsFormat(each, size), BadInputError);
+    const header = ["a", "b", "c", "d", "e", "f", "g"];
+    assertRecordsFormat(format([input, label], { ...csv, header, labelColumn: 6 }), 14);
+    assertRecordsFormat(format([input, label], { kind: "idx", files: ["a", "b"] }), 14);
+  });
+
+  it("keeps a header up to 8,192 characters with three for each name, and names up to 256", () => {
+    assert.equal(fitsHeader(["x".repeat(256)]), true);
+    assert.equal(fitsHeader(["x".repeat(257)]), false);
+    assert.equal(fitsHeader(new Array(31).fill("x".repeat(256))), true);
+    // 31 · 259 and 160 + 3 are 8,192.
+    assert.equal(fitsHeader([...new Array(31).fill("x".repeat(256)), "x".repeat(160)]), true);
+    assert.equal(fitsHeader([...new Array(31).fill("x".repeat(256)), "x".repeat(161)]), false);
+    assert.equal(fitsHeader(["\ud800"]), false);
   });
 });

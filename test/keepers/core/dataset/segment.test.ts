@@ -17,6 +17,9 @@ import { ErasureCode } from "../../../../keepers/src/core/erasure/code.ts";
 import { TooFewShardsError } from "../../../../keepers/src/core/erasure/errors.ts";
 import { BadInputError } from "../../../../keepers/src/core/errors.ts";
 import { generator } from "../../storage/random.ts";
+import { recordedRefusals } from "../refusals.ts";
+
+const throws = recordedRefusals("dataset/segment");
 
 type Hex = `0x${string}`;
 const toHex = (bytes: Uint8Array): Hex => `0x${Buffer.from(bytes).toString("hex")}`;
@@ -215,12 +218,12 @@ describe("decoding a dataset", () => {
           patterns++;
           assert.deepEqual(bytes(readObjects(encoded, 0, 4, [a, b, c])), bytes(objects));
           const fourth = [0, 1, 2, 3].find((j) => j !== a && j !== b && j !== c)!;
-          assert.throws(() => readObjects(encoded, 0, 4, [a, b, c, fourth]), TooFewShardsError);
+          throws(() => readObjects(encoded, 0, 4, [a, b, c, fourth]), TooFewShardsError);
         }
       }
     }
     assert.equal(patterns, 165);
-    assert.throws(() => readObjects(encoded, 2, 3, [0, 1, 2, 10]), /7 of the 8/);
+    throws(() => readObjects(encoded, 2, 3, [0, 1, 2, 10]), /7 of the 8/);
   });
 
   it("plans exactly the bytes of the objects asked for", () => {
@@ -233,9 +236,9 @@ describe("decoding a dataset", () => {
     ]);
     assert.deepEqual(planRead(layout, 3, 3), []);
     assert.deepEqual(planHashRead(layout, 2).range, { start: 50, end: 66 });
-    assert.throws(() => planRead(layout, 9, 11), BadInputError);
-    assert.throws(() => planRead(layout, -1, 1), BadInputError);
-    assert.throws(() => planHashRead(layout, 3), BadInputError);
+    throws(() => planRead(layout, 9, 11), BadInputError);
+    throws(() => planRead(layout, -1, 1), BadInputError);
+    throws(() => planHashRead(layout, 3), BadInputError);
   });
 
   it("finds a corrupt shard of the right length, whichever bundle it lies in", async () => {
@@ -248,10 +251,10 @@ describe("decoding a dataset", () => {
       encoded.segments[0]!.bundles[j]![17]! ^= 1;
       const [read] = planRead(encoded.layout, 0, 4);
       const shards = fetchRange(encoded, 0, read!.range, lost);
-      assert.throws(() => [...decodeObjects(encoded.parameters, read!, shards, hashes)], WrongEncodingError);
+      throws(() => [...decodeObjects(encoded.parameters, read!, shards, hashes)], WrongEncodingError);
       encoded.segments[0]!.bundles[j]![17]! ^= 1;
       encoded.segments[0]!.bundles[j]!.set([1, 2, 3], 4 * 17);
-      assert.throws(() => readHashes(encoded, lost), WrongHashListError);
+      throws(() => readHashes(encoded, lost), WrongHashListError);
     }
   });
 
@@ -263,7 +266,7 @@ describe("decoding a dataset", () => {
       { key, salt: key },
     ]) {
       const wrong = { ...encoded, parameters: { ...encoded.parameters, cipher } };
-      assert.throws(() => readHashes(wrong), DecryptionError);
+      throws(() => readHashes(wrong), DecryptionError);
     }
   });
 
@@ -274,11 +277,11 @@ describe("decoding a dataset", () => {
     const lists = segments.map(({ objectHashes }) => objectHashes);
     const make = (others: readonly Uint8Array[], root = objectRoot) => new ObjectHashes(layout, root, others);
     assert.deepEqual(toHex(make(lists).of(3)), hashOf(objects[3]!));
-    assert.throws(() => make([lists[0]!]), WrongHashListError);
-    assert.throws(() => make([lists[1]!, lists[0]!]), WrongHashListError);
-    assert.throws(() => make([lists[0]!, lists[1]!.subarray(1)]), WrongHashListError);
-    assert.throws(() => make(lists, new Uint8Array(32)), WrongHashListError);
-    assert.throws(() => make(lists, new Uint8Array(0)), WrongHashListError);
+    throws(() => make([lists[0]!]), WrongHashListError);
+    throws(() => make([lists[1]!, lists[0]!]), WrongHashListError);
+    throws(() => make([lists[0]!, lists[1]!.subarray(1)]), WrongHashListError);
+    throws(() => make(lists, new Uint8Array(32)), WrongHashListError);
+    throws(() => make(lists, new Uint8Array(0)), WrongHashListError);
   });
 
   it("proves each object's hash under the root", async () => {
@@ -294,6 +297,6 @@ describe("decoding a dataset", () => {
       }
       assert.equal(node, toHex(encoded.objectRoot));
     }
-    assert.throws(() => hashes.proof(5), BadInputError);
+    throws(() => hashes.proof(5), BadInputError);
   });
 });

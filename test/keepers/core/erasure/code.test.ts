@@ -6,7 +6,10 @@ import { CombineKernel, makeTables } from "../../../../keepers/src/core/erasure/
 import { parityRow } from "../../../../keepers/src/core/erasure/matrix.ts";
 import { combineScalar } from "../../../../keepers/src/core/erasure/scalar.ts";
 import { BadInputError } from "../../../../keepers/src/core/errors.ts";
+import { recordedRefusals } from "../refusals.ts";
 import { randomBytes, seededRandom, subset } from "./random.ts";
+
+const throws = recordedRefusals("erasure/code");
 
 const lengths = [1, 2, 7, 15, 16, 17, 31, 32, 33, 63, 98, 100, 255, 300, 65536];
 const codes: [number, number][] = [
@@ -112,9 +115,9 @@ test("one loss more than the parity fails and says how many shards are there and
     assert.match(error.next!, /find 1 more/);
     return true;
   };
-  assert.throws(() => code.decodeBlob(shards, 100), expected);
-  assert.throws(() => code.reconstruct(shards, [0]), expected);
-  assert.throws(() => code.decodeBlob(new Array(11).fill(undefined), 100), TooFewShardsError);
+  throws(() => code.decodeBlob(shards, 100), expected);
+  throws(() => code.reconstruct(shards, [0]), expected);
+  throws(() => code.decodeBlob(new Array(11).fill(undefined), 100), TooFewShardsError);
 });
 
 test("coding whole bundles equals coding each object on its own", () => {
@@ -175,22 +178,19 @@ test("impossible codes and shards that do not fit are refused", () => {
     [1.5, 3],
     [-1, 2],
   ] as const) {
-    assert.throws(() => new ErasureCode(k, n), BadInputError, `(${k}, ${n})`);
+    throws(() => new ErasureCode(k, n), BadInputError, `(${k}, ${n})`);
   }
   const code = new ErasureCode(2, 4);
   const shards = code.encodeBlob(new Uint8Array(10));
-  assert.throws(() => code.encode([new Uint8Array(3)]), ShardShapeError);
-  assert.throws(() => code.encode([new Uint8Array(3), new Uint8Array(4)]), ShardShapeError);
-  assert.throws(
-    () => code.encodeInto([new Uint8Array(3), new Uint8Array(3)], [new Uint8Array(3)]),
-    ShardShapeError,
-  );
-  assert.throws(() => code.decodeBlob(shards.slice(1), 10), ShardShapeError);
-  assert.throws(() => code.decodeBlob(shards, 11), ShardShapeError);
-  assert.throws(
+  throws(() => code.encode([new Uint8Array(3)]), ShardShapeError);
+  throws(() => code.encode([new Uint8Array(3), new Uint8Array(4)]), ShardShapeError);
+  throws(() => code.encodeInto([new Uint8Array(3), new Uint8Array(3)], [new Uint8Array(3)]), ShardShapeError);
+  throws(() => code.decodeBlob(shards.slice(1), 10), ShardShapeError);
+  throws(() => code.decodeBlob(shards, 11), ShardShapeError);
+  throws(
     () => code.decodeBlob([shards[0], shards[1]!.subarray(1), undefined, undefined], 10),
     ShardShapeError,
   );
-  assert.throws(() => code.reconstruct(shards, [4]), ShardShapeError);
-  assert.throws(() => code.reconstruct(shards, [-1]), ShardShapeError);
+  throws(() => code.reconstruct(shards, [4]), ShardShapeError);
+  throws(() => code.reconstruct(shards, [-1]), ShardShapeError);
 });

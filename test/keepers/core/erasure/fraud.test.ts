@@ -3,7 +3,10 @@ import { test } from "node:test";
 import { ErasureCode } from "../../../../keepers/src/core/erasure/code.ts";
 import { ShardShapeError } from "../../../../keepers/src/core/erasure/errors.ts";
 import { fraudCombination } from "../../../../keepers/src/core/erasure/fraud.ts";
+import { recordedRefusals } from "../refusals.ts";
 import { randomBytes, seededRandom, subset } from "./random.ts";
+
+const throws = recordedRefusals("erasure/fraud");
 
 test("any k + 1 symbols of a codeword combine to 0, and one changed symbol shows", () => {
   const random = seededRandom(11);
@@ -42,6 +45,6 @@ test("a codeword of another matrix does not combine to 0", () => {
 });
 
 test("a proof with too few symbols or a position named twice is refused", () => {
-  assert.throws(() => fraudCombination(2, [0, 1], [0, 0]), ShardShapeError);
-  assert.throws(() => fraudCombination(2, [0, 1, 1], [0, 0, 0]), ShardShapeError);
+  throws(() => fraudCombination(2, [0, 1], [0, 0]), ShardShapeError);
+  throws(() => fraudCombination(2, [0, 1, 1], [0, 0, 0]), ShardShapeError);
 });

@@ -4,7 +4,10 @@ import { concatHex, type Hex, slice } from "viem";
 import { BadInputError } from "../../../../keepers/src/core/errors.ts";
 import { decodeOrder } from "../../../../keepers/src/core/exact/decode-order.ts";
 import { encodeOrder } from "../../../../keepers/src/core/exact/order.ts";
+import { recordedRefusals } from "../refusals.ts";
 import { order } from "./sample-order.ts";
+
+const throws = recordedRefusals("exact/decode-order");
 
 const encoded = encodeOrder(order);
 const word = (n: number): Hex => `0x${n.toString(16).padStart(64, "0")}`;
@@ -22,15 +25,15 @@ describe("an encoded training order", () => {
 
   it("is refused when it is cut, longer, or no hexadecimal", () => {
     for (const bytes of ["0x", slice(encoded, 0, 64), slice(encoded, 0, 32 * 17), `${encoded}00`, "0xzz"]) {
-      assert.throws(() => decodeOrder(bytes as Hex), BadInputError, bytes.slice(0, 20));
+      throws(() => decodeOrder(bytes as Hex), BadInputError, bytes.slice(0, 20));
     }
-    assert.throws(() => decodeOrder(`0x${"00".repeat(2 ** 18)}`), /too long/);
+    throws(() => decodeOrder(`0x${"00".repeat(2 ** 18)}`), /too long/);
   });
 
   it("is refused in another encoding of the same order, which has another hash", () => {
     // The table one word further on, with a gap before it.
     const shifted = concatHex([slice(encoded, 0, 32 * 16), word(32 * 18), word(0), slice(encoded, 32 * 17)]);
-    assert.throws(() => decodeOrder(shifted), /section 7/);
+    throws(() => decodeOrder(shifted), /section 7/);
   });
 
   it("is refused when a field is out of its range", () => {
@@ -48,7 +51,7 @@ describe("an encoded training order", () => {
     for (const [index, value] of wrong) {
       // Without a dataset word 5 may be zero: then the encoding is that of another order, and valid.
       if (index === 5) assert.equal(decodeOrder(withWord(index, value)).datasetId, undefined);
-      else assert.throws(() => decodeOrder(withWord(index, value)), BadInputError, `word ${index}`);
+      else throws(() => decodeOrder(withWord(index, value)), BadInputError, `word ${index}`);
     }
   });
 });

@@ -17,7 +17,10 @@ import {
   learningRecordTypedData,
 } from "../../../../keepers/src/core/exact/learning-record.ts";
 import { samplesOf, trainingHash } from "../../../../keepers/src/core/exact/order.ts";
+import { recordedRefusals } from "../refusals.ts";
 import { order } from "./sample-order.ts";
+
+const throws = recordedRefusals("exact/learning-record");
 
 const word = (byte: string): Hex => `0x${byte.repeat(32)}`;
 const account = privateKeyToAccount(word("07"));
@@ -44,7 +47,7 @@ describe("Proof-of-Learning record", () => {
       seed: order.seed,
       dataIndicesHash: keccak256(indices),
     });
-    assert.throws(() => learningRecord(order, { ...result, interval: 4 }), BadInputError);
+    throws(() => learningRecord(order, { ...result, interval: 4 }), BadInputError);
   });
 
   it("hashes the samples of consecutive steps over the end of an epoch", () => {

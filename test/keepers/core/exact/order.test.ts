@@ -8,8 +8,11 @@ import {
   type TrainingOrder,
   trainingHash,
 } from "../../../../keepers/src/core/exact/order.ts";
+import { recordedRefusals } from "../refusals.ts";
 import { permuted } from "./random/reference.ts";
 import { order } from "./sample-order.ts";
+
+const throws = recordedRefusals("exact/order");
 
 const word = (byte: string): Hex => `0x${byte.repeat(32)}`;
 
@@ -87,8 +90,8 @@ describe("training order", () => {
       [{ schedule: { table: [], every: 1 } }, /entries/],
     ];
     for (const [change, message] of wrong) {
-      assert.throws(() => trainingHash({ ...order, ...change }), message);
-      assert.throws(() => trainingHash({ ...order, ...change }), BadInputError);
+      throws(() => trainingHash({ ...order, ...change }), message);
+      throws(() => trainingHash({ ...order, ...change }), BadInputError);
     }
   });
 
@@ -99,6 +102,6 @@ describe("training order", () => {
     assert.equal(samplesOf(order).sample(12, 1, 3), expected);
     assert.deepEqual(intervalOf(order, 0), { firstStep: 0, steps: 8 });
     assert.deepEqual(intervalOf(order, 3), { firstStep: 24, steps: 1 });
-    for (const index of [4, -1, 0.5]) assert.throws(() => intervalOf(order, index), BadInputError);
+    for (const index of [4, -1, 0.5]) throws(() => intervalOf(order, index), BadInputError);
   });
 });

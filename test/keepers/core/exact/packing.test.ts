@@ -13,8 +13,11 @@ import {
 import { dtypeRange, mantissaRange } from "../../../../keepers/src/core/exact/tape/ranges.ts";
 import { type Dtype, dtypes, type Layout } from "../../../../keepers/src/core/exact/tape/types.ts";
 import { seededRandom } from "../erasure/random.ts";
+import { recordedRefusals } from "../refusals.ts";
 import { leavesOf } from "./packing-reference.ts";
 import { sampleProgram } from "./sample-program.ts";
+
+const throws = recordedRefusals("exact/packing");
 
 const random = seededRandom(401);
 const shapes: [number[], number][] = [
@@ -97,10 +100,10 @@ describe("packing", () => {
 
   it("refuses to pack mantissas that nobody could open", () => {
     const layout: Layout = { dtype: "I32", shape: [2], rowAxes: 1 };
-    assert.throws(() => packTensor(layout, Int32Array.of(1)), BadInputError);
-    assert.throws(() => packTensor(layout, Int32Array.of(1, -(2 ** 31))), BadInputError);
-    assert.throws(() => packTensor(layout, Float64Array.of(1, Number.NaN)), BadInputError);
-    assert.throws(() => packTensor({ ...layout, dtype: "U8" }, Int32Array.of(256, 0)), BadInputError);
+    throws(() => packTensor(layout, Int32Array.of(1)), BadInputError);
+    throws(() => packTensor(layout, Int32Array.of(1, -(2 ** 31))), BadInputError);
+    throws(() => packTensor(layout, Float64Array.of(1, Number.NaN)), BadInputError);
+    throws(() => packTensor({ ...layout, dtype: "U8" }, Int32Array.of(256, 0)), BadInputError);
   });
 
   it("refuses every leaf that is not canonical", () => {
@@ -108,8 +111,8 @@ describe("packing", () => {
       const { leaves, leafElements } = leafGeometry(layout);
       const bytes = leavesOf(layout, randomMantissas(layout))[leaves - 1]!;
       const at = leaves - 1;
-      assert.throws(() => unpackLeaf(layout, at, bytes.subarray(1)), BadInputError);
-      assert.throws(() => unpackLeaf(layout, at, Buffer.concat([bytes, Buffer.alloc(32)])), BadInputError);
+      throws(() => unpackLeaf(layout, at, bytes.subarray(1)), BadInputError);
+      throws(() => unpackLeaf(layout, at, Buffer.concat([bytes, Buffer.alloc(32)])), BadInputError);
       const width = dtypeBytes[layout.dtype];
       const { rowElements, rowBytes, chunksPerRow } = leafGeometry(layout);
       const dataEnd = chunksPerRow === 1 ? rowElements * width : leafElements(at).count * width;
@@ -117,32 +120,28 @@ describe("packing", () => {
         for (const place of [dataEnd, Math.ceil(dataEnd / 32) * 32 - 1, bytes.length - 1]) {
           const wrong = Buffer.from(bytes);
           wrong[place] = 1;
-          assert.throws(
-            () => unpackLeaf(layout, at, wrong),
-            /padding/,
-            `${JSON.stringify(layout)} at ${place}`,
-          );
+          throws(() => unpackLeaf(layout, at, wrong), /padding/, `${JSON.stringify(layout)} at ${place}`);
         }
       }
       if (layout.dtype.startsWith("I")) {
         const wrong = Buffer.from(bytes);
         wrong.fill(0, 0, width);
         wrong[0] = 0x80;
-        assert.throws(() => unpackLeaf(layout, at, wrong), /outside/, JSON.stringify(layout));
+        throws(() => unpackLeaf(layout, at, wrong), /outside/, JSON.stringify(layout));
       }
       assert.ok(rowBytes >= dataEnd);
     }
     const layout: Layout = { dtype: "I64", shape: [1], rowAxes: 1 };
     const bytes = Buffer.alloc(32);
     bytes.writeBigInt64BE(2n ** 52n);
-    assert.throws(() => unpackLeaf(layout, 0, bytes), /outside/);
+    throws(() => unpackLeaf(layout, 0, bytes), /outside/);
     bytes.writeBigInt64BE(-(2n ** 63n) + 1n);
-    assert.throws(() => unpackLeaf(layout, 0, bytes), /outside/);
+    throws(() => unpackLeaf(layout, 0, bytes), /outside/);
     bytes.writeBigInt64BE(-(2n ** 52n) + 1n);
     assert.deepEqual([...unpackLeaf(layout, 0, bytes).mantissas], [-(2 ** 52) + 1]);
-    for (const leaf of [-1, 1, 0.5]) assert.throws(() => unpackLeaf(layout, leaf, bytes), BadInputError);
-    assert.throws(() => unpackTensor(layout, new Uint8Array(64)), BadInputError);
-    assert.throws(() => leafGeometry(layout).locate(1), BadInputError);
+    for (const leaf of [-1, 1, 0.5]) throws(() => unpackLeaf(layout, leaf, bytes), BadInputError);
+    throws(() => unpackTensor(layout, new Uint8Array(64)), BadInputError);
+    throws(() => leafGeometry(layout).locate(1), BadInputError);
   });
 
   it("knows the ranges that are narrower or wider than a type", () => {
@@ -156,7 +155,7 @@ describe("packing", () => {
     const layout: Layout = { dtype: "I16", shape: [1], rowAxes: 1 };
     const bytes = Buffer.alloc(32);
     bytes.writeInt16BE(-32768);
-    assert.throws(() => unpackLeaf(layout, 0, bytes), /outside/);
+    throws(() => unpackLeaf(layout, 0, bytes), /outside/);
     assert.equal(unpackLeaf(layout, 0, bytes, mantissaRange(tape, 9)).mantissas[0], -32768);
     assert.deepEqual(
       packTensor(layout, Int16Array.of(-32768), mantissaRange(tape, 9)),

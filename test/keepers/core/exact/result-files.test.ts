@@ -14,7 +14,10 @@ import {
   leavesFileBytes,
   stateFileBytes,
 } from "../../../../keepers/src/core/exact/result-files.ts";
+import { recordedRefusals } from "../refusals.ts";
 import { sampleProgram } from "./sample-program.ts";
+
+const throws = recordedRefusals("exact/result-files");
 
 const sizes = sampleProgram.state.map(({ layout }) =>
   layout.shape.reduce((product, side) => product * side, 1),
@@ -52,16 +55,16 @@ describe("the file of a state", () => {
     for (const at of [0, 40, 63, 64 * state.length + 3]) {
       const bytes = encodeState(sampleProgram, state);
       bytes[at]! ^= 1;
-      assert.throws(() => decodeState(sampleProgram, bytes), BadInputError, `byte ${at}`);
+      throws(() => decodeState(sampleProgram, bytes), BadInputError, `byte ${at}`);
     }
   });
 
   it("is refused at another length, and with -2^31, which is no weight", () => {
     const bytes = encodeState(sampleProgram, state);
-    assert.throws(() => decodeState(sampleProgram, bytes.subarray(4)), BadInputError);
-    assert.throws(() => decodeState(sampleProgram, new Uint8Array([...bytes, 0])), BadInputError);
+    throws(() => decodeState(sampleProgram, bytes.subarray(4)), BadInputError);
+    throws(() => decodeState(sampleProgram, new Uint8Array([...bytes, 0])), BadInputError);
     bytes.set([0x80, 0, 0, 0], 64 * state.length);
-    assert.throws(() => decodeState(sampleProgram, bytes), BadInputError);
+    throws(() => decodeState(sampleProgram, bytes), BadInputError);
   });
 });
 
@@ -88,7 +91,7 @@ describe("the file of the leaves", () => {
 
   it("is refused when it is not as long as such a trace", () => {
     const bytes = encodeLeaves(leaves);
-    assert.throws(() => decodeLeaves(bytes.subarray(64), trace), BadInputError);
-    assert.throws(() => decodeLeaves(bytes, { steps: 33, interval: 8 }), BadInputError);
+    throws(() => decodeLeaves(bytes.subarray(64), trace), BadInputError);
+    throws(() => decodeLeaves(bytes, { steps: 33, interval: 8 }), BadInputError);
   });
 });

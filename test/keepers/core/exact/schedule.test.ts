@@ -10,6 +10,9 @@ import {
   stepSchedule,
   withWarmUp,
 } from "../../../../keepers/src/core/exact/schedule.ts";
+import { recordedRefusals } from "../refusals.ts";
+
+const throws = recordedRefusals("exact/schedule");
 
 describe("schedule", () => {
   it("repeats its last entry for ever", () => {
@@ -25,7 +28,7 @@ describe("schedule", () => {
     assert.equal(scaledRate(3, 12), 12288);
     assert.deepEqual(constantSchedule(0.1), { table: [6554], every: 1 });
     for (const rate of [-0.1, 1, Number.NaN, Number.POSITIVE_INFINITY]) {
-      assert.throws(() => scaledRate(rate), BadInputError, `${rate}`);
+      throws(() => scaledRate(rate), BadInputError, `${rate}`);
     }
   });
 
@@ -46,7 +49,7 @@ describe("schedule", () => {
       stepsPerEpoch: 7,
     });
     for (const wrong of [at(), at(1), at(0, 2, 2), at(0, 0.5), { ...at(0), stepsPerEpoch: 0 }]) {
-      assert.throws(() => stepSchedule(wrong), BadInputError);
+      throws(() => stepSchedule(wrong), BadInputError);
     }
   });
 
@@ -67,9 +70,9 @@ describe("schedule", () => {
     }
     const { table } = cosineSchedule({ peak: 0.5, steps: 4 });
     assert.deepEqual(table, [32768, 27969, 16384, 4799]);
-    assert.throws(() => cosineSchedule({ peak: 0.5, steps: 0 }), BadInputError);
-    assert.throws(() => cosineSchedule({ peak: 0.5, steps: 65_537 }), BadInputError);
-    assert.throws(() => cosineSchedule({ peak: 0.5, steps: 10, every: 0 }), BadInputError);
+    throws(() => cosineSchedule({ peak: 0.5, steps: 0 }), BadInputError);
+    throws(() => cosineSchedule({ peak: 0.5, steps: 65_537 }), BadInputError);
+    throws(() => cosineSchedule({ peak: 0.5, steps: 10, every: 0 }), BadInputError);
   });
 
   it("warms any schedule up and leaves the rest as it was", () => {
@@ -85,9 +88,9 @@ describe("schedule", () => {
     const constant = withWarmUp(constantSchedule(0.5), { steps: 4 });
     assert.deepEqual(constant, { table: [8192, 16384, 24576, 32768], every: 1 });
     for (const wrong of [{ steps: 0 }, { steps: 6, every: 3 }, { steps: 6, every: 0 }, { steps: 1.5 }]) {
-      assert.throws(() => withWarmUp(decay, wrong), BadInputError);
+      throws(() => withWarmUp(decay, wrong), BadInputError);
     }
-    assert.throws(() => withWarmUp(constantSchedule(0.5), { steps: 65_537 }), BadInputError);
+    throws(() => withWarmUp(constantSchedule(0.5), { steps: 65_537 }), BadInputError);
   });
 
   it("refuses tables that an order cannot hold", () => {
@@ -99,7 +102,7 @@ describe("schedule", () => {
       { table: [1], every: 0 },
       { table: new Array<number>(65_537).fill(1), every: 1 },
     ]) {
-      assert.throws(() => requireSchedule(wrong), BadInputError);
+      throws(() => requireSchedule(wrong), BadInputError);
     }
     requireSchedule({ table: [0, 65_535], every: 1 });
   });

@@ -1,41 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { accumulatorBound, openingBytes } from "../../../../keepers/src/core/exact/tape/bounds.ts";
-import { type TapeRule, VoidProgramError } from "../../../../keepers/src/core/exact/tape/errors.ts";
+import { VoidProgramError } from "../../../../keepers/src/core/exact/tape/errors.ts";
 import { tapeFacts } from "../../../../keepers/src/core/exact/tape/facts.ts";
-import type { Dtype, MantissaBits, Program } from "../../../../keepers/src/core/exact/tape/types.ts";
+import type { Dtype } from "../../../../keepers/src/core/exact/tape/types.ts";
 import { validateProgram } from "../../../../keepers/src/core/exact/tape/validate.ts";
+import { recordedRefusals } from "../refusals.ts";
 import { layoutOf } from "./cases-random.ts";
-import { type AnyNode, places, validProgram } from "./validate-program.ts";
+import { places, validProgram } from "./validate-program.ts";
+import { at, changed, feed, give, refuserWith, set, type Tapes } from "./void-programs.ts";
 
-type Tapes = [AnyNode[], AnyNode[], AnyNode[]];
-type Draft = { -readonly [K in keyof Program]: Program[K] } & { tapes: unknown };
-
-/** The valid program with one thing changed. */
-function changed(bits: MantissaBits, change: (tapes: Tapes, program: Draft) => void): Program {
-  const program = structuredClone(validProgram(bits)) as Draft;
-  change(program.tapes as unknown as Tapes, program);
-  return program;
-}
-
-function refuses(
-  name: string,
-  rule: TapeRule,
-  change: (tapes: Tapes, program: Draft) => void,
-  bits: MantissaBits = 16,
-) {
-  test(`refused by rule ${rule}: ${name}`, () => {
-    assert.throws(
-      () => validateProgram(changed(bits, change)),
-      (error) => {
-        assert.ok(error instanceof VoidProgramError, String(error));
-        assert.equal(error.rule, rule, error.message);
-        assert.ok(error.next);
-        return true;
-      },
-    );
-  });
-}
+const throws = recordedRefusals("exact/validate");
+const refuses = refuserWith(throws);
 
 for (const bits of [8, 16] as const) {
   test(`E${bits}: the program that all others differ from is valid`, () =>
@@ -46,7 +22,7 @@ test("a refusal names tape, node, opcode, rule and remedy", () => {
   const program = changed(16, ([tape]) => {
     tape[places.logits]!.inputs = [9, 12];
   });
-  assert.throws(
+  throws(
     () => validateProgram(program),
     (error) =>
       error instanceof VoidProgramError &&
@@ -55,18 +31,6 @@ test("a refusal names tape, node, opcode, rule and remedy", () => {
       error.place.node === 13,
   );
 });
-
-const at = (place: keyof typeof places) => (tapes: Tapes) => tapes[0][places[place]]!;
-const set = (place: keyof typeof places, attributes: Record<string, number>) => (tapes: Tapes) => {
-  Object.assign(at(place)(tapes).attributes, attributes);
-};
-const give =
-  (place: keyof typeof places, dtype: Dtype, shape: number[], rowAxes?: number) => (tapes: Tapes) => {
-    at(place)(tapes).output = layoutOf(dtype, shape, rowAxes);
-  };
-const feed = (place: keyof typeof places, inputs: number[]) => (tapes: Tapes) => {
-  at(place)(tapes).inputs = inputs;
-};
 
 refuses("an unknown opcode", "opcode", (tapes) => {
   at("relu")(tapes).opcode = "SIGMOID";

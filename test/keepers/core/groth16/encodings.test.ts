@@ -6,13 +6,16 @@ import { decodeProof256, encodeProof256 } from "../../../../keepers/src/core/gro
 import { baseField } from "../../../../keepers/src/core/groth16/field.ts";
 import type { Proof } from "../../../../keepers/src/core/groth16/types.ts";
 import { Groth16FormatError } from "../../../../keepers/src/core/groth16/types.ts";
+import { recordedRefusals } from "../refusals.ts";
 import { changeWord, strayPoint, vectors } from "./vectors.ts";
+
+const throws = recordedRefusals("groth16/encodings");
 
 const { Fp, Fp2 } = bn254.fields;
 const first = vectors[0]!;
 
 const refused = (decode: (bytes: Uint8Array) => Proof, bytes: Uint8Array): void => {
-  assert.throws(() => decode(bytes), Groth16FormatError);
+  throws(() => decode(bytes), Groth16FormatError);
 };
 
 describe("the two encodings of a proof", () => {
@@ -164,8 +167,8 @@ describe("the two encodings of a proof", () => {
   it("refuse a point of the twist outside the subgroup", () => {
     const stray = strayPoint();
     const proof = { ...first.proof, b: stray };
-    assert.throws(() => compressProof(proof), Groth16FormatError);
-    assert.throws(() => encodeProof256(proof), Groth16FormatError);
+    throws(() => compressProof(proof), Groth16FormatError);
+    throws(() => encodeProof256(proof), Groth16FormatError);
     const words = [stray.x.c1, stray.x.c0, stray.y.c1, stray.y.c0];
     let bytes = first.proof256;
     for (const [index, value] of words.entries()) bytes = changeWord(bytes, 2 + index, () => value);

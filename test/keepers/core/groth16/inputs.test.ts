@@ -9,6 +9,9 @@ import {
   packIndices,
   registrationInput,
 } from "../../../../keepers/src/core/groth16/inputs.ts";
+import { recordedRefusals } from "../refusals.ts";
+
+const throws = recordedRefusals("groth16/inputs");
 
 function opening(depth: number, index: number): OpeningParameters {
   const children = Array.from({ length: depth }, () => [1n, 2n, 3n, 4n]);
@@ -26,7 +29,7 @@ describe("inputs of the circuits", () => {
 
   it("refuse an index that does not fit", () => {
     for (const index of [2 ** 14, -1, 0.5, Number.NaN]) {
-      assert.throws(() => openingInput("possession", opening(7, index)), BadInputError);
+      throws(() => openingInput("possession", opening(7, index)), BadInputError);
     }
   });
 
@@ -39,13 +42,13 @@ describe("inputs of the circuits", () => {
       { ...valid, cells: valid.cells.with(2, { ...cell, children: cell.children.slice(1) }) },
       { ...valid, cells: valid.cells.with(2, { ...cell, children: cell.children.with(1, [1n]) }) },
     ];
-    for (const variant of variants) assert.throws(() => openingInput("possession", variant), BadInputError);
+    for (const variant of variants) throws(() => openingInput("possession", variant), BadInputError);
   });
 
   it("refuse what is not a canonical field element", () => {
     for (const value of [-1n, scalarField]) {
-      assert.throws(() => openingInput("possession", { ...opening(7, 3), rho: value }), BadInputError);
-      assert.throws(() => registrationInput({ rho: 1n, roots: [value] }), BadInputError);
+      throws(() => openingInput("possession", { ...opening(7, 3), rho: value }), BadInputError);
+      throws(() => registrationInput({ rho: 1n, roots: [value] }), BadInputError);
     }
   });
 
@@ -54,8 +57,8 @@ describe("inputs of the circuits", () => {
       5n,
       ...new Array<bigint>(63).fill(0n),
     ]);
-    assert.throws(() => registrationInput({ rho: 3n, roots: [] }), BadInputError);
-    assert.throws(() => registrationInput({ rho: 3n, roots: new Array<bigint>(65).fill(1n) }), BadInputError);
+    throws(() => registrationInput({ rho: 3n, roots: [] }), BadInputError);
+    throws(() => registrationInput({ rho: 3n, roots: new Array<bigint>(65).fill(1n) }), BadInputError);
   });
 
   it("evaluate a polynomial with the first element as its constant term", () => {

@@ -1,8 +1,25 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Address, encodePacked, type Hex, keccak256, zeroHash } from "viem";
+import {
+  type Address,
+  concat,
+  encodeAbiParameters,
+  encodePacked,
+  type Hex,
+  hashTypedData,
+  keccak256,
+  toHex,
+  zeroHash,
+} from "viem";
 import { BadInputError } from "../../../../keepers/src/core/errors.ts";
-import { contributionsOf } from "../../../../keepers/src/core/market/contributions.ts";
+import {
+  contributionsOf,
+  joiningTypedData,
+  runningTotalTypedData,
+} from "../../../../keepers/src/core/market/contributions.ts";
+import { recordedRefusals } from "../refusals.ts";
+
+const throws = recordedRefusals("market/contributions");
 
 const worker = (n: number): Address => `0x${n.toString(16).padStart(40, "0")}`;
 
@@ -48,6 +65,45 @@ describe("the tree over workers' totals", () => {
     assert.equal(all.find(worker(2)), undefined);
     assert.equal(all.find(worker(9)), undefined);
     assert.deepEqual(all.find(worker(4))!.proof[0], { node: zeroHash, sum: 0n });
-    assert.throws(() => contributionsOf([{ worker: worker(1), total: 0n }]), BadInputError);
+    throws(() => contributionsOf([{ worker: worker(1), total: 0n }]), BadInputError);
+  });
+});
+
+describe("what is signed about contributions", () => {
+  const hashed = (text: string) => keccak256(toHex(text));
+  const words = (types: string, values: readonly unknown[]): Hex =>
+    keccak256(
+      encodeAbiParameters(
+        types.split(" ").map((type) => ({ type })),
+        values,
+      ),
+    );
+  const signed = (domain: Hex, struct: Hex) => keccak256(concat(["0x1901", domain, struct]));
+
+  it("is a running total of EIP-712, bound to the contract and the chain", () => {
+    const domain = words("bytes32 bytes32 bytes32 uint256 address", [
+      hashed("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
+      ...[hashed("Assay Workers"), hashed("1"), 31_337n, worker(9)],
+    ]);
+    const struct = words("bytes32 uint256 address uint128", [
+      hashed("RunningTotal(uint256 jobId,address worker,uint128 total)"),
+      ...[7n, worker(3), 55n],
+    ]);
+    const message = { jobId: 7n, worker: worker(3), total: 55n };
+    const typed = runningTotalTypedData(message, { chainId: 31_337, rewards: worker(9) });
+    assert.equal(hashTypedData(typed), signed(domain, struct));
+  });
+
+  it("is a peer's word for its account, bound to no chain", () => {
+    const domain = words("bytes32 bytes32 bytes32", [
+      hashed("EIP712Domain(string name,string version)"),
+      ...[hashed("Assay Workers"), hashed("1")],
+    ]);
+    const struct = words("bytes32 bytes32 bytes32", [
+      hashed("Joining(string peer,string provider)"),
+      ...[hashed("12D3a"), hashed("12D3b")],
+    ]);
+    const typed = joiningTypedData({ peer: "12D3a", provider: "12D3b" });
+    assert.equal(hashTypedData(typed), signed(domain, struct));
   });
 });

@@ -7,6 +7,7 @@ import { unmetAbility, unmetCondition } from "../../../../keepers/src/core/marke
 import { openingsOf, priceOf } from "../../../../keepers/src/core/market/cost.ts";
 import {
   bidCommitment,
+  bidDigest,
   bidHash,
   bidTypedData,
   orderDigest,
@@ -14,6 +15,9 @@ import {
   orderTypedData,
 } from "../../../../keepers/src/core/market/typed-data.ts";
 import type { Bid, Order } from "../../../../keepers/src/core/market/types.ts";
+import { recordedRefusals } from "../refusals.ts";
+
+const throws = recordedRefusals("market/market");
 
 const word = (n: number): Hex => `0x${n.toString(16).padStart(64, "0")}`;
 const account = (n: number) => `0x${n.toString(16).padStart(40, "0")}` as const;
@@ -133,6 +137,9 @@ describe("hashes of orders and bids", () => {
     assert.notEqual(orderDigest(order, domain), orderDigest(order, elsewhere));
     assert.notEqual(orderDigest(order, domain), orderDigest(order, { ...domain, market: account(6) }));
     assert.equal(bidTypedData(bid, domain).domain.name, "Assay Market");
+    const bidSignature = await signer.signTypedData(bidTypedData(bid, domain));
+    assert.equal(bidSignature, await signer.sign({ hash: bidDigest(bid, domain) }));
+    assert.notEqual(bidDigest(bid, domain), bidDigest(bid, elsewhere));
   });
 
   it("seal a bid for its sender, job, chain and market: a copy opens nothing", () => {
@@ -223,10 +230,10 @@ describe("the price of a training", () => {
   it("refuses what was never measured", () => {
     const model = { perHour: 1n, floor: 0n, perOpening: 0n };
     for (const secondsPerStep of [Number.NaN, Number.POSITIVE_INFINITY, -1]) {
-      assert.throws(() => priceOf(model, { ...free, steps: 1, secondsPerStep }), /cannot take/);
+      throws(() => priceOf(model, { ...free, steps: 1, secondsPerStep }), /cannot take/);
     }
     for (const steps of [0, -1, 1.5]) {
-      assert.throws(() => priceOf(model, { ...free, steps, secondsPerStep: 1 }), /no training/);
+      throws(() => priceOf(model, { ...free, steps, secondsPerStep: 1 }), /no training/);
     }
   });
 });

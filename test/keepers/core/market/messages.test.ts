@@ -12,6 +12,9 @@ import {
   writeSignedOrder,
 } from "../../../../keepers/src/core/market/messages.ts";
 import { orderHash } from "../../../../keepers/src/core/market/typed-data.ts";
+import { recordedRefusals } from "../refusals.ts";
+
+const throws = recordedRefusals("market/messages");
 
 const word = (n: number): Hex => `0x${n.toString(16).padStart(64, "0")}`;
 const account = (n: number) => `0x${n.toString(10).padStart(40, "0")}` as const;
@@ -110,24 +113,21 @@ describe("files of signed orders and bids", () => {
       ["more", 1, /unknown field "more"/],
     ];
     for (const [path, value, expected] of cases) {
-      assert.throws(
+      throws(
         () => readSignedOrder(changed(writeSignedOrder(order), path, value)),
         (error: Error & { exitCode?: number }) => expected.test(error.message) && error.exitCode === 65,
         path,
       );
     }
-    assert.throws(() => readSignedBid(changed(writeSignedBid(bid), "bid.order", "0x00")), /bid\.order/);
-    assert.throws(() => readSignedBid(writeSignedOrder(order)), /malformed/);
-    assert.throws(() => readSignedBid("not json"), /no JSON/);
-    assert.throws(() => readSignedBid(" ".repeat(1 << 18)), /too long/);
+    throws(() => readSignedBid(changed(writeSignedBid(bid), "bid.order", "0x00")), /bid\.order/);
+    throws(() => readSignedBid(writeSignedOrder(order)), /malformed/);
+    throws(() => readSignedBid("not json"), /no JSON/);
+    throws(() => readSignedBid(" ".repeat(1 << 18)), /too long/);
   });
 
   it("do not pass off another training order or package under an order's signature", () => {
     const text = writeSignedOrder(order);
-    assert.throws(
-      () => readSignedOrder(changed(text, "training", "0x010204")),
-      /training order .* not the one/,
-    );
-    assert.throws(() => readSignedOrder(changed(text, "package", "0x7b7e")), /package .* not the one/);
+    throws(() => readSignedOrder(changed(text, "training", "0x010204")), /training order .* not the one/);
+    throws(() => readSignedOrder(changed(text, "package", "0x7b7e")), /package .* not the one/);
   });
 });

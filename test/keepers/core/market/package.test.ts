@@ -8,6 +8,9 @@ import {
   maxPackageBytes,
   packageDigest,
 } from "../../../../keepers/src/core/market/package.ts";
+import { recordedRefusals } from "../refusals.ts";
+
+const throws = recordedRefusals("market/package");
 
 const sample: JobPackage = {
   format: "assay/package/v1",
@@ -57,9 +60,9 @@ describe("the package of an order", () => {
   });
 
   it("is refused when the same content is written in another way: two digests for one program", () => {
-    assert.throws(() => decodePackage(bytesOf(sample)), /canonical form/);
-    assert.throws(() => decodePackage(new TextEncoder().encode(`${sorted} `)), /canonical form/);
-    assert.throws(() => decodePackage(new TextEncoder().encode(`\uFEFF${sorted}`)), /no JSON/);
+    throws(() => decodePackage(bytesOf(sample)), /canonical form/);
+    throws(() => decodePackage(new TextEncoder().encode(`${sorted} `)), /canonical form/);
+    throws(() => decodePackage(new TextEncoder().encode(`\uFEFF${sorted}`)), /no JSON/);
   });
 
   it("is refused when it has unknown fields, wrong types or numbers out of range", () => {
@@ -76,17 +79,17 @@ describe("the package of an order", () => {
       [/the package/, []],
       [/the package/, null],
     ];
-    for (const [reason, value] of wrong) assert.throws(() => decodePackage(bytesOf(value)), reason);
+    for (const [reason, value] of wrong) throws(() => decodePackage(bytesOf(value)), reason);
   });
 
   it("is refused when it is too long, or no text", () => {
-    assert.throws(() => decodePackage(new Uint8Array(maxPackageBytes + 1)), /16384 is the most/);
-    assert.throws(() => decodePackage(new Uint8Array([0xff, 0xfe])), /no JSON/);
-    assert.throws(() => decodePackage(new Uint8Array(0)), /no JSON/);
+    throws(() => decodePackage(new Uint8Array(maxPackageBytes + 1)), /16384 is the most/);
+    throws(() => decodePackage(new Uint8Array([0xff, 0xfe])), /no JSON/);
+    throws(() => decodePackage(new Uint8Array(0)), /no JSON/);
     const options = Object.fromEntries(
       Array.from({ length: 400 }, (_, i) => [`option-${i}-${"x".repeat(40)}`, 1]),
     );
     const long = { ...sample, model: { kind: "built-in" as const, name: "mlp", options } };
-    assert.throws(() => encodePackage(long), /16384 is the most/);
+    throws(() => encodePackage(long), /16384 is the most/);
   });
 });

@@ -13,7 +13,10 @@ import {
 import { sliceBytes } from "../../../../keepers/src/core/merkle/slice.ts";
 import { randomBytes, seededRandom } from "../erasure/random.ts";
 import { circomlibPoseidon } from "../poseidon/circomlib.ts";
+import { recordedRefusals } from "../refusals.ts";
 import { digest, integer, leafOf, pieces, rootOf } from "./reference.ts";
+
+const throws = recordedRefusals("merkle/bundle-commitment");
 
 type Hash = (inputs: readonly bigint[]) => bigint;
 
@@ -94,8 +97,8 @@ test("a path leads from each present or absent leaf to the root", async () => {
     });
     assert.equal(node, integer(poseidonRoot));
   }
-  assert.throws(() => possession.path(16384), BadInputError);
-  assert.throws(() => possession.path(-1), BadInputError);
+  throws(() => possession.path(16384), BadInputError);
+  throws(() => possession.path(-1), BadInputError);
 });
 
 test("a cover is the tree over up to 64 roots with unused ones 0", async () => {
@@ -104,9 +107,9 @@ test("a cover is the tree over up to 64 roots with unused ones 0", async () => {
   const cover = coverTree(roots.map(digest));
   assert.equal(integer(cover.root), possessionRoot(hash, roots, 3));
   assert.equal(cover.path(4).length, 3);
-  assert.throws(() => coverTree(new Array(65).fill(digest(1n))), BadInputError);
-  assert.throws(() => coverTree([new Uint8Array(31)]), BadInputError);
-  assert.throws(() => coverTree([]), BadInputError);
+  throws(() => coverTree(new Array(65).fill(digest(1n))), BadInputError);
+  throws(() => coverTree([new Uint8Array(31)]), BadInputError);
+  throws(() => coverTree([]), BadInputError);
 });
 
 test("a sidecar comes back as it was", () => {
@@ -125,29 +128,52 @@ test("a damaged sidecar is refused whatever byte is damaged, and says what to do
   for (let at = 0; at < bytes.length; at += 7) {
     const damaged = bytes.slice();
     damaged[at] = damaged[at]! ^ 1;
-    assert.throws(() => BundleCommitment.fromBytes(damaged), BadInputError, `byte ${at}`);
+    throws(() => BundleCommitment.fromBytes(damaged), BadInputError, `byte ${at}`);
   }
-  assert.throws(
+  throws(
     () => BundleCommitment.fromBytes(bytes.subarray(1)),
     (error: unknown) => error instanceof BadInputError && /made again/.test(error.next ?? ""),
   );
-  assert.throws(() => BundleCommitment.fromBytes(bytes.subarray(0, bytes.length - 1)), BadInputError);
-  assert.throws(() => BundleCommitment.fromBytes(new Uint8Array(0)), BadInputError);
+  throws(() => BundleCommitment.fromBytes(bytes.subarray(0, bytes.length - 1)), BadInputError);
+  throws(() => BundleCommitment.fromBytes(new Uint8Array(0)), BadInputError);
+  throws(() => BundleCommitment.fromBytes(Buffer.concat([bytes, Buffer.alloc(1)])), /wrong length/);
+  // A head that names as many cells as follow, but none, or more than a bundle has.
+  for (const cells of [0, 16_385]) {
+    const named = new Uint8Array(76 + 64 * cells);
+    named.set(bytes.subarray(0, 76));
+    new DataView(named.buffer).setUint32(8, cells);
+    throws(() => BundleCommitment.fromBytes(named), /wrong length/, `${cells} cells`);
+  }
+  const other = bytes.slice();
+  other[12] = other[12]! ^ 1;
+  throws(() => BundleCommitment.fromBytes(other), /roots do not match/);
+});
+
+test("the sidecars of the smallest and of the fullest bundle come back", () => {
+  const one = commitBundle(Uint8Array.of(7));
+  assert.deepEqual(BundleCommitment.fromBytes(one.toBytes()).toBytes(), one.toBytes());
+  const leaves = new Uint8Array(16_384 * 32);
+  for (let at = 31; at < leaves.length; at += 32) leaves[at] = at >> 5;
+  const parts = { possessionLeaves: leaves, transportLeaves: leaves };
+  const bare = new BundleCommitment({ ...parts, poseidonRoot: leaves, transportRoot: leaves });
+  const [poseidonRoot, transportRoot] = [bare.possession.root, bare.transport.root];
+  const full = new BundleCommitment({ ...parts, poseidonRoot, transportRoot });
+  assert.equal(BundleCommitment.fromBytes(full.toBytes()).cells, 16_384);
 });
 
 test("an empty bundle and one beyond 16384 cells are refused", () => {
-  assert.throws(() => commitBundle(new Uint8Array(0)), BadInputError);
+  throws(() => commitBundle(new Uint8Array(0)), BadInputError);
   const committer = new BundleCommitter();
-  assert.throws(() => committer.update(new Uint8Array(16384 * 496 + 1)), BadInputError);
-  assert.throws(() => new QuaternaryTree(new Uint8Array(17 * 32), 2), BadInputError);
+  throws(() => committer.update(new Uint8Array(16384 * 496 + 1)), BadInputError);
+  throws(() => new QuaternaryTree(new Uint8Array(17 * 32), 2), BadInputError);
 });
 
 test("cells are cut and read as the protocol says", () => {
   const bundle = Uint8Array.from({ length: 500 }, (_, i) => i);
   assert.deepEqual(cellElements(cellOf(bundle, 0)), pieces(bundle.subarray(0, 496), 31).map(integer));
   assert.deepEqual([...cellOf(bundle, 1)], [240, 241, 242, 243, ...new Array(492).fill(0)]);
-  assert.throws(() => cellOf(bundle, 2), BadInputError);
-  assert.throws(() => cellOf(bundle, -1), BadInputError);
-  assert.throws(() => cellElements(new Uint8Array(495)), BadInputError);
+  throws(() => cellOf(bundle, 2), BadInputError);
+  throws(() => cellOf(bundle, -1), BadInputError);
+  throws(() => cellElements(new Uint8Array(495)), BadInputError);
   assert.equal(toInteger(toDigest(12345678901234567890123n)), 12345678901234567890123n);
 });

@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { keccak_256 } from "@noble/hashes/sha3.js";
 import { type Candidate, chooseOperators } from "../../../../keepers/src/core/placement/choose.ts";
+import { recordedRefusals } from "../refusals.ts";
+
+const throws = recordedRefusals("placement/choose");
 
 const seedOf = (n: number) => keccak_256(new TextEncoder().encode(`seed ${n}`));
 const operator = (n: number) => `0x${n.toString(16).padStart(40, "0")}` as const;
@@ -49,6 +52,6 @@ test("one operator listed twice, in other letters, is refused", () => {
     { operator: "0x00000000000000000000000000000000000000aB", stake: 1n },
     { operator: "0x00000000000000000000000000000000000000Ab", stake: 1n },
   ];
-  assert.throws(() => chooseOperators(twice, seedOf(1), 1), /listed twice/);
-  assert.throws(() => chooseOperators(twice, new Uint8Array(31), 1), /32 bytes/);
+  throws(() => chooseOperators(twice, seedOf(1), 1), /listed twice/);
+  throws(() => chooseOperators(twice, new Uint8Array(31), 1), /32 bytes/);
 });

@@ -4,6 +4,9 @@ import { BadInputError } from "../../../../keepers/src/core/errors.ts";
 import { lossProbability } from "../../../../keepers/src/core/reliability/loss.ts";
 import { xoshiro128 } from "../../../../keepers/src/core/reliability/random.ts";
 import { simulateLoss } from "../../../../keepers/src/core/reliability/simulate.ts";
+import { recordedRefusals } from "../refusals.ts";
+
+const throws = recordedRefusals("reliability/reliability");
 
 /** Sums over all 2^n patterns of failed nodes. */
 function enumerate(k: number, n: number, p: number): number {
@@ -64,7 +67,7 @@ describe("probability of loss", () => {
       [1, 3, 1.1],
       [1, 3, Number.NaN],
     ] as const) {
-      assert.throws(() => lossProbability({ k, n, failure }), BadInputError);
+      throws(() => lossProbability({ k, n, failure }), BadInputError);
     }
   });
 });

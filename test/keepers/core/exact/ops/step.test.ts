@@ -4,8 +4,11 @@ import { BadInputError } from "../../../../../keepers/src/core/errors.ts";
 import { runStep } from "../../../../../keepers/src/core/exact/ops/step.ts";
 import { elementCount } from "../../../../../keepers/src/core/exact/ops/tensor.ts";
 import type { Program } from "../../../../../keepers/src/core/exact/tape/types.ts";
+import { recordedRefusals } from "../../refusals.ts";
 import { Random } from "../cases-random.ts";
 import { validProgram } from "../validate-program.ts";
+
+const throws = recordedRefusals("exact/ops/step");
 
 const objectBytes = 37;
 
@@ -82,11 +85,11 @@ test("labels outside the classes, objects that are too short and broken micro-ba
     runStep({ program, state, objects: all, objectBytes: bytes, learningRate: 655 });
   const wrong = data.slice();
   wrong[36] = 3;
-  assert.throws(
+  throws(
     () => run(wrong),
     (error) => error instanceof BadInputError && /label 3 .* 3 classes/.test(error.message),
   );
-  assert.throws(() => run(data.subarray(0, 4 * 36), 36), /ends before byte 37/);
-  assert.throws(() => run(data.subarray(1)), BadInputError);
-  assert.throws(() => run(objects(12)), /3 micro-batches/);
+  throws(() => run(data.subarray(0, 4 * 36), 36), /ends before byte 37/);
+  throws(() => run(data.subarray(1)), BadInputError);
+  throws(() => run(objects(12)), /3 micro-batches/);
 });

@@ -3,7 +3,10 @@ import { describe, it } from "node:test";
 import { BadInputError } from "../../../../../keepers/src/core/errors.ts";
 import { sampleOrder } from "../../../../../keepers/src/core/exact/random/order.ts";
 import { randomBytes, seededRandom } from "../../erasure/random.ts";
+import { recordedRefusals } from "../../refusals.ts";
 import { permuted } from "./reference.ts";
+
+const throws = recordedRefusals("exact/random/order");
 
 const seed = randomBytes(seededRandom(321), 32);
 const splitSeed = randomBytes(seededRandom(322), 32);
@@ -58,13 +61,13 @@ describe("order of samples", () => {
       { ...counts, splitSeed, microBatch: 0 },
       { ...counts },
     ]) {
-      assert.throws(() => sampleOrder({ seed, ...wrong }), BadInputError);
+      throws(() => sampleOrder({ seed, ...wrong }), BadInputError);
     }
     const order = sampleOrder({ seed, splitSeed, ...counts });
-    assert.throws(() => order.sample(0, 2, 0), RangeError);
-    assert.throws(() => order.sample(0, 0, 4), RangeError);
-    assert.throws(() => order.sample(-1, 0, 0), RangeError);
-    assert.throws(() => order.validation(22), RangeError);
-    assert.throws(() => order.training(81), RangeError);
+    throws(() => order.sample(0, 2, 0), RangeError);
+    throws(() => order.sample(0, 0, 4), RangeError);
+    throws(() => order.sample(-1, 0, 0), RangeError);
+    throws(() => order.validation(22), RangeError);
+    throws(() => order.training(81), RangeError);
   });
 });

@@ -3,7 +3,10 @@ import { describe, it } from "node:test";
 import { BadInputError } from "../../../../../keepers/src/core/errors.ts";
 import { permutation } from "../../../../../keepers/src/core/exact/random/permutation.ts";
 import { randomBytes, seededRandom } from "../../erasure/random.ts";
+import { recordedRefusals } from "../../refusals.ts";
 import { permuted } from "./reference.ts";
+
+const throws = recordedRefusals("exact/random/permutation");
 
 const seed = randomBytes(seededRandom(311), 32);
 
@@ -61,9 +64,9 @@ describe("permutation", () => {
 
   it("refuses sizes and places that do not exist", () => {
     for (const size of [0, -1, 1.5, 2 ** 32 + 1, Number.NaN]) {
-      assert.throws(() => permutation({ seed, domain: 2, round: 0, size }), BadInputError);
+      throws(() => permutation({ seed, domain: 2, round: 0, size }), BadInputError);
     }
     const at = permutation({ seed, domain: 2, round: 0, size: 5 });
-    for (const x of [-1, 5, 0.5, Number.NaN]) assert.throws(() => at(x), RangeError);
+    for (const x of [-1, 5, 0.5, Number.NaN]) throws(() => at(x), RangeError);
   });
 });

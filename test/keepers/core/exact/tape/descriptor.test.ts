@@ -13,7 +13,10 @@ import {
 import { verifyBinaryProof } from "../../../../../keepers/src/core/merkle/binary-tree.ts";
 import { leafHash } from "../../../../../keepers/src/core/merkle/keccak.ts";
 import { leafOf, rootOf } from "../../merkle/reference.ts";
+import { recordedRefusals } from "../../refusals.ts";
 import { sampleProgram } from "../sample-program.ts";
+
+const throws = recordedRefusals("exact/tape/descriptor");
 
 const bytesOf = (hex: Hex): Buffer => Buffer.from(hex.slice(2), "hex");
 const places = sampleProgram.tapes.flatMap((nodes, tape) => nodes.map((_, index) => [tape, index] as const));
@@ -44,15 +47,15 @@ describe("descriptor", () => {
       const bytes = encodeDescriptor(sampleProgram, tape, index);
       assert.deepEqual(decodeDescriptor(bytes), descriptorOf(sampleProgram, tape, index));
     }
-    assert.throws(() => encodeDescriptor(sampleProgram, 3, 0), BadInputError);
-    assert.throws(() => encodeDescriptor(sampleProgram, 1, 1), BadInputError);
+    throws(() => encodeDescriptor(sampleProgram, 3, 0), BadInputError);
+    throws(() => encodeDescriptor(sampleProgram, 1, 1), BadInputError);
   });
 
   it("is refused when it is cut, when bytes are left over, and for values no node has", () => {
     for (let length = 0; length < matmul.length; length++) {
-      assert.throws(() => decodeDescriptor(matmul.subarray(0, length)), BadInputError, `${length} bytes`);
+      throws(() => decodeDescriptor(matmul.subarray(0, length)), BadInputError, `${length} bytes`);
     }
-    assert.throws(() => decodeDescriptor(Buffer.concat([matmul, Buffer.alloc(1)])), /left over/);
+    throws(() => decodeDescriptor(Buffer.concat([matmul, Buffer.alloc(1)])), /left over/);
     const changed: [number, number, RegExp][] = [
       [0, 3, /tape/],
       [1, 255, /node/],
@@ -74,8 +77,8 @@ describe("descriptor", () => {
     for (const [at, value, message] of changed) {
       const wrong = Buffer.from(matmul);
       wrong[at] = value;
-      assert.throws(() => decodeDescriptor(wrong), message, `byte ${at} = ${value}`);
-      assert.throws(() => decodeDescriptor(wrong), BadInputError);
+      throws(() => decodeDescriptor(wrong), message, `byte ${at} = ${value}`);
+      throws(() => decodeDescriptor(wrong), BadInputError);
     }
   });
 
@@ -91,6 +94,6 @@ describe("descriptor", () => {
       assert.ok(verifyBinaryProof(proof));
     });
     assert.notDeepEqual(programRoot({ ...sampleProgram, bits: 8 }), root);
-    assert.throws(() => programRoot({ ...sampleProgram, tapes: [[], [], []] }), BadInputError);
+    throws(() => programRoot({ ...sampleProgram, tapes: [[], [], []] }), BadInputError);
   });
 });
