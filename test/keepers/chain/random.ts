@@ -13,3 +13,11 @@ export function seeded(seed: number): {
   };
   return { next, below: (n) => Math.floor(next() * n), chance: (p) => next() < p };
 }
+
+/**
+ * How many random walks to go: fewer where every test is run hundreds of times over, as `npm run mutation:keepers` does it.
+ * Which things happen on a walk is not its number's business.
+ */
+export function walksOf(count: number): number {
+  return Math.ceil(count / Number(process.env.ASSAY_WALKS_ONE_IN ?? 1));
+}
