@@ -39,11 +39,11 @@ export async function world(options: Partial<QueueOptions> = {}) {
     endpoints: [
       {
         ...endpoint,
-        request: async (request: { method: string; params?: readonly unknown[] }) => {
+        request: async (request: { method: string; params?: readonly unknown[] }, signal: AbortSignal) => {
           const { method, params = [] } = request;
           asked.push(method);
           if (method === "eth_sendRawTransaction") raws.push(params[0] as Hex);
-          const forward = () => endpoint.request(request as never) as Promise<unknown>;
+          const forward = () => endpoint.request(request as never, signal) as Promise<unknown>;
           const answer = answers[method];
           return answer === undefined ? forward() : answer(params, forward);
         },

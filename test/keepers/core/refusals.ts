@@ -31,7 +31,7 @@ export function recordedRefusals(name: string) {
       writeFileSync(path, `${JSON.stringify([...said].sort(), null, 2)}\n`);
     });
   }
-  return (action: () => unknown, expected: assert.AssertPredicate, where?: string): AssayError => {
+  return (action: () => unknown, expected: assert.AssertPredicate = Error, where?: string): AssayError => {
     let thrown: unknown;
     const noted = () => {
       try {
