@@ -66,7 +66,8 @@ export async function challengeDataset(
           ]),
     ],
   );
-  return found.unreadable.length === 0 ? exitCode.ok : exitCode.failure;
+  const isWhole = found.looked === Math.min(found.segments, mostSegments);
+  return isWhole && found.unreadable.length === 0 ? exitCode.ok : exitCode.failure;
 }
 
 async function openChallenger(context: CommandContext, client: StorageClient): Promise<RetrievalChallenger> {

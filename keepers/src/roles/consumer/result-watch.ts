@@ -15,7 +15,7 @@ export type ResultNews = {
   readonly jobId: bigint;
   readonly resultId: Hex;
   /** It can be had; cells of it were asked for on chain; they cannot be, for want of bonds or of time. */
-  readonly kind: "served" | "asked" | "spent" | "late";
+  readonly kind: "served" | "asked" | "spent" | "late" | "slow";
   /** Cells that were asked for. */
   readonly cells: number;
   /** Wei that went with them. */
@@ -73,6 +73,8 @@ export class ResultWatch implements Duty {
   /** How often results were looked at, and those that could be had. */
   readonly #looked = new Map<Hex, number>();
   readonly #served = new Set<Hex>();
+  /** Results of which it is known whether they can be had. */
+  readonly #known = new Set<Hex>();
   /** Results whose challenges of an earlier process are known. */
   readonly #wasRead = new Set<Hex>();
   /** Challenges of this account that are open, as they stood at the last look. */
@@ -109,9 +111,12 @@ export class ResultWatch implements Duty {
     return this.#works.settled();
   }
 
-  /** Whether a result was looked at since this process has begun: before, its consumer lets nobody be paid by its own hand. */
+  /**
+   * Whether a look since this process has begun has shown that a result can be had, or cannot: before, its consumer lets nobody be
+   * paid by its own hand.
+   */
   hasLooked(resultId: Hex): boolean {
-    return this.#looked.has(resultId);
+    return this.#known.has(resultId);
   }
 
   #looksAt({ resultId }: Owed): number {
@@ -142,14 +147,21 @@ export class ResultWatch implements Duty {
       signal,
     });
     this.#filledAt.set(resultId, filledAt);
-    if (found.unreadable.length === 0 && found.looked === found.segments) {
+    this.#looked.set(resultId, this.#looksAt(owed) + 1);
+    if (found.unreadable.length === 0 && found.looked < found.segments) {
+      const text = `${missing(found)}. Nobody has refused it: it is looked at again`;
+      this.#tell({ ...owed, kind: "slow", cells: 0, bonds: 0n, text });
+      this.#next.set(resultId, performance.now() + pause);
+      return;
+    }
+    if (found.unreadable.length === 0) {
       this.#served.add(resultId);
       const text = await this.#keepManifest(resultId, signal);
       this.#tell({ ...owed, kind: "served", cells: 0, bonds: 0n, text });
     } else if (!(await this.#ask(owed, found, signal))) {
       this.#next.set(resultId, performance.now() + pause);
     }
-    this.#looked.set(resultId, this.#looksAt(owed) + 1);
+    this.#known.add(resultId);
   }
 
   /** What is to be said of a result that was served. */

@@ -28,7 +28,7 @@ export type UnservedBundle = {
   readonly proof: readonly Hex[];
 };
 
-/** A segment of which fewer than k bundles are served. */
+/** A segment of which fewer than k bundles were served in the time that there was. */
 export type UnreadableSegment = {
   readonly segment: number;
   readonly served: number;
@@ -54,6 +54,8 @@ export type ProbeParameters = {
   readonly mostSegments?: number;
   /** Seconds after which nothing more is asked for; 1,800 by default. */
   readonly seconds?: number;
+  /** Seconds that a holder may take beside those that its bytes take at the least pace; 60 by default. */
+  readonly silence?: number;
   /** Where bundles are kept that were served; they are not by default. @param bytes that k of each segment have */
   readonly keep?: (bytes: number) => Promise<BundleStash | undefined>;
   readonly signal?: AbortSignal;
@@ -61,9 +63,8 @@ export type ProbeParameters = {
 
 /** Downloads under way at once; a bundle has at most 8 MB. */
 const parallel = 8;
-/** Least pace of a holder that serves, bytes per second, and the seconds that it may take besides. */
+/** Least pace of a holder that serves, bytes per second. */
 const leastPace = 16_000;
-const mostSilence = 60;
 
 /**
  * Finds out whether a dataset can be had: downloads bundles of its segments until k of each are there, and checks each against
@@ -74,7 +75,7 @@ const mostSilence = 60;
  */
 export async function probe(
   client: ProbeClient,
-  { datasetId, mostSegments = 16, seconds = 1800, keep, signal }: ProbeParameters,
+  { datasetId, mostSegments = 16, seconds = 1800, silence = 60, keep, signal }: ProbeParameters,
 ): Promise<Probe> {
   const dataset = await readAnchoredRoots(client, await readAnchor(client, datasetId));
   const { k, n, segments } = dataset.layout;
@@ -85,7 +86,7 @@ export async function probe(
   let looked = 0;
   for (const segment of drawn(segments, mostSegments)) {
     if (performance.now() >= until) break;
-    const found = await probeSegment(client, { dataset, segment, until, stash, signal });
+    const found = await probeSegment(client, { dataset, segment, until, silence, stash, signal });
     if (found === "unknown") break;
     looked++;
     if (found !== "readable") unreadable.push(found);
@@ -97,18 +98,19 @@ type SegmentParameters = {
   readonly dataset: Awaited<ReturnType<typeof readAnchoredRoots>>;
   readonly segment: number;
   readonly until: number;
+  readonly silence: number;
   readonly stash: BundleStash | undefined;
   readonly signal: AbortSignal | undefined;
 };
 
 async function probeSegment(
   client: ProbeClient,
-  { dataset, segment, until, stash, signal }: SegmentParameters,
+  { dataset, segment, until, silence, stash, signal }: SegmentParameters,
 ): Promise<UnreadableSegment | "readable" | "unknown"> {
   const { datasetId, layout, manifest, tree } = dataset;
   const { k, n } = layout;
   const { cells } = segmentLayout(layout, segment);
-  const limit = 1000 * (mostSilence + Math.ceil(bundleBytes(layout, segment * n) / leastPace));
+  const limit = 1000 * (silence + Math.ceil(bundleBytes(layout, segment * n) / leastPace));
   const indices = Array.from({ length: n }, (_, shard) => segment * n + shard);
   const kept = new Set<number>();
   for (const index of stash === undefined ? [] : indices) {
@@ -117,7 +119,8 @@ async function probeSegment(
   if (kept.size >= k) return "readable";
   const holders = await readHolders(client, datasetId, indices);
   const vacant = holders.filter(({ operator }) => operator === undefined).length;
-  const held = holders.flatMap(({ bundleIndex, operator }) =>
+  // In another order each time: those that use the time up do not keep the same ones from being asked.
+  const held = shuffled(holders).flatMap(({ bundleIndex, operator }) =>
     operator === undefined || kept.has(bundleIndex) ? [] : [{ bundleIndex, operator }],
   );
   const unserved: UnservedBundle[] = [];
@@ -150,9 +153,9 @@ async function probeSegment(
   await ask(first);
   if (served < k) await ask(held);
   if (served >= k) return "readable";
-  // Whoever was not asked in time refused nothing.
+  // Whoever was not asked in time refused nothing; whoever was, and used the time up, has.
   const unasked = first.length + held.length + kept.size - served - unserved.length;
-  if (unasked > 0 && served + unasked >= k) return "unknown";
+  if (unserved.length === 0 && served + unasked >= k) return "unknown";
   unserved.sort((a, b) => a.bundleIndex - b.bundleIndex);
   return { segment, served, vacant, unserved };
 }

@@ -19,14 +19,18 @@ import { nextEpoch } from "../jobs/take-over.ts";
 const [n, k] = [3, 2];
 
 /** A job whose result is stored by three holders, and committed to. */
-async function committed(isServing: boolean, mostCells?: number, kept?: ResultWatchOptions["kept"]) {
+async function committed(
+  isServing: boolean,
+  mostCells?: number,
+  options: Pick<ResultWatchOptions, "kept" | "fetchTime"> = {},
+) {
   const news: ResultNews[] = [];
   const scene = await Scene.start({
     results:
       mostCells === undefined
         ? undefined
         : {
-            kept,
+            ...options,
             mostBonds: BigInt(mostCells) * retrieval.bond,
             every: 0,
             pause: 0,
@@ -101,8 +105,10 @@ describe("the result of a job, to its consumer", () => {
     const results = new KeptResults(folder);
     const asked: Hex[] = [];
     const { scene, described, resultId, news } = await committed(true, 100, {
-      stash: (id, bytes) => results.stash(id, bytes),
-      manifest: async (id) => void asked.push(id),
+      kept: {
+        stash: (id, bytes) => results.stash(id, bytes),
+        manifest: async (id) => void asked.push(id),
+      },
     });
     await scene.settle([], 1);
     scene.storage.isServing = false;
@@ -115,6 +121,19 @@ describe("the result of a job, to its consumer", () => {
     assert.equal(isHere.filter(Boolean).length, k);
     assert.deepEqual(asked, [resultId]);
     assert.match(news[0]!.text, /assay job fetch/);
+  });
+
+  it("is paid for by nobody's hand but another's while it could not be looked at in time", async () => {
+    const { scene, described, news, tick, asked } = await committed(true, 100, { fetchTime: 0 });
+    await tick();
+    assert.deepEqual(
+      news.map(({ kind }) => kind),
+      ["slow"],
+    );
+    await scene.network.outlast(windows.challenge);
+    await tick();
+    assert.equal(scene.job(described)!.status, "Committed");
+    assert.equal((await asked()).length, 0);
   });
 
   it("attack: is not paid for when its holders serve nobody and publish nothing, and its holders are slashed", async () => {

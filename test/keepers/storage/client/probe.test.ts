@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Hex } from "viem";
 import { abis } from "../../../../keepers/src/chain/abi/index.ts";
 import { addressOf, connectContracts } from "../../../../keepers/src/chain/contracts.ts";
@@ -136,6 +137,32 @@ describe("a probe of a dataset, over real nodes", () => {
       const { downloaded } = await get(client, { datasetId, target, directory, keepsBundles: true });
       assert.equal(downloaded, 0);
     }
+  });
+
+  it("attack: names those that use the time up, others at each look, of a dataset that any one of many may serve", async () => {
+    const { datasetId: wide } = await put(client, {
+      source: sourceOf(objectsOf(9, 3, 300)),
+      identity: "wide",
+      directory: join(network.folder, "uploads"),
+      commit: async (bytes: Uint8Array) => commitBundle(bytes),
+      ...{ k: 1, n, feePerAudit: 10n ** 15n, epochs: 10 },
+    });
+    for (const node of network.nodes)
+      node.misbehave({
+        get: async function* (request) {
+          await delay(4000);
+          yield* node.service.get(request);
+        },
+      });
+    const looks = await Promise.all(
+      Array.from({ length: 12 }, () => probe(client, { datasetId: wide, seconds: 1, silence: 0.5 })),
+    );
+    const named = looks.map(({ looked, unreadable }) => {
+      assert.deepEqual([looked, unreadable.length], [1, 1]);
+      assert.ok(cellsToAsk({ k: 1, n, unreadable }, { most: 100, ...none }).length > 0);
+      return unreadable[0]!.unserved[0]!.bundleIndex;
+    });
+    assert.ok(new Set(named).size > 1, `always ${named[0]}`);
   });
 
   it("blames nobody who serves bytes that are wrong more than one who serves none", async () => {
