@@ -146,7 +146,7 @@ export async function judgePart(part: Part, share: number, seed: number): Promis
     plugins: [join(folder, "node_modules", "@stryker-mutator", "tap-runner", "dist", "src", "index.js")],
     tap: {
       testFiles: part.tests,
-      // A mutant that never stops asking for memory must end before the machine does.
+      // Bounds the heap of a mutant that never stops asking for memory. Buffers beside the heap are not bounded by it.
       nodeArgs: [
         "--max-old-space-size=3072",
         "--test-timeout=60000",

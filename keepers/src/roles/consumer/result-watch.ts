@@ -219,7 +219,7 @@ export class ResultWatch implements Duty {
       const text = `${what}. Nothing more is asked for: ${
         most === 0
           ? `${formatEther(mostBonds)} in bonds is the most for a result (--max-challenge-bonds)`
-          : "every cell of what is missing is on chain"
+          : "every cell of the bundles that were refused is asked for, or on chain"
       }`;
       this.#tell({ ...none, kind: "spent", text });
       return false;

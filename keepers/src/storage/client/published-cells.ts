@@ -1,4 +1,4 @@
-import { type Hex, hexToBytes } from "viem";
+import { hexToBytes } from "viem";
 import { bundlePlace, segmentLayout } from "../../core/dataset/layout.ts";
 import { cellBytes } from "../../core/dataset/shape.ts";
 import { bundleId } from "../../core/ids.ts";
@@ -56,13 +56,9 @@ async function publishedBundle(
     const challengeId = ids.slice(first, first + atOnce);
     for (const { args } of await readLogs(view, "RetrievalChallenges", "CellPublished", { challengeId })) {
       const cell = cellOf.get(args.challengeId)!;
-      bytes.set(cellOfLength(args.cell), cell * cellBytes);
+      bytes.set(hexToBytes(args.cell).subarray(0, cellBytes), cell * cellBytes);
       missing.delete(cell);
     }
   }
   return missing.size === 0 ? bytes : undefined;
-}
-
-function cellOfLength(cell: Hex): Uint8Array {
-  return hexToBytes(cell).subarray(0, cellBytes);
 }
