@@ -1,5 +1,5 @@
 import { globSync, readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { root } from "./setup.ts";
 import { say } from "./stages.ts";
@@ -26,10 +26,11 @@ const guards: Record<string, string> = {
   "contracts/libraries/HashToCurve.sol PointAdditionFailed": "both points come from the map to the curve",
 };
 
-const help = `npm run reach [-- --json]
+const help = `npm run reach [-- --list] [--json]
 
-Lists every custom error and event of every contract with the test that expects it, and fails when one has none.
+Looks for a test of every custom error and event of every contract, and fails when one has none.
 Reads sources and tests only; that the lines do run is what npm run coverage measures.
+  --list    print every error and event with the test that expects it, not only those without one
   --json    print the list as one JSON document on standard output
 `;
 
@@ -66,23 +67,42 @@ function cut(code: string, start: RegExp): { title: string; code: string; at: nu
   }));
 }
 
-/** The functions of a Solidity test; what a helper expects counts for the tests of the file that call it. */
-function solidityBlocks(file: string, code: string): TestBlock[] {
-  const functions = cut(code, /\bfunction\s+(\w+)\s*\(/g);
-  const isTest = (title: string) => /^(test|invariant)/.test(title);
-  const helpers = functions.filter(({ title }) => !isTest(title));
-  return functions
-    .filter(({ title }) => isTest(title))
-    .map(({ title, code: own }) => {
-      const used = helpers.filter((helper) => new RegExp(`\\b${helper.title}\\(`).test(own));
-      return {
-        file,
-        area: areaOf(file),
-        title,
-        code: [own, ...used.map((helper) => helper.code)].join("\n"),
-      };
-    });
+const solidityFunctions = (code: string) => cut(code, /\bfunction\s+(\w+)\s*\(/g);
+const isTest = ({ title }: { title: string }) => /^(test|invariant)/.test(title);
+
+/** The files below `test/` that a Solidity test is built on: its fixtures, and theirs. */
+function fixturesOf(file: string, sources: ReadonlyMap<string, string>): string[] {
+  const seen = new Set<string>();
+  const waiting = [file];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    for (const [, path] of sources.get(next)?.matchAll(/\bfrom "(\.[^"]+)"/g) ?? []) {
+      const fixture = join(dirname(next), path as string);
+      if (seen.has(fixture) || !sources.has(fixture)) continue;
+      seen.add(fixture);
+      waiting.push(fixture);
+    }
+  }
+  return [...seen];
 }
+
+/** The tests of a Solidity file; what helpers expect, here or in fixtures, counts for the tests that call them. */
+function solidityBlocks(file: string, sources: ReadonlyMap<string, string>): TestBlock[] {
+  const functions = solidityFunctions(sources.get(file) ?? "");
+  const fixtures = fixturesOf(file, sources).flatMap((path) => solidityFunctions(sources.get(path) ?? ""));
+  const helpers = [...functions, ...fixtures].filter((one) => !isTest(one));
+  return functions.filter(isTest).map(({ title, code: own }) => {
+    const used = new Set<string>([own]);
+    // A set that grows is gone through to its end: helpers call helpers.
+    for (const code of used) {
+      const called = helpers.filter((helper) => new RegExp(`\\b${helper.title}\\(`).test(body(code)));
+      for (const helper of called) used.add(helper.code);
+    }
+    return { file, area: areaOf(file), title, code: [...used].join("\n") };
+  });
+}
+
+/** A function without its head, which names itself. */
+const body = (code: string) => code.slice(code.indexOf("("));
 
 /** The cases of a TypeScript test; what stands before the first one is a helper of all. */
 function typescriptBlocks(file: string, code: string): TestBlock[] {
@@ -107,14 +127,18 @@ function importersOf(helper: string, sources: ReadonlyMap<string, string>): stri
 
 /** Every test of the contracts, cut into its cases. */
 function testBlocks(): TestBlock[] {
-  const solidity = globSync("test/contracts/**/*.sol", { cwd: root }).sort();
+  const solidity = new Map(
+    globSync("test/contracts/**/*.sol", { cwd: root })
+      .sort()
+      .map((file) => [file, read(file)]),
+  );
   const typescript = new Map(
     globSync("test/contracts/**/*.ts", { cwd: root })
       .sort()
       .map((file) => [file, read(file)]),
   );
   return [
-    ...solidity.flatMap((file) => solidityBlocks(file, read(file))),
+    ...[...solidity.keys()].flatMap((file) => solidityBlocks(file, solidity)),
     ...[...typescript].flatMap(([file, code]) => {
       const users = file.endsWith(".test.ts") ? [file] : importersOf(file, typescript);
       return users.flatMap((user) => typescriptBlocks(user, code));
@@ -167,16 +191,27 @@ function allOutcomes(): Outcome[] {
   return [...first.values()];
 }
 
+const guardOf = ({ source, name }: Outcome) => guards[`${source} ${name}`];
+
+const isMissing = (row: Reached) => row.tests.length === 0 && guardOf(row) === undefined;
+
+/** Errors and events that no test expects and that are no guards: `source:line name`. */
+export function unreached(): string[] {
+  const missing = reach(allOutcomes(), testBlocks()).filter(isMissing);
+  return missing.map(({ source, line, name }) => `${source}:${line} ${name}`);
+}
+
+const options = { list: { type: "boolean" }, json: { type: "boolean" }, help: { type: "boolean" } } as const;
+
 function main(): number {
-  const { values } = parseArgs({ options: { json: { type: "boolean" }, help: { type: "boolean" } } });
+  const { values } = parseArgs({ options });
   if (values.help === true) {
     process.stdout.write(help);
     return 0;
   }
   const rows = reach(allOutcomes(), testBlocks());
-  const guardOf = ({ source, name }: Outcome) => guards[`${source} ${name}`];
-  const missing = rows.filter((row) => row.tests.length === 0 && guardOf(row) === undefined);
-  for (const row of rows) {
+  const missing = rows.filter(isMissing);
+  for (const row of values.list === true ? rows : missing) {
     const { source, line, kind, name, tests } = row;
     const [first, ...others] = tests;
     const guard = guardOf(row);
