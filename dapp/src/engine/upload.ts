@@ -9,7 +9,7 @@ import {
 import { allBundles, readHolders } from "../../../keepers/src/storage/client/dataset.ts";
 import { OperatorPeers } from "../../../keepers/src/storage/client/peers.ts";
 import { uploadAll } from "../../../keepers/src/storage/client/put-upload.ts";
-import { offeredId, writeTerms } from "../../../keepers/src/storage/client/terms.ts";
+import { manifestHashes, offeredId, writeTerms } from "../../../keepers/src/storage/client/terms.ts";
 import { openBrowserHost } from "./browser-host.ts";
 import type { UploadedDataset, UploadInput } from "./methods.ts";
 import type { CallContext } from "./protocol.ts";
@@ -36,7 +36,7 @@ async function uploadFromShelf(
     transport: fallback(rpc.map((endpoint) => http(endpoint, { batch: true }))),
   }) as unknown as ReadClient;
   const contracts = connectContracts(client, deployment);
-  const datasetId = offeredId(deployment, owner, manifest, manifestBytes, terms);
+  const datasetId = offeredId(deployment, owner, manifest, manifestHashes(manifest, manifestBytes), terms);
   const memory = await ShelfMemory.open(await Shelf.find(name), datasetId);
   // Who comes back to it goes on under the same terms.
   await memory.remember("terms", JSON.stringify(writeTerms(terms)));

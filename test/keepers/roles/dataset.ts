@@ -8,7 +8,7 @@ import {
 } from "../../../keepers/src/core/dataset/manifest.ts";
 import { commitBundle } from "../../../keepers/src/core/merkle/bundle-committer.ts";
 import { blobCid } from "../../../keepers/src/storage/backends/blob-cid.ts";
-import { offeredId } from "../../../keepers/src/storage/client/terms.ts";
+import { manifestHashes, offeredId } from "../../../keepers/src/storage/client/terms.ts";
 import { deploymentAt } from "../chain/fixtures.ts";
 import { generator } from "../storage/random.ts";
 
@@ -78,7 +78,7 @@ export async function datasetOf(objects: readonly Uint8Array[], name: string): P
 export function withManifest(manifest: Manifest, bundles: Uint8Array[]): TinyDataset {
   const manifestBytes = encodeManifest(manifest);
   return {
-    datasetId: offeredId(deployment, owner, manifest, manifestBytes, offered),
+    datasetId: offeredId(deployment, owner, manifest, manifestHashes(manifest, manifestBytes), offered),
     manifest,
     manifestBytes,
     manifestCid: manifestCid(manifestDigest(manifestBytes)),

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, before, beforeEach, describe, it } from "node:test";
+import { afterEach, before, beforeEach, describe, it, mock } from "node:test";
 import { CID } from "multiformats/cid";
 import { bytesToHex } from "viem";
-import type { BundleCommitment } from "../../../keepers/src/core/merkle/bundle-commitment.ts";
+import { BundleCommitment } from "../../../keepers/src/core/merkle/bundle-commitment.ts";
 import { commitBundle } from "../../../keepers/src/core/merkle/bundle-committer.ts";
 import { Shelf, shelfSchema } from "../../../keepers/src/roles/storage-node/shelf.ts";
 import { Vault, WrongRootsError } from "../../../keepers/src/roles/storage-node/vault.ts";
@@ -184,15 +184,32 @@ describe("the vault", () => {
         assert.equal(bytesToHex((await vault.commitment(bundle)).transportRoot), bundle.transportRoot);
         assert.equal(commits, 1, "the file was enough");
         await damage();
+        vault = await open();
         const made = await vault.commitment(bundle);
         assert.equal(bytesToHex(made.poseidonRoot), bundle.poseidonRoot);
         assert.equal(bytesToHex(made.transportRoot), bundle.transportRoot);
         assert.equal(commits, 2);
         assert.deepEqual(await readFile(path()), before);
-        await vault.commitment(bundle);
+        await (await open()).commitment(bundle);
         assert.equal(commits, 2, "the new file is enough again");
       });
     }
+
+    it("are read once, however often they are asked for, and go with their bundle", async () => {
+      const bundle = await admit(0);
+      const readings = mock.method(BundleCommitment, "fromBytes");
+      try {
+        assert.equal(vault.isOpen(bundle), false);
+        const [one] = [await vault.commitment(bundle), await vault.commitment(bundle)];
+        assert.equal(await vault.commitment(bundle), one);
+        assert.equal(readings.mock.callCount(), 1);
+        assert.equal(vault.isOpen(bundle), true);
+        await vault.drop(bundle);
+        assert.equal(vault.isOpen(bundle), false);
+      } finally {
+        readings.mock.restore();
+      }
+    });
   });
 
   it("says that a bundle is not whole when its bytes are gone or changed", async () => {

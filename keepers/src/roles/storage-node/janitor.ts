@@ -20,8 +20,8 @@ export type JanitorParts = DutyContext & {
  * long enough for any reorganisation to have passed.
  */
 const keptFor = 24n * 3600n;
-/** Chain seconds for which bytes stay that nobody has signed for, of a dataset that stands on no chain: longer than a put takes. */
-const unanchoredFor = 3600n;
+/** Chain seconds for which bytes stay that this operator neither holds nor has signed for: longer than a put takes. */
+const unplacedFor = 3600n;
 /** Chain seconds between two notes that a bundle is held. */
 const noteEvery = 3600n;
 
@@ -86,12 +86,12 @@ export class Janitor {
     const held = new Set(ledger.holdingsOf(operator).map(({ bundleId }) => bundleId));
     const now = await chainTime(client);
     for (const bundle of shelf.all()) {
-      const { bundleId, keepUntil, datasetId } = bundle;
-      if (!held.has(bundleId) && keepUntil === 0n && ledger.dataset(datasetId) === undefined) {
-        shelf.keepUntil(bundleId, now + unanchoredFor);
+      const { bundleId, keepUntil } = bundle;
+      if (!held.has(bundleId) && keepUntil === 0n) {
+        shelf.keepUntil(bundleId, now + unplacedFor);
         continue;
       }
-      if (held.has(bundleId) || keepUntil === 0n) {
+      if (held.has(bundleId)) {
         if (keepUntil < now + keptFor - noteEvery) shelf.keepUntil(bundleId, now + keptFor);
         continue;
       }

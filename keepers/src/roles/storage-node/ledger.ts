@@ -53,6 +53,8 @@ export const ledgerSchema = {
     // Duties ask again and again for what all events come to.
     `CREATE TABLE ledger_bundles_version (version INTEGER NOT NULL) STRICT;
      INSERT INTO ledger_bundles_version (version) VALUES (0);`,
+    `CREATE INDEX ledger_bundle_events_by_dataset ON ledger_bundle_events (dataset_id);
+     CREATE INDEX ledger_bundle_events_by_operator ON ledger_bundle_events (LOWER(operator));`,
   ],
 } as const;
 
@@ -229,6 +231,14 @@ const latest = `
       SELECT 1 FROM ledger_bundle_events x WHERE x.bundle_id = p.bundle_id AND x.kind = 'placed'
       AND (x.block_number, x.log_index, x.rowid) > (p.block_number, p.log_index, p.rowid))`;
 
+/** Placements that nothing has followed. */
+const placed = `
+  SELECT bundle_id, dataset_id, bundle_index, operator, since
+  FROM ledger_bundle_events e
+  WHERE kind = 'placed' AND NOT EXISTS (
+    SELECT 1 FROM ledger_bundle_events x WHERE x.bundle_id = e.bundle_id
+    AND (x.block_number, x.log_index, x.rowid) > (e.block_number, e.log_index, e.rowid))`;
+
 /** What the chain said last about datasets and bundles, as far as the follower has come. */
 export class Ledger {
   readonly #state: State;
@@ -261,12 +271,24 @@ export class Ledger {
     return this.#state.all(`${latest} AND e.kind = 'placed'`).map(toHolding);
   }
 
+  /** Takes time by what the operator ever held, not by what all do. */
   holdingsOf(operator: Address): LedgerHolding[] {
-    return this.holdings().filter((holding) => holding.operator.toLowerCase() === operator.toLowerCase());
+    return this.#state.all(`${placed} AND LOWER(operator) = ?`, operator.toLowerCase()).map(toHolding);
   }
 
+  /** Takes time by what happened to the dataset's bundles, not to all. */
   holdersOf(datasetId: Hex): LedgerHolding[] {
-    return this.holdings().filter((holding) => holding.datasetId === datasetId);
+    return this.#state.all(`${placed} AND dataset_id = ?`, datasetId).map(toHolding);
+  }
+
+  /** Who holds a bundle; undefined when nobody does. */
+  holderOf(id: Hex): Address | undefined {
+    return this.#state.get(`${placed} AND bundle_id = ?`, id)?.operator as Address | undefined;
+  }
+
+  /** Another number whenever something has happened to a bundle since. */
+  get version(): bigint {
+    return this.#state.get("SELECT version FROM ledger_bundles_version")!.version as bigint;
   }
 
   /** Operators that hold a bundle, each once. */
@@ -375,7 +397,7 @@ export class Ledger {
   }
 
   #present() {
-    const version = this.#state.get("SELECT version FROM ledger_bundles_version")!.version as bigint;
+    const { version } = this;
     if (this.#seen.version !== version) this.#seen = { version };
     return this.#seen;
   }

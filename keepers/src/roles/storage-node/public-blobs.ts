@@ -1,6 +1,4 @@
 import type { CID } from "multiformats/cid";
-import type { Hex } from "viem";
-import { manifestCid, manifestDigest } from "../../core/dataset/manifest.ts";
 import type { BlobStore, CallOptions, GetOptions } from "../../storage/backends/backend.ts";
 import type { GatewayStore } from "../../storage/gateway.ts";
 import type { Shelf } from "./shelf.ts";
@@ -9,9 +7,6 @@ import type { Shelf } from "./shelf.ts";
 export class PublicBlobs implements GatewayStore {
   readonly #shelf: Shelf;
   readonly #store: BlobStore;
-  /** CIDs of manifests that were hashed. */
-  readonly #manifests = new Map<string, Hex>();
-  readonly #hashed = new Set<Hex>();
 
   constructor(shelf: Shelf, store: BlobStore) {
     this.#shelf = shelf;
@@ -33,12 +28,6 @@ export class PublicBlobs implements GatewayStore {
   }
 
   #manifest(cid: CID): Uint8Array | undefined {
-    for (const datasetId of this.#shelf.datasets()) {
-      if (this.#hashed.has(datasetId)) continue;
-      this.#hashed.add(datasetId);
-      this.#manifests.set(manifestCid(manifestDigest(this.#shelf.manifest(datasetId)!)), datasetId);
-    }
-    const datasetId = this.#manifests.get(cid.toString());
-    return datasetId === undefined ? undefined : this.#shelf.manifest(datasetId);
+    return this.#shelf.manifestBy(cid.toString());
   }
 }

@@ -1,15 +1,8 @@
-import { type Hex, hexToBytes, keccak256, type LocalAccount } from "viem";
+import { type Address, type Hex, hexToBytes, type LocalAccount } from "viem";
 import { addressOf, type Contracts } from "../../chain/contracts.ts";
 import type { Deployment } from "../../chain/deployment.ts";
 import { signReceipt } from "../../chain/receipt.ts";
 import { bundlePlace, type DatasetLayout, segmentLayout } from "../../core/dataset/layout.ts";
-import {
-  type Manifest,
-  manifestCid,
-  manifestDigest,
-  manifestLayout,
-  parseManifest,
-} from "../../core/dataset/manifest.ts";
 import { bundleId } from "../../core/ids.ts";
 import { BlobNotFoundError } from "../../storage/backends/errors.ts";
 import { datasetStatus } from "../../storage/client/anchor.ts";
@@ -17,6 +10,7 @@ import { areSameParameters, latestEndFor, offeredId, readTerms } from "../../sto
 import { ProverBusyError } from "../../storage/prover/prover.ts";
 import { RefusalError } from "../../storage/transport/errors.ts";
 import { Gate } from "../../storage/transport/gate.ts";
+import { Pace } from "../../storage/transport/pace.ts";
 import type {
   Caller,
   CellsRequest,
@@ -36,9 +30,14 @@ import type {
   StatusResponse,
 } from "../../storage/transport/shard-service.ts";
 import type { UploadStaging } from "../../storage/transport/upload-staging.ts";
+import { type Arrival, Arrivals } from "./arrivals.ts";
 import { type Asking, type Refusal, termsRefusal } from "./asking.ts";
+import type { Ledger } from "./ledger.ts";
+import { Manifests, type ReadManifest } from "./manifests.ts";
 import type { Possession } from "./possession.ts";
+import { type Holder, Room, type Wanted } from "./room.ts";
 import type { Shelf, ShelvedBundle } from "./shelf.ts";
+import { UnplacedBytes } from "./unplaced.ts";
 import { type Vault, WrongRootsError } from "./vault.ts";
 
 export type ServiceParts = {
@@ -54,10 +53,10 @@ export type ServiceParts = {
   asking: Asking;
   /** Timestamp of the latest block, seconds. */
   chainTime: () => Promise<bigint>;
-  /** Whether the chain knows a dataset, as far as it was followed. */
-  isAnchored: (datasetId: Hex) => boolean;
-  /** Part of the capacity that may be taken by what stands on no chain yet; a half by default. */
-  unanchoredShare?: number;
+  /** Who holds which bundle, as far as the chain was followed. */
+  ledger: Pick<Ledger, "holderOf" | "holdersOf" | "holdingsOf" | "version">;
+  /** Part of the capacity that may be taken by bundles that this operator does not hold on chain; a half by default. */
+  unplacedShare?: number;
 };
 
 /** A receipt is good for this long at most, in seconds: the registry accepts no longer ones. */
@@ -85,15 +84,18 @@ const admissionGate = { atOnce: 2, waiting: 32, perPeer: 16 };
 /** Trees of bundles that are read for cells: 2 MB each. */
 const readingGate = { atOnce: 4, waiting: 64, perPeer: 16 };
 
-const notThisDatasets = "manifest, owner and terms are not this dataset's";
+/** Part of this thread that reading manifests and trees for peers may take; each takes 100 ms at most. */
+const strangersShare = 1 / 5;
 
-/** A bundle that is arriving: space that is spoken for. */
-type Arrival = { datasetId: Hex; bundleIndex: number; bytes: number; touched: number; peer: string };
-type Arrivals = Map<Hex, Arrival>;
+const notThisDatasets = "manifest, owner and terms are not this dataset's";
+const notOffered = "this dataset was not offered to this node";
 
 /** What a storage node answers to other keepers and to clients. */
 export class StorageService implements ShardService {
   readonly #parts: ServiceParts;
+  readonly #pace = new Pace(strangersShare);
+  readonly #manifests: Manifests;
+  readonly #unplaced: UnplacedBytes;
   readonly #proofs = new Gate(proofGate);
   readonly #admissions = new Gate(admissionGate);
   readonly #readings = new Gate(readingGate);
@@ -101,7 +103,10 @@ export class StorageService implements ShardService {
   #arriving = 0;
 
   constructor(parts: ServiceParts) {
+    const { shelf, ledger, account } = parts;
     this.#parts = parts;
+    this.#manifests = new Manifests(shelf, this.#pace);
+    this.#unplaced = new UnplacedBytes(shelf, ledger, account.address);
   }
 
   /** What peers wait for here, and what was refused for want of room since the start. */
@@ -114,40 +119,52 @@ export class StorageService implements ShardService {
         proofs: this.#proofs.waiting,
         admissions: this.#admissions.waiting,
         readings: this.#readings.waiting,
+        manifests: this.#manifests.waiting,
       },
       refused: {
         proofs: this.#proofs.refused,
         admissions: this.#admissions.refused,
         readings: this.#readings.refused,
+        manifests: this.#manifests.refused,
       },
     };
   }
 
-  async offer(
-    request: OfferRequest,
-    bytes: Uint8Array | undefined,
-    { peer }: Pick<Caller, "peer">,
-  ): Promise<OfferResponse> {
-    const { contracts, account } = this.#parts;
+  async offer(request: OfferRequest, bytes: Uint8Array | undefined, caller: Caller): Promise<OfferResponse> {
+    const { contracts, account, shelf, ledger } = this.#parts;
     const { datasetId } = request;
-    const { manifest, refusal: badTerms } = await this.#readOffer(request, bytes);
-    const layout = manifestLayout(manifest);
+    const { peer } = caller;
+    const { manifest, refusal: badTerms } = await this.#readOffer(request, bytes, caller);
     const { active } = await contracts.Staking.read.operatorOf([account.address]);
-    // As if all of them came: what is accepted together must fit together.
-    const expected: Arrivals = new Map(await this.#arrivals());
+    const arrivals = await this.#arrivals();
+    // Nothing is waited for from here on: what is said holds until something arrives.
+    const { layout } = manifest;
+    const inactive = { reason: "policy" as const, detail: "this operator is not active" };
+    const here = new Set(shelf.indices(datasetId));
+    const holders = new Map(
+      ledger.holdersOf(datasetId).map(({ bundleIndex, operator }) => [bundleIndex, operator]),
+    );
+    const room = this.#room(datasetId, here, layout, arrivals, peer);
     const accepted: number[] = [];
     const refused: OfferResponse["refused"] = [];
     for (const bundleIndex of request.bundleIndices) {
-      const isNew = !this.#isKnown(datasetId, bundleIndex, expected);
-      const refusal =
-        isNew && !active
-          ? { reason: "policy" as const, detail: "this operator is not active" }
-          : ((isNew ? badTerms : undefined) ??
-            this.#refusal({ datasetId, bundleIndex, peer }, layout, expected));
-      if (refusal === undefined) {
-        if (isNew) expect(expected, { datasetId, bundleIndex, peer }, layout);
+      if (bundleIndex >= layout.bundles) {
+        const detail = `the dataset has ${layout.bundles} bundles`;
+        refused.push({ bundleIndex, reason: "bad-manifest", detail });
+        continue;
+      }
+      if (here.has(bundleIndex) || arrivals.has(datasetId, bundleIndex)) {
         accepted.push(bundleIndex);
-      } else refused.push({ bundleIndex, ...refusal });
+        continue;
+      }
+      const wanted = this.#wanted(layout, bundleIndex, holders.get(bundleIndex));
+      const refusal = active ? (badTerms ?? room.refusal(wanted)) : inactive;
+      if (refusal !== undefined) {
+        refused.push({ bundleIndex, ...refusal });
+        continue;
+      }
+      room.take(wanted);
+      accepted.push(bundleIndex);
     }
     if (accepted.length > 0 && bytes !== undefined) await this.#keepOffer(datasetId, bytes, peer);
     return { accepted, refused };
@@ -158,10 +175,9 @@ export class StorageService implements ShardService {
     const { shelf, chainTime } = this.#parts;
     const now = await chainTime();
     const arrivals = await this.#arrivals();
-    const begun = new Set([...arrivals.values()].map((arrival) => arrival.datasetId));
     const idle = shelf
       .offers()
-      .filter((offer) => offer.datasetId !== datasetId && !begun.has(offer.datasetId));
+      .filter((offer) => offer.datasetId !== datasetId && !arrivals.hasDataset(offer.datasetId));
     const own = idle.filter((offer) => offer.peer === peer);
     // The oldest first: whoever means to send something begins at once.
     const over = [...own.slice(0, Math.max(0, own.length + 1 - offersPerPeer))];
@@ -197,8 +213,9 @@ export class StorageService implements ShardService {
   ): Promise<PutResponse> {
     const { datasetId, bundleIndex, offset, total } = request;
     const { shelf, staging, vault } = this.#parts;
-    const manifest = this.#manifestOf(datasetId);
-    const layout = manifestLayout(manifest);
+    const caller = { peer, signal };
+    const layout = await this.#manifests.layoutOf(datasetId, caller);
+    if (layout === undefined) throw new RefusalError("refused", notOffered);
     if (bundleIndex >= layout.bundles) throw new RefusalError("bad-request", `no bundle ${bundleIndex}`);
     const { bundleBytes } = segmentLayout(layout, bundlePlace(layout, bundleIndex).segment);
     if (total !== bundleBytes) throw new RefusalError("bad-request", `the bundle has ${bundleBytes} bytes`);
@@ -214,13 +231,15 @@ export class StorageService implements ShardService {
       if (refusal !== undefined) {
         throw new RefusalError(refusal.reason === "no-space" ? "full" : "refused", refusal.detail);
       }
-      expect(arrivals, wanted, layout);
+      arrivals.expect(wanted, layout);
       this.#arriving = arrivals.size;
       try {
         const received = await staging.append(request, offset, total, body);
         if (received === total) {
+          const read = await this.#manifests.of(datasetId, caller);
+          if (read === undefined) throw new RefusalError("refused", notOffered);
           await this.#admissions.run(peer, signal, async () =>
-            vault.admit(datasetId, manifest, bundleIndex, await staging.read(request)),
+            vault.admit(datasetId, read.manifest, bundleIndex, await staging.read(request)),
           );
           await staging.remove(request);
         }
@@ -231,7 +250,7 @@ export class StorageService implements ShardService {
         await staging.remove(request);
         throw new RefusalError("bad-request", error.message, { cause: error });
       } finally {
-        if ((await staging.received(request)) === 0) arrivals.delete(bundleId(datasetId, bundleIndex));
+        if ((await staging.received(request)) === 0) arrivals.delete(datasetId, bundleIndex);
         this.#arriving = arrivals.size;
       }
     });
@@ -276,7 +295,10 @@ export class StorageService implements ShardService {
     const bundle = this.#held(datasetId, bundleIndex);
     const absent = cells.find((cell) => cell >= bundle.cells);
     if (absent !== undefined) throw new RefusalError("bad-request", `the bundle has no cell ${absent}`);
-    return this.#readings.run(peer, signal, () => this.#parts.possession.openCells(bundle, cells));
+    return this.#readings.run(peer, signal, async () => {
+      await this.#openTrees(bundle, signal);
+      return await this.#parts.possession.openCells(bundle, cells);
+    });
   }
 
   async prove(
@@ -285,13 +307,20 @@ export class StorageService implements ShardService {
   ): Promise<PossessionAnswer> {
     const bundle = this.#held(datasetId, bundleIndex);
     try {
-      return await this.#proofs.run(peer, signal, () =>
-        this.#parts.possession.proveForClient(bundle, hexToBytes(seed), signal),
-      );
+      return await this.#proofs.run(peer, signal, async () => {
+        await this.#openTrees(bundle, signal);
+        return await this.#parts.possession.proveForClient(bundle, hexToBytes(seed), signal);
+      });
     } catch (error) {
       if (error instanceof ProverBusyError) throw new RefusalError("busy", error.message, { cause: error });
       throw error;
     }
+  }
+
+  /** Has a bundle's trees in memory: reading them takes 110 ms of this thread. */
+  async #openTrees(bundle: ShelvedBundle, signal: AbortSignal): Promise<void> {
+    const { vault } = this.#parts;
+    if (!vault.isOpen(bundle)) await this.#pace.run(signal, () => vault.commitment(bundle));
   }
 
   /** Forgets uploads that nobody goes on with, and offers that nothing came of: they would keep their space for ever. */
@@ -299,14 +328,12 @@ export class StorageService implements ShardService {
     const { shelf, chainTime } = this.#parts;
     const arrivals = await this.#arrivals();
     await this.#forget(arrivals, uploadPatience);
-    const begun = new Set([...arrivals.values()].map(({ datasetId }) => datasetId));
-    const offers = shelf.offers().filter(({ datasetId }) => !begun.has(datasetId));
+    const offers = shelf.offers().filter(({ datasetId }) => !arrivals.hasDataset(datasetId));
     if (offers.length === 0) return;
     const now = await chainTime();
     for (const { datasetId, at } of offers) {
       // Nothing may have begun since the look at the chain.
-      const hasBegun = [...arrivals.values()].some((arrival) => arrival.datasetId === datasetId);
-      if (at + offerPatience < now && !hasBegun) shelf.removeManifest(datasetId);
+      if (at + offerPatience < now && !arrivals.hasDataset(datasetId)) shelf.removeManifest(datasetId);
     }
     shelf.freeSpace();
   }
@@ -320,13 +347,13 @@ export class StorageService implements ShardService {
     const { staging } = this.#parts;
     const isOld = ({ touched }: Arrival) => performance.now() - touched >= patience;
     let found = false;
-    for (const [id, arrival] of [...arrivals]) {
+    for (const arrival of arrivals.all()) {
       // One that somebody works on is not old, and must not be waited for.
       if (!isOld(arrival) || staging.isBusy(arrival)) continue;
       await staging.exclusive(arrival, async () => {
         if (!isOld(arrival)) return;
         await staging.remove(arrival);
-        arrivals.delete(id);
+        arrivals.delete(arrival.datasetId, arrival.bundleIndex);
         found = true;
       });
     }
@@ -341,21 +368,16 @@ export class StorageService implements ShardService {
   }
 
   async #loadArrivals(): Promise<Arrivals> {
-    const { staging, shelf } = this.#parts;
-    const arrivals: Arrivals = new Map();
+    const { staging } = this.#parts;
+    const arrivals = new Arrivals();
+    // No peer has asked for this.
+    const nobody = { peer: "", signal: new AbortController().signal };
     for (const staged of await staging.list()) {
-      const manifest = shelf.manifest(staged.datasetId);
-      if (manifest === undefined) await staging.remove(staged);
-      else expect(arrivals, { ...staged, peer: "" }, manifestLayout(parseManifest(manifest)));
+      const layout = await this.#manifests.layoutOf(staged.datasetId, nobody);
+      if (layout === undefined) await staging.remove(staged);
+      else arrivals.expect({ ...staged, peer: "" }, layout);
     }
     return arrivals;
-  }
-
-  #isKnown(datasetId: Hex, bundleIndex: number, arrivals: Arrivals): boolean {
-    return (
-      arrivals.has(bundleId(datasetId, bundleIndex)) ||
-      this.#parts.shelf.get(datasetId, bundleIndex) !== undefined
-    );
   }
 
   /** Why a bundle cannot be taken; undefined when it can. Must not wait: what it says holds until something arrives. */
@@ -364,36 +386,42 @@ export class StorageService implements ShardService {
     layout: DatasetLayout,
     arrivals: Arrivals,
   ): Refusal | undefined {
-    const { shelf, capacity, isAnchored, unanchoredShare = 1 / 2 } = this.#parts;
-    if (bundleIndex >= layout.bundles) {
-      return { reason: "bad-manifest", detail: `the dataset has ${layout.bundles} bundles` };
+    const { shelf, ledger } = this.#parts;
+    if (arrivals.has(datasetId, bundleIndex) || shelf.get(datasetId, bundleIndex) !== undefined) {
+      return undefined;
     }
-    if (this.#isKnown(datasetId, bundleIndex, arrivals)) return undefined;
+    const holder = ledger.holderOf(bundleId(datasetId, bundleIndex));
+    const room = this.#room(datasetId, shelf.indices(datasetId), layout, arrivals, peer);
+    return room.refusal(this.#wanted(layout, bundleIndex, holder));
+  }
+
+  /** What fits here of a dataset, beside what is here and what is arriving. */
+  #room(
+    datasetId: Hex,
+    here: Iterable<number>,
+    layout: DatasetLayout,
+    arrivals: Arrivals,
+    peer: string,
+  ): Room {
+    const { shelf, capacity, unplacedShare = 1 / 2 } = this.#parts;
+    const space = {
+      free: capacity - shelf.bytes - arrivals.bytes,
+      unplaced: capacity * unplacedShare - this.#unplaced.value - arrivals.bytes,
+      arrivals: arrivalsPerPeer - arrivals.of(peer),
+    };
+    const kept = [...here].map((index) => bundlePlace(layout, index).segment);
+    return new Room(space, [...kept, ...arrivals.segments(datasetId)]);
+  }
+
+  #wanted(layout: DatasetLayout, bundleIndex: number, operator: Address | undefined): Wanted {
     const { segment } = bundlePlace(layout, bundleIndex);
-    const kept = shelf.all();
-    const others = [...kept, ...arrivals.values()].filter((other) => other.datasetId === datasetId);
-    if (others.some((other) => bundlePlace(layout, other.bundleIndex).segment === segment)) {
-      return { reason: "policy", detail: "another bundle of the segment is kept here" };
-    }
-    const arriving = [...arrivals.values()].reduce((sum, { bytes }) => sum + bytes, 0);
-    const free = capacity - shelf.bytes - arriving;
-    const { bundleBytes } = segmentLayout(layout, segment);
-    if (bundleBytes > free) {
-      return { reason: "no-space", detail: `${bundleBytes} bytes do not fit into ${Math.max(0, free)}` };
-    }
-    const own = [...arrivals.values()].filter((arrival) => arrival.peer === peer).length;
-    if (own >= arrivalsPerPeer) {
-      return { reason: "no-space", detail: `${own} bundles of this peer are arriving already` };
-    }
-    if (isAnchored(datasetId)) return undefined;
-    // What costs its sender nothing must leave room for what is paid for.
-    const isNew = (other: { datasetId: Hex }) => !isAnchored(other.datasetId);
-    const here = kept.filter(isNew);
-    const coming = [...arrivals.values()].filter(isNew);
-    const taken =
-      here.reduce((sum, { length }) => sum + length, 0) + coming.reduce((sum, { bytes }) => sum + bytes, 0);
-    if (taken + bundleBytes <= capacity * unanchoredShare) return undefined;
-    return { reason: "no-space", detail: "datasets that are not anchored take all the room they may" };
+    const { bundleBytes: bytes } = segmentLayout(layout, segment);
+    return { bytes, segment, holder: this.#holder(operator) };
+  }
+
+  #holder(operator: Address | undefined): Holder {
+    if (operator === undefined) return "nobody";
+    return operator.toLowerCase() === this.#parts.account.address.toLowerCase() ? "this operator" : "another";
   }
 
   #held(datasetId: Hex, bundleIndex: number): ShelvedBundle {
@@ -401,12 +429,6 @@ export class StorageService implements ShardService {
     if (bundle === undefined)
       throw new BlobNotFoundError(`bundle ${bundleIndex} of ${datasetId}`, "this node");
     return bundle;
-  }
-
-  #manifestOf(datasetId: Hex): Manifest {
-    const bytes = this.#parts.shelf.manifest(datasetId);
-    if (bytes === undefined) throw new RefusalError("refused", "this dataset was not offered to this node");
-    return parseManifest(bytes);
   }
 
   /** @throws RefusalError when a duty could last for longer than this node serves */
@@ -426,14 +448,15 @@ export class StorageService implements ShardService {
   async #readOffer(
     request: OfferRequest,
     sent: Uint8Array | undefined,
-  ): Promise<{ manifest: Manifest; refusal: Refusal | undefined }> {
+    caller: Caller,
+  ): Promise<{ manifest: ReadManifest; refusal: Refusal | undefined }> {
     const { contracts, deployment, asking } = this.#parts;
     const { datasetId, owner } = request;
-    const { manifest, bytes } = this.#readManifest(request, sent);
+    const manifest = await this.#readManifest(request, sent, caller);
     const registry = contracts.DatasetRegistry.read;
     const anchor = await registry.datasetOf([datasetId]);
     if (anchor.status !== datasetStatus.none) {
-      if (anchor.manifestHash !== keccak256(bytes)) throw new RefusalError("bad-request", notThisDatasets);
+      if (anchor.manifestHash !== manifest.hash) throw new RefusalError("bad-request", notThisDatasets);
       const epochs = anchor.endEpoch - (await registry.currentEpoch());
       const isRunning = anchor.status === datasetStatus.active && epochs > 1;
       const over = { reason: "policy" as const, detail: "the dataset is over" };
@@ -442,7 +465,7 @@ export class StorageService implements ShardService {
     }
     if (request.terms === undefined) throw new RefusalError("bad-request", "say under which terms");
     const terms = readTerms(request.terms);
-    if (offeredId(deployment, owner, manifest, bytes, terms) !== datasetId) {
+    if (offeredId(deployment, owner, manifest.manifest, manifest, terms) !== datasetId) {
       throw new RefusalError("bad-request", notThisDatasets);
     }
     const inForce = await registry.parameters();
@@ -451,36 +474,15 @@ export class StorageService implements ShardService {
     return { manifest, refusal };
   }
 
-  #readManifest(
-    { datasetId, manifestCid: cid }: OfferRequest,
+  async #readManifest(
+    { datasetId, manifestCid }: OfferRequest,
     sent: Uint8Array | undefined,
-  ): { manifest: Manifest; bytes: Uint8Array } {
-    const { shelf } = this.#parts;
-    const bytes = sent ?? shelf.manifest(datasetId);
-    if (bytes === undefined) throw new RefusalError("bad-request", "send the manifest with the offer");
-    let manifest: Manifest;
-    try {
-      manifest = parseManifest(bytes);
-    } catch (error) {
-      throw new RefusalError("bad-request", (error as Error).message, { cause: error });
-    }
-    if (manifestCid(manifestDigest(bytes)) !== cid) {
-      throw new RefusalError("bad-request", "the manifest does not have this CID");
-    }
-    return { manifest, bytes };
+    caller: Caller,
+  ): Promise<ReadManifest> {
+    if (sent !== undefined) return await this.#manifests.read(sent, manifestCid, caller);
+    const kept = await this.#manifests.of(datasetId, caller);
+    if (kept === undefined) throw new RefusalError("bad-request", "send the manifest with the offer");
+    if (kept.cid === manifestCid) return kept;
+    throw new RefusalError("bad-request", "the manifest does not have this CID");
   }
-}
-
-/** Sets space aside for a bundle, or notes that its upload goes on. */
-function expect(
-  arrivals: Arrivals,
-  { datasetId, bundleIndex, peer }: { datasetId: Hex; bundleIndex: number; peer: string },
-  layout: DatasetLayout,
-): void {
-  const { segment } = bundlePlace(layout, bundleIndex);
-  const { bundleBytes: bytes } = segmentLayout(layout, segment);
-  const touched = performance.now();
-  const known = arrivals.get(bundleId(datasetId, bundleIndex));
-  if (known !== undefined) known.touched = touched;
-  else arrivals.set(bundleId(datasetId, bundleIndex), { datasetId, bundleIndex, bytes, touched, peer });
 }

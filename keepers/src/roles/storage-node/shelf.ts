@@ -1,4 +1,5 @@
 import type { Hex } from "viem";
+import { manifestCid, manifestDigest } from "../../core/dataset/manifest.ts";
 import { bundleId } from "../../core/ids.ts";
 import type { Row, State } from "../../storage/state/state.ts";
 
@@ -24,6 +25,16 @@ export const shelfSchema = {
      ) STRICT;`,
     `ALTER TABLE manifests ADD COLUMN peer TEXT NOT NULL DEFAULT '';
      ALTER TABLE manifests ADD COLUMN offered_at INTEGER NOT NULL DEFAULT 0;`,
+    // Bytes apart: SQLite goes through those of a row to reach the columns behind them.
+    `CREATE TABLE manifest_bytes (
+       dataset_id TEXT PRIMARY KEY,
+       bytes BLOB NOT NULL
+     ) STRICT;
+     INSERT INTO manifest_bytes SELECT dataset_id, bytes FROM manifests;
+     ALTER TABLE manifests DROP COLUMN bytes;
+     ALTER TABLE manifests ADD COLUMN cid TEXT NOT NULL DEFAULT '';
+     CREATE INDEX manifests_by_cid ON manifests (cid);
+     CREATE INDEX bundles_by_cid ON bundles (cid);`,
   ],
 } as const;
 
@@ -55,8 +66,18 @@ export type Offer = {
 export class Shelf {
   readonly #state: State;
 
+  /** Bytes of all bundles here; undefined where they have to be counted. */
+  #bytes: number | undefined;
+  /** Grows with each bundle that comes or goes. */
+  #version = 0;
+
   constructor(state: State) {
     this.#state = state;
+    // Of a state that was written before manifests stood under their CIDs.
+    for (const { dataset_id } of state.all("SELECT dataset_id FROM manifests WHERE cid = ''")) {
+      const cid = manifestCid(manifestDigest(this.manifest(dataset_id as Hex)!));
+      state.run("UPDATE manifests SET cid = ? WHERE dataset_id = ?", cid, dataset_id as Hex);
+    }
   }
 
   /** Keeps a manifest; one that is offered again counts as new. */
@@ -65,14 +86,21 @@ export class Shelf {
     bytes: Uint8Array,
     { peer, at }: Omit<Offer, "datasetId"> = { peer: "", at: 0n },
   ): void {
-    this.#state.run(
-      `INSERT INTO manifests (dataset_id, bytes, peer, offered_at) VALUES (?, ?, ?, ?)
-       ON CONFLICT (dataset_id) DO UPDATE SET offered_at = MAX(offered_at, excluded.offered_at)`,
-      datasetId,
-      bytes,
-      peer,
-      at,
-    );
+    this.#state.transaction(() => {
+      this.#state.run(
+        "INSERT OR IGNORE INTO manifest_bytes (dataset_id, bytes) VALUES (?, ?)",
+        datasetId,
+        bytes,
+      );
+      this.#state.run(
+        `INSERT INTO manifests (dataset_id, peer, offered_at, cid) VALUES (?, ?, ?, ?)
+         ON CONFLICT (dataset_id) DO UPDATE SET offered_at = MAX(offered_at, excluded.offered_at)`,
+        datasetId,
+        peer,
+        at,
+        manifestCid(manifestDigest(bytes)),
+      );
+    });
   }
 
   /** Manifests of which no bundle is here, the oldest first. */
@@ -92,16 +120,33 @@ export class Shelf {
 
   /** Forgets a manifest of which no bundle is here. */
   removeManifest(datasetId: Hex): void {
-    this.#state.run(
-      `DELETE FROM manifests WHERE dataset_id = ?1
-       AND NOT EXISTS (SELECT 1 FROM bundles WHERE dataset_id = ?1)`,
-      datasetId,
-    );
+    this.#state.transaction(() => {
+      for (const table of ["manifests", "manifest_bytes"]) {
+        this.#state.run(
+          `DELETE FROM ${table} WHERE dataset_id = ?1
+           AND NOT EXISTS (SELECT 1 FROM bundles WHERE dataset_id = ?1)`,
+          datasetId,
+        );
+      }
+    });
   }
 
   /** Gives what was deleted back to the disk. */
   freeSpace(): void {
     this.#state.all("PRAGMA incremental_vacuum");
+  }
+
+  /** The CID of a dataset's manifest; undefined where that is not here. */
+  manifestCid(datasetId: Hex): string | undefined {
+    return this.#state.get("SELECT cid FROM manifests WHERE dataset_id = ?", datasetId)?.cid as
+      | string
+      | undefined;
+  }
+
+  /** The manifest that has a CID. */
+  manifestBy(cid: string): Uint8Array | undefined {
+    const row = this.#state.get("SELECT dataset_id FROM manifests WHERE cid = ? LIMIT 1", cid);
+    return row === undefined ? undefined : this.manifest(row.dataset_id as Hex);
   }
 
   /** Datasets whose manifests are here. */
@@ -110,13 +155,14 @@ export class Shelf {
   }
 
   manifest(datasetId: Hex): Uint8Array | undefined {
-    const row = this.#state.get("SELECT bytes FROM manifests WHERE dataset_id = ?", datasetId);
+    const row = this.#state.get("SELECT bytes FROM manifest_bytes WHERE dataset_id = ?", datasetId);
     return row === undefined ? undefined : (row.bytes as Uint8Array);
   }
 
   /** Records a bundle after its bytes are safe in the backend. Recording it again is harmless. */
   add(bundle: Omit<ShelvedBundle, "bundleId" | "keepUntil">): ShelvedBundle {
     const id = bundleId(bundle.datasetId, bundle.bundleIndex);
+    this.#count();
     this.#state.run(
       `INSERT OR REPLACE INTO bundles
          (bundle_id, dataset_id, bundle_index, cid, length, cells, poseidon_root, transport_root)
@@ -153,12 +199,41 @@ export class Shelf {
 
   /** Forgets a bundle; whether its bytes go too is the caller's decision. */
   remove(id: Hex): void {
+    this.#count();
     this.#state.run("DELETE FROM bundles WHERE bundle_id = ?", id);
   }
 
   /** Bytes of all bundles here. */
   get bytes(): number {
-    return Number(this.#state.get("SELECT COALESCE(SUM(length), 0) AS total FROM bundles")?.total ?? 0);
+    this.#bytes ??= Number(this.#state.get("SELECT COALESCE(SUM(length), 0) AS total FROM bundles")!.total);
+    return this.#bytes;
+  }
+
+  /** Another number whenever a bundle has come or gone since. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Indices of the bundles of a dataset that are here. */
+  indices(datasetId: Hex): number[] {
+    const rows = this.#state.all("SELECT bundle_index FROM bundles WHERE dataset_id = ?", datasetId);
+    return rows.map(({ bundle_index }) => Number(bundle_index));
+  }
+
+  /** Length of each bundle here, in bytes. */
+  lengths(): Map<Hex, number> {
+    const rows = this.#state.all("SELECT bundle_id, length FROM bundles");
+    return new Map(rows.map(({ bundle_id, length }) => [bundle_id as Hex, Number(length)]));
+  }
+
+  /** Whether a bundle with these bytes is here. */
+  hasBytes(cid: string): boolean {
+    return this.#state.get("SELECT 1 FROM bundles WHERE cid = ? LIMIT 1", cid) !== undefined;
+  }
+
+  #count(): void {
+    this.#bytes = undefined;
+    this.#version++;
   }
 }
 

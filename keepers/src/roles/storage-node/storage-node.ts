@@ -187,7 +187,7 @@ export class StorageNode {
       capacity,
       asking,
       chainTime: () => chainTime(chain),
-      isAnchored: (datasetId) => ledger.dataset(datasetId) !== undefined,
+      ledger,
     });
     const server = await ShardServer.start(host, service);
     if (options.metrics !== undefined) {

@@ -1,5 +1,6 @@
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { LRUCache } from "lru-cache";
 import { CID } from "multiformats/cid";
 import { bytesToHex, type Hex } from "viem";
 import { bundlePlace, segmentLayout } from "../../core/dataset/layout.ts";
@@ -25,11 +26,15 @@ export class WrongRootsError extends BadInputError {
   override readonly name: string = "WrongRootsError";
 }
 
+/** Trees that stay in memory, 2.2 MB each at most. */
+const openTrees = 12;
+
 /** Keeps bundles: checked before they are kept, readable by range, with their possession trees beside them. */
 export class Vault {
   readonly #parts: VaultParts;
   /** Storing and dropping take turns: equal bundles share a blob, which must not go while another one is recorded. */
   #turn: Promise<unknown> = Promise.resolve();
+  readonly #open = new LRUCache<Hex, BundleCommitment>({ max: openTrees });
 
   private constructor(parts: VaultParts) {
     this.#parts = parts;
@@ -112,8 +117,19 @@ export class Vault {
     return cells;
   }
 
+  /** Whether both trees of a bundle are in memory. */
+  isOpen({ bundleId }: ShelvedBundle): boolean {
+    return this.#open.has(bundleId);
+  }
+
   /** Both trees of a bundle; made again from the bytes when their file is gone or damaged. */
   async commitment(bundle: ShelvedBundle): Promise<BundleCommitment> {
+    const commitment = this.#open.get(bundle.bundleId) ?? (await this.#readTrees(bundle));
+    this.#open.set(bundle.bundleId, commitment);
+    return commitment;
+  }
+
+  async #readTrees(bundle: ShelvedBundle): Promise<BundleCommitment> {
     try {
       const kept = BundleCommitment.fromBytes(await readFile(this.#treePath(bundle)));
       if (bytesToHex(kept.poseidonRoot) === bundle.poseidonRoot) return kept;
@@ -141,10 +157,10 @@ export class Vault {
   drop(bundle: ShelvedBundle): Promise<void> {
     return this.#inTurn(async () => {
       this.#parts.shelf.remove(bundle.bundleId);
+      this.#open.delete(bundle.bundleId);
       await rm(this.#treePath(bundle), { force: true });
       // Equal bundles have one blob: it goes with the last of them.
-      const shared = this.#parts.shelf.all().some(({ cid }) => cid === bundle.cid);
-      if (!shared) await this.#parts.store.delete(CID.parse(bundle.cid));
+      if (!this.#parts.shelf.hasBytes(bundle.cid)) await this.#parts.store.delete(CID.parse(bundle.cid));
     });
   }
 

@@ -24,7 +24,14 @@ import { readBack } from "./read-back.ts";
 import { manifestTree } from "./roots.ts";
 import { type CommitBundle, removeStaged, stageDataset } from "./stage.ts";
 import { nameStandbys } from "./standbys.ts";
-import { type OfferedTerms, offeredId, offeredTerms, readTerms, writeTerms } from "./terms.ts";
+import {
+  manifestHashes,
+  type OfferedTerms,
+  offeredId,
+  offeredTerms,
+  readTerms,
+  writeTerms,
+} from "./terms.ts";
 
 export type PutParameters = {
   source: DatasetSource;
@@ -161,7 +168,8 @@ async function agreedTerms(
     const earlier = readTerms(JSON.parse(kept));
     if (journal.fact("anchorCall") !== undefined) return earlier;
     const manifest = parseManifest(manifestBytes);
-    const id = offeredId(client.deployment, client.account.address, manifest, manifestBytes, earlier);
+    const hashes = manifestHashes(manifest, manifestBytes);
+    const id = offeredId(client.deployment, client.account.address, manifest, hashes, earlier);
     const [status] = await client.contracts.DatasetRegistry.read.termsOf([id]);
     if (status !== datasetStatus.none) return earlier;
   }
@@ -201,10 +209,11 @@ class Put {
     this.#manifestBytes = manifestBytes;
     this.#manifest = parseManifest(manifestBytes);
     this.#layout = manifestLayout(this.#manifest);
-    this.#manifestHash = keccak256(manifestBytes);
+    const hashes = manifestHashes(this.#manifest, manifestBytes);
+    this.#manifestHash = hashes.hash;
     this.#terms = terms;
     const owner = client.account.address;
-    this.#datasetId = offeredId(client.deployment, owner, this.#manifest, manifestBytes, terms);
+    this.#datasetId = offeredId(client.deployment, owner, this.#manifest, hashes, terms);
   }
 
   async run(): Promise<PutResult> {

@@ -27,11 +27,22 @@ export async function offeredTerms(
   return { feePerAudit, epochs, previous, parameters };
 }
 
-/** All terms of a dataset. */
-export function termsOf(manifest: Manifest, offered: OfferedTerms): DatasetTerms {
+/** What of a manifest an id commits to, beside what the manifest says: hashes of it that take their time. */
+export type ManifestHashes = {
+  /** keccak256 of its bytes. */
+  readonly hash: Hex;
+  /** Root over the two roots of every bundle. */
+  readonly bundlesRoot: Hex;
+};
+
+/** The hashes of a manifest. */
+export function manifestHashes(manifest: Manifest, bytes: Uint8Array): ManifestHashes {
+  return { hash: keccak256(bytes), bundlesRoot: manifestTree(manifest).root };
+}
+
+function termsOf(manifest: Manifest, bundlesRoot: Hex, offered: OfferedTerms): DatasetTerms {
   const { feePerAudit, epochs, previous, parameters } = offered;
   const objectRoot = manifest.objectRoot as Hex;
-  const bundlesRoot = manifestTree(manifest).root;
   return { shape: shapeOf(manifest), objectRoot, bundlesRoot, previous, feePerAudit, epochs, parameters };
 }
 
@@ -40,15 +51,15 @@ export function offeredId(
   deployment: Deployment,
   owner: Address,
   manifest: Manifest,
-  manifestBytes: Uint8Array,
+  { hash, bundlesRoot }: ManifestHashes,
   offered: OfferedTerms,
 ): Hex {
   return datasetId({
     chainId: deployment.chainId,
     registry: addressOf(deployment, "DatasetRegistry"),
     owner,
-    manifestHash: keccak256(manifestBytes),
-    terms: termsOf(manifest, offered),
+    manifestHash: hash,
+    terms: termsOf(manifest, bundlesRoot, offered),
   });
 }
 

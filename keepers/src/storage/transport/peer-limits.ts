@@ -3,6 +3,8 @@ export type PeerLimitsParameters = {
   burst?: number;
   /** How much of that comes back each second. */
   perSecond?: number;
+  /** The same for all peers together: identities cost nothing, so that what each may ask for bounds nothing. */
+  inAll?: { readonly burst: number; readonly perSecond: number };
   /** Requests of one peer under way at the same time, over all its connections. */
   concurrent?: number;
   /** Faults after which a peer is shut out. One is forgiven for each minute without. */
@@ -30,17 +32,22 @@ const rememberedPeers = 10_000;
 export class PeerLimits {
   readonly #limits: Required<PeerLimitsParameters>;
   readonly #peers = new Map<string, Peer>();
+  /** What all peers together may still ask for, and when that was counted. */
+  #inAll: { allowance: number; at: number };
 
   constructor(parameters: PeerLimitsParameters = {}) {
     this.#limits = {
-      burst: 2000,
-      perSecond: 500,
+      burst: 4000,
+      perSecond: 1000,
+      // Half a second at once, then 40 % of the thread that answers: the rest is for duties.
+      inAll: { burst: 5000, perSecond: 4000 },
       concurrent: 64,
       faults: 5,
       shutOut: 10 * 60_000,
       now: () => performance.now(),
       ...parameters,
     };
+    this.#inAll = { allowance: this.#limits.inAll.burst, at: this.#limits.now() };
   }
 
   /** Peers that are remembered now. */
@@ -53,9 +60,20 @@ export class PeerLimits {
     const peer = this.#peer(id);
     if (peer.active >= this.#limits.concurrent) return "busy";
     if (peer.allowance < cost) return "rate-limited";
+    if (!this.#take(cost)) return "busy";
     peer.allowance -= cost;
     peer.active++;
     return "ok";
+  }
+
+  #take(cost: number): boolean {
+    const { inAll, now } = this.#limits;
+    const at = now();
+    const passed = Math.max(0, at - this.#inAll.at);
+    const allowance = Math.min(inAll.burst, this.#inAll.allowance + (passed / 1000) * inAll.perSecond);
+    const isEnough = allowance >= cost;
+    this.#inAll = { allowance: isEnough ? allowance - cost : allowance, at };
+    return isEnough;
   }
 
   end(id: string): void {

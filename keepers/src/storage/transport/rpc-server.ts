@@ -185,7 +185,7 @@ export class RpcServer<M extends Methods> {
       }
       const request = checked(method.request, header.params, header.method);
       const body = io.readBody(header.body, silence, signal)[Symbol.asyncIterator]();
-      const verdict = this.#limits.begin(peer, costOf(method, request));
+      const verdict = this.#limits.begin(peer, costOf(method, request, header.body));
       if (verdict !== "ok") {
         this.#refused.requests++;
         await this.#refuse(io, new RefusalError(verdict, "this peer asks for too much at once"));
@@ -276,8 +276,8 @@ export class RpcServer<M extends Methods> {
 }
 
 /** `request` has been checked against the method's form, of which the types know nothing here. */
-function costOf({ cost }: Method, request: unknown): number {
-  return typeof cost === "number" ? cost : cost(request as never);
+function costOf({ cost }: Method, request: unknown, bodyLength: number): number {
+  return typeof cost === "number" ? cost : cost(request as never, bodyLength);
 }
 
 /** An iterable over an iterator that stays usable when the loop over it ends early. */

@@ -14,8 +14,11 @@ export type Method = {
   timeout: number;
   /** Whether asking twice does no harm, so that a broken call is repeated. */
   idempotent: boolean;
-  /** What one request costs of a peer's allowance; a function of it where requests differ. */
-  cost: number | ((request: never) => number);
+  /**
+   * What one request costs of allowances, in tenths of a millisecond of the answering thread; where requests differ, a
+   * function of one and of the length of its body in bytes.
+   */
+  cost: number | ((request: never, bodyLength: number) => number);
 };
 
 /** All kinds of requests of a protocol, by name. */

@@ -35,6 +35,10 @@ const terms = z.strictObject({
   }),
 });
 const bundle = { datasetId: bytes32, bundleIndex: uint32 };
+type Named = { readonly bundleIndices: readonly number[] };
+/** Bytes that are read and hashed together: a blob's chunk. */
+const blockBytes = 262_144;
+const blocksOf = (bytes: number) => Math.ceil(bytes / blockBytes);
 
 export const refusalReasons = ["no-space", "price", "policy", "already-full", "bad-manifest"] as const;
 
@@ -72,7 +76,9 @@ export const shardProtocol = defineProtocol("/assay/shard/1.0.0", {
     responseBody: 0,
     timeout: 30_000,
     idempotent: true,
-    cost: 20,
+    // A manifest is hashed, and read: 254 kB take 45 ms. Each bundle is looked up in memory.
+    cost: ({ bundleIndices }: Named, bodyLength: number) =>
+      10 + Math.ceil(bodyLength / 600) + Math.ceil(bundleIndices.length / 16),
   },
   /** The manifest of a dataset of which the keeper holds bundles; the body is its bytes. */
   manifest: {
@@ -82,7 +88,7 @@ export const shardProtocol = defineProtocol("/assay/shard/1.0.0", {
     responseBody: maxManifestBytes,
     timeout: 20_000,
     idempotent: true,
-    cost: 5,
+    cost: 20,
   },
   /** What the keeper has of each bundle: nothing, the first `received` bytes, all of them, or all and signed for. */
   status: {
@@ -103,7 +109,7 @@ export const shardProtocol = defineProtocol("/assay/shard/1.0.0", {
     timeout: 10_000,
     idempotent: true,
     // Each bundle that is not held is looked for on disk.
-    cost: ({ bundleIndices }: { bundleIndices: readonly number[] }) => Math.ceil(bundleIndices.length / 16),
+    cost: ({ bundleIndices }: Named) => Math.ceil(bundleIndices.length / 4),
   },
   /**
    * Sends bytes of an accepted bundle from `offset` on, maybe none; the answer says how many the keeper has now. With the
@@ -120,7 +126,8 @@ export const shardProtocol = defineProtocol("/assay/shard/1.0.0", {
     responseBody: 0,
     timeout: 60_000,
     idempotent: false,
-    cost: 10,
+    // What was received is synced to the disk; trees are made on other threads.
+    cost: (_: object, bodyLength: number) => 10 + 4 * blocksOf(bodyLength),
   },
   /** Asks for the signed receipt, once all bytes are there. The keeper checks both roots first. */
   commit: {
@@ -150,7 +157,9 @@ export const shardProtocol = defineProtocol("/assay/shard/1.0.0", {
     responseBody: maxBlobBytes,
     timeout: 20_000,
     idempotent: true,
-    cost: 1,
+    // Every block that a byte is asked of is read and hashed.
+    cost: ({ offset, length }: { offset: number; length: number }) =>
+      4 + 6 * (blocksOf(offset + length) - Math.floor(offset / blockBytes)),
   },
   /** Cells with their transport proofs. Body: for each, 496 bytes and then `depth` siblings of 32 bytes. */
   cells: {
@@ -163,7 +172,8 @@ export const shardProtocol = defineProtocol("/assay/shard/1.0.0", {
     responseBody: maxCellsAsked * (cellBytes + 32 * maxCellDepth),
     timeout: 20_000,
     idempotent: true,
-    cost: 5,
+    // Each cell stands in a block of its own that is read and hashed, beside the bundle's tree.
+    cost: ({ cells }: { cells: readonly number[] }) => 20 + 8 * cells.length,
   },
   /** A possession proof on a seed the client chose. Body: the proof's 128 bytes. */
   prove: {

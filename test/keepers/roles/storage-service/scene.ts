@@ -3,9 +3,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach } from "node:test";
-import type { Hex } from "viem";
+import type { Address, Hex } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
+import type { AssayEvent } from "../../../../keepers/src/chain/contracts.ts";
+import { bundleId } from "../../../../keepers/src/core/ids.ts";
 import { commitBundle } from "../../../../keepers/src/core/merkle/bundle-committer.ts";
+import { Ledger, ledgerHandler, ledgerSchema } from "../../../../keepers/src/roles/storage-node/ledger.ts";
 import { Possession } from "../../../../keepers/src/roles/storage-node/possession.ts";
 import { StorageService } from "../../../../keepers/src/roles/storage-node/service.ts";
 import { Shelf, shelfSchema } from "../../../../keepers/src/roles/storage-node/shelf.ts";
@@ -33,7 +36,7 @@ import type {
 } from "../../../../keepers/src/storage/transport/shard-service.ts";
 import { UploadStaging } from "../../../../keepers/src/storage/transport/upload-staging.ts";
 import { deployment, offered, owner, type TinyDataset, tinyDataset } from "../dataset.ts";
-import { contractsOf } from "../doubles.ts";
+import { contractsOf, word } from "../doubles.ts";
 
 export const account = privateKeyToAccount(`0x${"11".repeat(32)}`);
 export const now = 1_700_000_000n;
@@ -96,6 +99,7 @@ class StorageScene {
   readonly folder: string;
   readonly shelf: Shelf;
   readonly #state: State;
+  #placed = 0;
   store: BlobStore;
   /** Bundles that were hashed. */
   commits = 0;
@@ -108,7 +112,7 @@ class StorageScene {
   private constructor(folder: string, store: BlobStore) {
     this.folder = folder;
     this.store = store;
-    this.#state = openState({ path: ":memory:", schemas: [shelfSchema] });
+    this.#state = openState({ path: ":memory:", schemas: [ledgerSchema, shelfSchema] });
     this.shelf = new Shelf(this.#state);
   }
 
@@ -117,10 +121,18 @@ class StorageScene {
     return new StorageScene(folder, await FileSystemStore.open(join(folder, "blobs")));
   }
 
+  /** Has the chain say that an operator holds a bundle. */
+  place({ datasetId }: TinyDataset, bundleIndex: number, operator: Address): void {
+    const args = { bundleId: bundleId(datasetId, bundleIndex), datasetId, bundleIndex, operator, since: 1 };
+    const at = { blockNumber: 1n, blockHash: word(1), logIndex: this.#placed++ };
+    const event = { contract: "BundleRegistry", eventName: "BundlePlaced", args, ...at };
+    ledgerHandler.applied(event as unknown as AssayEvent, this.#state);
+  }
+
   async service({
     capacity = 1 << 20,
     prover = noProver,
-    unanchoredShare = 1,
+    unplacedShare = 1,
     asking = { leastFee: offered.feePerAudit, longestTerm: offered.epochs },
   } = {}): Promise<Asked> {
     const { folder, shelf, store } = this;
@@ -155,8 +167,8 @@ class StorageScene {
       capacity,
       asking,
       chainTime: async () => this.time,
-      isAnchored: () => false,
-      unanchoredShare,
+      ledger: new Ledger(this.#state),
+      unplacedShare,
     });
     return asked(service, caller);
   }

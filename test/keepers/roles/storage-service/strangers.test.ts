@@ -6,7 +6,18 @@ import { keccak256 } from "viem";
 import type { Prover } from "../../../../keepers/src/storage/prover/prover.ts";
 import { RefusalError } from "../../../../keepers/src/storage/transport/errors.ts";
 import { withManifest } from "../dataset.ts";
-import { broken, data, offer, other, pieces, put, requestOf, storageScenes } from "./scene.ts";
+import {
+  account,
+  broken,
+  data,
+  offer,
+  other,
+  pieces,
+  put,
+  refused,
+  requestOf,
+  storageScenes,
+} from "./scene.ts";
 
 describe("the storage service: bounds for strangers", () => {
   const scene = storageScenes();
@@ -45,14 +56,36 @@ describe("the storage service: bounds for strangers", () => {
     assert.deepEqual(scene().shelf.datasets(), [other.datasetId]);
   });
 
-  it("attack: bundles of datasets on no chain leave half of the space to others", async () => {
+  it("attack: bundles that are not placed leave half of the space to others", async () => {
     const { length } = data.bundles[0]!;
-    const service = await scene().service({ capacity: 4 * length, unanchoredShare: 1 / 2 });
+    const service = await scene().service({ capacity: 4 * length, unplacedShare: 1 / 2 });
     assert.deepEqual((await offer(service, data, 0, 3)).accepted, [0, 3]);
     await put(service, data, 0);
     await put(service, data, 3);
     const { refused: no } = await offer(service, other, 0);
-    assert.match(no[0]!.detail, /not anchored/);
+    assert.match(no[0]!.detail, /not placed/);
+  });
+
+  it("attack: a bundle that another operator holds on chain is not taken, and takes no room", async () => {
+    const service = await scene().service();
+    scene().place(data, 0, `0x${"0c".repeat(20)}`);
+    const { accepted, refused: no } = await offer(service, data, 0, 3);
+    assert.deepEqual(accepted, [3]);
+    assert.deepEqual(no, [
+      { bundleIndex: 0, reason: "policy", detail: "another operator holds this bundle" },
+    ]);
+    await assert.rejects(put(service, data, 0), refused("refused", /another operator holds/));
+  });
+
+  it("bundles that this operator holds on chain take nothing of the room of others", async () => {
+    const { length } = data.bundles[0]!;
+    const service = await scene().service({ capacity: 4 * length, unplacedShare: 1 / 2 });
+    await offer(service, data, 0, 3);
+    await put(service, data, 0);
+    await put(service, data, 3);
+    scene().place(data, 0, account.address);
+    assert.deepEqual((await offer(service, other, 0)).accepted, [0]);
+    assert.equal((await offer(service, other, 0, 3)).refused[0]!.reason, "no-space");
   });
 
   it("attack: one peer has 64 uploads parked, however many datasets it invents", async () => {

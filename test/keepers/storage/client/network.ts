@@ -18,6 +18,7 @@ import { commitBundle } from "../../../../keepers/src/core/merkle/bundle-committ
 import { type EmbeddedChain, startEmbeddedChain } from "../../../../keepers/src/roles/embedded/chain.ts";
 import { embeddedParameters } from "../../../../keepers/src/roles/embedded/parameters.ts";
 import { mostEpochs } from "../../../../keepers/src/roles/storage-node/asking.ts";
+import { Ledger, ledgerSchema } from "../../../../keepers/src/roles/storage-node/ledger.ts";
 import { Possession } from "../../../../keepers/src/roles/storage-node/possession.ts";
 import { registerStorageOperator } from "../../../../keepers/src/roles/storage-node/register.ts";
 import { StorageService } from "../../../../keepers/src/roles/storage-node/service.ts";
@@ -158,7 +159,7 @@ class Network implements TestNetwork {
     const host = await this.#host(["/ip4/127.0.0.1/tcp/0"]);
     const state = openState({
       path: join(directory, "state.sqlite"),
-      schemas: [shelfSchema, transactionSchema],
+      schemas: [ledgerSchema, shelfSchema, transactionSchema],
     });
     const writer = this.#writer(account, state, host);
     const service = await this.#service(directory, account, state, writer);
@@ -227,7 +228,7 @@ class Network implements TestNetwork {
       capacity: 2 ** 30,
       asking: { leastFee: 0n, longestTerm: mostEpochs },
       chainTime: async () => (await this.client.public.getBlock({ blockTag: "latest" })).timestamp,
-      isAnchored: () => false,
+      ledger: new Ledger(state),
     });
   }
 

@@ -168,6 +168,42 @@ describe("peers that fill a keeper", () => {
   });
 });
 
+describe("prices of requests", () => {
+  test("attack: peers without end ask for no more than 40 % of a thread together", () => {
+    let now = 0;
+    const limits = new PeerLimits({ now: () => now });
+    const price = 20;
+    let answered = 0;
+    // A hundred seconds, in each of which a hundred new identities ask for as much as they may.
+    for (let second = 0; second < 100; second++) {
+      for (let peer = 0; peer < 100; peer++) {
+        for (let each = 0; each < 200; each++) {
+          if (limits.begin(`${second} ${peer}`, price) !== "ok") break;
+          answered++;
+          limits.end(`${second} ${peer}`);
+        }
+      }
+      now += 1000;
+    }
+    const milliseconds = (answered * price) / 10;
+    assert.ok(milliseconds <= 100 * 400 + 500, `${milliseconds} of 100,000 ms`);
+    assert.ok(milliseconds >= 100 * 390, `only ${milliseconds} of 100,000 ms`);
+    assert.equal(limits.begin("another", price), "ok", "and whoever comes later is answered");
+  });
+
+  test("are those of the bytes that must be read and hashed for an answer", () => {
+    const { offer, get, cells } = shardProtocol.methods;
+    const bundleIndices = [0];
+    const long = offer.cost({ bundleIndices }, 253_952);
+    assert.ok(long >= 430, `a manifest that takes 43 ms has the price ${long}`);
+    assert.ok(long <= 1000, "one peer's allowance of a second is enough for it");
+    assert.ok(offer.cost({ bundleIndices: Array(1024).fill(0) }, 0) > offer.cost({ bundleIndices }, 0));
+    assert.equal(get.cost({ offset: 262_143, length: 2 }), get.cost({ offset: 0, length: 524_288 }));
+    assert.ok(get.cost({ offset: 0, length: 8_000_000 }) > 15 * get.cost({ offset: 0, length: 1 }));
+    assert.ok(cells.cost({ cells: Array(64).fill(0) }) > 20 * cells.cost({ cells: [0] }) * 0.8);
+  });
+});
+
 describe("a machine whose clock is set back", () => {
   test("attack: lets nobody wait", async () => {
     const real = Date.now();

@@ -1,0 +1,57 @@
+import type { Refusal } from "./asking.ts";
+
+/** Space of a node for the bundles of one dataset from one peer, in bytes where nothing else is said. */
+export type Space = {
+  /** What no bundle takes, here or arriving. */
+  readonly free: number;
+  /** What this node may still keep of bundles that it does not hold on chain. */
+  readonly unplaced: number;
+  /** Further bundles of the peer that may be arriving. */
+  readonly arrivals: number;
+};
+
+/** A bundle that is asked for: its bytes, the segment it stands in, and who holds it on chain, if anybody does. */
+export type Wanted = { readonly bytes: number; readonly segment: number; readonly holder: Holder };
+/** Who holds a bundle on chain, as far as this node knows. */
+export type Holder = "nobody" | "this operator" | "another";
+
+/** What still fits, as bundles are taken one after the other: what is accepted together must fit together. */
+export class Room {
+  #space: Space;
+  readonly #segments: Set<number>;
+
+  /** @param segments those of the dataset of which a bundle is here or arriving */
+  constructor(space: Space, segments: Iterable<number>) {
+    this.#space = space;
+    this.#segments = new Set(segments);
+  }
+
+  /** Why a bundle cannot be taken; undefined when it can. */
+  refusal({ bytes, segment, holder }: Wanted): Refusal | undefined {
+    const { free, unplaced, arrivals } = this.#space;
+    if (holder === "another") return { reason: "policy", detail: "another operator holds this bundle" };
+    if (this.#segments.has(segment)) {
+      return { reason: "policy", detail: "another bundle of the segment is kept here" };
+    }
+    if (bytes > free)
+      return { reason: "no-space", detail: `${bytes} bytes do not fit into ${Math.max(0, free)}` };
+    if (arrivals <= 0) {
+      return { reason: "no-space", detail: "as many bundles of this peer are arriving as may" };
+    }
+    // What costs its sender nothing must leave room for what is paid for.
+    if (holder === "nobody" && bytes > unplaced) {
+      return { reason: "no-space", detail: "bundles that are not placed take all the room they may" };
+    }
+    return undefined;
+  }
+
+  take({ bytes, segment, holder }: Wanted): void {
+    const { free, unplaced, arrivals } = this.#space;
+    this.#segments.add(segment);
+    this.#space = {
+      free: free - bytes,
+      unplaced: holder === "nobody" ? unplaced - bytes : unplaced,
+      arrivals: arrivals - 1,
+    };
+  }
+}
