@@ -68,8 +68,6 @@ export class Shelf {
 
   /** Bytes of all bundles here; undefined where they have to be counted. */
   #bytes: number | undefined;
-  /** Grows with each bundle that comes or goes. */
-  #version = 0;
 
   constructor(state: State) {
     this.#state = state;
@@ -162,7 +160,7 @@ export class Shelf {
   /** Records a bundle after its bytes are safe in the backend. Recording it again is harmless. */
   add(bundle: Omit<ShelvedBundle, "bundleId" | "keepUntil">): ShelvedBundle {
     const id = bundleId(bundle.datasetId, bundle.bundleIndex);
-    this.#count();
+    this.#bytes = undefined;
     this.#state.run(
       `INSERT OR REPLACE INTO bundles
          (bundle_id, dataset_id, bundle_index, cid, length, cells, poseidon_root, transport_root)
@@ -199,7 +197,7 @@ export class Shelf {
 
   /** Forgets a bundle; whether its bytes go too is the caller's decision. */
   remove(id: Hex): void {
-    this.#count();
+    this.#bytes = undefined;
     this.#state.run("DELETE FROM bundles WHERE bundle_id = ?", id);
   }
 
@@ -207,11 +205,6 @@ export class Shelf {
   get bytes(): number {
     this.#bytes ??= Number(this.#state.get("SELECT COALESCE(SUM(length), 0) AS total FROM bundles")!.total);
     return this.#bytes;
-  }
-
-  /** Another number whenever a bundle has come or gone since. */
-  get version(): number {
-    return this.#version;
   }
 
   /** Indices of the bundles of a dataset that are here. */
@@ -229,11 +222,6 @@ export class Shelf {
   /** Whether a bundle with these bytes is here. */
   hasBytes(cid: string): boolean {
     return this.#state.get("SELECT 1 FROM bundles WHERE cid = ? LIMIT 1", cid) !== undefined;
-  }
-
-  #count(): void {
-    this.#bytes = undefined;
-    this.#version++;
   }
 }
 

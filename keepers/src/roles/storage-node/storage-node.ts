@@ -24,6 +24,7 @@ import { budgetOf } from "../../storage/transport/byte-budget.ts";
 import { endpointOf } from "../../storage/transport/endpoint.ts";
 import { createHost, type Host } from "../../storage/transport/host.ts";
 import { loadOrCreateIdentity } from "../../storage/transport/identity.ts";
+import { shareOfThread } from "../../storage/transport/peer-limits.ts";
 import { ShardServer } from "../../storage/transport/shard-service.ts";
 import { UploadStaging } from "../../storage/transport/upload-staging.ts";
 import { observeFollower, observeQueue } from "../chain-metrics.ts";
@@ -189,7 +190,7 @@ export class StorageNode {
       chainTime: () => chainTime(chain),
       ledger,
     });
-    const server = await ShardServer.start(host, service);
+    const server = await ShardServer.start(host, service, { inAll: shareOfThread });
     if (options.metrics !== undefined) {
       const connections = () => host.getConnections().length;
       measureStrangers(options.metrics, { budget: budgetOf(host), server, service, connections });

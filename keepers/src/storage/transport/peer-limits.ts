@@ -3,7 +3,7 @@ export type PeerLimitsParameters = {
   burst?: number;
   /** How much of that comes back each second. */
   perSecond?: number;
-  /** The same for all peers together: identities cost nothing, so that what each may ask for bounds nothing. */
+  /** The same for all peers together, where anybody may ask; without end by default. */
   inAll?: { readonly burst: number; readonly perSecond: number };
   /** Requests of one peer under way at the same time, over all its connections. */
   concurrent?: number;
@@ -24,6 +24,12 @@ type Peer = {
   outUntil: number;
 };
 
+/**
+ * What all peers together may ask of a thread that has duties, too: half a second at once, then 40 % of it. Identities cost
+ * nothing, so that what each of them may ask for bounds nothing.
+ */
+export const shareOfThread = { burst: 5000, perSecond: 4000 };
+
 const forgiveEvery = 60_000;
 /** Peers remembered at most, beside those with a request under way; the ones longest unseen are forgotten first. */
 const rememberedPeers = 10_000;
@@ -39,8 +45,7 @@ export class PeerLimits {
     this.#limits = {
       burst: 4000,
       perSecond: 1000,
-      // Half a second at once, then 40 % of the thread that answers: the rest is for duties.
-      inAll: { burst: 5000, perSecond: 4000 },
+      inAll: { burst: Number.POSITIVE_INFINITY, perSecond: 0 },
       concurrent: 64,
       faults: 5,
       shutOut: 10 * 60_000,

@@ -14,7 +14,7 @@ import {
   type Host,
   type HostParameters,
 } from "../../../../keepers/src/storage/transport/host.ts";
-import { PeerLimits } from "../../../../keepers/src/storage/transport/peer-limits.ts";
+import { PeerLimits, shareOfThread } from "../../../../keepers/src/storage/transport/peer-limits.ts";
 import {
   isPublicAddress,
   isPublicIp,
@@ -171,7 +171,7 @@ describe("peers that fill a keeper", () => {
 describe("prices of requests", () => {
   test("attack: peers without end ask for no more than 40 % of a thread together", () => {
     let now = 0;
-    const limits = new PeerLimits({ now: () => now });
+    const limits = new PeerLimits({ inAll: shareOfThread, now: () => now });
     const price = 20;
     let answered = 0;
     // A hundred seconds, in each of which a hundred new identities ask for as much as they may.
