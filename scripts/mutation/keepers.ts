@@ -4,6 +4,7 @@ import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } 
 import { join } from "node:path";
 import { npmOn } from "../bring-node.mjs";
 import { root } from "../setup.ts";
+import { watchMemory } from "./memory-watch.ts";
 import { shuffled } from "./sample.ts";
 import type { Contract } from "./score.ts";
 
@@ -64,11 +65,19 @@ export function sampleLines(files: readonly string[], share: number, seed: numbe
 /** Random walks are fewer while every test is run hundreds of times over; what can happen on one is the same. */
 const walksOneIn = "10";
 
+/** Resident bytes of one test process; Stryker's own take less. */
+const mostMemory = 4 * 2 ** 30;
+
 async function run(command: string, args: readonly string[], cwd: string): Promise<number> {
   const env = { ...process.env, ASSAY_WALKS_ONE_IN: walksOneIn };
   const child = spawn(command, args, { cwd, env, stdio: ["ignore", 2, 2] });
-  const [code] = (await once(child, "exit")) as [number | null];
-  return code ?? 1;
+  const unwatch = watchMemory(child.pid!, mostMemory);
+  try {
+    const [code] = (await once(child, "exit")) as [number | null];
+    return code ?? 1;
+  } finally {
+    unwatch();
+  }
 }
 
 /** Installs Stryker into a folder of its own, once. */
@@ -146,7 +155,7 @@ export async function judgePart(part: Part, share: number, seed: number): Promis
     plugins: [join(folder, "node_modules", "@stryker-mutator", "tap-runner", "dist", "src", "index.js")],
     tap: {
       testFiles: part.tests,
-      // Bounds the heap of a mutant that never stops asking for memory. Buffers beside the heap are not bounded by it.
+      // Bounds the heap of a mutant that never stops asking for memory; buffers beside it are watched.
       nodeArgs: [
         "--max-old-space-size=3072",
         "--test-timeout=60000",

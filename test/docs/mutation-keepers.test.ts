@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { parts, readReport, sampleLines } from "../../scripts/mutation/keepers.ts";
+import { watchMemory } from "../../scripts/mutation/memory-watch.ts";
 import { root } from "../../scripts/setup.ts";
 
 describe("mutants of the keepers", () => {
@@ -52,4 +54,27 @@ describe("mutants of the keepers", () => {
       "core/a": { mutants: 4, killed: 2, timeouts: 1, equivalent: 0, survivors: [survivor, survivor] },
     });
   });
+});
+
+const linux = process.platform === "linux";
+
+it("ends a process that asks for too much memory, and what it started, and leaves others", {
+  skip: !linux,
+}, async () => {
+  const greedy = "const kept = []; setInterval(() => kept.push(Buffer.alloc(32 << 20, 1)), 20);";
+  const parent = `
+    const { spawn } = require("node:child_process");
+    const child = (code) => spawn(process.execPath, ["-e", code]);
+    const modest = child("setInterval(() => {}, 1000)");
+    const big = child(${JSON.stringify(greedy)});
+    big.on("exit", (_, signal) => { console.log(signal, modest.exitCode === null); modest.kill(); });
+  `;
+  const child = spawn(process.execPath, ["-e", parent], { stdio: ["ignore", "pipe", "inherit"] });
+  const unwatch = watchMemory(child.pid!, 400 * 2 ** 20, 50);
+  try {
+    const said = (await child.stdout.setEncoding("utf8").toArray()).join("");
+    assert.equal(said.trim(), "SIGKILL true");
+  } finally {
+    unwatch();
+  }
 });
