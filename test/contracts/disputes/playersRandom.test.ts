@@ -1,50 +1,30 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Tensor } from "../../../keepers/src/core/exact/tape/types.ts";
 import { openingMove } from "../../../keepers/src/training/dispute/find-interval.ts";
 import { ownerOf, type Round } from "../../../keepers/src/training/dispute/moves.ts";
-import { Random } from "../../keepers/core/exact/cases-random.ts";
 import { createArena } from "./game/arena.ts";
+import { anyLie, drawsOf } from "./game/liars.ts";
+import { type RecordedDispute, writeRecord } from "./game/recorded.ts";
 import { mlpJob } from "./game/scenes.ts";
-import { type Job, type Lie, Story } from "./game/story.ts";
+import { Story } from "./game/story.ts";
 import { runOf } from "./game/told-run.ts";
 
 const runs = 120;
-
-/** A lie in any tensor or state of any step. */
-function anyLie(random: Random, job: Job): Lie {
-  const step = random.int(0, job.order.steps - 1);
-  if (random.int(0, 9) === 0) {
-    const slot = random.int(0, job.program.state.length - 1);
-    const at = random.int(0, 2 ** 30);
-    const flip = (values: Int32Array) =>
-      values.map((value, i) => (i === at % values.length ? value ^ (1 << random.int(0, 20)) : value));
-    return { step, state: (state) => state.map((values, i) => (i === slot ? flip(values) : values)) };
-  }
-  const place = random.int(0, job.places.length - 1);
-  const change = (tensor: Tensor): Tensor => {
-    const kind = random.int(0, 4);
-    if (kind === 0) return { ...tensor, exponent: tensor.exponent + (random.int(0, 1) === 0 ? -1 : 1) };
-    const mantissas = tensor.mantissas.slice();
-    const element = random.int(0, mantissas.length - 1);
-    if (kind === 1) mantissas.fill(0);
-    else mantissas[element] = mantissas[element]! === 0 ? 1 : Math.trunc(mantissas[element]! / 2);
-    return { ...tensor, mantissas };
-  };
-  return { step, place, change };
-}
+/** Runs of which the moves are in the record that the players are held to without a chain. */
+const recordedRuns = 40;
 
 describe("attacks 1, 2 and 11: for a random step, node and element", async () => {
   const arena = await createArena();
   let jobs = 20_000n;
 
   it(`a challenger that sees only the chain convicts each of ${runs} liars that commit to something wrong`, async () => {
-    const random = new Random(17, "liars");
     const job = mlpJob();
     const honest = new Story(job);
     const own = runOf(honest);
     const endings = new Map<string, number>();
+    const disputes: RecordedDispute[] = [];
     for (let run = 0; run < runs; run++) {
+      const random = drawsOf(run);
       const lie = anyLie(random, job);
       const liar = new Story(job, lie, honest);
       const claimed = runOf(liar);
@@ -69,7 +49,10 @@ describe("attacks 1, 2 and 11: for a random step, node and element", async () =>
         if (moves++ === lateAt) await arena.lastSecond(opened.id);
         return undefined;
       };
-      const played = await arena.playOut(opened.id, honest, liar, { pick }).catch((error) => {
+      const recorded: RecordedDispute = { run, moves: [] };
+      if (run < recordedRuns) disputes.push(recorded);
+      const onMove = (move: RecordedDispute["moves"][number]) => recorded.moves.push(move);
+      const played = await arena.playOut(opened.id, honest, liar, { pick, onMove }).catch((error) => {
         if (!/silent/.test(String(error))) throw error;
         return undefined;
       });
@@ -92,6 +75,7 @@ describe("attacks 1, 2 and 11: for a random step, node and element", async () =>
       const ending = played.ending === "stuck" ? `timeout at ${played.last}` : name;
       endings.set(ending, (endings.get(ending) ?? 0) + 1);
     }
+    if (process.env.ASSAY_RECORD_ROUNDS === "1") writeRecord(disputes);
     const convicted = [...endings.values()].reduce((sum, count) => sum + count, 0);
     assert.ok(convicted > runs / 2, `${convicted} of ${runs} committed to something wrong`);
     assert.ok(endings.size >= 4, [...endings].join(" "));

@@ -202,4 +202,18 @@ describe("the moves of the transaction queue", () => {
     assert.equal(freeNonce(5, 1e9, [5, 6, 1e9]), 7, "a pool that cannot be is not believed");
     assert.equal(freeNonce(5, 7, [5]), 7, "what another program has waiting is left alone");
   });
+
+  it("believe a pool as far as fillers reach, above what this account has waiting itself, and never below the chain", () => {
+    assert.equal(freeNonce(5, 5 + mostFillers, []), 5 + mostFillers);
+    assert.equal(freeNonce(5, 5 + mostFillers + 1, []), 5);
+    assert.equal(freeNonce(5, 5 + mostFillers + 2, [5, 6]), 5 + mostFillers + 2);
+    assert.equal(freeNonce(5, 5 + mostFillers + 3, [5, 6]), 7);
+    assert.equal(freeNonce(5, 3, []), 5);
+  });
+
+  it("cancel what is not wanted any more in the place of what was signed for it", () => {
+    const unwanted = { ...pending, isUnwanted: true };
+    const unused = { ...unseen, counted: unwanted.nonce };
+    assert.deepEqual(nextMove(unwanted, unused, depths), { kind: "sign", purpose: "cancel", replaces: true });
+  });
 });

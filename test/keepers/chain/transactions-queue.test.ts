@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Hex, toHex } from "viem";
+import { encodeErrorResult, type Hex, parseAbi, toHex } from "viem";
 import { TransactionFailedError } from "../../../keepers/src/chain/transactions/errors.ts";
 import { AssayError, BadInputError } from "../../../keepers/src/core/errors.ts";
 import {
@@ -377,8 +377,28 @@ describe("an intent that was reverted on chain", () => {
   it("says that there is no reason where the replay finds none", async () => {
     const w = await world();
     await fail(w);
-    w.answers.eth_call = () => "0x";
+    const replayed: unknown[] = [];
+    w.answers.eth_call = (params) => {
+      replayed.push(params);
+      return "0x";
+    };
     await assert.rejects(w.queue.wait("a"), /failed on chain: the contract gave no reason/);
+    const { to, data } = intent("a", { data: odd });
+    assert.equal(replayed.length, 1);
+    const [call, block] = replayed[0] as [object, Hex];
+    assert.deepEqual(call, { from: w.queue.address, to, data, value: "0x0" });
+    const { blockNumber } = w.state.get("SELECT block_number AS blockNumber FROM intents")!;
+    assert.equal(BigInt(block), blockNumber);
+  });
+
+  it("gives the reason that the contract gave in the replay", async () => {
+    const w = await world();
+    await fail(w);
+    w.answers.eth_call = () => {
+      const data = encodeErrorResult({ abi: parseAbi(["error Error(string)"]), args: ["no such job"] });
+      throw Object.assign(new Error("execution reverted"), { code: 3, data });
+    };
+    await assert.rejects(w.queue.wait("a"), /failed on chain: .*no such job/);
   });
 
   it("rests ever longer after the third time", async () => {

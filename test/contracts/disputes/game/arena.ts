@@ -21,6 +21,7 @@ import { nextMove } from "../../../../keepers/src/training/dispute/next-move.ts"
 import type { OwnRun } from "../../../../keepers/src/training/dispute/own-run.ts";
 import { claimsAbi } from "./claims-abi.ts";
 import { type DisputeEvent, type DisputeHistory, historyOf } from "./history.ts";
+import { type RecordedMove, recordMove } from "./recorded.ts";
 import type { Job, Story } from "./story.ts";
 import { runOf } from "./told-run.ts";
 
@@ -49,6 +50,8 @@ export type PlayOptions = {
   readonly account?: Account;
   /** Encodes a move in another way than usual. */
   readonly encode?: (round: Round, move: Move) => Hex;
+  /** Hears of each move that a player chose. */
+  readonly onMove?: (move: RecordedMove) => void;
 };
 
 export async function createArena() {
@@ -229,7 +232,7 @@ export function playOn({ publicClient, networkHelpers, game, provider, challenge
     id: bigint,
     own: OwnRun | (() => OwnRun),
     claimed: ClaimedRun | (() => ClaimedRun),
-    { pick, tilt, account, encode }: PlayOptions = {},
+    { pick, tilt, account, encode, onMove }: PlayOptions = {},
   ): Promise<{ steps: Step[]; ending: Ending; last: StageName }> {
     const steps: Step[] = [];
     for (;;) {
@@ -240,6 +243,7 @@ export function playOn({ publicClient, networkHelpers, game, provider, challenge
         (ownerOf(round) === "provider"
           ? tilted(await nextMove({ role: "provider", run: made(claimed) }, round), tilt)
           : await nextMove({ role: "challenger", own: made(own), answers }, round));
+      onMove?.(recordMove(round, answers, move));
       if (move === undefined) return { steps, ending: "stuck", last };
       let hash: Hex;
       try {
