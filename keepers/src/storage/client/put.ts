@@ -10,6 +10,7 @@ import {
   manifestLayout,
   parseManifest,
 } from "../../core/dataset/manifest.ts";
+import { assertNewPath } from "../../core/dataset/names.ts";
 import type { DatasetSource } from "../readers/source.ts";
 import { anchorDataset, datasetStatus } from "./anchor.ts";
 import type { StorageWriter } from "./client.ts";
@@ -144,6 +145,7 @@ async function stagedManifest(journal: PutJournal, parameters: PutParameters): P
     licence = source.licence,
     description = source.description,
   } = parameters;
+  assertNewPath(name);
   const { k = 8, n = 11 } = parameters;
   const bytes = await stageDataset(journal, { ...parameters, name, licence, description, k, n });
   journal.remember("manifestHash", keccak256(bytes));
