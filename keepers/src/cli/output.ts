@@ -1,5 +1,6 @@
 import { explainRevert } from "../chain/revert.ts";
 import { AssayError, exitCode } from "../core/errors.ts";
+import { printable, printableJson } from "../core/printable.ts";
 import { createRedactor } from "../roles/redact.ts";
 
 /** A value that becomes JSON: bigints are written as decimal strings, bytes as 0x-prefixed hexadecimal. */
@@ -63,9 +64,10 @@ export class Output {
 
   /** The result of a command: the document with `--json`, else the lines. */
   result(document: Document, lines: string | readonly string[]): void {
-    const text = this.json ? stringify(document) : typeof lines === "string" ? lines : lines.join("\n");
+    const text = typeof lines === "string" ? lines : lines.join("\n");
     this.#clear();
-    this.#streams.out.write(`${this.#redact(text)}\n`);
+    const said = this.json ? this.#said(stringify(document)) : this.#plain(text);
+    this.#streams.out.write(`${said}\n`);
   }
 
   /** One event of a command that keeps running. */
@@ -76,7 +78,7 @@ export class Output {
   /** A remark beside the result. */
   note(line: string): void {
     this.#clear();
-    this.#streams.err.write(`${this.#redact(line)}\n`);
+    this.#streams.err.write(`${this.#plain(line)}\n`);
   }
 
   /** A remark for those who asked for detail. */
@@ -93,27 +95,29 @@ export class Output {
     const text = `${stage}: ${done}${of}${unit === undefined ? "" : ` ${unit}`}`;
     if (this.#streams.terminal) {
       const share = total === undefined || total === 0 ? "" : ` ${bar(done / total)}`;
-      this.#streams.err.write(`${clearLine}  ${this.#redact(text)}${share}`);
+      this.#streams.err.write(`${clearLine}  ${this.#plain(text)}${share}`);
       this.#overwritable = true;
       return;
     }
     const tenth = total === undefined || total === 0 ? 0 : Math.floor((10 * done) / total);
     if (this.#progress?.stage === stage && this.#progress.tenth === tenth) return;
     this.#progress = { stage, tenth };
-    this.#streams.err.write(`${this.#redact(text)}\n`);
+    this.#streams.err.write(`${this.#plain(text)}\n`);
   }
 
   /** Reports a failure and returns the exit code. With `--json` the document on standard output says it as well. */
   failure(error: unknown): number {
     const described = describe(error);
     this.#clear();
-    const lines = [`assay: ${described.message}`];
-    if (described.kept !== undefined) lines.push(`  What was kept: ${described.kept}`);
-    if (described.next !== undefined) lines.push(`  What to do next: ${described.next}`);
+    // A line of strangers' text is not to look like one of ours.
+    const indented = (text: string) => text.replaceAll("\n", "\n    ");
+    const lines = [`assay: ${indented(described.message)}`];
+    if (described.kept !== undefined) lines.push(`  What was kept: ${indented(described.kept)}`);
+    if (described.next !== undefined) lines.push(`  What to do next: ${indented(described.next)}`);
     if (this.verbose && error instanceof Error && error.stack !== undefined) lines.push(...causes(error));
-    this.#streams.err.write(`${this.#redact(lines.join("\n"))}\n`);
+    this.#streams.err.write(`${this.#plain(lines.join("\n"))}\n`);
     if (this.json) {
-      this.#streams.out.write(`${this.#redact(stringify({ ok: false, error: described }))}\n`);
+      this.#streams.out.write(`${this.#said(stringify({ ok: false, error: described }))}\n`);
     }
     return described.exitCode;
   }
@@ -124,8 +128,14 @@ export class Output {
     this.#overwritable = false;
   }
 
-  #redact(text: string): string {
-    return this.#redactor.text(text);
+  /** Text for a terminal: secrets are left out, and nothing in it is obeyed but the ends of lines. */
+  #plain(text: string): string {
+    return printable(this.#redactor.text(text), "\n\t");
+  }
+
+  /** A document for programs. */
+  #said(json: string): string {
+    return printableJson(this.#redactor.text(json));
   }
 }
 
@@ -189,8 +199,9 @@ export function stringify(document: Document): string {
   });
 }
 
-/** Lines of a table with aligned columns. */
-export function table(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
+/** Lines of a table with aligned columns; each row is one line, whatever its cells hold. */
+export function table(header: readonly string[], given: readonly (readonly string[])[]): string[] {
+  const rows = given.map((row) => row.map((cell) => printable(cell)));
   const widths = header.map((title, i) =>
     Math.max(title.length, ...rows.map((row) => (row[i] ?? "").length)),
   );

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Address } from "viem";
 import { exitCode } from "../../core/errors.ts";
+import { printable } from "../../core/printable.ts";
 import { type Auditor, openAudit } from "../../roles/audit/audit.ts";
 import type { Claim } from "../../roles/audit/claims.ts";
 import { reportHtml } from "../../roles/audit/html.ts";
@@ -141,9 +142,4 @@ function lines({ verdict, statement, how, differences }: Claim): string[] {
 function summary({ tally, ok }: AuditReport): string {
   const counts = `${tally.verified} claims verified here, ${tally.trusted} taken on trust, ${tally.wrong} wrong.`;
   return ok ? `${counts} Everything that could be checked is as it was said.` : counts;
-}
-
-/** Text from outside cannot move the cursor, nor turn what follows around. */
-function printable(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Co}\p{Cs}]/gu, "\ufffd");
 }

@@ -1,4 +1,5 @@
 import { BadInputError } from "../errors.ts";
+import { printable } from "../printable.ts";
 
 /** Longest relative path of a file in a dataset, in UTF-8 bytes. */
 export const maxPathBytes = 1024;
@@ -32,13 +33,34 @@ export function fileNameProblem(name: string): string | null {
   return name.includes("/") ? "it has a slash" : pathProblem(name);
 }
 
+/**
+ * As {@link pathProblem}, for a name that is given to something new: no terminal may obey it, and none may look like another.
+ * Names that are anchored already are read as before, and shown escaped.
+ */
+export function newPathProblem(path: string): string | null {
+  return (
+    pathProblem(path) ?? (/[\p{Cc}\p{Cf}]/u.test(path) ? "it has a character that cannot be seen" : null)
+  );
+}
+
+/** @throws BadInputError when the path cannot be given to a file of a new dataset. */
+export function assertNewPath(path: string): void {
+  refuse(path, newPathProblem(path));
+}
+
 /** @throws BadInputError when the path could leave the folder it is written to, or cannot be a name. */
 export function assertRelativePath(path: string): void {
-  const problem = pathProblem(path);
+  refuse(path, pathProblem(path));
+}
+
+function refuse(path: string, problem: string | null): void {
   if (problem === null) return;
-  throw new BadInputError(`The file name ${JSON.stringify(path.slice(0, 200))} is refused: ${problem}.`, {
-    next: "Rename the file; names in a dataset are relative paths with / between folders.",
-  });
+  throw new BadInputError(
+    `The file name ${JSON.stringify(printable(path.slice(0, 200)))} is refused: ${problem}.`,
+    {
+      next: "Rename the file; names in a dataset are relative paths with / between folders.",
+    },
+  );
 }
 
 function hasControl(text: string): boolean {

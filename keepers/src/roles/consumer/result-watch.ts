@@ -85,6 +85,8 @@ export class ResultWatch implements Duty {
   /** When a bundle was last placed, as it stood at the last look: whoever takes one over can be asked for so long only. */
   readonly #filledAt = new Map<Hex, number>();
   readonly #told = new Map<Hex, ResultNews["kind"]>();
+  /** Results that could not be kept, and of which that was said. */
+  readonly #notKept = new Set<Hex>();
 
   constructor(parts: ResultWatchParts) {
     this.#parts = parts;
@@ -136,14 +138,21 @@ export class ResultWatch implements Duty {
   }
 
   async #look(owed: Owed, signal: AbortSignal): Promise<void> {
-    const { storage, kept, fetchTime = defaultFetchTime, pause = 600_000 } = this.#parts;
-    const { resultId } = owed;
+    const { storage, kept, log, fetchTime = defaultFetchTime, pause = 600_000 } = this.#parts;
+    const { jobId, resultId } = owed;
+    let notKept: string | undefined;
     const filledAt = await this.#placedAt(resultId);
     const found = await probe(storage, {
       datasetId: resultId,
       mostSegments: Number.POSITIVE_INFINITY,
       seconds: fetchTime,
       keep: kept && ((bytes) => kept.stash(resultId, bytes)),
+      onNotKept: (reason) => {
+        notKept = reason;
+        // Another look at the same result would say the same again.
+        if (!this.#notKept.has(resultId)) log.warn({ jobId, resultId, reason }, "a result is not kept here");
+        this.#notKept.add(resultId);
+      },
       signal,
     });
     this.#filledAt.set(resultId, filledAt);
@@ -156,7 +165,10 @@ export class ResultWatch implements Duty {
     }
     if (found.unreadable.length === 0) {
       this.#served.add(resultId);
-      const text = await this.#keepManifest(resultId, signal);
+      const text =
+        notKept === undefined
+          ? await this.#keepManifest(resultId, signal)
+          : `its result can be fetched; it is not kept here (${notKept})`;
       this.#tell({ ...owed, kind: "served", cells: 0, bonds: 0n, text });
     } else if (!(await this.#ask(owed, found, signal))) {
       this.#next.set(resultId, performance.now() + pause);

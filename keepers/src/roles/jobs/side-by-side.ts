@@ -29,6 +29,11 @@ export class SideBySide<Key> {
     return this.#most - this.#underWay.size;
   }
 
+  /** Whether an item is under way. */
+  has(key: Key): boolean {
+    return this.#underWay.has(key);
+  }
+
   /** Begins an item, unless it is under way already or there is no room for it now. */
   begin(key: Key, work: () => Promise<unknown>): void {
     if (this.#underWay.has(key) || this.#underWay.size >= this.#most) return;

@@ -9,28 +9,33 @@ import { isPast, type JobRecord } from "../jobs/job-record.ts";
 import { type JobRun, openJobRun } from "../jobs/job-run.ts";
 import type { ResultStorage } from "../jobs/job-storage.ts";
 import { writeResult } from "../jobs/result.ts";
+import { SideBySide, type SideBySideOptions } from "../jobs/side-by-side.ts";
 import { chainTime, tryCall } from "../storage-node/context.ts";
 import { placeOfResult } from "./result-keeper.ts";
 
 export type InstalmentsParts = JobContext &
-  Omit<ComputeParts, "storage"> & { readonly storage: ResultStorage };
+  Omit<ComputeParts, "storage"> &
+  Pick<SideBySideOptions, "patience"> & { readonly storage: ResultStorage };
 
 /**
  * Posts checkpoints of the jobs that are being trained, where their orders pay for them: the newest that training has passed,
- * whose instalment includes those before it.
+ * whose instalment includes those before it. They are stored side by side, one of each job at a time: operators that are slow to
+ * take one hold up no other job.
  */
 export class InstalmentClaims implements Duty {
   readonly name = "instalments";
   readonly #parts: InstalmentsParts;
+  readonly #posts: SideBySide<bigint>;
 
   constructor(parts: InstalmentsParts) {
     this.#parts = parts;
+    this.#posts = new SideBySide({ patience: parts.patience });
   }
 
   async tick(signal: AbortSignal): Promise<void> {
     const { ledger, operator, client } = this.#parts;
-    await forEach(ledger.openJobs(), async (job) => {
-      if (job.status !== "Training" || job.provider !== operator) return;
+    const claim = async (job: JobRecord) => {
+      if (job.status !== "Training" || job.provider !== operator || this.#posts.has(job.jobId)) return;
       const { instalments } = job.order.conditions;
       const last = job.checkpoints.at(-1)?.number ?? 0;
       if (last + 1 >= instalments || isPast(job, await chainTime(client))) return;
@@ -40,7 +45,16 @@ export class InstalmentClaims implements Duty {
       } finally {
         await opened.job.close();
       }
-    });
+    };
+    await forEach(
+      [() => forEach(ledger.openJobs(), claim), async () => void (await this.#posts.look())],
+      (step) => step(),
+    );
+  }
+
+  /** The signal of the last look has ended what is under way. */
+  close(): Promise<void> {
+    return this.#posts.settled();
   }
 
   async #postNewest(job: JobRecord, opened: JobRun, last: number, signal: AbortSignal): Promise<void> {
@@ -53,7 +67,8 @@ export class InstalmentClaims implements Duty {
       if (steps > done || done === run.order.steps) continue;
       const checkpoint = await checkpointAt(run, steps);
       if (checkpoint === undefined) continue;
-      await this.#post(job, opened, { number, steps, state: checkpoint.state, trace }, signal);
+      const reached = { number, steps, state: checkpoint.state, trace };
+      this.#posts.begin(job.jobId, () => this.#post(job, opened, reached, signal));
       return;
     }
   }

@@ -133,16 +133,16 @@ export async function openProvider(options: ProviderOptions): Promise<JobKeeper>
         new Revealer({ ...context, decisions, prices }),
         new Locker({ ...compute, held, patience }),
         new Bidder({ ...context, appraiser, prices, held, mostJobs, takesOrders, patience }),
-        new ResultKeeper({ ...compute, storage }),
+        new ResultKeeper({ ...compute, storage, patience }),
         new ResultQuestions({ ...context, retrievals: new Ledger(state) }),
-        new InstalmentClaims({ ...compute, storage }),
+        new InstalmentClaims({ ...compute, storage, patience }),
         ...(workers === undefined ? [] : [new Paymaster({ ...context, payroll, desk: workers.desk })]),
         new JobJanitor({
           ...context,
           only: ({ provider, auction }) => isOwn(provider) || auction?.bids.has(account.address) === true,
         }),
         new JobCashier({ ...context, payTo, jobs: () => ledger.jobsOfProvider(account.address) }),
-        new Trainer({ ...compute, storage, worker, crew }),
+        new Trainer({ ...compute, storage, worker, crew, patience }),
       ];
     },
   });

@@ -7,11 +7,13 @@ import { forEach } from "../jobs/each.ts";
 import { ResultNotPlacedError } from "../jobs/errors.ts";
 import { type CommittedResult, isRunning, type JobRecord } from "../jobs/job-record.ts";
 import type { ResultStorage } from "../jobs/job-storage.ts";
+import { SideBySide, type SideBySideOptions } from "../jobs/side-by-side.ts";
 import { withAllowance } from "../storage-node/allowance.ts";
 import { chainTime, tryCall } from "../storage-node/context.ts";
 
 export type ResultKeeperParts = JobContext &
-  Pick<ComputeParts, "folder"> & { readonly storage: ResultStorage };
+  Pick<ComputeParts, "folder"> &
+  Pick<SideBySideOptions, "patience"> & { readonly storage: ResultStorage };
 
 /** Where the result of a job, or of one of its checkpoints, lies in the provider's folder, and what it is stored as. */
 export function placeOfResult(folder: string, jobId: bigint, checkpoint: number) {
@@ -29,6 +31,7 @@ const pause = 600n;
 /**
  * Keeps results held until they are paid: what nodes give up is brought to others, from the copy that was kept, and they take it
  * over once they can prove that they have it. Epochs are added when those that are paid for could end before the job does.
+ * Results are stored side by side: operators that are slow to take one hold up nothing else.
  */
 export class ResultKeeper implements Duty {
   readonly name = "results";
@@ -37,15 +40,17 @@ export class ResultKeeper implements Duty {
   readonly #tried = new Map<Hex, bigint>();
   /** Jobs whose copies were removed by this process. */
   readonly #removed = new Set<bigint>();
+  readonly #stores: SideBySide<Hex>;
 
   constructor(parts: ResultKeeperParts) {
     this.#parts = parts;
+    this.#stores = new SideBySide({ patience: parts.patience });
   }
 
   async tick(signal: AbortSignal): Promise<void> {
     const { ledger, operator, client } = this.#parts;
     const now = await chainTime(client);
-    await forEach(ledger.jobsOfProvider(operator), async (job) => {
+    const keep = async (job: JobRecord) => {
       if (job.provider !== operator) return;
       for (const { result, checkpoint, isOwed } of resultsOf(job)) {
         if (!isOwed) continue;
@@ -56,7 +61,16 @@ export class ResultKeeper implements Duty {
         );
       }
       await this.#tidy(job);
-    });
+    };
+    await forEach(
+      [() => forEach(ledger.jobsOfProvider(operator), keep), async () => void (await this.#stores.look())],
+      (step) => step(),
+    );
+  }
+
+  /** The signal of the last look has ended what is under way. */
+  close(): Promise<void> {
+    return this.#stores.settled();
   }
 
   /**
@@ -99,12 +113,17 @@ export class ResultKeeper implements Duty {
     now: bigint,
     signal: AbortSignal,
   ): Promise<void> {
-    const { contracts, storage, log, folder } = this.#parts;
+    const { contracts, log } = this.#parts;
     const { bundles, held } = await contracts.DatasetRegistry.read.datasetOf([resultId]);
     const last = this.#tried.get(resultId);
     if (held === bundles || (last !== undefined && now < last + pause)) return;
     this.#tried.set(resultId, now);
     log.info({ jobId, checkpoint, resultId, held, bundles }, "a stored result lacks holders");
+    this.#stores.begin(resultId, () => this.#store(jobId, checkpoint, signal));
+  }
+
+  async #store(jobId: bigint, checkpoint: number, signal: AbortSignal): Promise<void> {
+    const { storage, folder } = this.#parts;
     try {
       await storage.store({ ...placeOfResult(join(folder, String(jobId)), jobId, checkpoint), signal });
     } catch (error) {
@@ -117,6 +136,8 @@ export class ResultKeeper implements Duty {
     const { jobId } = job;
     const isOver = !isRunning(job) && job.status !== "Open" && job.status !== "Matched";
     if (!isOver || this.#removed.has(jobId)) return;
+    // What is still being stored is read from the copy.
+    if (resultsOf(job).some(({ result }) => this.#stores.has(result.resultId))) return;
     for (const { checkpoint } of resultsOf(job)) {
       const { directory } = placeOfResult(join(this.#parts.folder, String(jobId)), jobId, checkpoint);
       await rm(directory, { recursive: true, force: true });

@@ -1,4 +1,5 @@
 import { rm } from "node:fs/promises";
+import type { Hex } from "viem";
 import { checkpointLeaves } from "../../core/exact/result-files.ts";
 import { openLeaf } from "../../training/dispute/leaves.ts";
 import { traceRootOf } from "../../training/trace/commitments.ts";
@@ -10,12 +11,14 @@ import { isPast, type JobRecord } from "../jobs/job-record.ts";
 import { type JobRun, openJobRun, type SessionWrapper, trainJob } from "../jobs/job-run.ts";
 import type { ResultStorage } from "../jobs/job-storage.ts";
 import { writeResult } from "../jobs/result.ts";
+import { SideBySide, type SideBySideOptions } from "../jobs/side-by-side.ts";
 import { chainTime, tryCall } from "../storage-node/context.ts";
 import type { Crew } from "./crew.ts";
 import { placeOfResult } from "./result-keeper.ts";
 
 export type TrainerParts = JobContext &
-  Omit<ComputeParts, "storage"> & {
+  Omit<ComputeParts, "storage"> &
+  Pick<SideBySideOptions, "patience"> & {
     readonly storage: ResultStorage;
     /** Stands between the engine and what is committed to; the engine itself by default. */
     readonly worker?: SessionWrapper;
@@ -23,25 +26,51 @@ export type TrainerParts = JobContext &
     readonly crew?: Pick<Crew, "prepare" | "open" | "trained">;
   };
 
-/** Trains the jobs that are locked, stores their results, commits to them: one job after another. */
+/** What was written of a result that is trained. */
+type WrittenResult = {
+  readonly place: ReturnType<typeof placeOfResult>;
+  readonly commitment: {
+    readonly traceRoot: Hex;
+    readonly first: ReturnType<typeof openLeaf>;
+    readonly last: ReturnType<typeof openLeaf>;
+    readonly leavesDigest: Hex;
+  };
+};
+
+/**
+ * Trains the jobs that are locked, one after another. Their results are stored and committed to side by side: operators that are
+ * slow to take one hold up neither the training of the next job nor its result.
+ */
 export class Trainer implements Duty {
   readonly name = "training";
   readonly #parts: TrainerParts;
+  readonly #commits: SideBySide<bigint>;
 
   constructor(parts: TrainerParts) {
     this.#parts = parts;
+    this.#commits = new SideBySide({ patience: parts.patience });
   }
 
   async tick(signal: AbortSignal): Promise<void> {
     const { ledger, operator, client } = this.#parts;
-    await forEach(ledger.openJobs(), async (job) => {
-      if (job.status !== "Training" || job.provider !== operator) return;
+    const begin = async (job: JobRecord) => {
+      if (job.status !== "Training" || job.provider !== operator || this.#commits.has(job.jobId)) return;
       if (isPast(job, await chainTime(client))) return;
-      await this.#train(job, signal);
-    });
+      const written = await this.#train(job, signal);
+      this.#commits.begin(job.jobId, () => this.#commit(job, written, signal));
+    };
+    await forEach(
+      [() => forEach(ledger.openJobs(), begin), async () => void (await this.#commits.look())],
+      (step) => step(),
+    );
   }
 
-  async #train(job: JobRecord, signal: AbortSignal): Promise<void> {
+  /** The signal of the last look has ended what is under way. */
+  close(): Promise<void> {
+    return this.#commits.settled();
+  }
+
+  async #train(job: JobRecord, signal: AbortSignal): Promise<WrittenResult> {
     const opened = await openJobRun(this.#parts, job, signal);
     try {
       const { worker, crew, log } = this.#parts;
@@ -52,19 +81,17 @@ export class Trainer implements Duty {
       const result = await trainJob(this.#parts, opened, { ...sessions, worker, signal });
       log.info({ jobId: job.jobId, stateRoot: result.stateRoot }, "trained");
       crew?.trained(job.jobId);
-      await this.#commit(job, opened, result.state, signal);
+      return await this.#write(job, opened, result.state);
     } finally {
       await opened.job.close();
     }
   }
 
-  async #commit(
+  async #write(
     { jobId }: JobRecord,
     { run, folder }: JobRun,
     state: readonly Int32Array[],
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { storage, log } = this.#parts;
+  ): Promise<WrittenResult> {
     const leaves = (await readLogs(run)).trace.map(({ stateRoot, h }) => ({ stateRoot, h }));
     const checkpoints = new Map<number, readonly Int32Array[]>();
     for (const leaf of checkpointLeaves(run.order)) {
@@ -72,18 +99,23 @@ export class Trainer implements Duty {
       if (checkpoint !== undefined) checkpoints.set(leaf, checkpoint.state);
     }
     const place = placeOfResult(folder, jobId, 0);
-    const written = await writeResult(place.folder, run.program, state, leaves, checkpoints);
+    const { leavesDigest } = await writeResult(place.folder, run.program, state, leaves, checkpoints);
+    const traceRoot = traceRootOf(leaves, run.order);
+    const [first, last] = [openLeaf(leaves, 0), openLeaf(leaves, leaves.length - 1)];
+    return { place, commitment: { traceRoot, first, last, leavesDigest } };
+  }
+
+  async #commit(
+    { jobId }: JobRecord,
+    { place, commitment }: WrittenResult,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { storage, log } = this.#parts;
     const resultId = await storage.store({ ...place, signal });
-    const commitment = {
-      traceRoot: traceRootOf(leaves, run.order),
-      first: openLeaf(leaves, 0),
-      last: openLeaf(leaves, leaves.length - 1),
-      leavesDigest: written.leavesDigest,
-      resultId,
-    };
-    if (await tryCall(this.#parts, `commit:${jobId}`, "JobRegistry", "commit", [jobId, commitment])) {
+    const args = [jobId, { ...commitment, resultId }] as const;
+    if (await tryCall(this.#parts, `commit:${jobId}`, "JobRegistry", "commit", args)) {
       log.info({ jobId, resultId }, "result committed");
-      await rm(written.folder, { recursive: true, force: true });
+      await rm(place.folder, { recursive: true, force: true });
     }
   }
 }

@@ -41,9 +41,17 @@ export class TooFewHoldersError extends AssayError {
   override readonly name: string = "TooFewHoldersError";
   readonly failures: readonly OperatorFailure[];
 
-  constructor(segment: number, stored: number, needed: number, failures: readonly OperatorFailure[]) {
+  /** @param seconds after which it was given up; undefined when no operator was left */
+  constructor(
+    segment: number,
+    stored: number,
+    needed: number,
+    failures: readonly OperatorFailure[],
+    seconds?: number,
+  ) {
+    const time = seconds === undefined ? "" : ` in ${Math.round(seconds)} s`;
     super(
-      `only ${stored} of the ${needed} bundles that segment ${segment} needs found an operator${
+      `only ${stored} of the ${needed} bundles that segment ${segment} needs found an operator${time}${
         failures.length === 0 ? "; no other one has enough unlocked stake" : listed(failures)
       }`,
       {

@@ -6,7 +6,6 @@ import { readAnchoredRoots } from "./anchored-roots.ts";
 import type { ChainView } from "./client.ts";
 import { forEachConcurrently } from "./concurrency.ts";
 import { readAnchor, readHolders } from "./dataset.ts";
-import { StagingError } from "./errors.ts";
 import { type BundleReader, bundleBytes, fetchBundle } from "./fetch-bundles.ts";
 import { reasonOf } from "./reason.ts";
 import type { BundleStash } from "./stash.ts";
@@ -58,6 +57,8 @@ export type ProbeParameters = {
   readonly silence?: number;
   /** Where bundles are kept that were served; they are not by default. @param bytes that k of each segment have */
   readonly keep?: (bytes: number) => Promise<BundleStash | undefined>;
+  /** Told once why nothing more is kept: the own disk is full, say. The look goes on all the same. */
+  readonly onNotKept?: (reason: string) => void;
   readonly signal?: AbortSignal;
 };
 
@@ -75,18 +76,18 @@ const leastPace = 16_000;
  */
 export async function probe(
   client: ProbeClient,
-  { datasetId, mostSegments = 16, seconds = 1800, silence = 60, keep, signal }: ProbeParameters,
+  { datasetId, mostSegments = 16, seconds = 1800, silence = 60, keep, onNotKept, signal }: ProbeParameters,
 ): Promise<Probe> {
   const dataset = await readAnchoredRoots(client, await readAnchor(client, datasetId));
   const { k, n, segments } = dataset.layout;
   const sizes = Array.from({ length: segments }, (_, i) => k * segmentLayout(dataset.layout, i).bundleBytes);
-  const stash = await keep?.(sizes.reduce((sum, bytes) => sum + bytes, 0));
+  const keeping = await Keeping.open(() => keep?.(sizes.reduce((sum, bytes) => sum + bytes, 0)), onNotKept);
   const until = performance.now() + seconds * 1000;
   const unreadable: UnreadableSegment[] = [];
   let looked = 0;
   for (const segment of drawn(segments, mostSegments)) {
     if (performance.now() >= until) break;
-    const found = await probeSegment(client, { dataset, segment, until, silence, stash, signal });
+    const found = await probeSegment(client, { dataset, segment, until, silence, keeping, signal });
     if (found === "unknown") break;
     looked++;
     if (found !== "readable") unreadable.push(found);
@@ -94,18 +95,60 @@ export async function probe(
   return { datasetId, k, n, segments, looked, unreadable };
 }
 
+/** Keeps what is served as far as the own disk takes it: to ask on chain for what is not served does not depend on that. */
+class Keeping {
+  readonly #stash: BundleStash | undefined;
+  readonly #onFailure: ((reason: string) => void) | undefined;
+  #isOver: boolean;
+
+  private constructor(stash: BundleStash | undefined, onFailure: ((reason: string) => void) | undefined) {
+    this.#stash = stash;
+    this.#onFailure = onFailure;
+    this.#isOver = stash === undefined;
+  }
+
+  static async open(
+    open: () => Promise<BundleStash | undefined> | undefined,
+    onFailure: ((reason: string) => void) | undefined,
+  ): Promise<Keeping> {
+    try {
+      return new Keeping(await open(), onFailure);
+    } catch (error) {
+      onFailure?.(reasonOf(error));
+      return new Keeping(undefined, onFailure);
+    }
+  }
+
+  /** Whether a bundle was kept before, and has its root still. */
+  async has(bundleIndex: number, transportRoot: string): Promise<boolean> {
+    return (await this.#stash?.has(bundleIndex, transportRoot)) ?? false;
+  }
+
+  async add(bundleIndex: number, bytes: Uint8Array): Promise<void> {
+    if (this.#isOver) return;
+    try {
+      await this.#stash?.add(bundleIndex, bytes);
+    } catch (error) {
+      // Others may have failed at the same time.
+      if (this.#isOver) return;
+      this.#isOver = true;
+      this.#onFailure?.(reasonOf(error));
+    }
+  }
+}
+
 type SegmentParameters = {
   readonly dataset: Awaited<ReturnType<typeof readAnchoredRoots>>;
   readonly segment: number;
   readonly until: number;
   readonly silence: number;
-  readonly stash: BundleStash | undefined;
+  readonly keeping: Keeping;
   readonly signal: AbortSignal | undefined;
 };
 
 async function probeSegment(
   client: ProbeClient,
-  { dataset, segment, until, silence, stash, signal }: SegmentParameters,
+  { dataset, segment, until, silence, keeping, signal }: SegmentParameters,
 ): Promise<UnreadableSegment | "readable" | "unknown"> {
   const { datasetId, layout, manifest, tree } = dataset;
   const { k, n } = layout;
@@ -113,8 +156,8 @@ async function probeSegment(
   const limit = 1000 * (silence + Math.ceil(bundleBytes(layout, segment * n) / leastPace));
   const indices = Array.from({ length: n }, (_, shard) => segment * n + shard);
   const kept = new Set<number>();
-  for (const index of stash === undefined ? [] : indices) {
-    if (kept.size < k && (await stash!.has(index, manifest.bundles[index]!.transportRoot))) kept.add(index);
+  for (const index of indices) {
+    if (kept.size < k && (await keeping.has(index, manifest.bundles[index]!.transportRoot))) kept.add(index);
   }
   if (kept.size >= k) return "readable";
   const holders = await readHolders(client, datasetId, indices);
@@ -132,12 +175,10 @@ async function probeSegment(
       const either = signal === undefined ? late : AbortSignal.any([signal, late]);
       try {
         const bytes = await fetchBundle(client, { dataset, bundleIndex, operator, signal: either });
-        await stash?.add(bundleIndex, bytes);
+        await keeping.add(bundleIndex, bytes);
         served++;
       } catch (error) {
         signal?.throwIfAborted();
-        // The own disk is full: its holder has served it.
-        if (error instanceof StagingError) throw error;
         unserved.push({
           bundleIndex,
           bundleId: bundleId(datasetId, bundleIndex),

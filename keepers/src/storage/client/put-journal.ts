@@ -16,6 +16,8 @@ export type Fact =
   /** Seed of the draw of operators, and where it came from. */
   | "seed"
   | "seedSource"
+  /** Operators that stalled, with commas between them: they are asked last. */
+  | "stalled"
   /** Call data of an anchoring that was begun. */
   | "anchorCall"
   /** Transaction that anchored the dataset. */

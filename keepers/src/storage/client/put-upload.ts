@@ -2,20 +2,25 @@ import { type Address, getAddress, type Hex, hexToBytes } from "viem";
 import { addressOf } from "../../chain/contracts.ts";
 import { bundlePlace, type DatasetLayout } from "../../core/dataset/layout.ts";
 import type { Manifest } from "../../core/dataset/manifest.ts";
+import { TransportError } from "../transport/errors.ts";
 import { CandidatePool, operatorOrder } from "./assign.ts";
 import { placementSeed, type StorageOperator, storageOperators } from "./candidates.ts";
 import type { StorageClient } from "./client.ts";
 import { forEachConcurrently } from "./concurrency.ts";
+import { bundleBytes } from "./fetch-bundles.ts";
 import type { OnProgress } from "./progress.ts";
 import { reasonOf } from "./reason.ts";
 import { latestEndFor, type OfferedTerms } from "./terms.ts";
 import { type KeptReceipt, uploadBundle } from "./upload.ts";
+import { StalledError, UploadTime, unlessStalled } from "./upload-time.ts";
+
+type UploadFact = "seed" | "seedSource" | "stalled";
 
 /** What an upload remembers, so that one that was interrupted goes on where it stopped. */
 export type UploadMemory = {
-  /** The seed of the draw of operators, and where it came from. */
-  fact(name: "seed" | "seedSource"): string | undefined;
-  remember(name: "seed" | "seedSource", value: string): void | Promise<void>;
+  /** The seed of the draw of operators, where it came from, and the operators that stalled. */
+  fact(name: UploadFact): string | undefined;
+  remember(name: UploadFact, value: string): void | Promise<void>;
   keepReceipt(receipt: KeptReceipt): void | Promise<void>;
   /** Reads a bundle that is to be sent. */
   readBundle(bundleIndex: number): Promise<Uint8Array>;
@@ -46,6 +51,8 @@ export type UploadAllParameters = {
   except?: ReadonlySet<Address>;
   /** Uploads under way at once. */
   parallel?: number;
+  /** The time that there is; by default that of these bundles, from now on. */
+  time?: UploadTime;
   signal?: AbortSignal;
   onProgress?: OnProgress;
 };
@@ -57,7 +64,7 @@ export type UploadedAll = {
   /** Where the order of operators comes from. */
   seedSource: string;
   failures: UploadFailure[];
-  /** Bundles for which no operator was left. */
+  /** Bundles for which no operator, or no time, was left. */
   unplaced: number[];
 };
 
@@ -70,8 +77,9 @@ const receiptTerm = 24n * 3600n;
 const defaultParallel = 6;
 
 /**
- * Brings bundles to operators drawn by stake, several at a time. An operator that refuses or fails is replaced by the
- * next of the draw; every receipt is checked and kept before anything else happens.
+ * Brings bundles to operators drawn by stake, several at a time. An operator that refuses, fails or stalls is replaced by
+ * the next of the draw; every receipt is checked and kept before anything else happens. Where every segment has half of its
+ * parity beside the k bundles that it takes, the rest has no longer than one slow operator would need for it.
  */
 export async function uploadAll(
   client: UploadingClient,
@@ -82,6 +90,17 @@ export async function uploadAll(
   const pool = await createPool(client, parameters, seed);
   const validUntil = (await client.chain.public.getBlock({ blockTag: "latest" })).timestamp + receiptTerm;
   const latestEnd = await askedEnd(client, parameters);
+  const bytesOf = (some: readonly number[]) =>
+    some.reduce((sum, bundleIndex) => sum + bundleBytes(layout, bundleIndex), 0);
+  const time = parameters.time ?? new UploadTime(bytesOf(bundles));
+  const missing = new Set(bundles);
+  const counts = heldIn(parameters);
+  let until = time.until;
+  const hurry = () => {
+    if (counts.every((count) => count >= enoughOf(layout)))
+      until = Math.min(until, performance.now() + time.of(bytesOf([...missing])));
+  };
+  hurry();
   const failures: UploadFailure[] = [];
   const unplaced: number[] = [];
   const informed = new Set<Address>();
@@ -90,20 +109,16 @@ export async function uploadAll(
   await forEachConcurrently(bundles, parallel, signal, async (bundleIndex) => {
     const { segment } = bundlePlace(layout, bundleIndex);
     for (;;) {
-      const operator = pool.next(segment);
+      const operator = performance.now() < until ? pool.next(segment) : undefined;
       if (operator === undefined) {
         unplaced.push(bundleIndex);
         return;
       }
       let receipt: KeptReceipt;
       try {
-        receipt = await offerTo(client, parameters, {
-          bundleIndex,
-          operator,
-          validUntil,
-          latestEnd,
-          informed,
-        });
+        const given = { bundleIndex, operator, validUntil, latestEnd, informed };
+        const most = Math.min(time.of(bundleBytes(layout, bundleIndex)), until - performance.now());
+        receipt = await unlessStalled((stop) => offerTo(client, parameters, given, stop), most, signal);
       } catch (error) {
         signal?.throwIfAborted();
         // What cannot be read here is not the operator's fault, and no other one could take it.
@@ -111,15 +126,46 @@ export async function uploadAll(
         failures.push({ bundleIndex, operator, reason: reasonOf(error) });
         // What one operator refuses for one bundle it would mostly refuse for the next one, too.
         pool.exclude(operator);
+        if (isSlow(error)) await rememberStalled(memory, operator);
         continue;
       }
       await memory.keepReceipt(receipt);
       stored++;
+      missing.delete(bundleIndex);
+      counts[segment]!++;
+      hurry();
       onProgress?.({ stage: "upload", done: stored, total: layout.bundles, unit: "bundles" });
       return;
     }
   });
   return { seedSource: source, failures, unplaced: unplaced.sort((a, b) => a - b) };
+}
+
+/** Bundles of a segment that are worth no long wait for more: some can be lost, and it can be read still. */
+function enoughOf({ k, n }: DatasetLayout): number {
+  return k + Math.ceil((n - k) / 2);
+}
+
+/** Bundles with a holder, or with the promise of one, by segment. */
+function heldIn({ layout, holders, promised }: UploadAllParameters): number[] {
+  const counts = new Array<number>(layout.segments).fill(0);
+  for (const bundleIndex of new Set([...holders.keys(), ...(promised?.keys() ?? [])]))
+    counts[bundlePlace(layout, bundleIndex).segment]!++;
+  return counts;
+}
+
+/** Whether an operator has cost time, where a refusal costs none. */
+function isSlow(error: unknown): boolean {
+  return error instanceof StalledError || error instanceof TransportError;
+}
+
+function stalledBefore(memory: UploadMemory): Set<string> {
+  return new Set((memory.fact("stalled") ?? "").split(",").filter((operator) => operator !== ""));
+}
+
+/** Whoever goes on with this upload asks it last: the order stays the same otherwise, and so would the time that it costs. */
+async function rememberStalled(memory: UploadMemory, operator: Address): Promise<void> {
+  await memory.remember("stalled", [...stalledBefore(memory).add(operator.toLowerCase())].join(","));
 }
 
 /** Tells what goes wrong on this side from what an operator does. */
@@ -135,8 +181,9 @@ async function offerTo(
     latestEnd: number;
     informed: Set<Address>;
   },
+  signal: AbortSignal,
 ) {
-  const { memory, datasetId, manifest, manifestBytes, manifestCid, signal } = parameters;
+  const { memory, datasetId, manifest, manifestBytes, manifestCid } = parameters;
   const { bundleIndex, operator, validUntil, latestEnd, informed } = given;
   const { poseidonRoot, transportRoot } = manifest.bundles[bundleIndex]!;
   const segment = BigInt(Math.floor(bundleIndex / manifest.n));
@@ -208,9 +255,12 @@ async function createPool(
     bundleStake,
   );
   const asked = operators.filter(({ operator }) => except?.has(getAddress(operator)) !== true);
-  const orders = Array.from({ length: layout.segments }, (_, segment) =>
-    operatorOrder(asked, hexToBytes(seed), hexToBytes(datasetId), segment),
-  );
+  const stalled = stalledBefore(parameters.memory);
+  const orders = Array.from({ length: layout.segments }, (_, segment) => {
+    const order = operatorOrder(asked, hexToBytes(seed), hexToBytes(datasetId), segment);
+    const isQuick = (operator: Address) => !stalled.has(operator.toLowerCase());
+    return [...order.filter(isQuick), ...order.filter((operator) => !isQuick(operator))];
+  });
   const pool = new CandidatePool(orders, new Map(asked.map(({ operator, places }) => [operator, places])));
   for (const [bundleIndex, operator] of holders)
     pool.hold(bundlePlace(layout, bundleIndex).segment, operator);

@@ -10,12 +10,13 @@ import {
   manifestLayout,
   parseManifest,
 } from "../../core/dataset/manifest.ts";
+import { assertNewPath } from "../../core/dataset/names.ts";
 import type { DatasetSource } from "../readers/source.ts";
 import { anchorDataset, datasetStatus } from "./anchor.ts";
 import type { StorageWriter } from "./client.ts";
 import { allBundles, readHolders } from "./dataset.ts";
 import { TooFewHoldersError } from "./errors.ts";
-import type { BundleFailure } from "./fetch-bundles.ts";
+import { type BundleFailure, bundleBytes } from "./fetch-bundles.ts";
 import { placeReceipts } from "./place.ts";
 import type { OnProgress } from "./progress.ts";
 import { PutJournal } from "./put-journal.ts";
@@ -32,6 +33,7 @@ import {
   readTerms,
   writeTerms,
 } from "./terms.ts";
+import { type UploadLimits, UploadTime } from "./upload-time.ts";
 
 export type PutParameters = {
   source: DatasetSource;
@@ -63,6 +65,8 @@ export type PutParameters = {
   keep?: boolean;
   /** Uploads under way at once. */
   parallel?: number;
+  /** How long operators may take; see there for what they have by default. */
+  limits?: UploadLimits;
   signal?: AbortSignal;
   onProgress?: OnProgress;
 };
@@ -103,7 +107,8 @@ const placingRounds = 3;
  * Stores a dataset: encodes it, brings its bundles to distinct operators, anchors it, and brings their receipts on
  * chain. Each step is on disk before the next one begins, so that a put that was killed goes on where it stopped, and
  * nothing is paid twice. Too few operators are no failure as long as each segment can be restored: the result says
- * which bundles have none.
+ * which bundles have none. Nor do operators that stall hold it up for longer than its limits: each is replaced, and what was
+ * brought to others by then is kept.
  * @throws BadInputError, UnreadableFileError for the source; StagingError; TooFewHoldersError, InsufficientFundsError
  * before anything is paid; TransactionFailedError; PutInProgressError
  */
@@ -147,6 +152,7 @@ async function stagedManifest(journal: PutJournal, parameters: PutParameters): P
     licence = source.licence,
     description = source.description,
   } = parameters;
+  assertNewPath(name);
   const { k = 8, n = 11 } = parameters;
   const bytes = await stageDataset(journal, { ...parameters, name, licence, description, k, n });
   journal.remember("manifestHash", keccak256(bytes));
@@ -195,6 +201,7 @@ class Put {
   readonly #datasetId: Hex;
   readonly #failures: UploadFailure[] = [];
   readonly #transactions: Hex[] = [];
+  readonly #time: UploadTime;
 
   constructor(
     client: StorageWriter,
@@ -214,6 +221,8 @@ class Put {
     this.#terms = terms;
     const owner = client.account.address;
     this.#datasetId = offeredId(client.deployment, owner, this.#manifest, hashes, terms);
+    const bytes = allBundles(this.#layout).reduce((sum, each) => sum + bundleBytes(this.#layout, each), 0);
+    this.#time = new UploadTime(bytes, parameters.limits);
   }
 
   async run(): Promise<PutResult> {
@@ -358,6 +367,7 @@ class Put {
       bundles,
       ...to,
       parallel,
+      time: this.#time,
       signal,
       onProgress,
     });
@@ -374,7 +384,8 @@ class Put {
     for (const bundleIndex of known) stored[bundlePlace(this.#layout, bundleIndex).segment]!++;
     const segment = stored.findIndex((count) => count < this.#layout.k);
     if (segment < 0) return;
-    throw new TooFewHoldersError(segment, stored[segment]!, this.#layout.k, this.#failures);
+    const seconds = this.#time.isOver ? this.#time.passed : undefined;
+    throw new TooFewHoldersError(segment, stored[segment]!, this.#layout.k, this.#failures, seconds);
   }
 
   async #anchor(): Promise<{ bond: bigint; fees: bigint }> {

@@ -16,6 +16,8 @@ export type ReadBackParameters = {
   layout: DatasetLayout;
   /** Who is said to hold which bundle. */
   holders: ReadonlyMap<number, Address>;
+  /** Seconds that a holder may take for the cells of a bundle; 60 by default. */
+  patience?: number;
   signal?: AbortSignal;
   /** Told how many bundles have been asked for. */
   onProgress?: (done: number) => void;
@@ -27,28 +29,34 @@ const parallel = 8;
 /**
  * Asks every holder for cells of its bundle, drawn anew each time, and checks them against the anchored root: whoever has
  * lost a part, or never had it, or does not serve, is found. A holder without a fifth of a bundle gives 64 cells with a
- * chance of one in a million.
+ * chance of one in a million. One that has let its time pass is not waited for again: it may hold many of the bundles.
  * @returns the bundles that could not be read
  */
 export async function readBack(
   client: Pick<StorageClient, "peers">,
-  { datasetId, manifest, layout, holders, signal, onProgress }: ReadBackParameters,
+  { datasetId, manifest, layout, holders, patience = 60, signal, onProgress }: ReadBackParameters,
 ): Promise<BundleFailure[]> {
+  const silent = new Set<Address>();
   const failures: BundleFailure[] = [];
   let done = 0;
   await forEachConcurrently([...holders], parallel, signal, async ([bundleIndex, operator]) => {
     const { cells } = segmentLayout(layout, bundlePlace(layout, bundleIndex).segment);
     const asked = drawCells(cells);
+    const late = AbortSignal.timeout(1000 * patience);
+    const either = signal === undefined ? late : AbortSignal.any([signal, late]);
     try {
-      const shards = await client.peers.connect(operator, signal);
-      const given = await shards.cells({ datasetId, bundleIndex, cells: asked }, { signal });
+      if (silent.has(operator)) throw new Error("it did not answer for another bundle");
+      const shards = await client.peers.connect(operator, either);
+      const given = await shards.cells({ datasetId, bundleIndex, cells: asked }, { signal: either });
       const root = hexToBytes(manifest.bundles[bundleIndex]!.transportRoot as Hex);
       if (!given.every((cell, i) => isOf(cell, asked[i]!, cells, root))) {
         throw new Error("it gives cells that are not the bundle's");
       }
     } catch (error) {
       signal?.throwIfAborted();
-      failures.push({ bundleIndex, operator, reason: reasonOf(error) });
+      if (late.aborted) silent.add(operator);
+      const reason = late.aborted ? `it gave no cells in ${patience} s` : reasonOf(error);
+      failures.push({ bundleIndex, operator, reason });
     }
     onProgress?.(++done);
   });

@@ -1,5 +1,5 @@
 import { maxPackedRecords } from "../../core/dataset/format.ts";
-import { assertRelativePath } from "../../core/dataset/names.ts";
+import { assertNewPath } from "../../core/dataset/names.ts";
 import type { PackedRecord } from "../../core/dataset/packed.ts";
 import { packedSource } from "./packed.ts";
 import { type InputFile, sourceName } from "./pieces.ts";
@@ -28,7 +28,7 @@ export function filesSource({ path, name, list, read, objectSize }: FilesParamet
       const files = await list();
       if (files.length === 0) throw malformed(path, null, "the folder has no files");
       if (files.length > maxPackedRecords) throw tooManyFiles(path);
-      for (const file of files) assertRelativePath(file);
+      for (const file of files) assertNewPath(file);
       for (const file of [...files].sort()) yield { name: file, pieces: await read(file) };
     },
   );
@@ -40,7 +40,7 @@ export function readSingleFile(
   { objectSize, maxBytes }: { objectSize?: number; maxBytes?: number } = {},
 ): DatasetSource {
   const { path, name } = file;
-  assertRelativePath(name);
+  assertNewPath(name);
   return filesSource({
     path,
     name,

@@ -1,7 +1,7 @@
 import { opendir } from "node:fs/promises";
 import { join } from "node:path";
 import { maxPackedRecords } from "../../core/dataset/format.ts";
-import { assertRelativePath } from "../../core/dataset/names.ts";
+import { assertNewPath } from "../../core/dataset/names.ts";
 import { diskName, openRegular, readHandle } from "./bytes.ts";
 import { filesSource, tooManyFiles } from "./files-source.ts";
 import { type DatasetSource, malformed, UnreadableFileError } from "./source.ts";
@@ -40,7 +40,7 @@ async function listFiles(root: string): Promise<string[]> {
     });
     for await (const entry of directory) {
       const relative = folder.relative === "" ? entry.name : `${folder.relative}/${entry.name}`;
-      assertRelativePath(relative);
+      assertNewPath(relative);
       if (entry.isDirectory()) folders.push({ relative, depth: folder.depth + 1 });
       else if (entry.isFile()) found.push(relative);
       else

@@ -1,4 +1,4 @@
-import { assertRelativePath } from "../../core/dataset/names.ts";
+import { assertNewPath } from "../../core/dataset/names.ts";
 import type { PackedRecord } from "../../core/dataset/packed.ts";
 import { splitLines } from "./lines.ts";
 import { packedSource } from "./packed.ts";
@@ -19,7 +19,7 @@ export type LinesOptions = {
 export function readLines(source: InputFile, { check, objectSize, maxBytes }: LinesOptions): DatasetSource {
   const { path } = source;
   const file = plainName(source);
-  assertRelativePath(file);
+  assertNewPath(file);
   return packedSource(
     { name: sourceName(source), content: "lines", file, objectSize },
     async function* (): AsyncGenerator<PackedRecord> {

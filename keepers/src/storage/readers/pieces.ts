@@ -1,5 +1,5 @@
 import { concatBytes } from "viem";
-import { fileNameProblem, maxNameLength } from "../../core/dataset/names.ts";
+import { maxNameLength, newPathProblem } from "../../core/dataset/names.ts";
 import { defaultMaxFileBytes, malformed } from "./source.ts";
 
 export type ReadBytesOptions = {
@@ -30,7 +30,9 @@ export function plainName({ name }: Pick<InputFile, "name">): string {
 /** A dataset's name from a file's or folder's; a name that no manifest could hold gives way to "dataset". */
 export function sourceName(file: Pick<InputFile, "name">): string {
   const name = plainName(file);
-  return name.length <= maxNameLength && fileNameProblem(name) === null ? name : "dataset";
+  return name.length <= maxNameLength && !name.includes("/") && newPathProblem(name) === null
+    ? name
+    : "dataset";
 }
 
 /** Whether a file of this name is unpacked when nothing else is said. */

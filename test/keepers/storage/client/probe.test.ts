@@ -8,7 +8,7 @@ import { addressOf, connectContracts } from "../../../../keepers/src/chain/contr
 import { bundleId } from "../../../../keepers/src/core/ids.ts";
 import { commitBundle } from "../../../../keepers/src/core/merkle/bundle-committer.ts";
 import type { StorageWriter } from "../../../../keepers/src/storage/client/client.ts";
-import { UnknownDatasetError } from "../../../../keepers/src/storage/client/errors.ts";
+import { StagingError, UnknownDatasetError } from "../../../../keepers/src/storage/client/errors.ts";
 import { get } from "../../../../keepers/src/storage/client/get.ts";
 import { KeptResults } from "../../../../keepers/src/storage/client/kept-results.ts";
 import {
@@ -18,6 +18,7 @@ import {
   probe,
 } from "../../../../keepers/src/storage/client/probe.ts";
 import { put } from "../../../../keepers/src/storage/client/put.ts";
+import type { BundleStash } from "../../../../keepers/src/storage/client/stash.ts";
 import { RefusalError } from "../../../../keepers/src/storage/transport/errors.ts";
 import { startTestNetwork, type TestNetwork, type TestNode } from "./network.ts";
 import { objectsOf, sourceOf } from "./sources.ts";
@@ -61,6 +62,13 @@ describe("a probe of a dataset, over real nodes", () => {
     node.misbehave({ get: refusal, manifest: refusal });
   };
   const probed = (parameters: Partial<ProbeParameters> = {}) => probe(client, { datasetId, ...parameters });
+  const noSpace = new StagingError("kept", Object.assign(new Error("no space left"), { code: "ENOSPC" }));
+  /** What has been kept on a disk that takes nothing more. */
+  const fullStash = () =>
+    ({
+      has: async () => false,
+      add: () => Promise.reject(noSpace),
+    }) as unknown as BundleStash;
   const none = { isAnswered: () => false };
 
   it("finds nothing as long as k of n serve", async () => {
@@ -136,6 +144,30 @@ describe("a probe of a dataset, over real nodes", () => {
       const target = join(network.folder, name);
       const { downloaded } = await get(client, { datasetId, target, directory, keepsBundles: true });
       assert.equal(downloaded, 0);
+    }
+  });
+
+  it("says once that a full disk keeps nothing, and finds out all the same what is served", async () => {
+    const full: [string, ProbeParameters["keep"]][] = [
+      ["no folder", () => Promise.reject(noSpace)],
+      ["no bytes", async () => fullStash()],
+    ];
+    for (const [what, keep] of full) {
+      const told: string[] = [];
+      const parameters = { keep, onNotKept: (reason: string) => told.push(reason) };
+      for (const node of network.nodes) node.misbehave({});
+      assert.deepEqual((await probed(parameters)).unreadable, [], what);
+      assert.equal(told.length, 1, what);
+      assert.match(told[0]!, /no space is left/);
+      for (const node of network.nodes.slice(1)) refuse(node);
+      const { looked, unreadable } = await probed(parameters);
+      assert.deepEqual([looked, unreadable.length], [segments, segments], what);
+      assert.ok(cellsToAsk({ k, n, unreadable }, { most: 100, ...none }).length > 0);
+      for (const { unserved } of unreadable)
+        assert.ok(
+          unserved.every(({ operator }) => operator !== network.nodes[0]!.operator),
+          what,
+        );
     }
   });
 
