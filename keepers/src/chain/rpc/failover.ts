@@ -7,11 +7,12 @@ import {
   isAlreadyKnown,
   isFinalAnswer,
   RateLimitedError,
+  RpcBusyError,
   RpcUnavailableError,
   WrongChainError,
 } from "./errors.ts";
 import { type EndpointHealth, newHealth, rank, recordFailure, recordSuccess } from "./health.ts";
-import { RateLimit } from "./rate-limit.ts";
+import { type Lane, RateLimit } from "./rate-limit.ts";
 
 export type FailoverOptions = {
   chainId: number;
@@ -76,15 +77,28 @@ function refusalKey(error: unknown): string {
  */
 export class Failover {
   readonly #options: FailoverOptions;
-  readonly #sources: Source[];
+  readonly #sources: readonly Source[];
+  readonly #lane: Lane;
 
-  constructor(options: FailoverOptions) {
+  /** @param shared what another one of the same options asks, and whose requests this one makes */
+  constructor(
+    options: FailoverOptions,
+    shared?: { readonly sources: readonly Source[]; readonly lane: Lane },
+  ) {
     this.#options = options;
-    this.#sources = options.endpoints.map((endpoint) => ({
-      endpoint,
-      health: newHealth(endpoint.name),
-      limit: new RateLimit(options.requestsPerSecond, options.clock),
-    }));
+    this.#lane = shared?.lane ?? "duties";
+    this.#sources =
+      shared?.sources ??
+      options.endpoints.map((endpoint) => ({
+        endpoint,
+        health: newHealth(endpoint.name),
+        limit: new RateLimit(options.requestsPerSecond, options.clock),
+      }));
+  }
+
+  /** The same endpoints for what strangers cause: `RpcBusyError` when too much of that waits already. */
+  forStrangers(): Failover {
+    return new Failover(this.#options, { sources: this.#sources, lane: "strangers" });
   }
 
   health(): EndpointHealth[] {
@@ -291,7 +305,7 @@ export class Failover {
 
   async #exchange(source: Source, request: RpcRequest): Promise<unknown> {
     const { clock, timeout } = this.#options;
-    await source.limit.wait();
+    await source.limit.wait(this.#lane);
     const started = clock.now();
     const abort = new AbortController();
     const answered = new AbortController();
@@ -323,6 +337,8 @@ export class Failover {
   }
 
   #unavailable(reasons: readonly unknown[]): Error {
+    const busy = reasons.find((reason) => reason instanceof RpcBusyError);
+    if (busy !== undefined) return busy;
     const details = this.#sources.map(
       ({ endpoint, health }) => `${endpoint.name}: ${health.lastError ?? "-"}`,
     );

@@ -37,6 +37,7 @@ import type {
 } from "../../storage/transport/shard-service.ts";
 import type { UploadStaging } from "../../storage/transport/upload-staging.ts";
 import { type Asking, type Refusal, termsRefusal } from "./asking.ts";
+import { KeptReads } from "./kept-reads.ts";
 import type { Possession } from "./possession.ts";
 import type { Shelf, ShelvedBundle } from "./shelf.ts";
 import { type Vault, WrongRootsError } from "./vault.ts";
@@ -44,7 +45,8 @@ import { type Vault, WrongRootsError } from "./vault.ts";
 export type ServiceParts = {
   account: LocalAccount;
   deployment: Deployment;
-  contracts: Contracts;
+  /** What strangers cause to be read, in their own lane: a duty never waits for it. */
+  contracts: Pick<Contracts, "DatasetRegistry" | "Staking">;
   shelf: Shelf;
   vault: Vault;
   staging: UploadStaging;
@@ -54,6 +56,8 @@ export type ServiceParts = {
   asking: Asking;
   /** Timestamp of the latest block, seconds. */
   chainTime: () => Promise<bigint>;
+  /** Milliseconds for which what was read of the chain is taken as it is; none by default. */
+  keptFor?: number;
   /** Whether the chain knows a dataset, as far as it was followed. */
   isAnchored: (datasetId: Hex) => boolean;
   /** Part of the capacity that may be taken by what stands on no chain yet; a half by default. */
@@ -97,11 +101,14 @@ export class StorageService implements ShardService {
   readonly #proofs = new Gate(proofGate);
   readonly #admissions = new Gate(admissionGate);
   readonly #readings = new Gate(readingGate);
+  readonly #chain: KeptReads;
   #loading: Promise<Arrivals> | undefined;
   #arriving = 0;
 
   constructor(parts: ServiceParts) {
+    const { contracts, chainTime, keptFor = 0 } = parts;
     this.#parts = parts;
+    this.#chain = new KeptReads({ contracts, chainTime, keptFor });
   }
 
   /** What peers wait for here, and what was refused for want of room since the start. */
@@ -128,11 +135,11 @@ export class StorageService implements ShardService {
     bytes: Uint8Array | undefined,
     { peer }: Pick<Caller, "peer">,
   ): Promise<OfferResponse> {
-    const { contracts, account } = this.#parts;
+    const { account } = this.#parts;
     const { datasetId } = request;
     const { manifest, refusal: badTerms } = await this.#readOffer(request, bytes);
     const layout = manifestLayout(manifest);
-    const { active } = await contracts.Staking.read.operatorOf([account.address]);
+    const active = await this.#chain.isActive(account.address);
     // As if all of them came: what is accepted together must fit together.
     const expected: Arrivals = new Map(await this.#arrivals());
     const accepted: number[] = [];
@@ -155,8 +162,8 @@ export class StorageService implements ShardService {
 
   /** Keeps an offered manifest, and only so many that nothing has come of. */
   async #keepOffer(datasetId: Hex, bytes: Uint8Array, peer: string): Promise<void> {
-    const { shelf, chainTime } = this.#parts;
-    const now = await chainTime();
+    const { shelf } = this.#parts;
+    const now = await this.#chain.chainTime();
     const arrivals = await this.#arrivals();
     const begun = new Set([...arrivals.values()].map((arrival) => arrival.datasetId));
     const idle = shelf
@@ -244,7 +251,7 @@ export class StorageService implements ShardService {
       throw new RefusalError("refused", "these are not the roots of the bytes that are here");
     }
     const asked = BigInt(request.validUntil);
-    const latest = (await this.#parts.chainTime()) + receiptLifetime + clockSlack;
+    const latest = (await this.#chain.chainTime()) + receiptLifetime + clockSlack;
     if (asked > latest) throw new RefusalError("refused", `a receipt is good until ${latest} at most`);
     await this.#requireTerm(request.latestEnd);
     // The bytes stay for as long as somebody may bring the receipt on chain.
@@ -296,13 +303,13 @@ export class StorageService implements ShardService {
 
   /** Forgets uploads that nobody goes on with, and offers that nothing came of: they would keep their space for ever. */
   async forgetAbandoned(): Promise<void> {
-    const { shelf, chainTime } = this.#parts;
+    const { shelf } = this.#parts;
     const arrivals = await this.#arrivals();
     await this.#forget(arrivals, uploadPatience);
     const begun = new Set([...arrivals.values()].map(({ datasetId }) => datasetId));
     const offers = shelf.offers().filter(({ datasetId }) => !begun.has(datasetId));
     if (offers.length === 0) return;
-    const now = await chainTime();
+    const now = await this.#chain.chainTime();
     for (const { datasetId, at } of offers) {
       // Nothing may have begun since the look at the chain.
       const hasBegun = [...arrivals.values()].some((arrival) => arrival.datasetId === datasetId);
@@ -411,9 +418,8 @@ export class StorageService implements ShardService {
 
   /** @throws RefusalError when a duty could last for longer than this node serves */
   async #requireTerm(latestEnd: number): Promise<void> {
-    const { contracts, asking } = this.#parts;
-    const { currentEpoch, epochLength } = contracts.DatasetRegistry.read;
-    const [epoch, length] = await Promise.all([currentEpoch(), epochLength()]);
+    const { asking } = this.#parts;
+    const [epoch, length] = await Promise.all([this.#chain.currentEpoch(), this.#chain.epochLength()]);
     const most = latestEndFor(asking.longestTerm, epoch, length, receiptLifetime + clockSlack);
     if (latestEnd <= most) return;
     throw new RefusalError("refused", `it serves until epoch ${most} at most, not until ${latestEnd}`);
@@ -427,14 +433,14 @@ export class StorageService implements ShardService {
     request: OfferRequest,
     sent: Uint8Array | undefined,
   ): Promise<{ manifest: Manifest; refusal: Refusal | undefined }> {
-    const { contracts, deployment, asking } = this.#parts;
+    const { deployment, asking } = this.#parts;
     const { datasetId, owner } = request;
     const { manifest, bytes } = this.#readManifest(request, sent);
-    const registry = contracts.DatasetRegistry.read;
-    const anchor = await registry.datasetOf([datasetId]);
+    const hash = keccak256(bytes);
+    const anchor = await this.#chain.dataset(datasetId, hash);
     if (anchor.status !== datasetStatus.none) {
-      if (anchor.manifestHash !== keccak256(bytes)) throw new RefusalError("bad-request", notThisDatasets);
-      const epochs = anchor.endEpoch - (await registry.currentEpoch());
+      if (anchor.manifestHash !== hash) throw new RefusalError("bad-request", notThisDatasets);
+      const epochs = anchor.endEpoch - (await this.#chain.currentEpoch());
       const isRunning = anchor.status === datasetStatus.active && epochs > 1;
       const over = { reason: "policy" as const, detail: "the dataset is over" };
       const refusal = isRunning ? termsRefusal(asking, { feePerAudit: anchor.feePerAudit, epochs }) : over;
@@ -445,7 +451,7 @@ export class StorageService implements ShardService {
     if (offeredId(deployment, owner, manifest, bytes, terms) !== datasetId) {
       throw new RefusalError("bad-request", notThisDatasets);
     }
-    const inForce = await registry.parameters();
+    const inForce = await this.#chain.parameters();
     const stale = { reason: "policy" as const, detail: "the registry's parameters are others now" };
     const refusal = areSameParameters(terms.parameters, inForce) ? termsRefusal(asking, terms) : stale;
     return { manifest, refusal };
