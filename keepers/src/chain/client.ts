@@ -56,6 +56,12 @@ export type ChainClient = {
    * `RpcBusyError`.
    */
   readonly strangers: PublicClient<Transport, Chain>;
+  /**
+   * As `public`, for what a duty is given up for: contracts as a quorum of the endpoints reads them, and at least two where there
+   * are two, and of their newest blocks the middle one by time. Fails with an error whose cause is an `InconsistentAnswerError`
+   * where they differ, an `RpcUnavailableError` where too few answer. The same as `public` when there is one endpoint.
+   */
+  readonly confirmed: PublicClient<Transport, Chain>;
   /** A viem wallet client over the same endpoints, for tools; keepers send through a transaction queue. */
   wallet(account: LocalAccount): WalletClient<Transport, Chain, LocalAccount>;
   request(method: string, params?: readonly unknown[]): Promise<unknown>;
@@ -134,11 +140,13 @@ export async function connectChain(options: ChainClientOptions): Promise<ChainCl
     createPublicClient({ chain, transport: transportOf(request), cacheTime: 0 });
   const transport = transportOf((request) => failover.request(request));
   const strangers = failover.forStrangers();
+  const usual = createPublicClient({ chain, transport, cacheTime: 0 });
   return {
     chainId,
     trust,
     chain,
-    public: createPublicClient({ chain, transport, cacheTime: 0 }),
+    public: usual,
+    confirmed: failover.hasWitnesses ? reading((request) => failover.confirmed(request)) : usual,
     strangers: reading((request) => strangers.request(request)),
     wallet: (account) => createWalletClient({ account, chain, transport }),
     request: (method, params = []) => failover.request({ method, params }),

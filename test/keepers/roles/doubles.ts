@@ -73,7 +73,10 @@ export function contextOf(operator: Address, reads: Reads, now: () => bigint = (
   return {
     queue,
     log,
-    context: { operator, client, deployment, contracts, queue: queue.queue, log: log.logger },
+    context: {
+      ...{ operator, client, deployment, contracts, queue: queue.queue, log: log.logger },
+      agreed: { client, contracts },
+    },
   };
 }
 

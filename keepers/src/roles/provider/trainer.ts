@@ -10,7 +10,8 @@ import { isPast, type JobRecord } from "../jobs/job-record.ts";
 import { type JobRun, openJobRun, type SessionWrapper, trainJob } from "../jobs/job-run.ts";
 import type { ResultStorage } from "../jobs/job-storage.ts";
 import { writeResult } from "../jobs/result.ts";
-import { chainTime, tryCall } from "../storage-node/context.ts";
+import { surelyNow } from "../storage-node/agreement.ts";
+import { tryCall } from "../storage-node/context.ts";
 import type { Crew } from "./crew.ts";
 import { placeOfResult } from "./result-keeper.ts";
 
@@ -33,10 +34,10 @@ export class Trainer implements Duty {
   }
 
   async tick(signal: AbortSignal): Promise<void> {
-    const { ledger, operator, client } = this.#parts;
+    const { ledger, operator } = this.#parts;
     await forEach(ledger.openJobs(), async (job) => {
       if (job.status !== "Training" || job.provider !== operator) return;
-      if (isPast(job, await chainTime(client))) return;
+      if (isPast(job, await surelyNow(this.#parts))) return;
       await this.#train(job, signal);
     });
   }

@@ -14,12 +14,28 @@ export type DutyContext = {
   client: ChainClient;
   deployment: Deployment;
   contracts: Contracts;
+  /** The chain as its endpoints agree on it: nothing else ends a duty. */
+  agreed: Reading;
   queue: TransactionQueue;
   log: Logger;
 };
 
 /** What a look at the chain takes. */
 export type Reading = { readonly contracts: Contracts; readonly client: Pick<ChainClient, "public"> };
+
+/** The chain as its endpoints agree on it; the very same as `usual` when there is one endpoint. */
+export function readingAgreed(usual: {
+  readonly client: Pick<ChainClient, "public" | "confirmed">;
+  readonly contracts: Contracts;
+  readonly deployment: Deployment;
+}): Reading {
+  const { client, contracts, deployment } = usual;
+  if (client.confirmed === client.public) return { client, contracts };
+  return {
+    client: { public: client.confirmed },
+    contracts: connectContracts(client.confirmed, deployment),
+  };
+}
 
 /** The chain for what strangers cause: their reads wait behind those of duties, and are refused when too many wait. */
 export function readingForStrangers({

@@ -31,7 +31,7 @@ import { type Asking, mostEpochs } from "./asking.ts";
 import { Auditor } from "./auditor.ts";
 import { BeaconMember, beaconSchema } from "./beacon-member.ts";
 import { Cashier, type Earnings } from "./cashier.ts";
-import { chainTime, type DutyContext, readingForStrangers } from "./context.ts";
+import { chainTime, type DutyContext, readingAgreed, readingForStrangers } from "./context.ts";
 import { CoverRegistrar } from "./cover.ts";
 import { DrandRelay } from "./drand-relay.ts";
 import { Janitor } from "./janitor.ts";
@@ -162,6 +162,7 @@ export class StorageNode {
       client: chain,
       deployment,
       contracts,
+      agreed: readingAgreed({ client: chain, contracts, deployment }),
       queue,
       log,
     };

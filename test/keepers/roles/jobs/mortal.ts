@@ -35,6 +35,7 @@ export class Life {
       request,
       public: this.#mortal(client.public),
       strangers: this.#mortal(client.strangers),
+      confirmed: this.#mortal(client.confirmed),
     };
   }
 
