@@ -206,9 +206,14 @@ export class Scene {
   context(party: Party): JobContext {
     const { world } = this;
     const done = new Set<string>();
+    const client = {
+      chainId: world.deployment.chainId,
+      public: world.chain.client,
+    } as unknown as ChainClient;
     return {
       operator: world.address(party),
-      client: { chainId: world.deployment.chainId, public: world.chain.client } as unknown as ChainClient,
+      client,
+      agreed: { client, contracts: world.contracts },
       deployment: world.deployment,
       contracts: world.contracts,
       queue: {

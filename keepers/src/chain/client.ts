@@ -51,6 +51,17 @@ export type ChainClient = {
   readonly trust: Trust;
   readonly chain: Chain;
   readonly public: PublicClient<Transport, Chain>;
+  /**
+   * As `public`, for what strangers cause: duties go first, and what is too much fails with an error whose cause is an
+   * `RpcBusyError`.
+   */
+  readonly strangers: PublicClient<Transport, Chain>;
+  /**
+   * As `public`, for what a duty is given up for: contracts as a quorum of the endpoints reads them, and at least two where there
+   * are two, and of their newest blocks the middle one by time. Fails with an error whose cause is an `InconsistentAnswerError`
+   * where they differ, an `RpcUnavailableError` where too few answer. The same as `public` when there is one endpoint.
+   */
+  readonly confirmed: PublicClient<Transport, Chain>;
   /** A viem wallet client over the same endpoints, for tools; keepers send through a transaction queue. */
   wallet(account: LocalAccount): WalletClient<Transport, Chain, LocalAccount>;
   request(method: string, params?: readonly unknown[]): Promise<unknown>;
@@ -123,15 +134,20 @@ export async function connectChain(options: ChainClientOptions): Promise<ChainCl
     rpcUrls: { default: { http: [] } },
   });
   // Failover retries; viem's own retries would only multiply the waiting.
-  const transport = custom(
-    { request: (request) => failover.request(request) },
-    { retryCount: 0, key: "failover", name: "failover" },
-  );
+  const transportOf = (request: Failover["request"]) =>
+    custom({ request }, { retryCount: 0, key: "failover", name: "failover" });
+  const reading = (request: Failover["request"]) =>
+    createPublicClient({ chain, transport: transportOf(request), cacheTime: 0 });
+  const transport = transportOf((request) => failover.request(request));
+  const strangers = failover.forStrangers();
+  const usual = createPublicClient({ chain, transport, cacheTime: 0 });
   return {
     chainId,
     trust,
     chain,
-    public: createPublicClient({ chain, transport, cacheTime: 0 }),
+    public: usual,
+    confirmed: failover.hasWitnesses ? reading((request) => failover.confirmed(request)) : usual,
+    strangers: reading((request) => strangers.request(request)),
     wallet: (account) => createWalletClient({ account, chain, transport }),
     request: (method, params = []) => failover.request({ method, params }),
     agreed: (method, params = []) => failover.agreed({ method, params }),

@@ -79,7 +79,8 @@ describe("members of the commit-reveal beacon", () => {
     });
     const { client, deployment } = network;
     const log = pino({ level: "silent" });
-    const context = { operator: account.address, client, deployment, contracts, queue, log };
+    const agreed = { client, contracts };
+    const context = { operator: account.address, client, deployment, contracts, agreed, queue, log };
     const secrets = await OperatorSecrets.open(account, deployment.chainId);
     const ledger = new Ledger(state);
     const follower = createFollower({

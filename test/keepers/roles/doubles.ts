@@ -8,7 +8,7 @@ import type { Proof } from "../../../keepers/src/core/groth16/types.ts";
 import type { DutyContext } from "../../../keepers/src/roles/storage-node/context.ts";
 import { deployment } from "./dataset.ts";
 
-type Reads = Record<string, Record<string, (args: never) => unknown>>;
+export type Reads = Record<string, Record<string, (args: never) => unknown>>;
 
 /** Contracts of which only the named functions can be read. */
 export function contractsOf(reads: Reads): Contracts {
@@ -73,7 +73,10 @@ export function contextOf(operator: Address, reads: Reads, now: () => bigint = (
   return {
     queue,
     log,
-    context: { operator, client, deployment, contracts, queue: queue.queue, log: log.logger },
+    context: {
+      ...{ operator, client, deployment, contracts, queue: queue.queue, log: log.logger },
+      agreed: { client, contracts },
+    },
   };
 }
 

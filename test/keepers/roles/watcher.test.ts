@@ -29,7 +29,8 @@ describe("who keeps the audits going", () => {
     const account = network.chain.account(1);
     const queue = createTransactionQueue({ client, state, account, pollInterval: 50 });
     const log = pino({ level: "silent" });
-    const context = { operator: account.address, client, deployment, contracts, queue, log };
+    const agreed = { client, contracts };
+    const context = { operator: account.address, client, deployment, contracts, agreed, queue, log };
     watcher = new Watcher({ ...context, ledger: new Ledger(state), stagger: 0n });
   });
 

@@ -50,6 +50,18 @@ export class RateLimitedError extends AssayError {
   }
 }
 
+/** Strangers ask for more of the chain than this keeper reads for them: what waits already comes first. */
+export class RpcBusyError extends AssayError {
+  override readonly name: string = "RpcBusyError";
+
+  constructor() {
+    super("too many requests of others wait for the chain", {
+      exitCode: exitCode.unavailable,
+      next: "try again later",
+    });
+  }
+}
+
 type ErrorShape = { code?: unknown; message?: unknown; details?: unknown; cause?: unknown; data?: unknown };
 
 /** The error and its causes, outermost first. */

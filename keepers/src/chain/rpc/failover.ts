@@ -7,11 +7,12 @@ import {
   isAlreadyKnown,
   isFinalAnswer,
   RateLimitedError,
+  RpcBusyError,
   RpcUnavailableError,
   WrongChainError,
 } from "./errors.ts";
 import { type EndpointHealth, newHealth, rank, recordFailure, recordSuccess } from "./health.ts";
-import { RateLimit } from "./rate-limit.ts";
+import { type Lane, RateLimit } from "./rate-limit.ts";
 
 export type FailoverOptions = {
   chainId: number;
@@ -43,7 +44,7 @@ const nullMayBeLag = new Set([
   "eth_getTransactionReceipt",
   "eth_getTransactionByHash",
 ]);
-/** Answers that a liar could profit from: only these are worth asking several endpoints for. */
+/** Answers that a liar could profit from whoever reads them; contracts and the clock are asked for with `confirmed` where it matters. */
 const needsQuorum = new Set(["eth_getLogs", "eth_getTransactionReceipt"]);
 
 const asError = (error: unknown) => (error instanceof Error ? error : new Error(String(error)));
@@ -76,15 +77,28 @@ function refusalKey(error: unknown): string {
  */
 export class Failover {
   readonly #options: FailoverOptions;
-  readonly #sources: Source[];
+  readonly #sources: readonly Source[];
+  readonly #lane: Lane;
 
-  constructor(options: FailoverOptions) {
+  /** @param shared what another one of the same options asks, and whose requests this one makes */
+  constructor(
+    options: FailoverOptions,
+    shared?: { readonly sources: readonly Source[]; readonly lane: Lane },
+  ) {
     this.#options = options;
-    this.#sources = options.endpoints.map((endpoint) => ({
-      endpoint,
-      health: newHealth(endpoint.name),
-      limit: new RateLimit(options.requestsPerSecond, options.clock),
-    }));
+    this.#lane = shared?.lane ?? "duties";
+    this.#sources =
+      shared?.sources ??
+      options.endpoints.map((endpoint) => ({
+        endpoint,
+        health: newHealth(endpoint.name),
+        limit: new RateLimit(options.requestsPerSecond, options.clock),
+      }));
+  }
+
+  /** The same endpoints for what strangers cause: `RpcBusyError` when too much of that waits already. */
+  forStrangers(): Failover {
+    return new Failover(this.#options, { sources: this.#sources, lane: "strangers" });
   }
 
   health(): EndpointHealth[] {
@@ -98,9 +112,50 @@ export class Failover {
     return this.#first(request);
   }
 
+  /** Endpoints that must agree before a duty is given up for what they say: a quorum, and two wherever there are two. */
+  get #enough(): number {
+    return Math.min(this.#sources.length, Math.max(this.#options.quorum, 2));
+  }
+
+  /** Whether another endpoint is asked before a duty is given up. */
+  get hasWitnesses(): boolean {
+    return this.#enough > 1;
+  }
+
+  /**
+   * What enough endpoints say alike for a duty to be given up for it. Contracts are read at a block that enough of them have;
+   * of the newest block as each has it the one in the middle by time is given, and the earlier of two: too late is what is late
+   * by it.
+   *
+   * @throws InconsistentAnswerError when they contradict each other, RpcUnavailableError when too few answer
+   */
+  async confirmed(request: RpcRequest): Promise<unknown> {
+    if (!this.hasWitnesses) return this.request(request);
+    const [first, block = "latest", ...rest] = Array.isArray(request.params) ? request.params : [];
+    if (request.method === "eth_getBlockByNumber" && first === "latest") return this.#middleBlock(request);
+    if (request.method !== "eth_call" || block !== "latest") return this.agreed(request, this.#enough);
+    const head = await this.attested({ method: "eth_blockNumber" }, this.#enough);
+    const params = [first, `0x${head.toString(16)}`, ...rest];
+    return this.agreed({ ...request, params }, this.#enough);
+  }
+
+  async #middleBlock(request: RpcRequest): Promise<unknown> {
+    const answers = (await this.#askAwake(request, this.#enough)).map(({ answer }) => answer);
+    const blocks = answers.flatMap((answer) =>
+      answer.status === "fulfilled" && answer.value !== null ? [answer.value as { timestamp: string }] : [],
+    );
+    if (blocks.length < this.#enough) {
+      throw this.#unavailable(
+        answers.flatMap((answer) => (answer.status === "rejected" ? [answer.reason] : [])),
+      );
+    }
+    blocks.sort((a, b) => (BigInt(a.timestamp) < BigInt(b.timestamp) ? -1 : 1));
+    return blocks[Math.floor((blocks.length - 1) / 2)];
+  }
+
   /** What each endpoint that is not resting says; of those that rest, too, when too few others answer for a quorum. */
-  async poll(request: RpcRequest): Promise<PromiseSettledResult<unknown>[]> {
-    const answers = await this.#askAwake(request, this.#options.quorum);
+  async poll(request: RpcRequest, least = this.#options.quorum): Promise<PromiseSettledResult<unknown>[]> {
+    const answers = await this.#askAwake(request, least);
     return answers.map(({ answer }) => answer);
   }
 
@@ -128,12 +183,12 @@ export class Failover {
    * The highest quantity that a quorum of endpoints says is reached: neither one that lags nor one that lies decides, as
    * long as fewer than the quorum do.
    */
-  async attested(request: RpcRequest): Promise<bigint> {
-    const results = await this.poll(request);
+  async attested(request: RpcRequest, enough = this.#options.quorum): Promise<bigint> {
+    const results = await this.poll(request, enough);
     const values = results
       .flatMap((result) => (result.status === "fulfilled" ? [BigInt(String(result.value))] : []))
       .sort((a, b) => (a < b ? 1 : -1));
-    const value = values[this.#options.quorum - 1];
+    const value = values[enough - 1];
     if (value !== undefined) return value;
     throw this.#unavailable(
       results.flatMap((result) => (result.status === "rejected" ? [result.reason] : [])),
@@ -196,8 +251,8 @@ export class Failover {
     return `0x${head.toString(16)}`;
   }
 
-  /** An answer, or a refusal, that `quorum` endpoints give alike; those that contradict it are marked. */
-  async agreed(request: RpcRequest): Promise<unknown> {
+  /** An answer, or a refusal, that `enough` endpoints give alike, a quorum by default; those that contradict it are marked. */
+  async agreed(request: RpcRequest, enough = this.#options.quorum): Promise<unknown> {
     const votes = new Map<string, Vote>();
     const reasons: unknown[] = [];
     for (const source of rank(this.#sources, this.#options.clock.now())) {
@@ -209,7 +264,7 @@ export class Failover {
       const vote = votes.get(cast.key) ?? { ...cast, sources: [] };
       vote.sources.push(source);
       votes.set(cast.key, vote);
-      if (vote.sources.length < this.#options.quorum) continue;
+      if (vote.sources.length < enough) continue;
       this.#mark(request, vote, votes);
       if (vote.kind === "refused") throw vote.reason;
       return vote.answer;
@@ -222,7 +277,7 @@ export class Failover {
     }
     throw this.#unavailable([
       ...reasons,
-      new Error(`fewer than ${this.#options.quorum} endpoints answered ${request.method}`),
+      new Error(`fewer than ${enough} endpoints answered ${request.method}`),
     ]);
   }
 
@@ -291,7 +346,7 @@ export class Failover {
 
   async #exchange(source: Source, request: RpcRequest): Promise<unknown> {
     const { clock, timeout } = this.#options;
-    await source.limit.wait();
+    await source.limit.wait(this.#lane);
     const started = clock.now();
     const abort = new AbortController();
     const answered = new AbortController();
@@ -323,6 +378,8 @@ export class Failover {
   }
 
   #unavailable(reasons: readonly unknown[]): Error {
+    const busy = reasons.find((reason) => reason instanceof RpcBusyError);
+    if (busy !== undefined) return busy;
     const details = this.#sources.map(
       ({ endpoint, health }) => `${endpoint.name}: ${health.lastError ?? "-"}`,
     );

@@ -1,6 +1,7 @@
 import { formatEther, type Hex } from "viem";
 import { AssayError, exitCode } from "../../core/errors.ts";
 import { type AskedBefore, RetrievalChallenger, readAsked } from "../../roles/jobs/retrieval-challenger.ts";
+import { readingAgreed } from "../../roles/storage-node/context.ts";
 import { createTelemetry } from "../../roles/telemetry.ts";
 import { datasetStatus } from "../../storage/client/anchor.ts";
 import type { StorageClient } from "../../storage/client/client.ts";
@@ -77,6 +78,7 @@ async function openChallenger(context: CommandContext, client: StorageClient): P
   log.level = context.output.verbose ? "debug" : "silent";
   return new RetrievalChallenger({
     ...{ operator, client: chain, deployment, contracts, log },
+    agreed: readingAgreed({ client: chain, contracts, deployment }),
     queue: await context.queue(),
   });
 }

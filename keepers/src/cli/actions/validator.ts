@@ -4,6 +4,7 @@ import { type Address, formatUnits, type Hex } from "viem";
 import { type Contracts, encodeCall } from "../../chain/contracts.ts";
 import { explainRevert } from "../../chain/revert.ts";
 import { createJobStorage } from "../../roles/jobs/job-storage.ts";
+import { readingAgreed } from "../../roles/storage-node/context.ts";
 import { loadOrCreateBlsSecret } from "../../roles/validator/bls-secret.ts";
 import { Enroller } from "../../roles/validator/enroller.ts";
 import { libp2pIntervals } from "../../roles/validator/interval-source.ts";
@@ -93,6 +94,7 @@ export async function enrol(context: CommandContext, options: EnrolOptions): Pro
   const peerId = peerIdFromPrivateKey(await loadOrCreateIdentity(folder)).toMultihash().bytes;
   const enroller = new Enroller({
     ...{ operator: account.address, account, client: chain, deployment, contracts, log },
+    agreed: readingAgreed({ client: chain, contracts, deployment }),
     queue: await context.queue(),
     exchange: { identity: { peerId, endpoint } },
     secret: await loadOrCreateBlsSecret(folder, { account, deployment }),

@@ -5,6 +5,7 @@ import type { ChallengeRecord } from "../jobs/challenge-record.ts";
 import type { JobContext } from "../jobs/duty.ts";
 import { JobKeeper } from "../jobs/job-keeper.ts";
 import { isUnchallengeable, type JobRecord } from "../jobs/job-record.ts";
+import { surelyNow } from "../storage-node/agreement.ts";
 import { chainTime } from "../storage-node/context.ts";
 import { type ChallengerOptions, challengerDuties, challengerTables } from "./challenger.ts";
 import { WatchList } from "./watch-list.ts";
@@ -86,7 +87,7 @@ function ownChallenges({ ledger, operator }: JobContext, jobId: bigint): Challen
 }
 
 async function requireOpen(context: JobContext, jobId: bigint): Promise<void> {
-  const { ledger, operator, client } = context;
+  const { ledger, operator } = context;
   const refused = (message: string, next?: string) =>
     new AssayError(message, { next, exitCode: exitCode.refused });
   const job = ledger.job(jobId);
@@ -97,7 +98,7 @@ async function requireOpen(context: JobContext, jobId: bigint): Promise<void> {
   if (job.result === undefined) {
     throw refused(`nothing was committed to in job ${jobId}`, "Wait until the provider has committed.");
   }
-  const isOver = !isCommitted(job) || isUnchallengeable(job, 0, await chainTime(client));
+  const isOver = !isCommitted(job) || isUnchallengeable(job, 0, await surelyNow(context));
   if (isOver) {
     throw refused(
       `job ${jobId} takes no challenges any more`,

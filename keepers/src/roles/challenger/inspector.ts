@@ -23,7 +23,8 @@ import type { SideBySideOptions } from "../jobs/side-by-side.ts";
 import { secondsPerStep } from "../jobs/step-time.ts";
 import { findStoredFraud, sendFraud } from "../jobs/stored-fraud.ts";
 import { executorTakingTurns } from "../jobs/taking-turns.ts";
-import { chainTime, tryCall } from "../storage-node/context.ts";
+import { isSurely, surelyNow } from "../storage-node/agreement.ts";
+import { chainTime, type Reading, tryCall } from "../storage-node/context.ts";
 import { challenge } from "./challenge.ts";
 import { voidEvidence } from "./void-evidence.ts";
 import type { WatchList } from "./watch-list.ts";
@@ -94,8 +95,8 @@ export class Inspector implements Duty {
   }
 
   async tick(signal: AbortSignal): Promise<void> {
-    const { ledger, operator, client, watched, budget, isMeant } = this.#parts;
-    const now = await chainTime(client);
+    const { ledger, operator, watched, budget, isMeant } = this.#parts;
+    const now = await surelyNow(this.#parts);
     const committed = ledger
       .openJobs()
       .filter((job) => isMeant(job.jobId) && isRunning(job) && job.provider !== operator)
@@ -151,14 +152,19 @@ export class Inspector implements Duty {
 
   /** A job that takes longer than it can be challenged must not keep the others waiting. Says whether it is done with. */
   async #inspectInTime(commitment: Commitment, signal: AbortSignal): Promise<boolean> {
-    const { client, log, lookEvery } = this.#parts;
+    const { log, lookEvery } = this.#parts;
     const { claimId, job } = commitment;
-    const begun = chainTime(client).catch(() => 0n);
+    const begun = surelyNow(this.#parts).catch(() => 0n);
     this.#underWay.add(claimId);
     let isDone: boolean | undefined = false;
     try {
       isDone = await unlessOver((stop) => this.#inspect(commitment, stop), {
-        isOver: async () => this.#isLate(commitment, await begun),
+        isOver: async () => {
+          const since = await begun;
+          return await isSurely(this.#parts, "whether a job can be challenged", (chain) =>
+            this.#isLate(chain, commitment, since),
+          );
+        },
         lookEvery,
         signal,
       });
@@ -176,9 +182,12 @@ export class Inspector implements Duty {
    * By the chain itself: events are not followed meanwhile. Until somebody calls the timeout a commitment can be challenged
    * for ever: a job whose window is over holds nothing up for longer than what is fetched may.
    */
-  async #isLate({ claimId, job, result }: Commitment, begun: bigint): Promise<boolean> {
-    const { client, contracts, fetchTime } = this.#parts;
-    const { JobRegistry } = contracts;
+  async #isLate(
+    { client, contracts: { JobRegistry } }: Reading,
+    { claimId, job, result }: Commitment,
+    begun: bigint,
+  ): Promise<boolean> {
+    const { fetchTime } = this.#parts;
     const [{ challengeUntil }, whole] = await Promise.all([
       JobRegistry.read.claimOf([claimId]),
       JobRegistry.read.challengeUntilOf([job.jobId]),
@@ -191,10 +200,10 @@ export class Inspector implements Duty {
   }
 
   async #inspect(commitment: Commitment, signal: AbortSignal): Promise<boolean> {
-    const { log, client } = this.#parts;
+    const { log } = this.#parts;
     const { job, claimId } = commitment;
     const { jobId } = job;
-    const seconds = this.#fetchTime(commitment, await chainTime(client));
+    const seconds = this.#fetchTime(commitment, await surelyNow(this.#parts));
     let opened: JobRun;
     try {
       opened = await limited((stop) => openJobRun(this.#parts, job, stop), { seconds, signal });
@@ -237,9 +246,9 @@ export class Inspector implements Duty {
   }
 
   async #isTooLong(commitment: Commitment, seconds: number): Promise<boolean> {
-    const { client, log, watched } = this.#parts;
+    const { log, watched } = this.#parts;
     const { job, claimId, result } = commitment;
-    const left = Number(result.challengeUntil - (await chainTime(client)));
+    const left = Number(result.challengeUntil - (await surelyNow(this.#parts)));
     if (seconds <= longTime || seconds <= certainty * left) return false;
     log.warn(
       { jobId: job.jobId, seconds, left },
@@ -363,7 +372,7 @@ export class Inspector implements Duty {
     fetched: FetchedResult | undefined,
     { cost, ...limit }: LimitOptions & { readonly cost: number },
   ): Promise<boolean> {
-    const { client, log } = this.#parts;
+    const { log } = this.#parts;
     const { claimId, steps, result } = commitment;
     const { jobId } = commitment.job;
     const { signal } = limit;
@@ -394,7 +403,7 @@ export class Inspector implements Duty {
         log.warn({ jobId, interval: "interval" in move ? move.interval : undefined }, "challenged");
         return true;
       }
-      if (fetched === undefined && this.#mayWait(commitment, await chainTime(client))) {
+      if (fetched === undefined && this.#mayWait(commitment, await surelyNow(this.#parts))) {
         log.info({ jobId }, "the result is right; it is looked for again where it should be stored");
         return false;
       }

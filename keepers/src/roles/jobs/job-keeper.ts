@@ -14,6 +14,7 @@ import type { Schema } from "../../storage/state/migrations.ts";
 import { privateFolder } from "../../storage/state/private-folder.ts";
 import { openState, type State } from "../../storage/state/state.ts";
 import { checkChain, observeFollower, observeQueue } from "../chain-metrics.ts";
+import { readingAgreed, readingForStrangers } from "../storage-node/context.ts";
 import type { HealthCheck, HealthReport } from "../telemetry.ts";
 import type { Duty, JobContext } from "./duty.ts";
 import { JobLedger, jobContracts, jobLedgerHandler, jobLedgerSchema } from "./job-ledger.ts";
@@ -103,17 +104,21 @@ export class JobKeeper {
       observer: observeQueue(observed),
     });
     const metrics = new JobMetrics(registry);
+    const contracts = connectContracts(chain.public, deployment);
     const context: JobContext = {
       operator: account.address,
       client: chain,
       deployment,
-      contracts: connectContracts(chain.public, deployment),
+      contracts,
+      agreed: readingAgreed({ client: chain, contracts, deployment }),
       queue,
       log,
       ledger,
       metrics,
     };
-    measureKeeper(registry, { ...context, jobs: parts.jobs?.(context, state) });
+    // Whoever may read the metrics may do so as often as it likes.
+    const reading = readingForStrangers(context);
+    measureKeeper(registry, { ...context, ...reading, jobs: parts.jobs?.(context, state) });
     const follower = createFollower({
       client: chain,
       state,

@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import { Counter, Gauge, type Registry } from "prom-client";
 import { formatUnits } from "viem";
-import type { DutyContext } from "../storage-node/context.ts";
+import type { DutyContext, Reading } from "../storage-node/context.ts";
 import type { JobLedger } from "./job-ledger.ts";
 import type { JobRecord, JobStatus } from "./job-record.ts";
 
@@ -80,12 +80,13 @@ export class JobMetrics {
   }
 }
 
-export type MeasuredKeeper = Pick<DutyContext, "client" | "contracts" | "operator"> & {
-  readonly log: Logger;
-  readonly ledger: JobLedger;
-  /** Jobs in which the keeper has another part than that of consumer, provider or challenger. */
-  readonly jobs?: () => readonly JobRecord[];
-};
+export type MeasuredKeeper = Pick<DutyContext, "operator"> &
+  Reading & {
+    readonly log: Logger;
+    readonly ledger: JobLedger;
+    /** Jobs in which the keeper has another part than that of consumer, provider or challenger. */
+    readonly jobs?: () => readonly JobRecord[];
+  };
 
 /** Adds what is read when somebody asks for metrics: jobs and disputes from the ledger, money from the chain. */
 export function measureKeeper(registry: Registry, keeper: MeasuredKeeper): void {

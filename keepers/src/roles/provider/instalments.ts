@@ -10,7 +10,8 @@ import { type JobRun, openJobRun } from "../jobs/job-run.ts";
 import type { ResultStorage } from "../jobs/job-storage.ts";
 import { writeResult } from "../jobs/result.ts";
 import { SideBySide, type SideBySideOptions } from "../jobs/side-by-side.ts";
-import { chainTime, tryCall } from "../storage-node/context.ts";
+import { surelyNow } from "../storage-node/agreement.ts";
+import { tryCall } from "../storage-node/context.ts";
 import { placeOfResult } from "./result-keeper.ts";
 
 export type InstalmentsParts = JobContext &
@@ -33,12 +34,12 @@ export class InstalmentClaims implements Duty {
   }
 
   async tick(signal: AbortSignal): Promise<void> {
-    const { ledger, operator, client } = this.#parts;
+    const { ledger, operator } = this.#parts;
     const claim = async (job: JobRecord) => {
       if (job.status !== "Training" || job.provider !== operator || this.#posts.has(job.jobId)) return;
       const { instalments } = job.order.conditions;
       const last = job.checkpoints.at(-1)?.number ?? 0;
-      if (last + 1 >= instalments || isPast(job, await chainTime(client))) return;
+      if (last + 1 >= instalments || isPast(job, await surelyNow(this.#parts))) return;
       const opened = await openJobRun(this.#parts, job, signal);
       try {
         await this.#postNewest(job, opened, last, signal);

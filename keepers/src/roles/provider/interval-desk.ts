@@ -1,5 +1,6 @@
 import { peerIdFromString } from "@libp2p/peer-id";
 import { bytesToHex, type Hex } from "viem";
+import { isLocalChain } from "../../chain/local-chains.ts";
 import { intervalsOf } from "../../core/attestation/statement.ts";
 import { decodeOrder } from "../../core/exact/decode-order.ts";
 import { encodeState, stateFileBytes } from "../../core/exact/result-files.ts";
@@ -13,6 +14,8 @@ import type { Duty } from "../jobs/duty.ts";
 import { type IntervalMethods, intervalProtocol, mostPartBytes } from "../jobs/interval-protocol.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
 import { type OpenRun, OpenRuns, type OpenRunsParts } from "../jobs/open-runs.ts";
+import { type Reading, readingForStrangers } from "../storage-node/context.ts";
+import { kept } from "../storage-node/kept-reads.ts";
 import { drawnFor } from "./drawn.ts";
 
 export type IntervalDeskParts = OpenRunsParts & {
@@ -24,6 +27,8 @@ export type IntervalDeskParts = OpenRunsParts & {
 
 /** `Phase.Signing` of `IAttestation`. */
 const signingPhase = 2;
+/** Milliseconds for which a committee is taken to be signing, as it was read: no request of a stranger costs a read. */
+const signingFor = 3_000;
 /** How often one member is given the same thing. */
 const mostTimes = 2;
 
@@ -39,6 +44,9 @@ export class IntervalDesk implements Duty {
   readonly name = "showing";
   readonly #parts: IntervalDeskParts;
   readonly #runs: OpenRuns;
+  /** Whoever asks may be a stranger: until it is known to be a member, it waits behind duties. */
+  readonly #strangers: Reading;
+  readonly #signing = new Map<bigint, () => Promise<bigint>>();
   readonly #guests = new Map<string, Promise<Guests>>();
   readonly #given = new Map<string, number>();
   readonly #providers = new Map<bigint, Promise<Provider>>();
@@ -49,6 +57,7 @@ export class IntervalDesk implements Duty {
   constructor(parts: IntervalDeskParts) {
     this.#parts = parts;
     this.#runs = new OpenRuns(parts);
+    this.#strangers = readingForStrangers(parts);
   }
 
   async tick(): Promise<void> {
@@ -146,16 +155,15 @@ export class IntervalDesk implements Duty {
     what: string,
     { peer }: RequestContext,
   ): Promise<JobRecord> {
-    const { ledger, operator, contracts } = this.#parts;
+    const { ledger, operator } = this.#parts;
     const job = ledger.job(jobId);
     if (job === undefined || !isChecked(job, operator)) {
       throw new RefusalError("not-found", "this job is not checked by a committee now");
     }
-    const { phase, attempt } = await contracts.Committee.read.jobOf([jobId]);
-    if (phase !== signingPhase) throw new RefusalError("not-found", "no committee is to sign this job now");
+    const attempt = await this.#signingAttempt(jobId);
     const asker = bytesToHex(peerIdFromString(peer).toMultihash().bytes);
     const order = decodeOrder(job.training);
-    const guests = await this.#guestsOf(job, BigInt(attempt), order);
+    const guests = await this.#guestsOf(job, attempt, order);
     if (guests.get(asker)?.has(intervalOf(order.interval)) !== true) {
       throw new RefusalError("refused", "this interval was not drawn for this peer");
     }
@@ -164,6 +172,19 @@ export class IntervalDesk implements Duty {
     if (given >= mostTimes) throw new RefusalError("refused", "this was given often enough");
     this.#given.set(key, given + 1);
     return job;
+  }
+
+  /** The draw of a job whose members are to sign now, read once for a while. @throws RefusalError */
+  #signingAttempt(jobId: bigint): Promise<bigint> {
+    const { deployment } = this.#parts;
+    const read = async () => {
+      const { phase, attempt } = await this.#strangers.contracts.Committee.read.jobOf([jobId]);
+      if (phase === signingPhase) return BigInt(attempt);
+      throw new RefusalError("not-found", "no committee is to sign this job now");
+    };
+    const known = this.#signing.get(jobId) ?? kept(isLocalChain(deployment.chainId) ? 0 : signingFor, read);
+    this.#signing.set(jobId, known);
+    return known();
   }
 
   #guestsOf(job: JobRecord, attempt: bigint, order: { steps: number; interval: number }): Promise<Guests> {
@@ -182,8 +203,10 @@ export class IntervalDesk implements Duty {
     attempt: bigint,
     order: { steps: number; interval: number },
   ): Promise<Guests> {
-    const { Staking, ValidatorSet } = this.#parts.contracts;
-    const { draw } = await drawnFor(this.#parts, job, attempt, order);
+    const { deployment } = this.#parts;
+    const { contracts } = this.#strangers;
+    const { Staking, ValidatorSet } = contracts;
+    const { draw } = await drawnFor({ contracts, deployment }, job, attempt, order);
     const guests = await Promise.all(
       draw.members.map(async (id, position) => {
         const { operator } = await ValidatorSet.read.validatorOf([id]);
@@ -206,6 +229,7 @@ export class IntervalDesk implements Duty {
 
   async #forgetAllBut(jobs: ReadonlySet<bigint>): Promise<void> {
     const isOver = (key: string) => !jobs.has(BigInt(key.split(":", 1)[0]!));
+    for (const jobId of this.#signing.keys()) if (!jobs.has(jobId)) this.#signing.delete(jobId);
     for (const key of this.#guests.keys()) if (isOver(key)) this.#guests.delete(key);
     for (const key of this.#given.keys()) if (isOver(key)) this.#given.delete(key);
     for (const [jobId, opening] of this.#providers) {

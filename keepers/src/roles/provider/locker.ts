@@ -3,7 +3,8 @@ import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
 import { isPast, type JobRecord } from "../jobs/job-record.ts";
 import { openJobRun } from "../jobs/job-run.ts";
 import { SideBySide, type SideBySideOptions } from "../jobs/side-by-side.ts";
-import { chainTime, tryCall } from "../storage-node/context.ts";
+import { surelyNow } from "../storage-node/agreement.ts";
+import { tryCall } from "../storage-node/context.ts";
 import type { HeldData } from "./held-data.ts";
 
 export type LockerParts = JobContext &
@@ -42,9 +43,9 @@ export class Locker implements Duty {
   }
 
   async #lock(job: JobRecord, signal: AbortSignal): Promise<void> {
-    const { contracts, client, log } = this.#parts;
+    const { contracts, log } = this.#parts;
     const { jobId, matches } = job;
-    if (isPast(job, await chainTime(client))) return;
+    if (isPast(job, await surelyNow(this.#parts))) return;
     if (!(await this.#isHere(job, signal))) return;
     const { providerBond } = await contracts.JobRegistry.read.parametersOf([jobId]);
     const key = `lock:${jobId}:${matches}`;

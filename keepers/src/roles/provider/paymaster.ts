@@ -2,6 +2,7 @@ import { zeroHash } from "viem";
 import { contributionsOf } from "../../core/market/contributions.ts";
 import type { Duty, JobContext } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
+import { isSurely } from "../storage-node/agreement.ts";
 import { withAllowance } from "../storage-node/allowance.ts";
 import { chainTime, sendCall, tryCall } from "../storage-node/context.ts";
 import type { PayRound, Payroll } from "./payroll.ts";
@@ -35,7 +36,7 @@ export class Paymaster implements Duty {
   }
 
   async #settle({ jobId, trained }: PayRound): Promise<void> {
-    const { contracts, operator, ledger, payroll, client } = this.#parts;
+    const { contracts, operator, ledger, payroll } = this.#parts;
     const round = await contracts.WorkerRewards.read.roundOf([jobId, operator]);
     if (round.openedAt === 0) return;
     if (round.forceUntil === 0) {
@@ -44,8 +45,15 @@ export class Paymaster implements Duty {
       return;
     }
     await this.#answer(jobId);
-    const now = await chainTime(client);
-    if (now <= BigInt(round.claimUntil) || round.openDemands > 0) return;
+    const isOver = await isSurely(this.#parts, "whether a round of pay is over", async (chain) => {
+      const { forceUntil, claimUntil, openDemands } = await chain.contracts.WorkerRewards.read.roundOf([
+        jobId,
+        operator,
+      ]);
+      const now = await chainTime(chain.client);
+      return forceUntil !== 0 && now > BigInt(claimUntil) && openDemands === 0;
+    });
+    if (!isOver) return;
     await tryCall(this.#parts, `close-round:${jobId}`, "WorkerRewards", "close", [jobId, operator]);
     const credit = await contracts.WorkerRewards.read.creditOf([operator]);
     const key = `withdraw-round:${jobId}`;

@@ -1,6 +1,7 @@
 import type { Duty, JobContext } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
+import { agreedOrUsual } from "../storage-node/agreement.ts";
 import { chainTime, tryCall } from "../storage-node/context.ts";
 import type { Decisions } from "./decisions.ts";
 import type { Prices } from "./prices.ts";
@@ -23,12 +24,15 @@ export class Revealer implements Duty {
   }
 
   async #reveal({ jobId, orderHash, order, auction }: JobRecord): Promise<void> {
-    const { operator, decisions, prices, client } = this.#parts;
+    const { operator, decisions, prices } = this.#parts;
     const own = auction!.bids.get(operator);
     if (own === undefined || own.price !== undefined) return;
-    const now = await chainTime(client);
     const { commitUntil, graceEnds } = auction!;
-    if (now <= commitUntil || (graceEnds !== undefined && now > graceEnds)) return;
+    const { value: now, isAgreed } = await agreedOrUsual(this.#parts, "the time", ({ client }) =>
+      chainTime(client),
+    );
+    const isTooLate = isAgreed && graceEnds !== undefined && now > graceEnds;
+    if (now <= commitUntil || isTooLate) return;
     const decision = decisions.find(orderHash);
     const rate = await prices.rateOf(order, jobId);
     if (decision?.kind !== "bid" || rate === undefined) return;

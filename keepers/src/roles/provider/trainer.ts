@@ -12,7 +12,8 @@ import { type JobRun, openJobRun, type SessionWrapper, trainJob } from "../jobs/
 import type { ResultStorage } from "../jobs/job-storage.ts";
 import { writeResult } from "../jobs/result.ts";
 import { SideBySide, type SideBySideOptions } from "../jobs/side-by-side.ts";
-import { chainTime, tryCall } from "../storage-node/context.ts";
+import { surelyNow } from "../storage-node/agreement.ts";
+import { tryCall } from "../storage-node/context.ts";
 import type { Crew } from "./crew.ts";
 import { placeOfResult } from "./result-keeper.ts";
 
@@ -52,10 +53,10 @@ export class Trainer implements Duty {
   }
 
   async tick(signal: AbortSignal): Promise<void> {
-    const { ledger, operator, client } = this.#parts;
+    const { ledger, operator } = this.#parts;
     const begin = async (job: JobRecord) => {
       if (job.status !== "Training" || job.provider !== operator || this.#commits.has(job.jobId)) return;
-      if (isPast(job, await chainTime(client))) return;
+      if (isPast(job, await surelyNow(this.#parts))) return;
       const written = await this.#train(job, signal);
       this.#commits.begin(job.jobId, () => this.#commit(job, written, signal));
     };

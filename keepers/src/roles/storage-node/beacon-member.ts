@@ -2,7 +2,8 @@ import { type Address, encodeAbiParameters, type Hex, keccak256, zeroHash } from
 import { addressOf } from "../../chain/contracts.ts";
 import type { OperatorSecrets } from "../../chain/secrets.ts";
 import type { State } from "../../storage/state/state.ts";
-import { chainTime, type DutyContext, tryCall } from "./context.ts";
+import { agreedOrUsual } from "./agreement.ts";
+import { chainTime, type DutyContext, type Reading, tryCall } from "./context.ts";
 import { AwaitedEpochs } from "./epochs.ts";
 import type { Ledger } from "./ledger.ts";
 import { reorganisable, seedAge } from "./seed-age.ts";
@@ -66,6 +67,8 @@ type Seat = {
   isCommitted: boolean;
   /** Whether its seed can still be of use to anybody. */
   isUseful: boolean;
+  /** Whether the endpoints agree on it. */
+  isSure: boolean;
 };
 
 /** Sessions that are read side by side. */
@@ -114,22 +117,30 @@ export class BeaconMember {
   /** All sessions that may ask for something, nearest deadline first. */
   async #seats(now: bigint): Promise<Seat[]> {
     const { contracts, ledger, operator } = this.#parts;
-    const beacon = contracts.CommitRevealBeacon.read;
-    const count = await beacon.sessionCount();
+    const look = (chain: Reading) => chain.contracts.CommitRevealBeacon.read.sessionCount();
+    const { value: count } = await agreedOrUsual(this.#parts, "the sessions of the beacon", look);
     const youngest = await this.#firstSince(now - (await seedAge(contracts)), count);
-    const ids = new Set(ledger.sessionsOf(operator).filter((id) => id <= count));
+    const own = new Set(ledger.sessionsOf(operator).filter((id) => id <= count));
+    const ids = new Set(own);
     for (let id = youngest; id <= count; id++) ids.add(id);
     const open = [...ids].filter((id) => !this.#closed.has(id));
     const seats: Seat[] = [];
     for (let i = 0; i < open.length; i += page) {
       const read = open.slice(i, i + page).map(async (id): Promise<Seat> => {
-        const [phase, session, mine] = await Promise.all([
-          beacon.phaseOf([id]),
-          beacon.session([id]),
-          beacon.commitmentOf([id, operator]),
-        ]);
+        const look = ({ contracts: { CommitRevealBeacon } }: Reading) =>
+          Promise.all([
+            CommitRevealBeacon.read.phaseOf([id]),
+            CommitRevealBeacon.read.session([id]),
+            CommitRevealBeacon.read.commitmentOf([id, operator]),
+          ]);
+        // A bond that may be locked here is lost by what one endpoint keeps to itself.
+        const looked = own.has(id)
+          ? await agreedOrUsual(this.#parts, "a session of the beacon", look)
+          : { value: await look(this.#parts), isAgreed: true };
+        const [phase, session, mine] = looked.value;
         const isCommitted = mine.hash !== zeroHash && mine.round === session.round;
-        return { id, phase: phases[phase]!, session, mine, isCommitted, isUseful: id >= youngest };
+        const isUseful = id >= youngest;
+        return { id, phase: phases[phase]!, session, mine, isCommitted, isUseful, isSure: looked.isAgreed };
       });
       seats.push(...(await Promise.all(read)));
     }
@@ -225,7 +236,7 @@ export class BeaconMember {
       await tryCall(this.#parts, keyOf("finalize", seat), "CommitRevealBeacon", "finalize", [id]);
     }
     const isOver = !isUseful || (isSettled && readyAt !== 0n && readyAt + reorganisable < now);
-    if (isOver && !mine.bonded) this.#closed.add(id);
+    if (isOver && !mine.bonded && seat.isSure) this.#closed.add(id);
   }
 
   /** Asks for the bond of a round that had too few members, when it does not serve in the present one. */

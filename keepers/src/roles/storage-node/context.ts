@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type { Address, ContractFunctionArgs, TransactionReceipt } from "viem";
 import type { abis } from "../../chain/abi/index.ts";
 import type { ChainClient } from "../../chain/client.ts";
-import { type Contracts, encodeCall, type WriteName } from "../../chain/contracts.ts";
+import { type Contracts, connectContracts, encodeCall, type WriteName } from "../../chain/contracts.ts";
 import type { DeployedName, Deployment } from "../../chain/deployment.ts";
 import { gasBound } from "../../chain/gas-bounds.ts";
 import { TransactionFailedError } from "../../chain/transactions/errors.ts";
@@ -14,12 +14,45 @@ export type DutyContext = {
   client: ChainClient;
   deployment: Deployment;
   contracts: Contracts;
+  /** The chain as its endpoints agree on it: nothing else ends a duty. */
+  agreed: Reading;
   queue: TransactionQueue;
   log: Logger;
 };
 
+/** What a look at the chain takes. */
+export type Reading = { readonly contracts: Contracts; readonly client: Pick<ChainClient, "public"> };
+
+/** The chain as its endpoints agree on it; the very same as `usual` when there is one endpoint. */
+export function readingAgreed(usual: {
+  readonly client: Pick<ChainClient, "public" | "confirmed">;
+  readonly contracts: Contracts;
+  readonly deployment: Deployment;
+}): Reading {
+  const { client, contracts, deployment } = usual;
+  if (client.confirmed === client.public) return { client, contracts };
+  return {
+    client: { public: client.confirmed },
+    contracts: connectContracts(client.confirmed, deployment),
+  };
+}
+
+/** The chain for what strangers cause: their reads wait behind those of duties, and are refused when too many wait. */
+export function readingForStrangers({
+  client,
+  deployment,
+}: {
+  readonly client: Pick<ChainClient, "strangers">;
+  readonly deployment: Deployment;
+}): Reading {
+  return {
+    contracts: connectContracts(client.strangers, deployment),
+    client: { public: client.strangers },
+  };
+}
+
 /** Timestamp of the latest block, seconds: the only clock that deadlines on chain know. */
-export async function chainTime(client: ChainClient): Promise<bigint> {
+export async function chainTime(client: Pick<ChainClient, "public">): Promise<bigint> {
   return (await client.public.getBlock({ blockTag: "latest" })).timestamp;
 }
 

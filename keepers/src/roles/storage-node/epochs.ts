@@ -1,5 +1,6 @@
 import type { Hex } from "viem";
-import { chainTime, type DutyContext } from "./context.ts";
+import { agreedOrUsual } from "./agreement.ts";
+import { chainTime, type DutyContext, type Reading } from "./context.ts";
 import { reorganisable } from "./seed-age.ts";
 
 /** An epoch whose audits can still be answered, be timed out, or be slashed in time. */
@@ -13,10 +14,10 @@ export type LiveEpoch = {
   lastCall: bigint;
 };
 
-type Chain = Pick<DutyContext, "contracts" | "client">;
+type Chain = Pick<DutyContext, "contracts" | "client" | "agreed" | "log">;
 
 /** The chain's time, the epoch that it is, and whether all windows of an epoch are over, its graces among them. */
-async function calendar({ contracts: { StorageAudit, DatasetRegistry }, client }: Chain) {
+async function calendar({ contracts: { StorageAudit, DatasetRegistry }, client }: Reading) {
   const [now, current, genesis, length, closeDelay] = await Promise.all([
     chainTime(client),
     StorageAudit.read.currentEpoch(),
@@ -35,7 +36,7 @@ async function calendar({ contracts: { StorageAudit, DatasetRegistry }, client }
  * an epoch's timeout window, and its grace is counted twice, once to answer in and once to execute the slash in. A chain that
  * stood still for hours leaves several epochs whose answers its operators still owe.
  */
-export async function liveEpochs(chain: Chain): Promise<LiveEpoch[]> {
+export async function liveEpochs(chain: Reading): Promise<LiveEpoch[]> {
   const { StorageAudit } = chain.contracts;
   const { now, current, isOver } = await calendar(chain);
   const live: LiveEpoch[] = [];
@@ -65,9 +66,19 @@ export class AwaitedEpochs {
 
   /** Newest first. */
   async list(): Promise<AwaitedEpoch[]> {
-    const { StorageAudit, RandomnessBeacon } = this.#chain.contracts;
-    const { now, current, isOver } = await calendar(this.#chain);
+    const looked = await agreedOrUsual(this.#chain, "the epochs that wait for a seed", (chain) =>
+      this.#look(chain),
+    );
+    const { awaited, settled } = looked.value;
+    if (looked.isAgreed) for (const epoch of settled) this.#settled.add(epoch);
+    return awaited;
+  }
+
+  async #look(chain: Reading): Promise<{ awaited: AwaitedEpoch[]; settled: number[] }> {
+    const { StorageAudit, RandomnessBeacon } = chain.contracts;
+    const { now, current, isOver } = await calendar(chain);
     const awaited: AwaitedEpoch[] = [];
+    const settled: number[] = [];
     for (let epoch = current; epoch >= 0 && !isOver(epoch); epoch--) {
       if (this.#settled.has(epoch)) continue;
       const { openedAt, requestId, windows } = await StorageAudit.read.epochOf([epoch]);
@@ -76,8 +87,8 @@ export class AwaitedEpochs {
       if (isOpen && readyAt === 0n) awaited.push({ epoch, requestId });
       // What a reorganisation may take back is looked at again.
       const isSettled = isOpen ? readyAt !== 0n && readyAt + reorganisable < now : epoch < current - 1;
-      if (isSettled) this.#settled.add(epoch);
+      if (isSettled) settled.push(epoch);
     }
-    return awaited;
+    return { awaited, settled };
   }
 }

@@ -1,5 +1,6 @@
 import type { Hex } from "viem";
 import { datasetStatus } from "../../storage/client/anchor.ts";
+import { agreedOn } from "./agreement.ts";
 import { type Asking, termsRefusal } from "./asking.ts";
 import { chainTime, type DutyContext, tryCall } from "./context.ts";
 import type { Ledger } from "./ledger.ts";
@@ -82,9 +83,10 @@ export class Janitor {
 
   /** Forgets bundles that have not been this operator's for long enough. */
   async #dropOthers(): Promise<void> {
-    const { contracts, client, ledger, shelf, vault, operator, log } = this.#parts;
+    const { ledger, shelf, vault, operator, log } = this.#parts;
     const held = new Set(ledger.holdingsOf(operator).map(({ bundleId }) => bundleId));
-    const now = await chainTime(client);
+    const now = await agreedOn(this.#parts, "the time", ({ client }) => chainTime(client));
+    if (now === undefined) return;
     for (const bundle of shelf.all()) {
       const { bundleId, keepUntil } = bundle;
       if (!held.has(bundleId) && keepUntil === 0n) {
@@ -97,8 +99,10 @@ export class Janitor {
       }
       if (now <= keepUntil) continue;
       // The ledger may be behind the chain; bytes that are dropped are gone.
-      const holding = await contracts.BundleRegistry.read.holdingOf([bundleId]);
-      if (holding.operator.toLowerCase() === operator.toLowerCase()) continue;
+      const holding = await agreedOn(this.#parts, "who holds a bundle", ({ contracts }) =>
+        contracts.BundleRegistry.read.holdingOf([bundleId]),
+      );
+      if (holding === undefined || holding.operator.toLowerCase() === operator.toLowerCase()) continue;
       await vault.drop(bundle);
       log.info({ bundleId }, "bundle dropped: this operator does not hold it");
     }

@@ -1,5 +1,6 @@
 import { bytesToHex, type Hex, zeroAddress } from "viem";
 import { TransactionFailedError } from "../../chain/transactions/errors.ts";
+import { isSurely } from "./agreement.ts";
 import { inBatches } from "./batches.ts";
 import { chainTime, type DutyContext, logRefusal, submitCall, tryCall } from "./context.ts";
 import type { Ledger, LedgerRetrieval } from "./ledger.ts";
@@ -57,12 +58,15 @@ export class Publisher {
 
   /** Sends what publishes a cell, without waiting for it. */
   async #send(retrieval: LedgerRetrieval): Promise<boolean> {
-    const { contracts, client, shelf, vault, log } = this.#parts;
+    const { shelf, vault, log } = this.#parts;
     const { challengeId, bundleId, cellIndex } = retrieval;
-    const open = await contracts.RetrievalChallenges.read.challengeOf([challengeId]);
-    if (open.challenger === zeroAddress) return false;
-    // Until somebody has called the timeout nothing is too late.
-    if (open.graceEnds !== 0n && (await chainTime(client)) > open.graceEnds) return false;
+    const isOver = await isSurely(this.#parts, "whether a cell is asked for", async (chain) => {
+      const open = await chain.contracts.RetrievalChallenges.read.challengeOf([challengeId]);
+      if (open.challenger === zeroAddress) return true;
+      // Until somebody has called the timeout nothing is too late.
+      return open.graceEnds !== 0n && (await chainTime(chain.client)) > open.graceEnds;
+    });
+    if (isOver) return false;
     const bundle = shelf.byId(bundleId);
     if (bundle === undefined) {
       log.error({ challengeId, bundleId }, "a cell is asked for of a bundle that is not here");

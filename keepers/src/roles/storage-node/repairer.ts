@@ -1,10 +1,10 @@
 import { type Address, type Hex, keccak256, zeroAddress } from "viem";
-import { addressOf } from "../../chain/contracts.ts";
+import { addressOf, type Contracts } from "../../chain/contracts.ts";
 import { signReceipt } from "../../chain/receipt.ts";
 import { bundlePlace, segmentLayout } from "../../core/dataset/layout.ts";
 import { encodeManifest } from "../../core/dataset/manifest.ts";
 import { ErasureCode } from "../../core/erasure/code.ts";
-import type { StorageWriter } from "../../storage/client/client.ts";
+import type { ChainView, StorageWriter } from "../../storage/client/client.ts";
 import {
   type AnchoredDataset,
   allBundles,
@@ -20,6 +20,7 @@ import { signedReceipt } from "../../storage/client/place.ts";
 import { defaultFetchTime } from "../jobs/fetch-time.ts";
 import { type LimitOptions, limited } from "../jobs/in-time.ts";
 import { SideBySide } from "../jobs/side-by-side.ts";
+import { agreedOn } from "./agreement.ts";
 import { type Asking, termsRefusal } from "./asking.ts";
 import { chainTime, type DutyContext, sendCall } from "./context.ts";
 import type { Ledger, LedgerVacancy } from "./ledger.ts";
@@ -191,7 +192,8 @@ export class Repairer {
     for (const assessed of this.#assessed.values()) {
       const { vacancy, owner, again } = assessed;
       const isWanted = !this.#never.has(vacancy.datasetId) && !this.#hopeless.has(vacancy.bundleId);
-      if (!isWanted || now < again) continue;
+      // What was put off to a time that is further than it ever is was put off by a clock that was wrong.
+      if (!isWanted || (now < again && again <= now + refusedFor)) continue;
       const byOwner = again === 0n ? fresh : known;
       const others = byOwner.get(owner);
       if (others === undefined) byOwner.set(owner, [assessed]);
@@ -216,15 +218,29 @@ export class Repairer {
   }
 
   async #assessOne(assessed: Assessed, { epoch, now }: Moment): Promise<void> {
-    const { contracts, operator, storage, asking, capacity } = this.#parts;
+    const { agreed, contracts, operator, storage, asking, capacity } = this.#parts;
     const { vacancy, owner } = assessed;
     const { bundleId, datasetId, bundleIndex } = vacancy;
-    const [isOver, { anchor, layout }] = await Promise.all([
-      contracts.DatasetRegistry.read.isOver([datasetId]),
-      readAnchor(storage, datasetId),
-    ]);
-    // A fee is that of the anchor, for good.
-    if (isOver || anchor.feePerAudit < asking.leastFee) {
+    const look = async (at: Pick<Contracts, "DatasetRegistry">, view: ChainView) => {
+      const [isOver, anchored] = await Promise.all([
+        at.DatasetRegistry.read.isOver([datasetId]),
+        readAnchor(view, datasetId),
+      ]);
+      // A fee is that of the anchor, for good.
+      return { ...anchored, isForever: isOver || anchored.anchor.feePerAudit < asking.leastFee };
+    };
+    let seen: Awaited<ReturnType<typeof look>> | undefined = await look(contracts, storage);
+    if (seen.isForever && agreed.contracts !== contracts) {
+      seen = await agreedOn(this.#parts, "whether a dataset is over", (chain) =>
+        look(chain.contracts, { ...storage, contracts: chain.contracts }),
+      );
+    }
+    if (seen === undefined) {
+      assessed.again = now + assessEvery;
+      return;
+    }
+    const { anchor, layout } = seen;
+    if (seen.isForever) {
       this.#never.add(datasetId);
       this.#list.delete(bundleId);
       return;

@@ -32,6 +32,7 @@ import type {
 import type { UploadStaging } from "../../storage/transport/upload-staging.ts";
 import { type Arrival, Arrivals } from "./arrivals.ts";
 import { type Asking, type Refusal, termsRefusal } from "./asking.ts";
+import { KeptReads } from "./kept-reads.ts";
 import type { Ledger } from "./ledger.ts";
 import { Manifests, type ReadManifest } from "./manifests.ts";
 import type { Possession } from "./possession.ts";
@@ -43,7 +44,8 @@ import { type Vault, WrongRootsError } from "./vault.ts";
 export type ServiceParts = {
   account: LocalAccount;
   deployment: Deployment;
-  contracts: Contracts;
+  /** What strangers cause to be read, in their own lane: a duty never waits for it. */
+  contracts: Pick<Contracts, "DatasetRegistry" | "Staking">;
   shelf: Shelf;
   vault: Vault;
   staging: UploadStaging;
@@ -53,6 +55,8 @@ export type ServiceParts = {
   asking: Asking;
   /** Timestamp of the latest block, seconds. */
   chainTime: () => Promise<bigint>;
+  /** Milliseconds for which what was read of the chain is taken as it is; none by default. */
+  keptFor?: number;
   /** Who holds which bundle, as far as the chain was followed. */
   ledger: Pick<Ledger, "holderOf" | "holdersOf" | "holdingsOf" | "version">;
   /** Part of the capacity that may be taken by bundles that this operator does not hold on chain; a half by default. */
@@ -99,14 +103,16 @@ export class StorageService implements ShardService {
   readonly #proofs = new Gate(proofGate);
   readonly #admissions = new Gate(admissionGate);
   readonly #readings = new Gate(readingGate);
+  readonly #chain: KeptReads;
   #loading: Promise<Arrivals> | undefined;
   #arriving = 0;
 
   constructor(parts: ServiceParts) {
-    const { shelf, ledger, account } = parts;
+    const { shelf, ledger, account, contracts, chainTime, keptFor = 0 } = parts;
     this.#parts = parts;
     this.#manifests = new Manifests(shelf, this.#pace);
     this.#unplaced = new UnplacedBytes(shelf, ledger, account.address);
+    this.#chain = new KeptReads({ contracts, chainTime, keptFor });
   }
 
   /** What peers wait for here, and what was refused for want of room since the start. */
@@ -131,11 +137,11 @@ export class StorageService implements ShardService {
   }
 
   async offer(request: OfferRequest, bytes: Uint8Array | undefined, caller: Caller): Promise<OfferResponse> {
-    const { contracts, account, shelf, ledger } = this.#parts;
+    const { account, shelf, ledger } = this.#parts;
     const { datasetId } = request;
     const { peer } = caller;
     const { manifest, refusal: badTerms } = await this.#readOffer(request, bytes, caller);
-    const { active } = await contracts.Staking.read.operatorOf([account.address]);
+    const active = await this.#chain.isActive(account.address);
     const arrivals = await this.#arrivals();
     // Nothing is waited for from here on: what is said holds until something arrives.
     const { layout } = manifest;
@@ -172,8 +178,8 @@ export class StorageService implements ShardService {
 
   /** Keeps an offered manifest, and only so many that nothing has come of. */
   async #keepOffer(datasetId: Hex, bytes: Uint8Array, peer: string): Promise<void> {
-    const { shelf, chainTime } = this.#parts;
-    const now = await chainTime();
+    const { shelf } = this.#parts;
+    const now = await this.#chain.chainTime();
     const arrivals = await this.#arrivals();
     const idle = shelf
       .offers()
@@ -263,7 +269,7 @@ export class StorageService implements ShardService {
       throw new RefusalError("refused", "these are not the roots of the bytes that are here");
     }
     const asked = BigInt(request.validUntil);
-    const latest = (await this.#parts.chainTime()) + receiptLifetime + clockSlack;
+    const latest = (await this.#chain.chainTime()) + receiptLifetime + clockSlack;
     if (asked > latest) throw new RefusalError("refused", `a receipt is good until ${latest} at most`);
     await this.#requireTerm(request.latestEnd);
     // The bytes stay for as long as somebody may bring the receipt on chain.
@@ -325,12 +331,12 @@ export class StorageService implements ShardService {
 
   /** Forgets uploads that nobody goes on with, and offers that nothing came of: they would keep their space for ever. */
   async forgetAbandoned(): Promise<void> {
-    const { shelf, chainTime } = this.#parts;
+    const { shelf } = this.#parts;
     const arrivals = await this.#arrivals();
     await this.#forget(arrivals, uploadPatience);
     const offers = shelf.offers().filter(({ datasetId }) => !arrivals.hasDataset(datasetId));
     if (offers.length === 0) return;
-    const now = await chainTime();
+    const now = await this.#chain.chainTime();
     for (const { datasetId, at } of offers) {
       // Nothing may have begun since the look at the chain.
       if (at + offerPatience < now && !arrivals.hasDataset(datasetId)) shelf.removeManifest(datasetId);
@@ -433,9 +439,8 @@ export class StorageService implements ShardService {
 
   /** @throws RefusalError when a duty could last for longer than this node serves */
   async #requireTerm(latestEnd: number): Promise<void> {
-    const { contracts, asking } = this.#parts;
-    const { currentEpoch, epochLength } = contracts.DatasetRegistry.read;
-    const [epoch, length] = await Promise.all([currentEpoch(), epochLength()]);
+    const { asking } = this.#parts;
+    const [epoch, length] = await Promise.all([this.#chain.currentEpoch(), this.#chain.epochLength()]);
     const most = latestEndFor(asking.longestTerm, epoch, length, receiptLifetime + clockSlack);
     if (latestEnd <= most) return;
     throw new RefusalError("refused", `it serves until epoch ${most} at most, not until ${latestEnd}`);
@@ -450,14 +455,13 @@ export class StorageService implements ShardService {
     sent: Uint8Array | undefined,
     caller: Caller,
   ): Promise<{ manifest: ReadManifest; refusal: Refusal | undefined }> {
-    const { contracts, deployment, asking } = this.#parts;
+    const { deployment, asking } = this.#parts;
     const { datasetId, owner } = request;
     const manifest = await this.#readManifest(request, sent, caller);
-    const registry = contracts.DatasetRegistry.read;
-    const anchor = await registry.datasetOf([datasetId]);
+    const anchor = await this.#chain.dataset(datasetId, manifest.hash);
     if (anchor.status !== datasetStatus.none) {
       if (anchor.manifestHash !== manifest.hash) throw new RefusalError("bad-request", notThisDatasets);
-      const epochs = anchor.endEpoch - (await registry.currentEpoch());
+      const epochs = anchor.endEpoch - (await this.#chain.currentEpoch());
       const isRunning = anchor.status === datasetStatus.active && epochs > 1;
       const over = { reason: "policy" as const, detail: "the dataset is over" };
       const refusal = isRunning ? termsRefusal(asking, { feePerAudit: anchor.feePerAudit, epochs }) : over;
@@ -468,7 +472,7 @@ export class StorageService implements ShardService {
     if (offeredId(deployment, owner, manifest.manifest, manifest, terms) !== datasetId) {
       throw new RefusalError("bad-request", notThisDatasets);
     }
-    const inForce = await registry.parameters();
+    const inForce = await this.#chain.parameters();
     const stale = { reason: "policy" as const, detail: "the registry's parameters are others now" };
     const refusal = areSameParameters(terms.parameters, inForce) ? termsRefusal(asking, terms) : stale;
     return { manifest, refusal };

@@ -32,7 +32,7 @@ import { type Asking, mostEpochs } from "./asking.ts";
 import { Auditor } from "./auditor.ts";
 import { BeaconMember, beaconSchema } from "./beacon-member.ts";
 import { Cashier, type Earnings } from "./cashier.ts";
-import { chainTime, type DutyContext } from "./context.ts";
+import { chainTime, type DutyContext, readingAgreed, readingForStrangers } from "./context.ts";
 import { CoverRegistrar } from "./cover.ts";
 import { DrandRelay } from "./drand-relay.ts";
 import { Janitor } from "./janitor.ts";
@@ -99,6 +99,9 @@ type Duties = {
   janitor: Janitor;
 };
 
+/** Milliseconds for which what strangers ask of the chain is taken as it was read. */
+const readsKeptFor = 3_000;
+
 const schemas = [followerSchema, transactionSchema, ledgerSchema, shelfSchema, beaconSchema];
 
 /**
@@ -160,6 +163,7 @@ export class StorageNode {
       client: chain,
       deployment,
       contracts,
+      agreed: readingAgreed({ client: chain, contracts, deployment }),
       queue,
       log,
     };
@@ -177,17 +181,20 @@ export class StorageNode {
     });
     const asking = options.asking ?? { leastFee: 0n, longestTerm: mostEpochs };
     const staging = await UploadStaging.open(join(dataDirectory, "incoming"));
+    const strangers = readingForStrangers(context);
     const service = new StorageService({
       account,
       deployment,
-      contracts,
+      contracts: strangers.contracts,
       shelf,
       vault,
       staging,
       possession,
       capacity,
       asking,
-      chainTime: () => chainTime(chain),
+      chainTime: () => chainTime(strangers.client),
+      // Local chains leap in time, and what was just read is wrong at once.
+      keptFor: isLocalChain(deployment.chainId) ? 0 : readsKeptFor,
       ledger,
     });
     const server = await ShardServer.start(host, service, { inAll: shareOfThread });

@@ -12,6 +12,7 @@ import { type FetchedResult, obtainResult } from "../jobs/result.ts";
 import { type InTurn, ShortestFirst } from "../jobs/shortest-first.ts";
 import type { SideBySideOptions } from "../jobs/side-by-side.ts";
 import { secondsPerStep } from "../jobs/step-time.ts";
+import { agreedOn, surelyNow } from "../storage-node/agreement.ts";
 import { chainTime } from "../storage-node/context.ts";
 import type { Check, CheckBook } from "./check-book.ts";
 import type { Committees, Seat } from "./committees.ts";
@@ -85,8 +86,8 @@ export class Checker implements Duty {
 
   /** Checks a seat for as long as its draw can be signed: nothing is said of what has taken longer. */
   async #checkInTime(seat: Seat, signal: AbortSignal): Promise<boolean> {
-    const { client, log, lookEvery } = this.#parts;
-    const begun = await chainTime(client);
+    const { log, lookEvery } = this.#parts;
+    const begun = await surelyNow(this.#parts);
     const secondsLeft = () => this.#secondsLeft(seat, begun);
     const isDone = await unlessOver((stop) => this.#check(seat, secondsLeft, stop), {
       isOver: async () => (await secondsLeft()) < 0,
@@ -103,15 +104,22 @@ export class Checker implements Duty {
    * calls leaves it open for ever; then it has the grace, after which others come first.
    */
   async #secondsLeft({ draw }: Pick<Seat, "draw">, begun: bigint): Promise<number> {
-    const { all, contracts, client } = this.#parts;
-    const [{ phase, attempt, deadline, graceEnds }, { grace }, now] = await Promise.all([
-      all.read(draw.jobId),
-      contracts.Committee.read.termsOf([draw.jobId]),
-      chainTime(client),
-    ]);
-    if (phase !== "Signing" || attempt !== draw.attempt) return -1;
-    const called = deadline > begun ? deadline : begun;
-    return Number((graceEnds === 0n ? called + BigInt(grace) : graceEnds) - now);
+    const { all } = this.#parts;
+    const left = await agreedOn(
+      this.#parts,
+      "whether a draw can be signed",
+      async ({ contracts, client }) => {
+        const [{ phase, attempt, deadline, graceEnds }, { grace }, now] = await Promise.all([
+          all.read(draw.jobId, contracts),
+          contracts.Committee.read.termsOf([draw.jobId]),
+          chainTime(client),
+        ]);
+        if (phase !== "Signing" || attempt !== draw.attempt) return -1;
+        const called = deadline > begun ? deadline : begun;
+        return Number((graceEnds === 0n ? called + BigInt(grace) : graceEnds) - now);
+      },
+    );
+    return left ?? Number.POSITIVE_INFINITY;
   }
 
   /**

@@ -1,11 +1,12 @@
 import { type Address, type Hex, keccak256, toHex } from "viem";
-import { addressOf } from "../../chain/contracts.ts";
+import { addressOf, type Contracts } from "../../chain/contracts.ts";
 import { type DrawnCommittee, intervalsOf, maskOf } from "../../core/attestation/statement.ts";
 import { BadInputError } from "../../core/errors.ts";
 import { traceLength } from "../../core/exact/commitment.ts";
 import { decodeOrder } from "../../core/exact/decode-order.ts";
 import type { JobContext } from "../jobs/duty.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
+import { agreedOn } from "../storage-node/agreement.ts";
 import { lastTurn } from "../storage-node/turn.ts";
 import type { CommitteeLedger } from "./committee-ledger.ts";
 
@@ -53,8 +54,9 @@ export class Committees {
     this.#parts = parts;
   }
 
-  async read(jobId: bigint): Promise<Committee> {
-    const job = await this.#parts.contracts.Committee.read.jobOf([jobId]);
+  /** @param contracts how the chain is read; as it usually is by default */
+  async read(jobId: bigint, contracts: Contracts = this.#parts.contracts): Promise<Committee> {
+    const job = await contracts.Committee.read.jobOf([jobId]);
     return {
       phase: phases[job.phase]!,
       attempt: BigInt(job.attempt),
@@ -70,13 +72,27 @@ export class Committees {
     const seats: Seat[] = [];
     for (const job of this.#parts.ledger.openJobs()) {
       if (job.status !== "Committed" || job.order.conditions.committeeSize === 0) continue;
-      const committee = await this.read(job.jobId);
-      if (committee.phase !== "Signing") continue;
+      const committee = await this.#signing(job.jobId);
+      if (committee === undefined) continue;
       const draw = await this.draw(job, committee.attempt);
       const position = draw && this.position(draw);
       if (draw !== undefined && position !== undefined) seats.push({ job, committee, draw, position });
     }
     return seats;
+  }
+
+  /** A committee whose members are to sign: one endpoint alone does not keep a member of a draw from it. */
+  async #signing(jobId: bigint): Promise<Committee | undefined> {
+    const { agreed, committees, contracts, operator } = this.#parts;
+    let committee: Committee | undefined = await this.read(jobId);
+    if (committee.phase !== "Signing" && agreed.contracts !== contracts) {
+      const own = committees.idsOf(operator);
+      const isDrawn = committees.drawsOf(jobId).some(({ members }) => members.some((id) => own.includes(id)));
+      if (!isDrawn) return undefined;
+      const what = "whether a committee is to sign";
+      committee = await agreedOn(this.#parts, what, (chain) => this.read(jobId, chain.contracts));
+    }
+    return committee?.phase === "Signing" ? committee : undefined;
   }
 
   /** A draw of a job; undefined before its event was seen. */

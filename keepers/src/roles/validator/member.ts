@@ -2,7 +2,8 @@ import { bytesToHex, zeroHash } from "viem";
 import { type DrawnCommittee, statementTree } from "../../core/attestation/statement.ts";
 import type { Duty } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
-import { chainTime, tryCall } from "../storage-node/context.ts";
+import { agreedOrUsual, isSurely } from "../storage-node/agreement.ts";
+import { chainTime, type Reading, tryCall } from "../storage-node/context.ts";
 import type { CheckBook } from "./check-book.ts";
 import { Collector, type CollectorParts } from "./collector.ts";
 import type { Seat } from "./committees.ts";
@@ -30,8 +31,9 @@ export class Member implements Duty {
   }
 
   async tick(signal: AbortSignal): Promise<void> {
-    const { all, client, gathering } = this.#parts;
-    const now = await chainTime(client);
+    const { all, gathering } = this.#parts;
+    const look = (chain: Reading) => chainTime(chain.client);
+    const { value: now } = await agreedOrUsual(this.#parts, "the time", look);
     const seats = await all.seats();
     gathering.keepOnly(seats.map(({ draw }) => draw));
     await forEach(seats, (seat) => this.#sit(seat, now, signal));
@@ -53,10 +55,13 @@ export class Member implements Duty {
 
   /** A member that is there is not slashed for silence, whether what it was to check is right or not. */
   async #appear(draw: DrawnCommittee, position: number): Promise<void> {
-    const { contracts, book, log } = this.#parts;
+    const { book, log } = this.#parts;
     const { jobId, attempt } = draw;
-    const { appeared } = await contracts.Committee.read.drawOf([jobId, attempt]);
-    if (((appeared >> BigInt(position)) & 1n) === 1n) return;
+    const isKnown = await isSurely(this.#parts, "whether this member has appeared", async ({ contracts }) => {
+      const { appeared } = await contracts.Committee.read.drawOf([jobId, attempt]);
+      return ((appeared >> BigInt(position)) & 1n) === 1n;
+    });
+    if (isKnown) return;
     const digests = book.check(draw)?.digests ?? [];
     const commitment =
       digests.length === 0

@@ -13,6 +13,7 @@ import type { JobRecord } from "../jobs/job-record.ts";
 import type { JobStorage } from "../jobs/job-storage.ts";
 import type { MachineLimits } from "../jobs/published-program.ts";
 import type { SideBySideOptions } from "../jobs/side-by-side.ts";
+import { readingForStrangers } from "../storage-node/context.ts";
 import { Accuser } from "./accuser.ts";
 import { Answerer } from "./answerer.ts";
 import { loadOrCreateBlsSecret } from "./bls-secret.ts";
@@ -104,7 +105,13 @@ export async function openValidator(options: ValidatorOptions): Promise<JobKeepe
       const waiting = { fetchTime, most: mostChecks, patience, lookEvery: looks * interval };
       const checking = { ...context, ...compute, ...waiting, all, committees, book, budget, handedOver };
       const gathering = new Gathering();
-      desk = new Desk({ ...context, all, book, secret, exchange, gathering });
+      // Whoever asks what was found may be no member: what that reads of the chain waits behind duties.
+      const asked = new Committees({
+        ...context,
+        contracts: readingForStrangers(context).contracts,
+        committees,
+      });
+      desk = new Desk({ ...context, all: asked, book, secret, exchange, gathering });
       const jobs = () => jobsOf(account.address, ledger, committees);
       const sitsOn = ({ jobId }: JobRecord) => {
         const draws = committees.drawsOf(jobId);

@@ -14,6 +14,7 @@ import { WorkMetrics } from "../cluster/metrics.ts";
 import { clusterProtocol, type PayTerms } from "../cluster/protocol.ts";
 import type { KeeperOptions } from "../jobs/job-keeper.ts";
 import type { MachineLimits } from "../jobs/published-program.ts";
+import { readingAgreed } from "../storage-node/context.ts";
 import type { HealthCheck } from "../telemetry.ts";
 import { bookSchema, type SignedTotal, WorkerBook } from "./book.ts";
 import { Claimer, type Share } from "./claimer.ts";
@@ -68,11 +69,13 @@ export class WorkerKeeper {
       log,
       onResult: (verdict) => metrics.delivered(verdict),
     });
+    const contracts = connectContracts(chain.public, deployment);
     this.#claimer = new Claimer({
       operator: account.address,
       client: chain,
       deployment,
-      contracts: connectContracts(chain.public, deployment),
+      contracts,
+      agreed: readingAgreed({ client: chain, contracts, deployment }),
       queue: createTransactionQueue({
         client: chain,
         state,

@@ -1,4 +1,5 @@
 import type { Connection, Libp2p, Stream } from "@libp2p/interface";
+import { findCause, RpcBusyError } from "../../chain/rpc/errors.ts";
 import { type ByteBudget, budgetOf, Holding } from "./byte-budget.ts";
 import { encodeHeader } from "./codec.ts";
 import { MalformedMessageError, RefusalError, TransportError } from "./errors.ts";
@@ -235,11 +236,9 @@ export class RpcServer<M extends Methods> {
       piece = await pieces?.next();
     } catch (error) {
       if (error instanceof MalformedMessageError || error instanceof TransportError) throw error;
-      if (!(error instanceof RefusalError)) this.#options.onError?.(error, context.peer, name);
-      await this.#refuse(
-        io,
-        error instanceof RefusalError ? error : new RefusalError("internal", "the keeper failed"),
-      );
+      const refusal = refusalOf(error);
+      if (refusal === undefined) this.#options.onError?.(error, context.peer, name);
+      await this.#refuse(io, refusal ?? new RefusalError("internal", "the keeper failed"));
       return;
     }
     const length = answer.body?.length ?? 0;
@@ -273,6 +272,13 @@ export class RpcServer<M extends Methods> {
     const header = encodeHeader({ ok: false, code, message: message.slice(0, 1024), body: 0 });
     await io.write(header, this.#options.silence ?? defaultSilence, this.#stopping.signal);
   }
+}
+
+/** What a handler's failure is to the peer that asked; undefined when it is none of its business. */
+function refusalOf(error: unknown): RefusalError | undefined {
+  if (error instanceof RefusalError) return error;
+  const busy = findCause(error, RpcBusyError);
+  return busy && new RefusalError("busy", busy.message, { cause: error });
 }
 
 /** `request` has been checked against the method's form, of which the types know nothing here. */

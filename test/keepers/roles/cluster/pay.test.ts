@@ -48,6 +48,7 @@ describe("pay of workers, on the real contract", { timeout: 240_000 }, () => {
       client,
       deployment,
       contracts: connectContracts(client.public, deployment),
+      agreed: { client, contracts: connectContracts(client.public, deployment) },
       queue: createTransactionQueue({ client, state, account, pollInterval: 20 }),
       log,
       ledger: new JobLedger(state),

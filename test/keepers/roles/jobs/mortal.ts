@@ -33,15 +33,20 @@ export class Life {
     this.chain = {
       ...client,
       request,
-      public: client.public.extend(() => ({})),
+      public: this.#mortal(client.public),
+      strangers: this.#mortal(client.strangers),
+      confirmed: this.#mortal(client.confirmed),
     };
-    const transport = this.chain.public.transport.request;
-    Object.assign(this.chain.public, {
-      request: (async (args: never, options: never) => {
-        await this.#breathe();
-        return await transport(args, options);
-      }) as typeof client.public.request,
-    });
+  }
+
+  #mortal(client: ChainClient["public"]): ChainClient["public"] {
+    const mortal = client.extend(() => ({}));
+    const transport = mortal.transport.request;
+    const request = async (args: never, options: never) => {
+      await this.#breathe();
+      return await transport(args, options);
+    };
+    return Object.assign(mortal, { request: request as typeof client.request });
   }
 
   get isDead(): boolean {

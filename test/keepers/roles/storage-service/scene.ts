@@ -108,6 +108,8 @@ class StorageScene {
   /** What the chain says of the dataset that is offered: nothing yet. */
   anchor: Record<string, unknown> = { status: 0 };
   time = now;
+  /** Reads of the chain, by what was read. */
+  readonly asked: string[] = [];
 
   private constructor(folder: string, store: BlobStore) {
     this.folder = folder;
@@ -134,6 +136,7 @@ class StorageScene {
     prover = noProver,
     unplacedShare = 1,
     asking = { leastFee: offered.feePerAudit, longestTerm: offered.epochs },
+    keptFor = 0,
   } = {}): Promise<Asked> {
     const { folder, shelf, store } = this;
     const commit = async (bytes: Uint8Array) => {
@@ -145,12 +148,12 @@ class StorageScene {
       account,
       deployment,
       contracts: contractsOf({
-        Staking: { operatorOf: () => ({ active: this.active }) },
+        Staking: { operatorOf: () => this.#read("operatorOf", { active: this.active }) },
         DatasetRegistry: {
-          datasetOf: () => this.anchor,
-          parameters: () => offered.parameters,
-          currentEpoch: () => 100,
-          epochLength: () => 86_400,
+          datasetOf: () => this.#read("datasetOf", this.anchor),
+          parameters: () => this.#read("parameters", offered.parameters),
+          currentEpoch: () => this.#read("currentEpoch", 100),
+          epochLength: () => this.#read("epochLength", 86_400),
         },
       }),
       shelf,
@@ -166,11 +169,17 @@ class StorageScene {
       }),
       capacity,
       asking,
-      chainTime: async () => this.time,
+      chainTime: async () => this.#read("time", this.time),
+      keptFor,
       ledger: new Ledger(this.#state),
       unplacedShare,
     });
     return asked(service, caller);
+  }
+
+  #read<T>(what: string, answer: T): T {
+    this.asked.push(what);
+    return answer;
   }
 
   async close(): Promise<void> {

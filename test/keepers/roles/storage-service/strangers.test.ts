@@ -5,7 +5,7 @@ import { describe, it } from "node:test";
 import { keccak256 } from "viem";
 import type { Prover } from "../../../../keepers/src/storage/prover/prover.ts";
 import { RefusalError } from "../../../../keepers/src/storage/transport/errors.ts";
-import { withManifest } from "../dataset.ts";
+import { offered, withManifest } from "../dataset.ts";
 import {
   account,
   broken,
@@ -136,5 +136,26 @@ describe("the storage service: bounds for strangers", () => {
     assert.equal(said.slice(0, 100).filter((code) => code === "busy").length, 92);
     assert.equal(service.stats().waiting.proofs, 0);
     assert.equal(waiting.length, 2, "nothing of it is begun any more");
+  });
+
+  it("attack: offers of one dataset without end cost a few reads of the chain", async () => {
+    const service = await scene().service({ keptFor: 60_000 });
+    const anchor = { ...offered, status: 1, endEpoch: 110, manifestHash: keccak256(data.manifestBytes) };
+    scene().anchor = anchor;
+    for (let i = 0; i < 100; i++) await offer(service.by(`peer ${i}`), data, 0);
+    assert.deepEqual(scene().asked.sort(), ["currentEpoch", "datasetOf", "operatorOf", "time"]);
+  });
+
+  it("attack: another manifest than the anchor's costs none, however long ago the anchor was read", async () => {
+    const service = await scene().service();
+    scene().anchor = { status: 1, manifestHash: keccak256("0x01") };
+    const asked = () => scene().asked.filter((what) => what === "datasetOf").length;
+    for (let i = 0; i < 100; i++) {
+      await assert.rejects(offer(service, data, 0), refused("bad-request", /not this dataset's/));
+    }
+    assert.equal(asked(), 1);
+    scene().anchor = { status: 0 };
+    for (let i = 0; i < 3; i++) await offer(service, other, 0);
+    assert.equal(asked(), 4, "what stands on no chain may be anchored at any moment");
   });
 });

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { RpcBusyError } from "../../../../keepers/src/chain/rpc/errors.ts";
 import { collect } from "../../../../keepers/src/storage/backends/backend.ts";
 import { maxBlobBytes } from "../../../../keepers/src/storage/backends/blob-cid.ts";
 import {
@@ -21,6 +22,18 @@ import { datasetId, serviceOver } from "./service.ts";
 import { bytes, cleanUp, directory, host, manifestCid, owner, pair, same } from "./shard-scene.ts";
 
 describe("shard protocol", () => {
+  test("a keeper that has too much to read of the chain for others says that it is busy", async () => {
+    const service = serviceOver(new Map());
+    service.offer = async () => {
+      throw new Error("the contract could not be read", { cause: new RpcBusyError() });
+    };
+    const { client } = await pair(service, {}, { attempts: 1 });
+    await assert.rejects(
+      client.offer({ datasetId, owner, manifestCid, bundleIndices: [1] }, undefined),
+      (error) => error instanceof RefusalError && error.code === "busy",
+    );
+  });
+
   test("every kind of request comes through and back", async () => {
     const bundles = new Map<number, Uint8Array>();
     const service = serviceOver(bundles);

@@ -1,0 +1,91 @@
+import type { Address, Hex } from "viem";
+import type { Contracts } from "../../chain/contracts.ts";
+import { datasetStatus } from "../../storage/client/anchor.ts";
+
+/** Anchors that are remembered: those that were asked for longest ago go first. */
+const mostAnchors = 4_096;
+
+export type KeptReadsParts = {
+  readonly contracts: Pick<Contracts, "DatasetRegistry" | "Staking">;
+  /** Timestamp of the latest block, seconds. */
+  readonly chainTime: () => Promise<bigint>;
+  /** Milliseconds for which what was read is taken as it is. */
+  readonly keptFor: number;
+};
+
+type Dataset = Awaited<ReturnType<Contracts["DatasetRegistry"]["read"]["datasetOf"]>>;
+
+/** What strangers make a storage node ask the chain again and again: read once for a while, whoever asks how often. */
+export class KeptReads {
+  readonly currentEpoch: () => Promise<number>;
+  readonly epochLength: () => Promise<number>;
+  /** What a dataset that is anchored now would take over. */
+  readonly parameters: () => ReturnType<Contracts["DatasetRegistry"]["read"]["parameters"]>;
+  /** Timestamp of the latest block, seconds. */
+  readonly chainTime: () => Promise<bigint>;
+  readonly #parts: KeptReadsParts;
+  readonly #operators = new Map<Address, () => Promise<boolean>>();
+  /** Newest last. */
+  readonly #anchors = new Map<Hex, { readonly dataset: Dataset; readonly until: number }>();
+
+  constructor(parts: KeptReadsParts) {
+    const { contracts, chainTime, keptFor } = parts;
+    const registry = contracts.DatasetRegistry.read;
+    this.#parts = parts;
+    this.currentEpoch = kept(keptFor, () => registry.currentEpoch());
+    this.epochLength = kept(keptFor, () => registry.epochLength());
+    this.parameters = kept(keptFor, () => registry.parameters());
+    this.chainTime = kept(keptFor, chainTime);
+  }
+
+  /** Whether an operator is active. Only a few are asked for: each is remembered. */
+  isActive(operator: Address): Promise<boolean> {
+    const { contracts, keptFor } = this.#parts;
+    const read = async () => (await contracts.Staking.read.operatorOf([operator])).active;
+    const known = this.#operators.get(operator) ?? kept(keptFor, read);
+    this.#operators.set(operator, known);
+    return known();
+  }
+
+  /**
+   * What the registry says of a dataset. Its manifest never changes: whoever brings another one than the anchor's costs no
+   * read. One that is not anchored yet is asked for each time, because it may be at any moment.
+   */
+  async dataset(datasetId: Hex, manifestHash: Hex): Promise<Dataset> {
+    const { contracts, keptFor } = this.#parts;
+    const known = this.#anchors.get(datasetId);
+    if (known !== undefined) {
+      this.#remember(datasetId, known);
+      if (known.dataset.manifestHash !== manifestHash || performance.now() < known.until)
+        return known.dataset;
+    }
+    const dataset = await contracts.DatasetRegistry.read.datasetOf([datasetId]);
+    if (dataset.status !== datasetStatus.none) {
+      this.#remember(datasetId, { dataset, until: performance.now() + keptFor });
+    }
+    return dataset;
+  }
+
+  #remember(datasetId: Hex, anchor: { readonly dataset: Dataset; readonly until: number }): void {
+    this.#anchors.delete(datasetId);
+    this.#anchors.set(datasetId, anchor);
+    for (const oldest of this.#anchors.keys()) {
+      if (this.#anchors.size <= mostAnchors) return;
+      this.#anchors.delete(oldest);
+    }
+  }
+}
+
+/** A read whose answer is given for so many milliseconds from when it was begun. One that fails is made again. */
+export function kept<T>(milliseconds: number, read: () => Promise<T>): () => Promise<T> {
+  let last: { readonly answer: Promise<T>; readonly until: number } | undefined;
+  return () => {
+    if (last !== undefined && performance.now() < last.until) return last.answer;
+    const fresh = { answer: read(), until: performance.now() + milliseconds };
+    last = fresh;
+    fresh.answer.catch(() => {
+      if (last === fresh) last = undefined;
+    });
+    return fresh.answer;
+  };
+}

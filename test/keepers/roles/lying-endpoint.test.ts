@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+import { beforeEach, describe, it } from "node:test";
+import type { Hex } from "viem";
+import { connectChain } from "../../../keepers/src/chain/client.ts";
+import { connectContracts } from "../../../keepers/src/chain/contracts.ts";
+import { encodeOrder } from "../../../keepers/src/core/exact/order.ts";
+import { Inspector, type InspectorParts } from "../../../keepers/src/roles/challenger/inspector.ts";
+import { isSurely, surelyNow } from "../../../keepers/src/roles/storage-node/agreement.ts";
+import { Auditor, type AuditorParts } from "../../../keepers/src/roles/storage-node/auditor.ts";
+import { chainTime, readingAgreed } from "../../../keepers/src/roles/storage-node/context.ts";
+import { ManualClock } from "../chain/fixtures.ts";
+import { deployment } from "./dataset.ts";
+import { account, LogDouble, proofNumber, QueueDouble, type Reads, word } from "./doubles.ts";
+import { TableEndpoint } from "./endpoints.ts";
+
+const operator = account(0xa0d);
+const bundleId = word(1);
+const windows = { seedDelay: 0, auditWindow: 1_000, timeoutWindow: 600, grace: 100 };
+
+/** What an honest endpoint says of a bundle whose audit of epoch 5 is open until second 2,000. */
+const honest: Reads = {
+  StorageAudit: {
+    currentEpoch: () => 5,
+    windowOf: ([epoch]: [number]) => [word(epoch), epoch === 5 ? 900n : 0n, epoch === 5 ? 2_000n : 0n],
+    epochOf: () => ({ requestId: 1n, openedAt: 800n, windows }),
+    isAnswered: () => false,
+    graceEndsAt: () => 0n,
+  },
+  BundleRegistry: { dutyOf: ([id]: [Hex]) => id },
+  DatasetRegistry: {
+    termsOf: () => [1, 100, 1n],
+    genesis: () => 0n,
+    epochLength: () => 200,
+    closeDelay: () => 2_000n,
+  },
+};
+
+describe("with three endpoints, of which the one that is asked first lies,", () => {
+  let endpoints: TableEndpoint[];
+  let liar: TableEndpoint;
+  let log: LogDouble;
+
+  beforeEach(() => {
+    endpoints = ["liar", "b", "c"].map((name) => new TableEndpoint(name, honest));
+    liar = endpoints[0]!;
+    log = new LogDouble();
+  });
+
+  const lie = (contract: string, says: Reads[string]): void => {
+    liar.reads = { ...honest, [contract]: { ...honest[contract], ...says } };
+  };
+
+  async function context(used = endpoints) {
+    const { chainId } = deployment;
+    const client = await connectChain({ chainId, endpoints: used, clock: new ManualClock() });
+    const contracts = connectContracts(client.public, deployment);
+    const agreed = readingAgreed({ client, contracts, deployment });
+    return { operator, client, deployment, contracts, agreed, log: log.logger };
+  }
+
+  /** Looks of an auditor that holds one bundle; gives what was sent. */
+  async function audited(looks = 1, used = endpoints): Promise<number> {
+    const { queue, sent } = new QueueDouble();
+    const holding = { bundleId, datasetId: word(0xda), bundleIndex: 0, operator, since: 0 };
+    const prove = async () => ({ evaluation: 7n, proof: proofNumber(1) });
+    const auditor = new Auditor({
+      ...(await context(used)),
+      queue,
+      ledger: { holdingsOf: () => [holding], coverBundles: () => undefined },
+      shelf: { byId: () => ({ bundleId, cells: 1 }) },
+      possession: { proveBundle: prove },
+    } as unknown as AuditorParts);
+    for (let i = 0; i < looks; i++) await auditor.tick(new AbortController().signal);
+    return sent.length;
+  }
+
+  const lies: [string, string, Reads[string]][] = [
+    ["an audit was answered", "StorageAudit", { isAnswered: () => true }],
+    ["the window of an audit is over", "StorageAudit", { windowOf: () => [word(5), 900n, 901n] }],
+    ["no audit is open", "StorageAudit", { windowOf: () => [word(5), 0n, 0n] }],
+    ["it is another epoch", "StorageAudit", { currentEpoch: () => 3 }],
+    ["the dataset is over", "DatasetRegistry", { termsOf: () => [3, 100, 1n] }],
+    ["the dataset is paid for no longer", "DatasetRegistry", { termsOf: () => [1, 5, 1n] }],
+    ["a cover answers for the bundle", "BundleRegistry", { dutyOf: () => word(9) }],
+  ];
+  for (const [what, contract, says] of lies) {
+    it(`attack: an audit is answered although it says that ${what}`, async () => {
+      lie(contract, says);
+      assert.equal(await audited(), 1);
+    });
+  }
+
+  it("attack: an audit is answered although its clock is far ahead", async () => {
+    liar.now = () => 1_000_000n;
+    assert.equal(await audited(), 1);
+  });
+
+  it("nothing is answered that all of them say was answered", async () => {
+    for (const each of endpoints) {
+      each.reads = { ...honest, StorageAudit: { ...honest.StorageAudit, isAnswered: () => true } };
+    }
+    assert.equal(await audited(3), 0);
+  });
+
+  it("of two that contradict each other an audit is answered, once for a while, with a warning", async () => {
+    lie("StorageAudit", { isAnswered: () => true });
+    assert.equal(await audited(3, endpoints.slice(0, 2)), 1);
+    assert.ok(log.lines.some(({ level, msg }) => level === 40 && msg.includes("do not agree")));
+  });
+
+  it("one endpoint alone is believed", async () => {
+    lie("StorageAudit", { isAnswered: () => true });
+    assert.equal(await audited(1, [liar]), 0);
+  });
+
+  it("attack: a job is still looked at although its clock says that it cannot be challenged any more", async () => {
+    liar.now = () => 1_000_000n;
+    const training = encodeOrder({
+      ...{ bits: 8, programRoot: word(1), initialRoot: word(1), objectRoot: word(1), seed: word(1) },
+      ...{ objects: 64, objectBytes: 65, train: 64, microBatch: 8, microBatches: 1, steps: 12, interval: 4 },
+      schedule: { table: [1], every: 1 },
+    });
+    const job = {
+      ...{ jobId: 1n, status: "Committed", provider: account(1), training, checkpoints: [] },
+      ...{ graceEnds: 2_000n, result: { challengeUntil: 1_500n } },
+      order: { conditions: { committeeSize: 0 } },
+    };
+    const watched: unknown[] = [];
+    const inspector = new Inspector({
+      ...(await context()),
+      ledger: { openJobs: () => [job], challengesOf: () => [] },
+      watched: { add: (jobs: unknown[]) => watched.push(...jobs), verdict: () => "right" },
+      ...{ budget: 100, most: 1, lookEvery: 1, isMeant: () => true },
+    } as unknown as InspectorParts);
+    await inspector.tick(new AbortController().signal);
+    assert.equal(watched.length, 1);
+  });
+
+  it("the time is that of the one in the middle, and none when too few say any", async () => {
+    const chain = await context();
+    liar.now = () => 1_000_000n;
+    assert.equal(await chainTime(chain.client), 1_000_000n);
+    assert.equal(await surelyNow(chain), 1_000n);
+    liar.now = () => 1n;
+    assert.equal(await surelyNow(chain), 1_000n);
+    for (const each of endpoints.slice(1)) each.failure = new Error("connection reset");
+    assert.equal(await surelyNow(chain), 0n);
+  });
+
+  it("contracts are read at a block that enough of them have, so that one that lags contradicts nobody", async () => {
+    const chain = await context();
+    endpoints[2]!.block = 90n;
+    const isOver = isSurely(chain, "whether it is epoch 5", async ({ contracts }) => {
+      return (await contracts.StorageAudit.read.currentEpoch()) === 5;
+    });
+    assert.equal(await isOver, true);
+    assert.deepEqual(
+      chain.client.health().map(({ contradictions }) => contradictions),
+      [0, 0, 0],
+    );
+  });
+});
