@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { formatEther, type Hex, parseUnits } from "viem";
 import { connectContracts } from "../../../keepers/src/chain/contracts.ts";
 import { RefusalError } from "../../../keepers/src/storage/transport/errors.ts";
@@ -197,6 +198,37 @@ describe("assay on a network", () => {
     assert.equal((await json<Status & { active: boolean }>(["stake", "status"], index)).active, false);
     assert.equal((await json<Retired>(["stake", "retire"], index)).transaction, null, "once");
     await json(["stake", "unbond", "200.5"], index);
+  });
+
+  it("ends with 1 when not every segment was looked at in time, though nothing was refused", async () => {
+    type Looked = { looked: number; segments: number; unreadable: unknown[] };
+    const { datasetId } = await json<{ datasetId: string }>([
+      ...put,
+      "--name",
+      "slowly served",
+      "--segment-objects",
+      "1",
+    ]);
+    const command = ["data", "challenge", datasetId, "--dry-run", "--json"];
+    const look = async (...more: string[]) => {
+      const { code, out } = await ran([...command, ...more]);
+      return { code, ...(JSON.parse(out) as Looked) };
+    };
+    const whole = await look();
+    assert.ok(whole.segments >= 2, `${whole.segments} segments`);
+    assert.deepEqual([whole.code, whole.looked], [0, whole.segments]);
+    assert.deepEqual([(await look("--segments", "1")).code], [0], "as many as were asked for");
+    for (const node of network.nodes)
+      node.misbehave({
+        get: async function* (request) {
+          await delay(1_200);
+          yield* node.service.get(request);
+        },
+      });
+    const cut = await look("--fetch-time", "1");
+    for (const node of network.nodes) node.misbehave({});
+    assert.ok(cut.looked < cut.segments, `${cut.looked} of ${cut.segments}`);
+    assert.deepEqual([cut.unreadable, cut.code], [[], 1]);
   });
 
   it("asks on chain for what holders do not serve, says first what it would cost, and sends nothing when all is served", async () => {

@@ -209,4 +209,33 @@ describe("the result of a job, to its consumer", () => {
     await scene.until(described, "Finalised", []);
     assert.equal((await asked()).length, challenges.length, "nothing is asked for twice");
   });
+
+  it("is said to be asked for no further, once, where there are no bonds for it", async () => {
+    const { news, tick, asked } = await committed(false, 0);
+    await tick();
+    assert.equal((await asked()).length, 0);
+    assert.deepEqual(
+      news.map(({ kind, cells, bonds }) => [kind, cells, bonds]),
+      [["spent", 0, 0n]],
+    );
+    assert.match(
+      news[0]!.text,
+      /Nothing more is asked for: 0 in bonds is the most for a result \(--max-challenge-bonds\)$/,
+    );
+  });
+
+  it("is said to be asked for no further where every cell of what is refused is on chain", async () => {
+    const { scene, news, resultId, tick, asked } = await committed(false, 10_000);
+    let published = 0;
+    // Which bundles are asked for is drawn by lot at each look.
+    for (let round = 0; round < 20 && news.at(-1)?.kind !== "spent"; round++) {
+      await tick(1);
+      for (const { args } of (await asked()).slice(published)) await publish(scene, resultId, args);
+      published = (await asked()).length;
+    }
+    assert.match(
+      news.at(-1)!.text,
+      /Nothing more is asked for: every cell of the bundles that were refused is asked for, or on chain$/,
+    );
+  });
 });
