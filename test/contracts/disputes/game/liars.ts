@@ -1,7 +1,21 @@
 /** Providers that commit to something wrong, drawn at random. */
 import type { Tensor } from "../../../../keepers/src/core/exact/tape/types.ts";
 import { Random } from "../../../keepers/core/exact/cases-random.ts";
+import { oddJob, tiesJob, wideJob } from "./hand-made.ts";
+import { cnnJob, mlpJob } from "./scenes.ts";
 import type { Job, Lie } from "./story.ts";
+
+/** Jobs that liars are drawn for; each is made when it is asked for. */
+export const liarJobs = {
+  mlp: () => mlpJob(),
+  cnn: () => cnnJob(),
+  small: () => cnnJob(8),
+  odd: () => oddJob(20),
+  long: () => oddJob(4_096),
+  wide: () => wideJob(),
+  ties: () => tiesJob(),
+} as const satisfies Record<string, () => Job>;
+export type LiarJob = keyof typeof liarJobs;
 
 /** The draws of one run: the same number draws the same. */
 export const drawsOf = (run: number): Random => new Random(1_000 + run, "liars");

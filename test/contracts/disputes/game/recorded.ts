@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { type Hex, keccak256 } from "viem";
 import { encodeMove, type Move, type Round } from "../../../../keepers/src/training/dispute/moves.ts";
 import type { Answer } from "../../../../keepers/src/training/dispute/posted.ts";
+import type { LiarJob } from "./liars.ts";
 
 /** What a player saw and what it did; the arguments of long moves by their hash. */
 export type RecordedMove = {
@@ -14,10 +15,10 @@ export type RecordedMove = {
   readonly move: { readonly name: string; readonly hash: Hex } | null;
 };
 
-/** A dispute of a run that a number draws. */
-export type RecordedDispute = { readonly run: number; readonly moves: RecordedMove[] };
+/** A dispute over a run of a job, with a lie that a number draws. */
+export type RecordedDispute = { readonly job: LiarJob; readonly run: number; readonly moves: RecordedMove[] };
 
-const path = join(import.meta.dirname, "recorded-moves.json");
+const path = join(import.meta.dirname, "../../../vectors/dispute-moves.json");
 
 export function recordMove(round: Round, answers: readonly Answer[], move: Move | undefined): RecordedMove {
   const hash = move && keccak256(encodeMove(round, move));
@@ -26,7 +27,8 @@ export function recordMove(round: Round, answers: readonly Answer[], move: Move 
 
 /** In the file, answers stand once, with the move that they came by. */
 export function writeRecord(disputes: readonly RecordedDispute[]): void {
-  const short = disputes.map(({ run, moves }) => ({
+  const short = disputes.map(({ job, run, moves }) => ({
+    job,
     run,
     moves: moves.map(({ round, answers, move }, i) => {
       const known = moves[i - 1]?.answers.length ?? 0;
@@ -36,11 +38,12 @@ export function writeRecord(disputes: readonly RecordedDispute[]): void {
       return { round, added, move };
     }),
   }));
-  const text = JSON.stringify(short, (_, value) => (typeof value === "bigint" ? `${value}n` : value), 1);
-  writeFileSync(path, `${text}\n`);
+  const plain = (_: string, value: unknown) => (typeof value === "bigint" ? `${value}n` : value);
+  writeFileSync(path, `[\n${short.map((dispute) => JSON.stringify(dispute, plain)).join(",\n")}\n]\n`);
 }
 
 type Written = {
+  job: LiarJob;
   run: number;
   moves: { round: Round; added: Omit<Answer, "round">[]; move: RecordedMove["move"] }[];
 }[];
@@ -50,9 +53,10 @@ export function readRecord(): RecordedDispute[] {
   const revive = (_: string, value: unknown) =>
     typeof value === "string" && /^-?\d+n$/.test(value) ? BigInt(value.slice(0, -1)) : value;
   const written = JSON.parse(readFileSync(path, "utf8"), revive) as Written;
-  return written.map(({ run, moves }) => {
+  return written.map(({ job, run, moves }) => {
     const answers: Answer[] = [];
     return {
+      job,
       run,
       moves: moves.map(({ round, added, move }, i) => {
         // An answer was given in the round before.
