@@ -1,11 +1,11 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useMemo, useState } from "react";
 import { type Address, bytesToHex, formatUnits, type Hex, zeroHash } from "viem";
 import { useConnection } from "wagmi";
 import { manifestDigest, manifestLayout } from "../../../keepers/src/core/dataset/manifest.ts";
 import type { RejectedReceipt } from "../../../keepers/src/storage/client/place.ts";
 import { manifestTree } from "../../../keepers/src/storage/client/roots.ts";
-import { type OfferedTerms, offeredId } from "../../../keepers/src/storage/client/terms.ts";
+import { manifestHashes, type OfferedTerms, offeredId } from "../../../keepers/src/storage/client/terms.ts";
 import { runner } from "../act/runner.ts";
 import type { Action } from "../act/steps.ts";
 import styles from "../compute/compute.module.css";
@@ -60,10 +60,12 @@ function StoreAs({ account, encoded, onward }: Props & { account: Address }) {
   const { deployment, rpc } = useNetwork();
   const { shelf, manifest, manifestBytes } = encoded;
   const { bundles } = manifestLayout(manifest);
+  // Tens of milliseconds for the longest manifests: not at every key that is typed.
+  const hashes = useMemo(() => manifestHashes(manifest, manifestBytes), [manifest, manifestBytes]);
   const earlier = useQuery({
     queryKey: ["earlier-terms", shelf, account, encoded.manifestHash],
     queryFn: async () => {
-      const idOf = (terms: OfferedTerms) => offeredId(deployment, account, manifest, manifestBytes, terms);
+      const idOf = (terms: OfferedTerms) => offeredId(deployment, account, manifest, hashes, terms);
       return (await earlierTerms(contracts, await Shelf.find(shelf), idOf)) ?? null;
     },
   });
@@ -85,7 +87,7 @@ function StoreAs({ account, encoded, onward }: Props & { account: Address }) {
     terms && inForce.data && !earlier.isPending
       ? offeredNow({ ...terms, previous: zeroHash, parameters: inForce.data }, earlier.data ?? undefined)
       : undefined;
-  const datasetId = offered && offeredId(deployment, account, manifest, manifestBytes, offered);
+  const datasetId = offered && offeredId(deployment, account, manifest, hashes, offered);
   const { data: state, error: unread } = useQuery({
     queryKey: ["store", datasetId],
     enabled: datasetId !== undefined,
