@@ -1,13 +1,18 @@
 import { spawn } from "node:child_process";
 import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative, sep } from "node:path";
 import { parseArgs, stripVTControlCharacters } from "node:util";
 import { root, setUp, setupContracts } from "./setup.ts";
 import { say } from "./stages.ts";
 
 type Counts = { passed: number; failed: number; skipped: number };
-type Suite = { name: string; run: () => Promise<Counts> };
+/** With the tests that failed, `file: title`, and the seconds of each file, where the runner tells. */
+type Found = Counts & { failures?: readonly string[]; seconds?: Readonly<Record<string, number>> };
+type Suite = { name: string; run: () => Promise<Found> };
+
+/** Files that are named as the slowest at the end. */
+const slowestShown = 12;
 
 const help = `npm test [-- suite …] [--json]
 
@@ -63,7 +68,7 @@ async function hardhatSuite(kind: "solidity" | "nodejs"): Promise<Counts> {
   return counts;
 }
 
-async function nodeSuite(pattern: string): Promise<Counts> {
+async function nodeSuite(pattern: string): Promise<Found> {
   const files = globSync(pattern, { cwd: root }).sort();
   if (files.length === 0) return { passed: 0, failed: 0, skipped: 0 };
   const folder = mkdtempSync(join(tmpdir(), "assay-test-"));
@@ -80,7 +85,7 @@ async function nodeSuite(pattern: string): Promise<Counts> {
     `--test-reporter-destination=${summary}`,
     ...files,
   ]);
-  const counts = JSON.parse(readFileSync(summary, "utf8")) as Counts;
+  const counts = JSON.parse(readFileSync(summary, "utf8")) as Found;
   rmSync(folder, { recursive: true, force: true });
   if (code !== 0 && counts.failed === 0) counts.failed = 1;
   return counts;
@@ -116,17 +121,30 @@ async function main(): Promise<number> {
   const chosen = positionals.length === 0 ? suites : suites.filter(({ name }) => positionals.includes(name));
   const total: Counts = { passed: 0, failed: 0, skipped: 0 };
   const perSuite: Record<string, Counts> = {};
+  const took: Record<string, number> = {};
+  const failures: string[] = [];
+  const files: [string, number][] = [];
   for (const suite of chosen) {
     say(`\n── ${suite.name} ──`);
-    const counts = await suite.run();
+    const begun = performance.now();
+    const { failures: names = [], seconds = {}, ...counts } = await suite.run();
+    took[suite.name] = (performance.now() - begun) / 1000;
+    failures.push(...names);
+    files.push(...Object.entries(seconds));
     perSuite[suite.name] = counts;
     total.passed += counts.passed;
     total.failed += counts.failed;
     total.skipped += counts.skipped;
   }
+  const slowest = files.sort(([, a], [, b]) => b - a).slice(0, slowestShown);
+  if (slowest.length > 0) say("\nthe slowest files");
+  for (const [file, seconds] of slowest) say(`${seconds.toFixed(0).padStart(6)} s  ${relative(root, file)}`);
+  if (failures.length > 0) say("\nfailed");
+  for (const failure of failures) say(`  ${failure.replace(`${root}${sep}`, "")}`);
   say("");
-  for (const [name, counts] of Object.entries(perSuite)) {
-    say(`${name.padEnd(12)} ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+  for (const [name, { passed, failed, skipped }] of Object.entries(perSuite)) {
+    const seconds = took[name]!.toFixed(0);
+    say(`${name.padEnd(12)} ${passed} passed, ${failed} failed, ${skipped} skipped, ${seconds} s`);
   }
   if (values.json === true)
     process.stdout.write(`${JSON.stringify({ ok: total.failed === 0, ...total, suites: perSuite })}\n`);
