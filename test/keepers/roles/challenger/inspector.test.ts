@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, it, mock } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { schemes } from "../../../../keepers/src/core/market/types.ts";
 import type { JobStorage } from "../../../../keepers/src/roles/jobs/job-storage.ts";
@@ -157,6 +157,45 @@ describe("a challenger with more than one thing to do", () => {
     await watcher.catchUp();
     assert.equal(watcher.ledger.challengesOf(jobId).length, 1);
     await watcher.stop();
+    await cheater.stop();
+  });
+
+  it("attack: computes nothing of a job that would take more than twice the time in which it can be challenged", async () => {
+    const { consumer } = scene;
+    const lie = await scene.order();
+    const cheater = await scene.provider({ worker: cheat });
+    await consumer.post(lie);
+    const { jobId } = await scene.until(lie, "Committed", [cheater]);
+    const now = performance.now.bind(performance);
+    let [ran, leap] = [0, 0];
+    // Left as it is, and the last test for it: a clock that went back would let everybody wait.
+    mock.method(performance, "now", () => now() + leap);
+    const executor: Executor = {
+      ...nativeExecutor,
+      async open(program, options) {
+        const session = await nativeExecutor.open(program, options);
+        const run = session.run.bind(session);
+        session.run = async (inputs) => {
+          ran += inputs.length;
+          // A machine on which a step takes as long as the job can be challenged.
+          leap += 1_000 * windows.challenge * inputs.length;
+          return run(inputs);
+        };
+        return session;
+      },
+    };
+    const slow = await scene.openChallenger(scene.account(), { executor, inspections: 1 });
+    await slow.tick();
+    await slow.tick();
+    await slow.catchUp();
+    assert.deepEqual(slow.ledger.challengesOf(jobId), []);
+    assert.ok(ran > 0 && ran < lie.trainingOrder.steps, `${ran} steps were computed`);
+    await slow.stop();
+    const quick = await scene.openChallenger(scene.account(), { inspections: 1 });
+    await quick.tick();
+    await quick.catchUp();
+    assert.equal(quick.ledger.challengesOf(jobId).length, 1);
+    await quick.stop();
     await cheater.stop();
   });
 });
