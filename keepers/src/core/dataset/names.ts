@@ -56,7 +56,7 @@ export function assertRelativePath(path: string): void {
 function refuse(path: string, problem: string | null): void {
   if (problem === null) return;
   throw new BadInputError(
-    `The file name ${JSON.stringify(printable(path.slice(0, 200)))} is refused: ${problem}.`,
+    `The file name ${printable(JSON.stringify(path.slice(0, 200)))} is refused: ${problem}.`,
     {
       next: "Rename the file; names in a dataset are relative paths with / between folders.",
     },
