@@ -44,14 +44,28 @@ export class BinaryTree {
   readonly depth: number;
   readonly #levels: Uint8Array[];
 
-  /** @param leaves their hashes, 32 bytes each, one after another; at least one. */
-  constructor(leaves: Uint8Array) {
+  /**
+   * @param leaves their hashes, 32 bytes each, one after another; at least one.
+   * @param inner the levels above them, lowest first, where they were made before: they are taken as they are
+   */
+  constructor(leaves: Uint8Array, inner?: readonly Uint8Array[]) {
     requireHashes(leaves);
     this.leaves = leaves.length / hashBytes;
     this.depth = depthOf(this.leaves);
-    this.#levels = [leaves];
+    this.#levels = [leaves, ...(inner ?? [])];
+    if (inner !== undefined) return;
     for (let level = 0; level < this.depth; level++)
       this.#levels.push(parentsOf(this.#levels[level]!, level));
+  }
+
+  /** Nodes of each level above so many leaves, lowest level first. */
+  static nodesAbove(leaves: number): number[] {
+    return Array.from({ length: depthOf(leaves) }, (_, level) => Math.ceil(leaves / 2 ** (level + 1)));
+  }
+
+  /** The levels above the leaves, lowest first. */
+  get inner(): readonly Uint8Array[] {
+    return this.#levels.slice(1);
   }
 
   get root(): Uint8Array {

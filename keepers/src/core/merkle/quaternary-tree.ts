@@ -37,6 +37,8 @@ export type QuaternaryTreeOptions = {
   /** Depth of the subtrees whose roots the leaves are; absent ones are then empty subtrees. 0 by default. */
   baseDepth?: number;
   kernel?: PoseidonKernel;
+  /** The levels above the leaves, lowest first, where they were made before: they are taken as they are. */
+  inner?: readonly Uint8Array[];
 };
 
 /**
@@ -54,7 +56,7 @@ export class QuaternaryTree {
   constructor(
     leaves: Uint8Array,
     depth: number,
-    { baseDepth = 0, kernel = poseidonKernel() }: QuaternaryTreeOptions = {},
+    { baseDepth = 0, kernel = poseidonKernel(), inner }: QuaternaryTreeOptions = {},
   ) {
     const count = leaves.length / digestBytes;
     if (!Number.isInteger(count) || count < 1 || count > arity ** depth) {
@@ -64,7 +66,8 @@ export class QuaternaryTree {
     this.leaves = count;
     this.#baseDepth = baseDepth;
     this.#kernel = kernel;
-    this.#levels = [leaves];
+    this.#levels = [leaves, ...(inner ?? [])];
+    if (inner !== undefined) return;
     for (let level = 0; level < depth; level++) {
       const nodes = this.#levels[level]!;
       const parents = Math.ceil(nodes.length / digestBytes / arity);
@@ -76,8 +79,18 @@ export class QuaternaryTree {
     }
   }
 
+  /** Nodes of each level above so many leaves that are kept, lowest level first. */
+  static nodesAbove(leaves: number, depth: number): number[] {
+    return Array.from({ length: depth }, (_, level) => Math.ceil(leaves / arity ** (level + 1)));
+  }
+
   get root(): Uint8Array {
     return this.#levels[this.depth]!.slice();
+  }
+
+  /** The levels above the leaves, lowest first. */
+  get inner(): readonly Uint8Array[] {
+    return this.#levels.slice(1);
   }
 
   /** All four children of each node on the way from leaf `index` up to the root: what the circuits take. */

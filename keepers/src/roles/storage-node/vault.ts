@@ -82,7 +82,7 @@ export class Vault {
         throw new WrongRootsError(`bundle ${bundleIndex}: its CID is not ${expected.cid}`, { cause: error });
       }
       const id = { datasetId, bundleIndex };
-      await this.#writeTree(id, commitment);
+      await this.#writeTree(id, commitment.toBytes());
       return shelf.add({
         ...id,
         cid: expected.cid,
@@ -131,14 +131,20 @@ export class Vault {
 
   async #readTrees(bundle: ShelvedBundle): Promise<BundleCommitment> {
     try {
-      const kept = BundleCommitment.fromBytes(await readFile(this.#treePath(bundle)));
-      if (bytesToHex(kept.poseidonRoot) === bundle.poseidonRoot) return kept;
+      const bytes = await readFile(this.#treePath(bundle));
+      const kept = BundleCommitment.fromBytes(bytes);
+      if (bytesToHex(kept.poseidonRoot) === bundle.poseidonRoot) {
+        // The nodes were made just now: the next time they are read.
+        const whole = kept.toBytes();
+        if (whole.length !== bytes.length) await this.#writeTree(bundle, whole);
+        return kept;
+      }
     } catch (error) {
       const gone = (error as NodeJS.ErrnoException).code === "ENOENT";
       if (!gone && !(error instanceof BadInputError)) throw error;
     }
     const made = await this.#parts.commit(await this.bytes(bundle));
-    await this.#writeTree(bundle, made);
+    await this.#writeTree(bundle, made.toBytes());
     return made;
   }
 
@@ -176,11 +182,11 @@ export class Vault {
 
   async #writeTree(
     bundle: Pick<ShelvedBundle, "datasetId" | "bundleIndex">,
-    commitment: BundleCommitment,
+    bytes: Uint8Array,
   ): Promise<void> {
     const path = this.#treePath(bundle);
     // Not synced: one that is lost or damaged is made again from the bundle.
-    await writeFile(`${path}.part`, commitment.toBytes(), { mode: 0o600 });
+    await writeFile(`${path}.part`, bytes, { mode: 0o600 });
     await rename(`${path}.part`, path);
   }
 }
