@@ -1,4 +1,4 @@
-import { commitSlice } from "../../../keepers/src/core/merkle/slice.ts";
+import { buffersOf, commitSlice } from "../../../keepers/src/core/merkle/slice.ts";
 import type { CommitRequest } from "../../../keepers/src/storage/slice-pool.ts";
 
 type Scope = {
@@ -11,8 +11,5 @@ const scope = globalThis as unknown as Scope;
 // An exception ends the request with the worker's error event; the pool reports it and starts another thread.
 scope.addEventListener("message", ({ data: { bytes, only } }) => {
   const commitment = commitSlice(bytes, only);
-  scope.postMessage(
-    commitment,
-    Object.values(commitment).map((part) => part.buffer as ArrayBuffer),
-  );
+  scope.postMessage(commitment, buffersOf(commitment));
 });

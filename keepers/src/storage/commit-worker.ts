@@ -1,10 +1,10 @@
 import { parentPort } from "node:worker_threads";
-import { commitSlice } from "../core/merkle/slice.ts";
+import { buffersOf, commitSlice } from "../core/merkle/slice.ts";
 import type { CommitRequest } from "./slice-pool.ts";
 
 // An exception ends the thread; the pool reports it with its cause and starts another.
 parentPort?.on("message", ({ bytes, only }: CommitRequest) => {
   const commitment = commitSlice(bytes, only);
-  const buffers = Object.values(commitment).map((part) => part.buffer as ArrayBuffer);
+  const buffers = buffersOf(commitment);
   parentPort?.postMessage(commitment, buffers);
 });

@@ -52,10 +52,7 @@ export class BinaryTree {
     requireHashes(leaves);
     this.leaves = leaves.length / hashBytes;
     this.depth = depthOf(this.leaves);
-    this.#levels = [leaves, ...(inner ?? [])];
-    if (inner !== undefined) return;
-    for (let level = 0; level < this.depth; level++)
-      this.#levels.push(parentsOf(this.#levels[level]!, level));
+    this.#levels = [leaves, ...(inner ?? levelsAbove(leaves, 0, this.depth))];
   }
 
   /** Nodes of each level above so many leaves, lowest level first. */
@@ -95,19 +92,24 @@ function requireIndex(index: number, leaves: number): void {
 }
 
 /**
- * Root over the roots of subtrees of depth `level`, all full but the last; with `level` 0, over leaf hashes.
+ * The levels above the roots of subtrees of depth `level`, all full but the last, lowest first; with `level` 0, above leaf hashes.
  *
  * @param depth levels above the given roots; as many as they need by default
  */
-export function joinRoots(
+export function levelsAbove(
   roots: Uint8Array,
   level = 0,
   depth = depthOf(roots.length / hashBytes),
-): Uint8Array {
+): Uint8Array[] {
   requireHashes(roots);
-  let nodes = roots;
-  for (let at = level; at < level + depth; at++) nodes = parentsOf(nodes, at);
-  return nodes.slice();
+  const levels = [roots];
+  for (let at = 0; at < depth; at++) levels.push(parentsOf(levels[at]!, level + at));
+  return levels.slice(1);
+}
+
+/** The last of {@link levelsAbove}: the root, or the only one given. */
+export function joinRoots(roots: Uint8Array, level?: number, depth?: number): Uint8Array {
+  return (levelsAbove(roots, level, depth).at(-1) ?? roots).slice();
 }
 
 export type BinaryProofParameters = {

@@ -1,6 +1,6 @@
 import { BadInputError } from "../errors.ts";
-import { cellBytes, digestBytes, type PoseidonKernel, poseidonKernel } from "../poseidon/kernel.ts";
-import { depthOf, joinRoots } from "./binary-tree.ts";
+import { cellBytes, type PoseidonKernel, poseidonKernel } from "../poseidon/kernel.ts";
+import { depthOf, levelsAbove } from "./binary-tree.ts";
 import { hashBytes, leafHash } from "./keccak.ts";
 import { bundleDepth, QuaternaryTree } from "./quaternary-tree.ts";
 
@@ -13,15 +13,24 @@ export const sliceBytes = sliceCells * cellBytes;
 /** Cells of a full bundle. */
 export const bundleCells = 16384;
 
-/** Leaves and subtree roots of consecutive cells; plain data, so that it can cross between threads. */
+/** Leaves of consecutive cells and the nodes above them, levels lowest first; plain data, so that it can cross between threads. */
 export type SliceCommitment = {
   /** Poseidon digests of the cells, 32 bytes each. */
   possessionLeaves: Uint8Array;
   /** keccak leaves of the cells, 32 bytes each. */
   transportLeaves: Uint8Array;
-  possessionRoot: Uint8Array;
-  transportRoot: Uint8Array;
+  /** Up to the root of the slice's part of the possession tree. */
+  possessionInner: readonly Uint8Array[];
+  /** The same of the transport tree; none above the only cell of a bundle. */
+  transportInner: readonly Uint8Array[];
 };
+
+/** The buffers of a commitment that another thread made: it hands them over. */
+export function buffersOf(commitment: SliceCommitment): ArrayBuffer[] {
+  return Object.values(commitment)
+    .flat()
+    .map((part: Uint8Array) => part.buffer as ArrayBuffer);
+}
 
 /**
  * Commits to up to 1024 cells of a bundle.
@@ -48,31 +57,44 @@ export function commitSlice(
     const cell = cells.subarray(i * cellBytes, (i + 1) * cellBytes);
     leafHash(cell, transportLeaves.subarray(i * hashBytes, (i + 1) * hashBytes));
   }
-  const possessionRoot = new QuaternaryTree(possessionLeaves, slicePossessionDepth, { kernel }).root;
-  const transportRoot = joinRoots(transportLeaves, 0, only ? depthOf(count) : sliceTransportDepth);
-  return { possessionLeaves, transportLeaves, possessionRoot, transportRoot };
+  const possessionInner = new QuaternaryTree(possessionLeaves, slicePossessionDepth, { kernel }).inner;
+  const transportInner = levelsAbove(transportLeaves, 0, only ? depthOf(count) : sliceTransportDepth);
+  return { possessionLeaves, transportLeaves, possessionInner, transportInner };
 }
 
-/** Both roots of a bundle from those of its slices, in order; all but the last are full. */
-export function joinSlices(
-  slices: readonly Pick<SliceCommitment, "possessionRoot" | "transportRoot">[],
-  kernel?: PoseidonKernel,
-): { poseidonRoot: Uint8Array; transportRoot: Uint8Array } {
-  const list = (pick: (slice: (typeof slices)[number]) => Uint8Array): Uint8Array => {
-    const roots = new Uint8Array(slices.length * digestBytes);
-    slices.forEach((slice, i) => {
-      roots.set(pick(slice), i * digestBytes);
-    });
-    return roots;
+/** The leaves of a bundle and all nodes above them, from those of its slices, in order; all but the last are full. */
+export function joinSlices(slices: readonly SliceCommitment[], kernel?: PoseidonKernel): SliceCommitment {
+  const possessionLeaves = concatenate(slices.map((slice) => slice.possessionLeaves));
+  const transportLeaves = concatenate(slices.map((slice) => slice.transportLeaves));
+  const possession = joinLevels(slices.map((slice) => slice.possessionInner));
+  const { inner } = new QuaternaryTree(possession.at(-1)!, bundleDepth - slicePossessionDepth, {
+    baseDepth: slicePossessionDepth,
+    kernel,
+  });
+  const transport = joinLevels(slices.map((slice) => slice.transportInner));
+  // The only slice of a bundle is no deeper than its cells need: nothing is above it.
+  if (slices.length > 1) transport.push(...levelsAbove(transport.at(-1)!, sliceTransportDepth));
+  return {
+    possessionLeaves,
+    transportLeaves,
+    possessionInner: [...possession, ...inner],
+    transportInner: transport,
   };
-  const possession = new QuaternaryTree(
-    list((slice) => slice.possessionRoot),
-    bundleDepth - slicePossessionDepth,
-    { baseDepth: slicePossessionDepth, kernel },
-  );
-  const transportRoot = joinRoots(
-    list((slice) => slice.transportRoot),
-    sliceTransportDepth,
-  );
-  return { poseidonRoot: possession.root, transportRoot };
+}
+
+/** Each level of all slices, side by side. */
+function joinLevels(slices: readonly (readonly Uint8Array[])[]): Uint8Array[] {
+  const [first = []] = slices;
+  return first.map((_, level) => concatenate(slices.map((levels) => levels[level]!)));
+}
+
+/** Bytes one after the other. */
+export function concatenate(parts: readonly Uint8Array[]): Uint8Array {
+  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    joined.set(part, at);
+    at += part.length;
+  }
+  return joined;
 }

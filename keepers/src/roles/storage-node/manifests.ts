@@ -66,15 +66,19 @@ export class Manifests {
     return await this.#parse(cid, () => bytes, caller);
   }
 
-  /** The manifest of a dataset on the shelf; undefined where there is none. @throws RefusalError "busy" */
-  async of(datasetId: Hex, caller: Caller): Promise<ReadManifest | undefined> {
+  /**
+   * The manifest of a dataset on the shelf; undefined where there is none.
+   * @param caller whoever asks; this node itself, which is not turned away, where nobody does
+   * @throws RefusalError "busy"
+   */
+  async of(datasetId: Hex, caller?: Caller): Promise<ReadManifest | undefined> {
     const cid = this.#shelf.manifestCid(datasetId);
     if (cid === undefined) return undefined;
     return await this.#parse(cid, () => this.#shelf.manifest(datasetId), caller);
   }
 
-  /** The layout of a dataset on the shelf; undefined where it is not there. @throws RefusalError "busy" */
-  async layoutOf(datasetId: Hex, caller: Caller): Promise<DatasetLayout | undefined> {
+  /** The layout of a dataset on the shelf, as {@link of}. */
+  async layoutOf(datasetId: Hex, caller?: Caller): Promise<DatasetLayout | undefined> {
     const cid = this.#shelf.manifestCid(datasetId);
     if (cid === undefined) return undefined;
     return this.#layouts.get(cid) ?? (await this.of(datasetId, caller))?.layout;
@@ -83,19 +87,21 @@ export class Manifests {
   async #parse(
     cid: string,
     bytesOf: () => Uint8Array | undefined,
-    { peer, signal }: Caller,
+    caller: Caller | undefined,
   ): Promise<ReadManifest> {
     const known = this.#read.get(cid);
     if (known !== undefined) return known;
-    return await this.#gate.run(peer, signal, () =>
-      this.#pace.run(signal, () => {
-        // Another request may have had it read meanwhile.
-        const read = this.#read.get(cid) ?? readNow(cid, bytesOf());
-        this.#read.set(cid, read);
-        this.#layouts.set(cid, read.layout);
-        return read;
-      }),
-    );
+    const read = (signal?: AbortSignal) => this.#pace.run(signal, () => this.#readOnce(cid, bytesOf));
+    if (caller === undefined) return await read();
+    return await this.#gate.run(caller.peer, caller.signal, () => read(caller.signal));
+  }
+
+  /** Another request may have had it read meanwhile. */
+  #readOnce(cid: string, bytesOf: () => Uint8Array | undefined): ReadManifest {
+    const read = this.#read.get(cid) ?? readNow(cid, bytesOf());
+    this.#read.set(cid, read);
+    this.#layouts.set(cid, read.layout);
+    return read;
   }
 }
 

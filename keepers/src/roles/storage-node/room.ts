@@ -1,7 +1,7 @@
 import type { Refusal } from "./asking.ts";
 
-/** Space of a node for the bundles of one dataset from one peer, in bytes where nothing else is said. */
-export type Space = {
+/** Bounds of a node for the bundles of one dataset from one peer, in bytes where nothing else is said. */
+export type Bounds = {
   /** What no bundle takes, here or arriving. */
   readonly free: number;
   /** What this node may still keep of bundles that it does not hold on chain. */
@@ -17,18 +17,18 @@ export type Holder = "nobody" | "this operator" | "another";
 
 /** What still fits, as bundles are taken one after the other: what is accepted together must fit together. */
 export class Room {
-  #space: Space;
+  #bounds: Bounds;
   readonly #segments: Set<number>;
 
   /** @param segments those of the dataset of which a bundle is here or arriving */
-  constructor(space: Space, segments: Iterable<number>) {
-    this.#space = space;
+  constructor(bounds: Bounds, segments: Iterable<number>) {
+    this.#bounds = bounds;
     this.#segments = new Set(segments);
   }
 
   /** Why a bundle cannot be taken; undefined when it can. */
   refusal({ bytes, segment, holder }: Wanted): Refusal | undefined {
-    const { free, unplaced, arrivals } = this.#space;
+    const { free, unplaced, arrivals } = this.#bounds;
     if (holder === "another") return { reason: "policy", detail: "another operator holds this bundle" };
     if (this.#segments.has(segment)) {
       return { reason: "policy", detail: "another bundle of the segment is kept here" };
@@ -45,10 +45,15 @@ export class Room {
     return undefined;
   }
 
-  take({ bytes, segment, holder }: Wanted): void {
-    const { free, unplaced, arrivals } = this.#space;
+  /** A bundle that is here or arriving is accepted again: no other one of its segment is. */
+  keep(segment: number): void {
     this.#segments.add(segment);
-    this.#space = {
+  }
+
+  take({ bytes, segment, holder }: Wanted): void {
+    const { free, unplaced, arrivals } = this.#bounds;
+    this.#segments.add(segment);
+    this.#bounds = {
       free: free - bytes,
       unplaced: holder === "nobody" ? unplaced - bytes : unplaced,
       arrivals: arrivals - 1,

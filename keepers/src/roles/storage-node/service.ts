@@ -1,9 +1,8 @@
-import { type Address, type Hex, hexToBytes, type LocalAccount } from "viem";
+import { type Hex, hexToBytes, type LocalAccount } from "viem";
 import { addressOf, type Contracts } from "../../chain/contracts.ts";
 import type { Deployment } from "../../chain/deployment.ts";
 import { signReceipt } from "../../chain/receipt.ts";
-import { bundlePlace, type DatasetLayout, segmentLayout } from "../../core/dataset/layout.ts";
-import { bundleId } from "../../core/ids.ts";
+import { bundlePlace, segmentLayout } from "../../core/dataset/layout.ts";
 import { BlobNotFoundError } from "../../storage/backends/errors.ts";
 import { datasetStatus } from "../../storage/client/anchor.ts";
 import { areSameParameters, latestEndFor, offeredId, readTerms } from "../../storage/client/terms.ts";
@@ -36,9 +35,8 @@ import { KeptReads } from "./kept-reads.ts";
 import type { Ledger } from "./ledger.ts";
 import { Manifests, type ReadManifest } from "./manifests.ts";
 import type { Possession } from "./possession.ts";
-import { type Holder, Room, type Wanted } from "./room.ts";
 import type { Shelf, ShelvedBundle } from "./shelf.ts";
-import { UnplacedBytes } from "./unplaced.ts";
+import { Space } from "./space.ts";
 import { type Vault, WrongRootsError } from "./vault.ts";
 
 export type ServiceParts = {
@@ -65,6 +63,8 @@ export type ServiceParts = {
 
 /** A receipt is good for this long at most, in seconds: the registry accepts no longer ones. */
 const receiptLifetime = 24n * 3600n;
+/** Chain seconds in which receipts are given for a bundle that nobody places: its bytes stay until the last one lapses. */
+const promisedFor = 3n * 24n * 3600n;
 /** The asking client may have seen a later block than this node. */
 const clockSlack = 600n;
 
@@ -73,8 +73,6 @@ const uploadPatience = 3600_000;
 
 /** Real milliseconds after which an upload that stands still makes room for another one that finds none. */
 const uploadStandstill = 60_000;
-/** Bundles of one peer that may be arriving. */
-const arrivalsPerPeer = 64;
 /** Manifests without a bundle here: of one peer, and of all. Beyond, the oldest go. */
 const offersPerPeer = 16;
 const offersInAll = 256;
@@ -99,7 +97,7 @@ export class StorageService implements ShardService {
   readonly #parts: ServiceParts;
   readonly #pace = new Pace(strangersShare);
   readonly #manifests: Manifests;
-  readonly #unplaced: UnplacedBytes;
+  readonly #space: Space;
   readonly #proofs = new Gate(proofGate);
   readonly #admissions = new Gate(admissionGate);
   readonly #readings = new Gate(readingGate);
@@ -108,10 +106,10 @@ export class StorageService implements ShardService {
   #arriving = 0;
 
   constructor(parts: ServiceParts) {
-    const { shelf, ledger, account, contracts, chainTime, keptFor = 0 } = parts;
+    const { shelf, account, contracts, chainTime, keptFor = 0 } = parts;
     this.#parts = parts;
     this.#manifests = new Manifests(shelf, this.#pace);
-    this.#unplaced = new UnplacedBytes(shelf, ledger, account.address);
+    this.#space = new Space({ ...parts, operator: account.address });
     this.#chain = new KeptReads({ contracts, chainTime, keptFor });
   }
 
@@ -150,7 +148,7 @@ export class StorageService implements ShardService {
     const holders = new Map(
       ledger.holdersOf(datasetId).map(({ bundleIndex, operator }) => [bundleIndex, operator]),
     );
-    const room = this.#room(datasetId, here, layout, arrivals, peer);
+    const room = this.#space.room(datasetId, here, layout, arrivals, peer);
     const accepted: number[] = [];
     const refused: OfferResponse["refused"] = [];
     for (const bundleIndex of request.bundleIndices) {
@@ -160,10 +158,11 @@ export class StorageService implements ShardService {
         continue;
       }
       if (here.has(bundleIndex) || arrivals.has(datasetId, bundleIndex)) {
+        room.keep(bundlePlace(layout, bundleIndex).segment);
         accepted.push(bundleIndex);
         continue;
       }
-      const wanted = this.#wanted(layout, bundleIndex, holders.get(bundleIndex));
+      const wanted = this.#space.wanted(layout, bundleIndex, holders.get(bundleIndex));
       const refusal = active ? (badTerms ?? room.refusal(wanted)) : inactive;
       if (refusal !== undefined) {
         refused.push({ bundleIndex, ...refusal });
@@ -214,7 +213,7 @@ export class StorageService implements ShardService {
   async put(
     request: PutRequest,
     body: AsyncIterable<Uint8Array>,
-    _bodyLength: number,
+    bodyLength: number,
     { peer, signal }: Caller,
   ): Promise<PutResponse> {
     const { datasetId, bundleIndex, offset, total } = request;
@@ -230,9 +229,9 @@ export class StorageService implements ShardService {
       signal.throwIfAborted();
       const arrivals = await this.#arrivals();
       const wanted = { ...request, peer };
-      let refusal = this.#refusal(wanted, layout, arrivals);
+      let refusal = this.#space.refusal(wanted, layout, arrivals);
       if (refusal?.reason === "no-space" && (await this.#makeRoom(arrivals))) {
-        refusal = this.#refusal(wanted, layout, arrivals);
+        refusal = this.#space.refusal(wanted, layout, arrivals);
       }
       if (refusal !== undefined) {
         throw new RefusalError(refusal.reason === "no-space" ? "full" : "refused", refusal.detail);
@@ -240,13 +239,18 @@ export class StorageService implements ShardService {
       arrivals.expect(wanted, layout);
       this.#arriving = arrivals.size;
       try {
+        // Whoever sends all of it has no use for the beginning that somebody else may have sent.
+        if (offset === 0 && bodyLength === total) await staging.remove(request);
+        const before = await staging.received(request);
         const received = await staging.append(request, offset, total, body);
+        if (received > before) arrivals.touch(datasetId, bundleIndex);
         if (received === total) {
           const read = await this.#manifests.of(datasetId, caller);
           if (read === undefined) throw new RefusalError("refused", notOffered);
-          await this.#admissions.run(peer, signal, async () =>
-            vault.admit(datasetId, read.manifest, bundleIndex, await staging.read(request)),
-          );
+          await this.#admissions.run(peer, signal, async () => {
+            this.#space.requireSegmentFree(request, layout);
+            await vault.admit(datasetId, read.manifest, bundleIndex, await staging.read(request));
+          });
           await staging.remove(request);
         }
         return { received };
@@ -256,7 +260,11 @@ export class StorageService implements ShardService {
         await staging.remove(request);
         throw new RefusalError("bad-request", error.message, { cause: error });
       } finally {
-        if ((await staging.received(request)) === 0) arrivals.delete(datasetId, bundleIndex);
+        if ((await staging.received(request)) === 0) {
+          // A file without bytes would never be asked for again.
+          await staging.remove(request);
+          arrivals.delete(datasetId, bundleIndex);
+        }
         this.#arriving = arrivals.size;
       }
     });
@@ -272,6 +280,7 @@ export class StorageService implements ShardService {
     const latest = (await this.#chain.chainTime()) + receiptLifetime + clockSlack;
     if (asked > latest) throw new RefusalError("refused", `a receipt is good until ${latest} at most`);
     await this.#requireTerm(request.latestEnd);
+    await this.#requireNotPutOff(bundle);
     // The bytes stay for as long as somebody may bring the receipt on chain.
     this.#parts.shelf.keepUntil(bundle.bundleId, asked);
     const receipt = {
@@ -288,6 +297,15 @@ export class StorageService implements ShardService {
       bundleRegistry: addressOf(deployment, "BundleRegistry"),
     });
     return { operator: account.address.toLowerCase() as Hex, validUntil: request.validUntil, signature };
+  }
+
+  /** @throws RefusalError where it was signed for again and again, and nobody pays for it still */
+  async #requireNotPutOff({ bundleId: id }: ShelvedBundle): Promise<void> {
+    const { shelf, ledger } = this.#parts;
+    if (this.#space.holder(ledger.holderOf(id)) === "this operator") return;
+    const now = await this.#chain.chainTime();
+    if (now <= shelf.promisedSince(id, now) + promisedFor) return;
+    throw new RefusalError("refused", "it was signed for days ago and never placed: send it again");
   }
 
   async *get({ datasetId, bundleIndex, offset, length }: GetRequest): AsyncIterable<Uint8Array> {
@@ -323,7 +341,7 @@ export class StorageService implements ShardService {
     }
   }
 
-  /** Has a bundle's trees in memory: reading them takes 110 ms of this thread. */
+  /** Has a bundle's trees in memory: reading them takes some of this thread. */
   async #openTrees(bundle: ShelvedBundle, signal: AbortSignal): Promise<void> {
     const { vault } = this.#parts;
     if (!vault.isOpen(bundle)) await this.#pace.run(signal, () => vault.commitment(bundle));
@@ -369,65 +387,23 @@ export class StorageService implements ShardService {
 
   /** Uploads under way, also those that an earlier process has begun. */
   #arrivals(): Promise<Arrivals> {
-    this.#loading ??= this.#loadArrivals();
+    this.#loading ??= this.#loadArrivals().catch((error: unknown) => {
+      // Too many manifests may wait to be read, for now.
+      this.#loading = undefined;
+      throw error;
+    });
     return this.#loading;
   }
 
   async #loadArrivals(): Promise<Arrivals> {
     const { staging } = this.#parts;
     const arrivals = new Arrivals();
-    // No peer has asked for this.
-    const nobody = { peer: "", signal: new AbortController().signal };
     for (const staged of await staging.list()) {
-      const layout = await this.#manifests.layoutOf(staged.datasetId, nobody);
+      const layout = await this.#manifests.layoutOf(staged.datasetId);
       if (layout === undefined) await staging.remove(staged);
       else arrivals.expect({ ...staged, peer: "" }, layout);
     }
     return arrivals;
-  }
-
-  /** Why a bundle cannot be taken; undefined when it can. Must not wait: what it says holds until something arrives. */
-  #refusal(
-    { datasetId, bundleIndex, peer }: { datasetId: Hex; bundleIndex: number; peer: string },
-    layout: DatasetLayout,
-    arrivals: Arrivals,
-  ): Refusal | undefined {
-    const { shelf, ledger } = this.#parts;
-    if (arrivals.has(datasetId, bundleIndex) || shelf.get(datasetId, bundleIndex) !== undefined) {
-      return undefined;
-    }
-    const holder = ledger.holderOf(bundleId(datasetId, bundleIndex));
-    const room = this.#room(datasetId, shelf.indices(datasetId), layout, arrivals, peer);
-    return room.refusal(this.#wanted(layout, bundleIndex, holder));
-  }
-
-  /** What fits here of a dataset, beside what is here and what is arriving. */
-  #room(
-    datasetId: Hex,
-    here: Iterable<number>,
-    layout: DatasetLayout,
-    arrivals: Arrivals,
-    peer: string,
-  ): Room {
-    const { shelf, capacity, unplacedShare = 1 / 2 } = this.#parts;
-    const space = {
-      free: capacity - shelf.bytes - arrivals.bytes,
-      unplaced: capacity * unplacedShare - this.#unplaced.value - arrivals.bytes,
-      arrivals: arrivalsPerPeer - arrivals.of(peer),
-    };
-    const kept = [...here].map((index) => bundlePlace(layout, index).segment);
-    return new Room(space, [...kept, ...arrivals.segments(datasetId)]);
-  }
-
-  #wanted(layout: DatasetLayout, bundleIndex: number, operator: Address | undefined): Wanted {
-    const { segment } = bundlePlace(layout, bundleIndex);
-    const { bundleBytes: bytes } = segmentLayout(layout, segment);
-    return { bytes, segment, holder: this.#holder(operator) };
-  }
-
-  #holder(operator: Address | undefined): Holder {
-    if (operator === undefined) return "nobody";
-    return operator.toLowerCase() === this.#parts.account.address.toLowerCase() ? "this operator" : "another";
   }
 
   #held(datasetId: Hex, bundleIndex: number): ShelvedBundle {

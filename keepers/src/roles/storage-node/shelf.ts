@@ -34,6 +34,7 @@ export const shelfSchema = {
      ALTER TABLE manifests DROP COLUMN bytes;
      ALTER TABLE manifests ADD COLUMN cid TEXT NOT NULL DEFAULT '';
      CREATE INDEX manifests_by_cid ON manifests (cid);
+     ALTER TABLE bundles ADD COLUMN promised_since INTEGER NOT NULL DEFAULT 0;
      CREATE INDEX bundles_by_cid ON bundles (cid);`,
   ],
 } as const;
@@ -180,6 +181,17 @@ export class Shelf {
   /** Keeps a bundle until a time in seconds at least, whether it is placed here or not. */
   keepUntil(id: Hex, time: bigint): void {
     this.#state.run("UPDATE bundles SET keep_until = MAX(keep_until, ?) WHERE bundle_id = ?", time, id);
+  }
+
+  /** When a receipt was first asked for a bundle, in chain seconds: now, if none was since its bytes came. */
+  promisedSince(id: Hex, now: bigint): bigint {
+    this.#state.run(
+      "UPDATE bundles SET promised_since = ? WHERE bundle_id = ? AND promised_since = 0",
+      now,
+      id,
+    );
+    const row = this.#state.get("SELECT promised_since FROM bundles WHERE bundle_id = ?", id);
+    return BigInt((row?.promised_since as bigint | undefined) ?? now);
   }
 
   get(datasetId: Hex, bundleIndex: number): ShelvedBundle | undefined {

@@ -83,7 +83,7 @@ export class Vault {
       }
       const id = { datasetId, bundleIndex };
       await this.#writeTree(id, commitment.toBytes());
-      return shelf.add({
+      const bundle = shelf.add({
         ...id,
         cid: expected.cid,
         length: bytes.length,
@@ -91,6 +91,9 @@ export class Vault {
         poseidonRoot: expected.poseidonRoot as Hex,
         transportRoot: expected.transportRoot as Hex,
       });
+      // Whoever has sent it asks for cells of it next.
+      this.#open.set(bundle.bundleId, commitment);
+      return bundle;
     });
   }
 
@@ -131,14 +134,8 @@ export class Vault {
 
   async #readTrees(bundle: ShelvedBundle): Promise<BundleCommitment> {
     try {
-      const bytes = await readFile(this.#treePath(bundle));
-      const kept = BundleCommitment.fromBytes(bytes);
-      if (bytesToHex(kept.poseidonRoot) === bundle.poseidonRoot) {
-        // The nodes were made just now: the next time they are read.
-        const whole = kept.toBytes();
-        if (whole.length !== bytes.length) await this.#writeTree(bundle, whole);
-        return kept;
-      }
+      const kept = BundleCommitment.fromBytes(await readFile(this.#treePath(bundle)));
+      if (bytesToHex(kept.poseidonRoot) === bundle.poseidonRoot) return kept;
     } catch (error) {
       const gone = (error as NodeJS.ErrnoException).code === "ENOENT";
       if (!gone && !(error instanceof BadInputError)) throw error;

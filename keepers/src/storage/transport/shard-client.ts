@@ -1,5 +1,5 @@
 import type { Libp2p } from "@libp2p/interface";
-import { MalformedMessageError, TransportError } from "./errors.ts";
+import { MalformedMessageError, RefusalError, TransportError } from "./errors.ts";
 import { type CallParameters, type ClientOptions, RpcClient } from "./rpc-client.ts";
 import { cellBytes, proofBytes, type ShardMethods, shardProtocol } from "./shard-protocol.ts";
 import type {
@@ -88,13 +88,8 @@ export class ShardClient {
     { datasetId, bundleIndex, bytes }: PutBundle,
     { onProgress, ...options }: PutOptions = {},
   ): Promise<void> {
-    await this.#client.retry(async () => {
-      const { bundles } = await this.status({ datasetId, bundleIndices: [bundleIndex] }, options);
-      const { state, received } = bundles[0]!;
-      const offset =
-        state === "held" || state === "received" ? bytes.length : Math.min(received, bytes.length);
+    const send = async (offset: number): Promise<void> => {
       onProgress?.(offset, bytes.length);
-      if (offset === bytes.length) return;
       const { result } = await this.#client.ask(
         "put",
         { datasetId, bundleIndex, offset, total: bytes.length },
@@ -103,6 +98,23 @@ export class ShardClient {
       if (result.received !== bytes.length)
         throw new TransportError("the keeper kept only a part of the bundle");
       onProgress?.(bytes.length, bytes.length);
+    };
+    await this.#client.retry(async () => {
+      const { bundles } = await this.status({ datasetId, bundleIndices: [bundleIndex] }, options);
+      const { state, received } = bundles[0]!;
+      if (state === "held" || state === "received") {
+        onProgress?.(bytes.length, bytes.length);
+        return;
+      }
+      // Where all bytes are there and were not taken yet, nothing more is sent, and they are.
+      const offset = Math.min(received, bytes.length);
+      try {
+        await send(offset);
+      } catch (error) {
+        // What came before may have been somebody else's: the keeper has thrown it away, or does when all comes at once.
+        if (offset === 0 || !(error instanceof RefusalError) || error.code !== "bad-request") throw error;
+        await send(0);
+      }
     }, options.signal);
   }
 

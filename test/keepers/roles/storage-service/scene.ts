@@ -50,7 +50,7 @@ export const noProver: Prover = {
 /** The service, asked by one peer. */
 export type Asked = {
   offer: (request: OfferRequest, bytes: Uint8Array | undefined) => Promise<OfferResponse>;
-  put: (request: PutRequest, body: AsyncIterable<Uint8Array>) => Promise<PutResponse>;
+  put: (request: PutRequest, body: AsyncIterable<Uint8Array>, bodyLength?: number) => Promise<PutResponse>;
   cells: (request: CellsRequest) => Promise<ProvenCell[]>;
   prove: (request: ProveRequest) => Promise<PossessionAnswer>;
   by: (peer: string, until?: AbortSignal) => Asked;
@@ -61,7 +61,8 @@ function asked(service: StorageService, { peer, signal }: Caller): Asked {
   const who = { peer, signal };
   return {
     offer: (request: OfferRequest, bytes: Uint8Array | undefined) => service.offer(request, bytes, who),
-    put: (request: PutRequest, body: AsyncIterable<Uint8Array>) => service.put(request, body, 0, who),
+    put: (request: PutRequest, body: AsyncIterable<Uint8Array>, bodyLength = 0) =>
+      service.put(request, body, bodyLength, who),
     cells: (request: CellsRequest) => service.cells(request, who),
     prove: (request: ProveRequest) => service.prove(request, who),
     manifest: (request: ManifestRequest) => service.manifest(request),
@@ -220,7 +221,7 @@ export const requestOf = (dataset: TinyDataset, bundleIndex: number, offset = 0)
 });
 
 export const put = (service: Asked, dataset: TinyDataset, index: number, bytes = dataset.bundles[index]!) =>
-  service.put(requestOf(dataset, index), pieces(bytes));
+  service.put(requestOf(dataset, index), pieces(bytes), bytes.length);
 
 export const rootsOf = (dataset: TinyDataset, index: number) => {
   const { poseidonRoot, transportRoot } = dataset.manifest.bundles[index]!;

@@ -10,12 +10,14 @@ import {
   account,
   broken,
   data,
+  day,
   offer,
   other,
   pieces,
   put,
   refused,
   requestOf,
+  rootsOf,
   storageScenes,
 } from "./scene.ts";
 
@@ -86,6 +88,67 @@ describe("the storage service: bounds for strangers", () => {
     scene().place(data, 0, account.address);
     assert.deepEqual((await offer(service, other, 0)).accepted, [0]);
     assert.equal((await offer(service, other, 0, 3)).refused[0]!.reason, "no-space");
+  });
+
+  it("attack: a byte that a stranger has sent keeps nobody's bundle of the segment out, nor spoils it", async () => {
+    const service = await scene().service();
+    await offer(service, data, 0);
+    const lie = Uint8Array.of(data.bundles[0]![0]! ^ 1);
+    for (const index of [0, 1]) {
+      const stranger = service.by(`stranger ${index}`);
+      assert.deepEqual(await stranger.put(requestOf(data, index), pieces(lie)), { received: 1 });
+    }
+    assert.deepEqual((await offer(service, data, 0, 2)).accepted, [0]);
+    assert.deepEqual(await put(service, data, 0), { received: data.bundles[0]!.length });
+    // Of two bundles of a segment the one that was complete first is kept.
+    await assert.rejects(put(service, data, 1), refused("refused", /another bundle of the segment/));
+  });
+
+  it("attack: puts of nothing leave no file, and keep no room for ever", async (t) => {
+    const { length } = data.bundles[0]!;
+    const service = await scene().service({ capacity: length });
+    await offer(service, data, 0);
+    const incoming = () => readdir(join(scene().folder, "incoming"));
+    for (const index of [0, 1, 3, 4]) await service.by(`peer ${index}`).put(requestOf(data, index), pieces());
+    assert.deepEqual(await incoming(), []);
+    const now = performance.now.bind(performance);
+    let later = 0;
+    t.mock.method(performance, "now", () => now() + later);
+    const squatter = service.by("squatter");
+    await squatter.put(requestOf(data, 0), pieces(data.bundles[0]!.subarray(0, 1)));
+    for (let minutes = 0; minutes < 2; minutes++) {
+      later += 61_000;
+      await squatter.put(requestOf(data, 0, 1), pieces());
+    }
+    assert.deepEqual(await put(service, data, 3), { received: data.bundles[3]!.length });
+  });
+
+  it("attack: a bundle that nobody places is signed for over three days at most", async () => {
+    const service = await scene().service();
+    await offer(service, data, 0, 3);
+    await put(service, data, 0);
+    const request = () => ({
+      ...{ datasetId: data.datasetId, bundleIndex: 0, ...rootsOf(data, 0) },
+      ...{ validUntil: String(scene().time + day), latestEnd: 110 },
+    });
+    for (let days = 0; days <= 3; days++) {
+      await service.commit(request());
+      scene().time += day;
+    }
+    await assert.rejects(service.commit(request()), refused("refused", /never placed/));
+    // What is held on chain is paid for, and whoever sends the bytes again begins anew.
+    scene().place(data, 0, account.address);
+    await service.commit(request());
+  });
+
+  it("attack: too many manifests at its start do not keep a node from taking uploads later", async () => {
+    const first = await scene().service();
+    await offer(first, data, 0);
+    await first.put(requestOf(data, 0), pieces(data.bundles[0]!.subarray(0, 9)));
+    const service = await scene().service();
+    const flood = Array.from({ length: 60 }, (_, i) => offer(service.by(`peer ${i}`), variant(i), 0));
+    await Promise.allSettled([...flood, put(service, data, 0)]);
+    assert.deepEqual(await put(service, data, 0), { received: data.bundles[0]!.length });
   });
 
   it("attack: one peer has 64 uploads parked, however many datasets it invents", async () => {

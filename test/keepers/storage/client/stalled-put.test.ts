@@ -101,9 +101,9 @@ describe("a put to operators of which some stall", { timeout: 120_000 }, () => {
       assert.ok(error instanceof TooFewHoldersError);
       assert.match(
         error.message,
-        /^only [012] of the 3 bundles that segment [01] needs found an operator in 3 s/,
+        /^only [012] of the 3 bundles that segment [01] needs found an operator in \d+ s/,
       );
-      assert.match(error.message, /0x[0-9a-fA-F]{40}: it stalled: no receipt came in [123]\.\d s/);
+      assert.match(error.message, /0x[0-9a-fA-F]{40}: it stalled: no receipt came in \d+\.\d s/);
       assert.ok(error.failures.every(({ operator }) => bad.some((node) => node.operator === operator)));
       assert.match(error.kept!, /receipt/);
       return true;

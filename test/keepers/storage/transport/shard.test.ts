@@ -169,6 +169,50 @@ describe("shard protocol", () => {
     await assert.rejects(ShardClient.connect(await host(false), address), TransportError);
   });
 
+  test("a bundle of which all bytes came, and which was not taken for want of room, is taken when it is asked for again", async () => {
+    const bundles = new Map<number, Uint8Array>();
+    const service = serviceOver(bundles);
+    let isTaken = false;
+    const asked: number[] = [];
+    service.status = async ({ bundleIndices }) => {
+      const state = isTaken ? ("held" as const) : ("partial" as const);
+      return { bundles: bundleIndices.map((bundleIndex) => ({ bundleIndex, state, received: 100 })) };
+    };
+    service.put = async ({ offset }, _, length) => {
+      asked.push(offset, length);
+      if (asked.length === 2) throw new RefusalError("busy", "too much is waiting");
+      isTaken = true;
+      return { received: 100 };
+    };
+    const { client } = await pair(service);
+    await client.put({ datasetId, bundleIndex: 1, bytes: new Uint8Array(100) });
+    assert.deepEqual(asked, [100, 0, 100, 0]);
+    await client.put({ datasetId, bundleIndex: 1, bytes: new Uint8Array(100) });
+    assert.equal(asked.length, 4, "what is held is not sent");
+  });
+
+  test("attack: bytes that somebody else has sent before are sent again, all at once", async () => {
+    const service = serviceOver(new Map());
+    let staged = 10;
+    const asked: number[] = [];
+    service.status = async ({ bundleIndices }) => ({
+      bundles: bundleIndices.map((bundleIndex) => ({
+        bundleIndex,
+        state: "partial" as const,
+        received: staged,
+      })),
+    });
+    service.put = async ({ offset }, _, length) => {
+      asked.push(offset, length);
+      if (offset === 0) return { received: 100 };
+      staged = 0;
+      throw new RefusalError("bad-request", "these are not the bundle's roots");
+    };
+    const { client } = await pair(service);
+    await client.put({ datasetId, bundleIndex: 1, bytes: new Uint8Array(100) });
+    assert.deepEqual(asked, [10, 90, 0, 100]);
+  });
+
   test("a silent keeper costs the time allowed, not forever", async () => {
     const service = serviceOver(new Map());
     service.status = () => new Promise(() => {});
