@@ -86,7 +86,7 @@ const admissionGate = { atOnce: 2, waiting: 32, perPeer: 16 };
 /** Trees of bundles that are read for cells: 2 MB each. */
 const readingGate = { atOnce: 4, waiting: 64, perPeer: 16 };
 
-/** Part of this thread that reading manifests and trees for peers may take; each takes 100 ms at most. */
+/** Part of this thread that reading manifests and trees for peers may take; each takes 50 ms at most. */
 const strangersShare = 1 / 5;
 
 const notThisDatasets = "manifest, owner and terms are not this dataset's";
