@@ -11,7 +11,7 @@ import {
   RpcUnavailableError,
   WrongChainError,
 } from "./errors.ts";
-import { type EndpointHealth, newHealth, rank, recordFailure, recordSuccess } from "./health.ts";
+import { type EndpointHealth, longestRest, newHealth, rank, recordFailure, recordSuccess } from "./health.ts";
 import { type Lane, RateLimit } from "./rate-limit.ts";
 
 export type FailoverOptions = {
@@ -46,6 +46,9 @@ const nullMayBeLag = new Set([
 ]);
 /** Answers that a liar could profit from whoever reads them; contracts and the clock are asked for with `confirmed` where it matters. */
 const needsQuorum = new Set(["eth_getLogs", "eth_getTransactionReceipt"]);
+
+/** How much longer an endpoint rests than it kept somebody waiting in vain: waiting for one that is down stays a small part. */
+const restPerWait = 8;
 
 const asError = (error: unknown) => (error instanceof Error ? error : new Error(String(error)));
 
@@ -125,22 +128,26 @@ export class Failover {
   /**
    * What enough endpoints say alike for a duty to be given up for it. Contracts are read at a block that enough of them have;
    * of the newest block as each has it the one in the middle by time is given, and the earlier of two: too late is what is late
-   * by it.
+   * by it. Endpoints that rest are not asked: whoever cannot be told now goes on, and asks again later.
    *
-   * @throws InconsistentAnswerError when they contradict each other, RpcUnavailableError when too few answer
+   * @throws InconsistentAnswerError when they contradict each other, RpcUnavailableError when too few answer, at once when too
+   * many rest
    */
   async confirmed(request: RpcRequest): Promise<unknown> {
     if (!this.hasWitnesses) return this.request(request);
+    if (this.#awake().length < this.#enough) throw this.#unavailable([]);
     const [first, block = "latest", ...rest] = Array.isArray(request.params) ? request.params : [];
     if (request.method === "eth_getBlockByNumber" && first === "latest") return this.#middleBlock(request);
-    if (request.method !== "eth_call" || block !== "latest") return this.agreed(request, this.#enough);
-    const head = await this.attested({ method: "eth_blockNumber" }, this.#enough);
+    if (request.method !== "eth_call" || block !== "latest")
+      return this.#alike(request, this.#enough, this.#awake());
+    const heads = await this.poll({ method: "eth_blockNumber" }, 0);
+    const head = this.#reached(heads, this.#enough);
     const params = [first, `0x${head.toString(16)}`, ...rest];
-    return this.agreed({ ...request, params }, this.#enough);
+    return this.#alike({ ...request, params }, this.#enough, this.#awake());
   }
 
   async #middleBlock(request: RpcRequest): Promise<unknown> {
-    const answers = (await this.#askAwake(request, this.#enough)).map(({ answer }) => answer);
+    const answers = await this.poll(request, 0);
     const blocks = answers.flatMap((answer) =>
       answer.status === "fulfilled" && answer.value !== null ? [answer.value as { timestamp: string }] : [],
     );
@@ -159,19 +166,23 @@ export class Failover {
     return answers.map(({ answer }) => answer);
   }
 
+  #awake(): Source[] {
+    const now = this.#options.clock.now();
+    return this.#sources.filter(({ health }) => health.restingUntil <= now);
+  }
+
   /** Asks the endpoints that are not resting, and the others only if fewer than `least` of those have answered. */
   async #askAwake(
     request: RpcRequest,
     least: number,
   ): Promise<{ source: Source; answer: PromiseSettledResult<unknown> }[]> {
-    const now = this.#options.clock.now();
-    const isAwake = ({ health }: Source) => health.restingUntil <= now;
+    const awake = this.#awake();
     const ask = async (sources: readonly Source[]) => {
       const settled = await Promise.allSettled(sources.map((source) => this.#ask(source, request)));
       return settled.map((answer, i) => ({ source: sources[i]!, answer }));
     };
-    const resting = this.#sources.filter((source) => !isAwake(source));
-    const answers = await ask(this.#sources.filter(isAwake));
+    const resting = this.#sources.filter((source) => !awake.includes(source));
+    const answers = await ask(awake);
     const given = answers.filter(
       ({ answer }) => answer.status === "fulfilled" || isFinalAnswer(answer.reason),
     );
@@ -183,8 +194,12 @@ export class Failover {
    * The highest quantity that a quorum of endpoints says is reached: neither one that lags nor one that lies decides, as
    * long as fewer than the quorum do.
    */
-  async attested(request: RpcRequest, enough = this.#options.quorum): Promise<bigint> {
-    const results = await this.poll(request, enough);
+  async attested(request: RpcRequest): Promise<bigint> {
+    return this.#reached(await this.poll(request), this.#options.quorum);
+  }
+
+  /** The highest quantity that so many of the answers say is reached. */
+  #reached(results: readonly PromiseSettledResult<unknown>[], enough: number): bigint {
     const values = results
       .flatMap((result) => (result.status === "fulfilled" ? [BigInt(String(result.value))] : []))
       .sort((a, b) => (a < b ? 1 : -1));
@@ -251,11 +266,16 @@ export class Failover {
     return `0x${head.toString(16)}`;
   }
 
-  /** An answer, or a refusal, that `enough` endpoints give alike, a quorum by default; those that contradict it are marked. */
-  async agreed(request: RpcRequest, enough = this.#options.quorum): Promise<unknown> {
+  /** An answer, or a refusal, that a quorum of endpoints gives alike; those that contradict it are marked. */
+  agreed(request: RpcRequest): Promise<unknown> {
+    return this.#alike(request, this.#options.quorum, this.#sources);
+  }
+
+  /** As {@link agreed}, for what `enough` of some endpoints give. */
+  async #alike(request: RpcRequest, enough: number, sources: readonly Source[]): Promise<unknown> {
     const votes = new Map<string, Vote>();
     const reasons: unknown[] = [];
-    for (const source of rank(this.#sources, this.#options.clock.now())) {
+    for (const source of rank(sources, this.#options.clock.now())) {
       const cast = await this.#vote(source, request);
       if (cast.kind === "abstained") {
         reasons.push(cast.reason);
@@ -362,7 +382,7 @@ export class Failover {
       return answer;
     } catch (error) {
       if (isFinalAnswer(error)) recordSuccess(source.health, clock.now() - started);
-      else this.#failed(source, asError(error));
+      else this.#failed(source, asError(error), clock.now() - started);
       throw error;
     } finally {
       answered.abort();
@@ -370,10 +390,12 @@ export class Failover {
     }
   }
 
-  #failed(source: Source, error: Error): void {
+  /** @param waited milliseconds for which somebody waited for nothing */
+  #failed(source: Source, error: Error, waited = 0): void {
     const now = this.#options.clock.now();
     if (error instanceof InconsistentAnswerError) source.health.contradictions++;
-    recordFailure(source.health, error, now, error instanceof RateLimitedError ? error.retryAfter : 0);
+    const asked = error instanceof RateLimitedError ? error.retryAfter : 0;
+    recordFailure(source.health, error, now, Math.max(asked, Math.min(longestRest, restPerWait * waited)));
     this.#options.onFailure?.(source.endpoint.name, error);
   }
 

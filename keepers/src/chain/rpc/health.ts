@@ -18,7 +18,8 @@ export type EndpointHealth = {
   lastError: string | undefined;
 };
 
-const longestRest = 120_000;
+/** Milliseconds that an endpoint rests at most, unless it asks for more. */
+export const longestRest = 120_000;
 
 export const newHealth = (name: string): EndpointHealth => ({
   name,

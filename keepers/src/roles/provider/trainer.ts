@@ -1,4 +1,5 @@
 import { rm } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Hex } from "viem";
 import { checkpointLeaves } from "../../core/exact/result-files.ts";
 import { openLeaf } from "../../training/dispute/leaves.ts";
@@ -27,6 +28,9 @@ export type TrainerParts = JobContext &
     readonly crew?: Pick<Crew, "prepare" | "open" | "trained">;
   };
 
+/** Milliseconds between looks at results that are not committed to, while another job trains. */
+const pause = 10_000;
+
 /** What was written of a result that is trained. */
 type WrittenResult = {
   readonly place: ReturnType<typeof placeOfResult>;
@@ -40,12 +44,14 @@ type WrittenResult = {
 
 /**
  * Trains the jobs that are locked, one after another. Their results are stored and committed to side by side: operators that are
- * slow to take one hold up neither the training of the next job nor its result.
+ * slow to take one hold up neither the training of the next job nor its result, and a store that fails does not wait for its end.
  */
 export class Trainer implements Duty {
   readonly name = "training";
   readonly #parts: TrainerParts;
   readonly #commits: SideBySide<bigint>;
+  /** Results that were written and are not committed to. */
+  readonly #written = new Map<bigint, WrittenResult>();
 
   constructor(parts: TrainerParts) {
     this.#parts = parts;
@@ -55,10 +61,12 @@ export class Trainer implements Duty {
   async tick(signal: AbortSignal): Promise<void> {
     const { ledger, operator } = this.#parts;
     const begin = async (job: JobRecord) => {
-      if (job.status !== "Training" || job.provider !== operator || this.#commits.has(job.jobId)) return;
-      if (isPast(job, await surelyNow(this.#parts))) return;
-      const written = await this.#train(job, signal);
-      this.#commits.begin(job.jobId, () => this.#commit(job, written, signal));
+      if (job.provider !== operator || !(await this.#isLacking(job))) return;
+      // It is written anew: until then nothing is stored of it.
+      this.#written.delete(job.jobId);
+      const written = await this.#committingMeanwhile(() => this.#train(job, signal), signal);
+      this.#written.set(job.jobId, written);
+      this.#beginCommit(job, written, signal);
     };
     await forEach(
       [() => forEach(ledger.openJobs(), begin), async () => void (await this.#commits.look())],
@@ -69,6 +77,46 @@ export class Trainer implements Duty {
   /** The signal of the last look has ended what is under way. */
   close(): Promise<void> {
     return this.#commits.settled();
+  }
+
+  /** Whether a job's result is still to be committed to, and nobody is at it. */
+  async #isLacking(job: JobRecord): Promise<boolean> {
+    if (job.status !== "Training" || this.#commits.has(job.jobId)) return false;
+    return !isPast(job, await surelyNow(this.#parts));
+  }
+
+  #beginCommit(job: JobRecord, written: WrittenResult, signal: AbortSignal): void {
+    this.#commits.begin(job.jobId, () => this.#commit(job, written, signal));
+  }
+
+  /** Trains for hours, maybe: results of other jobs whose stores fail meanwhile are stored again, each after a pause. */
+  async #committingMeanwhile<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const done = new AbortController();
+    const committing = this.#commitUntil(AbortSignal.any([done.signal, signal]), signal);
+    try {
+      return await work();
+    } finally {
+      done.abort();
+      await committing;
+    }
+  }
+
+  async #commitUntil(until: AbortSignal, signal: AbortSignal): Promise<void> {
+    const { ledger, log } = this.#parts;
+    for (;;) {
+      await delay(pause, undefined, { signal: until, ref: false }).catch(() => undefined);
+      if (until.aborted) return;
+      try {
+        await this.#commits.look();
+        for (const [jobId, written] of this.#written) {
+          const job = ledger.job(jobId);
+          if (job?.status !== "Training") this.#written.delete(jobId);
+          else if (await this.#isLacking(job)) this.#beginCommit(job, written, signal);
+        }
+      } catch (error) {
+        log.warn({ reason: (error as Error).message }, "a result was not committed to, and will be again");
+      }
+    }
   }
 
   async #train(job: JobRecord, signal: AbortSignal): Promise<WrittenResult> {
@@ -114,6 +162,8 @@ export class Trainer implements Duty {
     const { storage, log } = this.#parts;
     const resultId = await storage.store({ ...place, signal });
     const args = [jobId, { ...commitment, resultId }] as const;
+    // What the chain refuses is looked at anew.
+    this.#written.delete(jobId);
     if (await tryCall(this.#parts, `commit:${jobId}`, "JobRegistry", "commit", args)) {
       log.info({ jobId, resultId }, "result committed");
       await rm(place.folder, { recursive: true, force: true });

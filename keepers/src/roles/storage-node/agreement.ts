@@ -3,25 +3,58 @@ import { chainTime, type DutyContext, type Reading } from "./context.ts";
 
 type Chain = Pick<DutyContext, "agreed" | "client" | "contracts" | "log">;
 
+/** What came of a look: what the endpoints agree on, that they contradict each other, or that too few of them answer. */
+export type Agreement<T> =
+  | { readonly kind: "agreed"; readonly value: T }
+  | { readonly kind: "divided" | "silent" };
+
 /**
- * What the endpoints agree on; undefined, with a warning, where they contradict each other, or too few answer: then nothing that
- * ends a duty may be concluded, and whoever asks goes on and looks again later.
+ * What the endpoints agree on, with a warning where they do on nothing: then nothing that ends a duty may be concluded, and
+ * whoever asks goes on and looks again later.
  *
  * @param what is looked at, for the log
  * @throws whatever else the look throws, a refusal that the endpoints agree on, say
  */
-export async function agreedOn<T>(
+export async function agreementOn<T>(
   { agreed, log }: Pick<Chain, "agreed" | "log">,
   what: string,
   look: (chain: Reading) => Promise<T>,
-): Promise<T | undefined> {
+): Promise<Agreement<T>> {
   try {
-    return await look(agreed);
+    return { kind: "agreed", value: await look(agreed) };
   } catch (error) {
-    const isUnsure = [InconsistentAnswerError, RpcUnavailableError].some((type) => findCause(error, type));
-    if (!isUnsure) throw error;
+    const isDivided = findCause(error, InconsistentAnswerError) !== undefined;
+    if (!isDivided && findCause(error, RpcUnavailableError) === undefined) throw error;
     log.warn({ what, reason: (error as Error).message }, "the RPC endpoints do not agree: left as it is");
-    return undefined;
+    return { kind: isDivided ? "divided" : "silent" };
+  }
+}
+
+/** As {@link agreementOn}: what they agree on, or undefined. */
+export async function agreedOn<T>(
+  chain: Pick<Chain, "agreed" | "log">,
+  what: string,
+  look: (chain: Reading) => Promise<T>,
+): Promise<T | undefined> {
+  const agreement = await agreementOn(chain, what, look);
+  return agreement.kind === "agreed" ? agreement.value : undefined;
+}
+
+/** The looks of one tick: once too few endpoints have answered one of them, none is made any more, and all share its outcome. */
+export class SharedLooks {
+  readonly #chain: Pick<Chain, "agreed" | "log">;
+  #isSilent = false;
+
+  constructor(chain: Pick<Chain, "agreed" | "log">) {
+    this.#chain = chain;
+  }
+
+  /** As {@link agreementOn}. */
+  async on<T>(what: string, look: (chain: Reading) => Promise<T>): Promise<Agreement<T>> {
+    if (this.#isSilent) return { kind: "silent" };
+    const agreement = await agreementOn(this.#chain, what, look);
+    this.#isSilent = agreement.kind === "silent";
+    return agreement;
   }
 }
 

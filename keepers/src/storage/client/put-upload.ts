@@ -75,6 +75,8 @@ export type UploadedAll = {
  */
 const receiptTerm = 24n * 3600n;
 const defaultParallel = 6;
+/** Share of the time that an operator may take for a bundle after which even a refusal has cost time. */
+const mostForRefusal = 1 / 8;
 
 /**
  * Brings bundles to operators drawn by stake, several at a time. An operator that refuses, fails or stalls is replaced by
@@ -115,9 +117,11 @@ export async function uploadAll(
         return;
       }
       let receipt: KeptReceipt;
+      const begun = performance.now();
+      const enough = time.of(bundleBytes(layout, bundleIndex));
       try {
         const given = { bundleIndex, operator, validUntil, latestEnd, informed };
-        const most = Math.min(time.of(bundleBytes(layout, bundleIndex)), until - performance.now());
+        const most = Math.min(enough, until - begun);
         receipt = await unlessStalled((stop) => offerTo(client, parameters, given, stop), most, signal);
       } catch (error) {
         signal?.throwIfAborted();
@@ -126,7 +130,8 @@ export async function uploadAll(
         failures.push({ bundleIndex, operator, reason: reasonOf(error) });
         // What one operator refuses for one bundle it would mostly refuse for the next one, too.
         pool.exclude(operator);
-        if (isSlow(error)) await rememberStalled(memory, operator);
+        const isLate = performance.now() - begun > enough * mostForRefusal;
+        if (isLate || isSlow(error)) await rememberStalled(memory, operator);
         continue;
       }
       await memory.keepReceipt(receipt);
@@ -154,7 +159,7 @@ function heldIn({ layout, holders, promised }: UploadAllParameters): number[] {
   return counts;
 }
 
-/** Whether an operator has cost time, where a refusal costs none. */
+/** Whether what an operator did costs time by itself, where a refusal that comes soon costs none. */
 function isSlow(error: unknown): boolean {
   return error instanceof StalledError || error instanceof TransportError;
 }

@@ -100,6 +100,18 @@ describe("failover", () => {
     assert.equal(rests.at(-1), 120_000);
   });
 
+  it("rests an endpoint that does not answer for much longer than it was waited for", async () => {
+    const clock = new ManualClock();
+    const silent = scripted("silent", { eth_gasPrice: () => new Promise(() => {}) });
+    const client = await connect([silent], { clock, timeout: 5_000 });
+    await assert.rejects(client.request("eth_gasPrice"), RpcUnavailableError);
+    assert.equal(client.health()[0]!.restingUntil - clock.time, 40_000);
+    clock.time += 40_000;
+    const patient = await connect([silent], { clock, timeout: 50_000 });
+    await assert.rejects(patient.request("eth_gasPrice"), RpcUnavailableError);
+    assert.equal(patient.health()[0]!.restingUntil - clock.time, 120_000, "and is asked again some time");
+  });
+
   it("gives up on an endpoint that does not answer in time", async () => {
     const silent = scripted("silent", { eth_gasPrice: () => new Promise(() => {}) });
     const good = scripted("good", { eth_gasPrice: "0x2" });

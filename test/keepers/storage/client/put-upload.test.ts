@@ -12,6 +12,7 @@ import type {
 } from "../../../../keepers/src/storage/client/put-upload.ts";
 import { uploadAll } from "../../../../keepers/src/storage/client/put-upload.ts";
 import { UploadTime } from "../../../../keepers/src/storage/client/upload-time.ts";
+import { RefusalError } from "../../../../keepers/src/storage/transport/errors.ts";
 import type { CommitRequest } from "../../../../keepers/src/storage/transport/shard-service.ts";
 
 const operators = [1, 2, 3].map((each) => `0x${`${each}`.padStart(40, "0")}` as Address);
@@ -136,6 +137,41 @@ describe("bringing bundles to operators", () => {
       upload(async () => new Uint8Array(1), more as unknown as Partial<UploadAllParameters>),
     );
     assert.deepEqual(new Set(ample.asked), new Set(operators));
+  });
+
+  it("attack: remembers an operator that holds it up and refuses in the end, and none that refuses at once", async () => {
+    for (const [pause, remembered] of [
+      [700, operators.map((operator) => operator.toLowerCase())],
+      [0, []],
+    ] as const) {
+      const facts: Record<string, string> = {};
+      const { client } = world(bundleStake);
+      const given = upload(async () => new Uint8Array(1), { time: new UploadTime(0, { patience: 4 }) });
+      const refusing = {
+        offer: async () => {
+          await delay(pause);
+          throw new RefusalError("refused", "not this one");
+        },
+      };
+      const { failures } = await uploadAll(
+        { ...client, peers: { connect: async () => refusing } } as unknown as UploadingClient,
+        {
+          ...given,
+          memory: {
+            ...given.memory,
+            fact: (name) => facts[name] ?? given.memory.fact(name),
+            remember: (name, value) => {
+              facts[name] = value;
+            },
+          },
+        },
+      );
+      assert.deepEqual(
+        failures.map(({ reason }) => reason),
+        Array(3).fill("not this one"),
+      );
+      assert.deepEqual(facts.stalled?.split(",").sort() ?? [], remembered);
+    }
   });
 
   /** A chain with so many operators, of whom those serve, and sign, of whom it is said so when they are asked. */
