@@ -46,7 +46,8 @@ export class IntervalDesk implements Duty {
   readonly #runs: OpenRuns;
   /** Whoever asks may be a stranger: until it is known to be a member, it waits behind duties. */
   readonly #strangers: Reading;
-  readonly #signing = new Map<bigint, () => Promise<bigint>>();
+  /** The draw whose members are to sign, by job; undefined while none are. */
+  readonly #signing = new Map<bigint, () => Promise<bigint | undefined>>();
   readonly #guests = new Map<string, Promise<Guests>>();
   readonly #given = new Map<string, number>();
   readonly #providers = new Map<bigint, Promise<Provider>>();
@@ -175,16 +176,17 @@ export class IntervalDesk implements Duty {
   }
 
   /** The draw of a job whose members are to sign now, read once for a while. @throws RefusalError */
-  #signingAttempt(jobId: bigint): Promise<bigint> {
+  async #signingAttempt(jobId: bigint): Promise<bigint> {
     const { deployment } = this.#parts;
     const read = async () => {
       const { phase, attempt } = await this.#strangers.contracts.Committee.read.jobOf([jobId]);
-      if (phase === signingPhase) return BigInt(attempt);
-      throw new RefusalError("not-found", "no committee is to sign this job now");
+      return phase === signingPhase ? BigInt(attempt) : undefined;
     };
     const known = this.#signing.get(jobId) ?? kept(isLocalChain(deployment.chainId) ? 0 : signingFor, read);
     this.#signing.set(jobId, known);
-    return known();
+    const attempt = await known();
+    if (attempt === undefined) throw new RefusalError("not-found", "no committee is to sign this job now");
+    return attempt;
   }
 
   #guestsOf(job: JobRecord, attempt: bigint, order: { steps: number; interval: number }): Promise<Guests> {

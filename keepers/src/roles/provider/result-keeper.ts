@@ -25,8 +25,8 @@ export function placeOfResult(folder: string, jobId: bigint, checkpoint: number)
   };
 }
 
-/** Chain seconds between two attempts at one result: operators that have just refused are not asked all the time. */
-const pause = 600n;
+/** Seconds between two attempts at one result: operators that have just refused are not asked all the time. */
+const pause = 600;
 
 /**
  * Keeps results held until they are paid: what nodes give up is brought to others, from the copy that was kept, and they take it
@@ -36,8 +36,8 @@ const pause = 600n;
 export class ResultKeeper implements Duty {
   readonly name = "results";
   readonly #parts: ResultKeeperParts;
-  /** When a result was last stored again, in chain seconds. */
-  readonly #tried = new Map<Hex, bigint>();
+  /** When a result was last stored again, in chain seconds and in milliseconds of this process. */
+  readonly #tried = new Map<Hex, { readonly onChain: bigint; readonly here: number }>();
   /** Jobs whose copies were removed by this process. */
   readonly #removed = new Set<bigint>();
   readonly #stores: SideBySide<Hex>;
@@ -115,11 +115,17 @@ export class ResultKeeper implements Duty {
   ): Promise<void> {
     const { contracts, log } = this.#parts;
     const { bundles, held } = await contracts.DatasetRegistry.read.datasetOf([resultId]);
-    const last = this.#tried.get(resultId);
-    if (held === bundles || (last !== undefined && now < last + pause)) return;
-    this.#tried.set(resultId, now);
+    if (held === bundles || this.#isPausing(resultId, now)) return;
+    this.#tried.set(resultId, { onChain: now, here: performance.now() });
     log.info({ jobId, checkpoint, resultId, held, bundles }, "a stored result lacks holders");
     this.#stores.begin(resultId, () => this.#store(jobId, checkpoint, signal));
+  }
+
+  /** The pause is over as soon as one of both clocks says so: an endpoint that lies about the time must not make it last. */
+  #isPausing(resultId: Hex, now: bigint): boolean {
+    const last = this.#tried.get(resultId);
+    if (last === undefined || performance.now() >= last.here + 1000 * pause) return false;
+    return now < last.onChain + BigInt(pause);
   }
 
   async #store(jobId: bigint, checkpoint: number, signal: AbortSignal): Promise<void> {

@@ -94,10 +94,26 @@ describe("what a provider shows to committees", () => {
   });
 
   const ask = () => client.ask("state", { jobId: "1", interval: 0 });
+  const reads = () => endpoint.asked.filter((what) => what === "Committee.jobOf").length;
+  const isUnknown = (error: unknown) => error instanceof RefusalError && error.code === "not-found";
   const isRefused = (error: unknown) => error instanceof RefusalError && error.code === "refused";
 
   it("attack: costs a read of the committee for all that strangers ask in a few seconds, not for each", async () => {
     for (let i = 0; i < 20; i++) await assert.rejects(ask(), isRefused);
-    assert.equal(endpoint.asked.filter((what) => what === "Committee.jobOf").length, 1);
+    assert.equal(reads(), 1);
+  });
+
+  it("attack: costs no more while no committee is to sign", async (test) => {
+    const { Committee } = endpoint.reads;
+    endpoint.reads = {
+      ...endpoint.reads,
+      Committee: { ...Committee, jobOf: () => ({ ...(Committee!.jobOf!([] as never) as object), phase: 1 }) },
+    };
+    // What was read while one was is over.
+    const later = performance.now() + 10_000;
+    test.mock.method(performance, "now", () => later);
+    const before = reads();
+    for (let i = 0; i < 20; i++) await assert.rejects(ask(), isUnknown);
+    assert.equal(reads() - before, 1);
   });
 });
