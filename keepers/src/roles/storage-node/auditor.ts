@@ -118,7 +118,7 @@ export class Auditor {
         if (seen.has(task.name)) continue;
         seen.add(task.name);
         const duty = await this.#leavingOthers(task, signal, () =>
-          this.#look(task, isPastEnd ? need : undefined, looks),
+          this.#look(task, isPastEnd && need !== "over" ? need : undefined, looks),
         );
         if (duty !== undefined && duty.need !== "over") duties.push(duty);
       }
