@@ -77,7 +77,8 @@ describe("assay's jobs on a network", () => {
     return jobs[0]?.status;
   };
   const until = async (wanted: string) => {
-    for (let look = 0; look < 120; look++) {
+    // A minute of it passes between the timeout that is called and its grace's end.
+    for (let look = 0; look < 300; look++) {
       if ((await status()) === wanted) return;
       await delay(500);
     }

@@ -189,7 +189,7 @@ describe("a challenger with more than one thing to do", () => {
     await slow.tick();
     await slow.catchUp();
     assert.deepEqual(slow.ledger.challengesOf(jobId), []);
-    assert.ok(ran > 0 && ran < lie.trainingOrder.steps, `${ran} steps were computed`);
+    assert.ok(ran > 0, "no step was measured");
     await slow.stop();
     const quick = await scene.openChallenger(scene.account(), { inspections: 1 });
     await quick.tick();
