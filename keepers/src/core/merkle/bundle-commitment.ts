@@ -1,10 +1,11 @@
 import { sha256 } from "@noble/hashes/sha2.js";
+import { concatBytes } from "@noble/hashes/utils.js";
 import { BadInputError } from "../errors.ts";
 import { digestBytes } from "../poseidon/kernel.ts";
 import { BinaryTree } from "./binary-tree.ts";
 import { hashBytes } from "./keccak.ts";
 import { bundleDepth, QuaternaryTree } from "./quaternary-tree.ts";
-import { bundleCells, concatenate, joinSlices, type SliceCommitment } from "./slice.ts";
+import { bundleCells, joinSlices, type SliceCommitment } from "./slice.ts";
 
 const magic = new TextEncoder().encode("assaybc2");
 const leavesAt = magic.length + 4;
@@ -88,7 +89,7 @@ export class BundleCommitment {
     const count = new Uint8Array(4);
     new DataView(count.buffer).setUint32(0, this.cells);
     const levels = [possessionLeaves, transportLeaves, ...possessionInner, ...transportInner];
-    const content = concatenate([magic, count, ...levels]);
-    return concatenate([content, sha256(content)]);
+    const content = concatBytes(magic, count, ...levels);
+    return concatBytes(content, sha256(content));
   }
 }

@@ -1,3 +1,4 @@
+import { concatBytes } from "@noble/hashes/utils.js";
 import { BadInputError } from "../errors.ts";
 import { cellBytes, type PoseidonKernel, poseidonKernel } from "../poseidon/kernel.ts";
 import { depthOf, levelsAbove } from "./binary-tree.ts";
@@ -64,8 +65,8 @@ export function commitSlice(
 
 /** The leaves of a bundle and all nodes above them, from those of its slices, in order; all but the last are full. */
 export function joinSlices(slices: readonly SliceCommitment[], kernel?: PoseidonKernel): SliceCommitment {
-  const possessionLeaves = concatenate(slices.map((slice) => slice.possessionLeaves));
-  const transportLeaves = concatenate(slices.map((slice) => slice.transportLeaves));
+  const possessionLeaves = concatBytes(...slices.map((slice) => slice.possessionLeaves));
+  const transportLeaves = concatBytes(...slices.map((slice) => slice.transportLeaves));
   const possession = joinLevels(slices.map((slice) => slice.possessionInner));
   const { inner } = new QuaternaryTree(possession.at(-1)!, bundleDepth - slicePossessionDepth, {
     baseDepth: slicePossessionDepth,
@@ -85,16 +86,5 @@ export function joinSlices(slices: readonly SliceCommitment[], kernel?: Poseidon
 /** Each level of all slices, side by side. */
 function joinLevels(slices: readonly (readonly Uint8Array[])[]): Uint8Array[] {
   const [first = []] = slices;
-  return first.map((_, level) => concatenate(slices.map((levels) => levels[level]!)));
-}
-
-/** Bytes one after the other. */
-export function concatenate(parts: readonly Uint8Array[]): Uint8Array {
-  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    joined.set(part, at);
-    at += part.length;
-  }
-  return joined;
+  return first.map((_, level) => concatBytes(...slices.map((levels) => levels[level]!)));
 }

@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import type { Address, Hex } from "viem";
 import type { Contracts } from "../../chain/contracts.ts";
 import { datasetStatus } from "../../storage/client/anchor.ts";
@@ -25,8 +26,9 @@ export class KeptReads {
   readonly chainTime: () => Promise<bigint>;
   readonly #parts: KeptReadsParts;
   readonly #operators = new Map<Address, () => Promise<boolean>>();
-  /** Newest last. */
-  readonly #anchors = new Map<Hex, { readonly dataset: Dataset; readonly until: number }>();
+  readonly #anchors = new LRUCache<Hex, { readonly dataset: Dataset; readonly until: number }>({
+    max: mostAnchors,
+  });
 
   constructor(parts: KeptReadsParts) {
     const { contracts, chainTime, keptFor } = parts;
@@ -54,25 +56,13 @@ export class KeptReads {
   async dataset(datasetId: Hex, manifestHash: Hex): Promise<Dataset> {
     const { contracts, keptFor } = this.#parts;
     const known = this.#anchors.get(datasetId);
-    if (known !== undefined) {
-      this.#remember(datasetId, known);
-      if (known.dataset.manifestHash !== manifestHash || performance.now() < known.until)
-        return known.dataset;
-    }
+    const isOther = known !== undefined && known.dataset.manifestHash !== manifestHash;
+    if (known !== undefined && (isOther || performance.now() < known.until)) return known.dataset;
     const dataset = await contracts.DatasetRegistry.read.datasetOf([datasetId]);
     if (dataset.status !== datasetStatus.none) {
-      this.#remember(datasetId, { dataset, until: performance.now() + keptFor });
+      this.#anchors.set(datasetId, { dataset, until: performance.now() + keptFor });
     }
     return dataset;
-  }
-
-  #remember(datasetId: Hex, anchor: { readonly dataset: Dataset; readonly until: number }): void {
-    this.#anchors.delete(datasetId);
-    this.#anchors.set(datasetId, anchor);
-    for (const oldest of this.#anchors.keys()) {
-      if (this.#anchors.size <= mostAnchors) return;
-      this.#anchors.delete(oldest);
-    }
   }
 }
 

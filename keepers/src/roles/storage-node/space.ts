@@ -57,13 +57,13 @@ export class Space {
     peer: string,
   ): Room {
     const { shelf, capacity, unplacedShare = 1 / 2 } = this.#parts;
-    const space = {
+    const bounds = {
       free: capacity - shelf.bytes - arrivals.bytes,
       unplaced: capacity * unplacedShare - this.#unplaced.value - arrivals.bytes,
       arrivals: arrivalsPerPeer - arrivals.of(peer),
     };
     const kept = [...here].map((index) => bundlePlace(layout, index).segment);
-    return new Room(space, [...kept, ...arrivals.segments(datasetId, peer)]);
+    return new Room(bounds, [...kept, ...arrivals.segments(datasetId, peer)]);
   }
 
   /**
