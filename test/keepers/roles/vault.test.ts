@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, before, beforeEach, describe, it, mock } from "node:test";
 import { CID } from "multiformats/cid";
-import { bytesToHex } from "viem";
+import { bytesToHex, type Hex } from "viem";
 import { BundleCommitment } from "../../../keepers/src/core/merkle/bundle-commitment.ts";
 import { commitBundle } from "../../../keepers/src/core/merkle/bundle-committer.ts";
 import { Shelf, shelfSchema } from "../../../keepers/src/roles/storage-node/shelf.ts";
@@ -136,6 +136,8 @@ describe("the vault", () => {
     const dying = await Vault.open({
       shelf: Object.assign(Object.create(shelf) as Shelf, {
         get: () => undefined,
+        manifestCid: (datasetId: Hex) => shelf.manifestCid(datasetId),
+        addManifest: (...manifest: Parameters<Shelf["addManifest"]>) => shelf.addManifest(...manifest),
         add: () => {
           throw died;
         },

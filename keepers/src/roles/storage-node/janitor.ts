@@ -103,7 +103,9 @@ export class Janitor {
         contracts.BundleRegistry.read.holdingOf([bundleId]),
       );
       if (holding === undefined || holding.operator.toLowerCase() === operator.toLowerCase()) continue;
-      await vault.drop(bundle);
+      // While the chain was asked a receipt may have been signed, which keeps the bytes.
+      const isAsSeen = () => shelf.byId(bundleId)?.keepUntil === keepUntil;
+      if (!(await vault.drop(bundle, isAsSeen))) continue;
       log.info({ bundleId }, "bundle dropped: this operator does not hold it");
     }
   }

@@ -2,7 +2,6 @@ import { type Address, type Hex, keccak256, zeroAddress } from "viem";
 import { addressOf, type Contracts } from "../../chain/contracts.ts";
 import { signReceipt } from "../../chain/receipt.ts";
 import { bundlePlace, segmentLayout } from "../../core/dataset/layout.ts";
-import { encodeManifest } from "../../core/dataset/manifest.ts";
 import { ErasureCode } from "../../core/erasure/code.ts";
 import type { ChainView, StorageWriter } from "../../storage/client/client.ts";
 import {
@@ -423,7 +422,6 @@ export class Repairer {
       limit,
     );
     const [bytes] = new ErasureCode(layout.k, layout.n).reconstruct(shards, [shard]);
-    shelf.addManifest(datasetId, encodeManifest(manifest));
     await vault.admit(datasetId, manifest, bundleIndex, bytes!);
   }
 
@@ -455,6 +453,10 @@ export class Repairer {
     const floor = await contracts.BundleRegistry.read.receiptFloorOf([datasetId, segment, operator]);
     const soon = (await chainTime(client)) + receiptLifetime;
     const validUntil = soon > floor ? soon : floor + 1n;
+    // The proof took its time, and the transaction may take more: it must not come through without the bytes.
+    if (shelf.byId(bundle.bundleId) === undefined)
+      throw new Error("the bundle was dropped while it was proven");
+    shelf.keepUntil(bundle.bundleId, validUntil + receiptLifetime);
     const roots = manifest.bundles[bundleIndex]!;
     const signature = await signReceipt(
       storage.account,

@@ -281,8 +281,10 @@ export class StorageService implements ShardService {
     if (asked > latest) throw new RefusalError("refused", `a receipt is good until ${latest} at most`);
     await this.#requireTerm(request.latestEnd);
     await this.#requireNotPutOff(bundle);
-    // The bytes stay for as long as somebody may bring the receipt on chain.
-    this.#parts.shelf.keepUntil(bundle.bundleId, asked);
+    // While the chain was asked the bytes may have been dropped.
+    const { bundleId: id } = this.#held(request.datasetId, request.bundleIndex);
+    // They stay for as long as somebody may bring the receipt on chain.
+    this.#parts.shelf.keepUntil(id, asked);
     const receipt = {
       datasetId: bundle.datasetId,
       bundleIndex: bundle.bundleIndex,

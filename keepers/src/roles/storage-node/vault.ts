@@ -4,7 +4,7 @@ import { LRUCache } from "lru-cache";
 import { CID } from "multiformats/cid";
 import { bytesToHex, type Hex } from "viem";
 import { bundlePlace, segmentLayout } from "../../core/dataset/layout.ts";
-import { type Manifest, manifestLayout } from "../../core/dataset/manifest.ts";
+import { encodeManifest, type Manifest, manifestLayout } from "../../core/dataset/manifest.ts";
 import { cellBytes } from "../../core/dataset/shape.ts";
 import { BadInputError } from "../../core/errors.ts";
 import { BundleCommitment } from "../../core/merkle/bundle-commitment.ts";
@@ -83,6 +83,8 @@ export class Vault {
       }
       const id = { datasetId, bundleIndex };
       await this.#writeTree(id, commitment.toBytes());
+      // A manifest that nothing had come of yet may have been forgotten meanwhile.
+      if (shelf.manifestCid(datasetId) === undefined) shelf.addManifest(datasetId, encodeManifest(manifest));
       const bundle = shelf.add({
         ...id,
         cid: expected.cid,
@@ -156,14 +158,21 @@ export class Vault {
     }
   }
 
-  /** Forgets a bundle and frees its space. */
-  drop(bundle: ShelvedBundle): Promise<void> {
+  /**
+   * Forgets a bundle and frees its space.
+   *
+   * @param mayGo asked at the last moment, when nothing is waited for any more: what was found out before may not hold now
+   * @returns whether it was forgotten
+   */
+  drop(bundle: ShelvedBundle, mayGo: () => boolean = () => true): Promise<boolean> {
     return this.#inTurn(async () => {
+      if (!mayGo()) return false;
       this.#parts.shelf.remove(bundle.bundleId);
       this.#open.delete(bundle.bundleId);
       await rm(this.#treePath(bundle), { force: true });
       // Equal bundles have one blob: it goes with the last of them.
       if (!this.#parts.shelf.hasBytes(bundle.cid)) await this.#parts.store.delete(CID.parse(bundle.cid));
+      return true;
     });
   }
 
