@@ -4,7 +4,7 @@ import { openingMove } from "../../../keepers/src/training/dispute/find-interval
 import { ownerOf, type Round } from "../../../keepers/src/training/dispute/moves.ts";
 import { createArena } from "./game/arena.ts";
 import { anyLie, drawsOf, type LiarJob, liarJobs } from "./game/liars.ts";
-import { type RecordedDispute, writeRecord } from "./game/recorded.ts";
+import { isRecording, type RecordedDispute, writeRecord } from "./game/recorded.ts";
 import { Story } from "./game/story.ts";
 import { runOf } from "./game/told-run.ts";
 
@@ -25,7 +25,7 @@ describe("attacks 1, 2 and 11: for a random step, node and element", async () =>
 
   const disputes: RecordedDispute[] = [];
   after(() => {
-    if (process.env.ASSAY_RECORD_ROUNDS === "1") writeRecord(disputes);
+    if (isRecording) writeRecord("dispute-moves", disputes);
   });
 
   for (const [name, { runs, recorded }] of Object.entries(runsOf) as [LiarJob, (typeof runsOf)[LiarJob]][]) {
