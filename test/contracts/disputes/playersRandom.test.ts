@@ -11,11 +11,11 @@ import { runOf } from "./game/told-run.ts";
 /** Runs of each job, and of how many the moves are in the record that the players are held to without a chain. */
 const runsOf: Record<LiarJob, { readonly runs: number; readonly recorded: number }> = {
   mlp: { runs: 120, recorded: 30 },
-  cnn: { runs: 30, recorded: 16 },
-  small: { runs: 12, recorded: 4 },
+  cnn: { runs: 30, recorded: 8 },
+  small: { runs: 12, recorded: 1 },
   odd: { runs: 24, recorded: 12 },
   long: { runs: 8, recorded: 4 },
-  wide: { runs: 6, recorded: 4 },
+  wide: { runs: 6, recorded: 0 },
   ties: { runs: 6, recorded: 4 },
 };
 
