@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Hex, keccak256, zeroHash } from "viem";
 import {
+  type Book,
   encodeMove,
   type Move,
   type Position,
@@ -18,7 +19,7 @@ export type RecordedMove = {
   /** The provider's moves before it, as the chain shows them. */
   readonly answers: readonly Answer[];
   /** Null where it had none. */
-  readonly move: { readonly name: string; readonly hash: Hex } | null;
+  readonly move: { readonly book: Book; readonly name: string; readonly hash: Hex } | null;
   /** Of a move that a test chose in the place of the player's. */
   readonly isPicked?: boolean;
 };
@@ -43,7 +44,7 @@ export function recordMove(
   isPicked = false,
 ): RecordedMove {
   const hash = move && keccak256(encodeMove(round, move));
-  const made = move === undefined ? null : { name: move.name, hash: hash! };
+  const made = move === undefined ? null : { book: move.book, name: move.name, hash: hash! };
   return { round, answers, move: made, ...(isPicked && { isPicked }) };
 }
 

@@ -223,6 +223,8 @@ describe("the run of a folder", () => {
     assert.deepEqual(await claimed.stateRoots([8, 9, 43]), await own.stateRoots([8, 9, 43]));
     assert.deepEqual(await claimed.witnesses(5), logs.witnesses[5]);
     assert.deepEqual(await claimed.slots(20), await own.slots(20));
+    assert.deepEqual(await claimed.state(20), await own.state(20));
+    assert.deepEqual(await claimed.input(20), await own.input(20));
     await assert.rejects(claimed.witnesses(6), { name: "RunEvidenceError" });
   });
 
