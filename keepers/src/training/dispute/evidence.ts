@@ -1,10 +1,11 @@
 import { bytesToHex, concatHex, type Hex, size } from "viem";
 import { leastExponent } from "../../core/exact/format.ts";
+import { optionalInputs } from "../../core/exact/ops/arithmetic.ts";
 import { candidatesOf, elementOf, finishOf, partialSum, termsOf } from "../../core/exact/ops/evaluate.ts";
 import { readerOf } from "../../core/exact/ops/tensor.ts";
 import type { Accumulator, TensorReader } from "../../core/exact/ops/types.ts";
 import { encodeOrder } from "../../core/exact/order.ts";
-import { flags, spaces, type Tensor } from "../../core/exact/tape/types.ts";
+import { spaces, type Tensor } from "../../core/exact/tape/types.ts";
 import { storeNode } from "../trace/trace-step.ts";
 import type { ComputedStep } from "./computed-step.ts";
 import type { ProductRange } from "./moves.ts";
@@ -119,9 +120,10 @@ export class OpenNode {
     const { node } = this;
     if (node.opcode === "ACCUMULATE") return this.#openGradients(out, { from: 0, to: 0 });
     if ("flags" in node.attributes) {
-      let next = node.opcode === "AVERAGE_POOL_GRAD" ? 1 : 2;
-      if (node.attributes.flags & flags.bias) inputs[next++]!.at(out % node.output.shape.at(-1)!);
-      if (node.attributes.flags & flags.gate) inputs[next]!.at(out);
+      const required = node.opcode === "AVERAGE_POOL_GRAD" ? 1 : 2;
+      const { bias, gate } = optionalInputs(node.attributes.flags, inputs, required);
+      bias?.at(out % node.output.shape.at(-1)!);
+      gate?.at(out);
     }
     return this.#open(out, inputs);
   }
@@ -152,7 +154,6 @@ export class OpenNode {
   }
 
   #inputs(): Tensor[] {
-    if (this.node.opcode === "ACCUMULATE") return [];
     return this.step.operands(this.number).map((input) => this.step.tensors[input]!);
   }
 

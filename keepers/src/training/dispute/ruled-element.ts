@@ -9,6 +9,7 @@ import { decodeDescriptor } from "../../core/exact/tape/descriptor.ts";
 import { attributeNames, type Layout, type Opcode, type TapeNode } from "../../core/exact/tape/types.ts";
 import { depthOf } from "../../core/merkle/binary-tree.ts";
 import { moveAbi } from "./abi.ts";
+import { stageOf } from "./moves.ts";
 
 /** The one number on which a dispute was decided: mantissa · 2^exponent, as it was committed to and as it is. */
 export type RuledElement = {
@@ -25,8 +26,8 @@ export type RuledElement = {
 };
 
 const hashBytes = 32;
-/** Code of a claim on a mantissa (`Claims`). */
-const mantissaClaim = 0n;
+/** What was claimed may be a mantissa that nobody honest commits to. */
+const anyRange = { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY };
 
 /**
  * Reads the move that rules on one element, and computes that element again from the operands that it opens: what the
@@ -38,12 +39,14 @@ const mantissaClaim = 0n;
 export function ruledElement(move: Hex): RuledElement | undefined {
   const { functionName, args } = decodeFunctionData({ abi: moveAbi, data: move });
   if (functionName !== "ruleElement") return undefined;
-  const [{ position }, evidence] = args;
+  const [round, evidence] = args;
+  // On a leaf no element is claimed yet: what is ruled on there is the exponent of the whole tensor.
+  if (stageOf(round) !== "Element") return undefined;
+  const { position } = round;
   const { opcode, bits, log2MicroBatch, output, inputs, attributes } = decodeDescriptor(
     hexToBytes(evidence.descriptor),
   );
-  if (position.claim !== mantissaClaim || opcode === "INPUT" || opcode === "LOAD" || opcode === "ACCUMULATE")
-    return undefined;
+  if (opcode === "INPUT" || opcode === "LOAD" || opcode === "ACCUMULATE") return undefined;
   const node = {
     opcode,
     output,
@@ -52,7 +55,7 @@ export function ruledElement(move: Hex): RuledElement | undefined {
   } as unknown as TapeNode;
   const element = Number(evidence.out);
   const step = Number(position.firstStep);
-  const leaf = unpackLeaf(output, Number(position.index), hexToBytes(evidence.leaf));
+  const leaf = unpackLeaf(output, Number(position.index), hexToBytes(evidence.leaf), anyRange);
   const claimed = leaf.mantissas[element - leaf.first];
   if (claimed === undefined) return undefined;
   const learningRate =

@@ -19,6 +19,7 @@ import {
 } from "../../../../keepers/src/training/dispute/moves.ts";
 import { nextMove } from "../../../../keepers/src/training/dispute/next-move.ts";
 import type { OwnRun } from "../../../../keepers/src/training/dispute/own-run.ts";
+import type { VoidSample } from "../../../../keepers/src/training/dispute/void-player.ts";
 import { claimsAbi } from "./claims-abi.ts";
 import { type DisputeEvent, type DisputeHistory, historyOf } from "./history.ts";
 import { type RecordedMove, recordMove } from "./recorded.ts";
@@ -50,7 +51,9 @@ export type PlayOptions = {
   readonly account?: Account;
   /** Encodes a move in another way than usual. */
   readonly encode?: (round: Round, move: Move) => Hex;
-  /** Hears of each move that a player chose. */
+  /** Of a job that is void: what the challenger shows. */
+  readonly sample?: VoidSample;
+  /** Hears of each move. */
   readonly onMove?: (move: RecordedMove) => void;
 };
 
@@ -232,18 +235,20 @@ export function playOn({ publicClient, networkHelpers, game, provider, challenge
     id: bigint,
     own: OwnRun | (() => OwnRun),
     claimed: ClaimedRun | (() => ClaimedRun),
-    { pick, tilt, account, encode, onMove }: PlayOptions = {},
+    { pick, tilt, account, encode, onMove, sample }: PlayOptions = {},
   ): Promise<{ steps: Step[]; ending: Ending; last: StageName }> {
     const steps: Step[] = [];
+    const sampled = sample && { sample };
     for (;;) {
       const { round, answers } = await disputeOf(id);
       const last = stageOf(round);
+      const picked = await pick?.(round, last);
       const move =
-        (await pick?.(round, last)) ??
+        picked ??
         (ownerOf(round) === "provider"
           ? tilted(await nextMove({ role: "provider", run: made(claimed) }, round), tilt)
-          : await nextMove({ role: "challenger", own: made(own), answers }, round));
-      onMove?.(recordMove(round, answers, move));
+          : await nextMove({ role: "challenger", own: made(own), answers, ...sampled }, round));
+      onMove?.(recordMove(round, answers, move, picked !== undefined));
       if (move === undefined) return { steps, ending: "stuck", last };
       let hash: Hex;
       try {

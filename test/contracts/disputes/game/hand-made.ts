@@ -57,9 +57,9 @@ function objectsOf(count: number, length: number): Uint8Array[] {
 
 /**
  * Opcodes that no built-in model has, and a contraction of `width` products: MSE_GRAD, SHIFT, RELU and MATMUL of two
- * inputs of 16 bits. Two steps, one interval.
+ * inputs of 16 bits. Two steps, one interval by default.
  */
-export function oddJob(width: number): Job {
+export function oddJob(width: number, size = { microBatches: 2, steps: 2, interval: 2 }): Job {
   const x = vector("I16", [microBatch, width]);
   const input = (offset: number, exponent: number): TapeNode => ({
     opcode: "INPUT",
@@ -82,7 +82,6 @@ export function oddJob(width: number): Job {
     { opcode: "SHIFT", inputs: [2], output: gradient, attributes: { exponent: -26 } },
     { opcode: "STORE", inputs: [5], output: gradient, attributes: { space: 1, slot: 0 } },
   ];
-  const size = { microBatches: 2, steps: 2, interval: 2 };
   return new Job(program(tape, gradient, 4), objectsOf(8, 4 * width), size);
 }
 

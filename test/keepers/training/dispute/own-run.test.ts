@@ -9,6 +9,7 @@ import { learningRateAt } from "../../../../keepers/src/core/exact/schedule.ts";
 import { cheatingWorker } from "../../../../keepers/src/roles/embedded/cheating-worker.ts";
 import { FolderRun } from "../../../../keepers/src/training/dispute/claimed-run.ts";
 import { findWrongInterval } from "../../../../keepers/src/training/dispute/find-interval.ts";
+import { MemberRun } from "../../../../keepers/src/training/dispute/member-run.ts";
 import { ExecutedRun } from "../../../../keepers/src/training/dispute/own-run.ts";
 import type { OpenSession, StateAt } from "../../../../keepers/src/training/dispute/replayer.ts";
 import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
@@ -77,6 +78,65 @@ describe("an own run", () => {
     ]);
   });
 
+  it("keeps the tensors of the two newest steps, and computes those of an older one again", async () => {
+    const own = executed();
+    const [third, fourth] = [await own.step(3), await own.step(4)];
+    assert.equal(await own.step(3), third);
+    assert.equal(await own.step(4), fourth);
+    const fifth = await own.step(5);
+    assert.equal(await own.step(5), fifth);
+    assert.equal(await own.step(4), fourth);
+    const again = await own.step(3);
+    assert.notEqual(again, third);
+    assert.deepEqual(again.list.commitments, third.list.commitments);
+  });
+
+  it("keeps the states of the newest leaves, and the one that was asked for last", async () => {
+    const own = executed();
+    const asked = await own.state(21);
+    assert.equal(await own.state(21), asked);
+    const leaf = await own.state(24);
+    assert.equal(await own.state(24), leaf);
+    await own.state(32);
+    assert.equal(await own.state(24), leaf);
+    await own.state(40);
+    // Of the two leaves before, only the newer one is still there.
+    const again = await own.state(24);
+    assert.notEqual(again, leaf);
+    assert.deepEqual(again, leaf);
+    assert.notEqual(await own.state(21), asked);
+  });
+
+  it("opens what a row of a micro-batch holds of an object", async () => {
+    const own = executed();
+    const [step, microBatch, row] = [4, 1, 3];
+    const { raw } = await own.object({ step, microBatch, row, offset: 2, width: 8 });
+    const { objects } = await own.input(step);
+    const first = (microBatch * order.microBatch + row) * order.objectBytes;
+    assert.equal(raw, bytesToHex(objects.subarray(first + 2, first + 10)));
+  });
+
+  it("stops between steps once it is no longer wanted", async () => {
+    const stop = new AbortController();
+    const nearest = async () => ({ step: 0, state: initialState(program, order.seed) });
+    const { signal } = stop;
+    const own = new ExecutedRun({
+      program,
+      order,
+      source,
+      executor: nativeExecutor,
+      options,
+      nearest,
+      signal,
+    });
+    closers.push(() => own.close());
+    assert.deepEqual(await own.stateRoots([8]), [logs.trace[1]!.stateRoot]);
+    stop.abort(new Error("not wanted"));
+    await assert.rejects(own.stateRoots([16]), /not wanted/);
+    // What is known already is not computed.
+    assert.deepEqual(await own.stateRoots([8]), [logs.trace[1]!.stateRoot]);
+  });
+
   it("has the tensors that the definition gives, in the order of the list", async () => {
     const own = executed();
     const step = 3;
@@ -137,6 +197,21 @@ describe("an own run", () => {
   });
 });
 
+describe("the run of a member of a committee", () => {
+  it("is its own, with the leaves that it attested to, and without the salts of the provider", async () => {
+    const leaves = await folder(run).leaves();
+    const nearest = async () => ({ step: 0, state: initialState(program, order.seed) });
+    const own = new MemberRun({ program, order, source, executor: nativeExecutor, options, nearest, leaves });
+    closers.push(() => own.close());
+    assert.equal(await own.leaves(), leaves);
+    assert.deepEqual(await own.witnesses(1), logs.witnesses[1]);
+    assert.throws(() => own.salt(3), {
+      name: "RunEvidenceError",
+      message: "A member of a committee does not know the salt of interval 3.",
+    });
+  });
+});
+
 describe("the run of a folder", () => {
   it("is the one that was committed to, from whatever checkpoint is left", async () => {
     const claimed = folder(run);
@@ -148,6 +223,8 @@ describe("the run of a folder", () => {
     assert.deepEqual(await claimed.stateRoots([8, 9, 43]), await own.stateRoots([8, 9, 43]));
     assert.deepEqual(await claimed.witnesses(5), logs.witnesses[5]);
     assert.deepEqual(await claimed.slots(20), await own.slots(20));
+    assert.deepEqual(await claimed.state(20), await own.state(20));
+    assert.deepEqual(await claimed.input(20), await own.input(20));
     await assert.rejects(claimed.witnesses(6), { name: "RunEvidenceError" });
   });
 

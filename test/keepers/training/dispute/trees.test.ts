@@ -5,6 +5,7 @@ import { depthOf, verifyBinaryProof } from "../../../../keepers/src/core/merkle/
 import { leafHash } from "../../../../keepers/src/core/merkle/keccak.ts";
 import { objectHash } from "../../../../keepers/src/core/merkle/object-hash.ts";
 import { MemoryObjects } from "../../../../keepers/src/training/data/memory-objects.ts";
+import type { ObjectSource } from "../../../../keepers/src/training/data/types.ts";
 import { Naming } from "../../../../keepers/src/training/dispute/claimed-tree.ts";
 import type { Round } from "../../../../keepers/src/training/dispute/moves.ts";
 import {
@@ -94,6 +95,32 @@ describe("the bytes of an object", () => {
       for (const each of hashes) assert.ok(verifyBinaryProof({ root: object, leaves: 3, ...each }));
       const siblings = opened.objectProof.map((node) => hexToBytes(node));
       assert.ok(verifyBinaryProof({ root, leaf: object, index, leaves: count, siblings }));
+    }
+  });
+
+  it("are found with few reads, each of a mebibyte at most, and of one object where that is longer", async () => {
+    for (const [objectBytes, count, most] of [
+      [2_100, 1_100, 499],
+      [2 ** 20 + 1, 4, 1],
+    ] as const) {
+      const source = new MemoryObjects("objects", objectBytes, new Uint8Array(count * objectBytes).fill(7));
+      const reads: number[] = [];
+      const counted: ObjectSource = {
+        ...{ name: source.name, objectBytes, count, close: () => source.close() },
+        read(indices) {
+          reads.push(indices.length);
+          return source.read(indices);
+        },
+      };
+      await openObject(counted, 0, { offset: 0, width: 1 });
+      assert.equal(Math.max(...reads), most);
+      // The object itself, and every object once.
+      assert.equal(
+        reads.reduce((sum, each) => sum + each, 0),
+        count,
+      );
+      assert.ok(reads.every((each) => each > 0));
+      assert.equal(reads.length, objectBytes > 2 ** 20 ? 4 : 13);
     }
   });
 });
