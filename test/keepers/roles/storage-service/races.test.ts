@@ -3,11 +3,10 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { commitBundle } from "../../../../keepers/src/core/merkle/bundle-committer.ts";
 import { Janitor } from "../../../../keepers/src/roles/storage-node/janitor.ts";
-import type { StorageService } from "../../../../keepers/src/roles/storage-node/service.ts";
 import { Vault } from "../../../../keepers/src/roles/storage-node/vault.ts";
 import { BlobNotFoundError } from "../../../../keepers/src/storage/backends/errors.ts";
 import { contextOf, account as someone } from "../doubles.ts";
-import { account, data, day, now, offer, put, rootsOf, storageScenes } from "./scene.ts";
+import { type Asked, account, data, day, now, offer, put, rootsOf, storageScenes } from "./scene.ts";
 
 type Scene = ReturnType<ReturnType<typeof storageScenes>>;
 
@@ -20,7 +19,7 @@ const vaultOf = ({ shelf, store, folder }: Scene, before: () => Promise<void> = 
   return Vault.open({ shelf, store, treeFolder: join(folder, "trees"), commit });
 };
 
-const commitTo = (service: StorageService, time: bigint) =>
+const commitTo = (service: Asked, time: bigint) =>
   service.commit({
     datasetId: data.datasetId,
     bundleIndex: 0,
@@ -33,7 +32,7 @@ describe("the storage service: what happens while it waits", () => {
   const scenes = storageScenes();
 
   /** A node whose janitor asks the chain who holds a bundle that nobody placed for an hour. */
-  const lapsed = async (during: (service: StorageService) => Promise<void>) => {
+  const lapsed = async (during: (service: Asked) => Promise<void>) => {
     const scene = scenes();
     const service = await scene.service();
     await offer(service, data, 0);
