@@ -75,7 +75,10 @@ export type UploadedAll = {
  */
 const receiptTerm = 24n * 3600n;
 const defaultParallel = 6;
-/** Share of the time that an operator may take for a bundle after which even a refusal has cost time. */
+/**
+ * Share of the time that an operator may take for a bundle after which even a refusal has cost time. Nobody is asked who
+ * would have less: it could not but stall.
+ */
 const mostForRefusal = 1 / 8;
 
 /**
@@ -110,15 +113,16 @@ export async function uploadAll(
   onProgress?.({ stage: "upload", done: stored, total: layout.bundles, unit: "bundles" });
   await forEachConcurrently(bundles, parallel, signal, async (bundleIndex) => {
     const { segment } = bundlePlace(layout, bundleIndex);
+    const enough = time.of(bundleBytes(layout, bundleIndex));
     for (;;) {
-      const operator = performance.now() < until ? pool.next(segment) : undefined;
+      const isTimeLeft = until - performance.now() > enough * mostForRefusal;
+      const operator = isTimeLeft ? pool.next(segment) : undefined;
       if (operator === undefined) {
         unplaced.push(bundleIndex);
         return;
       }
       let receipt: KeptReceipt;
       const begun = performance.now();
-      const enough = time.of(bundleBytes(layout, bundleIndex));
       try {
         const given = { bundleIndex, operator, validUntil, latestEnd, informed };
         const most = Math.min(enough, until - begun);

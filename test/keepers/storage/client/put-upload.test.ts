@@ -248,6 +248,16 @@ describe("bringing bundles to operators", () => {
     assert.ok(seconds < 5, `${seconds} s`);
   });
 
+  it("asks and blames nobody for whom too little time is left", async () => {
+    const facts: Record<string, string> = {};
+    const { asked, client } = signing(12, () => false);
+    const time = new UploadTime(0, { patience: 0.4, seconds: 0.42 });
+    const { unplaced } = await uploadAll(client, wide({ parallel: 1, time }, facts));
+    assert.deepEqual(unplaced, [0, 1, 2, 3, 4]);
+    assert.equal(asked.length, 1);
+    assert.deepEqual(facts["stalled"]!.split(","), [asked[0]!.toLowerCase()]);
+  });
+
   it("attack: asks those that stalled last when it goes on", async () => {
     const facts: Record<string, string> = {};
     const first = signing(12, () => false);
