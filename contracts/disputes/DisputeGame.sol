@@ -87,8 +87,7 @@ contract DisputeGame is DisputeTable {
         }
         if (outcome == Outcome.Continued) _setRound(challengeId, c, job, result);
         else if (outcome == Outcome.ProviderConvicted) _convict(challengeId, c, job);
-        else if (outcome == Outcome.ChallengeLost) _loseChallenge(challengeId, c, job);
-        else _void(_jobOf(challengeId), job, false);
+        else _loseChallenge(challengeId, c, job);
     }
 
     /// @inheritdoc IDisputeGame
@@ -101,6 +100,6 @@ contract DisputeGame is DisputeTable {
     ) external nonReentrant {
         Job storage job = _openJob(jobId);
         if (!voidRules.isVoid(claims.claimOf(jobId), tape, index, descriptor, siblings)) revert NothingVoid();
-        _void(jobId, job, true);
+        _void(jobId, job);
     }
 }

@@ -269,12 +269,12 @@ abstract contract DisputeTable is IDisputeGame, RuleBooks, Bonds {
         emit ChallengeLost(id, _jobOf(id), c.challenger);
     }
 
-    /// @dev Nobody loses: the program is void, or a sample.
-    function _void(uint256 jobId, Job storage job, bool isProgram) internal {
+    /// @dev Nobody loses: the program is void.
+    function _void(uint256 jobId, Job storage job) internal {
         job.status = JobStatus.Void;
         _returnBond(job);
         emit JobVoid(jobId);
-        claims.onVoid(jobId, isProgram);
+        claims.onVoid(jobId);
     }
 
     function _openJob(uint256 jobId) internal view returns (Job storage job) {

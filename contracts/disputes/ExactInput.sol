@@ -28,7 +28,7 @@ library ExactInput {
     }
 
     /// @notice The element that raw bytes stand for, and its exponent.
-    /// @dev A label is read unsigned. One that names no class makes the sample void, which is for the caller to judge.
+    /// @dev A label is read unsigned. Whether it names a class is for the caller to judge.
     function element(Node memory node, bytes calldata raw) internal pure returns (int256, int256) {
         uint256 width = widthOf(node);
         if (raw.length != width) revert WrongRawLength(raw.length, width);

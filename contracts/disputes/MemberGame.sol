@@ -105,7 +105,6 @@ contract MemberGame is IMemberGame, RuleBooks, Bonds {
         } else if (outcome == Outcome.ProviderConvicted) {
             _convict(accusationId, turn);
         } else {
-            if (outcome == Outcome.Void) _setVoid(_jobOf(accusationId));
             _clear(accusationId, turn);
         }
     }

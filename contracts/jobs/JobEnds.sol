@@ -34,12 +34,11 @@ abstract contract JobEnds is JobTable, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IDisputedClaims
-    function onVoid(uint256 claimId, bool isProgram) external {
+    function onVoid(uint256 claimId) external {
         (uint256 jobId, Record storage record) = _reported(claimId);
         if (!_isRunning(record.job.status)) return;
         record.job.status = Status.Void;
         record.isOwed = true;
-        if (!isProgram) record.fault = Fault.Unfit;
         emit SettlementPending(jobId, VOID);
     }
 
@@ -160,16 +159,12 @@ abstract contract JobEnds is JobTable, ReentrancyGuardTransient {
         if (number == 0) record.isBonded = false;
     }
 
-    /// @dev The author of a void program pays for what was committed to, the checkpoints that wait among it. For data
-    /// that nobody can be trained on nothing is paid: whoever had it before it bid, and committed to a result of it
-    /// nevertheless, need not have computed anything.
+    /// @dev The author of a void program pays for what was committed to, the checkpoints that wait among it.
     function _settleVoid(uint256 jobId, Record storage record) private {
         Job storage job = record.job;
         uint256 paid = 0;
-        if (record.fault == Fault.None) {
-            if (job.traceRoot != bytes32(0)) paid = _priceIn(jobId);
-            else if (job.instalments > 1) paid = instalments.owedOf(jobId);
-        }
+        if (job.traceRoot != bytes32(0)) paid = _priceIn(jobId);
+        else if (job.instalments > 1) paid = instalments.owedOf(jobId);
         staking.unlock(job.provider, uint256(job.stake) + job.performance);
         _pay(jobId, job.provider, paid);
         emit JobVoided(jobId, paid, escrow.close(jobId));

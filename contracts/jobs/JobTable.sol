@@ -32,8 +32,6 @@ abstract contract JobTable is IJobRegistry, IJobTable, ICertifiedJobs, AccessMan
         Late,
         Convicted,
         Withheld,
-        // Nobody's: a sample is void.
-        Unfit,
         // The last three are those of `ResultFault`, in its order: `onResultFault` counts on from here.
         Lost,
         Misstored,

@@ -63,9 +63,7 @@ struct Round {
 enum Outcome {
     Continued,
     ProviderConvicted,
-    ChallengeLost,
-    /// No result could be right: nobody loses.
-    Void
+    ChallengeLost
 }
 
 /// @notice A leaf of a trace.

@@ -48,8 +48,7 @@ interface IDisputedClaims {
     /// @notice An interval was shown to be wrong, or its provider did not answer: the job has failed.
     function onConvicted(uint256 jobId, uint256 interval, uint256 challengeId, address challenger) external;
 
-    /// @notice No result could be right, and nobody is slashed.
-    /// @param isProgram the program is void, which the author of the order bears; else a sample is, which whoever took
-    /// the job had before, and its author need not have seen
-    function onVoid(uint256 jobId, bool isProgram) external;
+    /// @notice The program is void, so that no result could be right: the author of the order bears it, and nobody is
+    /// slashed.
+    function onVoid(uint256 jobId) external;
 }

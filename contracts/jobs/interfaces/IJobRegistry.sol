@@ -29,7 +29,7 @@ import {Order} from "./Orders.sol";
 /// | Training, Committed, Attested | `onResultFault` | whoever watches results | Failed | none yet |
 /// | Training, Committed, Attested | `onVoid` | the game | Void | none yet |
 /// | Failed | `settle` | anyone, once | Failed | stake slashed, the rest back |
-/// | Void | `settle` | anyone, once | Void | void program: what is committed to is paid; the rest back |
+/// | Void | `settle` | anyone, once | Void | what is committed to is paid; the rest back |
 ///
 /// \* Each of these times ends by the same clock: when its deadline has passed, anyone may call the timeout
 /// (`callTimeout`), and only when the grace after that is over, the next row counts. Until then the provider may still

@@ -177,7 +177,7 @@ contract RulePlacesTest is MiniTest {
         range.askSums(round, product, 8);
     }
 
-    function test_label_thatNamesNoClass_makesTheJobVoidAndOthersDoNot() public view {
+    function test_label_thatNamesNoClass_convictsAndOthersDoNot() public view {
         // Offset 0, one unsigned byte, times 1, plus 0, exponent 0, ten classes.
         bytes memory labels = abi.encodePacked(uint8(6), int32(0), int32(0), int32(1), int32(0), int32(0));
         labels = bytes.concat(labels, abi.encodePacked(int32(10)));
@@ -186,8 +186,8 @@ contract RulePlacesTest is MiniTest {
         _requireLabel(labels, 9, false);
     }
 
-    /// @dev Whether the label at row 0 of the first micro-batch makes the program void.
-    function _requireLabel(bytes memory attributes, uint8 label, bool isVoid) private view {
+    /// @dev Whether the label at row 0 of the first micro-batch, which is claimed as it is stored, convicts.
+    function _requireLabel(bytes memory attributes, uint8 label, bool isWrong) private view {
         TrainingOrder memory order;
         order.tag = keccak256("assay/training/v1");
         (order.objects, order.training, order.objectBytes, order.steps) = (1, 1, 1, 1);
@@ -211,7 +211,7 @@ contract RulePlacesTest is MiniTest {
         object.chunks[0] = object.raw;
         object.chunkProofs = new bytes32[][](1);
         bytes memory call = abi.encodeCall(IInputRules.ruleInput, (round, evidence, object));
-        _requireOutcome(address(input), call, isVoid, Outcome.Void);
+        _requireOutcome(address(input), call, isWrong, Outcome.ProviderConvicted);
     }
 
     function _move(bytes memory call) private view returns (Round memory next) {

@@ -51,7 +51,7 @@ contract ClaimsDouble is IDisputedClaims {
         convictions[jobId] = Conviction(uint32(interval), uint32(challengeId), challenger, count);
     }
 
-    function onVoid(uint256 jobId, bool) external {
+    function onVoid(uint256 jobId) external {
         if (msg.sender != address(game)) revert NotTheGame(msg.sender);
         ++voids[jobId];
     }

@@ -7,6 +7,7 @@ import {IInstalments} from "../../../contracts/jobs/interfaces/IInstalments.sol"
 import {IJobRegistry} from "../../../contracts/jobs/interfaces/IJobRegistry.sol";
 import {IJobTable} from "../../../contracts/jobs/interfaces/IJobTable.sol";
 import {Scheme} from "../../../contracts/jobs/interfaces/Orders.sol";
+import {IDatasetRegistry} from "../../../contracts/storage/interfaces/IDatasetRegistry.sol";
 import {InstalmentsFixture} from "./InstalmentsFixture.sol";
 
 /// @notice Payment by verified checkpoints when a conviction, void work or silence ends the job, and what stays paid.
@@ -119,6 +120,62 @@ contract InstalmentEndsTest is InstalmentsFixture {
         vm.assertEq(escrow.creditOf(consumer), DEPOSIT - FIRST, "the rest");
     }
 
+    function test_attack_lateProvidersThatGoOnPlacingBundles_forfeitTheirCheckpointsAfterThirtyDays() public {
+        uint256 id = trainingJob(Scheme.Optimistic);
+        post(id, 1);
+        vm.warp(jobs.jobOf(id).deadline + 1);
+        timeOutJob(id);
+        timeOutCheckpoint(id, 1);
+        uint256 lastDay = jobs.jobOf(id).graceEnds + rules.MAX_DEFERRAL();
+        IDatasetRegistry.Dataset memory stored = datasets.datasetOf(RESULT);
+        stored.endEpoch = type(uint32).max;
+        stored.filledAt = uint40(lastDay - 1);
+        datasets.set(RESULT, stored);
+        vm.warp(lastDay);
+        uint256 from = lastDay + 7 hours;
+        vm.expectRevert(abi.encodeWithSelector(IJobRegistry.ResultJustPlaced.selector, RESULT, from));
+        instalments.close(id, 1);
+        uint256 state = vm.snapshotState();
+        vm.warp(lastDay + 1);
+        vm.assertEq(instalments.close(id, 1), 0, "forfeit");
+        vm.assertEq(instalments.ledgerOf(id).paid, 0, "nothing was paid");
+        uint256 back = game.creditOf(provider);
+        vm.assertEq(back, 1 ether, "the bond was for what it computed");
+        jobs.expire(id);
+        vm.assertEq(escrow.creditOf(provider), 0, "nothing");
+        vm.assertEq(escrow.creditOf(consumer), DEPOSIT, "all back");
+        vm.revertToState(state);
+        stored.shortSegments = 1;
+        datasets.set(RESULT, stored);
+        vm.warp(lastDay + 1);
+        vm.expectRevert(abi.encodeWithSelector(IJobRegistry.ResultNotStored.selector, RESULT));
+        instalments.close(id, 1);
+        stored.shortSegments = 0;
+        datasets.set(RESULT, stored);
+        // A month later it is paid as ever, once nothing is placed any more.
+        vm.warp(from);
+        vm.assertEq(instalments.close(id, 1), FIRST, "what was verified");
+    }
+
+    function test_checkpointOfAJobThatWasCommittedInTime_isForfeitNever() public {
+        uint256 id = trainingJob(Scheme.Optimistic);
+        post(id, 1);
+        vm.warp(jobs.jobOf(id).deadline + 1);
+        jobs.callTimeout(id);
+        commit(id);
+        pass(3 days + 1);
+        timeOutCheckpoint(id, 1);
+        pass(60 days);
+        IDatasetRegistry.Dataset memory stored = datasets.datasetOf(RESULT);
+        (stored.filledAt, stored.endEpoch) = (uint40(time()), type(uint32).max);
+        datasets.set(RESULT, stored);
+        uint256 from = time() + 7 hours + 1;
+        vm.expectRevert(abi.encodeWithSelector(IJobRegistry.ResultJustPlaced.selector, RESULT, from));
+        instalments.close(id, 1);
+        vm.warp(from);
+        vm.assertEq(instalments.close(id, 1), FIRST, "paid");
+    }
+
     function test_attack11_void_paysForTheCheckpointsThatWait() public {
         uint256 id = trainingJob(Scheme.Optimistic);
         post(id, 1);
@@ -133,21 +190,6 @@ contract InstalmentEndsTest is InstalmentsFixture {
         vm.assertEq(instalments.close(id, 2), 0, "the bond alone");
         vm.assertEq(game.creditOf(provider), 3 ether, "all bonds");
         vm.assertEq(staking.operatorOf(provider).stake, 10_000 ether, "nobody is slashed");
-    }
-
-    function test_attack_voidSample_paysForNoCheckpointThatWaits() public {
-        uint256 id = trainingJob(Scheme.Optimistic);
-        post(id, 1);
-        pass(3 days + 1);
-        closeIt(id, 1);
-        post(id, 2);
-        uint256 claimId = instalments.claimIdOf(id, 2);
-        vm.prank(address(game));
-        jobs.onVoid(claimId, false);
-        jobs.settle(id);
-        requireStatus(id, IJobRegistry.Status.Void);
-        vm.assertEq(escrow.creditOf(provider), FIRST, "what was verified stays paid");
-        vm.assertEq(escrow.creditOf(consumer), DEPOSIT - FIRST, "the rest");
     }
 
     function test_void_shownOnACheckpoint_endsTheJob() public {

@@ -101,20 +101,6 @@ contract JobEndsTest is JobsFixture {
         jobs.finalise(id);
     }
 
-    function test_attack_voidSampleAfterACommitmentToNothing_paysNothing() public {
-        uint256 id = committedJob(Scheme.Both);
-        vm.prank(address(game));
-        jobs.onVoid(id, false);
-        jobs.settle(id);
-        requireStatus(id, IJobRegistry.Status.Void);
-        vm.assertEq(escrow.creditOf(provider), 0, "whoever had the data could see it");
-        vm.assertEq(escrow.creditOf(consumer), DEPOSIT + 18 ether, "all back");
-        vm.assertEq(staking.operatorOf(provider).stake, 10_000 ether, "nobody is slashed");
-        vm.assertEq(staking.lockedBy(provider, address(jobs)), 0, "stake free");
-        (, , , , , , uint256 closed) = committee.asked(id);
-        vm.assertEq(closed, 1, "committee closed");
-    }
-
     function test_withheld_slashesForTheReporter() public {
         uint256 id = committedJob(Scheme.Both);
         committee.withhold(jobs, id, stranger);
@@ -294,7 +280,7 @@ contract JobEndsTest is JobsFixture {
         uint256 id = committedJob();
         convict(id);
         vm.prank(address(game));
-        jobs.onVoid(id, true);
+        jobs.onVoid(id);
         requireStatus(id, IJobRegistry.Status.Failed);
         vm.prank(address(game));
         jobs.onConvicted(id, 0, 0, stranger);

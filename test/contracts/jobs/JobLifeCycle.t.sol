@@ -40,7 +40,7 @@ contract JobLifeCycleTest is JobsFixture {
             bytes32 before = keccak256(abi.encode(jobs.jobOf(id), totals()));
             vm.startPrank(address(game));
             jobs.onConvicted(id, 0, 1, challenger);
-            jobs.onVoid(id, true);
+            jobs.onVoid(id);
             vm.stopPrank();
             vm.assertEq(keccak256(abi.encode(jobs.jobOf(id), totals())), before, "changed");
         }
@@ -52,7 +52,7 @@ contract JobLifeCycleTest is JobsFixture {
         vm.expectRevert(refusal);
         jobs.onConvicted(id, 0, 1, challenger);
         vm.expectRevert(refusal);
-        jobs.onVoid(id, true);
+        jobs.onVoid(id);
         vm.expectRevert(refusal);
         jobs.onAttested(id);
         vm.expectRevert(refusal);

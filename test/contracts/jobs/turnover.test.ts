@@ -38,7 +38,7 @@ async function afterChallenges({ jobs, networkHelpers }: Job) {
   return async () => await networkHelpers.time.increase(hour + 1);
 }
 
-const statusOf = async ({ jobs }: Job) => (await jobs.read.jobOf([1n])).status;
+const statusOf = async ({ jobs }: Pick<Job, "jobs">) => (await jobs.read.jobOf([1n])).status;
 
 describe("holders in league with the consumer", () => {
   it("attack: that come and go with the first proof of each day lose their places to the provider's standbys, and it is paid", async () => {
@@ -115,5 +115,39 @@ describe("holders in league with the consumer", () => {
     assert.equal(await statusOf(job), statuses.failed);
     await jobs.write.settle([1n]);
     assert.equal(await escrow.read.creditOf([consumer.account.address]), deposit);
+  });
+});
+
+describe("a provider that vanishes behind a checkpoint", () => {
+  it("attack: that goes on having bundles placed keeps the rest of the deposit for a month, and forfeits the checkpoint", async () => {
+    const result = buildDataset(shape, 6n);
+    const job = await createLockedJob({ ...sampleJob, result, instalments: 3, trainingTime: day });
+    const { jobs, instalments, datasets, bundles, networkHelpers, spare, consumer, provider, escrow, game } =
+      job;
+    const [claimId, asConsumer] = [[1n, 1n] as const, { account: consumer.account }];
+    await job.postCheckpoint(leaves.slice(0, 2));
+    await datasets.write.addEpochs([job.resultId, 60]);
+    await networkHelpers.time.increase(3 * day + 1);
+    await instalments.write.callTimeout(claimId, asConsumer);
+    await jobs.write.callTimeout([1n], asConsumer);
+    await networkHelpers.time.increase(hour + 1);
+    const lastDay = BigInt((await jobs.read.jobOf([1n])).graceEnds) + BigInt(30 * day);
+    // One bundle of three, given from hand to hand, each time before it would be paid for.
+    const friends = spare.slice(0, 3);
+    let holder = job.operators[2]!;
+    for (let turn = 0; BigInt(await networkHelpers.time.latest()) <= lastDay; turn++) {
+      await bundles.write.surrender([job.bundleId(job.resultId, 0)], { account: holder.account });
+      holder = friends[turn % friends.length]!;
+      await job.hold(0, holder);
+      if (BigInt(await networkHelpers.time.latest()) > lastDay) break;
+      await assert.rejects(instalments.write.close(claimId), /ResultJustPlaced/);
+      await assert.rejects(jobs.write.expire([1n]), /CheckpointsPending/);
+    }
+    await instalments.write.close(claimId, asConsumer);
+    await jobs.write.expire([1n], asConsumer);
+    assert.equal(await statusOf(job), statuses.failed);
+    assert.equal(await escrow.read.creditOf([consumer.account.address]), deposit);
+    assert.equal(await escrow.read.creditOf([provider.account.address]), 0n);
+    assert.equal(await game.read.openChallenges([await instalments.read.claimIdOf(claimId)]), 0n);
   });
 });

@@ -80,7 +80,7 @@ export function Checkpoints({ job, events }: { job: Trained; events: JobHistoryQ
         { head: "Steps", isNumber: true, cell: ({ steps }) => Number(steps).toLocaleString("en") },
         { head: "State root", cell: ({ stateRoot }) => <Id hex={stateRoot} /> },
         {
-          head: "Stands",
+          head: "Closed",
           cell: ({ isClosed }) => (
             <Badge tone={isClosed ? "healthy" : "waiting"}>{isClosed ? "Yes" : "Can be challenged"}</Badge>
           ),

@@ -28,7 +28,7 @@ export const eventWords: { readonly [name: string]: readonly [words: string, ton
   "JobRegistry.JobLocked": ["The provider locks the job, and trains", "neutral"],
   "Instalments.CheckpointPosted": ["A checkpoint is committed to", "neutral"],
   "Instalments.TimeoutCalled": ["Time is called for a checkpoint: a last grace begins", "neutral"],
-  "Instalments.CheckpointClosed": ["A checkpoint stands", "healthy"],
+  "Instalments.CheckpointClosed": ["A checkpoint is closed", "neutral"],
   "JobRegistry.JobCommitted": ["The provider commits to its result", "neutral"],
   "Committee.CommitteeDrawn": ["A committee is drawn by lot", "neutral"],
   "Committee.RootSigned": ["The committee signs what it computed", "neutral"],

@@ -84,7 +84,7 @@ export function challengerDuties(
   const isMeant = (jobId: bigint) => only === undefined || jobId === only;
   const folder = join(dataDirectory, "jobs");
   // What nobody can train on would be paid for like any result, if whoever could show it refused to look at it.
-  const compute = { ...context, storage, executor, limits, folder, isMeant, takesVoid: true };
+  const compute = { ...context, storage, executor, limits, folder, isMeant, takesMislabelled: true };
   const waiting = { fetchTime, most, patience: options.patience, lookEvery: looks * interval };
   const isOwn = ({ challenger }: ChallengeRecord) => challenger === account.address;
   return [

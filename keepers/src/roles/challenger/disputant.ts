@@ -1,7 +1,7 @@
 import type { TrainingOrder } from "../../core/exact/order.ts";
+import { findMislabelled, type MislabelledSample } from "../../training/dispute/mislabelled-player.ts";
 import { noInterval } from "../../training/dispute/moves.ts";
 import { claimedPart } from "../../training/dispute/prefix-run.ts";
-import { findVoidSample, type VoidSample } from "../../training/dispute/void-player.ts";
 import { type ChallengeRecord, turnOf } from "../jobs/challenge-record.ts";
 import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
@@ -24,8 +24,8 @@ export class Disputant implements Duty {
   readonly #runs: OpenRuns;
   /** How many steps of runs are known to be done. */
   readonly #trained = new WeakMap<OpenRun, number>();
-  /** The first void sample of runs. */
-  readonly #samples = new WeakMap<OpenRun, Promise<VoidSample | undefined>>();
+  /** The first mislabelled sample of runs. */
+  readonly #samples = new WeakMap<OpenRun, Promise<MislabelledSample | undefined>>();
 
   constructor(parts: DisputantParts) {
     this.#parts = parts;
@@ -59,7 +59,7 @@ export class Disputant implements Duty {
   async #play(job: JobRecord, challenge: ChallengeRecord, signal: AbortSignal): Promise<void> {
     const { log } = this.#parts;
     const run = await this.#runs.get(job, signal);
-    const sample = await this.#voidSampleOf(run, challenge, signal);
+    const sample = await this.#mislabelledOf(run, challenge, signal);
     const until = lastStepOf(challenge, run.run.order);
     if (sample === undefined && (this.#trained.get(run) ?? 0) < until) {
       await trainJobUpTo(this.#parts, run, { until, signal });
@@ -79,17 +79,17 @@ export class Disputant implements Duty {
     log.error({ jobId, challengeId }, "nothing that was posted in this challenge is wrong");
   }
 
-  /** The void sample that a challenge of this account is about. */
-  async #voidSampleOf(
+  /** The mislabelled sample that a challenge of this account is about. */
+  async #mislabelledOf(
     open: OpenRun,
     { game, claim, interval }: ChallengeRecord,
     signal: AbortSignal,
-  ): Promise<VoidSample | undefined> {
+  ): Promise<MislabelledSample | undefined> {
     const { job, run } = open;
-    if (!job.hasVoid || game !== "DisputeGame") return undefined;
+    if (!job.hasMislabelled || game !== "DisputeGame") return undefined;
     let found = this.#samples.get(open);
     if (found === undefined) {
-      found = findVoidSample({ ...run, source: job.source }, signal);
+      found = findMislabelled({ ...run, source: job.source }, signal);
       this.#samples.set(open, found);
       found.catch(() => this.#samples.delete(open));
     }

@@ -6,8 +6,8 @@ import { stateFileBytes } from "../../core/exact/result-files.ts";
 import { claimIdOf, claimNameOf } from "../../core/market/instalments.ts";
 import { FolderRun } from "../../training/dispute/claimed-run.ts";
 import { arePublished, challengeOf, openingMove } from "../../training/dispute/find-interval.ts";
+import { findMislabelled } from "../../training/dispute/mislabelled-player.ts";
 import { claimedPart } from "../../training/dispute/prefix-run.ts";
-import { findVoidSample } from "../../training/dispute/void-player.ts";
 import { findResumption } from "../../training/trainer/progress.ts";
 import { turnOf } from "../jobs/challenge-record.ts";
 import type { ComputeParts, Duty, FetchParts, JobContext } from "../jobs/duty.ts";
@@ -223,7 +223,7 @@ export class Inspector implements Duty {
       // Whoever has used the time for a result up does not get it again.
       const left = seconds - (performance.now() - begun) / 1000;
       const rest = Math.max(left, Math.min(seconds, leastFetchTime));
-      if (await this.#showVoidSample(commitment, opened, fetched, signal)) return true;
+      if (await this.#showMislabelled(commitment, opened, fetched, signal)) return true;
       return await this.#compare(commitment, opened, fetched, { seconds: rest, signal, cost });
     } finally {
       this.#longUnderWay.delete(claimId);
@@ -287,17 +287,17 @@ export class Inspector implements Duty {
    * Challenges the interval of the first sample that no class fits: whatever was committed to behind it can be no result, and is
    * not to be paid for.
    */
-  async #showVoidSample(
+  async #showMislabelled(
     commitment: Commitment,
     { job, run }: JobRun,
     fetched: FetchedResult | undefined,
     signal: AbortSignal,
   ): Promise<boolean> {
-    if (!job.hasVoid) return false;
+    if (!job.hasMislabelled) return false;
     const { claimId, steps, result } = commitment;
     const { jobId } = commitment.job;
     const order = { ...run.order, steps };
-    const sample = await findVoidSample({ program: run.program, order, source: job.source }, signal);
+    const sample = await findMislabelled({ program: run.program, order, source: job.source }, signal);
     if (sample === undefined) return false;
     const { leaves } = fetched ?? {};
     const move =

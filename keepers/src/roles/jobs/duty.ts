@@ -22,7 +22,7 @@ export type ComputeParts = {
   /** Rebuilds the secrets of runs whose traces are committed to; who commits to none needs none. */
   readonly secrets?: OperatorSecrets;
   /** Whether data is opened of which a label is no class, to be shown to the game; such a job is refused without it. */
-  readonly takesVoid?: boolean;
+  readonly takesMislabelled?: boolean;
 };
 
 /** What duties that depend on others' storage work with besides. */

@@ -17,7 +17,7 @@ import {
 export type OpenJob = JobProgram & {
   readonly source: ObjectSource;
   /** Whether a label of the dataset is no class. */
-  readonly hasVoid: boolean;
+  readonly hasMislabelled: boolean;
   /** Closes the source. */
   close(): Promise<void>;
 };
@@ -29,7 +29,7 @@ export type JobParameters = {
   readonly limits: MachineLimits;
   readonly signal?: AbortSignal;
   /** Whether a label that is no class is only noted; refused otherwise. */
-  readonly takesVoid?: boolean;
+  readonly takesMislabelled?: boolean;
 };
 
 /** Largest ONNX file of an order, in bytes. */
@@ -53,7 +53,7 @@ export function compileJob(published: PublishedOrder, parameters: JobParameters)
  */
 export async function openJob(
   job: JobProgram,
-  { storage, folder, limits, signal, takesVoid = false }: JobParameters,
+  { storage, folder, limits, signal, takesMislabelled = false }: JobParameters,
 ): Promise<OpenJob> {
   const { order, compiled } = job;
   const sequence = await storage.objects(order.datasetId!, join(folder, "downloads"), signal);
@@ -63,22 +63,22 @@ export async function openJob(
       `objects have ${sequence.objectSize} bytes, not ${order.objectBytes}`,
     );
   }
-  let hasVoid = false;
-  const onVoid = () => {
-    hasVoid = true;
+  let hasMislabelled = false;
+  const onMislabelled = () => {
+    hasMislabelled = true;
   };
   const { source, objectRoot } = await gatherObjects(sequence, {
     spool: join(folder, "objects.spool"),
     memoryBytes: limits.memoryBytes / objectShare,
     label: labelField(compiled.program),
-    ...(takesVoid && { onVoid }),
+    ...(takesMislabelled && { onMislabelled }),
     signal,
   });
   if (objectRoot !== order.objectRoot || source.count !== order.objects) {
     await source.close();
     throw new OrderRefusedError("training", "its objects are not those of the dataset");
   }
-  return { ...job, source, hasVoid, close: () => source.close() };
+  return { ...job, source, hasMislabelled, close: () => source.close() };
 }
 
 /** The bytes of a model that is stored as a dataset. */

@@ -60,7 +60,7 @@ export async function openJobRun(
 }
 
 async function open(
-  { ledger, deployment, storage, limits, secrets, takesVoid }: JobRunParts,
+  { ledger, deployment, storage, limits, secrets, takesMislabelled }: JobRunParts,
   { jobId, orderHash }: Pick<JobRecord, "jobId" | "orderHash">,
   own: string,
   signal: AbortSignal | undefined,
@@ -69,7 +69,7 @@ async function open(
   if (posted === undefined) throw new OrderRefusedError("package", "it was never published");
   await mkdir(own, { recursive: true });
   const program = await compileJob(posted, { storage, folder: own, limits, signal });
-  const job = await openJob(program, { storage, folder: own, limits, signal, takesVoid });
+  const job = await openJob(program, { storage, folder: own, limits, signal, takesMislabelled });
   try {
     const path = join(own, "run");
     const registry = addressOf(deployment, "JobRegistry");

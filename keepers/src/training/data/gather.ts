@@ -17,7 +17,7 @@ export type GatherParameters = {
   /** Where the label stands, to check every one of them. */
   label?: LabelField;
   /** Is told of an object whose label is no class; without it such a dataset is refused. */
-  onVoid?: (index: number) => void;
+  onMislabelled?: (index: number) => void;
   signal?: AbortSignal;
   onProgress?: (done: number, total: number | undefined) => void;
 };
@@ -38,7 +38,7 @@ const flushBytes = 1 << 20;
  */
 export async function gatherObjects(
   sequence: ObjectSequence,
-  { spool, memoryBytes, label, onVoid, signal, onProgress }: GatherParameters,
+  { spool, memoryBytes, label, onMislabelled, signal, onProgress }: GatherParameters,
 ): Promise<GatheredObjects> {
   const { name, objectSize, objectCount } = sequence;
   if (label !== undefined && label.offset + label.bytes > objectSize) {
@@ -58,8 +58,8 @@ export async function gatherObjects(
         throw new DatasetError(`${name}, object ${index}: it has ${object.length} bytes, not ${objectSize}.`);
       }
       if (label !== undefined && !isClass(object, 0, label)) {
-        if (onVoid === undefined) checkLabel(name, index, object, label);
-        onVoid?.(index);
+        if (onMislabelled === undefined) checkLabel(name, index, object, label);
+        onMislabelled?.(index);
       }
       hashes.add(objectHash(object));
       await store.add(object);

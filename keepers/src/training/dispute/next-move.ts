@@ -1,11 +1,11 @@
 import type { Hex } from "viem";
 import { challengerMove } from "./challenger-player.ts";
 import type { ClaimedRun } from "./claimed-run.ts";
+import { type MislabelledSample, mislabelledMove } from "./mislabelled-player.ts";
 import { type Move, ownerOf, type Round } from "./moves.ts";
 import type { OwnRun } from "./own-run.ts";
 import type { Answer } from "./posted.ts";
 import { providerMove } from "./provider-player.ts";
-import { type VoidSample, voidMove } from "./void-player.ts";
 
 /** A side of a dispute, with all that it plays from. */
 export type Player =
@@ -20,8 +20,8 @@ export type Player =
       readonly own: OwnRun;
       /** The provider's moves in this challenge, in order. */
       readonly answers: readonly Answer[];
-      /** Of a job that is void: what shows it, whatever was posted. */
-      readonly sample?: VoidSample;
+      /** Where no trace can lead through: what convicts, whatever was posted. */
+      readonly sample?: MislabelledSample;
     };
 
 /**
@@ -33,6 +33,6 @@ export async function nextMove(player: Player, round: Round): Promise<Move | und
   if (ownerOf(round) !== player.role) return undefined;
   if (player.role === "provider") return await providerMove(player.run, round, player.signed);
   const { own, answers, sample } = player;
-  if (sample !== undefined) return await voidMove(own, sample, answers, round);
+  if (sample !== undefined) return await mislabelledMove(own, sample, answers, round);
   return await challengerMove(own, answers, round);
 }

@@ -6,6 +6,7 @@ import { trainingHash } from "../../../../keepers/src/core/exact/order.ts";
 import type { ClaimedRun } from "../../../../keepers/src/training/dispute/claimed-run.ts";
 import { challengeOf, type OpeningMove } from "../../../../keepers/src/training/dispute/find-interval.ts";
 import { traceTreeOf } from "../../../../keepers/src/training/dispute/leaves.ts";
+import type { MislabelledSample } from "../../../../keepers/src/training/dispute/mislabelled-player.ts";
 import {
   books,
   encodeMove,
@@ -19,7 +20,6 @@ import {
 } from "../../../../keepers/src/training/dispute/moves.ts";
 import { nextMove } from "../../../../keepers/src/training/dispute/next-move.ts";
 import type { OwnRun } from "../../../../keepers/src/training/dispute/own-run.ts";
-import type { VoidSample } from "../../../../keepers/src/training/dispute/void-player.ts";
 import { claimsAbi } from "./claims-abi.ts";
 import { type DisputeEvent, type DisputeHistory, historyOf } from "./history.ts";
 import { type RecordedMove, recordMove } from "./recorded.ts";
@@ -39,7 +39,7 @@ export const providerBond = parseEther("4");
 export const jobId = 7n;
 
 export type Step = { readonly name: string; readonly gas: number; readonly bytes: number };
-export type Ending = "convicted" | "lost" | "void" | "stuck";
+export type Ending = "convicted" | "lost" | "stuck";
 
 /** What a test makes of a dispute. */
 export type PlayOptions = {
@@ -52,7 +52,7 @@ export type PlayOptions = {
   /** Encodes a move in another way than usual. */
   readonly encode?: (round: Round, move: Move) => Hex;
   /** Of a job that is void: what the challenger shows. */
-  readonly sample?: VoidSample;
+  readonly sample?: MislabelledSample;
   /** Hears of each move. */
   readonly onMove?: (move: RecordedMove) => void;
 };
@@ -221,8 +221,7 @@ export function playOn({ publicClient, networkHelpers, game, provider, challenge
     const { logs } = await publicClient.getTransactionReceipt({ hash });
     const names = new Set(parseEventLogs({ abi: game.abi, logs }).map(({ eventName }) => eventName));
     if (names.has("ProviderConvicted")) return "convicted";
-    if (names.has("ChallengeLost")) return "lost";
-    return names.has("JobVoid") ? "void" : undefined;
+    return names.has("ChallengeLost") ? "lost" : undefined;
   }
 
   /** Plays a challenge between two stories until it ends, or until somebody has no move. */

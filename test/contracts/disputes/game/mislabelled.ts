@@ -6,7 +6,7 @@ import { mlpJob } from "./scenes.ts";
 import { Job, Story } from "./story.ts";
 
 /** Where the sample stands. */
-export const voidPlace = { step: 3, microBatch: 1, row: 1 } as const;
+export const mislabelledPlace = { step: 3, microBatch: 1, row: 1 } as const;
 const microBatches = 2;
 const none = 5;
 
@@ -15,7 +15,7 @@ export function mislabelled(steps: number, interval: number) {
   const { program, objects } = mlpJob();
   const size = { microBatches, steps, interval };
   const clean = new Job(program, objects, size);
-  const sample = clean.objectAt(voidPlace.step, voidPlace.microBatch, voidPlace.row);
+  const sample = clean.objectAt(mislabelledPlace.step, mislabelledPlace.microBatch, mislabelledPlace.row);
   const stored = objects.map((object, i) => (i === sample ? object.with(-1, none) : object));
   const { order } = new Job(program, stored, size);
   const bytes = new Uint8Array(stored.flatMap((each) => [...each]));

@@ -1,14 +1,14 @@
-/** Disputes that no draw leads to: long sums, large tensors, links, parts of a run, void samples, odd encodings. */
+/** Disputes that no draw leads to: long sums, large tensors, links, parts of a run, mislabelled samples, odd encodings. */
 import type { Tensor } from "../../../../keepers/src/core/exact/tape/types.ts";
 import type { ClaimedRun } from "../../../../keepers/src/training/dispute/claimed-run.ts";
+import type { MislabelledSample } from "../../../../keepers/src/training/dispute/mislabelled-player.ts";
 import { type Move, packSums, rangesOf } from "../../../../keepers/src/training/dispute/moves.ts";
 import type { OwnRun } from "../../../../keepers/src/training/dispute/own-run.ts";
 import { claimedPart } from "../../../../keepers/src/training/dispute/prefix-run.ts";
-import type { VoidSample } from "../../../../keepers/src/training/dispute/void-player.ts";
 import type { Ending, PlayOptions } from "./arena.ts";
 import { oddJob, tiesJob, wideJob } from "./hand-made.ts";
 import { hardToRead } from "./hard-to-read.ts";
-import { mislabelled, voidPlace } from "./mislabelled.ts";
+import { mislabelled, mislabelledPlace } from "./mislabelled.ts";
 import { cnnJob, mlpJob, otherExponent, otherMantissa } from "./scenes.ts";
 import { nameStep, towards } from "./shams.ts";
 import { type Job, Story } from "./story.ts";
@@ -150,12 +150,12 @@ function partly(opcode: string, step: number, steps: number, interval: number | 
 
 function mislabelledPlay(steps: number, interval: number, isWithheld: boolean): Play {
   const { own, order, told } = mislabelled(steps, interval);
-  const sample: VoidSample = { ...voidPlace, order };
+  const sample: MislabelledSample = { ...mislabelledPlace, order };
   const claimed = runOf(told);
   return {
-    ...{ honest: told, liar: told, claimed, options: { sample }, ending: "void", last: "ruleInput" },
+    ...{ honest: told, liar: told, claimed, options: { sample }, ending: "convicted", last: "ruleInput" },
     own: { ...claimed, object: (place) => own.object(place) },
-    interval: isWithheld ? undefined : Math.floor(voidPlace.step / interval),
+    interval: isWithheld ? undefined : Math.floor(mislabelledPlace.step / interval),
   };
 }
 

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { leafGeometry } from "../../../../keepers/src/core/exact/packing.ts";
 import type { ClaimedRun } from "../../../../keepers/src/training/dispute/claimed-run.ts";
+import type { MislabelledSample } from "../../../../keepers/src/training/dispute/mislabelled-player.ts";
 import {
   encodeMove,
   type Move,
@@ -12,14 +13,13 @@ import {
 import { nextMove, type Player } from "../../../../keepers/src/training/dispute/next-move.ts";
 import type { OwnRun } from "../../../../keepers/src/training/dispute/own-run.ts";
 import { ruledElement } from "../../../../keepers/src/training/dispute/ruled-element.ts";
-import type { VoidSample } from "../../../../keepers/src/training/dispute/void-player.ts";
 import { type RecordedMove, recordMove } from "../../../contracts/disputes/game/recorded.ts";
 
 /** What both sides play from. */
 export type Sides = {
   readonly own: OwnRun;
   readonly claimed: ClaimedRun;
-  readonly sample?: VoidSample | undefined;
+  readonly sample?: MislabelledSample | undefined;
 };
 
 /** Holds the player whose turn it was to the move that it made on a chain, and the other one to waiting. */

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { challengeOf } from "../../../keepers/src/training/dispute/find-interval.ts";
+import {
+  findMislabelled,
+  mislabelledMove,
+} from "../../../keepers/src/training/dispute/mislabelled-player.ts";
 import { ownerOf } from "../../../keepers/src/training/dispute/moves.ts";
-import { findVoidSample, voidMove } from "../../../keepers/src/training/dispute/void-player.ts";
 import { createArena } from "./game/arena.ts";
-import { mislabelled, voidPlace } from "./game/mislabelled.ts";
+import { mislabelled, mislabelledPlace } from "./game/mislabelled.ts";
 import { runOf } from "./game/told-run.ts";
 
 const arena = await createArena();
@@ -17,32 +20,32 @@ describe("the player that shows a sample that no class fits", () => {
     ["by a search where the leaves are withheld", 5, 1, "challengeTrace"],
   ];
   for (const [how, steps, interval, kind] of ways) {
-    it(`ends the job ${how}, having computed nothing`, async () => {
+    it(`convicts ${how}, having computed nothing`, async () => {
       const { own, source, program, order, told } = mislabelled(steps, interval);
-      const sample = await findVoidSample({ program, order, source });
-      assert.deepEqual(sample, { ...voidPlace, order });
+      const sample = await findMislabelled({ program, order, source });
+      assert.deepEqual(sample, { ...mislabelledPlace, order });
       const jobId = ++jobs;
       await arena.open(told, jobId);
       const leaves = await runOf(told).leaves();
       const opening =
-        kind === "challenge" ? challengeOf(leaves, Math.floor(voidPlace.step / interval)) : { kind };
+        kind === "challenge" ? challengeOf(leaves, Math.floor(mislabelledPlace.step / interval)) : { kind };
       const { id } = await arena.openWith(opening, jobId);
       const { ending, steps: moves } = await arena.playOut(id, told, told, {
         async pick(round) {
           if (ownerOf(round) !== "challenger") return undefined;
-          return await voidMove(own, sample!, (await arena.disputeOf(id)).answers, round);
+          return await mislabelledMove(own, sample!, (await arena.disputeOf(id)).answers, round);
         },
       });
-      assert.equal(ending, "void");
+      assert.equal(ending, "convicted");
       assert.equal(moves.at(-1)!.name, "ruleInput");
-      assert.equal(await arena.claims.read.voids([jobId]), 1n);
+      assert.equal((await arena.claims.read.convictions([jobId]))[3], 1);
     });
   }
 
   it("finds none in data whose labels are classes, and none that no step reads", async () => {
     const { program, order, source } = mislabelled(5, 2);
     assert.equal(
-      await findVoidSample({ program, order: { ...order, steps: voidPlace.step }, source }),
+      await findMislabelled({ program, order: { ...order, steps: mislabelledPlace.step }, source }),
       undefined,
     );
   });

@@ -13,7 +13,7 @@ import { type Answer, readAnswer } from "./posted.ts";
 import { openNode } from "./program-nodes.ts";
 
 /** Where a sample stands whose label is none of the classes. */
-export type VoidSample = {
+export type MislabelledSample = {
   readonly step: number;
   readonly microBatch: number;
   readonly row: number;
@@ -22,10 +22,10 @@ export type VoidSample = {
 };
 
 /** The first sample that is trained on and whose label is none of the classes. */
-export async function findVoidSample(
+export async function findMislabelled(
   { program, order, source }: { program: Program; order: TrainingOrder; source: ObjectSource },
   signal?: AbortSignal,
-): Promise<VoidSample | undefined> {
+): Promise<MislabelledSample | undefined> {
   const field = labelField(program);
   if (field === undefined) return undefined;
   const samples = samplesOf(order);
@@ -42,14 +42,14 @@ export async function findVoidSample(
 }
 
 /**
- * The challenger's move where a sample is void: down to that sample, whatever was posted and however wrong the rest may be, and its
- * bytes in the end. Nothing has to be computed for it.
+ * The challenger's move where a sample is mislabelled: down to that sample, whatever was posted and however wrong the rest may be, and
+ * its bytes in the end. Nothing has to be computed for it.
  *
  * @returns undefined when it is not the challenger's turn
  */
-export async function voidMove(
+export async function mislabelledMove(
   own: Pick<OwnRun, "program" | "object">,
-  { step, microBatch, row, order }: VoidSample,
+  { step, microBatch, row, order }: MislabelledSample,
   answers: readonly Answer[],
   round: Round,
 ): Promise<Move | undefined> {
