@@ -132,6 +132,18 @@ describe("the janitor", () => {
     assert.deepEqual(world.dropped, [id]);
   });
 
+  it("counts what was promised for a bundle anew once it is lost", async () => {
+    const id = world.shelve(0);
+    assert.equal(world.shelf.promisedSince(id, world.now), world.now);
+    world.ledger.add(id);
+    await world.tickAfter(100n * day);
+    world.ledger.delete(id);
+    await world.tickAfter(1n);
+    assert.equal(world.shelf.promisedSince(id, world.now), world.now);
+    await world.tickAfter(5n);
+    assert.equal(world.shelf.promisedSince(id, world.now), world.now - 5n, "of a bundle that is not placed");
+  });
+
   it("believes the chain and not a ledger that is behind", async () => {
     const id = world.shelve(0);
     world.chain.add(id);

@@ -4,7 +4,15 @@ import type { Hex } from "viem";
 import { connectChain } from "../../../keepers/src/chain/client.ts";
 import { connectContracts } from "../../../keepers/src/chain/contracts.ts";
 import { encodeOrder } from "../../../keepers/src/core/exact/order.ts";
+import { bundleId as idOfBundle } from "../../../keepers/src/core/ids.ts";
 import { Inspector, type InspectorParts } from "../../../keepers/src/roles/challenger/inspector.ts";
+import { isTooLateToAsk } from "../../../keepers/src/roles/consumer/result-watch.ts";
+import type { OpenRunsParts } from "../../../keepers/src/roles/jobs/open-runs.ts";
+import {
+  ResultQuestions,
+  type ResultQuestionsParts,
+} from "../../../keepers/src/roles/provider/result-questions.ts";
+import { WitnessOpener } from "../../../keepers/src/roles/provider/witness-opener.ts";
 import { isSurely, surelyNow } from "../../../keepers/src/roles/storage-node/agreement.ts";
 import { Auditor, type AuditorParts } from "../../../keepers/src/roles/storage-node/auditor.ts";
 import { chainTime, readingAgreed } from "../../../keepers/src/roles/storage-node/context.ts";
@@ -33,6 +41,28 @@ const honest: Reads = {
     epochLength: () => 200,
     closeDelay: () => 2_000n,
   },
+};
+
+/** What contracts say where a test says nothing else. */
+const committeeJob = {
+  ...{ provider: operator, intervals: 4, size: 9, feePerInterval: 0n, threshold: 5, terms: 0, attempt: 0 },
+  ...{ phase: 0, deadline: 0, graceEnds: 0, opened: 0 },
+};
+const holdingRow = {
+  ...{ operator, since: 0, until: 9, cells: 1, bundleIndex: 0, tenure: 1, datasetId: word(7) },
+  ...{ poseidonRoot: 0n, coverId: word(0), coverSince: 0 },
+};
+const challengeRow = {
+  ...{ challenger: account(2), deadline: 500n, graceEnds: 0n, operator, cellIndex: 0, cells: 1, tenure: 1 },
+  ...{ grace: 100, madeAt: 1, previous: 0n, next: 0n, bundleId: word(1), datasetId: word(7) },
+  ...{ transportRoot: word(3), bond: 1n, reporter: account(0) },
+};
+const datasetRow = {
+  ...{ owner: operator, status: 1, bundles: 1, held: 1, shortSegments: 0, filledAt: 0 },
+  shape: { objectCount: 1n, objectSize: 1, segmentObjects: 1, k: 1, n: 2, encrypted: false },
+  ...{ manifestHash: word(1), objectRoot: word(1), bundlesRoot: word(1), previous: word(0), bond: 1n },
+  ...{ bundleStake: 1n, firstEpoch: 1, endEpoch: 9, missPenalty: 1n, surrenderPenalty: 1n },
+  ...{ feePerAudit: 0n, feeBalance: 0n, policy: account(0) },
 };
 
 describe("with three endpoints, of which the one that is asked first lies,", () => {
@@ -134,6 +164,75 @@ describe("with three endpoints, of which the one that is asked first lies,", () 
     } as unknown as InspectorParts);
     await inspector.tick(new AbortController().signal);
     assert.equal(watched.length, 1);
+  });
+
+  it("attack: a provider opens witnesses although it says that nothing is to be opened", async () => {
+    const says = (phase: number) => ({ Committee: { jobOf: () => ({ ...committeeJob, phase }) } });
+    for (const each of endpoints) each.reads = says(3);
+    liar.reads = says(1);
+    const job = {
+      jobId: 1n,
+      provider: operator,
+      status: "Committed",
+      order: { conditions: { committeeSize: 9 } },
+    };
+    const opener = new WitnessOpener({
+      ...(await context()),
+      ledger: { openJobs: () => [job], order: () => undefined },
+      folder: "/nowhere",
+    } as unknown as OpenRunsParts);
+    // It goes on to the run, whose order is not here.
+    await assert.rejects(opener.tick(new AbortController().signal), /never published/);
+    for (const each of endpoints) each.reads = says(1);
+    await opener.tick(new AbortController().signal);
+  });
+
+  it("attack: a provider ends what is asked of its result although it says that nothing is", async () => {
+    const resultId = word(7);
+    const asked = {
+      challengeId: 1n,
+      bundleId: idOfBundle(resultId, 0),
+      operator,
+      cellIndex: 0,
+      deadline: 500n,
+    };
+    const says = (since: bigint) => ({
+      RetrievalChallenges: { askedSince: () => since, challengeOf: () => challengeRow },
+      BundleRegistry: { holdingOf: () => holdingRow },
+      DatasetRegistry: { datasetOf: () => datasetRow, isOver: () => false },
+    });
+    for (const each of endpoints) each.reads = says(400n);
+    liar.reads = says(0n);
+    const { queue, sent } = new QueueDouble();
+    const job = { provider: operator, status: "Committed", checkpoints: [], result: { resultId } };
+    const questions = new ResultQuestions({
+      ...(await context()),
+      queue,
+      ledger: { jobsOfProvider: () => [job] },
+      retrievals: { retrievalsOf: () => [asked] },
+    } as unknown as ResultQuestionsParts);
+    await questions.tick(new AbortController().signal);
+    assert.equal(sent.length, 1);
+  });
+
+  it("attack: a consumer asks for a result although it says that it is too late", async () => {
+    const says = {
+      DatasetRegistry: { availabilityOf: () => [true, 0, 100] },
+      RetrievalChallenges: { deadlines: () => [600, 100] },
+    };
+    for (const each of endpoints) each.reads = says;
+    const owed = { resultId: word(7), graceEnds: 1_500n };
+    const isLate = async () => await isTooLateToAsk(await context(), owed);
+    assert.equal(await isLate(), false);
+    liar.now = () => 1_000_000n;
+    assert.equal(await isLate(), false);
+    for (const each of endpoints) each.now = () => 1_501n;
+    assert.equal(await isLate(), true);
+    liar.reads = { ...says, DatasetRegistry: { availabilityOf: () => [true, 0, 2] } };
+    for (const each of endpoints.slice(1)) {
+      each.reads = { ...says, DatasetRegistry: { availabilityOf: () => [true, 0, 1_400] } };
+    }
+    assert.equal(await isLate(), false);
   });
 
   it("the time is that of the one in the middle, and none when too few say any", async () => {

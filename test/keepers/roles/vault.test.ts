@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, before, beforeEach, describe, it, mock } from "node:test";
 import { CID } from "multiformats/cid";
-import { bytesToHex, type Hex } from "viem";
+import { bytesToHex } from "viem";
 import { BundleCommitment } from "../../../keepers/src/core/merkle/bundle-commitment.ts";
 import { commitBundle } from "../../../keepers/src/core/merkle/bundle-committer.ts";
 import { Shelf, shelfSchema } from "../../../keepers/src/roles/storage-node/shelf.ts";
@@ -133,24 +133,48 @@ describe("the vault", () => {
 
   it("records nothing when it dies between storing a bundle and recording it, and goes on afterwards", async () => {
     const died = new Error("killed");
-    const dying = await Vault.open({
-      shelf: Object.assign(Object.create(shelf) as Shelf, {
-        get: () => undefined,
-        manifestCid: (datasetId: Hex) => shelf.manifestCid(datasetId),
-        addManifest: (...manifest: Parameters<Shelf["addManifest"]>) => shelf.addManifest(...manifest),
-        add: () => {
-          throw died;
-        },
-      }),
-      store,
-      treeFolder: join(folder, "trees"),
-      commit,
+    const add = mock.method(shelf, "add", () => {
+      throw died;
     });
-    await assert.rejects(dying.admit(data.datasetId, data.manifest, 1, data.bundles[1]!), died);
+    await assert.rejects(admit(1), died);
+    add.mock.restore();
     assert.equal((await blobs()).length, 1, "the bytes had been stored");
     assert.deepEqual(new Shelf(state).all(), []);
     const bundle = await (await open()).admit(data.datasetId, data.manifest, 1, data.bundles[1]!);
     assert.equal(hex(await vault.bytes(bundle)), hex(data.bundles[1]!));
+  });
+
+  it("frees what a killed process had stored or was dropping, and no tree is left that is no bundle's", async () => {
+    const kept = await admit(0);
+    const lost = await admit(1);
+    // As if it was killed between the bytes and the record, and between the record and the bytes.
+    await store.put(data.bundles[2]!);
+    for (const index of [1, 2]) shelf.move(data.manifest.bundles[index]!.cid);
+    shelf.remove(lost.bundleId);
+    shelf.move(kept.cid);
+    await writeFile(join(folder, "trees", "half.tree.part"), "half");
+    const again = await open();
+    await again.admit(data.datasetId, data.manifest, 3, data.bundles[3]!);
+    assert.deepEqual((await blobs()).sort(), [0, 3].map((i) => data.manifest.bundles[i]!.cid).sort());
+    assert.deepEqual(
+      (await readdir(join(folder, "trees"))).sort(),
+      [0, 3].map((i) => `${data.datasetId}-${i}.tree`),
+    );
+    assert.deepEqual(shelf.moving(), []);
+    assert.ok(await again.isWhole(kept));
+  });
+
+  it("starts although what was left cannot be freed, and tries again at the next start", async () => {
+    shelf.move(data.manifest.bundles[2]!.cid);
+    await store.put(data.bundles[2]!);
+    const silent = Object.assign(Object.create(store) as BlobStore, {
+      put: (...args: Parameters<BlobStore["put"]>) => store.put(...args),
+      delete: () => Promise.reject(new Error("connection refused")),
+    });
+    await (await open(silent)).admit(data.datasetId, data.manifest, 1, data.bundles[1]!);
+    assert.equal((await blobs()).length, 2);
+    await (await open()).admit(data.datasetId, data.manifest, 0, data.bundles[0]!);
+    assert.deepEqual((await blobs()).sort(), [0, 1].map((i) => data.manifest.bundles[i]!.cid).sort());
   });
 
   it("passes on that the disk is full, with nothing recorded, and takes the bundle once there is space", async () => {

@@ -8,6 +8,7 @@ import { inTime } from "../jobs/in-time.ts";
 import type { CommittedResult, JobRecord } from "../jobs/job-record.ts";
 import { type AskedBefore, RetrievalChallenger } from "../jobs/retrieval-challenger.ts";
 import { SideBySide } from "../jobs/side-by-side.ts";
+import { isSurely } from "../storage-node/agreement.ts";
 import { chainTime } from "../storage-node/context.ts";
 
 /** What a consumer is told of a result. */
@@ -58,6 +59,22 @@ type Owed = Pick<CommittedResult, "resultId"> & {
   /** Last second of the grace of the time to challenge, once its timeout was called. */
   readonly graceEnds: bigint | undefined;
 };
+
+/** Whether a challenge that is made now keeps the result from being paid no longer (`IJobRules.requirePayable`). */
+export function isTooLateToAsk(
+  parts: Pick<JobContext, "agreed" | "client" | "contracts" | "log">,
+  { resultId, graceEnds }: Pick<Owed, "resultId" | "graceEnds">,
+): Promise<boolean> {
+  return isSurely(parts, "whether it is too late to ask for a result", async ({ contracts, client }) => {
+    if (graceEnds === undefined) return false;
+    const [isRetrievable, , filledAt] = await contracts.DatasetRegistry.read.availabilityOf([resultId]);
+    // It is not paid for before others hold it, who can be asked then.
+    if (!isRetrievable) return false;
+    const [window, grace] = await contracts.RetrievalChallenges.read.deadlines();
+    const now = await chainTime(client);
+    return now > graceEnds && now > BigInt(filledAt + window + grace);
+  });
+}
 
 /**
  * Fetches each result that a consumer is to pay for, once. One that is held and not served is asked for on chain, so that its
@@ -194,14 +211,16 @@ export class ResultWatch implements Duty {
 
   /** Brings this account's challenges of a result to an end, as far as their time has come, also those of an earlier process. */
   async #end(resultId: Hex, signal: AbortSignal): Promise<void> {
-    const { every = 30_000, contracts } = this.#parts;
+    const { every = 30_000 } = this.#parts;
     if (performance.now() < (this.#nextEnd.get(resultId) ?? 0)) return;
     const before = this.#asked.get(resultId);
     let asked = before;
     if (asked !== undefined) asked = await this.#challenger.again(asked);
     else if (!this.#wasRead.has(resultId)) {
-      const since = await contracts.RetrievalChallenges.read.askedSince([resultId]);
-      if (since !== 0n) asked = await this.#challenger.askedOf(resultId);
+      const isUnasked = await isSurely(this.#parts, "whether nothing is asked of a result", async (chain) => {
+        return (await chain.contracts.RetrievalChallenges.read.askedSince([resultId])) === 0n;
+      });
+      if (!isUnasked) asked = await this.#challenger.askedOf(resultId);
       this.#wasRead.add(resultId);
     }
     if (asked === undefined) return;
@@ -219,7 +238,7 @@ export class ResultWatch implements Duty {
     const { jobId, resultId } = owed;
     const what = missing(found);
     const none = { ...owed, cells: 0, bonds: 0n };
-    if (!(await this.#counts(owed))) {
+    if (await isTooLateToAsk(this.#parts, owed)) {
       this.#tell({ ...none, kind: "late", text: `${what}. It is too late to ask for it before it is paid` });
       return false;
     }
@@ -247,18 +266,6 @@ export class ResultWatch implements Duty {
     this.#told.delete(resultId);
     this.#tell({ ...none, kind: "asked", cells: asked.length, bonds, text });
     return true;
-  }
-
-  /** Whether a challenge that is made now still keeps the result from being paid (`IJobRules.requirePayable`). */
-  async #counts({ resultId, graceEnds }: Owed): Promise<boolean> {
-    const { contracts, client } = this.#parts;
-    if (graceEnds === undefined) return true;
-    const [isRetrievable, , filledAt] = await contracts.DatasetRegistry.read.availabilityOf([resultId]);
-    // It is not paid for before others hold it, who can be asked then.
-    if (!isRetrievable) return true;
-    const [window, grace] = await contracts.RetrievalChallenges.read.deadlines();
-    const now = await chainTime(client);
-    return now <= graceEnds || now <= BigInt(filledAt + window + grace);
   }
 
   #tell({ jobId, resultId, kind, cells, bonds, text }: Owed & ResultNews): void {

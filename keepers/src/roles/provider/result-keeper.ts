@@ -25,6 +25,8 @@ export function placeOfResult(folder: string, jobId: bigint, checkpoint: number)
   };
 }
 
+/** Chain seconds for which the copies of a job stay after it is over: any reorganisation has passed by then. */
+const keptFor = 24n * 3600n;
 /** Seconds between two attempts at one result: operators that have just refused are not asked all the time. */
 const pause = 600;
 
@@ -38,6 +40,8 @@ export class ResultKeeper implements Duty {
   readonly #parts: ResultKeeperParts;
   /** When a result was last stored again, in chain seconds and in milliseconds of this process. */
   readonly #tried = new Map<Hex, { readonly onChain: bigint; readonly here: number }>();
+  /** When a job was first seen to be over, in chain seconds. */
+  readonly #overSince = new Map<bigint, bigint>();
   /** Jobs whose copies were removed by this process. */
   readonly #removed = new Set<bigint>();
   readonly #stores: SideBySide<Hex>;
@@ -60,7 +64,7 @@ export class ResultKeeper implements Duty {
           (step) => step(),
         );
       }
-      await this.#tidy(job);
+      await this.#tidy(job, now);
     };
     await forEach(
       [() => forEach(ledger.jobsOfProvider(operator), keep), async () => void (await this.#stores.look())],
@@ -138,16 +142,21 @@ export class ResultKeeper implements Duty {
     }
   }
 
-  async #tidy(job: JobRecord): Promise<void> {
+  async #tidy(job: JobRecord, now: bigint): Promise<void> {
     const { jobId } = job;
     const isOver = !isRunning(job) && job.status !== "Open" && job.status !== "Matched";
+    if (!isOver) this.#overSince.delete(jobId);
     if (!isOver || this.#removed.has(jobId)) return;
+    const since = this.#overSince.get(jobId) ?? now;
+    this.#overSince.set(jobId, since);
+    if (now < since + keptFor) return;
     // What is still being stored is read from the copy.
     if (resultsOf(job).some(({ result }) => this.#stores.has(result.resultId))) return;
     for (const { checkpoint } of resultsOf(job)) {
       const { directory } = placeOfResult(join(this.#parts.folder, String(jobId)), jobId, checkpoint);
       await rm(directory, { recursive: true, force: true });
     }
+    this.#overSince.delete(jobId);
     this.#removed.add(jobId);
   }
 }

@@ -1,5 +1,6 @@
 import { bundleId } from "../../core/ids.ts";
 import type { Duty, JobContext } from "../jobs/duty.ts";
+import { agreedOrUsual, isSurely } from "../storage-node/agreement.ts";
 import { chainTime } from "../storage-node/context.ts";
 import type { Ledger, LedgerRetrieval } from "../storage-node/ledger.ts";
 import { RetrievalEnds } from "../storage-node/retrieval-ends.ts";
@@ -25,21 +26,31 @@ export class ResultQuestions implements Duty {
   }
 
   async tick(signal: AbortSignal): Promise<void> {
-    const { ledger, operator, contracts, retrievals, client } = this.#parts;
+    const { ledger, operator, retrievals } = this.#parts;
     const asked: LedgerRetrieval[] = [];
     for (const job of ledger.jobsOfProvider(operator)) {
       if (job.provider !== operator) continue;
       for (const { result, isOwed } of resultsOf(job)) {
         if (!isOwed) continue;
         const { resultId } = result;
-        if ((await contracts.RetrievalChallenges.read.askedSince([resultId])) === 0n) continue;
-        const { bundles } = await contracts.DatasetRegistry.read.datasetOf([resultId]);
-        for (let index = 0; index < bundles; index++) {
+        const isUnasked = await isSurely(
+          this.#parts,
+          "whether nothing is asked of a result",
+          async (chain) => {
+            return (await chain.contracts.RetrievalChallenges.read.askedSince([resultId])) === 0n;
+          },
+        );
+        if (isUnasked) continue;
+        const { value: dataset } = await agreedOrUsual(this.#parts, "a stored result", ({ contracts }) =>
+          contracts.DatasetRegistry.read.datasetOf([resultId]),
+        );
+        for (let index = 0; index < dataset.bundles; index++) {
           asked.push(...retrievals.retrievalsOf(bundleId(resultId, index)));
         }
       }
     }
     asked.sort((a, b) => Number(a.deadline - b.deadline));
-    await this.#ends.tick(asked, { now: await chainTime(client), after: () => 0n }, signal);
+    const { value: now } = await agreedOrUsual(this.#parts, "the time", ({ client }) => chainTime(client));
+    await this.#ends.tick(asked, { now, after: () => 0n }, signal);
   }
 }

@@ -6,6 +6,7 @@ import type { Duty } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
 import { OpenRuns, type OpenRunsParts } from "../jobs/open-runs.ts";
+import { agreedOrUsual } from "../storage-node/agreement.ts";
 import { tryCall } from "../storage-node/context.ts";
 import { drawnFor } from "./drawn.ts";
 
@@ -52,9 +53,12 @@ export class WitnessOpener implements Duty {
   }
 
   async #open(job: JobRecord, signal: AbortSignal): Promise<void> {
-    const { contracts, log } = this.#parts;
+    const { log } = this.#parts;
     const { jobId } = job;
-    const { phase, attempt, opened } = await contracts.Committee.read.jobOf([jobId]);
+    const { value: drawn } = await agreedOrUsual(this.#parts, "how far a committee is", ({ contracts }) =>
+      contracts.Committee.read.jobOf([jobId]),
+    );
+    const { phase, attempt, opened } = drawn;
     if (phase !== openingPhase) return;
     const { disputed: run } = await this.#runs.get(job, signal);
     const intervals = await this.#drawn(job, BigInt(attempt), run);
@@ -69,7 +73,10 @@ export class WitnessOpener implements Duty {
 
   /** The intervals behind the leaves of the signed root, in their order. */
   async #drawn(job: JobRecord, attempt: bigint, run: FolderRun): Promise<number[]> {
-    const { draw, signers } = await drawnFor(this.#parts, job, attempt, run.order);
+    const { deployment } = this.#parts;
+    const look = ({ contracts }: Pick<OpenRunsParts, "contracts">) =>
+      drawnFor({ contracts, deployment }, job, attempt, run.order);
+    const { draw, signers } = (await agreedOrUsual(this.#parts, "a draw of a committee", look)).value;
     return draw.members.flatMap((_, position) =>
       ((signers >> BigInt(position)) & 1n) === 1n ? intervalsOf(draw, position) : [],
     );

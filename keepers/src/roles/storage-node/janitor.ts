@@ -94,6 +94,7 @@ export class Janitor {
         continue;
       }
       if (held.has(bundleId)) {
+        shelf.keepPromise(bundleId);
         if (keepUntil < now + keptFor - noteEvery) shelf.keepUntil(bundleId, now + keptFor);
         continue;
       }

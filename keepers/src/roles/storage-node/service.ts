@@ -239,10 +239,12 @@ export class StorageService implements ShardService {
       arrivals.expect(wanted, layout);
       this.#arriving = arrivals.size;
       try {
-        // Whoever sends all of it has no use for the beginning that somebody else may have sent.
-        if (offset === 0 && bodyLength === total) await staging.remove(request);
         const before = await staging.received(request);
-        const received = await staging.append(request, offset, total, body);
+        // Whoever sends all of it has no use for the beginning that somebody else may have sent.
+        const received =
+          offset === 0 && bodyLength === total
+            ? await staging.replace(request, total, body)
+            : await staging.append(request, offset, total, body);
         if (received > before) arrivals.touch(datasetId, bundleIndex);
         if (received === total) {
           const read = await this.#manifests.of(datasetId, caller);

@@ -36,6 +36,8 @@ export const shelfSchema = {
      CREATE INDEX manifests_by_cid ON manifests (cid);
      ALTER TABLE bundles ADD COLUMN promised_since INTEGER NOT NULL DEFAULT 0;
      CREATE INDEX bundles_by_cid ON bundles (cid);`,
+    // Bytes that are being stored or deleted: what a killed process has left of them is no bundle's.
+    "CREATE TABLE moving (cid TEXT PRIMARY KEY) STRICT;",
   ],
 } as const;
 
@@ -194,6 +196,11 @@ export class Shelf {
     return BigInt((row?.promised_since as bigint | undefined) ?? now);
   }
 
+  /** The bundle was placed here: what is promised after it is lost counts anew. */
+  keepPromise(id: Hex): void {
+    this.#state.run("UPDATE bundles SET promised_since = 0 WHERE bundle_id = ? AND promised_since <> 0", id);
+  }
+
   get(datasetId: Hex, bundleIndex: number): ShelvedBundle | undefined {
     return this.byId(bundleId(datasetId, bundleIndex));
   }
@@ -229,6 +236,20 @@ export class Shelf {
   lengths(): Map<Hex, number> {
     const rows = this.#state.all("SELECT bundle_id, length FROM bundles");
     return new Map(rows.map(({ bundle_id, length }) => [bundle_id as Hex, Number(length)]));
+  }
+
+  /** Says that bytes are being stored or deleted, until {@link moved}. */
+  move(cid: string): void {
+    this.#state.run("INSERT OR IGNORE INTO moving (cid) VALUES (?)", cid);
+  }
+
+  moved(cid: string): void {
+    this.#state.run("DELETE FROM moving WHERE cid = ?", cid);
+  }
+
+  /** What was being stored or deleted when the last process ended, or is now. */
+  moving(): string[] {
+    return this.#state.all("SELECT cid FROM moving").map(({ cid }) => cid as string);
   }
 
   /** Whether a bundle with these bytes is here. */

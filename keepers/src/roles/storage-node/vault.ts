@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LRUCache } from "lru-cache";
 import { CID } from "multiformats/cid";
@@ -42,7 +42,28 @@ export class Vault {
 
   static async open(parts: VaultParts): Promise<Vault> {
     await mkdir(parts.treeFolder, { recursive: true, mode: 0o700 });
-    return new Vault(parts);
+    const vault = new Vault(parts);
+    await vault.#sweep();
+    return vault;
+  }
+
+  /** Removes what a killed process has left: bytes that it was storing or deleting, and trees of no bundle. */
+  async #sweep(): Promise<void> {
+    const { shelf, treeFolder } = this.#parts;
+    // Nobody waits for a store that does not answer now: what is left is looked at again at the next start.
+    for (const cid of shelf.moving()) this.#inTurn(() => this.#settle(cid)).catch(() => undefined);
+    const known = new Set(shelf.all().map((bundle) => this.#treePath(bundle)));
+    for (const name of await readdir(treeFolder)) {
+      const path = join(treeFolder, name);
+      if (!known.has(path)) await rm(path, { recursive: true, force: true });
+    }
+  }
+
+  /** Deletes bytes that are no bundle's. Equal bundles have one blob: it goes with the last of them. */
+  async #settle(cid: string): Promise<void> {
+    const { shelf, store } = this.#parts;
+    if (!shelf.hasBytes(cid)) await store.delete(CID.parse(cid));
+    shelf.moved(cid);
   }
 
   /**
@@ -75,9 +96,11 @@ export class Vault {
       });
     }
     return this.#inTurn(async () => {
+      shelf.move(expected.cid);
       try {
         await store.put(bytes, { expected: CID.parse(expected.cid) });
       } catch (error) {
+        await this.#settle(expected.cid).catch(() => undefined);
         if (!(error instanceof WrongBytesError)) throw error;
         throw new WrongRootsError(`bundle ${bundleIndex}: its CID is not ${expected.cid}`, { cause: error });
       }
@@ -93,6 +116,7 @@ export class Vault {
         poseidonRoot: expected.poseidonRoot as Hex,
         transportRoot: expected.transportRoot as Hex,
       });
+      shelf.moved(expected.cid);
       // Whoever has sent it asks for cells of it next.
       this.#open.set(bundle.bundleId, commitment);
       return bundle;
@@ -167,11 +191,11 @@ export class Vault {
   drop(bundle: ShelvedBundle, mayGo: () => boolean = () => true): Promise<boolean> {
     return this.#inTurn(async () => {
       if (!mayGo()) return false;
+      this.#parts.shelf.move(bundle.cid);
       this.#parts.shelf.remove(bundle.bundleId);
       this.#open.delete(bundle.bundleId);
       await rm(this.#treePath(bundle), { force: true });
-      // Equal bundles have one blob: it goes with the last of them.
-      if (!this.#parts.shelf.hasBytes(bundle.cid)) await this.#parts.store.delete(CID.parse(bundle.cid));
+      await this.#settle(bundle.cid);
       return true;
     });
   }

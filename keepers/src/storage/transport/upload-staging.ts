@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, rm, stat } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { StorageFullError } from "../backends/errors.ts";
 import { RefusalError } from "./errors.ts";
@@ -6,6 +6,8 @@ import { RefusalError } from "./errors.ts";
 export type StagedBundle = { datasetId: `0x${string}`; bundleIndex: number };
 
 const namePattern = /^(0x[0-9a-f]{64})-(\d{1,10})$/;
+/** Of a bundle that somebody sends from its first byte while part of it is here. */
+const afresh = ".afresh";
 
 /**
  * Bundles that are still arriving, a file each, which only grows: an upload that breaks off goes on where it stopped,
@@ -21,6 +23,10 @@ export class UploadStaging {
 
   static async open(directory: string): Promise<UploadStaging> {
     await mkdir(directory, { recursive: true, mode: 0o700 });
+    // Of a process that was killed.
+    for (const name of await readdir(directory)) {
+      if (name.endsWith(afresh)) await rm(join(directory, name), { force: true });
+    }
     return new UploadStaging(directory);
   }
 
@@ -65,7 +71,33 @@ export class UploadStaging {
     total: number,
     body: AsyncIterable<Uint8Array>,
   ): Promise<number> {
+    return await this.#write(this.#path(bundle), offset, total, body);
+  }
+
+  /**
+   * Takes a whole bundle from its first byte, inside {@link exclusive}, beside what is here of it: the longer of the two stays. So a
+   * beginning that somebody else has sent spoils nothing, and a new beginning that breaks off loses nothing.
+   * @returns how many bytes are here now
+   * @throws as {@link append}
+   */
+  async replace(bundle: StagedBundle, total: number, body: AsyncIterable<Uint8Array>): Promise<number> {
     const path = this.#path(bundle);
+    try {
+      await this.#write(path + afresh, 0, total, body);
+    } finally {
+      const [before, now] = [await sizeOf(path), await sizeOf(path + afresh)];
+      if (now > 0 && now >= before) await rename(path + afresh, path);
+      else await rm(path + afresh, { force: true });
+    }
+    return await sizeOf(path);
+  }
+
+  async #write(
+    path: string,
+    offset: number,
+    total: number,
+    body: AsyncIterable<Uint8Array>,
+  ): Promise<number> {
     let size = await sizeOf(path);
     if (offset > size)
       throw new RefusalError("bad-request", `the upload goes on at byte ${size}, not ${offset}`);

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import {
+  placeOfResult,
   ResultKeeper,
   type ResultKeeperParts,
 } from "../../../../keepers/src/roles/provider/result-keeper.ts";
@@ -58,5 +63,44 @@ describe("a result that lacks holders", () => {
     passed = 11 * minute;
     await tick();
     assert.equal(stored.length, 2);
+  });
+});
+
+describe("the copies of a job's results", () => {
+  it("stay for a day after it is over, in which a reorganisation may have it go on", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "assay-copies-"));
+    let now = 1_000n;
+    let status = "Finalised";
+    const { directory } = placeOfResult(join(folder, "1"), 1n, 0);
+    const job = { jobId: 1n, provider: operator, checkpoints: [], result: { resultId: word(1) } };
+    const reads = {
+      DatasetRegistry: {
+        ...{ termsOf: () => [1, 1_000, 1n], currentEpoch: () => 5, epochLength: () => 200 },
+        datasetOf: () => ({ bundles: 2, held: 2 }),
+      },
+      ResultShortfalls: { grace: () => 400n },
+    };
+    const keeper = new ResultKeeper({
+      ...contextOf(operator, reads, () => now).context,
+      ...{ folder, ledger: { jobsOfProvider: () => [{ ...job, status }] } },
+    } as unknown as ResultKeeperParts);
+    const look = async (later: bigint) => {
+      now += later;
+      await keeper.tick(new AbortController().signal);
+      return existsSync(directory);
+    };
+    try {
+      await mkdir(directory, { recursive: true });
+      assert.equal(await look(0n), true);
+      assert.equal(await look(23n * 3_600n), true);
+      status = "Committed";
+      assert.equal(await look(3_600n), true);
+      status = "Finalised";
+      assert.equal(await look(3_600n), true);
+      assert.equal(await look(24n * 3_600n - 1n), true);
+      assert.equal(await look(1n), false);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 });

@@ -45,6 +45,19 @@ describe("the storage service: uploads", () => {
     assert.equal(scene().shelf.all().length, 1);
   });
 
+  it("attack: loses nothing of an upload when somebody else begins anew and breaks off", async () => {
+    const service = await scene().service();
+    const bytes = data.bundles[3]!;
+    await offer(service, data, 3);
+    await assert.rejects(service.put(requestOf(data, 3), broken(bytes.subarray(0, 700))), /connection broke/);
+    const zeros = broken(new Uint8Array(100));
+    await assert.rejects(service.put(requestOf(data, 3), zeros, bytes.length), /connection broke/);
+    assert.deepEqual(await service.put(requestOf(data, 3, 700), pieces(bytes.subarray(700))), {
+      received: bytes.length,
+    });
+    assert.equal(scene().shelf.all().length, 1);
+  });
+
   it("forgets wrong bytes, so that the right ones can follow", async () => {
     const service = await scene().service();
     await offer(service, data, 0);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -102,4 +102,32 @@ test("a disk that fills up ends the upload with a clear error, and what came bef
   const whole = Uint8Array.from({ length: 4_000_000 }, (_, i) => Math.floor(i / 100_000));
   await staging.append(bundle, kept, whole.length, pieces(whole.subarray(kept)));
   assert.deepEqual(new Uint8Array(await staging.read(bundle)), whole);
+});
+
+test("attack: a whole bundle that breaks off, or is shorter, loses nothing of what was here", async () => {
+  const staging = await UploadStaging.open(directory);
+  await staging.append(bundle, 0, 1000, pieces(bytes.subarray(0, 600)));
+  async function* broken(length: number): AsyncIterable<Uint8Array> {
+    yield new Uint8Array(length);
+    throw new Error("cut");
+  }
+  await assert.rejects(staging.replace(bundle, 1000, broken(599)), /cut/);
+  assert.deepEqual(new Uint8Array(await staging.read(bundle)), bytes.subarray(0, 600));
+  // What has come further than the other beginning is gone on with.
+  await assert.rejects(staging.replace(bundle, 1000, broken(700)), /cut/);
+  assert.equal(await staging.received(bundle), 700);
+  await assert.rejects(staging.replace(bundle, 1000, pieces(bytes, bytes)), RefusalError);
+  assert.equal(await staging.replace(bundle, 1000, pieces(bytes)), 1000);
+  assert.deepEqual(new Uint8Array(await staging.read(bundle)), bytes);
+  assert.ok(!(await readdir(directory)).some((name) => name.includes("afresh")));
+  await staging.remove(bundle);
+});
+
+test("what a killed process was sent beside a beginning is forgotten", async () => {
+  const name = `${bundle.datasetId}-7`;
+  const own = join(directory, "killed");
+  await mkdir(own);
+  await writeFile(join(own, `${name}.afresh`), bytes);
+  await UploadStaging.open(own);
+  assert.deepEqual(await readdir(own), []);
 });
