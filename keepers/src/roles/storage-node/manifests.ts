@@ -33,13 +33,19 @@ const kept = { manifests: 48, layouts: 8192 };
  */
 export class Manifests {
   readonly #shelf: Pick<Shelf, "manifest" | "manifestCid">;
-  readonly #gate = new Gate(gate);
+  readonly #gate: Gate;
   readonly #read = new LRUCache<string, ReadManifest>({ max: kept.manifests });
   readonly #layouts = new LRUCache<string, DatasetLayout>({ max: kept.layouts });
   readonly #pace: Pace;
 
-  constructor(shelf: Pick<Shelf, "manifest" | "manifestCid">, pace: Pace) {
+  /** @param isRegistered whose manifests are read before those of strangers */
+  constructor(
+    shelf: Pick<Shelf, "manifest" | "manifestCid">,
+    pace: Pace,
+    isRegistered?: (peer: string) => boolean,
+  ) {
     this.#shelf = shelf;
+    this.#gate = new Gate({ ...gate, ...(isRegistered && { isRegistered }) });
     this.#pace = pace;
   }
 

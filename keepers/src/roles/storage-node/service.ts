@@ -57,6 +57,8 @@ export type ServiceParts = {
   keptFor?: number;
   /** Who holds which bundle, as far as the chain was followed. */
   ledger: Pick<Ledger, "holderOf" | "holdersOf" | "holdingsOf" | "version">;
+  /** Whose requests come before those of strangers; nobody is a stranger by default. */
+  isRegistered?: (peer: string) => boolean;
   /** Part of the capacity that may be taken by bundles that this operator does not hold on chain; a half by default. */
   unplacedShare?: number;
 };
@@ -98,17 +100,21 @@ export class StorageService implements ShardService {
   readonly #pace = new Pace(strangersShare);
   readonly #manifests: Manifests;
   readonly #space: Space;
-  readonly #proofs = new Gate(proofGate);
-  readonly #admissions = new Gate(admissionGate);
-  readonly #readings = new Gate(readingGate);
+  readonly #proofs: Gate;
+  readonly #admissions: Gate;
+  readonly #readings: Gate;
   readonly #chain: KeptReads;
   #loading: Promise<Arrivals> | undefined;
   #arriving = 0;
 
   constructor(parts: ServiceParts) {
-    const { shelf, account, contracts, chainTime, keptFor = 0 } = parts;
+    const { shelf, account, contracts, chainTime, keptFor = 0, isRegistered } = parts;
     this.#parts = parts;
-    this.#manifests = new Manifests(shelf, this.#pace);
+    const first = isRegistered && { isRegistered };
+    this.#proofs = new Gate({ ...proofGate, ...first });
+    this.#admissions = new Gate({ ...admissionGate, ...first });
+    this.#readings = new Gate({ ...readingGate, ...first });
+    this.#manifests = new Manifests(shelf, this.#pace, isRegistered);
     this.#space = new Space({ ...parts, operator: account.address });
     this.#chain = new KeptReads({ contracts, chainTime, keptFor });
   }

@@ -40,6 +40,7 @@ import { Ledger, ledgerHandler, ledgerSchema } from "./ledger.ts";
 import { Possession } from "./possession.ts";
 import { PublicBlobs } from "./public-blobs.ts";
 import { Publisher } from "./publisher.ts";
+import { RegisteredPeers } from "./registered-peers.ts";
 import { Repairer } from "./repairer.ts";
 import { RetrievalWatcher } from "./retrieval-watcher.ts";
 import { StorageService } from "./service.ts";
@@ -97,6 +98,7 @@ type Duties = {
   relay: DrandRelay | undefined;
   covers: CoverRegistrar | undefined;
   janitor: Janitor;
+  registered: RegisteredPeers;
 };
 
 /** Milliseconds for which what strangers ask of the chain is taken as it was read. */
@@ -137,7 +139,11 @@ export class StorageNode {
     const { dataDirectory, account, chain, deployment, log, capacity, prover, commit } = options;
     await privateFolder(dataDirectory);
     const state = openState({ path: join(dataDirectory, "state.sqlite"), schemas });
+    const strangers = readingForStrangers({ client: chain, deployment });
+    const registered = new RegisteredPeers(strangers);
+    const isRegistered = (peer: string) => registered.has(peer);
     const host = await createHost({
+      isRegistered,
       privateKey: await loadOrCreateIdentity(dataDirectory),
       listen: options.listen,
       announce: options.announce,
@@ -181,8 +187,8 @@ export class StorageNode {
     });
     const asking = options.asking ?? { leastFee: 0n, longestTerm: mostEpochs };
     const staging = await UploadStaging.open(join(dataDirectory, "incoming"));
-    const strangers = readingForStrangers(context);
     const service = new StorageService({
+      isRegistered,
       account,
       deployment,
       contracts: strangers.contracts,
@@ -197,7 +203,7 @@ export class StorageNode {
       keptFor: isLocalChain(deployment.chainId) ? 0 : readsKeptFor,
       ledger,
     });
-    const server = await ShardServer.start(host, service, { inAll: shareOfThread });
+    const server = await ShardServer.start(host, service, { inAll: shareOfThread, isRegistered });
     if (options.metrics !== undefined) {
       const connections = () => host.getConnections().length;
       measureStrangers(options.metrics, { budget: budgetOf(host), server, service, connections });
@@ -229,6 +235,7 @@ export class StorageNode {
         ledger,
         shelf,
         storage,
+        registered,
         auditor: new Auditor({ ...context, ledger, shelf, possession }),
         publisher: new Publisher({ ...context, ledger, shelf, vault }),
         retrievalWatcher: new RetrievalWatcher({ ...context, ledger, stagger }),
@@ -305,7 +312,7 @@ export class StorageNode {
   run(): void {
     const { follower } = this.#parts;
     const { auditor, publisher, watcher, repairer, cashier, member, relay, covers, janitor } = this.#duties;
-    const { retrievalWatcher } = this.#duties;
+    const { retrievalWatcher, registered } = this.#duties;
     const { signal } = this.#stopping;
     this.#loops = [
       this.#loop("following", async () => {
@@ -331,6 +338,7 @@ export class StorageNode {
       }),
       this.#loop("earnings", () => cashier.tick()),
       this.#loop("tidying", () => janitor.tick()),
+      this.#loop("registered peers", () => registered.tick()),
     ];
   }
 

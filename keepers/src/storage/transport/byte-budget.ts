@@ -1,11 +1,14 @@
 import type { Libp2p } from "@libp2p/interface";
 import { RefusalError } from "./errors.ts";
+import { shareOfStrangers } from "./peer-limits.ts";
 
 export type ByteBudgetParameters = {
   /** Bytes that all peers together may make this process keep in memory. */
   total?: number;
   /** Bytes of them that one peer may, over all its connections; a quarter by default. */
   perPeer?: number;
+  /** Who comes before strangers, which may fill half; nobody is a stranger by default. */
+  isRegistered?: (peer: string) => boolean;
 };
 
 /** Bytes that peers may fill in memory unless a keeper says otherwise: what has arrived and is not used yet, bodies, answers. */
@@ -17,11 +20,18 @@ export const defaultMemory = 256 * 2 ** 20;
 export class ByteBudget {
   readonly total: number;
   readonly perPeer: number;
-  readonly #held = new Map<string, number>();
+  readonly #isRegistered: (peer: string) => boolean;
+  readonly #held = new Map<string, { bytes: number; readonly isStranger: boolean }>();
   #used = 0;
+  #usedByStrangers = 0;
   #refused = 0;
 
-  constructor({ total = defaultMemory, perPeer = total / 4 }: ByteBudgetParameters = {}) {
+  constructor({
+    total = defaultMemory,
+    perPeer = total / 4,
+    isRegistered = () => true,
+  }: ByteBudgetParameters = {}) {
+    this.#isRegistered = isRegistered;
     this.total = total;
     this.perPeer = perPeer;
   }
@@ -43,22 +53,35 @@ export class ByteBudget {
 
   /** Takes bytes for a peer. @returns false, and takes nothing, when that is more than the peer or all of them may hold */
   take(peer: string, bytes: number): boolean {
-    const held = this.#held.get(peer) ?? 0;
-    if (held + bytes > this.perPeer || this.#used + bytes > this.total) {
+    // What a peer was counted as it stays until it has given all back.
+    const held = this.#held.get(peer) ?? { bytes: 0, isStranger: !this.#isRegistered(peer) };
+    const ofStrangers = held.isStranger ? this.#usedByStrangers + bytes : 0;
+    if (
+      held.bytes + bytes > this.perPeer ||
+      this.#used + bytes > this.total ||
+      ofStrangers > this.total * shareOfStrangers
+    ) {
       this.#refused++;
       return false;
     }
-    if (bytes > 0) this.#held.set(peer, held + bytes);
-    this.#used += bytes;
+    if (bytes > 0) this.#held.set(peer, { ...held, bytes: held.bytes + bytes });
+    this.#count(held.isStranger, bytes);
     return true;
   }
 
   /** Gives back what was taken. */
   give(peer: string, bytes: number): void {
-    const left = (this.#held.get(peer) ?? 0) - bytes;
-    if (left > 0) this.#held.set(peer, left);
+    const held = this.#held.get(peer);
+    if (held === undefined) return;
+    const left = held.bytes - bytes;
+    if (left > 0) this.#held.set(peer, { ...held, bytes: left });
     else this.#held.delete(peer);
-    this.#used -= bytes;
+    this.#count(held.isStranger, -bytes);
+  }
+
+  #count(isStranger: boolean, bytes: number): void {
+    this.#used += bytes;
+    if (isStranger) this.#usedByStrangers += bytes;
   }
 }
 

@@ -1,4 +1,5 @@
 import { RefusalError } from "./errors.ts";
+import { shareOfStrangers } from "./peer-limits.ts";
 
 export type GateParameters = {
   /** Pieces of work at the same time. */
@@ -7,12 +8,15 @@ export type GateParameters = {
   readonly waiting: number;
   /** Pieces of one peer, waiting or under way. */
   readonly perPeer: number;
+  /** Whose pieces come before those of strangers, of which half as many may wait; nobody is a stranger by default. */
+  readonly isRegistered?: (peer: string) => boolean;
 };
 
 /** Lets costly work of peers through, a few pieces at a time; what is too much to wait is refused at once. */
 export class Gate {
   readonly #parameters: GateParameters;
   readonly #queue: (() => void)[] = [];
+  readonly #ofStrangers: (() => void)[] = [];
   readonly #of = new Map<string, number>();
   #active = 0;
   #refused = 0;
@@ -23,7 +27,7 @@ export class Gate {
 
   /** Pieces that wait. */
   get waiting(): number {
-    return this.#queue.length;
+    return this.#queue.length + this.#ofStrangers.length;
   }
 
   /** Pieces that were refused since the start. */
@@ -37,16 +41,19 @@ export class Gate {
    * @throws RefusalError "busy" when too much waits; the signal's reason; whatever the work throws
    */
   async run<T>(peer: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-    const { atOnce, waiting, perPeer } = this.#parameters;
+    const { atOnce, waiting, perPeer, isRegistered = () => true } = this.#parameters;
     signal?.throwIfAborted();
     const own = this.#of.get(peer) ?? 0;
-    if (own >= perPeer || (this.#active >= atOnce && this.#queue.length >= waiting)) {
+    const queue = isRegistered(peer) ? this.#queue : this.#ofStrangers;
+    const isFull =
+      this.waiting >= waiting || (queue === this.#ofStrangers && queue.length >= waiting * shareOfStrangers);
+    if (own >= perPeer || (this.#active >= atOnce && isFull)) {
       this.#refused++;
       throw new RefusalError("busy", "too much of this is waiting already");
     }
     this.#of.set(peer, own + 1);
     try {
-      await this.#enter(signal);
+      await this.#enter(queue, signal);
       try {
         return await work();
       } finally {
@@ -59,7 +66,7 @@ export class Gate {
     }
   }
 
-  async #enter(signal: AbortSignal | undefined): Promise<void> {
+  async #enter(queue: (() => void)[], signal: AbortSignal | undefined): Promise<void> {
     if (this.#active < this.#parameters.atOnce) {
       this.#active++;
       return;
@@ -71,16 +78,16 @@ export class Gate {
         resolve();
       };
       const leave = (): void => {
-        this.#queue.splice(this.#queue.indexOf(enter), 1);
+        queue.splice(queue.indexOf(enter), 1);
         reject(signal?.reason);
       };
-      this.#queue.push(enter);
+      queue.push(enter);
       signal?.addEventListener("abort", leave, { once: true });
     });
   }
 
   #leave(): void {
-    const next = this.#queue.shift();
+    const next = this.#queue.shift() ?? this.#ofStrangers.shift();
     if (next === undefined) this.#active--;
     else next();
   }

@@ -1,5 +1,6 @@
 import type { ConnectionGater, Libp2p } from "@libp2p/interface";
 import type { Multiaddr } from "@multiformats/multiaddr";
+import { shareOfStrangers } from "./peer-limits.ts";
 import { isPublicAddress, isPublicIp } from "./public-addresses.ts";
 
 /** Connections one peer may hold: a few, for when both sides dial at once or an old one is not known to be dead yet. */
@@ -11,6 +12,8 @@ export type GaterParameters = {
   /** The node, once there is one. */
   readonly host: () => Libp2p | undefined;
   readonly maxConnections: number;
+  /** Who comes before strangers, which have half of the connections; nobody is a stranger by default. */
+  readonly isRegistered?: (peer: string) => boolean;
   /** Whether addresses of this machine and of private networks may be dialled. */
   readonly localNetwork: boolean;
   /** Told what was turned away. */
@@ -21,12 +24,20 @@ export type GaterParameters = {
 export function createGater({
   host,
   maxConnections,
+  isRegistered = () => true,
   localNetwork,
   onDenied = () => {},
 }: GaterParameters): ConnectionGater {
   const deny = (what: "dial" | "connection", isDenied: boolean): boolean => {
     if (isDenied) onDenied(what);
     return isDenied;
+  };
+  const mostOfStrangers = Math.max(connectionsPerPeer, Math.floor(maxConnections * shareOfStrangers));
+  const isFullOfStrangers = (): boolean => {
+    const inbound = host()
+      ?.getConnections()
+      .filter(({ direction, remotePeer }) => direction === "inbound" && !isRegistered(remotePeer.toString()));
+    return (inbound?.length ?? 0) >= mostOfStrangers;
   };
   const mostOfAddress = Math.max(connectionsPerPeer, Math.floor(maxConnections * shareOfAddress));
   return {
@@ -41,7 +52,11 @@ export function createGater({
       return deny("connection", (same?.length ?? 0) >= mostOfAddress);
     },
     denyInboundEncryptedConnection: (peer) =>
-      deny("connection", (host()?.getConnections(peer).length ?? 0) >= connectionsPerPeer),
+      deny(
+        "connection",
+        (host()?.getConnections(peer).length ?? 0) >= connectionsPerPeer ||
+          (!isRegistered(peer.toString()) && isFullOfStrangers()),
+      ),
   };
 }
 

@@ -29,6 +29,8 @@ export type HostParameters = {
   localNetwork?: boolean;
   /** What peers may make this node keep in memory. */
   memory?: ByteBudgetParameters;
+  /** Who comes before strangers: of connections, streams and memory these have half. Nobody is a stranger by default. */
+  isRegistered?: (peer: string) => boolean;
   onDenied?: GaterParameters["onDenied"];
 };
 
@@ -51,6 +53,7 @@ export async function createHost({
   maxConnections = 500,
   localNetwork = false,
   memory = {},
+  isRegistered,
   onDenied,
 }: HostParameters): Promise<Host> {
   let host: Host | undefined;
@@ -58,7 +61,10 @@ export async function createHost({
     ...(privateKey === undefined ? {} : { privateKey }),
     addresses: { listen: listen ?? [], announce: announce ?? [] },
     transports: [tcp({ dialOpts: localNetwork ? {} : heedful }), boundedWebSockets()],
-    connectionGater: createGater({ host: () => host, maxConnections, localNetwork, onDenied }),
+    connectionGater: createGater({
+      ...{ host: () => host, maxConnections, localNetwork, onDenied },
+      ...(isRegistered && { isRegistered }),
+    }),
     connectionEncrypters: [noise()],
     streamMuxers: [
       yamux({
@@ -74,6 +80,6 @@ export async function createHost({
       maxIncomingPendingConnections: 100,
     },
   });
-  setBudget(host, memory);
+  setBudget(host, { ...memory, ...(isRegistered && { isRegistered }) });
   return host;
 }

@@ -5,6 +5,8 @@ export type PeerLimitsParameters = {
   perSecond?: number;
   /** The same for all peers together, where anybody may ask; without end by default. */
   inAll?: { readonly burst: number; readonly perSecond: number };
+  /** Who comes before strangers, which have half of what all peers together may ask for; nobody is a stranger by default. */
+  isRegistered?: (peer: string) => boolean;
   /** Requests of one peer under way at the same time, over all its connections. */
   concurrent?: number;
   /** Faults after which a peer is shut out. One is forgiven for each minute without. */
@@ -30,16 +32,46 @@ type Peer = {
  */
 export const shareOfThread = { burst: 5000, perSecond: 4000 };
 
+/** Part of what all peers together may ask for, wait with and keep in memory that is left to strangers. */
+export const shareOfStrangers = 1 / 2;
+
 const forgiveEvery = 60_000;
 /** Peers remembered at most, beside those with a request under way; the ones longest unseen are forgotten first. */
 const rememberedPeers = 10_000;
+
+/** What may still be asked for: it comes back with time. */
+class Allowance {
+  readonly #burst: number;
+  readonly #perSecond: number;
+  readonly #now: () => number;
+  #left: number;
+  #at: number;
+
+  constructor(burst: number, perSecond: number, now: () => number) {
+    [this.#burst, this.#perSecond, this.#now] = [burst, perSecond, now];
+    [this.#left, this.#at] = [burst, now()];
+  }
+
+  get left(): number {
+    const at = this.#now();
+    const passed = Math.max(0, at - this.#at);
+    this.#left = Math.min(this.#burst, this.#left + (passed / 1000) * this.#perSecond);
+    this.#at = at;
+    return this.#left;
+  }
+
+  take(cost: number): void {
+    this.#left -= cost;
+  }
+}
 
 /** What each peer may still ask for, and how often it broke the protocol. */
 export class PeerLimits {
   readonly #limits: Required<PeerLimitsParameters>;
   readonly #peers = new Map<string, Peer>();
-  /** What all peers together may still ask for, and when that was counted. */
-  #inAll: { allowance: number; at: number };
+  /** What all peers together may still ask for, and what strangers may. */
+  readonly #inAll: Allowance;
+  readonly #ofStrangers: Allowance;
 
   constructor(parameters: PeerLimitsParameters = {}) {
     this.#limits = {
@@ -47,12 +79,19 @@ export class PeerLimits {
       perSecond: 1000,
       inAll: { burst: Number.POSITIVE_INFINITY, perSecond: 0 },
       concurrent: 64,
+      isRegistered: () => true,
       faults: 5,
       shutOut: 10 * 60_000,
       now: () => performance.now(),
       ...parameters,
     };
-    this.#inAll = { allowance: this.#limits.inAll.burst, at: this.#limits.now() };
+    const { inAll, now } = this.#limits;
+    this.#inAll = new Allowance(inAll.burst, inAll.perSecond, now);
+    this.#ofStrangers = new Allowance(
+      inAll.burst * shareOfStrangers,
+      inAll.perSecond * shareOfStrangers,
+      now,
+    );
   }
 
   /** Peers that are remembered now. */
@@ -65,20 +104,13 @@ export class PeerLimits {
     const peer = this.#peer(id);
     if (peer.active >= this.#limits.concurrent) return "busy";
     if (peer.allowance < cost) return "rate-limited";
-    if (!this.#take(cost)) return "busy";
+    const isStranger = !this.#limits.isRegistered(id);
+    if (this.#inAll.left < cost || (isStranger && this.#ofStrangers.left < cost)) return "busy";
+    this.#inAll.take(cost);
+    if (isStranger) this.#ofStrangers.take(cost);
     peer.allowance -= cost;
     peer.active++;
     return "ok";
-  }
-
-  #take(cost: number): boolean {
-    const { inAll, now } = this.#limits;
-    const at = now();
-    const passed = Math.max(0, at - this.#inAll.at);
-    const allowance = Math.min(inAll.burst, this.#inAll.allowance + (passed / 1000) * inAll.perSecond);
-    const isEnough = allowance >= cost;
-    this.#inAll = { allowance: isEnough ? allowance - cost : allowance, at };
-    return isEnough;
   }
 
   end(id: string): void {

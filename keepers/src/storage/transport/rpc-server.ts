@@ -3,7 +3,7 @@ import { findCause, RpcBusyError } from "../../chain/rpc/errors.ts";
 import { type ByteBudget, budgetOf, Holding } from "./byte-budget.ts";
 import { encodeHeader } from "./codec.ts";
 import { MalformedMessageError, RefusalError, TransportError } from "./errors.ts";
-import { PeerLimits, type PeerLimitsParameters } from "./peer-limits.ts";
+import { PeerLimits, type PeerLimitsParameters, shareOfStrangers } from "./peer-limits.ts";
 import {
   checked,
   defaultIdle,
@@ -82,6 +82,7 @@ export class RpcServer<M extends Methods> {
   readonly #stopping = new AbortController();
   readonly #streams = new Set<Promise<void>>();
   readonly #streamsOf = new Map<string, number>();
+  #streamsOfStrangers = 0;
   readonly #budget: ByteBudget;
   readonly #refused = { streams: 0, requests: 0, malformed: 0 };
   #requests = 0;
@@ -125,7 +126,8 @@ export class RpcServer<M extends Methods> {
       connection.abort(new TransportError("this peer is shut out"));
       return;
     }
-    if (!this.#admits(peer)) {
+    const isStranger = this.#options.isRegistered?.(peer) === false;
+    if (!this.#admits(peer, isStranger)) {
       this.#refused.streams++;
       stream.abort(new TransportError("this peer has too many streams"));
       return;
@@ -144,22 +146,25 @@ export class RpcServer<M extends Methods> {
       })
       .finally(() => {
         this.#streams.delete(serving);
-        this.#leave(peer);
+        this.#leave(peer, isStranger);
       });
     this.#streams.add(serving);
   }
 
   /** By peer, not by connection: a peer may open as many connections as it likes. */
-  #admits(peer: string): boolean {
+  #admits(peer: string, isStranger: boolean): boolean {
     const { streams = defaultStreams, streamsPerPeer = defaultStreamsPerPeer } = this.#options;
     const open = this.#streamsOf.get(peer) ?? 0;
     if (open >= streamsPerPeer || this.#streams.size >= streams) return false;
+    if (isStranger && this.#streamsOfStrangers >= streams * shareOfStrangers) return false;
     if (!this.#budget.take(peer, streamBytes)) return false;
     this.#streamsOf.set(peer, open + 1);
+    if (isStranger) this.#streamsOfStrangers++;
     return true;
   }
 
-  #leave(peer: string): void {
+  #leave(peer: string, isStranger: boolean): void {
+    if (isStranger) this.#streamsOfStrangers--;
     this.#budget.give(peer, streamBytes);
     const open = this.#streamsOf.get(peer)! - 1;
     if (open > 0) this.#streamsOf.set(peer, open);
