@@ -9,7 +9,7 @@ import {NextRound} from "../../../contracts/disputes/NextRound.sol";
 import {Opcodes} from "../../../contracts/disputes/Opcodes.sol";
 import {RangeRules} from "../../../contracts/disputes/RangeRules.sol";
 import {TensorLeaves} from "../../../contracts/disputes/TensorLeaves.sol";
-import {TrainingOrder} from "../../../contracts/disputes/TrainingOrders.sol";
+import {TrainingOrder, TrainingOrders} from "../../../contracts/disputes/TrainingOrders.sol";
 import {
     Evidence,
     IDescentRules,
@@ -24,6 +24,7 @@ import {
     Round,
     Stage
 } from "../../../contracts/disputes/interfaces/IDisputeRules.sol";
+import {MerkleProofs} from "../../../contracts/libraries/MerkleProofs.sol";
 import {MiniTest} from "../MiniTest.sol";
 
 /// @notice Where things stand in the lists, trees and traces of a dispute, each told to the rule book itself.
@@ -186,12 +187,33 @@ contract RulePlacesTest is MiniTest {
         _requireLabel(labels, 9, false);
     }
 
-    /// @dev Whether the label at row 0 of the first micro-batch, which is claimed as it is stored, convicts.
+    /// @dev Whether the label of the first object, which is claimed as it is stored, convicts in the one micro-batch that it is in.
     function _requireLabel(bytes memory attributes, uint8 label, bool isWrong) private view {
+        for (uint256 microBatch = 0; microBatch < 2; ++microBatch) {
+            (bytes memory call, bool isThere) = _labelCall(attributes, label, microBatch);
+            _requireOutcome(address(input), call, isThere && isWrong, Outcome.ProviderConvicted);
+        }
+    }
+
+    /// @dev Of a step on two objects, one in each of its micro-batches, the first object's label is shown.
+    /// @return call the move
+    /// @return isThere whether the micro-batch has that object
+    function _labelCall(
+        bytes memory attributes,
+        uint8 label,
+        uint256 microBatch
+    ) private pure returns (bytes memory call, bool isThere) {
         TrainingOrder memory order;
         order.tag = keccak256("assay/training/v1");
-        (order.objects, order.training, order.objectBytes, order.steps) = (1, 1, 1, 1);
-        order.objectRoot = _leaf(abi.encodePacked(label));
+        (order.objects, order.training, order.objectBytes, order.steps) = (2, 2, 1, 1);
+        order.logMicroBatches = 1;
+        ObjectEvidence memory object;
+        object.objectProof = new bytes32[](1);
+        object.objectProof[0] = keccak256("the other object");
+        bytes32[] memory objects = new bytes32[](2);
+        (objects[0], objects[1]) = (_leaf(abi.encodePacked(label)), object.objectProof[0]);
+        order.objectRoot = MerkleProofs.rootOfAll(objects);
+        isThere = TrainingOrders.objectAt(order, 0, microBatch, 0) == 0;
         bytes memory whole = abi.encode(order);
         Evidence memory evidence;
         // A list of values is encoded as a struct without the offset in front.
@@ -205,13 +227,12 @@ contract RulePlacesTest is MiniTest {
         evidence.leaf = new bytes(32);
         evidence.leaf[1] = bytes1(label);
         round.position.node = _leaf(evidence.leaf);
-        ObjectEvidence memory object;
+        round.position.place = microBatch * round.claim.nodeCounts[0];
         object.raw = abi.encodePacked(label);
         object.chunks = new bytes[](1);
         object.chunks[0] = object.raw;
         object.chunkProofs = new bytes32[][](1);
-        bytes memory call = abi.encodeCall(IInputRules.ruleInput, (round, evidence, object));
-        _requireOutcome(address(input), call, isWrong, Outcome.ProviderConvicted);
+        call = abi.encodeCall(IInputRules.ruleInput, (round, evidence, object));
     }
 
     function _move(bytes memory call) private view returns (Round memory next) {

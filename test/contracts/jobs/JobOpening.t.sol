@@ -164,6 +164,14 @@ contract JobOpeningTest is JobsFixture {
         requireRefused(order, training, unfit("nodeCounts"));
         order.problem.nodeCounts = [uint32(127), 1, 1];
         jobs.open(order, "order", training);
+        t.logMicroBatches = 11;
+        training = encode(t);
+        order = orderOf(training, Scheme.Optimistic, 0, 0);
+        // 2^27 − 2^11, and what is left for the other tapes.
+        order.problem.nodeCounts = [uint32(65_535), 2_000, 49];
+        requireRefused(order, training, unfit("nodeCounts"));
+        order.problem.nodeCounts = [uint32(65_535), 2_000, 48];
+        jobs.open(order, "other", training);
     }
 
     function test_open_refusesBytesThatAreNotTheOrder() public {
