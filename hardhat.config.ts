@@ -9,7 +9,7 @@ const require = createRequire(import.meta.url);
 const solc = { version: "0.8.37", path: require.resolve("solc/soljson.js") };
 const optimizer = { enabled: true, runs: 800 };
 // Legacy code generation is less compact: what fits a contract when it is deployed must fit in the inner loop, too.
-const compact = { enabled: true, runs: 100 };
+const compact = { enabled: true, runs: 1 };
 
 const explorerApi = "https://api.etherscan.io/v2/api";
 

@@ -88,11 +88,9 @@ contract Instalments is IInstalments, ReentrancyGuardTransient {
             _requireFirst(jobId, ledger.posted & ~ledger.closed & ((1 << number) - 1));
             _requireOver(jobId, _checkpoints[jobId][number]);
             Checkpoint storage checkpoint = _checkpoints[jobId][number];
-            if (!_isForfeit(job, checkpoint.resultId)) {
-                rules.requirePayable(checkpoint.resultId, checkpoint.graceEnds);
-                paid = _earned(job, number) - ledger.paid;
-                ledger.paid += uint128(paid);
-            }
+            rules.requirePayable(checkpoint.resultId, checkpoint.graceEnds);
+            paid = _earned(job, number) - ledger.paid;
+            ledger.paid += uint128(paid);
         }
         ledger.closed |= uint16(1 << number);
         emit CheckpointClosed(jobId, number, paid);
@@ -155,12 +153,6 @@ contract Instalments is IInstalments, ReentrancyGuardTransient {
         if (!Clock.mayMove(block.timestamp, graceEnds)) return;
         uint256 until = graceEnds == 0 ? checkpoint.challengeUntil : graceEnds;
         revert IJobRegistry.TooEarly(jobId, until + 1);
-    }
-
-    /// @dev A late provider that goes on placing bundles would keep the rest of the deposit from its consumer.
-    function _isForfeit(IJobRegistry.Job memory job, bytes32 resultId) private view returns (bool) {
-        bool isLate = job.status == IJobRegistry.Status.Training && job.graceEnds != 0;
-        return isLate && rules.isForfeit(resultId, job.graceEnds);
     }
 
     function _isPending(Ledger storage ledger, uint256 number) private view returns (bool) {

@@ -191,6 +191,15 @@ contract JobRegistry is JobEnds {
     }
 
     /// @inheritdoc IJobRegistry
+    /// @dev Not guarded: credits alone change hands.
+    function refundRest(uint256 jobId) external {
+        Job storage job = _requireStatus(jobId, Status.Training).job;
+        _requireOver(jobId, job, job.deadline);
+        uint256 owed = job.instalments > 1 ? instalments.owedOf(jobId) : 0;
+        escrow.refundPrice(jobId, _priceIn(jobId) - owed);
+    }
+
+    /// @inheritdoc IJobRegistry
     function finalise(uint256 jobId) external nonReentrant returns (uint256 certificateId) {
         Record storage record = _records[jobId];
         Job storage job = record.job;

@@ -31,8 +31,6 @@ contract JobRules is IJobRules {
     uint256 public constant MAX_COMMITTEE = 64;
     /// @notice Parts in which a price is paid: checkpoints are bits of a word, and each has a bond.
     uint256 public constant MAX_INSTALMENTS = 16;
-    /// @notice How long after the grace of a late job placements put the payment of its checkpoints off.
-    uint256 public constant MAX_DEFERRAL = 30 days;
 
     uint32 private constant MIN_WINDOW = 10 seconds;
     uint32 private constant MAX_WINDOW = 30 days;
@@ -80,19 +78,15 @@ contract JobRules is IJobRules {
 
     /// @inheritdoc IJobRules
     function requirePayable(bytes32 resultId, uint256 graceEnds) external view {
-        (bool isRetrievable, uint256 askable) = _askableUntil(resultId);
+        (bool isRetrievable, , uint256 filledAt) = datasets.availabilityOf(resultId);
         if (!isRetrievable) revert IJobRegistry.ResultNotStored(resultId);
+        (uint256 window, uint256 grace) = retrieval.deadlines();
+        uint256 askable = filledAt + window + grace;
         if (block.timestamp <= askable) revert IJobRegistry.ResultJustPlaced(resultId, askable + 1);
         uint256 since = retrieval.askedSince(resultId);
         if (since != 0 && since <= Math.max(graceEnds, askable)) {
             revert IJobRegistry.ResultAskedFor(resultId, since);
         }
-    }
-
-    /// @inheritdoc IJobRules
-    function isForfeit(bytes32 resultId, uint256 lateSince) external view returns (bool) {
-        (bool isRetrievable, uint256 askable) = _askableUntil(resultId);
-        return isRetrievable && block.timestamp <= askable && block.timestamp > lateSince + MAX_DEFERRAL;
     }
 
     /// @inheritdoc IJobRules
@@ -117,15 +111,6 @@ contract JobRules is IJobRules {
         _requireBounds("challengerBond", next.dispute.challengerBond, least, type(uint96).max);
         least = 2 * Refunds.MOST_CHALLENGER * price;
         _requireBounds("providerBond", next.providerBond, least, type(uint96).max);
-    }
-
-    /// @return isRetrievable whether the result can be retrieved
-    /// @return askable last second of a question to whoever took a bundle of it last
-    function _askableUntil(bytes32 resultId) private view returns (bool isRetrievable, uint256 askable) {
-        uint256 filledAt;
-        (isRetrievable, , filledAt) = datasets.availabilityOf(resultId);
-        (uint256 window, uint256 grace) = retrieval.deadlines();
-        askable = filledAt + window + grace;
     }
 
     function _openTraining(

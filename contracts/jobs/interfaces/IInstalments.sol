@@ -12,8 +12,8 @@ import {IJobRegistry} from "./IJobRegistry.sol";
 /// |---|---|---|
 /// | `post` | the provider, in training, in time | a bond into the game; challenges are taken |
 /// | `callTimeout` | anyone, when the time to challenge it is over | the grace begins |
-/// | `close` | anyone, in the order of numbers, after the grace, when no challenge is open | instalment paid (or
-/// forfeit: `IJobRules.isForfeit`), bond back |
+/// | `close` | anyone, in the order of numbers, after the grace, when no challenge is open | instalment paid, bond
+/// back |
 /// | `close` | anyone, when the job has failed or was void, and no challenge is open | bond back |
 ///
 /// Which checkpoints are posted is the provider's choice; the next one's instalment includes those left out. A
@@ -67,7 +67,7 @@ interface IInstalments {
     );
     /// @notice The time to challenge a checkpoint is over; challenges are taken until `graceEnds`.
     event TimeoutCalled(uint256 indexed jobId, uint256 indexed number, uint256 graceEnds);
-    /// @param paid tokens; 0 when the job is over, or the payment forfeit (`IJobRules.isForfeit`)
+    /// @param paid tokens; 0 when the job is over
     event CheckpointClosed(uint256 indexed jobId, uint256 indexed number, uint256 paid);
 
     /// @notice Commits to a prefix of the trace; the value is the provider's bond for it, exactly. The result is stored
@@ -90,7 +90,7 @@ interface IInstalments {
     /// @notice Reverts as long as a checkpoint is posted and not closed.
     function requireClosed(uint256 jobId) external view;
 
-    /// @notice What a void job still owes for the checkpoints that were posted, in tokens.
+    /// @notice What a job that is void, or too late to be committed to, owes for the checkpoints that were posted, in tokens.
     function owedOf(uint256 jobId) external view returns (uint256);
 
     function ledgerOf(uint256 jobId) external view returns (Ledger memory);

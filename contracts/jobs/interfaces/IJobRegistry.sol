@@ -21,7 +21,8 @@ import {Order} from "./Orders.sol";
 /// | Training | `commit` | the provider, until `trainingTime` is over * | Committed | performance bond back |
 /// | Training | `openClaim` | the instalments, for a checkpoint | Training | another bond in |
 /// | Training, Committed, Attested | `closeClaim` | the instalments | as before | instalment paid, that bond back |
-/// | Training | `expire` | anyone, after that | Failed | late penalty and performance bond, the rest back |
+/// | Training | `refundRest` | anyone, after that | Training | what no checkpoint can earn any more |
+/// | Training | `expire` | anyone, after that, with no checkpoint waiting | Failed | late penalty and performance bond, the rest back |
 /// | Committed | `onAttested` | the committee | Attested | – |
 /// | Committed, Attested | `finalise` | anyone, see there * | Finalised | rest of the price, stake free, certificate |
 /// | Training, Committed, Attested | `onConvicted` | the game | Failed | none yet |
@@ -239,6 +240,11 @@ interface IJobRegistry is IDisputedClaims, IAttestedJobs, ICheckpointedJobs {
 
     /// @notice Ends a job that nobody took, or whose provider is late and has had its grace. Anyone.
     function expire(uint256 jobId) external;
+
+    /// @notice Gives back what is left of the deposit of a job that is too late to be committed to, but for what its
+    /// checkpoints may still earn. Those that wait for their payment keep the job from its end (`expire`), and how long
+    /// they wait is in their provider's hands. Anyone.
+    function refundRest(uint256 jobId) external;
 
     /// @notice Pays. Anyone, when no challenge is open and the grace after `callTimeout` is over.
     function finalise(uint256 jobId) external returns (uint256 certificateId);

@@ -50,12 +50,6 @@ interface IJobRules {
     /// @param graceEnds last second of the grace after which it can be paid for
     function requirePayable(bytes32 resultId, uint256 graceEnds) external view;
 
-    /// @notice Whether a late provider has had the payment of a checkpoint put off for too long: the result can be
-    /// retrieved, a bundle of it was placed as short a time ago as `requirePayable` refuses, and `MAX_DEFERRAL` has passed since
-    /// the provider was late. By then it could have been paid, had nothing been placed any more.
-    /// @param lateSince last second of the grace in which the job could be committed to
-    function isForfeit(bytes32 resultId, uint256 lateSince) external view returns (bool);
-
     /// @notice Whether nobody owes the dataset any more: its paid epochs are over, or it was shown to be fraudulent.
     function isOver(bytes32 datasetId) external view returns (bool);
 }

@@ -7,7 +7,6 @@ import {IInstalments} from "../../../contracts/jobs/interfaces/IInstalments.sol"
 import {IJobRegistry} from "../../../contracts/jobs/interfaces/IJobRegistry.sol";
 import {IJobTable} from "../../../contracts/jobs/interfaces/IJobTable.sol";
 import {Scheme} from "../../../contracts/jobs/interfaces/Orders.sol";
-import {IDatasetRegistry} from "../../../contracts/storage/interfaces/IDatasetRegistry.sol";
 import {InstalmentsFixture} from "./InstalmentsFixture.sol";
 
 /// @notice Payment by verified checkpoints when a conviction, void work or silence ends the job, and what stays paid.
@@ -120,60 +119,67 @@ contract InstalmentEndsTest is InstalmentsFixture {
         vm.assertEq(escrow.creditOf(consumer), DEPOSIT - FIRST, "the rest");
     }
 
-    function test_attack_lateProvidersThatGoOnPlacingBundles_forfeitTheirCheckpointsAfterThirtyDays() public {
-        uint256 id = trainingJob(Scheme.Optimistic);
+    function test_attack_lateProvidersWhoseCheckpointsWait_keepNothingElseOfTheDeposit() public {
+        uint256 id = trainingJob(Scheme.Both);
+        (, uint256 fees) = escrow.pursesOf(id);
+        uint256 rest = escrow.creditOf(consumer);
+        vm.warp(jobs.jobOf(id).deadline);
         post(id, 1);
-        vm.warp(jobs.jobOf(id).deadline + 1);
-        timeOutJob(id);
-        timeOutCheckpoint(id, 1);
-        uint256 lastDay = jobs.jobOf(id).graceEnds + rules.MAX_DEFERRAL();
-        IDatasetRegistry.Dataset memory stored = datasets.datasetOf(RESULT);
-        stored.endEpoch = type(uint32).max;
-        stored.filledAt = uint40(lastDay - 1);
-        datasets.set(RESULT, stored);
-        vm.warp(lastDay);
-        uint256 from = lastDay + 7 hours;
-        vm.expectRevert(abi.encodeWithSelector(IJobRegistry.ResultJustPlaced.selector, RESULT, from));
-        instalments.close(id, 1);
+        pass(1);
+        expectTooEarly(id, jobs.jobOf(id).deadline + 1);
+        jobs.refundRest(id);
+        jobs.callTimeout(id);
+        uint256 graceEnds = jobs.jobOf(id).graceEnds;
+        vm.warp(graceEnds);
+        expectTooEarly(id, graceEnds + 1);
+        jobs.refundRest(id);
+        vm.warp(graceEnds + 1);
+        jobs.refundRest(id);
+        vm.assertEq(escrow.creditOf(consumer) - rest, PRICE - FIRST, "what no checkpoint can earn");
+        jobs.refundRest(id);
+        vm.assertEq(escrow.creditOf(consumer) - rest, PRICE - FIRST, "once");
+        requireStatus(id, IJobRegistry.Status.Training);
+        vm.assertEq(staking.lockedBy(provider, address(jobs)), STAKE + DEPOSIT / 10, "all of it stays");
         uint256 state = vm.snapshotState();
-        vm.warp(lastDay + 1);
-        vm.assertEq(instalments.close(id, 1), 0, "forfeit");
-        vm.assertEq(instalments.ledgerOf(id).paid, 0, "nothing was paid");
-        uint256 back = game.creditOf(provider);
-        vm.assertEq(back, 1 ether, "the bond was for what it computed");
+        vm.warp(instalments.checkpointOf(id, 1).challengeUntil + 1);
+        closeIt(id, 1);
+        vm.assertEq(escrow.creditOf(provider), FIRST, "what was verified");
         jobs.expire(id);
-        vm.assertEq(escrow.creditOf(provider), 0, "nothing");
-        vm.assertEq(escrow.creditOf(consumer), DEPOSIT, "all back");
+        vm.assertEq(escrow.creditOf(consumer), DEPOSIT - FIRST + fees, "all but that");
         vm.revertToState(state);
-        stored.shortSegments = 1;
-        datasets.set(RESULT, stored);
-        vm.warp(lastDay + 1);
-        vm.expectRevert(abi.encodeWithSelector(IJobRegistry.ResultNotStored.selector, RESULT));
-        instalments.close(id, 1);
-        stored.shortSegments = 0;
-        datasets.set(RESULT, stored);
-        // A month later it is paid as ever, once nothing is placed any more.
-        vm.warp(from);
-        vm.assertEq(instalments.close(id, 1), FIRST, "what was verified");
+        convictOf(id, 1, 0);
+        jobs.settle(id);
+        vm.assertEq(escrow.creditOf(consumer), DEPOSIT + fees, "what was convicted earns nothing");
+        vm.revertToState(state);
+        game.showVoid(id, 0, 1, "", new bytes32[](0));
+        jobs.settle(id);
+        vm.assertEq(escrow.creditOf(provider), FIRST, "the author's loss");
+        vm.assertEq(escrow.creditOf(consumer), DEPOSIT - FIRST + fees, "and no more");
     }
 
-    function test_checkpointOfAJobThatWasCommittedInTime_isForfeitNever() public {
-        uint256 id = trainingJob(Scheme.Optimistic);
-        post(id, 1);
+    function test_refundRest_ofALateJobWithoutCheckpoints_givesAllBack() public {
+        uint256 id = matchedJob(Scheme.Optimistic);
+        vm.prank(provider);
+        jobs.lock{value: 1 ether}(id);
         vm.warp(jobs.jobOf(id).deadline + 1);
-        jobs.callTimeout(id);
-        commit(id);
-        pass(3 days + 1);
-        timeOutCheckpoint(id, 1);
-        pass(60 days);
-        IDatasetRegistry.Dataset memory stored = datasets.datasetOf(RESULT);
-        (stored.filledAt, stored.endEpoch) = (uint40(time()), type(uint32).max);
-        datasets.set(RESULT, stored);
-        uint256 from = time() + 7 hours + 1;
-        vm.expectRevert(abi.encodeWithSelector(IJobRegistry.ResultJustPlaced.selector, RESULT, from));
-        instalments.close(id, 1);
-        vm.warp(from);
-        vm.assertEq(instalments.close(id, 1), FIRST, "paid");
+        timeOutJob(id);
+        jobs.refundRest(id);
+        jobs.expire(id);
+        vm.assertEq(escrow.creditOf(consumer), DEPOSIT, "once");
+    }
+
+    function test_refundRest_ofWhatCanStillBePaid_isRefused() public {
+        uint256 id = committedJob();
+        vm.expectRevert(
+            abi.encodeWithSelector(IJobRegistry.WrongStatus.selector, id, IJobRegistry.Status.Committed)
+        );
+        jobs.refundRest(id);
+        pass(40 days);
+        timeOutJob(id);
+        vm.expectRevert(
+            abi.encodeWithSelector(IJobRegistry.WrongStatus.selector, id, IJobRegistry.Status.Committed)
+        );
+        jobs.refundRest(id);
     }
 
     function test_attack11_void_paysForTheCheckpointsThatWait() public {

@@ -38,6 +38,7 @@ export const jobRegistryAbi = parseAbi([
   "function pause()",
   "function paused() view returns (bool)",
   "function performanceFor(uint256 deposit) pure returns (uint256)",
+  "function refundRest(uint256 jobId)",
   "function rules() view returns (address)",
   "function setAuthority(address newAuthority)",
   "function setModules(address game_, address committee_, address certificate_, address instalments_)",

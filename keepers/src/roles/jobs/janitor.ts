@@ -68,7 +68,10 @@ export class JobJanitor implements Duty {
     if (status === "Matched" && isPast(job, now)) await this.#unmatched(job, now);
     await this.#watchResults(job, now);
     const isPending = await this.#closeCheckpoints(job, now);
-    if (status === "Training" && isPast(job, now) && !isPending) await this.#call("expire", jobId);
+    if (status === "Training" && isPast(job, now)) {
+      if (isPending) await this.#refundRest(job);
+      else await this.#call("expire", jobId);
+    }
     if ((status === "Committed" || status === "Attested") && !isPending) await this.#finalise(job, now);
     if (job.isOwed) await settleEnd(this.#parts, jobId);
   }
@@ -148,6 +151,15 @@ export class JobJanitor implements Duty {
     return await tryCall(this.#parts, key, "Instalments", "close", [jobId, BigInt(number)]);
   }
 
+  /** A late provider chooses how long its checkpoints wait: what they cannot earn need not wait with them. */
+  async #refundRest({ jobId, provider }: JobRecord): Promise<void> {
+    const { contracts, operator } = this.#parts;
+    if (provider === operator) return;
+    const [price] = await contracts.Escrow.read.pursesOf([jobId]);
+    if (price <= (await contracts.Instalments.read.owedOf([jobId]))) return;
+    await this.#call("refundRest", jobId);
+  }
+
   async #finalise(job: JobRecord, now: bigint): Promise<void> {
     const { ledger, mayPay = () => true } = this.#parts;
     const { jobId, status, graceEnds, result } = job;
@@ -170,7 +182,7 @@ export class JobJanitor implements Duty {
     return BigInt(job.challengeUntil);
   }
 
-  async #call(functionName: "expire" | "finalise", jobId: bigint): Promise<void> {
+  async #call(functionName: "expire" | "refundRest" | "finalise", jobId: bigint): Promise<void> {
     await tryCall(this.#parts, `${functionName}:${jobId}`, "JobRegistry", functionName, [jobId]);
   }
 
