@@ -145,6 +145,35 @@ describe("a job that is paid in instalments", () => {
     assert.deepEqual(watcher.ledger.boundClaims(job.jobId), [], "the job's own bond is back");
   });
 
+  it("has the rest of the deposit back while a late provider's checkpoint waits for its payment", async () => {
+    const { network, consumer } = scene;
+    const described = await scene.order(digitsConfig, { instalments, trainingTime: 1_000 });
+    const provider = await scene.provider({ worker: new Halting(25).worker });
+    const janitor = await scene.janitor();
+    await consumer.post(described);
+    const posted = () => scene.job(described)?.checkpoints ?? [];
+    await scene.untilHolds("a checkpoint", [patient(provider)], () => posted().length > 0);
+    await provider.stop();
+    const { jobId, order } = scene.job(described)!;
+    const { Escrow } = network.contracts;
+    const price = async () => (await Escrow.read.pursesOf([jobId]))[0];
+    const credit = () => Escrow.read.creditOf([order.consumer]);
+    const [full, before] = [await price(), await credit()];
+    await network.chain.advance(1_001);
+    await scene.settle([janitor]);
+    assert.equal(await price(), full, "its grace is not over");
+    await network.chain.advance(windows.grace + 1);
+    await scene.settle([janitor]);
+    assert.equal(await price(), floor / 2n, "what the checkpoint may earn");
+    assert.equal(scene.job(described)!.status, "Training");
+    assert.equal((await credit()) - before, full - floor / 2n);
+    await network.outlast(windows.challenge);
+    await scene.until(described, "Failed", [janitor]);
+    assert.equal(posted()[0]!.paid, floor / 2n);
+    assert.equal(await price(), 0n);
+    await janitor.stop();
+  });
+
   it("offers no state that was convicted or was not paid, and the newest first", () => {
     const { orderHash } = scene.consumer.ledger.jobsOfConsumer(scene.owner.address)[0]!;
     const job = scene.consumer.jobOf(orderHash)!;
