@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Address, Hex } from "viem";
+import { type Address, type Hex, toHex } from "viem";
 import type { ChainClient } from "../../../keepers/src/chain/client.ts";
 import { RpcUnavailableError } from "../../../keepers/src/chain/rpc/errors.ts";
 import { broadcast } from "../../../keepers/src/chain/transactions/broadcast.ts";
@@ -23,21 +23,53 @@ const account: Address = "0x00000000000000000000000000000000000Acc01";
 const target: Address = "0x00000000000000000000000000000000000057a1";
 
 describe("fees of a transaction", () => {
-  const chain = (baseFeePerGas: bigint | null, tip: bigint) =>
-    ({
-      getBlock: async (block: { blockTag: string }) => {
-        assert.deepEqual(block, { blockTag: "latest" });
-        return { baseFeePerGas };
-      },
-      estimateMaxPriorityFeePerGas: async () => tip,
-    }) as never;
+  /** What each endpoint says; one that says nothing of a tip does not know the method. */
+  type Says = { readonly base?: bigint | null; readonly tip?: bigint; readonly price?: bigint };
+  const chain = (...endpoints: readonly Says[]) => ({
+    poll: async (method: string, params?: readonly unknown[]) =>
+      await Promise.allSettled(
+        endpoints.map(async ({ base, tip, price }) => {
+          if (method === "eth_getBlockByNumber") {
+            assert.deepEqual(params, ["latest", false]);
+            return { baseFeePerGas: base == null ? base : toHex(base) };
+          }
+          const value = method === "eth_gasPrice" ? price : tip;
+          if (value === undefined) throw new Error(`no ${method}`);
+          return toHex(value);
+        }),
+      ),
+  });
 
   it("are twice the base fee and the tip, and neither is above the cap", async () => {
-    const of = (base: bigint | null, tip: bigint, cap: bigint) => estimateFees(chain(base, tip), cap);
+    const of = (base: bigint | null, tip: bigint, cap: bigint) => estimateFees(chain({ base, tip }), cap);
     assert.deepEqual(await of(100n, 7n, 1_000n), { maxFeePerGas: 207n, maxPriorityFeePerGas: 7n });
     assert.deepEqual(await of(100n, 7n, 207n), { maxFeePerGas: 207n, maxPriorityFeePerGas: 7n });
     assert.deepEqual(await of(100n, 7n, 206n), { maxFeePerGas: 206n, maxPriorityFeePerGas: 7n });
     assert.deepEqual(await of(null, 7n, 5n), { maxFeePerGas: 5n, maxPriorityFeePerGas: 5n });
+  });
+
+  it("attack: are the middle of what endpoints say, wherever the one stands that lies", async () => {
+    const honest = { base: 100n, tip: 7n };
+    const usual = { maxFeePerGas: 207n, maxPriorityFeePerGas: 7n };
+    const lies = [{ base: 10n ** 12n, tip: 10n ** 12n }, { base: 0n, tip: 0n }, {}];
+    for (const lie of lies) {
+      for (const at of [0, 1, 2]) {
+        const endpoints = [honest, honest].toSpliced(at, 0, lie as typeof honest);
+        assert.deepEqual(await estimateFees(chain(...endpoints), 10n ** 12n), usual);
+      }
+    }
+    const dear = { base: 100n, tip: 4_000n };
+    assert.deepEqual(await estimateFees(chain(dear, honest), 10n ** 12n), usual, "the lower of two");
+  });
+
+  it("are made of the price of gas where no endpoint knows tips, and of nothing where none answers", async () => {
+    const old = { base: 100n, price: 107n };
+    assert.deepEqual(await estimateFees(chain(old), 1_000n), {
+      maxFeePerGas: 207n,
+      maxPriorityFeePerGas: 7n,
+    });
+    assert.equal((await estimateFees(chain({ base: 100n, price: 90n }), 1_000n)).maxPriorityFeePerGas, 0n);
+    await assert.rejects(estimateFees(chain({ base: 100n }), 1_000n), RpcUnavailableError);
   });
 
   it("rise by an eighth and one, or to what is asked for now, where one takes another's place", () => {

@@ -6,6 +6,7 @@ export type TransactionFailedOptions = AssayErrorOptions & {
   hash?: Hex;
   errorName?: string;
   args?: readonly unknown[];
+  isPoor?: boolean;
 };
 
 /** A transaction that was refused before it was sent, or that was mined and had no effect. */
@@ -18,8 +19,13 @@ export class TransactionFailedError extends AssayError {
   /** The contract's custom error, when it gave one. */
   readonly errorName: string | undefined;
   readonly args: readonly unknown[];
+  /** Whether the account has too little of the chain's coin: nobody else does what it was to do. */
+  readonly isPoor: boolean;
 
-  constructor(message: string, { key, hash, errorName, args = [], ...options }: TransactionFailedOptions) {
+  constructor(
+    message: string,
+    { key, hash, errorName, args = [], isPoor = false, ...options }: TransactionFailedOptions,
+  ) {
     super(message, {
       exitCode: exitCode.refused,
       kept: hash === undefined ? "nothing was sent, nothing was spent" : "only the fee was spent",
@@ -29,5 +35,6 @@ export class TransactionFailedError extends AssayError {
     this.hash = hash;
     this.errorName = errorName;
     this.args = args;
+    this.isPoor = isPoor;
   }
 }

@@ -151,9 +151,9 @@ class AccountQueue implements TransactionQueue {
     // is final, a reorganisation could still have it succeed beside another one.
     if (known !== undefined && (!known.isFinal || this.#rests(known))) throw this.#failure(known);
     const gas = await this.#simulate(intent, known?.hash);
-    const fees = await estimateFees(this.#client.public, this.#feeCap);
+    const fees = await estimateFees(this.#client, this.#feeCap);
     if ((await this.#view.balance()) < value + gas * fees.maxFeePerGas) {
-      throw this.#refusal(intent, "the account has too little of the chain's native coin for the fee");
+      throw this.#refusal(intent, "the account has too little of the chain's native coin for the fee", true);
     }
     const stored = this.#store.assign({ key, to, data, value, gas }, await this.#counts());
     let outcome: Broadcast | undefined;
@@ -171,8 +171,9 @@ class AccountQueue implements TransactionQueue {
     return { counted: await this.#view.counted(), pooled: await this.#view.pooled() };
   }
 
-  #refusal(intent: Intent, reason: string): TransactionFailedError {
+  #refusal(intent: Intent, reason: string, isPoor = false): TransactionFailedError {
     return new TransactionFailedError(`${this.#named(intent)} was refused: ${reason}`, {
+      isPoor,
       key: intent.key,
       next: "fund the account, or change the request, and try again",
     });
@@ -413,7 +414,7 @@ class AccountQueue implements TransactionQueue {
 
   /** Signs and sends an attempt that takes the place of all others with its nonce. */
   async #sign(intent: StoredIntent, purpose: Purpose, replaces: boolean): Promise<void> {
-    const current = await estimateFees(this.#client.public, this.#feeCap);
+    const current = await estimateFees(this.#client, this.#feeCap);
     const before = this.#store.feesAt(intent.nonce);
     const fees = before === undefined ? current : replacementFees(before, current, this.#feeCap);
     if (fees === undefined) {

@@ -120,9 +120,10 @@ export async function tryCall<N extends DeployedName, F extends WriteName<N>>(
 /** Notes a transaction that the chain refused: what was sent in vain has cost a fee, and may have a deadline. */
 export function logRefusal(
   { log }: Pick<DutyContext, "log">,
-  { hash, message: reason }: TransactionFailedError,
+  { hash, isPoor, message: reason }: TransactionFailedError,
   facts: object,
 ): void {
-  if (hash !== undefined) log.warn({ ...facts, reason }, "failed on chain");
+  if (isPoor) log.warn({ ...facts, reason }, "the account cannot pay for this");
+  else if (hash !== undefined) log.warn({ ...facts, reason }, "failed on chain");
   else log.debug({ ...facts, reason }, "left to others");
 }
