@@ -3,6 +3,7 @@ import { beforeEach, describe, it } from "node:test";
 import type { Hex } from "viem";
 import { connectChain } from "../../../keepers/src/chain/client.ts";
 import { connectContracts } from "../../../keepers/src/chain/contracts.ts";
+import { findCause, InconsistentAnswerError } from "../../../keepers/src/chain/rpc/errors.ts";
 import { encodeOrder } from "../../../keepers/src/core/exact/order.ts";
 import { bundleId as idOfBundle } from "../../../keepers/src/core/ids.ts";
 import { Inspector, type InspectorParts } from "../../../keepers/src/roles/challenger/inspector.ts";
@@ -16,6 +17,7 @@ import { WitnessOpener } from "../../../keepers/src/roles/provider/witness-opene
 import { isSurely, surelyNow } from "../../../keepers/src/roles/storage-node/agreement.ts";
 import { Auditor, type AuditorParts } from "../../../keepers/src/roles/storage-node/auditor.ts";
 import { chainTime, readingAgreed } from "../../../keepers/src/roles/storage-node/context.ts";
+import { readAnchor } from "../../../keepers/src/storage/client/dataset.ts";
 import { ManualClock } from "../chain/fixtures.ts";
 import { deployment } from "./dataset.ts";
 import { account, LogDouble, proofNumber, QueueDouble, type Reads, word } from "./doubles.ts";
@@ -233,6 +235,25 @@ describe("with three endpoints, of which the one that is asked first lies,", () 
       each.reads = { ...says, DatasetRegistry: { availabilityOf: () => [true, 0, 1_400] } };
     }
     assert.equal(await isLate(), false);
+  });
+
+  it("attack: a dataset's anchor is that of the others, and one endpoint's where no other answers", async () => {
+    const says = (k: number) => ({
+      DatasetRegistry: { datasetOf: () => ({ ...datasetRow, shape: { ...datasetRow.shape, k } }) },
+    });
+    for (const each of endpoints) each.reads = says(1);
+    liar.reads = says(0);
+    const read = async () => {
+      const { client, contracts, agreed } = await context();
+      const view = { chain: client, contracts, confirmed: agreed.contracts, deployment };
+      return (await readAnchor(view, word(7))).layout.k;
+    };
+    assert.equal(await read(), 1);
+    endpoints[2]!.reads = says(3);
+    await assert.rejects(read(), (error) => findCause(error, InconsistentAnswerError) !== undefined);
+    for (const each of endpoints.slice(1)) each.failure = new Error("connection reset");
+    liar.reads = says(1);
+    assert.equal(await read(), 1);
   });
 
   it("the time is that of the one in the middle, and none when too few say any", async () => {

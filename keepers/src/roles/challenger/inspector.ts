@@ -209,7 +209,12 @@ export class Inspector implements Duty {
       opened = await limited((stop) => openJobRun(this.#parts, job, stop), { seconds, signal });
     } catch (error) {
       if (!(error instanceof OrderRefusedError || error instanceof BadInputError)) throw error;
-      await this.#showVoid(job, error);
+      // What was fetched may have been wrong, not the job: it is fetched again, as long as there is time.
+      const isConclusive = error instanceof OrderRefusedError && (await this.#showVoid(job, error));
+      if (!isConclusive && this.#mayWait(commitment, await surelyNow(this.#parts))) {
+        log.warn({ jobId, reason: error.message }, "this job cannot be checked now: it is looked at again");
+        return false;
+      }
       this.#decide(commitment, "unreadable");
       log.warn({ jobId, reason: error.message }, "this job cannot be checked");
       return true;
@@ -272,15 +277,15 @@ export class Inspector implements Duty {
     return Math.min(this.#parts.fetchTime, Math.max(leastFetchTime, left / fetchShare));
   }
 
-  /** A program that breaks the rules of the tape ends its job, whatever was computed. */
-  async #showVoid({ jobId, order }: JobRecord, error: unknown): Promise<void> {
+  /** A program that breaks the rules of the tape ends its job, whatever was computed. Says whether nothing is left to show. */
+  async #showVoid({ jobId, order }: JobRecord, error: unknown): Promise<boolean> {
     const evidence = voidEvidence(error, order.problem.programRoot);
-    if (evidence === undefined) return;
+    if (evidence === undefined) return true;
     const { tape, index, descriptor, siblings } = evidence;
     const args = [jobId, tape, index, descriptor, siblings] as const;
-    if (await tryCall(this.#parts, `show-void:${jobId}`, "DisputeGame", "showVoid", args)) {
-      this.#parts.log.warn({ jobId, tape, index }, "showed that the program is void");
-    }
+    const isShown = await tryCall(this.#parts, `show-void:${jobId}`, "DisputeGame", "showVoid", args);
+    if (isShown) this.#parts.log.warn({ jobId, tape, index }, "showed that the program is void");
+    return isShown;
   }
 
   /**
@@ -337,12 +342,15 @@ export class Inspector implements Duty {
     );
   }
 
-  /** Shows the contracts the first stored byte that is not that of the state which was committed to. */
+  /**
+   * Shows the contracts the first stored byte that is not that of the state which was committed to. Says whether nothing is left to
+   * show.
+   */
   async #showMisstored(
     { job: { jobId }, claimId, steps, result }: Commitment,
     run: FolderRun,
     limit: LimitOptions,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { storage, log } = this.#parts;
     const { program } = run;
     const datasetId = result.resultId;
@@ -354,16 +362,17 @@ export class Inspector implements Duty {
         onNothing: (reason) => log.warn({ jobId, reason }, "what is stored cannot be shown to be wrong"),
       },
     );
-    if (stored === undefined) return;
+    if (stored === undefined) return false;
     const fraud = findStoredFraud(claimId, program, await run.state(steps), stored);
     if (fraud === undefined) {
       log.warn({ jobId }, "the state is stored as it was committed to, but not as a file");
-      return;
+      return true;
     }
-    const key = `show-misstored:${claimId}`;
-    if (await sendFraud(this.#parts, key, fraud)) {
+    const isShown = await sendFraud(this.#parts, `show-misstored:${claimId}`, fraud);
+    if (isShown) {
       log.warn({ jobId, kind: fraud.name }, "showed that something else is stored than was committed to");
     }
+    return isShown;
   }
 
   async #compare(
@@ -396,14 +405,15 @@ export class Inspector implements Duty {
       });
       inTurn = (part) => this.#computing.run(0, (turn) => turn(part));
       // Whatever becomes of its trace: a state that is not there is nothing that anybody can use.
-      if (isRight && fetched?.state === undefined) await this.#showMisstored(commitment, whole, limit);
+      const isStored = isRight && fetched?.state !== undefined;
+      const isShown = !isRight || isStored || (await this.#showMisstored(commitment, whole, limit));
       if (move !== undefined) {
         await challenge(this.#parts, claimId, move);
         this.#decide(commitment, "wrong");
         log.warn({ jobId, interval: "interval" in move ? move.interval : undefined }, "challenged");
         return true;
       }
-      if (fetched === undefined && this.#mayWait(commitment, await surelyNow(this.#parts))) {
+      if ((fetched === undefined || !isShown) && this.#mayWait(commitment, await surelyNow(this.#parts))) {
         log.info({ jobId }, "the result is right; it is looked for again where it should be stored");
         return false;
       }

@@ -84,7 +84,8 @@ export class WitnessInspector implements Duty {
       const seen = new Map(intervals.map((each) => [each, opened.get(each)!]));
       const leaves = await this.#leaves(job, run, limit);
       if (leaves === undefined) return false;
-      await this.#computing.run(() => this.#compare(job, run, leaves, seen, signal));
+      const isDone = await this.#computing.run(() => this.#compare(job, run, leaves, seen, signal));
+      if (!isDone) return false;
       this.#seen.set(jobId, what);
       return true;
     } finally {
@@ -100,13 +101,14 @@ export class WitnessInspector implements Duty {
       .some(({ challenger, checkpoint }) => challenger === operator && checkpoint === 0);
   }
 
+  /** Says whether they are right, or were challenged. */
   async #compare(
     job: JobRecord,
     opened: JobRun,
     leaves: readonly OpenedLeaf[],
     seen: OpenedWitnesses,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { executor, log, onWrong } = this.#parts;
     const { jobId } = job;
     const { run } = opened;
@@ -119,15 +121,17 @@ export class WitnessInspector implements Duty {
     const own = new FolderRun({ run, source, executor, options, signal });
     try {
       const move = await openingMove(own, job.result!, leaves, { end, opened: (each) => seen.get(each) });
-      if (move?.kind !== "challenge") return;
+      if (move?.kind !== "challenge") return true;
       const { interval } = move;
       log.warn({ jobId, interval }, "what was opened is not what this interval gives");
       await challenge(this.#parts, jobId, move);
       onWrong?.(jobId);
       log.warn({ jobId, interval }, "challenged");
+      return true;
     } catch (error) {
       if (!(error instanceof TransactionFailedError)) throw error;
       log.error({ jobId, reason: error.message }, "the game does not take the challenge of false witnesses");
+      return false;
     } finally {
       await own.close();
     }

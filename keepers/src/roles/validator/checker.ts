@@ -140,6 +140,8 @@ export class Checker implements Duty {
     } catch (error) {
       if (!(error instanceof OrderRefusedError || error instanceof BadInputError)) throw error;
       log.warn({ jobId, reason: error.message }, "this job cannot be checked");
+      // What was fetched may have been wrong, not the job: it is fetched again, as long as the draw can be signed.
+      if (!(error instanceof OrderRefusedError)) return false;
       book.write(draw, { verdict: "unreadable", digests: [] });
       metrics.checked("unreadable", intervalsOf(draw, position).length);
       return true;

@@ -12,13 +12,15 @@ export type StorageClient = {
   chain: ChainClient;
   deployment: Deployment;
   contracts: Contracts;
+  /** The same as the endpoints agree on it; left out where there is one endpoint. */
+  confirmed?: Contracts;
   peers: OperatorPeers;
   /** A store that may know manifests by their CID, when operators give none. */
   ipfs?: BlobStore;
 };
 
 /** What of a client looks at the chain alone. */
-export type ChainView = Pick<StorageClient, "contracts" | "deployment"> & {
+export type ChainView = Pick<StorageClient, "contracts" | "confirmed" | "deployment"> & {
   readonly chain: Pick<ChainClient, "public">;
 };
 
@@ -40,5 +42,9 @@ export function createStorageClient({
   ipfs,
 }: StorageClientParameters): StorageClient {
   const contracts = connectContracts(chain.public, deployment);
-  return { chain, deployment, contracts, peers: new OperatorPeers(contracts, host), ipfs };
+  const isAlone = chain.confirmed === chain.public;
+  return {
+    ...{ chain, deployment, contracts, peers: new OperatorPeers(contracts, host), ipfs },
+    ...(!isAlone && { confirmed: connectContracts(chain.confirmed, deployment) }),
+  };
 }

@@ -1,4 +1,5 @@
 import { type Address, type Hex, hexToBytes, isHex, keccak256, zeroAddress, zeroHash } from "viem";
+import { findCause, InconsistentAnswerError, RpcUnavailableError } from "../../chain/rpc/errors.ts";
 import { type DatasetLayout, datasetLayout } from "../../core/dataset/layout.ts";
 import { type Manifest, manifestCid, parseManifest } from "../../core/dataset/manifest.ts";
 import { BadInputError } from "../../core/errors.ts";
@@ -40,9 +41,23 @@ export function parseDatasetId(text: string): Hex {
   });
 }
 
-/** @throws UnknownDatasetError */
-export async function readAnchor({ contracts }: ChainView, datasetId: Hex): Promise<AnchoredDataset> {
-  const anchor = await contracts.DatasetRegistry.read.datasetOf([datasetId]);
+/**
+ * Reads a dataset's anchor, as the endpoints agree on it: what is fetched later is held against it, so that one that is wrong
+ * makes a whole dataset look wrong. Where too few of them answer, one is believed.
+ *
+ * @throws UnknownDatasetError; InconsistentAnswerError when they contradict each other
+ */
+export async function readAnchor(
+  { contracts, confirmed = contracts }: ChainView,
+  datasetId: Hex,
+): Promise<AnchoredDataset> {
+  const read = (chain: typeof contracts) => chain.DatasetRegistry.read.datasetOf([datasetId]);
+  const anchor = await read(confirmed).catch((error: unknown) => {
+    const isSilent = findCause(error, InconsistentAnswerError) === undefined;
+    if (confirmed === contracts || !isSilent || findCause(error, RpcUnavailableError) === undefined)
+      throw error;
+    return read(contracts);
+  });
   if (anchor.status === datasetStatus.none) throw new UnknownDatasetError(datasetId);
   const { shape } = anchor;
   const layout = datasetLayout({ ...shape, objectCount: Number(shape.objectCount) });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, it, mock } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { BadInputError } from "../../../../keepers/src/core/errors.ts";
 import { schemes } from "../../../../keepers/src/core/market/types.ts";
 import type { JobStorage } from "../../../../keepers/src/roles/jobs/job-storage.ts";
 import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
@@ -196,6 +197,28 @@ describe("a challenger with more than one thing to do", () => {
     await quick.catchUp();
     assert.equal(quick.ledger.challengesOf(jobId).length, 1);
     await quick.stop();
+    await cheater.stop();
+  });
+
+  it("attack: finds a lie although what it was told of the data made no sense once", async () => {
+    const described = await scene.order();
+    const cheater = await scene.provider({ worker: cheat });
+    await scene.consumer.post(described);
+    const { jobId } = await scene.until(described, "Committed", [cheater]);
+    const account = scene.account();
+    const real = scene.storage.of(account);
+    let asked = 0;
+    const storage: JobStorage = {
+      ...real,
+      async objects(...args) {
+        if (++asked === 1) throw new BadInputError("k must be 1 to 36, and is 0");
+        return await real.objects(...args);
+      },
+    };
+    const watcher = await scene.challenger(account, { storage });
+    await scene.untilHolds("the challenge", [watcher], () => watcher.ledger.challengesOf(jobId).length > 0);
+    assert.ok(asked > 1);
+    await scene.until(described, "Failed", [watcher, cheater]);
     await cheater.stop();
   });
 });

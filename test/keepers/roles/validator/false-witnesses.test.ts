@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { toHex } from "viem";
 import { maskOf } from "../../../../keepers/src/core/attestation/statement.ts";
 import type { JobKeeper } from "../../../../keepers/src/roles/jobs/job-keeper.ts";
 import type { SessionWrapper } from "../../../../keepers/src/roles/jobs/job-run.ts";
@@ -116,6 +117,26 @@ describe("a provider that binds false witnesses to right states", () => {
       stakes,
       before.map((purse) => purse.stake),
     );
+    await provider.stop();
+  });
+
+  it("is challenged although its challenger could not pay for the bond when it looked", async () => {
+    const { scene } = stage;
+    const { provider, jobId, keepers } = await signed();
+    const account = scene.account();
+    const watcher = await scene.challenger(account);
+    await scene.settle([watcher], 2);
+    await attested(jobId, keepers);
+    await scene.settle([provider], 1);
+    const { client } = scene.network;
+    const balance = await client.public.getBalance({ address: account.address });
+    const set = (coins: bigint) => client.request("hardhat_setBalance", [account.address, toHex(coins)]);
+    const challenges = () => watcher.ledger.challengesOf(jobId);
+    await set(0n);
+    await scene.settle([watcher], 4);
+    assert.deepEqual(challenges(), []);
+    await set(balance);
+    await scene.untilHolds("the challenge", [watcher], () => challenges().length === 1);
     await provider.stop();
   });
 });
