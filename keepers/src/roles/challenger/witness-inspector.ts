@@ -3,15 +3,20 @@ import type { Hex } from "viem";
 import { TransactionFailedError } from "../../chain/transactions/errors.ts";
 import type { OpenedLeaf } from "../../core/exact/result-files.ts";
 import { FolderRun } from "../../training/dispute/claimed-run.ts";
-import { openingMove } from "../../training/dispute/find-interval.ts";
+import { type OpeningMove, openingMove } from "../../training/dispute/find-interval.ts";
+import { findResumption } from "../../training/trainer/progress.ts";
 import type { ComputeParts, Duty, FetchParts, JobContext } from "../jobs/duty.ts";
-import { type LimitOptions, limited } from "../jobs/in-time.ts";
+import { type LimitOptions, limited, unlessOver } from "../jobs/in-time.ts";
 import { isRunning, type JobRecord } from "../jobs/job-record.ts";
 import { type JobRun, openJobRun, trainJobUpTo } from "../jobs/job-run.ts";
 import { Looks } from "../jobs/looks.ts";
-import { OneAtATime } from "../jobs/one-at-a-time.ts";
 import { keptLeaves, obtainResult } from "../jobs/result.ts";
+import { type InTurn, ShortestFirst } from "../jobs/shortest-first.ts";
 import type { SideBySideOptions } from "../jobs/side-by-side.ts";
+import { secondsPerStep } from "../jobs/step-time.ts";
+import { executorTakingTurns } from "../jobs/taking-turns.ts";
+import { isSurely } from "../storage-node/agreement.ts";
+import { chainTime } from "../storage-node/context.ts";
 import type { Committees } from "../validator/committees.ts";
 import { challenge } from "./challenge.ts";
 
@@ -31,6 +36,19 @@ export type WitnessInspectorParts = JobContext &
     readonly lookEvery: number;
   };
 
+type IntervalChallenge = Extract<OpeningMove, { kind: "challenge" }>;
+
+/** Witnesses of a job that are held against the own run. */
+type Comparison = {
+  readonly job: JobRecord;
+  readonly opened: JobRun;
+  readonly leaves: readonly OpenedLeaf[];
+  readonly seen: OpenedWitnesses;
+  /** Steps that have to be computed. */
+  readonly until: number;
+  readonly inTurn: InTurn;
+};
+
 /**
  * Holds the witnesses that a provider opens to its committee against those of the own run, and challenges the first
  * interval that comes out differently. Before they are opened nobody can see whether a trace binds false ones: salts hide
@@ -40,7 +58,8 @@ export class WitnessInspector implements Duty {
   readonly name = "inspecting witnesses";
   readonly #parts: WitnessInspectorParts;
   readonly #looks: Looks<bigint>;
-  readonly #computing = new OneAtATime();
+  /** What a long job takes must not keep false witnesses of others from being challenged in time. */
+  readonly #computing = new ShortestFirst();
   /** What was opened of a job when it was last looked at, in this process. */
   readonly #seen = new Map<bigint, string>();
 
@@ -84,8 +103,8 @@ export class WitnessInspector implements Duty {
       const seen = new Map(intervals.map((each) => [each, opened.get(each)!]));
       const leaves = await this.#leaves(job, run, limit);
       if (leaves === undefined) return false;
-      const isDone = await this.#computing.run(() => this.#compare(job, run, leaves, seen, signal));
-      if (!isDone) return false;
+      const isDone = await this.#compareInTime(job, run, leaves, seen, signal);
+      if (isDone === false) return false;
       this.#seen.set(jobId, what);
       return true;
     } finally {
@@ -101,40 +120,72 @@ export class WitnessInspector implements Duty {
       .some(({ challenger, checkpoint }) => challenger === operator && checkpoint === 0);
   }
 
-  /** Says whether they are right, or were challenged. */
-  async #compare(
+  /** Says whether they are right, or were challenged; undefined once the job cannot be challenged any more. */
+  async #compareInTime(
     job: JobRecord,
     opened: JobRun,
     leaves: readonly OpenedLeaf[],
     seen: OpenedWitnesses,
     signal: AbortSignal,
-  ): Promise<boolean> {
-    const { executor, log, onWrong } = this.#parts;
+  ): Promise<boolean | undefined> {
+    const { executor, lookEvery, log } = this.#parts;
     const { jobId } = job;
+    const { order } = opened.run;
+    const end = Math.max(...seen.keys()) + 1;
+    const until = Math.min(end * order.interval, order.steps);
+    const done = (await findResumption(opened.run))?.checkpoint.step ?? 0;
+    const measure = () => secondsPerStep(executor, opened.job, signal);
+    const seconds = await this.#computing.run(0, (inTurn) => inTurn(measure));
+    const compare = async (stop: AbortSignal) => {
+      const move = await this.#computing.run(Math.max(0, until - done) * seconds, (inTurn) =>
+        this.#findWrong({ job, opened, leaves, seen, until, inTurn }, stop),
+      );
+      return move === undefined || (await this.#challenge(jobId, move));
+    };
+    const isOver = () =>
+      isSurely(this.#parts, "whether a job can be challenged", async ({ contracts, client }) => {
+        const { challengeUntil } = await contracts.JobRegistry.read.claimOf([jobId]);
+        return (await chainTime(client)) > challengeUntil;
+      });
+    const isDone = await unlessOver(compare, { isOver, lookEvery, signal });
+    if (isDone === undefined) log.warn({ jobId }, "witnesses take longer than they can be challenged: left");
+    return isDone;
+  }
+
+  /** The challenge of the first interval whose witnesses are others than were opened. */
+  async #findWrong(
+    { job, opened, leaves, seen, until, inTurn }: Comparison,
+    signal: AbortSignal,
+  ): Promise<IntervalChallenge | undefined> {
     const { run } = opened;
     const { source, options } = opened.job;
     const end = Math.max(...seen.keys()) + 1;
-    await trainJobUpTo(this.#parts, opened, {
-      until: Math.min(end * run.order.interval, run.order.steps),
-      signal,
-    });
+    const executor = executorTakingTurns(this.#parts.executor, inTurn, signal);
+    await trainJobUpTo({ executor }, opened, { until, signal });
     const own = new FolderRun({ run, source, executor, options, signal });
     try {
       const move = await openingMove(own, job.result!, leaves, { end, opened: (each) => seen.get(each) });
-      if (move?.kind !== "challenge") return true;
-      const { interval } = move;
-      log.warn({ jobId, interval }, "what was opened is not what this interval gives");
+      return move?.kind === "challenge" ? move : undefined;
+    } finally {
+      await own.close();
+    }
+  }
+
+  /** Says whether the game has taken it. */
+  async #challenge(jobId: bigint, move: IntervalChallenge): Promise<boolean> {
+    const { log, onWrong } = this.#parts;
+    const { interval } = move;
+    log.warn({ jobId, interval }, "what was opened is not what this interval gives");
+    try {
       await challenge(this.#parts, jobId, move);
-      onWrong?.(jobId);
-      log.warn({ jobId, interval }, "challenged");
-      return true;
     } catch (error) {
       if (!(error instanceof TransactionFailedError)) throw error;
       log.error({ jobId, reason: error.message }, "the game does not take the challenge of false witnesses");
       return false;
-    } finally {
-      await own.close();
     }
+    onWrong?.(jobId);
+    log.warn({ jobId, interval }, "challenged");
+    return true;
   }
 
   /** The leaves as they were found at the first look, or else as they are stored now. */
