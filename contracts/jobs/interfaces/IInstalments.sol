@@ -90,7 +90,8 @@ interface IInstalments {
     /// @notice Reverts as long as a checkpoint is posted and not closed.
     function requireClosed(uint256 jobId) external view;
 
-    /// @notice What a job that is void, or too late to be committed to, owes for the checkpoints that were posted, in tokens.
+    /// @notice What a job that is void, or too late to be committed to, owes for the checkpoints that were posted,
+    /// in tokens.
     function owedOf(uint256 jobId) external view returns (uint256);
 
     function ledgerOf(uint256 jobId) external view returns (Ledger memory);
