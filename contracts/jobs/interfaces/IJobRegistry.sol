@@ -22,7 +22,7 @@ import {Order} from "./Orders.sol";
 /// | Training | `openClaim` | the instalments, for a checkpoint | Training | another bond in |
 /// | Training, Committed, Attested | `closeClaim` | the instalments | as before | instalment paid, that bond back |
 /// | Training | `refundRest` | anyone, after that | Training | what no checkpoint can earn any more |
-/// | Training | `expire` | anyone, later, when no checkpoint waits | Failed | late penalty, performance bond; the rest back |
+/// | Training | `expire` | anyone, later, if none waits | Failed | late penalty, performance bond; the rest back |
 /// | Committed | `onAttested` | the committee | Attested | – |
 /// | Committed, Attested | `finalise` | anyone, see there * | Finalised | rest of the price, stake free, certificate |
 /// | Training, Committed, Attested | `onConvicted` | the game | Failed | none yet |
