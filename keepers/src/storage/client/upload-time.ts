@@ -47,9 +47,9 @@ export class UploadTime {
     return (performance.now() - this.#begun) / 1000;
   }
 
-  /** Milliseconds that so many bytes may take. */
+  /** Milliseconds that so many bytes may take, which are never more than all of it may. */
   of(bytes: number): number {
-    return 1000 * (this.#patience + bytes / leastPace);
+    return Math.min(1000 * (this.#patience + bytes / leastPace), this.until - this.#begun);
   }
 }
 
