@@ -44,6 +44,7 @@ function compile({ contract, source, besides = [], ...first }: Patch): Hex {
       evmVersion: "cancun",
       // For size: a copy is longer than what it is a copy of, which may be near the limit.
       optimizer: { enabled: true, runs: 1 },
+      metadata: { appendCBOR: false },
       outputSelection: { [source]: { [contract]: ["evm.bytecode.object"] } },
     },
   };
