@@ -144,6 +144,21 @@ describe("the vault", () => {
     assert.equal(hex(await vault.bytes(bundle)), hex(data.bundles[1]!));
   });
 
+  it("attack: deletes nothing of others in its store whose CID a manifest names for other bytes", async () => {
+    const others = new TextEncoder().encode("what the operator keeps here besides");
+    await store.put(others);
+    const [cid] = await blobs();
+    const bundles = data.manifest.bundles.with(0, { ...data.manifest.bundles[0]!, cid: cid! });
+    const lying = withManifest({ ...data.manifest, bundles }, data.bundles);
+    shelf.addManifest(lying.datasetId, lying.manifestBytes);
+    const put = vault.admit(lying.datasetId, lying.manifest, 0, data.bundles[0]!);
+    await assert.rejects(put, WrongRootsError);
+    await open();
+    await admit(1);
+    assert.ok((await blobs()).includes(cid!));
+    assert.deepEqual(shelf.moving(), []);
+  });
+
   it("frees what a killed process had stored or was dropping, and no tree is left that is no bundle's", async () => {
     const kept = await admit(0);
     const lost = await admit(1);

@@ -100,7 +100,8 @@ export class Vault {
       try {
         await store.put(bytes, { expected: CID.parse(expected.cid) });
       } catch (error) {
-        await this.#settle(expected.cid).catch(() => undefined);
+        // Nothing was stored: what has this CID is another's, and a manifest may name any.
+        shelf.moved(expected.cid);
         if (!(error instanceof WrongBytesError)) throw error;
         throw new WrongRootsError(`bundle ${bundleIndex}: its CID is not ${expected.cid}`, { cause: error });
       }

@@ -6,6 +6,7 @@ import type { DrawnCommittee } from "../../../../keepers/src/core/attestation/st
 import { schemes } from "../../../../keepers/src/core/market/types.ts";
 import { type DescribedOrder, describeOrder } from "../../../../keepers/src/roles/consumer/describe-order.ts";
 import type { JobKeeper } from "../../../../keepers/src/roles/jobs/job-keeper.ts";
+import type { SessionWrapper } from "../../../../keepers/src/roles/jobs/job-run.ts";
 import type { Exchange } from "../../../../keepers/src/roles/validator/exchange.ts";
 import { openValidator, type ValidatorOptions } from "../../../../keepers/src/roles/validator/validator.ts";
 import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
@@ -26,6 +27,22 @@ export const checkFee = tokens;
 export const turnSeconds = 5;
 /** Codes of `Phase`. */
 export const phase = { seeding: 1, signing: 2, opening: 3, revealing: 4, closed: 7 };
+
+/** Trains as it should, and says that every step has put out something else. */
+export const falseWitnesses: SessionWrapper = (session) => ({
+  program: session.program,
+  setState: (state) => session.setState(state),
+  getState: () => session.getState(),
+  close: () => session.close(),
+  async run(inputs) {
+    const outputs = await session.run(inputs);
+    return outputs.map((output) => {
+      const mantissas = output.witness.mantissas.slice();
+      mantissas[0] = mantissas[0]! ^ 1;
+      return { ...output, witness: { ...output.witness, mantissas } };
+    });
+  },
+});
 
 export type Seat = { readonly account: LocalAccount; readonly keeper: JobKeeper };
 

@@ -3,27 +3,10 @@ import { after, before, describe, it } from "node:test";
 import { toHex } from "viem";
 import { maskOf } from "../../../../keepers/src/core/attestation/statement.ts";
 import type { JobKeeper } from "../../../../keepers/src/roles/jobs/job-keeper.ts";
-import type { SessionWrapper } from "../../../../keepers/src/roles/jobs/job-run.ts";
 import { windows } from "../jobs/network.ts";
-import { CommitteeScene, phase, turnSeconds } from "./committee-scene.ts";
+import { CommitteeScene, falseWitnesses, phase, turnSeconds } from "./committee-scene.ts";
 
 const size = 3;
-
-/** Trains as it should, and says that every step has put out something else. */
-const falseWitnesses: SessionWrapper = (session) => ({
-  program: session.program,
-  setState: (state) => session.setState(state),
-  getState: () => session.getState(),
-  close: () => session.close(),
-  async run(inputs) {
-    const outputs = await session.run(inputs);
-    return outputs.map((output) => {
-      const mantissas = output.witness.mantissas.slice();
-      mantissas[0] = mantissas[0]! ^ 1;
-      return { ...output, witness: { ...output.witness, mantissas } };
-    });
-  },
-});
 
 describe("a provider that binds false witnesses to right states", () => {
   let stage: CommitteeScene;

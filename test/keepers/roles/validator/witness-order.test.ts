@@ -2,27 +2,10 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { schemes } from "../../../../keepers/src/core/market/types.ts";
-import type { SessionWrapper } from "../../../../keepers/src/roles/jobs/job-run.ts";
 import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
 import type { Executor } from "../../../../keepers/src/training/executors/types.ts";
 import { digitsConfig, type Scene } from "../jobs/scene.ts";
-import { CommitteeScene, checkFee, phase, turnSeconds } from "./committee-scene.ts";
-
-/** Trains as it should, and says that every step has put out something else. */
-const falseWitnesses: SessionWrapper = (session) => ({
-  program: session.program,
-  setState: (state) => session.setState(state),
-  getState: () => session.getState(),
-  close: () => session.close(),
-  async run(inputs) {
-    const outputs = await session.run(inputs);
-    return outputs.map((output) => {
-      const mantissas = output.witness.mantissas.slice();
-      mantissas[0] = mantissas[0]! ^ 1;
-      return { ...output, witness: { ...output.witness, mantissas } };
-    });
-  },
-});
+import { CommitteeScene, checkFee, falseWitnesses, phase, turnSeconds } from "./committee-scene.ts";
 
 describe("false witnesses of a long job and of a short one", () => {
   /** Micro-batches of the long job, whose steps take long once it is held against the own run. */
