@@ -89,7 +89,7 @@ export function challengerDuties(
   const isOwn = ({ challenger }: ChallengeRecord) => challenger === account.address;
   return [
     // What has a deadline on chain comes before what takes long.
-    new Disputant(compute),
+    new Disputant({ ...compute, ...waiting }),
     new WitnessInspector({
       ...compute,
       ...waiting,

@@ -1,27 +1,43 @@
 import type { TrainingOrder } from "../../core/exact/order.ts";
+import type { ClaimedRun } from "../../training/dispute/claimed-run.ts";
 import { findMislabelled, type MislabelledSample } from "../../training/dispute/mislabelled-player.ts";
 import { noInterval } from "../../training/dispute/moves.ts";
+import type { Player } from "../../training/dispute/next-move.ts";
 import { claimedPart } from "../../training/dispute/prefix-run.ts";
+import { findResumption } from "../../training/trainer/progress.ts";
 import { type ChallengeRecord, turnOf } from "../jobs/challenge-record.ts";
-import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
-import { forEach } from "../jobs/each.ts";
+import type { ComputeParts, Duty, FetchParts, JobContext } from "../jobs/duty.ts";
+import { reaches } from "../jobs/folder-findings.ts";
+import { IntervalRuns } from "../jobs/interval-runs.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
 import { trainJobUpTo } from "../jobs/job-run.ts";
+import { checkpointSpacing } from "../jobs/move-time.ts";
 import { makeMove } from "../jobs/mover.ts";
-import { type OpenRun, OpenRuns, runsOfADuty } from "../jobs/open-runs.ts";
+import { type OpenRun, OpenRuns } from "../jobs/open-runs.ts";
+import { Plays, playsOfADuty } from "../jobs/plays.ts";
 import { settleIfOver } from "../jobs/settler.ts";
+import type { SideBySideOptions } from "../jobs/side-by-side.ts";
 
 export type DisputantParts = JobContext &
-  ComputeParts & {
+  ComputeParts &
+  FetchParts &
+  Pick<SideBySideOptions, "patience"> & {
     /** Whether it plays in a job. */
     readonly isMeant: (jobId: bigint) => boolean;
   };
 
-/** Plays the challenges that it has opened, and its accusations of members, from what is on chain and from its own run. */
+type Challenger = Extract<Player, { role: "challenger" }>;
+
+/**
+ * Plays the challenges that it has opened, and its accusations of members, from what is on chain and from its own run. An
+ * accusation is about one interval: where the own run does not reach it, it is computed from the state before it.
+ */
 export class Disputant implements Duty {
   readonly name = "disputing";
   readonly #parts: DisputantParts;
   readonly #runs: OpenRuns;
+  readonly #intervals: IntervalRuns;
+  readonly #plays: Plays<ChallengeRecord>;
   /** How many steps of runs are known to be done. */
   readonly #trained = new WeakMap<OpenRun, number>();
   /** The first mislabelled sample of runs. */
@@ -29,7 +45,9 @@ export class Disputant implements Duty {
 
   constructor(parts: DisputantParts) {
     this.#parts = parts;
-    this.#runs = new OpenRuns(parts, runsOfADuty);
+    this.#runs = new OpenRuns(parts, playsOfADuty);
+    this.#intervals = new IntervalRuns(parts);
+    this.#plays = new Plays(parts);
   }
 
   async tick(signal: AbortSignal): Promise<void> {
@@ -43,40 +61,66 @@ export class Disputant implements Duty {
       .openAccusations()
       .filter(({ challenger, jobId }) => challenger === operator && isMeant(jobId));
     own.push(...accused);
-    await this.#runs.closeAllBut(new Set([...open.keys(), ...own.map(({ jobId }) => jobId)]));
-    await forEach(own, async (challenge) => {
+    const jobs = new Set([...open.keys(), ...own.map(({ jobId }) => jobId)]);
+    await this.#runs.closeAllBut(jobs);
+    await this.#intervals.closeAllBut(jobs);
+    const play = async (challenge: ChallengeRecord, over: AbortSignal) => {
       // Of a job that has failed elsewhere, the bonds of other challenges are still at stake.
       const job = open.get(challenge.jobId) ?? ledger.job(challenge.jobId);
-      if (job === undefined) return;
-      if (turnOf(challenge) === "challenger") await this.#play(job, challenge, signal);
+      if (job !== undefined) await this.#play(job, challenge, { signal, over });
+    };
+    const due = own.filter((challenge) => turnOf(challenge) === "challenger");
+    await this.#plays.round(due, play, signal);
+  }
+
+  async close(): Promise<void> {
+    await this.#plays.settled();
+    await this.#runs.closeAllBut(new Set());
+    await this.#intervals.closeAllBut(new Set());
+  }
+
+  /** @param over ends what is computed for this dispute alone */
+  async #play(
+    job: JobRecord,
+    challenge: ChallengeRecord,
+    { signal, over }: { readonly signal: AbortSignal; readonly over: AbortSignal },
+  ): Promise<void> {
+    const interval = Number(challenge.interval);
+    if (challenge.game === "MemberGame" && !(await reaches(this.#parts.folder, job.jobId, interval))) {
+      return await this.#intervals.use(job, interval, signal, (run) => this.#move(challenge, run));
+    }
+    await this.#runs.use(job, signal, async (run) => {
+      const sample = await this.#mislabelledOf(run, challenge, over);
+      if (sample === undefined) await this.#train(run, challenge, over);
+      await this.#move(challenge, run.disputed, sample);
     });
   }
 
-  close(): Promise<void> {
-    return this.#runs.closeAllBut(new Set());
-  }
-
-  async #play(job: JobRecord, challenge: ChallengeRecord, signal: AbortSignal): Promise<void> {
+  async #move(challenge: ChallengeRecord, run: ClaimedRun, sample?: MislabelledSample): Promise<void> {
     const { log } = this.#parts;
-    const run = await this.#runs.get(job, signal);
-    const sample = await this.#mislabelledOf(run, challenge, signal);
-    const until = lastStepOf(challenge, run.run.order);
-    if (sample === undefined && (this.#trained.get(run) ?? 0) < until) {
-      await trainJobUpTo(this.#parts, run, { until, signal });
-      this.#trained.set(run, until);
-    }
-    const player = {
-      role: "challenger" as const,
-      own: claimedPart(run.disputed, challenge.claim),
-      answers: challenge.answers,
+    const { jobId, challengeId, claim, answers, game } = challenge;
+    const player: Challenger = {
+      role: "challenger",
+      own: claimedPart(run, claim),
+      answers,
       ...(sample !== undefined && { sample }),
     };
     if (await makeMove(this.#parts, challenge, player)) {
-      if (challenge.game === "DisputeGame") await settleIfOver(this.#parts, challenge);
+      if (game === "DisputeGame") await settleIfOver(this.#parts, challenge);
       return;
     }
-    const { jobId, challengeId } = challenge;
     log.error({ jobId, challengeId }, "nothing that was posted in this challenge is wrong");
+  }
+
+  async #train(run: OpenRun, challenge: ChallengeRecord, signal: AbortSignal): Promise<void> {
+    const until = lastStepOf(challenge, run.run.order);
+    if ((this.#trained.get(run) ?? 0) >= until) return;
+    const done = (await findResumption(run.run))?.checkpoint.step ?? 0;
+    if (done < until) {
+      const every = await checkpointSpacing(this.#parts, challenge, run, signal);
+      await trainJobUpTo(this.#parts, run, { until, every, signal });
+    }
+    this.#trained.set(run, until);
   }
 
   /** The mislabelled sample that a challenge of this account is about. */

@@ -17,6 +17,7 @@ import { mostPending } from "../jobs/janitor.ts";
 import { type CommittedResult, isRunning, isUnchallengeable, type JobRecord } from "../jobs/job-record.ts";
 import { type JobRun, openJobRun, trainJobUpTo } from "../jobs/job-run.ts";
 import { Looks } from "../jobs/looks.ts";
+import { checkpointSpacing } from "../jobs/move-time.ts";
 import { type FetchedResult, obtainResult } from "../jobs/result.ts";
 import { type InTurn, ShortestFirst } from "../jobs/shortest-first.ts";
 import type { SideBySideOptions } from "../jobs/side-by-side.ts";
@@ -393,7 +394,9 @@ export class Inspector implements Duty {
     try {
       const { isRight, move } = await this.#computing.run(cost, async (turn) => {
         inTurn = turn;
-        await trainJobUpTo({ executor }, opened, { until: steps, signal });
+        const known = this.#measured.get(jobId);
+        const every = await checkpointSpacing({ ...this.#parts, executor }, { jobId }, opened, signal, known);
+        await trainJobUpTo({ executor }, opened, { until: steps, every, signal });
         const own = claimedPart(whole, { steps: BigInt(steps) });
         const [stateRoot] = await own.stateRoots([steps]);
         const leaves = fetched?.leaves;

@@ -10,6 +10,7 @@ import { type LimitOptions, limited, unlessOver } from "../jobs/in-time.ts";
 import { isRunning, type JobRecord } from "../jobs/job-record.ts";
 import { type JobRun, openJobRun, trainJobUpTo } from "../jobs/job-run.ts";
 import { Looks } from "../jobs/looks.ts";
+import { checkpointSpacing } from "../jobs/move-time.ts";
 import { keptLeaves, obtainResult } from "../jobs/result.ts";
 import { type InTurn, ShortestFirst } from "../jobs/shortest-first.ts";
 import type { SideBySideOptions } from "../jobs/side-by-side.ts";
@@ -46,6 +47,8 @@ type Comparison = {
   readonly seen: OpenedWitnesses;
   /** Steps that have to be computed. */
   readonly until: number;
+  /** Steps from one checkpoint to the next. */
+  readonly every: number;
   readonly inTurn: InTurn;
 };
 
@@ -137,8 +140,9 @@ export class WitnessInspector implements Duty {
     const measure = () => secondsPerStep(executor, opened.job, signal);
     const seconds = await this.#computing.run(0, (inTurn) => inTurn(measure));
     const compare = async (stop: AbortSignal) => {
+      const every = await checkpointSpacing(this.#parts, job, opened, stop, seconds);
       const move = await this.#computing.run(Math.max(0, until - done) * seconds, (inTurn) =>
-        this.#findWrong({ job, opened, leaves, seen, until, inTurn }, stop),
+        this.#findWrong({ job, opened, leaves, seen, until, every, inTurn }, stop),
       );
       return move === undefined || (await this.#challenge(jobId, move));
     };
@@ -154,14 +158,14 @@ export class WitnessInspector implements Duty {
 
   /** The challenge of the first interval whose witnesses are others than were opened. */
   async #findWrong(
-    { job, opened, leaves, seen, until, inTurn }: Comparison,
+    { job, opened, leaves, seen, until, every, inTurn }: Comparison,
     signal: AbortSignal,
   ): Promise<IntervalChallenge | undefined> {
     const { run } = opened;
     const { source, options } = opened.job;
     const end = Math.max(...seen.keys()) + 1;
     const executor = executorTakingTurns(this.#parts.executor, inTurn, signal);
-    await trainJobUpTo({ executor }, opened, { until, signal });
+    await trainJobUpTo({ executor }, opened, { until, every, signal });
     const own = new FolderRun({ run, source, executor, options, signal });
     try {
       const move = await openingMove(own, job.result!, leaves, { end, opened: (each) => seen.get(each) });

@@ -36,3 +36,11 @@ export async function folderFinding(
   if (leaves?.[interval]?.stateRoot !== before.stateRoot) return undefined;
   return leaves[interval + 1]!.stateRoot === next.stateRoot ? right : { isRight: false };
 }
+
+/** Whether the run of a job in this keeper's folder was computed to the end of an interval. */
+export async function reaches(folder: string, jobId: bigint, interval: number): Promise<boolean> {
+  const path = join(folder, String(jobId), "run");
+  if (!isRunFolder(path)) return false;
+  const { trace, witnesses } = await readLogs({ path });
+  return trace[interval + 1] !== undefined && witnesses[interval] !== undefined;
+}

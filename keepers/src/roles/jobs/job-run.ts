@@ -31,7 +31,7 @@ export type SessionWrapper = (session: TrainingSession, firstStep: number) => Tr
 /** What opening a run takes. */
 export type JobRunParts = Pick<JobContext, "ledger" | "deployment"> & Omit<ComputeParts, "executor">;
 
-/** Checkpoints of a run: disputes begin at the one before the step in question. */
+/** Checkpoints of a run that no dispute is played from. */
 const checkpoints = 16;
 
 /** Folders in which a run is being opened: two duties of one keeper would fetch and unpack the same into each other. */
@@ -98,10 +98,10 @@ async function open(
 export async function trainJobUpTo(
   parts: Pick<ComputeParts, "executor">,
   opened: JobRun,
-  { until, signal }: { readonly until: number; readonly signal: AbortSignal },
+  { until, every, signal }: Required<Pick<TrainJobOptions, "until" | "every" | "signal">>,
 ): Promise<void> {
   const done = (await findResumption(opened.run))?.checkpoint.step ?? 0;
-  if (done < until) await trainJob(parts, opened, { until, signal });
+  if (done < until) await trainJob(parts, opened, { until, every, signal });
 }
 
 export type TrainJobOptions = {
@@ -110,6 +110,8 @@ export type TrainJobOptions = {
   readonly worker?: SessionWrapper;
   /** Step after which it ends; the last one by default. */
   readonly until?: number;
+  /** Steps from one checkpoint to the next: disputes begin at the one before the step in question. */
+  readonly every?: number;
   readonly signal?: AbortSignal;
 };
 
@@ -120,7 +122,7 @@ export type TrainJobOptions = {
 export async function trainJob(
   { executor }: Pick<ComputeParts, "executor">,
   { job, run, paidSteps }: JobRun,
-  { open, worker, until, signal }: TrainJobOptions = {},
+  { open, worker, until, every, signal }: TrainJobOptions = {},
 ): Promise<TrainResult> {
   const firstStep = (await findResumption(run))?.checkpoint.step ?? 0;
   const stored = checkpointLeaves(run.order).map((leaf) => leaf * run.order.interval);
@@ -131,7 +133,7 @@ export async function trainJob(
       run,
       session,
       source: job.source,
-      checkpoint: { every: Math.ceil(run.order.steps / checkpoints), at: [...paidSteps, ...stored] },
+      checkpoint: { every: every ?? Math.ceil(run.order.steps / checkpoints), at: [...paidSteps, ...stored] },
       until,
       signal,
     });

@@ -1,19 +1,24 @@
 import { claimedPart } from "../../training/dispute/prefix-run.ts";
-import { turnOf } from "../jobs/challenge-record.ts";
+import { type ChallengeRecord, turnOf } from "../jobs/challenge-record.ts";
 import type { Duty } from "../jobs/duty.ts";
-import { forEach } from "../jobs/each.ts";
 import { makeMove } from "../jobs/mover.ts";
-import { OpenRuns, type OpenRunsParts, runsOfADuty } from "../jobs/open-runs.ts";
+import { OpenRuns, type OpenRunsParts } from "../jobs/open-runs.ts";
+import { Plays, playsOfADuty } from "../jobs/plays.ts";
+import type { SideBySideOptions } from "../jobs/side-by-side.ts";
+
+export type DefenderParts = OpenRunsParts & Pick<SideBySideOptions, "patience">;
 
 /** Answers the challenges of its jobs, from the folders of their runs. */
 export class Defender implements Duty {
   readonly name = "defending";
-  readonly #parts: OpenRunsParts;
+  readonly #parts: DefenderParts;
   readonly #runs: OpenRuns;
+  readonly #plays: Plays<ChallengeRecord>;
 
-  constructor(parts: OpenRunsParts) {
+  constructor(parts: DefenderParts) {
     this.#parts = parts;
-    this.#runs = new OpenRuns(parts, runsOfADuty);
+    this.#runs = new OpenRuns(parts, playsOfADuty);
+    this.#plays = new Plays(parts);
   }
 
   async tick(signal: AbortSignal): Promise<void> {
@@ -23,19 +28,23 @@ export class Defender implements Duty {
       .openChallenges()
       .filter((challenge) => challenge.claim.provider === operator && ledger.isBound(challenge));
     await this.#runs.closeAllBut(new Set([...open.keys(), ...challenges.map(({ jobId }) => jobId)]));
-    await forEach(challenges, async (challenge) => {
+    const due = challenges.filter((challenge) => turnOf(challenge) === "provider");
+    const play = async (challenge: ChallengeRecord) => {
       const { jobId, challengeId, claim } = challenge;
       // Of a job that has failed elsewhere, the bonds of other commitments are still at stake.
       const job = open.get(jobId) ?? ledger.job(jobId);
-      if (job === undefined || turnOf(challenge) !== "provider") return;
-      const { disputed } = await this.#runs.get(job, signal);
-      const run = claimedPart(disputed, claim);
-      if (await makeMove(this.#parts, challenge, { role: "provider", run })) return;
-      log.error({ jobId, challengeId }, "nothing that was computed answers this challenge");
-    });
+      if (job === undefined) return;
+      await this.#runs.use(job, signal, async ({ disputed }) => {
+        const run = claimedPart(disputed, claim);
+        if (await makeMove(this.#parts, challenge, { role: "provider", run })) return;
+        log.error({ jobId, challengeId }, "nothing that was computed answers this challenge");
+      });
+    };
+    await this.#plays.round(due, play, signal);
   }
 
-  close(): Promise<void> {
-    return this.#runs.closeAllBut(new Set());
+  async close(): Promise<void> {
+    await this.#plays.settled();
+    await this.#runs.closeAllBut(new Set());
   }
 }

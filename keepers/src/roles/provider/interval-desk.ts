@@ -73,6 +73,8 @@ export class IntervalDesk implements Duty {
     this.#closing.abort();
     const server = await this.#server?.catch(() => undefined);
     await server?.stop();
+    // A run that is used is not closed.
+    await this.#turn;
     await this.#forgetAllBut(new Set());
   }
 
@@ -84,13 +86,15 @@ export class IntervalDesk implements Duty {
       {
         state: async ({ jobId, interval }, context) => {
           const job = await this.#admit(BigInt(jobId), () => interval, `state ${interval}`, context);
-          return this.#inTurn(context, async () => this.#state(await this.#run(job), interval, context));
+          return this.#inTurn(context, () =>
+            this.#withRun(job, (run) => this.#state(run, interval, context)),
+          );
         },
         sums: async ({ jobId, step }, context) => {
           const intervalOf = (length: number) => Math.floor(step / length);
           const job = await this.#admit(BigInt(jobId), intervalOf, `sums ${step}`, context);
-          return this.#inTurn(context, async () =>
-            this.#sums(await this.#run(job), job.jobId, step, context),
+          return this.#inTurn(context, () =>
+            this.#withRun(job, (run) => this.#sums(run, job.jobId, step, context)),
           );
         },
       },
@@ -144,9 +148,9 @@ export class IntervalDesk implements Duty {
     return opening;
   }
 
-  #run(job: JobRecord): Promise<OpenRun> {
+  #withRun<T>(job: JobRecord, work: (run: OpenRun) => Promise<T>): Promise<T> {
     // A run outlives the request that opens it.
-    return this.#runs.get(job, this.#closing.signal);
+    return this.#runs.use(job, this.#closing.signal, work);
   }
 
   /** The job, when the peer has a member's right to this of it. @throws RefusalError */

@@ -11,6 +11,7 @@ import { forEach } from "../jobs/each.ts";
 import { isPast, type JobRecord } from "../jobs/job-record.ts";
 import { type JobRun, openJobRun, type SessionWrapper, trainJob } from "../jobs/job-run.ts";
 import type { ResultStorage } from "../jobs/job-storage.ts";
+import { checkpointSpacing } from "../jobs/move-time.ts";
 import { writeResult } from "../jobs/result.ts";
 import { SideBySide, type SideBySideOptions } from "../jobs/side-by-side.ts";
 import { surelyNow } from "../storage-node/agreement.ts";
@@ -127,7 +128,8 @@ export class Trainer implements Duty {
       const sessions = crew && {
         open: (firstStep: number) => crew.open(job.jobId, opened, firstStep, signal),
       };
-      const result = await trainJob(this.#parts, opened, { ...sessions, worker, signal });
+      const every = await checkpointSpacing(this.#parts, job, opened, signal);
+      const result = await trainJob(this.#parts, opened, { ...sessions, worker, every, signal });
       log.info({ jobId: job.jobId, stateRoot: result.stateRoot }, "trained");
       crew?.trained(job.jobId);
       return await this.#write(job, opened, result.state);

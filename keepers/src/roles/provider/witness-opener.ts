@@ -53,14 +53,21 @@ export class WitnessOpener implements Duty {
   }
 
   async #open(job: JobRecord, signal: AbortSignal): Promise<void> {
-    const { log } = this.#parts;
     const { jobId } = job;
     const { value: drawn } = await agreedOrUsual(this.#parts, "how far a committee is", ({ contracts }) =>
       contracts.Committee.read.jobOf([jobId]),
     );
-    const { phase, attempt, opened } = drawn;
-    if (phase !== openingPhase) return;
-    const { disputed: run } = await this.#runs.get(job, signal);
+    if (drawn.phase !== openingPhase) return;
+    await this.#runs.use(job, signal, ({ disputed }) => this.#openFrom(disputed, job, drawn));
+  }
+
+  async #openFrom(
+    run: FolderRun,
+    job: JobRecord,
+    { attempt, opened }: { readonly attempt: number; readonly opened: number },
+  ): Promise<void> {
+    const { log } = this.#parts;
+    const { jobId } = job;
     const intervals = await this.#drawn(job, BigInt(attempt), run);
     let first = opened;
     for (const openings of callsOf(await openingsOf(run, intervals.slice(first)))) {

@@ -2,12 +2,14 @@ import type { Hex } from "viem";
 import { digestOf, intervalsOf, witnessesHash } from "../../core/attestation/statement.ts";
 import { BadInputError } from "../../core/errors.ts";
 import type { OpenedLeaf } from "../../core/exact/result-files.ts";
+import { secondsOfWitness } from "../../training/dispute/witness-time.ts";
 import type { ComputeParts, Duty, FetchParts, JobContext } from "../jobs/duty.ts";
 import { OrderRefusedError } from "../jobs/errors.ts";
 import { type LimitOptions, limited, unlessOver } from "../jobs/in-time.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
 import { type JobRun, openJobRun } from "../jobs/job-run.ts";
 import { Looks } from "../jobs/looks.ts";
+import { memberClocksOf, mostSecondsOfMove } from "../jobs/move-time.ts";
 import { type FetchedResult, obtainResult } from "../jobs/result.ts";
 import { type InTurn, ShortestFirst } from "../jobs/shortest-first.ts";
 import type { SideBySideOptions } from "../jobs/side-by-side.ts";
@@ -51,7 +53,8 @@ type Executing = Omit<Sitting, "signal"> & {
  * A member vouches for no result whose last state is not stored as it was committed to.
  *
  * Whoever orders a job chooses how long it takes. So what takes least is computed first; what can be signed no more is left,
- * and what cannot be computed in the time that is left to sign it, or within the budget, is given up before it is begun.
+ * and what cannot be computed in the time that is left to sign it, or within the budget, is given up before it is begun. So is an
+ * interval that takes longer than each accusation of it adds to the time to answer: being silent costs a member less.
  */
 export class Checker implements Duty {
   readonly name = "checking";
@@ -203,6 +206,15 @@ export class Checker implements Duty {
     const { log, book, budget = Number.POSITIVE_INFINITY } = this.#parts;
     const { order } = opened.run;
     const { own } = run;
+    const mostSeconds = 2 * mostSecondsOfMove(await memberClocksOf(this.#parts, draw.jobId));
+    const slowest = Math.max(order.interval * seconds, secondsOfWitness(own.program));
+    if (slowest > mostSeconds) {
+      log.warn(
+        { jobId: draw.jobId, seconds: slowest, mostSeconds },
+        "given up: accusations of such an interval could not be answered in their time",
+      );
+      return { verdict: "unreadable", digests: [] };
+    }
     const digests: Hex[] = [];
     let [reached, before] = [0, 0];
     for (const interval of intervalsOf(draw, position)) {

@@ -225,7 +225,7 @@ async function ruleExponent(own: OwnRun, node: OpenNode, { position: p }: Round)
     return descent("claimTooLarge", node.descriptor);
   }
   // What needs the right exponent does not fit a smaller one; any other finish has one exponent alone.
-  return await ruling(own, node, node.isRequantized ? (node.neediest() ?? 0) : 0);
+  return await ruling(own, node, node.isRequantized ? ((await node.neediest()) ?? 0) : 0);
 }
 
 async function ruleElement(

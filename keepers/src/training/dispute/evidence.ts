@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { bytesToHex, concatHex, type Hex, size } from "viem";
 import { leastExponent } from "../../core/exact/format.ts";
 import { optionalInputs } from "../../core/exact/ops/arithmetic.ts";
@@ -31,6 +32,11 @@ export type ListProof = (number: number) => Hex[];
 const openedAtOnce = 9_000;
 /** With more products than this the operands are not looked at: their mantissas alone are longer. */
 const productsAtOnce = 8_192;
+
+/** Milliseconds for which elements are computed without giving way. */
+const longestTurn = 20;
+/** Elements that need their tensor's exponent, by step and number of the tensor: they follow from the step alone. */
+const found = new WeakMap<ComputedStep, Map<number, Promise<number | undefined>>>();
 
 /** Reads a tensor and notes which elements were asked for. */
 class NotingReader implements TensorReader {
@@ -130,13 +136,24 @@ export class OpenNode {
 
   /**
    * An element that needs the exponent of its tensor: with a smaller one it would not fit. Every element where none may be
-   * smaller; `undefined` where the exponent is larger than any element needs.
+   * smaller; `undefined` where the exponent is larger than any element needs. Whoever asks chooses the node: it is looked for
+   * once, and gives way to other work meanwhile (`secondsOfWitness` says how long it takes at most).
    */
-  neediest(): number | undefined {
+  neediest(): Promise<number | undefined> {
+    const known = found.get(this.step) ?? new Map<number, Promise<number | undefined>>();
+    found.set(this.step, known);
+    const looked = known.get(this.number) ?? this.#findNeediest();
+    known.set(this.number, looked);
+    return looked;
+  }
+
+  async #findNeediest(): Promise<number | undefined> {
     const { mantissas, exponent } = this.tensor;
     const { bits } = this.step.program;
     let most = 0;
     for (const mantissa of mantissas) most = Math.max(most, Math.abs(mantissa));
+    const isTie = most === 2 ** (bits - 2);
+    let since = performance.now();
     // Rounding is monotone but for its ties, so that the largest accumulator is one of these.
     for (let out = 0; out < mantissas.length; out++) {
       if (Math.abs(mantissas[out]!) !== most) continue;
@@ -145,6 +162,11 @@ export class OpenNode {
       if (s === Math.max(0, leastExponent - from)) return out;
       const magnitude = accumulator < 0n ? -accumulator : accumulator;
       if (s > 0 && 2n * magnitude >= ((1n << BigInt(bits)) - 1n) << BigInt(s - 1)) return out;
+      // Beside the one mantissa that both kinds round to, all of the largest are of one kind.
+      if (!isTie) return undefined;
+      if (performance.now() - since < longestTurn) continue;
+      await setImmediate();
+      since = performance.now();
     }
     return undefined;
   }

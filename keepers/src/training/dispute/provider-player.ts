@@ -168,8 +168,8 @@ async function link(run: ClaimedRun, step: ComputedStep, number: number): Promis
 }
 
 /** Shows an element that needs the exponent, at once or by its sums. */
-function witness(node: OpenNode): Move | undefined {
-  const out = node.neediest();
+async function witness(node: OpenNode): Promise<Move | undefined> {
+  const out = await node.neediest();
   if (out === undefined) return undefined;
   const evidence = node.whole(out);
   const { products, descriptor } = node;

@@ -1,0 +1,136 @@
+import { statfs } from "node:fs/promises";
+import type { TrainingOrder } from "../../core/exact/order.ts";
+import { stateFileBytes } from "../../core/exact/result-files.ts";
+import type { Program } from "../../core/exact/tape/types.ts";
+import { secondsOfWitness } from "../../training/dispute/witness-time.ts";
+import { agreedOrUsual } from "../storage-node/agreement.ts";
+import type { ComputeParts, JobContext } from "./duty.ts";
+import type { JobRecord } from "./job-record.ts";
+import type { JobRun } from "./job-run.ts";
+import { secondsPerStep as measuredSeconds } from "./step-time.ts";
+
+/** The clocks of a dispute, in chain seconds: what a move has, and what every other open dispute adds to it. */
+export type DisputeClocks = { readonly window: number; readonly extension: number };
+
+/** Disputes that may be open at once where another one adds no time. */
+const fixedDisputes = 32;
+/** Checkpoints of a run at least. */
+const leastCheckpoints = 16;
+/** Part of the disk that is free which the checkpoints of one run may take. */
+const shareOfDisk = 2;
+
+/**
+ * Seconds that computing a move may take at most. Anyone may open as many disputes as there are intervals, and each adds its
+ * extension to the deadline of the others: who computes a move in half of that answers all of them in time.
+ */
+export function mostSecondsOfMove({ window, extension }: DisputeClocks): number {
+  return extension === 0 ? window / fixedDisputes : Math.min(window, extension) / 2;
+}
+
+/** The clocks of the disputes of a job, or without one of those that are opened now. */
+export async function clocksOf(
+  context: Pick<JobContext, "agreed" | "client" | "contracts" | "log">,
+  jobId?: bigint,
+): Promise<DisputeClocks> {
+  const { value } = await agreedOrUsual(
+    context,
+    "how long a move of a dispute may take",
+    async ({ contracts }) => {
+      const { read } = contracts.JobRegistry;
+      return (await (jobId === undefined ? read.parameters() : read.parametersOf([jobId]))).dispute;
+    },
+  );
+  return value;
+}
+
+/** The clocks of the disputes with members of committees about a job. */
+export async function memberClocksOf(
+  context: Pick<JobContext, "agreed" | "client" | "contracts" | "log">,
+  jobId: bigint,
+): Promise<DisputeClocks> {
+  const { value } = await agreedOrUsual(
+    context,
+    "how long a member has to answer an accusation",
+    async ({ contracts }) => {
+      const [{ dispute }, { moveWindow }] = await Promise.all([
+        contracts.JobRegistry.read.parametersOf([jobId]),
+        contracts.Committee.read.termsOf([jobId]),
+      ]);
+      return { window: moveWindow, extension: dispute.extension };
+    },
+  );
+  return value;
+}
+
+export type SpacingParameters = {
+  readonly order: Pick<TrainingOrder, "steps" | "interval">;
+  readonly program: Program;
+  readonly secondsPerStep: number;
+  readonly clocks: DisputeClocks;
+  /** Bytes that the checkpoints of a run may take beyond the least number of them. */
+  readonly room: number;
+};
+
+export type Spacing = {
+  /** Steps from one checkpoint to the next, whole intervals. */
+  readonly every: number;
+  /** Why moves over such a run cannot be computed in their time; undefined when they can. */
+  readonly problem: string | undefined;
+};
+
+/**
+ * How far apart checkpoints of a run lie, so that a move is computed in its time: it begins at the checkpoint before its
+ * interval, and ends at the end of that. An interval that takes longer by itself, or more checkpoints than there is room for,
+ * is a problem; they are then as close as can be.
+ */
+export function spacingOf({ order, program, secondsPerStep, clocks, room }: SpacingParameters): Spacing {
+  const { steps, interval } = order;
+  const seconds = mostSecondsOfMove(clocks);
+  const affordable = Math.max(1, Math.floor(seconds / secondsPerStep / interval)) * interval;
+  const wanted = Math.min(Math.ceil(steps / leastCheckpoints), affordable);
+  const most = Math.max(leastCheckpoints, Math.floor(room / stateFileBytes(program)));
+  const every = Math.ceil(Math.max(wanted, Math.ceil(steps / most)) / interval) * interval;
+  const replayed = Math.min(every, steps) * secondsPerStep;
+  if (replayed <= seconds) return { every, problem: undefined };
+  const what = interval * secondsPerStep > seconds ? "an interval takes" : "checkpoints would lie";
+  const given = `${Math.ceil(replayed)} s${what === "an interval takes" ? " here" : " apart, for more there is no room"}`;
+  return { every, problem: `${what} ${given}: a move of a dispute is to take ${Math.floor(seconds)} s` };
+}
+
+/** Why disputes over a job that was computed rightly could not be answered in their time; undefined when they can. */
+export function problemOfMoves(parameters: SpacingParameters): string | undefined {
+  const witness = secondsOfWitness(parameters.program);
+  const most = mostSecondsOfMove(parameters.clocks);
+  if (witness <= most) return spacingOf(parameters).problem;
+  const [takes, may] = [Math.ceil(witness), Math.floor(most)];
+  return `defending the exponent of its largest tensor may take ${takes} s: a move of a dispute is to take ${may} s`;
+}
+
+/** Bytes that the checkpoints of a run in a folder may take. */
+export async function roomIn(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return (bavail * bsize) / shareOfDisk;
+}
+
+/**
+ * Steps from one checkpoint of a job's run to the next, by what a step takes on this machine.
+ *
+ * @param known seconds that a step takes, where they were measured before
+ */
+export async function checkpointSpacing(
+  parts: Pick<JobContext, "agreed" | "client" | "contracts" | "log"> & Pick<ComputeParts, "executor">,
+  { jobId }: Pick<JobRecord, "jobId">,
+  { job, run, folder }: JobRun,
+  signal: AbortSignal,
+  known?: number,
+): Promise<number> {
+  const secondsPerStep = known ?? (await measuredSeconds(parts.executor, job, signal));
+  const [clocks, room] = await Promise.all([clocksOf(parts, jobId), roomIn(folder)]);
+  const { every, problem } = spacingOf({
+    ...{ order: run.order, program: run.program },
+    ...{ secondsPerStep, clocks, room },
+  });
+  if (problem !== undefined)
+    parts.log.warn({ jobId, problem }, "disputes of this job may not be answered in time");
+  return every;
+}
