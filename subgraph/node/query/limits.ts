@@ -86,9 +86,7 @@ export function costError(
   limits: QueryLimits,
   variables?: Variables,
 ): GraphQLError | undefined {
-  const fragments = new Map<string, FragmentDefinitionNode>();
-  for (const definition of document.definitions)
-    if (definition.kind === "FragmentDefinition") fragments.set(definition.name.value, definition);
+  const fragments = fragmentsOf(document);
   // What the rules of GraphQL walk is the whole document, not the one operation that will run.
   let fields = 0;
   const used = new Set<FragmentDefinitionNode>();
@@ -110,6 +108,23 @@ export function costError(
   const unused = [...fragments.values()].find((fragment) => !used.has(fragment));
   if (unused === undefined) return undefined;
   return new GraphQLError(`Fragment "${unused.name.value}" is never used.`, { nodes: unused });
+}
+
+function fragmentsOf({ definitions }: DocumentNode): ReadonlyMap<string, FragmentDefinitionNode> {
+  const fragments = new Map<string, FragmentDefinitionNode>();
+  for (const definition of definitions)
+    if (definition.kind === "FragmentDefinition") fragments.set(definition.name.value, definition);
+  return fragments;
+}
+
+/** Fields and spreads of all operations of a document that was validated, each fragment counted wherever it is used. */
+export function fieldsOf(document: DocumentNode): number {
+  const fragments = fragmentsOf(document);
+  let fields = 0;
+  for (const definition of document.definitions)
+    if (definition.kind === "OperationDefinition")
+      fields += new Meter(fragments, new Map()).measure(definition.selectionSet, undefined).fields;
+  return fields;
 }
 
 function reasonAgainst({ fields, entities, depth }: Measure, limits: QueryLimits): string | undefined {

@@ -1,11 +1,12 @@
 import { once } from "node:events";
-import { createServer, type Server, type ServerResponse } from "node:http";
+import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { GraphQLError, parse } from "graphql";
-import { createYoga, type Plugin, type YogaInitialContext } from "graphql-yoga";
+import { GraphQLError } from "graphql";
+import { createYoga } from "graphql-yoga";
 import { apiSchema } from "../schema/api-schema.ts";
-import { costError, defaultLimits, type QueryLimits } from "./limits.ts";
-import { failedAnswer, QueryPool, type QuerySource } from "./pool.ts";
+import { delegate, documents } from "./documents.ts";
+import { defaultLimits, type QueryLimits } from "./limits.ts";
+import { QueryPool, type QuerySource } from "./pool.ts";
 import { shownError } from "./resolvers.ts";
 
 export type GraphqlServerOptions = QuerySource & {
@@ -27,61 +28,6 @@ const maximumBody = 256 * 1024;
 /** Connections at a time: each may have a request of the greatest length under way. */
 const mostConnections = 512;
 
-/** Stops reading a document at its limit of tokens: nothing walks a tree that nobody has bounded. */
-function tokenLimiter(tokens: number): Plugin {
-  return {
-    onParse({ setParseFn }) {
-      setParseFn((source: string) => parse(source, { maxTokens: tokens }));
-    },
-  };
-}
-
-/**
- * Checks what a query would cost: its shape before GraphQL's own rules, whose time grows faster than the query does, and
- * what it could name whenever it runs. The outcome of the first is kept with the document; the second depends on variables.
- */
-function limiter(limits: QueryLimits): Plugin {
-  const shape = { ...limits, entities: Number.POSITIVE_INFINITY };
-  return {
-    onValidate({ params: { schema, documentAST }, setResult }) {
-      const error = costError(schema, documentAST, shape);
-      if (error !== undefined) setResult([error]);
-    },
-    onExecute({ args, setResultAndStopExecution }) {
-      const error = costError(args.schema, args.document, limits, args.variableValues);
-      if (error !== undefined) setResultAndStopExecution({ errors: [error] });
-    },
-  };
-}
-
-/** A result that is JSON already. It becomes the body of a response, which may be bytes: nobody makes text of it first. */
-const ready = (json: Uint8Array) => ({ stringify: () => json as unknown as string });
-
-/** Hands what was validated to the pool; its answer goes out as it comes, unless clients leave too many lying. */
-function delegate(pool: QueryPool, limits: QueryLimits): Plugin {
-  let unsent = 0;
-  return {
-    onExecute({ args, setExecuteFn }) {
-      const { params, res } = args.contextValue as YogaInitialContext & { res: ServerResponse };
-      setExecuteFn(async () => {
-        const answer = await pool.run({
-          text: params.query!,
-          operation: args.operationName,
-          variables: args.variableValues,
-        });
-        const { length } = answer;
-        if (unsent + length > limits.unsent)
-          return ready(failedAnswer("too many answers wait to be fetched; ask again later"));
-        unsent += length;
-        res.once("close", () => {
-          unsent -= length;
-        });
-        return ready(answer);
-      });
-    },
-  };
-}
-
 /** Serves queries over HTTP, and GraphiQL to browsers, from the thread that calls it. */
 export async function listen(options: GraphqlServerOptions): Promise<GraphqlServer> {
   const path = `/subgraphs/name/${options.name}`;
@@ -97,7 +43,9 @@ export async function listen(options: GraphqlServerOptions): Promise<GraphqlServ
     // Counted below, as it comes.
     maxRequestBodySize: false,
     graphiql: { title: `Assay · ${options.name}` },
-    plugins: [tokenLimiter(limits.tokens), limiter(limits), delegate(pool, limits)],
+    // It keeps a number of documents, whatever their length, refused ones among them; `documents` keeps what passed.
+    parserAndValidationCache: false,
+    plugins: [documents(limits), delegate(pool, limits)],
     maskedErrors: {
       errorMessage: "internal error",
       maskError: (error, message) =>

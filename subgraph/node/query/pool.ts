@@ -32,7 +32,7 @@ export type QueryPoolOptions = {
 };
 
 /** First message to a process. */
-export type ReaderSetup = { readonly source: QuerySource; readonly answer: number };
+export type ReaderSetup = Pick<QueryPoolOptions, "source" | "answer" | "heap">;
 
 type Task = { readonly request: QueryRequest; resolve(answer: Uint8Array): void };
 
@@ -83,8 +83,8 @@ class Reader {
       blamed?.resolve(failedAnswer(this.#blame ?? reason));
       ended(this, left);
     });
-    const { source, answer } = options;
-    this.#process.send({ source, answer } satisfies ReaderSetup);
+    const { source, answer, heap } = options;
+    this.#process.send({ source, answer, heap } satisfies ReaderSetup);
   }
 
   give(task: Task): void {
@@ -146,13 +146,19 @@ export class QueryPool {
     this.#options = options;
   }
 
-  /** The answer as JSON in UTF-8, `{ data, errors }`; what goes wrong is said in it. */
-  run(request: QueryRequest): Promise<Uint8Array> {
+  /**
+   * The answer as JSON in UTF-8, `{ data, errors }`; what goes wrong is said in it. Once `gone` is aborted nobody waits for
+   * the answer: the query gives its place in the queue to others.
+   */
+  run(request: QueryRequest, gone?: AbortSignal): Promise<Uint8Array> {
+    if (gone?.aborted === true) return Promise.resolve(failedAnswer("the client has gone"));
     if (this.#isClosed) return Promise.resolve(failedAnswer("the node is being stopped"));
     if (this.#waiting.length >= this.#options.waiting)
       return Promise.resolve(failedAnswer("too many queries wait; ask again later"));
     return new Promise((resolve) => {
-      this.#waiting.push({ request, resolve });
+      const task = { request, resolve };
+      gone?.addEventListener("abort", () => this.#leave(task));
+      this.#waiting.push(task);
       this.#dispatch();
     });
   }
@@ -161,6 +167,14 @@ export class QueryPool {
     this.#isClosed = true;
     for (const { resolve } of this.#waiting.splice(0)) resolve(failedAnswer("the node is being stopped"));
     await Promise.all([...this.#readers].map((reader) => reader.kill("the node is being stopped")));
+  }
+
+  /** What a process has been given already it answers. */
+  #leave(task: Task): void {
+    const at = this.#waiting.indexOf(task);
+    if (at < 0) return;
+    this.#waiting.splice(at, 1);
+    task.resolve(failedAnswer("the client has gone"));
   }
 
   #dispatch(): void {

@@ -1,16 +1,21 @@
 /** A process of `QueryPool`: is told first what to read, then one query after the other. */
 import { once } from "node:events";
 import { type DocumentNode, type ExecutionResult, execute, parse } from "graphql";
+import { Kept } from "../kept.ts";
 import { Database } from "../store/database.ts";
 import { EntityStore } from "../store/entity-store.ts";
 import { EntityReader } from "../store/select.ts";
+import { fieldsOf } from "./limits.ts";
 import { AnswerTooLongError, QueryPlan } from "./plan.ts";
 import { failedAnswer, type QueryRequest, type ReaderSetup } from "./pool.ts";
 import { executableSchema, shownError } from "./resolvers.ts";
 
-/** Documents that are kept once they were parsed, and the longest of them. */
-const documentsKept = 500;
-const longestKept = 16_384;
+/**
+ * What a document with its plans takes at most, in bytes of heap: measured for names of one letter, for filters without
+ * conditions, and for lists that are asked of one entity after the other.
+ */
+const bytesPerCharacter = 320;
+const bytesPerField = 1_100;
 
 process.on("disconnect", () => process.exit());
 const [setup] = (await once(process, "message")) as [ReaderSetup];
@@ -23,15 +28,15 @@ const planParts = { ...parts, api: schema, reader: new EntityReader(database, so
 
 /** A document with the plans of its operations. */
 type Parsed = { readonly document: DocumentNode; readonly plans: Map<string | null, QueryPlan | undefined> };
-const documents = new Map<string, Parsed>();
+const documents = new Kept<Parsed>((setup.heap * 2 ** 20) / 16);
 
 /** The server has validated it already. */
 function parsed(text: string): Parsed {
   let known = documents.get(text);
   if (known === undefined) {
-    known = { document: parse(text), plans: new Map() };
-    if (documents.size >= documentsKept) documents.delete(documents.keys().next().value!);
-    if (text.length <= longestKept) documents.set(text, known);
+    const document = parse(text);
+    known = { document, plans: new Map() };
+    documents.set(text, known, text.length * bytesPerCharacter + fieldsOf(document) * bytesPerField);
   }
   return known;
 }

@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { Worker } from "node:worker_threads";
 import { AssayError } from "../../../keepers/src/core/errors.ts";
+import { Kept } from "../kept.ts";
 import type { EntitySchema, EntityType, FieldType } from "../schema/entity-schema.ts";
 import type { Cell } from "./columns.ts";
 import { columnType } from "./columns.ts";
@@ -38,6 +39,12 @@ const readPragmas = [
   "temp_store = MEMORY",
   "busy_timeout = 5000",
 ];
+
+/** Bytes that kept statements may take in all: queries of clients have no bound number of shapes, nor lengths. */
+const statementsKept = 8 * 2 ** 20;
+/** What SQLite takes for a statement, measured: so many bytes for each of its characters, and so many besides. */
+const bytesPerCharacter = 20;
+const bytesPerStatement = 2_048;
 
 /** Number of the tables' form: a file of another one is filled anew. */
 const layout = 3;
@@ -119,9 +126,9 @@ export class Database {
   readonly #database: DatabaseSync;
   readonly #path: string;
   readonly #lock: DatabaseSync | undefined;
-  readonly #statements = new Map<string, StatementSync>();
+  readonly #statements = new Kept<StatementSync>(statementsKept);
   /** Those whose rows are lists of cells. */
-  readonly #lists = new Map<string, StatementSync>();
+  readonly #lists = new Kept<StatementSync>(statementsKept);
   /** Whether the log has what is nowhere else. */
   #isLogged = true;
   #checkpoint: Promise<void> | undefined;
@@ -294,11 +301,9 @@ export class Database {
     return this.#statements.get(sql) ?? this.#kept(this.#statements, sql);
   }
 
-  #kept(statements: Map<string, StatementSync>, sql: string): StatementSync {
-    // Queries of clients have no bound number of shapes.
-    if (statements.size >= 1_000) statements.clear();
+  #kept(statements: Kept<StatementSync>, sql: string): StatementSync {
     const statement = this.#database.prepare(sql);
-    statements.set(sql, statement);
+    statements.set(sql, statement, sql.length * bytesPerCharacter + bytesPerStatement);
     return statement;
   }
 }
