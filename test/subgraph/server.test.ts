@@ -1,75 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { after, before, describe, it } from "node:test";
 import { buildSchema, getIntrospectionQuery, parse } from "graphql";
-import type { Hex } from "viem";
-import { costError, defaultLimits, type QueryLimits } from "../../subgraph/node/query/limits.ts";
-import { type GraphqlServer, serveGraphql } from "../../subgraph/node/query/server.ts";
-import { readEntitySchema } from "../../subgraph/node/schema/entity-schema.ts";
-import { Database } from "../../subgraph/node/store/database.ts";
-import { EntityStore } from "../../subgraph/node/store/entity-store.ts";
-
-const zeros: Hex = `0x${"0".repeat(64)}`;
-
-const schema = readEntitySchema(
-  'type Node @entity(immutable: false) { id: ID! next: Node before: [Node!]! @derivedFrom(field: "next") }',
-);
-
-/** A database of nodes in a file. */
-class Nodes {
-  readonly folder: string;
-  readonly store: EntityStore;
-  readonly #servers: GraphqlServer[] = [];
-
-  private constructor(folder: string) {
-    this.folder = folder;
-    this.store = new EntityStore(Database.open(join(folder, "nodes.sqlite"), schema, "test"), schema);
-  }
-
-  static async open(): Promise<Nodes> {
-    return new Nodes(await mkdtemp(join(tmpdir(), "assay-graphql-")));
-  }
-
-  /** Stores nodes that all come before the one named. */
-  add(block: bigint, ids: readonly string[], next: string): void {
-    const { store } = this;
-    for (const id of ids) store.set(store.type("Node"), id, new Map([["next", next]]));
-    store.database.transaction(() =>
-      store.commit({ number: block, hash: zeros, parentHash: zeros, timestamp: 7n }),
-    );
-  }
-
-  /** Closed with the nodes. */
-  async serve(limits?: Partial<QueryLimits>): Promise<GraphqlServer> {
-    const server = await serveGraphql({
-      path: join(this.folder, "nodes.sqlite"),
-      schema,
-      deployment: "test",
-      name: "test",
-      limits: { ...defaultLimits, ...limits },
-    });
-    this.#servers.push(server);
-    return server;
-  }
-
-  async close(): Promise<void> {
-    for (const server of this.#servers) await server.close();
-    this.store.database.close();
-    await rm(this.folder, { recursive: true });
-  }
-}
-
-const poster =
-  (server: () => GraphqlServer) =>
-  (body: unknown, headers: Record<string, string> = {}) =>
-    fetch(server().url, {
-      method: "POST",
-      headers: { "content-type": "application/json", ...headers },
-      body: typeof body === "string" ? body : JSON.stringify(body),
-    });
+import { costError, defaultLimits } from "../../subgraph/node/query/limits.ts";
+import type { GraphqlServer } from "../../subgraph/node/query/server.ts";
+import { endThread, messageOf, Nodes, poster } from "./nodes.ts";
 
 describe("the GraphQL server", () => {
   let server: GraphqlServer;
@@ -267,9 +202,6 @@ describe("queries and their processes", () => {
   const endless = {
     query: `{ ${Array.from({ length: 8 }, (_, i) => `a${i}: nodes(skip: ${i}, where: { or: [${conditions.slice(i).join(" ")}] }) { id }`).join(" ")} }`,
   };
-  const messageOf = async (answer: Response): Promise<string | undefined> =>
-    ((await answer.json()) as { errors?: { message: string }[] }).errors?.[0]?.message;
-
   before(async () => {
     nodes = await Nodes.open();
     const ids = Array.from({ length: 20_000 }, (_, i) => `node ${i}`);
@@ -336,24 +268,22 @@ describe("queries and their processes", () => {
   });
 
   it("are answered again, at the same port, after the thread that listens has ended", async () => {
-    // Bodies that come at the same time are more than the heap of the thread.
     const server = await nodes.serve({ listening: 64 });
     const post = poster(() => server);
     const ask = () => post({ query: '{ node(id: "node 7") { id } }' });
     assert.equal(await messageOf(await ask()), undefined);
-    const list = JSON.stringify(Array.from({ length: 120_000 }, () => 0));
-    const body = `{"query":"{ nodes { id } }","variables":{"x":${list}}}`;
-    let hasEnded = false;
-    // On a busy machine they may come one after the other, and fit.
-    for (let round = 0; round < 10 && !hasEnded; round++) {
-      const outcomes = await Promise.allSettled(Array.from({ length: 100 }, () => post(body)));
-      hasEnded = outcomes.some(({ status }) => status === "rejected");
-    }
-    assert.ok(hasEnded, "the thread has ended");
+    assert.ok(await endThread(post), "the thread has ended");
     const until = Date.now() + 30_000;
     let answered: string | undefined = "not asked yet";
     while (answered !== undefined && Date.now() < until) answered = await ask().then(messageOf, String);
     assert.equal(answered, undefined);
+  });
+
+  it("are served no more once closed, although the thread that listens has just ended", async () => {
+    const server = await nodes.serve({ listening: 64 });
+    assert.ok(await endThread(poster(() => server)), "the thread has ended");
+    await server.close();
+    await assert.rejects(poster(() => server)({ query: "{ nodes { id } }" }));
   });
 
   it("leave this thread free, and see what is stored meanwhile", async () => {

@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { defaultLimits } from "./limits.ts";
 import type { GraphqlServer, GraphqlServerOptions } from "./listener.ts";
@@ -6,17 +5,27 @@ import type { ListenerReport } from "./listener-thread.ts";
 
 export type { GraphqlServer, GraphqlServerOptions } from "./listener.ts";
 
-/** A thread that listens, until it ends. */
-async function startThread(options: GraphqlServerOptions): Promise<{ worker: Worker; url: string }> {
+/** A thread that listens, until `ended`. */
+type Thread = { readonly worker: Worker; readonly url: string; readonly ended: Promise<void> };
+
+async function startThread(options: GraphqlServerOptions): Promise<Thread> {
   const worker = new Worker(new URL("./listener-thread.ts", import.meta.url), {
     workerData: options,
     resourceLimits: { maxOldGenerationSizeMb: (options.limits ?? defaultLimits).listening },
   });
-  const ended = once(worker, "exit").then((): [ListenerReport] => [
-    { message: "the thread has ended", code: undefined },
+  let failure: NodeJS.ErrnoException | undefined;
+  // Without a listener an error of the thread would end the process.
+  worker.on("error", (error: Error) => {
+    failure ??= error;
+  });
+  const ended = new Promise<void>((exited) => worker.once("exit", () => exited()));
+  const report = await Promise.race([
+    new Promise<ListenerReport>((said) => worker.once("message", said)),
+    ended.then(
+      (): ListenerReport => ({ message: failure?.message ?? "the thread has ended", code: failure?.code }),
+    ),
   ]);
-  const [report] = await Promise.race([once(worker, "message") as Promise<[ListenerReport]>, ended]);
-  if ("url" in report) return { worker, url: report.url };
+  if ("url" in report) return { worker, url: report.url, ended };
   await worker.terminate();
   throw Object.assign(new Error(report.message), { code: report.code });
 }
@@ -28,25 +37,28 @@ async function startThread(options: GraphqlServerOptions): Promise<{ worker: Wor
  * @throws what listening fails with, by its `code`: EADDRINUSE for a port that is taken
  */
 export async function serveGraphql(options: GraphqlServerOptions): Promise<GraphqlServer> {
+  const closing = Promise.withResolvers<void>();
   let isClosed = false;
-  let { worker, url } = await startThread(options);
+  let thread = await startThread(options);
+  const { url } = thread;
   const port = Number(new URL(url).port);
+  /** Settles when a thread runs in the place of one that ended, or none is to run any more. */
+  let restarted = Promise.resolve();
   const watch = (): void => {
-    // Without a listener an error of the thread would end the process; its exit is all that counts.
-    worker.on("error", () => undefined);
-    worker.once("exit", () => void restart());
+    void thread.ended.then(() => {
+      restarted = restart();
+    });
   };
   const restart = async (): Promise<void> => {
     while (!isClosed) {
       try {
-        const next = await startThread({ ...options, port });
-        worker = next.worker;
-        if (isClosed) await worker.terminate();
-        else watch();
+        thread = await startThread({ ...options, port });
+        watch();
         return;
       } catch {
         // The port may be taken for a moment; the pause also keeps a thread that ends at once from spinning.
-        await new Promise((wake) => setTimeout(wake, 1_000).unref());
+        const pause = new Promise<void>((wake) => setTimeout(wake, 1_000).unref());
+        await Promise.race([pause, closing.promise]);
       }
     }
   };
@@ -55,9 +67,11 @@ export async function serveGraphql(options: GraphqlServerOptions): Promise<Graph
     url,
     close: async () => {
       isClosed = true;
-      const exited = once(worker, "exit");
-      worker.postMessage("close");
-      await exited;
+      closing.resolve();
+      // The thread may have ended just now, and another one may be about to start.
+      await restarted;
+      thread.worker.postMessage("close");
+      await thread.ended;
     },
   };
 }
