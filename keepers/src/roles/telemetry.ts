@@ -3,7 +3,8 @@ import type { AddressInfo } from "node:net";
 import { type DestinationStream, destination, type LevelWithSilent, type Logger, pino } from "pino";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { AssayError, exitCode } from "../core/errors.ts";
-import { createRedactor } from "./redact.ts";
+import { printableJson } from "../core/printable.ts";
+import { createRedactor, type Redactor } from "./redact.ts";
 
 /** What one part of the keeper says about itself. */
 export type HealthReport = { ok: boolean } & Record<string, unknown>;
@@ -55,6 +56,13 @@ async function runCheck(check: HealthCheck): Promise<HealthReport> {
   }
 }
 
+/**
+ * A line of the log as it is written. Whatever way a secret took, it is cut out of the finished line; and a terminal that shows
+ * the line obeys nothing that a stranger said: JSON leaves most such characters as they are.
+ */
+const finished = (line: string, redactor: Redactor): string =>
+  `${printableJson(redactor.text(line.slice(0, -1)))}\n`;
+
 /** Sets up logs, metrics and health; nothing is served until `serve` is called. */
 export function createTelemetry(options: TelemetryOptions = {}): Telemetry {
   const redactor = createRedactor();
@@ -74,8 +82,7 @@ export function createTelemetry(options: TelemetryOptions = {}): Telemetry {
       },
       // pino's own error serialiser would copy every field that a library hangs on an error.
       serializers: { err: (error: unknown) => error },
-      // Last line of defence: whatever way a secret took, it is cut out of the finished line.
-      hooks: { streamWrite: (line) => redactor.text(line) },
+      hooks: { streamWrite: (line) => finished(line, redactor) },
     },
     options.stream ?? destination({ dest: 2, sync: true }),
   );
@@ -94,7 +101,8 @@ export function createTelemetry(options: TelemetryOptions = {}): Telemetry {
     }
     if (path === "/health" || path === "/healthz") {
       const report = await health();
-      return { status: report.ok ? 200 : 503, type: "application/json", body: `${JSON.stringify(report)}\n` };
+      const body = `${printableJson(JSON.stringify(report))}\n`;
+      return { status: report.ok ? 200 : 503, type: "application/json", body };
     }
     return { status: 404, type: "text/plain", body: "there is /metrics and /healthz\n" };
   };

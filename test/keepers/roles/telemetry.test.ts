@@ -65,6 +65,22 @@ describe("logs", () => {
     assert.match(lines.join(""), /postgres:\/\/\[redacted\]@host\/db/);
   });
 
+  it("attack: words of strangers move no cursor of a terminal, and say the same to whoever parses them", () => {
+    const { lines, telemetry, last } = capture();
+    telemetry.protect(key);
+    const hostile = "a\u009b31mb\u202ec\u200bd\u2028e\u001b[2Jf\u{e0001}g\r\n";
+    const log = telemetry.log.child({ peer: hostile });
+    log.warn({ reason: hostile, [hostile]: key, err: new Error(hostile) }, hostile);
+    const [line] = lines as [string];
+    assert.equal(lines.length, 1);
+    assert.ok(line.endsWith("}\n"));
+    assert.doesNotMatch(line.slice(0, -1), /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/u);
+    assert.ok(!line.includes(key));
+    const said = last() as Record<string, unknown> & { err: { message: string } };
+    assert.deepEqual([said.msg, said.reason, said.peer, said.err.message], Array(4).fill(hostile));
+    assert.equal(said[hostile], "[redacted]");
+  });
+
   it("keep what is not secret", () => {
     const { telemetry, last } = capture();
     telemetry.protect("ab");
@@ -151,6 +167,15 @@ describe("metrics and health", () => {
       ok: false,
       checks: { storage: { ok: false, error: "disk full at [redacted]" } },
     });
+  });
+
+  it("attack: words of strangers move no cursor of a terminal that shows the health report", async () => {
+    const { telemetry, server } = await serve();
+    const hostile = "a\u009b31mb\u202ec";
+    telemetry.addHealthCheck("peer", () => ({ ok: true, name: hostile }));
+    const text = await (await fetch(`${server.url}/healthz`)).text();
+    assert.doesNotMatch(text.trimEnd(), /[\p{Cc}\p{Cf}]/u);
+    assert.equal(JSON.parse(text).checks.peer.name, hostile);
   });
 
   it("say so when the port is taken", async () => {
