@@ -72,8 +72,9 @@ contract JobRules is IJobRules {
                 result.owner == provider &&
                 result.shortSegments == 0 &&
                 !result.shape.encrypted;
-        uint256 paid = uint256(result.endEpoch) * datasets.epochLength();
-        return isReadable && datasets.genesis() + paid > until;
+        // Epochs that were added later may bind nobody: a result has to be held by operators that can be asked for it.
+        uint256 agreed = uint256(result.agreedEnd) * datasets.epochLength();
+        return isReadable && datasets.genesis() + agreed > until;
     }
 
     /// @inheritdoc IJobRules

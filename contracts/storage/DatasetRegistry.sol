@@ -309,7 +309,9 @@ contract DatasetRegistry is HeldBundles, ResumedTerms, AccessManaged, Credits, R
         dataset.bond = bond;
         dataset.bundleStake = inForce.bundleStake;
         dataset.firstEpoch = first;
-        dataset.endEpoch = first + anchored.epochs;
+        uint32 end = first + anchored.epochs;
+        dataset.endEpoch = end;
+        dataset.agreedEnd = end;
         dataset.missPenalty = inForce.missPenalty;
         dataset.surrenderPenalty = inForce.surrenderPenalty;
         dataset.feePerAudit = anchored.feePerAudit;

@@ -36,9 +36,9 @@ interface IJobRules {
     function requireParameters(IJobRegistry.Parameters calldata parameters) external pure;
 
     /// @notice Whether a result can be committed to: its dataset is the provider's, not encrypted and retrievable,
-    /// and its first epoch that is not paid (at genesis + endEpoch · epochLength) begins after `until`. That not
-    /// every bundle need be held keeps a holder from making its provider late by leaving just before the
-    /// commitment.
+    /// and the first epoch that its anchor did not pay for (at genesis + agreedEnd · epochLength) begins after `until`,
+    /// so that every holder has to answer for it until then: epochs that were added bind nobody. That not every bundle
+    /// need be held keeps a holder from making its provider late by leaving just before the commitment.
     function isStored(bytes32 resultId, address provider, uint256 until) external view returns (bool);
 
     /// @notice Reverts unless a result can be paid for: with `IJobRegistry.ResultNotStored` when it is not retrievable

@@ -6,6 +6,7 @@ pragma solidity ^0.8.28;
 /// INV-2: a bundle has at most one holder; within a segment all holders differ
 /// INV-3: an open bounty, and what the reporter got with it, never exceed half of one missed audit's penalty
 /// INV-4: staking.lockedBy(operator, this) == Σ bundleStake of the bundles the operator holds
+/// INV-5: whoever holds a bundle has agreed to all epochs that its dataset's anchor paid for: until >= agreedEnd
 interface IBundleRegistry {
     /// @dev EIP-712 receipt, see docs/storage-protocol.md section 5.
     struct Receipt {

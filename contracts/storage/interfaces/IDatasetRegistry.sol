@@ -65,6 +65,9 @@ interface IDatasetRegistry {
         /// Part of `bundleStake` lost for a missed audit, and for a surrender.
         uint96 missPenalty;
         uint96 surrenderPenalty;
+        /// First epoch that was not paid for at anchoring. Whoever holds a bundle has agreed to every epoch before it,
+        /// and to those that were added (`addEpochs`) only if it says so.
+        uint32 agreedEnd;
         uint96 feePerAudit;
         uint96 feeBalance;
         /// Placement policy (IPlacementPolicy), or 0: the uploader's proposal stands.

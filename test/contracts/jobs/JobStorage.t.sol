@@ -30,6 +30,13 @@ contract JobStorageTest is StorageFixture {
         // Anchored in epoch 0, for epochs 1 and 2.
         vm.assertTrue(_rules.isStored(_made.id, owner, paidUntil - 1), "last paid second");
         vm.assertFalse(_rules.isStored(_made.id, owner, paidUntil), "not paid any more");
+        token.mint(owner, uint256(FEE) * 3 * 5);
+        vm.startPrank(owner);
+        token.approve(address(datasets), uint256(FEE) * 3 * 5);
+        datasets.addEpochs(_made.id, 5);
+        vm.stopPrank();
+        vm.assertTrue(_rules.isStored(_made.id, owner, paidUntil - 1), "what is added changes nothing");
+        vm.assertFalse(_rules.isStored(_made.id, owner, paidUntil), "nobody has agreed to what was added");
         vm.assertFalse(_rules.isStored("nothing", owner, time()), "never anchored");
         vm.prank(address(fraud));
         datasets.markFraudulent(_made.id, address(this));

@@ -120,9 +120,9 @@ contract JobTermsTest is JobsFixture {
         requireNotStored(id, d);
         d.shape.encrypted = false;
         // Epochs of a day from the genesis on: the fourth begins after the window, the third in its last second.
-        d.endEpoch = 3;
+        d.agreedEnd = 3;
         requireNotStored(id, d);
-        d.endEpoch = 4;
+        d.agreedEnd = 4;
         datasets.set(RESULT, d);
         vm.prank(provider);
         jobs.commit(id, commitment());
@@ -131,9 +131,9 @@ contract JobTermsTest is JobsFixture {
     function test_commit_withACommitteeTheResultIsPaidForTwiceTheWindow() public {
         uint256 id = lockedJob(Scheme.Both);
         IDatasetRegistry.Dataset memory d = result(provider);
-        d.endEpoch = 6;
+        d.agreedEnd = 6;
         requireNotStored(id, d);
-        d.endEpoch = 7;
+        d.agreedEnd = 7;
         datasets.set(RESULT, d);
         vm.prank(provider);
         jobs.commit(id, commitment());

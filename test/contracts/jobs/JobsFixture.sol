@@ -175,6 +175,7 @@ abstract contract JobsFixture is MiniTest {
         d.status = IDatasetRegistry.Status.Active;
         d.owner = owner;
         (d.bundles, d.held, d.shortSegments, d.endEpoch) = (11, 11, 0, 10_000);
+        d.agreedEnd = d.endEpoch;
         (d.shape.k, d.shape.n) = (8, 11);
     }
 

@@ -12,7 +12,7 @@ export const deposit = parseEther("100");
 /** What the provider locks, of twice as much. */
 export const stake = parseEther("160");
 export const challengerBond = parseEther("0.0132");
-const providerBond = parseEther("0.0252");
+export const providerBond = parseEther("0.0252");
 
 const shape = { objectCount: 4n, objectSize: 2_000, segmentObjects: 4, k: 2, n: 3, encrypted: false };
 
@@ -157,6 +157,7 @@ export async function createLockedJob({
   await measured("matchJob", await jobs.write.matchJob([1n, provider.account.address, price], { account }));
   await measured("lock", await jobs.write.lock([1n], { value: providerBond }));
 
+  /** A commitment to a trace. */
   const commitmentTo = (leaves: readonly LeafClaim[]) => ({
     traceRoot: toHex(traceTreeOf(leaves).root),
     first: openLeaf(leaves, 0),
@@ -190,6 +191,7 @@ export async function createLockedJob({
     hold,
     giveUp,
     commit,
+    commitmentTo,
     postCheckpoint,
     gas,
     measured,

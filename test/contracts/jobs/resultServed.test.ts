@@ -1,8 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { toHex } from "viem";
+import { type Hex, toHex } from "viem";
 import { buildDataset } from "../storage/reference.ts";
-import { createLockedJob, deposit, sampleLeaves as leaves, price, sampleJob, stake } from "./locked-job.ts";
+import {
+  createLockedJob,
+  deposit,
+  sampleLeaves as leaves,
+  price,
+  providerBond,
+  sampleJob,
+  stake,
+} from "./locked-job.ts";
 
 const hour = 3_600;
 const day = 24 * hour;
@@ -42,7 +50,14 @@ async function createJob(instalments = 0) {
     for (const id of challengeIds) await retrieval.write.callTimeout([id]);
     await networkHelpers.time.increase(grace + 1);
   };
-  return { ...job, ask, publish, wait };
+  /** Commits to another result: to the whole trace, or to the first checkpoint where the price is paid in instalments. */
+  const commitAs = (resultId: Hex) =>
+    instalments === 0
+      ? job.jobs.write.commit([1n, { ...job.commitmentTo(leaves), resultId }])
+      : job.instalments.write.post([1n, 1n, { ...job.commitmentTo(leaves.slice(0, 2)), resultId }], {
+          value: providerBond,
+        });
+  return { ...job, ask, publish, wait, commitAs };
 }
 
 type Job = Awaited<ReturnType<typeof createJob>>;
@@ -57,6 +72,30 @@ async function callTimeout({ jobs, networkHelpers }: Job) {
 const statusOf = async ({ jobs }: Job) => (await jobs.read.jobOf([1n])).status;
 
 describe("a result that is held and not served", () => {
+  for (const instalments of [0, 3]) {
+    const what = instalments === 0 ? "the whole" : "a checkpoint";
+    it(`attack: is not committed to as ${what} when its holders agreed to epochs that are over`, async () => {
+      const job = await createJob(instalments);
+      const { bundles, datasets, retrieval, operators } = job;
+      const other = buildDataset(shape, 9n);
+      const { id: resultId } = await job.anchor(other, 1, "a result for one epoch");
+      const receipts = await Promise.all(
+        other.bundles.map((_, i) => job.sign(other, resultId, i, operators[2 + i]!)),
+      );
+      await bundles.write.place([receipts]);
+      // Epochs that are added bind no holder, and count as paid.
+      await datasets.write.addEpochs([resultId, 30]);
+      for (let epoch = 0; epoch < 2; epoch++) await job.nextEpoch();
+      const [isRetrievable] = await datasets.read.availabilityOf([resultId]);
+      assert.ok(isRetrievable, "it counts as held");
+      const proof = other.bundlesTree.proof(0);
+      const asked = [job.bundleId(resultId, 0), 0, other.transport[0]!.root, proof] as const;
+      const bond = await retrieval.read.bond();
+      await assert.rejects(retrieval.write.challenge([...asked], { value: bond }), /NothingOwed/);
+      await assert.rejects(job.commitAs(resultId), /ResultNotStored/);
+    });
+  }
+
   it("attack: is not paid for while cells of it are asked for, whoever takes its bundles over, and fails", async () => {
     const job = await createJob();
     const { jobs, shortfalls, retrieval, escrow, networkHelpers, spare, consumer, provider } = job;

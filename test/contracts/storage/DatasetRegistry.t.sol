@@ -24,6 +24,7 @@ contract DatasetRegistryTest is StorageFixture {
         vm.assertEq(dataset.bundles, 3, "bundles");
         vm.assertEq(dataset.firstEpoch, 1, "first");
         vm.assertEq(dataset.endEpoch, 11, "end");
+        vm.assertEq(dataset.agreedEnd, 11, "agreed");
         vm.assertEq(dataset.bond, uint256(BOND) * 3, "bond");
         vm.assertEq(dataset.feeBalance, uint256(FEE) * 3 * 10, "fees");
         vm.assertEq(token.balanceOf(address(datasets)), uint256(BOND) * 3 + uint256(FEE) * 30, "balance");
@@ -291,6 +292,7 @@ contract DatasetRegistryTest is StorageFixture {
         datasets.addEpochs(made.id, 5);
         IDatasetRegistry.Dataset memory dataset = datasets.datasetOf(made.id);
         vm.assertEq(dataset.endEpoch, 8, "end");
+        vm.assertEq(dataset.agreedEnd, 3, "nobody has agreed to what is added");
         vm.assertEq(dataset.feeBalance, uint256(FEE) * 3 * 7, "fees");
         toEpoch(7);
         vm.prank(owner);

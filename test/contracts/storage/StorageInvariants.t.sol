@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import {Limits} from "../../../contracts/storage/Limits.sol";
+import {IBundleRegistry} from "../../../contracts/storage/interfaces/IBundleRegistry.sol";
 import {IDatasetRegistry} from "../../../contracts/storage/interfaces/IDatasetRegistry.sol";
 import {StorageFixture} from "./StorageFixture.sol";
 import {StorageWalk} from "./StorageWalk.t.sol";
@@ -45,6 +46,15 @@ contract StorageInvariants is StorageFixture {
             for (uint256 j = (i / 3) * 3; j < i; ++j) {
                 vm.assertTrue(bundles.holdingOf(ids[j]).operator != operator, "distinct");
             }
+        }
+    }
+
+    function invariant_bundles_INV5_whoeverHoldsHasAgreedToAllEpochsOfTheAnchor() public view {
+        bytes32[] memory ids = walk.bundleIds();
+        for (uint256 i = 0; i < ids.length; ++i) {
+            IBundleRegistry.Holding memory holding = bundles.holdingOf(ids[i]);
+            if (holding.operator == address(0)) continue;
+            vm.assertGe(holding.until, datasets.datasetOf(holding.datasetId).agreedEnd, "agreed");
         }
     }
 

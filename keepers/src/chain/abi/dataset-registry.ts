@@ -13,7 +13,7 @@ export const datasetRegistryAbi = parseAbi([
   "function closeDelay() view returns (uint64)",
   "function creditOf(address account) view returns (uint256)",
   "function currentEpoch() view returns (uint32)",
-  "function datasetOf(bytes32 datasetId) view returns ((address owner, uint8 status, uint16 bundles, uint16 held, uint16 shortSegments, uint40 filledAt, (uint64 objectCount, uint32 objectSize, uint32 segmentObjects, uint8 k, uint8 n, bool encrypted) shape, bytes32 manifestHash, bytes32 objectRoot, bytes32 bundlesRoot, bytes32 previous, uint96 bond, uint96 bundleStake, uint32 firstEpoch, uint32 endEpoch, uint96 missPenalty, uint96 surrenderPenalty, uint96 feePerAudit, uint96 feeBalance, address policy))",
+  "function datasetOf(bytes32 datasetId) view returns ((address owner, uint8 status, uint16 bundles, uint16 held, uint16 shortSegments, uint40 filledAt, (uint64 objectCount, uint32 objectSize, uint32 segmentObjects, uint8 k, uint8 n, bool encrypted) shape, bytes32 manifestHash, bytes32 objectRoot, bytes32 bundlesRoot, bytes32 previous, uint96 bond, uint96 bundleStake, uint32 firstEpoch, uint32 endEpoch, uint96 missPenalty, uint96 surrenderPenalty, uint32 agreedEnd, uint96 feePerAudit, uint96 feeBalance, address policy))",
   "function epochLength() view returns (uint32)",
   "function flushBurn() returns (uint256)",
   "function gapOf(bytes32 datasetId) view returns (uint32 from, uint32 to)",
