@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { answerFrom } from "../../dapp/src/data/answer.ts";
-import { OrderedJobsDocument, StorageHealthDocument } from "../../subgraph/queries/documents.ts";
+import {
+  OfferedDatasetsDocument,
+  OrderedJobsDocument,
+  StorageHealthDocument,
+  StoredFileDocument,
+} from "../../subgraph/queries/documents.ts";
 import { tables } from "./support/tables.ts";
 
 const meta = { number: 1, hash: "0x", timestamp: 1 };
@@ -52,5 +57,53 @@ describe("an answer out of the chain", () => {
       retrievals.map(({ id, bundle }) => [id, bundle.index, bundle.events]),
       [["7", 4, [{ parameters: `{"challengeId":"7"}`, transaction: "0x2" }]]],
     );
+  });
+
+  it("lists datasets by what stands against them and by what is held of them, page by page", () => {
+    const rows = Array.from({ length: 6 }, (_, i) => ({
+      id: `0xd${i}`,
+      anchoredAt: String(i),
+      objectRoot: i < 2 ? "0xaa" : "0xbb",
+      ...{ isClosed: i === 1, isFraudulent: false, isEncrypted: i === 2 },
+    }));
+    const held = tables({
+      datasets: rows,
+      bundles: [0, 1, 2, 4, 5].map((i) => ({
+        id: `0xb${i}`,
+        dataset: `0xd${i}`,
+        index: 0,
+        isPlaced: i !== 5,
+      })),
+    });
+    const ask = (skip: number) =>
+      answerFrom(OfferedDatasetsDocument, { first: 1, skip }, held, meta).datasets;
+    assert.deepEqual(
+      [0, 1, 2].map((skip) => ask(skip).map(({ id, bundles }) => [id, bundles])),
+      [[["0xd4", [{ index: 0, isPlaced: true }]]], [["0xd0", [{ index: 0, isPlaced: true }]]], []],
+    );
+    assert.deepEqual(
+      answerFrom(StoredFileDocument, { objectRoot: "0xaa" }, held, meta).datasets.map(({ id }) => id),
+      ["0xd0"],
+    );
+  });
+
+  it("looks at each row of a related table once, however many rows refer to it", () => {
+    let looks = 0;
+    const bundles = Array.from({ length: 300 }, (_, i) => ({
+      id: `0xb${i}`,
+      index: 0,
+      isPlaced: true,
+      get dataset() {
+        looks++;
+        return `0xd${i}`;
+      },
+    }));
+    const datasets = bundles.map((_, i) => ({
+      id: `0xd${i}`,
+      ...{ isClosed: false, isFraudulent: false, isEncrypted: false },
+    }));
+    const answer = answerFrom(OfferedDatasetsDocument, { first: 300 }, tables({ datasets, bundles }), meta);
+    assert.equal(answer.datasets.length, 300);
+    assert.ok(looks <= 2 * bundles.length, `${looks} looks`);
   });
 });

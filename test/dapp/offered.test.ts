@@ -3,14 +3,22 @@ import { describe, it } from "node:test";
 import {
   canBeRead,
   foundIn,
+  hasOlder,
+  listedAtOnce,
+  type OfferedRow,
   offeredOf,
-  olderThan,
-  type StoredDataset,
+  pagesOf,
+  rowsOf,
+  unusable,
 } from "../../dapp/src/order/offered.ts";
 import type { Manifest } from "../../keepers/src/core/dataset/manifest.ts";
+import { publishedSchema } from "../../subgraph/generate-queries.ts";
+import { maximumSkip } from "../../subgraph/node/query/arguments.ts";
+import { costError, defaultLimits } from "../../subgraph/node/query/limits.ts";
+import { OfferedDatasetsDocument } from "../../subgraph/queries/documents.ts";
 
 /** A dataset of segments of three bundles, any two of which give it back. */
-const dataset = (id: string, placed: readonly boolean[], more: Partial<StoredDataset> = {}) =>
+const dataset = (id: string, placed: readonly boolean[], more: Partial<OfferedRow> = {}) =>
   ({
     id,
     k: 2,
@@ -18,7 +26,7 @@ const dataset = (id: string, placed: readonly boolean[], more: Partial<StoredDat
     ...{ isClosed: false, isFraudulent: false, isEncrypted: false },
     bundles: placed.map((isPlaced, index) => ({ index, isPlaced })),
     ...more,
-  }) as unknown as StoredDataset;
+  }) as unknown as OfferedRow;
 const manifest = (name: string, kind: string) =>
   [name, { name, format: { kind } as Manifest["format"] }] as const;
 
@@ -52,12 +60,33 @@ describe("datasets that an order can be for", () => {
   });
 
   it("are listed further back as long as there may be more, and an index would give them", () => {
-    let asked = 100;
-    for (let next = olderThan(950, asked); next !== undefined; next = olderThan(Math.min(950, asked), asked))
-      asked = next;
-    assert.equal(asked, 1_000);
-    assert.equal(olderThan(99, 100), undefined);
-    assert.equal(olderThan(0, 100), undefined);
-    assert.equal(olderThan(1_000, 1_000), undefined);
+    let pages = 1;
+    while (hasOlder(pages, listedAtOnce)) pages++;
+    const asked = pagesOf(pages);
+    assert.deepEqual(asked[0], { first: 100, skip: 0 });
+    assert.equal(asked.at(-1)!.skip, maximumSkip, "as far back as an index goes");
+    for (const [page, { first, skip }] of asked.entries()) assert.equal(skip, page * first);
+    const schema = publishedSchema();
+    for (const variables of asked)
+      assert.equal(costError(schema, OfferedDatasetsDocument, defaultLimits, variables), undefined);
+    assert.ok(!hasOlder(1, listedAtOnce - 1));
+    assert.ok(!hasOlder(1, 0));
+  });
+
+  it("count once where a page has moved, and stay when another page was not read", () => {
+    const page = (...ids: string[]) => ({ datasets: ids.map((id) => dataset(id, [true, true, true])) });
+    assert.deepEqual(
+      rowsOf([page("a", "b"), undefined, page("b", "c")]).map(({ id }) => id),
+      ["a", "b", "c"],
+    );
+  });
+
+  it("are found by their id, or it is said what is against it", () => {
+    assert.equal(unusable(dataset("a", [true, true, false])), undefined);
+    assert.match(unusable(null)!, /no dataset/);
+    assert.match(unusable(dataset("a", [true, false, false]))!, /too few/);
+    assert.match(unusable(dataset("a", [true, true, true], { isEncrypted: true }))!, /encrypted/);
+    assert.match(unusable(dataset("a", [true, true, true], { isClosed: true }))!, /closed/);
+    assert.match(unusable(dataset("a", [true, true, true], { isFraudulent: true }))!, /wrongly/);
   });
 });

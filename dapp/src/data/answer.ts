@@ -1,7 +1,7 @@
 import type { TypedDocumentNode } from "@graphql-typed-document-node/core";
 import type { ArgumentNode, FieldNode, SelectionSetNode, ValueNode } from "graphql";
 import type { Row } from "../../../keepers/src/roles/audit/rows.ts";
-import { relations, singular, type TableName } from "./relations.ts";
+import { type Relation, relations, singular, type TableName } from "./relations.ts";
 
 /** Rows of a table by their id. */
 export type Tables = { readonly [T in TableName]: ReadonlyMap<string, Row> };
@@ -49,6 +49,8 @@ function metaOf(block: Meta) {
 class Answering {
   readonly #tables: Tables;
   readonly #variables: Variables;
+  /** Rows by what a field of theirs refers to: each table is walked once, not for every row that asks for its own. */
+  readonly #referring = new Map<string, ReadonlyMap<unknown, readonly Row[]>>();
 
   constructor(tables: Tables, variables: Variables) {
     this.#tables = tables;
@@ -88,16 +90,27 @@ class Answering {
           field.selectionSet!,
         );
       } else {
-        const all = [...this.#tables[relation.table].values()];
-        const ids = row[name];
-        const own =
-          relation.how === "back"
-            ? all.filter((each) => each[relation.by!] === row.id)
-            : all.filter(({ id }) => Array.isArray(ids) && ids.includes(id));
+        const own = this.#related(row, name, relation);
         selected[nameOf(field)] = this.#list(relation.table, own, this.#arguments(field.arguments), field);
       }
     }
     return selected;
+  }
+
+  /** The rows that a field leads to. */
+  #related(row: Row, name: string, { table, how, by }: Relation): readonly Row[] {
+    const all = this.#tables[table];
+    if (how === "back") {
+      const key = `${table} ${by}`;
+      let referring = this.#referring.get(key);
+      if (referring === undefined) {
+        referring = Map.groupBy(all.values(), (each) => each[by!]);
+        this.#referring.set(key, referring);
+      }
+      return referring.get(row.id) ?? [];
+    }
+    const ids = how === "many" ? row[name] : [row[name]];
+    return Array.isArray(ids) ? ids.flatMap((id) => all.get(String(id)) ?? []) : [];
   }
 
   #list(table: TableName, rows: readonly Row[], args: Variables, field: FieldNode): unknown[] {
@@ -130,11 +143,10 @@ class Answering {
       }
       if (!key.endsWith("_")) return value === wanted;
       const relation = relations[table]?.[name];
-      const other =
-        relation === undefined || value === null
-          ? undefined
-          : this.#tables[relation.table].get(String(value));
-      return other !== undefined && this.#meets(relation!.table, other, wanted as Filter);
+      if (relation === undefined) throw new Error(`"${key}" cannot be told from the chain alone`);
+      return this.#related(row, name, relation).some((other) =>
+        this.#meets(relation.table, other, wanted as Filter),
+      );
     });
   }
 

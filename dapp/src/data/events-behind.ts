@@ -25,6 +25,8 @@ export const eventsBehind: { readonly [query: string]: readonly string[] } = {
     "Escrow.PricePaid",
     ...storage,
   ],
+  OfferedDataset: ["DatasetRegistry.DatasetAnchored", ...storage],
+  OfferedDatasets: ["DatasetRegistry.DatasetAnchored", ...storage],
   OperatorBundles: storage,
   OperatorJobs: registry,
   OperatorRecord: [
@@ -49,6 +51,7 @@ export const eventsBehind: { readonly [query: string]: readonly string[] } = {
   SlashedOperators: ["Staking.Slashed"],
   StorageHealth: ["DatasetRegistry.DatasetAnchored", ...storage, "RetrievalChallenges.RetrievalFailed"],
   StoredDatasets: ["DatasetRegistry.DatasetAnchored", ...storage],
+  StoredFile: ["DatasetRegistry.DatasetAnchored", ...storage],
   TrainingData: ["Market.OrderPosted", "JobRegistry.JobOpened"],
   WhatWentWrong: ["DisputeGame.Challenged", "DisputeGame.Moved", "DisputeGame.ProviderConvicted"],
   WhoChecked: [

@@ -10,8 +10,9 @@ import { shortly } from "../ui/values.tsx";
 import type { OrderForm, Problems } from "./form.ts";
 import type { FieldOf } from "./model-card.tsx";
 import { MoreSettings } from "./more-settings.tsx";
-import { foundIn, offeredOf, type StoredDataset } from "./offered.ts";
+import { foundIn, offeredOf } from "./offered.ts";
 import { type OrderedDataset, readManifest } from "./read-dataset.ts";
+import type { Offered } from "./use-offered.ts";
 
 /** Datasets that can be looked over without searching. */
 const mostAtOnce = 10;
@@ -20,29 +21,26 @@ type Props = {
   readonly gateway: string;
   readonly form: OrderForm;
   readonly problems: Problems;
-  /** Those whose bytes can be had. */
-  readonly readable: readonly StoredDataset[];
-  readonly isListed: boolean;
-  /** Has older datasets listed, too; left out where there are none. */
-  readonly onOlder: (() => void) | undefined;
+  readonly offered: Offered;
   /** The one that was chosen, as the chain and its manifest have it. */
   readonly dataset: UseQueryResult<OrderedDataset>;
   readonly change: (changes: Partial<OrderForm>) => void;
   readonly field: FieldOf;
 };
 
+/** What is wrong with the dataset that was named; nothing while none is. */
+function problemOf(id: string, problem: string | undefined, kind: string | undefined): string | undefined {
+  if (id === "") return undefined;
+  if (!/^0x[0-9a-f]{64}$/.test(id)) return "an id is 0x and 64 hexadecimal digits";
+  return (
+    problem ??
+    (kind === undefined || kind === "records" ? undefined : "it holds files, not records to train on")
+  );
+}
+
 /** The first part of an order: the data, and how samples are made of it. */
-export function DataCard({
-  gateway,
-  form,
-  problems,
-  readable,
-  isListed,
-  onOlder,
-  dataset,
-  change,
-  field,
-}: Props) {
+export function DataCard({ gateway, form, problems, offered: all, dataset, change, field }: Props) {
+  const { readable, isListed, failure, onOlder } = all;
   const [search, setSearch] = useState("");
   const manifests = useQueries({
     queries: readable.map(({ manifestDigest }) => ({
@@ -94,6 +92,19 @@ export function DataCard({
           </option>
         ))}
       </Choice>
+      {failure !== undefined && (
+        <Failure what="The datasets could not all be listed" error={failure.error} retry={failure.retry} />
+      )}
+      <Fields>
+        <Field
+          label="Its id"
+          spellCheck={false}
+          value={form.datasetId}
+          onChange={({ target }) => change({ datasetId: target.value.trim().toLowerCase() })}
+          hint="A dataset that is not in the list is found by its id"
+          problem={problemOf(form.datasetId, all.problem, known.get(form.datasetId)?.format.kind)}
+        />
+      </Fields>
       {onOlder !== undefined && (
         <div>
           <Button onClick={onOlder}>List older datasets, too</Button>

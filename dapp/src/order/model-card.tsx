@@ -8,7 +8,7 @@ import { colourShape, takesImages } from "./colours.ts";
 import type { CheckedForm, OrderForm, Problems } from "./form.ts";
 import { LayoutChoice } from "./layout-choice.tsx";
 import { MoreSettings } from "./more-settings.tsx";
-import type { HeldModel, default as OwnModelPart } from "./own-model.tsx";
+import type { HeldModel } from "./own-model.tsx";
 import type { OrderedDataset } from "./read-dataset.ts";
 
 const OwnModel = lazy(() => import("./own-model.tsx"));
@@ -25,7 +25,6 @@ type Props = {
   readonly problems: Problems;
   readonly checked: CheckedForm | undefined;
   readonly dataset: OrderedDataset | undefined;
-  readonly stored: Parameters<typeof OwnModelPart>[0]["stored"];
   readonly file: File | undefined;
   readonly change: (changes: Partial<OrderForm>) => void;
   readonly field: FieldOf;
@@ -37,7 +36,7 @@ const folded = ["microBatch", "momentum", "seed", "interval"] as const;
 
 /** The second part of an order: a built-in model, or a file of the consumer's own, and how it is trained. */
 export function ModelCard(props: Props): ReactNode {
-  const { form, problems, checked, dataset, stored, file, change, field, onFile, onStored } = props;
+  const { form, problems, checked, dataset, file, change, field, onFile, onStored } = props;
   const [unread, setUnread] = useState<unknown>();
   const colours = dataset && colourShape(dataset);
   return (
@@ -112,7 +111,7 @@ export function ModelCard(props: Props): ReactNode {
         <Suspense fallback={<Skeleton lines={2} />}>
           <OwnModel
             key={`${file.name} ${file.size} ${file.lastModified}`}
-            {...{ file, dataset, stored, onStored }}
+            {...{ file, dataset, onStored }}
             form={checked}
           />
         </Suspense>

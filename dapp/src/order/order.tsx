@@ -4,10 +4,8 @@ import type { Address, Hex } from "viem";
 import { useConnection } from "wagmi";
 import type { DescribedOrder } from "../../../keepers/src/roles/consumer/compose-order.ts";
 import { costOf } from "../../../keepers/src/roles/consumer/order-cost.ts";
-import { StoredDatasetsDocument } from "../../../subgraph/queries/documents.ts";
 import { runner } from "../act/runner.ts";
 import { theEngine } from "../compute/engine.ts";
-import { useAnswer } from "../data/use-answer.ts";
 import { useContracts } from "../data/use-contracts.ts";
 import { useNetwork } from "../network/context.ts";
 import { atMost } from "../ui/amounts.ts";
@@ -21,15 +19,18 @@ import { walletWords } from "../wallet/words.ts";
 import { DataCard } from "./data-card.tsx";
 import { checkForm, firstForm, type OrderForm } from "./form.ts";
 import { type FieldOf, ModelCard } from "./model-card.tsx";
-import { canBeRead, listedAtOnce, olderThan } from "./offered.ts";
 import { auctionAction, postAction } from "./order-actions.ts";
 import type { HeldModel } from "./own-model.tsx";
 import { Placed, type PlacedOrder } from "./placed.tsx";
 import { readDataset } from "./read-dataset.ts";
 import { TermsCard } from "./terms-card.tsx";
+import { useOffered } from "./use-offered.ts";
 
-/** Orders a training: what is trained, on what, on which terms, and what it costs in all. */
-export default function OrderPage() {
+/**
+ * Orders a training: what is trained, on what, on which terms, and what it costs in all.
+ * @param dataset id of the dataset that is chosen at first
+ */
+export default function OrderPage({ dataset = "" }: { dataset?: string | undefined }) {
   const { address } = useConnection();
   const { gateway } = useNetwork();
   if (gateway === undefined) {
@@ -42,26 +43,26 @@ export default function OrderPage() {
       </>
     );
   }
-  return <Wizard gateway={gateway} account={address} />;
+  return <Wizard gateway={gateway} account={address} first={{ ...firstForm, datasetId: dataset }} />;
 }
 
-function Wizard({ gateway, account }: { gateway: string; account: Address | undefined }) {
+type WizardProps = {
+  readonly gateway: string;
+  readonly account: Address | undefined;
+  readonly first: OrderForm;
+};
+
+function Wizard({ gateway, account, first }: WizardProps) {
   const { deployment } = useNetwork();
   const { contracts, client } = useContracts();
   const queries = useQueryClient();
-  const [form, setForm] = useState<OrderForm>(firstForm);
+  const [form, setForm] = useState<OrderForm>(first);
   const [file, setFile] = useState<File>();
   const [held, setHeld] = useState<HeldModel>();
   const [failure, setFailure] = useState<string>();
   const [placed, setPlaced] = useState<PlacedOrder>();
-  const [first, setFirst] = useState(listedAtOnce);
-  const datasets = useAnswer(StoredDatasetsDocument, { first });
-  const older = olderThan(datasets.data?.datasets.length ?? 0, first);
-  const usable = (datasets.data?.datasets ?? []).filter(
-    ({ isClosed, isFraudulent, isEncrypted }) => !isClosed && !isFraudulent && !isEncrypted,
-  );
-  const readable = usable.filter(canBeRead);
-  const chosen = usable.find(({ id }) => id === form.datasetId);
+  const offered = useOffered(form.datasetId);
+  const { chosen } = offered;
   const checked = checkForm(form);
   const problems = "problems" in checked ? checked.problems : {};
   const dataset = useQuery({
@@ -136,17 +137,11 @@ function Wizard({ gateway, account }: { gateway: string; account: Address | unde
       <PageHead title="Order a training">
         Somebody with a machine trains it; you pay once it is proved to be right, and get what is left back.
       </PageHead>
-      <DataCard
-        {...{ gateway, form, problems, dataset, change, field }}
-        readable={readable}
-        isListed={datasets.data !== undefined && !datasets.isPlaceholderData}
-        onOlder={older === undefined ? undefined : () => setFirst(older)}
-      />
+      <DataCard {...{ gateway, form, problems, dataset, offered, change, field }} />
       <ModelCard
         {...{ form, problems, field, file, change }}
         checked={"form" in checked ? checked.form : undefined}
         dataset={dataset.data}
-        stored={usable}
         onFile={setFile}
         onStored={setHeld}
       />

@@ -1,21 +1,23 @@
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import type { Hex } from "viem";
-import type { StoredDatasetsQuery } from "../../../subgraph/queries/documents.ts";
+import { StoredFileDocument, type StoredFileQuery } from "../../../subgraph/queries/documents.ts";
 import { theEngine } from "../compute/engine.ts";
 import { useRun } from "../compute/use-run.ts";
 import { Failed, Working } from "../compute/working.tsx";
+import { useAnswer } from "../data/use-answer.ts";
 import { useContracts } from "../data/use-contracts.ts";
 import type { CompileVerdict, HashedObjects } from "../engine/methods.ts";
 import { Notice } from "../ui/badge.tsx";
 import { Fact, Facts } from "../ui/stat.tsx";
+import { Failure } from "../ui/states.tsx";
 import { Id } from "../ui/values.tsx";
 import { StoreFile } from "../upload/store-file.tsx";
 import type { CheckedForm } from "./form.ts";
 import type { OrderedDataset } from "./read-dataset.ts";
 import { verdictInput } from "./recipe.ts";
 
-type Dataset = StoredDatasetsQuery["datasets"][number];
+type Dataset = StoredFileQuery["datasets"][number];
 
 /** A file that can be ordered, and the dataset that holds it. */
 export type HeldModel = { readonly file: File; readonly datasetId: Hex };
@@ -25,7 +27,6 @@ type Props = {
   /** What is ordered beside the model; undefined while something in the form is not right. */
   readonly form: CheckedForm | undefined;
   readonly dataset: OrderedDataset;
-  readonly stored: readonly Dataset[];
   /** Told which dataset holds the file, or that none does. */
   readonly onStored: (held: HeldModel | undefined) => void;
 };
@@ -37,7 +38,7 @@ const deciding = ["classes", "scale", "layout", "profile", "microBatch", "moment
  * A model of the consumer's own: whether it can be trained on the data, what that takes, or which of its nodes stands in the
  * way; and which dataset holds its file, for that is where providers fetch it.
  */
-export default function OwnModel({ file, form, dataset, stored, onStored }: Props) {
+export default function OwnModel({ file, form, dataset, onStored }: Props) {
   const { run, start } = useRun<CompileVerdict>();
   const hashing = useRun<HashedObjects>();
   const { start: hash } = hashing;
@@ -51,7 +52,12 @@ export default function OwnModel({ file, form, dataset, stored, onStored }: Prop
     hash((options) => theEngine().call("hashObjects", { files: [{ path: file.name, file }] }, options));
   }, [file, hash]);
   const hashed = hashing.run.state === "done" ? hashing.run.output : undefined;
-  const named = hashed && stored.find((each) => holds(each, hashed));
+  const stored = useAnswer(
+    StoredFileDocument,
+    { objectRoot: hashed?.objectRoot ?? "" },
+    hashed !== undefined,
+  );
+  const named = hashed && stored.data?.datasets.find((each) => holds(each, hashed));
   // An index says where it may be; the chain, whether that is anchored.
   const { contracts } = useContracts();
   const anchor = useQuery({
@@ -78,7 +84,14 @@ export default function OwnModel({ file, form, dataset, stored, onStored }: Prop
       {isAccepted && hashing.run.state === "failed" && (
         <Failed what={`${file.name} could not be hashed`} error={hashing.run.error} />
       )}
-      {hasBeenAccepted && hashed !== undefined && <Stored file={file} holder={holder} />}
+      {hasBeenAccepted && stored.error !== null && (
+        <Failure
+          what="Whether it is stored could not be read"
+          error={stored.error}
+          retry={() => void stored.refetch()}
+        />
+      )}
+      {hasBeenAccepted && stored.data !== undefined && <Stored file={file} holder={holder} />}
     </>
   );
 }

@@ -12,7 +12,9 @@ import { Answered } from "../data/answered.tsx";
 import { QueryLink } from "../data/query-link.tsx";
 import { useAnswer } from "../data/use-answer.ts";
 import { jobTones } from "../data/words.ts";
+import { canBeRead } from "../order/offered.ts";
 import { Badge } from "../ui/badge.tsx";
+import { ButtonLink } from "../ui/button.tsx";
 import { Card, Columns, PageHead } from "../ui/card.tsx";
 import { Later } from "../ui/later.tsx";
 import { Fact, Facts } from "../ui/stat.tsx";
@@ -54,6 +56,11 @@ export default function Dataset({ id }: { id: string }) {
               <Badge tone={tone}>{word}</Badge>
               <span>{why}</span>
             </PageHead>
+            {canBeRead(dataset) && (
+              <div>
+                <ButtonLink to={`/order/${id}`}>Order a training on it</ButtonLink>
+              </div>
+            )}
             <Card
               title="Bundles, and what their holders proved"
               aside={<QueryLink document={BundleAuditsDocument} variables={{ bundlesOf: id }} />}

@@ -34,7 +34,9 @@ export function Pages() {
       <Route path="/transactions/:hash">
         {({ hash }) => <Transaction key={hash} hash={hash.toLowerCase() as `0x${string}`} />}
       </Route>
-      <Route path="/order" component={Order} />
+      <Route path="/order/:dataset?">
+        {({ dataset }) => <Order key={dataset} dataset={dataset?.toLowerCase()} />}
+      </Route>
       <Route path="/mine" component={Mine} />
       <Route path="/search/*" component={Searched} />
       <Route component={NotFound} />
