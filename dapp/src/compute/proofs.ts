@@ -1,7 +1,6 @@
-import { type Address, type Hex, hexToBytes } from "viem";
+import type { Address, Hex } from "viem";
 import type { ReadClient } from "../../../keepers/src/chain/contracts.ts";
 import type { Deployment } from "../../../keepers/src/chain/deployment-format.ts";
-import { manifestCid } from "../../../keepers/src/core/dataset/manifest.ts";
 import { readChainProofs } from "../../../keepers/src/storage/client/chain-proofs.ts";
 import type { ChainView } from "../../../keepers/src/storage/client/client.ts";
 import {
@@ -11,6 +10,7 @@ import {
   readHolders,
 } from "../../../keepers/src/storage/client/dataset.ts";
 import { readVerifyingKeys } from "../../../keepers/src/storage/client/verifying-keys.ts";
+import { fetchManifest } from "../data/fetch-manifest.ts";
 import type { CallOptions } from "../engine/client.ts";
 import { theEngine } from "./engine.ts";
 
@@ -51,14 +51,11 @@ export async function checkProofs(
     deployment,
     chain: { public: client as ChainView["chain"]["public"] },
   };
-  const cid = manifestCid(hexToBytes(manifestDigest as Hex));
-  const [anchored, response] = await Promise.all([
+  const [anchored, manifest] = await Promise.all([
     readAnchor(view, id as Hex),
-    fetch(`${gateway}/ipfs/${cid}`, { signal: options.signal }),
+    fetchManifest(gateway, manifestDigest as Hex, options.signal),
   ]);
-  if (!response.ok)
-    throw new Error(`The storage gateway does not give the manifest (HTTP ${response.status}).`);
-  const dataset = checkManifest(anchored, new Uint8Array(await response.arrayBuffer()));
+  const dataset = checkManifest(anchored, manifest);
   const holders = await readHolders(view, dataset.datasetId, allBundles(dataset.layout));
   const { claims, ...rest } = await readChainProofs(view, dataset, holders, options.signal);
   const keys = await readVerifyingKeys(

@@ -12,6 +12,7 @@ import { ObjectHashes } from "../../../keepers/src/core/dataset/object-hashes.ts
 import { parseIndex } from "../../../keepers/src/core/dataset/packed.ts";
 import { ErasureCode } from "../../../keepers/src/core/erasure/code.ts";
 import { AssayError, BadInputError } from "../../../keepers/src/core/errors.ts";
+import { bodyOf } from "../data/body.ts";
 import type { CallContext } from "./protocol.ts";
 import { breathe } from "./serve.ts";
 
@@ -134,7 +135,7 @@ async function fetchBlob(gateway: string, cid: string, signal: AbortSignal): Pro
   try {
     const response = await fetch(url, { signal, referrerPolicy: "no-referrer", credentials: "omit" });
     if (!response.ok) throw new Error(`it answers with status ${response.status}`);
-    bytes = await bodyOf(response);
+    bytes = await bodyOf(response, maxBlobBytes);
   } catch (cause) {
     signal.throwIfAborted();
     const reason = cause instanceof Error ? cause.message : String(cause);
@@ -142,25 +143,5 @@ async function fetchBlob(gateway: string, cid: string, signal: AbortSignal): Pro
   }
   if (blobCid(bytes).toString() !== cid)
     throw new FetchError(`The gateway gave other bytes than those of ${cid}.`, { next });
-  return bytes;
-}
-
-async function bodyOf(response: Response): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  let length = 0;
-  const reader = response.body!.getReader();
-  for (let next = await reader.read(); !next.done; next = await reader.read()) {
-    pieces.push(next.value);
-    length += next.value.length;
-    if (length <= maxBlobBytes) continue;
-    await reader.cancel();
-    throw new Error(`it sends more than ${maxBlobBytes} bytes`);
-  }
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
   return bytes;
 }

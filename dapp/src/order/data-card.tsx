@@ -44,7 +44,8 @@ export function DataCard({ gateway, form, problems, offered: all, dataset, chang
   const [search, setSearch] = useState("");
   const manifests = useQueries({
     queries: readable.map(({ manifestDigest }) => ({
-      queryKey: ["manifest", manifestDigest],
+      // Not that of a manifest by its dataset's id: an owner may anchor any digest, the id of another dataset, too.
+      queryKey: ["manifest by digest", manifestDigest],
       staleTime: Number.POSITIVE_INFINITY,
       queryFn: ({ signal }: { signal: AbortSignal }) => readManifest(gateway, manifestDigest as Hex, signal),
     })),

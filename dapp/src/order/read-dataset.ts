@@ -1,6 +1,7 @@
-import { type Hex, hexToBytes, keccak256 } from "viem";
+import { type Hex, keccak256 } from "viem";
 import type { Contracts } from "../../../keepers/src/chain/contracts.ts";
-import { type Manifest, manifestCid, parseManifest } from "../../../keepers/src/core/dataset/manifest.ts";
+import { type Manifest, parseManifest } from "../../../keepers/src/core/dataset/manifest.ts";
+import { fetchManifest } from "../data/fetch-manifest.ts";
 
 /** An anchored dataset, and what its manifest says of its records. */
 export type OrderedDataset = {
@@ -54,11 +55,4 @@ export async function readManifest(
 ): Promise<Pick<Manifest, "name" | "format">> {
   const { name, format } = parseManifest(await fetchManifest(gateway, digest, signal));
   return { name, format };
-}
-
-async function fetchManifest(gateway: string, digest: Hex, signal?: AbortSignal): Promise<Uint8Array> {
-  const response = await fetch(`${gateway}/ipfs/${manifestCid(hexToBytes(digest))}`, { signal });
-  if (!response.ok)
-    throw new Error(`The storage gateway does not give the manifest (HTTP ${response.status}).`);
-  return new Uint8Array(await response.arrayBuffer());
 }
