@@ -4,7 +4,7 @@ import { datasetRows } from "../../../keepers/src/roles/audit/dataset-rows.ts";
 import { eventRow } from "../../../keepers/src/roles/audit/event-rows.ts";
 import type { Stamps } from "../../../keepers/src/roles/audit/history.ts";
 import { jobRows } from "../../../keepers/src/roles/audit/job-rows.ts";
-import { earning, operatorRow } from "../../../keepers/src/roles/audit/operator-rows.ts";
+import { earning, operatorRows } from "../../../keepers/src/roles/audit/operator-rows.ts";
 import { paymentRows } from "../../../keepers/src/roles/audit/payment-rows.ts";
 import type { Row } from "../../../keepers/src/roles/audit/rows.ts";
 import { slashRows } from "../../../keepers/src/roles/audit/slash-rows.ts";
@@ -36,15 +36,6 @@ export function tablesOf(events: readonly AssayEvent[], stamps: Stamps): Tables 
 function subjectsOf(event: AssayEvent, attribution: Attribution) {
   const { job = null, dataset = null, operator = null, bundle = null } = attribution.subjectsOf(event);
   return { job, dataset, operator, bundle };
-}
-
-function operatorRows(events: readonly AssayEvent[], stamps: Stamps, attribution: Attribution): Row[] {
-  const accounts = new Set<string>();
-  for (const event of events) {
-    const { operator } = attribution.subjectsOf(event);
-    if (operator !== undefined) accounts.add(operator);
-  }
-  return [...accounts].map((account) => operatorRow(account, events, stamps, attribution));
 }
 
 function validatorRows(events: readonly AssayEvent[]): Row[] {

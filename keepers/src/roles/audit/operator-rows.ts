@@ -14,6 +14,7 @@ export const earning: ReadonlySet<string> = new Set(["Price", "CheckFee", "Stora
  * Folds all events of a chain into the row that an index has to give of one operator.
  *
  * @param account in lower case
+ * @param stamps those of the operator's events
  */
 export function operatorRow(
   account: string,
@@ -21,22 +22,46 @@ export function operatorRow(
   stamps: Stamps,
   attribution: Attribution,
 ): Row {
-  const fold = new OperatorFold(account, stamps);
-  const failed = new Set<bigint>();
+  const folds = foldsOf(events, stamps, attribution, account);
+  return (folds.get(account) ?? new OperatorFold(account, stamps)).done();
+}
+
+/** As {@link operatorRow}, those of all accounts that an event is about: each event is looked at once, however many there are. */
+export function operatorRows(events: readonly AssayEvent[], stamps: Stamps, attribution: Attribution): Row[] {
+  const folds = foldsOf(events, stamps, attribution);
+  return [...folds.values()].filter(({ isSubject }) => isSubject).map((fold) => fold.done());
+}
+
+/** By account; of one account alone when it is named. */
+function foldsOf(
+  events: readonly AssayEvent[],
+  stamps: Stamps,
+  attribution: Attribution,
+  only?: string,
+): ReadonlyMap<string, OperatorFold> {
+  const folds = new Map<string, OperatorFold>();
   const providers = new Map<bigint, string>();
+  const foldOf = (account: string | undefined): OperatorFold | undefined => {
+    if (account === undefined || (only !== undefined && account !== only)) return undefined;
+    let fold = folds.get(account);
+    if (fold === undefined) {
+      fold = new OperatorFold(account, stamps);
+      folds.set(account, fold);
+    }
+    return fold;
+  };
   for (const event of events) {
     if (event.contract === "JobRegistry") {
       if (event.eventName === "JobMatched")
         providers.set(event.args.jobId, event.args.provider.toLowerCase());
-      if (isFailure(event) && providers.get(event.args.jobId) === account) failed.add(event.args.jobId);
+      if (isFailure(event)) foldOf(providers.get(event.args.jobId))?.failed.add(event.args.jobId);
     }
     const paid = paymentOf(event, attribution);
-    if (paid !== undefined && earning.has(paid.kind) && paid.to.toLowerCase() === account)
-      fold.plus("earned", paid.amount);
-    if (attribution.subjectsOf(event).operator === account) fold.add(event);
+    if (paid !== undefined && earning.has(paid.kind))
+      foldOf(paid.to.toLowerCase())?.plus("earned", paid.amount);
+    foldOf(attribution.subjectsOf(event).operator)?.add(event);
   }
-  fold.row.jobsFailed = failed.size;
-  return fold.row;
+  return folds;
 }
 
 /** A failure, and one that is reported before it is settled: the same job counts once. */
@@ -50,6 +75,10 @@ function isFailure(
 class OperatorFold {
   readonly #stamps: Stamps;
   readonly row: Draft;
+  /** Jobs that it had and that failed. */
+  readonly failed = new Set<bigint>();
+  /** Whether an event is about it, not only a payment to it. */
+  isSubject = false;
   /** What each contract has locked. */
   readonly #locks = new Map<string, bigint>();
 
@@ -73,7 +102,13 @@ class OperatorFold {
     this.row[field] = (this.row[field] as number) + 1;
   }
 
+  /** The row, once all events were added. */
+  done(): Row {
+    return { ...this.row, jobsFailed: this.failed.size };
+  }
+
   add(event: AssayEvent): void {
+    this.isSubject = true;
     switch (event.contract) {
       case "Staking":
         this.#staking(event);
