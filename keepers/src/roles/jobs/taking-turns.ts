@@ -26,7 +26,13 @@ export function executorTakingTurns(executor: Executor, inTurn: InTurn, signal: 
   return {
     name: executor.name,
     open: async (...args) => takingTurns(await turn(() => executor.open(...args)), inTurn, signal),
-    trace: (...args) => turn(() => executor.trace(...args)),
+    openTrace: async (...args) => {
+      const session = await turn(() => executor.openTrace(...args));
+      return {
+        trace: (...traced) => turn(() => session.trace(...traced)),
+        close: () => session.close(),
+      };
+    },
     predict: (...args) => turn(() => executor.predict(...args)),
   };
 }

@@ -31,15 +31,21 @@ export function ortExecutor(engine: Engine): Executor & PartsExecutor {
       checkOptions(program, options);
       return openTraining(engine, program, options);
     },
-    async trace(program, state, objects, options) {
-      check(program, state, objects, options);
+    async openTrace(program, options) {
+      checkOptions(program, options);
+      const nodes = program.tapes[0].map((_, index) => index);
       const session = await openGraph(engine, lowerOpen(program, options), options);
-      try {
-        const nodes = program.tapes[0].map((_, index) => index);
-        return await compute(engine, session, program, nodes, state, objects, options);
-      } finally {
-        await session.close();
-      }
+      let checked: readonly Int32Array[] | undefined;
+      return {
+        async trace(state, objects) {
+          // A state has as many numbers as the model: it is looked through once for all micro-batches of its step.
+          if (checked !== state) checkState(program, state);
+          checked = state;
+          checkObjects(program, objects, options.objectBytes, 1);
+          return await compute(engine, session, program, nodes, state, objects, options);
+        },
+        close: () => session.close(),
+      };
     },
     async predict(program, state, objects, options) {
       check(program, state, objects, options);

@@ -43,9 +43,12 @@ export const referenceExecutor: Executor = {
       },
     };
   },
-  async trace(program, state, objects, options) {
+  async openTrace(program, options) {
     checkOptions(program, options);
-    return [...microBatch(program, state, objects, options)];
+    return {
+      trace: async (state, objects) => [...microBatch(program, state, objects, options)],
+      close: () => Promise.resolve(),
+    };
   },
   async predict(program, state, objects, options) {
     checkOptions(program, options);

@@ -39,17 +39,28 @@ export type ExecutorOptions = {
   readonly memoryLimit?: number;
 };
 
+/** Tape 0 of one program in an engine, for as many micro-batches as are asked for: the graph is loaded once. */
+export interface TraceSession {
+  /**
+   * Every tensor of tape 0 for one micro-batch, by node. The tensors are the caller's.
+   *
+   * @param objects N whole objects
+   * @throws BadInputError for a state or objects that are none of the program's, EngineError
+   */
+  trace(state: readonly Int32Array[], objects: Uint8Array): Promise<Tensor[]>;
+  close(): Promise<void>;
+}
+
 /** One engine: `native` (onnxruntime-node), `wasm` (onnxruntime-web), `reference` (bigint). */
 export interface Executor {
   readonly name: string;
   open(program: Program, options: ExecutorOptions): Promise<TrainingSession>;
-  /** Every tensor of tape 0 for one micro-batch, by node, from the open lowering: for disputes and tests. */
-  trace(
-    program: Program,
-    state: readonly Int32Array[],
-    objects: Uint8Array,
-    options: ExecutorOptions,
-  ): Promise<Tensor[]>;
+  /**
+   * Opens what gives every tensor of tape 0, from the open lowering: for disputes and tests.
+   *
+   * @throws BadInputError for options that no engine takes, ModelTooLargeError, EngineError
+   */
+  openTrace(program: Program, options: ExecutorOptions): Promise<TraceSession>;
   /** Forward only: the witness tensor of one micro-batch. */
   predict(
     program: Program,

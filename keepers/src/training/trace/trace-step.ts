@@ -11,6 +11,7 @@ export type TraceStepParameters = {
   /** The state before the step. */
   readonly state: readonly Int32Array[];
   readonly input: StepInput;
+  readonly signal?: AbortSignal;
 };
 
 /** Every tensor of a step: tape 0 from the executor's open graph, tapes 1 and 2 by the definition. */
@@ -22,12 +23,10 @@ export async function traceStep({
   input,
 }: TraceStepParameters): Promise<StepTensors> {
   const { bits, microBatch } = program;
-  const batchBytes = microBatch * options.objectBytes;
   const microBatches: Tensor[][] = [];
-  for (let j = 0; j < options.microBatches; j++) {
-    const objects = input.objects.subarray(j * batchBytes, (j + 1) * batchBytes);
-    microBatches.push(await executor.trace(program, state, objects, options));
-  }
+  await traceMicroBatches({ executor, program, options, state, input }, (tensors) => {
+    microBatches.push(tensors);
+  });
   const reduction = runTape(
     {
       bits,
@@ -47,6 +46,29 @@ export async function traceStep({
     program.tapes[2],
   );
   return { microBatches, reduction: reduction.tensors, optimizer: optimizer.tensors };
+}
+
+/**
+ * Hands the tensors of tape 0 over, micro-batch by micro-batch, and keeps none. One session of the engine computes them all.
+ *
+ * @param only the micro-batches that are wanted, in order; all of the step by default
+ * @throws the reason of the signal, between two micro-batches; what the engine throws
+ */
+export async function traceMicroBatches(
+  { executor, program, options, state, input: { objects }, signal }: TraceStepParameters,
+  take: (tensors: Tensor[], microBatch: number) => void,
+  only: Iterable<number> = Array(options.microBatches).keys(),
+): Promise<void> {
+  const batchBytes = program.microBatch * options.objectBytes;
+  const session = await executor.openTrace(program, options);
+  try {
+    for (const j of only) {
+      signal?.throwIfAborted();
+      take(await session.trace(state, objects.subarray(j * batchBytes, (j + 1) * batchBytes)), j);
+    }
+  } finally {
+    await session.close();
+  }
 }
 
 /** What tape 0 stored as gradient of a slot. */

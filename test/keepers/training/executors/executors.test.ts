@@ -43,6 +43,7 @@ for (const bits of [8, 16] as const) {
       const { program, objectBytes, state, steps } = fixture(name, bits, name === "lenet5" ? 1 : 4);
       const options = { objectBytes, microBatches: 1 };
       const native = await nativeExecutor.open(program, options);
+      const tracing = await nativeExecutor.openTrace(program, options);
       let current = state;
       for (const step of steps(name === "lenet5" ? 1 : 2, 1)) {
         const { objects, learningRate } = step;
@@ -50,7 +51,7 @@ for (const bits of [8, 16] as const) {
           { program, state: current, objects, objectBytes, learningRate },
           0,
         ).tensors;
-        const found = await nativeExecutor.trace(program, current, objects, options);
+        const found = await tracing.trace(current, objects);
         assert.equal(found.length, expected.length);
         for (const [node, tensor] of found.entries()) {
           const { opcode } = program.tapes[0][node]!;
@@ -63,6 +64,7 @@ for (const bits of [8, 16] as const) {
         current = await native.getState();
       }
       await native.close();
+      await tracing.close();
     });
   }
 

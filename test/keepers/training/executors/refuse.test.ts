@@ -75,7 +75,7 @@ for (const executor of [nativeExecutor, referenceExecutor]) {
     const small = { ...options, memoryLimit: total - 1 };
     const tooLarge = (error: unknown) => error instanceof ModelTooLargeError && error.needed === total;
     await assert.rejects(executor.open(program, small), tooLarge);
-    await assert.rejects(executor.trace(program, state, objects, small), tooLarge);
+    await assert.rejects(executor.openTrace(program, small), tooLarge);
     await assert.rejects(executor.predict(program, state, objects, small), tooLarge);
     await (await executor.open(program, { ...options, memoryLimit: total })).close();
   });

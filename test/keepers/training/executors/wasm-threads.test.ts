@@ -11,8 +11,10 @@ test("LeNet-5 on WASM with 2 threads puts out the tensors of the native engine",
   const hashes: string[] = [];
   for (const executor of [nativeExecutor, wasmExecutor]) {
     const threads = executor === wasmExecutor ? 2 : 1;
-    const tensors = await executor.trace(program, state, objects, { objectBytes, microBatches: 1, threads });
+    const session = await executor.openTrace(program, { objectBytes, microBatches: 1, threads });
+    const tensors = await session.trace(state, objects);
     hashes.push(hash(tensors.map(({ mantissas }) => mantissas)));
+    await session.close();
   }
   const { env } = await import("onnxruntime-web");
   assert.equal(env.wasm.numThreads, 2);
