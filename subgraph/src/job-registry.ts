@@ -65,11 +65,11 @@ export function handleJobOpened(event: JobOpened): void {
   const id = event.params.jobId.toString();
   const row = record(event, contract, "JobOpened");
   row.job = id;
-  row.dataset = order.dataset;
+  row.dataset = order.datasetId;
   row.save();
   const job = new Job(id);
   job.order = order.id;
-  job.dataset = order.dataset;
+  job.dataset = order.datasetId;
   job.consumer = event.params.consumer;
   job.status = "Open";
   job.price = zero;

@@ -15,7 +15,8 @@ export function orderOf(event: ethereum.Event, hash: Bytes, struct: ethereum.Tup
   const conditions = struct[2].toTuple();
   const order = new Order(hash);
   order.consumer = struct[0].toAddress();
-  order.dataset = problem[0].toBytes();
+  order.datasetId = problem[0].toBytes();
+  order.dataset = order.datasetId;
   order.trainingHash = problem[1].toBytes();
   order.programRoot = problem[2].toBytes();
   order.programDigest = problem[6].toBytes();

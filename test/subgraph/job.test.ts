@@ -119,16 +119,16 @@ describe("a job in the subgraph, by the bytecode that is deployed", () => {
 
   it("answers every ready-made audit query", async () => {
     const { job } = query(
-      `{ job(id: "${jobId}") { consumer dataset { id manifestDigest } provider { id } certificates { id } } }`,
+      `{ job(id: "${jobId}") { consumer dataset { id manifestDigest objectRoot } provider { id } certificates { id } } }`,
     ) as unknown as {
       job: {
         consumer: string;
-        dataset: { id: string; manifestDigest: string };
+        dataset: { id: string; manifestDigest: string; objectRoot: string };
         provider: { id: string };
         certificates: { id: string }[];
       };
     };
-    const { id: dataset, manifestDigest: digest } = job.dataset;
+    const { id: dataset, manifestDigest: digest, objectRoot } = job.dataset;
     const variables = {
       job: jobId,
       paymentsOf: jobId,
@@ -144,6 +144,7 @@ describe("a job in the subgraph, by the bytecode that is deployed", () => {
       certificate: job.certificates[0]!.id,
       id: dataset,
       digest,
+      objectRoot,
     };
     const answers = new Map<string, Answer>();
     for (const { name, text } of readyMadeQueries()) {

@@ -38,7 +38,7 @@ export function PostedOrders({ account }: { account: string }) {
               </Badge>
             ),
           },
-          { head: "Dataset", cell: ({ dataset }) => <DatasetId id={dataset.id} /> },
+          { head: "Dataset", cell: ({ datasetId }) => <DatasetId id={datasetId} /> },
           { head: "Can be taken until", cell: ({ expiry }) => <Time at={expiry} /> },
           {
             head: "Price, at most",

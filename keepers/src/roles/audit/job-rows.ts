@@ -112,6 +112,7 @@ class JobFold {
     const { priceFeed } = conditions;
     return draft(this.#orders, hash, {
       consumer: lower(order.consumer),
+      datasetId: problem.datasetId,
       dataset: problem.datasetId,
       trainingHash: problem.trainingHash,
       programRoot: problem.programRoot,

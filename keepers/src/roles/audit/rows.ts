@@ -60,7 +60,15 @@ export const kinds = {
     type: "Order",
     noun: "order",
     fields: {
-      ...values(["consumer", "trainingHash", "programRoot", "programDigest", "maximumPrice", "deposit"]),
+      ...values([
+        "consumer",
+        "datasetId",
+        "trainingHash",
+        "programRoot",
+        "programDigest",
+        "maximumPrice",
+        "deposit",
+      ]),
       ...values(["trainingTime", "minimumCompute", "regions", "regulations", "privacyTier", "scheme"]),
       ...values(["committeeSize", "threshold", "checkFee", "instalments", "nonce", "expiry", "isPosted"]),
       ...values(["priceFeed", "training", "trainingPackage", "createdAt"]),
