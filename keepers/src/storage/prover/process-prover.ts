@@ -10,7 +10,7 @@ import { type LaneOptions, ProvingLane } from "./proving-lane.ts";
 
 export type ProcessProverOptions<Circuit extends string> = Pick<
   LaneOptions<Circuit>,
-  "circuits" | "idleTime" | "onPeakMemory"
+  "circuits" | "idleTime" | "leastTimeLimit" | "onPeakMemory"
 > & {
   /** Proofs for clients that may wait or be under way. */
   mostForClients?: number;

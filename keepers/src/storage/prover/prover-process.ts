@@ -10,6 +10,15 @@ import { calculateWitness } from "./witness.ts";
 // What is due on chain has the keeper's own priority: with less, whatever else the machine does could keep it from its deadline.
 const niceness = Number(process.argv[2]);
 if (niceness > 0) setPriority(niceness);
+// ffjavascript waits for ever for a thread that has failed or is gone: without all its threads this process is of no use.
+process.on("worker", (thread) => {
+  thread.once("error", (error) => {
+    throw error;
+  });
+  thread.once("exit", (code) => {
+    throw new Error(`a thread that computes the proof ended with code ${code}`);
+  });
+});
 process.on("disconnect", () => process.exit());
 process.on("message", (request: ProveRequest) => {
   void answer(request).then((reply) => {
