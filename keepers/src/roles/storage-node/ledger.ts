@@ -55,6 +55,8 @@ export const ledgerSchema = {
      INSERT INTO ledger_bundles_version (version) VALUES (0);`,
     `CREATE INDEX ledger_bundle_events_by_dataset ON ledger_bundle_events (dataset_id);
      CREATE INDEX ledger_bundle_events_by_operator ON ledger_bundle_events (LOWER(operator));`,
+    `DROP INDEX ledger_bundle_events_by_dataset;
+     CREATE INDEX ledger_bundle_events_by_dataset ON ledger_bundle_events (dataset_id, bundle_index);`,
   ],
 } as const;
 
@@ -279,6 +281,21 @@ export class Ledger {
   /** Takes time by what happened to the dataset's bundles, not to all. */
   holdersOf(datasetId: Hex): LedgerHolding[] {
     return this.#state.all(`${placed} AND dataset_id = ?`, datasetId).map(toHolding);
+  }
+
+  /**
+   * Who holds which of a dataset's bundles `first` to `first + count - 1`. Takes time by what happened to those.
+   * @param first index in the dataset
+   */
+  holdersIn(datasetId: Hex, first: number, count: number): LedgerHolding[] {
+    return this.#state
+      .all(
+        `${placed} AND dataset_id = ? AND bundle_index >= ? AND bundle_index < ?`,
+        datasetId,
+        first,
+        first + count,
+      )
+      .map(toHolding);
   }
 
   /** Who holds a bundle; undefined when nobody does. */

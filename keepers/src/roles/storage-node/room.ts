@@ -11,7 +11,12 @@ export type Bounds = {
 };
 
 /** A bundle that is asked for: its bytes, the segment it stands in, and who holds it on chain, if anybody does. */
-export type Wanted = { readonly bytes: number; readonly segment: number; readonly holder: Holder };
+export type Wanted = {
+  readonly bundleIndex: number;
+  readonly bytes: number;
+  readonly segment: number;
+  readonly holder: Holder;
+};
 /** Who holds a bundle on chain, as far as this node knows. */
 export type Holder = "nobody" | "this operator" | "another";
 
@@ -19,18 +24,35 @@ export type Holder = "nobody" | "this operator" | "another";
 export class Room {
   #bounds: Bounds;
   readonly #segments: Set<number>;
+  readonly #seats: ReadonlyMap<number, number>;
 
-  /** @param segments those of the dataset of which a bundle is here or arriving */
-  constructor(bounds: Bounds, segments: Iterable<number>) {
+  /**
+   * @param segments those of the dataset of which the sender has sent a bundle that is here or arriving. What others have sent
+   * keeps nobody out: it costs them nothing
+   * @param seats the bundle of the dataset that this operator holds on chain, by segment
+   */
+  constructor(bounds: Bounds, segments: Iterable<number>, seats: ReadonlyMap<number, number>) {
     this.#bounds = bounds;
     this.#segments = new Set(segments);
+    this.#seats = seats;
+  }
+
+  /** Why a bundle could not be placed here, whatever room there is; undefined when it could. */
+  seatRefusal({ bundleIndex, segment }: Pick<Wanted, "bundleIndex" | "segment">): Refusal | undefined {
+    const seated = this.#seats.get(segment);
+    if (seated === undefined || seated === bundleIndex) return undefined;
+    return { reason: "policy", detail: "this operator holds another bundle of the segment" };
   }
 
   /** Why a bundle cannot be taken; undefined when it can. */
-  refusal({ bytes, segment, holder }: Wanted): Refusal | undefined {
+  refusal(wanted: Wanted): Refusal | undefined {
+    const { bytes, segment, holder } = wanted;
     const { free, unplaced, arrivals } = this.#bounds;
     if (holder === "another") return { reason: "policy", detail: "another operator holds this bundle" };
-    if (this.#segments.has(segment)) {
+    const unseated = this.seatRefusal(wanted);
+    if (unseated !== undefined) return unseated;
+    // Of what one peer sends only one bundle of a segment could be placed here.
+    if (holder === "nobody" && this.#segments.has(segment)) {
       return { reason: "policy", detail: "another bundle of the segment is kept here" };
     }
     if (bytes > free)
@@ -45,7 +67,7 @@ export class Room {
     return undefined;
   }
 
-  /** A bundle that is here or arriving is accepted again: no other one of its segment is. */
+  /** A bundle that is here or arriving is accepted again: no other one of its segment is, of the same peer. */
   keep(segment: number): void {
     this.#segments.add(segment);
   }

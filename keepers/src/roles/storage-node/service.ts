@@ -28,14 +28,14 @@ import type {
   StatusRequest,
   StatusResponse,
 } from "../../storage/transport/shard-service.ts";
-import type { UploadStaging } from "../../storage/transport/upload-staging.ts";
+import { senderOf, type UploadStaging } from "../../storage/transport/upload-staging.ts";
 import { type Arrival, Arrivals } from "./arrivals.ts";
 import { type Asking, type Refusal, termsRefusal } from "./asking.ts";
 import { KeptReads } from "./kept-reads.ts";
 import type { Ledger } from "./ledger.ts";
 import { Manifests, type ReadManifest } from "./manifests.ts";
 import type { Possession } from "./possession.ts";
-import type { Shelf, ShelvedBundle } from "./shelf.ts";
+import type { Sender, Shelf, ShelvedBundle } from "./shelf.ts";
 import { Space } from "./space.ts";
 import { type Vault, WrongRootsError } from "./vault.ts";
 
@@ -56,10 +56,13 @@ export type ServiceParts = {
   /** Milliseconds for which what was read of the chain is taken as it is; none by default. */
   keptFor?: number;
   /** Who holds which bundle, as far as the chain was followed. */
-  ledger: Pick<Ledger, "holderOf" | "holdersOf" | "holdingsOf" | "version">;
+  ledger: Pick<Ledger, "holderOf" | "holdersIn" | "holdersOf" | "holdingsOf" | "version">;
   /** Whose requests come before those of strangers; nobody is a stranger by default. */
   isRegistered?: (peer: string) => boolean;
-  /** Part of the capacity that may be taken by bundles that this operator does not hold on chain; a half by default. */
+  /**
+   * Part of the capacity that may be taken by bundles that this operator does not hold on chain, half of it by those of strangers;
+   * a half by default.
+   */
   unplacedShare?: number;
 };
 
@@ -151,10 +154,10 @@ export class StorageService implements ShardService {
     const { layout } = manifest;
     const inactive = { reason: "policy" as const, detail: "this operator is not active" };
     const here = new Set(shelf.indices(datasetId));
-    const holders = new Map(
-      ledger.holdersOf(datasetId).map(({ bundleIndex, operator }) => [bundleIndex, operator]),
-    );
-    const room = this.#space.room(datasetId, here, layout, arrivals, peer);
+    const holdings = ledger.holdersOf(datasetId);
+    const holders = new Map(holdings.map(({ bundleIndex, operator }) => [bundleIndex, operator]));
+    const from = this.#senderOf(peer);
+    const room = this.#space.room({ datasetId, ...from }, layout, arrivals, holdings);
     const accepted: number[] = [];
     const refused: OfferResponse["refused"] = [];
     for (const bundleIndex of request.bundleIndices) {
@@ -163,12 +166,13 @@ export class StorageService implements ShardService {
         refused.push({ bundleIndex, reason: "bad-manifest", detail });
         continue;
       }
-      if (here.has(bundleIndex) || arrivals.has(datasetId, bundleIndex)) {
-        room.keep(bundlePlace(layout, bundleIndex).segment);
+      const wanted = this.#space.wanted(layout, bundleIndex, holders.get(bundleIndex));
+      const isHere = here.has(bundleIndex) || arrivals.has({ datasetId, bundleIndex, ...from });
+      if (isHere && room.seatRefusal(wanted) === undefined) {
+        room.keep(wanted.segment);
         accepted.push(bundleIndex);
         continue;
       }
-      const wanted = this.#space.wanted(layout, bundleIndex, holders.get(bundleIndex));
       const refusal = active ? (badTerms ?? room.refusal(wanted)) : inactive;
       if (refusal !== undefined) {
         refused.push({ bundleIndex, ...refusal });
@@ -204,12 +208,13 @@ export class StorageService implements ShardService {
     return bytes;
   }
 
-  async status({ datasetId, bundleIndices }: StatusRequest): Promise<StatusResponse> {
+  async status({ datasetId, bundleIndices }: StatusRequest, caller?: Caller): Promise<StatusResponse> {
     const { shelf, staging } = this.#parts;
+    const from = caller && this.#senderOf(caller.peer);
     const bundles: StatusResponse["bundles"] = [];
     for (const bundleIndex of bundleIndices) {
       const kept = shelf.get(datasetId, bundleIndex);
-      const received = kept?.length ?? (await staging.received({ datasetId, bundleIndex }));
+      const received = kept?.length ?? (await staging.received({ datasetId, bundleIndex, ...from }));
       const state = kept !== undefined ? "held" : received > 0 ? "partial" : "absent";
       bundles.push({ bundleIndex, state, received });
     }
@@ -230,13 +235,14 @@ export class StorageService implements ShardService {
     if (bundleIndex >= layout.bundles) throw new RefusalError("bad-request", `no bundle ${bundleIndex}`);
     const { bundleBytes } = segmentLayout(layout, bundlePlace(layout, bundleIndex).segment);
     if (total !== bundleBytes) throw new RefusalError("bad-request", `the bundle has ${bundleBytes} bytes`);
-    return staging.exclusive(request, async () => {
+    const from = this.#senderOf(peer);
+    const wanted = { datasetId, bundleIndex, ...from };
+    return staging.exclusive(wanted, async () => {
       if (shelf.get(datasetId, bundleIndex) !== undefined) return { received: total };
       signal.throwIfAborted();
       const arrivals = await this.#arrivals();
-      const wanted = { ...request, peer };
       let refusal = this.#space.refusal(wanted, layout, arrivals);
-      if (refusal?.reason === "no-space" && (await this.#makeRoom(arrivals))) {
+      if (refusal?.reason === "no-space" && (await this.#forgetOld(arrivals, uploadStandstill))) {
         refusal = this.#space.refusal(wanted, layout, arrivals);
       }
       if (refusal !== undefined) {
@@ -245,40 +251,43 @@ export class StorageService implements ShardService {
       arrivals.expect(wanted, layout);
       this.#arriving = arrivals.size;
       try {
-        const before = await staging.received(request);
+        const before = await staging.received(wanted);
         // Whoever sends all of it has no use for the beginning that somebody else may have sent.
         const received =
           offset === 0 && bodyLength === total
-            ? await staging.replace(request, total, body)
-            : await staging.append(request, offset, total, body);
-        if (received > before) arrivals.touch(datasetId, bundleIndex);
+            ? await staging.replace(wanted, total, body)
+            : await staging.append(wanted, offset, total, body);
+        if (received > before) arrivals.touch(wanted);
         if (received === total) {
           const read = await this.#manifests.of(datasetId, caller);
           if (read === undefined) throw new RefusalError("refused", notOffered);
           await this.#admissions.run(peer, signal, async () => {
-            this.#space.requireSegmentFree(request, layout);
-            await vault.admit(datasetId, read.manifest, bundleIndex, await staging.read(request));
+            // Another one of the segment may have been placed meanwhile.
+            this.#space.requireSeat(wanted, layout);
+            await vault.admit(datasetId, read.manifest, bundleIndex, await staging.read(wanted), from);
           });
-          await staging.remove(request);
+          // What others have begun of it is of no use any more. There may be much of it: nobody waits until it is gone.
+          this.#forget(arrivals.ofBundle(wanted), arrivals).catch(() => undefined);
         }
         return { received };
       } catch (error) {
         if (!(error instanceof WrongRootsError)) throw error;
         // Wrong bytes must not stand in the way of the right ones.
-        await staging.remove(request);
+        await staging.remove(wanted);
         throw new RefusalError("bad-request", error.message, { cause: error });
       } finally {
-        if ((await staging.received(request)) === 0) {
-          // A file without bytes would never be asked for again.
-          await staging.remove(request);
-          arrivals.delete(datasetId, bundleIndex);
+        const isHere = shelf.get(datasetId, bundleIndex) !== undefined;
+        if (isHere || (await staging.received(wanted)) === 0) {
+          // A file without bytes would never be asked for again, nor one of a bundle that is here.
+          await staging.remove(wanted);
+          arrivals.delete(wanted);
         }
         this.#arriving = arrivals.size;
       }
     });
   }
 
-  async commit(request: CommitRequest): Promise<CommitResponse> {
+  async commit(request: CommitRequest, caller?: Caller): Promise<CommitResponse> {
     const { account, deployment } = this.#parts;
     const bundle = this.#held(request.datasetId, request.bundleIndex);
     if (request.poseidonRoot !== bundle.poseidonRoot || request.transportRoot !== bundle.transportRoot) {
@@ -289,6 +298,9 @@ export class StorageService implements ShardService {
     if (asked > latest) throw new RefusalError("refused", `a receipt is good until ${latest} at most`);
     await this.#requireTerm(request.latestEnd);
     await this.#requireNotPutOff(bundle);
+    const layout = await this.#manifests.layoutOf(request.datasetId, caller);
+    // Nothing is waited for from here on.
+    if (layout !== undefined) this.#space.requireSeat(request, layout);
     // While the chain was asked the bytes may have been dropped.
     const { bundleId: id } = this.#held(request.datasetId, request.bundleIndex);
     // They stay for as long as somebody may bring the receipt on chain.
@@ -361,7 +373,7 @@ export class StorageService implements ShardService {
   async forgetAbandoned(): Promise<void> {
     const { shelf } = this.#parts;
     const arrivals = await this.#arrivals();
-    await this.#forget(arrivals, uploadPatience);
+    await this.#forgetOld(arrivals, uploadPatience);
     const offers = shelf.offers().filter(({ datasetId }) => !arrivals.hasDataset(datasetId));
     if (offers.length === 0) return;
     const now = await this.#chain.chainTime();
@@ -372,27 +384,34 @@ export class StorageService implements ShardService {
     shelf.freeSpace();
   }
 
-  /** Gives the space of uploads back that stand still. @returns whether there was any */
-  #makeRoom(arrivals: Arrivals): Promise<boolean> {
-    return this.#forget(arrivals, uploadStandstill);
+  /** Gives the space of uploads back that have stood still for so many milliseconds. @returns whether there was any */
+  #forgetOld(arrivals: Arrivals, patience: number): Promise<boolean> {
+    return this.#forget(arrivals.all(), arrivals, (it) => performance.now() - it.touched >= patience);
   }
 
-  async #forget(arrivals: Arrivals, patience: number): Promise<boolean> {
+  async #forget(
+    some: readonly Arrival[],
+    arrivals: Arrivals,
+    mayGo: (arrival: Arrival) => boolean = () => true,
+  ): Promise<boolean> {
     const { staging } = this.#parts;
-    const isOld = ({ touched }: Arrival) => performance.now() - touched >= patience;
     let found = false;
-    for (const arrival of arrivals.all()) {
+    for (const arrival of some) {
       // One that somebody works on is not old, and must not be waited for.
-      if (!isOld(arrival) || staging.isBusy(arrival)) continue;
+      if (!mayGo(arrival) || staging.isBusy(arrival)) continue;
       await staging.exclusive(arrival, async () => {
-        if (!isOld(arrival)) return;
+        if (!mayGo(arrival)) return;
         await staging.remove(arrival);
-        arrivals.delete(arrival.datasetId, arrival.bundleIndex);
+        arrivals.delete(arrival);
         found = true;
       });
     }
     this.#arriving = arrivals.size;
     return found;
+  }
+
+  #senderOf(peer: string): Sender {
+    return { sender: senderOf(peer), isStranger: this.#parts.isRegistered?.(peer) === false };
   }
 
   /** Uploads under way, also those that an earlier process has begun. */
@@ -411,7 +430,7 @@ export class StorageService implements ShardService {
     for (const staged of await staging.list()) {
       const layout = await this.#manifests.layoutOf(staged.datasetId);
       if (layout === undefined) await staging.remove(staged);
-      else arrivals.expect({ ...staged, peer: "" }, layout);
+      else arrivals.expect({ sender: "", ...staged, isStranger: true }, layout);
     }
     return arrivals;
   }

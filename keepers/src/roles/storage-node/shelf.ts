@@ -38,6 +38,8 @@ export const shelfSchema = {
      CREATE INDEX bundles_by_cid ON bundles (cid);`,
     // Bytes that are being stored or deleted: what a killed process has left of them is no bundle's.
     "CREATE TABLE moving (cid TEXT PRIMARY KEY) STRICT;",
+    `ALTER TABLE bundles ADD COLUMN sender TEXT NOT NULL DEFAULT '';
+     ALTER TABLE bundles ADD COLUMN of_stranger INTEGER NOT NULL DEFAULT 0;`,
   ],
 } as const;
 
@@ -56,6 +58,14 @@ export type ShelvedBundle = {
   keepUntil: bigint;
 };
 
+/** Who has sent a bundle. */
+export type Sender = {
+  /** As `senderOf` has it; empty where this node restored it. */
+  readonly sender: string;
+  /** Whether it was a peer of no operator with stake. */
+  readonly isStranger: boolean;
+};
+
 /** A manifest of which no bundle is here. */
 export type Offer = {
   readonly datasetId: Hex;
@@ -71,6 +81,8 @@ export class Shelf {
 
   /** Bytes of all bundles here; undefined where they have to be counted. */
   #bytes: number | undefined;
+  /** Bytes of those that strangers have sent; undefined as above. */
+  #bytesOfStrangers: number | undefined;
 
   constructor(state: State) {
     this.#state = state;
@@ -161,13 +173,17 @@ export class Shelf {
   }
 
   /** Records a bundle after its bytes are safe in the backend. Recording it again is harmless. */
-  add(bundle: Omit<ShelvedBundle, "bundleId" | "keepUntil">): ShelvedBundle {
+  add(
+    bundle: Omit<ShelvedBundle, "bundleId" | "keepUntil">,
+    { sender, isStranger }: Sender = { sender: "", isStranger: false },
+  ): ShelvedBundle {
     const id = bundleId(bundle.datasetId, bundle.bundleIndex);
-    this.#bytes = undefined;
+    this.#countAgain();
     this.#state.run(
       `INSERT OR REPLACE INTO bundles
-         (bundle_id, dataset_id, bundle_index, cid, length, cells, poseidon_root, transport_root)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+         (bundle_id, dataset_id, bundle_index, cid, length, cells, poseidon_root, transport_root,
+          sender, of_stranger)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       id,
       bundle.datasetId,
       bundle.bundleIndex,
@@ -176,6 +192,8 @@ export class Shelf {
       bundle.cells,
       bundle.poseidonRoot,
       bundle.transportRoot,
+      sender,
+      isStranger ? 1 : 0,
     );
     return { ...bundle, bundleId: id, keepUntil: 0n };
   }
@@ -216,7 +234,7 @@ export class Shelf {
 
   /** Forgets a bundle; whether its bytes go too is the caller's decision. */
   remove(id: Hex): void {
-    this.#bytes = undefined;
+    this.#countAgain();
     this.#state.run("DELETE FROM bundles WHERE bundle_id = ?", id);
   }
 
@@ -224,6 +242,29 @@ export class Shelf {
   get bytes(): number {
     this.#bytes ??= Number(this.#state.get("SELECT COALESCE(SUM(length), 0) AS total FROM bundles")!.total);
     return this.#bytes;
+  }
+
+  /** Bytes of the bundles here that strangers have sent. */
+  get bytesOfStrangers(): number {
+    this.#bytesOfStrangers ??= Number(
+      this.#state.get("SELECT COALESCE(SUM(length), 0) AS total FROM bundles WHERE of_stranger = 1")!.total,
+    );
+    return this.#bytesOfStrangers;
+  }
+
+  #countAgain(): void {
+    this.#bytes = undefined;
+    this.#bytesOfStrangers = undefined;
+  }
+
+  /** Indices of the bundles of a dataset that a sender has brought and that are here still. */
+  sentBy(datasetId: Hex, sender: string): number[] {
+    const rows = this.#state.all(
+      "SELECT bundle_index FROM bundles WHERE dataset_id = ? AND sender = ?",
+      datasetId,
+      sender,
+    );
+    return rows.map(({ bundle_index }) => Number(bundle_index));
   }
 
   /** Indices of the bundles of a dataset that are here. */
@@ -236,6 +277,12 @@ export class Shelf {
   lengths(): Map<Hex, number> {
     const rows = this.#state.all("SELECT bundle_id, length FROM bundles");
     return new Map(rows.map(({ bundle_id, length }) => [bundle_id as Hex, Number(length)]));
+  }
+
+  /** Ids of the bundles here that strangers have sent. */
+  ofStrangers(): Set<Hex> {
+    const rows = this.#state.all("SELECT bundle_id FROM bundles WHERE of_stranger = 1");
+    return new Set(rows.map(({ bundle_id }) => bundle_id as Hex));
   }
 
   /** Says that bytes are being stored or deleted, until {@link moved}. */

@@ -2,23 +2,29 @@ import type { Address, Hex } from "viem";
 import { bundlePlace, type DatasetLayout, segmentLayout } from "../../core/dataset/layout.ts";
 import { bundleId } from "../../core/ids.ts";
 import { RefusalError } from "../../storage/transport/errors.ts";
-import type { PutRequest } from "../../storage/transport/shard-service.ts";
-import type { Arrivals } from "./arrivals.ts";
+import { shareOfStrangers } from "../../storage/transport/peer-limits.ts";
+import type { Arrival, Arrivals } from "./arrivals.ts";
 import type { Refusal } from "./asking.ts";
-import type { Ledger } from "./ledger.ts";
+import type { Ledger, LedgerHolding } from "./ledger.ts";
 import { type Holder, Room, type Wanted } from "./room.ts";
 import type { Shelf } from "./shelf.ts";
 import { UnplacedBytes } from "./unplaced.ts";
 
 export type SpaceParts = {
   readonly shelf: Shelf;
-  readonly ledger: Pick<Ledger, "holderOf" | "holdingsOf" | "version">;
+  readonly ledger: Pick<Ledger, "holderOf" | "holdersIn" | "holdingsOf" | "version">;
   readonly operator: Address;
   /** Bytes of bundles this node is willing to keep. */
   readonly capacity: number;
-  /** Part of the capacity that may be taken by bundles that this operator does not hold on chain; a half by default. */
+  /**
+   * Part of the capacity that may be taken by bundles that this operator does not hold on chain, half of it by those of strangers;
+   * a half by default.
+   */
   readonly unplacedShare?: number;
 };
+
+/** A bundle, and who would send it. */
+export type Sent = Pick<Arrival, "datasetId" | "bundleIndex" | "sender" | "isStranger">;
 
 /** Bundles of one peer that may be arriving. */
 const arrivalsPerPeer = 64;
@@ -34,58 +40,67 @@ export class Space {
   }
 
   /** Why a bundle cannot be taken; undefined when it can. Must not wait: what it says holds until something arrives. */
-  refusal(
-    { datasetId, bundleIndex, peer }: { datasetId: Hex; bundleIndex: number; peer: string },
-    layout: DatasetLayout,
-    arrivals: Arrivals,
-  ): Refusal | undefined {
+  refusal(sent: Sent, layout: DatasetLayout, arrivals: Arrivals): Refusal | undefined {
     const { shelf, ledger } = this.#parts;
-    if (arrivals.has(datasetId, bundleIndex) || shelf.get(datasetId, bundleIndex) !== undefined) {
+    const { datasetId, bundleIndex } = sent;
+    if (arrivals.has(sent) || shelf.get(datasetId, bundleIndex) !== undefined) {
       return undefined;
     }
     const holder = ledger.holderOf(bundleId(datasetId, bundleIndex));
-    const room = this.room(datasetId, shelf.indices(datasetId), layout, arrivals, peer);
+    const room = this.room(sent, layout, arrivals, this.#holdersBeside(datasetId, bundleIndex, layout));
     return room.refusal(this.wanted(layout, bundleIndex, holder));
   }
 
-  /** What fits here of a dataset, beside what is here and what is arriving. */
+  /**
+   * What fits here of a dataset, beside what is here and what is arriving.
+   * @param holders who holds its bundles, or those of the segments that are asked about
+   */
   room(
-    datasetId: Hex,
-    here: Iterable<number>,
+    { datasetId, sender, isStranger }: Omit<Sent, "bundleIndex">,
     layout: DatasetLayout,
     arrivals: Arrivals,
-    peer: string,
+    holders: readonly LedgerHolding[],
   ): Room {
     const { shelf, capacity, unplacedShare = 1 / 2 } = this.#parts;
+    const most = capacity * unplacedShare;
+    const unplaced = most - this.#unplaced.value - arrivals.bytes;
+    const ofStrangers = most * shareOfStrangers - this.#unplaced.ofStrangers - arrivals.bytesOfStrangers;
     const bounds = {
       free: capacity - shelf.bytes - arrivals.bytes,
-      unplaced: capacity * unplacedShare - this.#unplaced.value - arrivals.bytes,
-      arrivals: arrivalsPerPeer - arrivals.of(peer),
+      unplaced: isStranger ? Math.min(unplaced, ofStrangers) : unplaced,
+      arrivals: arrivalsPerPeer - arrivals.of(sender),
     };
-    const kept = [...here].map((index) => bundlePlace(layout, index).segment);
-    return new Room(bounds, [...kept, ...arrivals.segments(datasetId, peer)]);
+    const segmentOf = (index: number) => bundlePlace(layout, index).segment;
+    const sent = shelf.sentBy(datasetId, sender).map(segmentOf);
+    const own = holders.filter(({ operator }) => this.holder(operator) === "this operator");
+    const seats = own.map(({ bundleIndex }) => [segmentOf(bundleIndex), bundleIndex] as const);
+    return new Room(bounds, [...sent, ...arrivals.segments(datasetId, sender)], new Map(seats));
   }
 
   /**
-   * Another peer's bundle of the segment may have been complete first.
+   * An operator holds one bundle of a segment on chain: no other one can be placed with it, and none is to be kept or signed for.
    * @throws RefusalError "refused"
    */
-  requireSegmentFree(
-    { datasetId, bundleIndex }: Pick<PutRequest, "datasetId" | "bundleIndex">,
-    layout: DatasetLayout,
+  requireSeat(
+    { datasetId, bundleIndex }: Pick<Sent, "datasetId" | "bundleIndex">,
+    layout: Pick<DatasetLayout, "n">,
   ): void {
-    const { segment } = bundlePlace(layout, bundleIndex);
-    const here = this.#parts.shelf.indices(datasetId).filter((index) => index !== bundleIndex);
-    if (here.some((index) => bundlePlace(layout, index).segment === segment)) {
-      throw new RefusalError("refused", "another bundle of the segment is kept here");
+    const holders = this.#holdersBeside(datasetId, bundleIndex, layout);
+    const others = holders.filter((each) => each.bundleIndex !== bundleIndex);
+    if (others.some(({ operator }) => this.holder(operator) === "this operator")) {
+      throw new RefusalError("refused", "this operator holds another bundle of the segment");
     }
+  }
+
+  #holdersBeside(datasetId: Hex, bundleIndex: number, { n }: Pick<DatasetLayout, "n">): LedgerHolding[] {
+    return this.#parts.ledger.holdersIn(datasetId, bundleIndex - (bundleIndex % n), n);
   }
 
   /** A bundle that is asked for, with who holds it by the chain. */
   wanted(layout: DatasetLayout, bundleIndex: number, operator: Address | undefined): Wanted {
     const { segment } = bundlePlace(layout, bundleIndex);
     const { bundleBytes: bytes } = segmentLayout(layout, segment);
-    return { bytes, segment, holder: this.holder(operator) };
+    return { bundleIndex, bytes, segment, holder: this.holder(operator) };
   }
 
   /** What an operator is to this node. */

@@ -10,7 +10,7 @@ import { BadInputError } from "../../core/errors.ts";
 import { BundleCommitment } from "../../core/merkle/bundle-commitment.ts";
 import { type BlobStore, collect } from "../../storage/backends/backend.ts";
 import { BlobNotFoundError, WrongBytesError } from "../../storage/backends/errors.ts";
-import type { Shelf, ShelvedBundle } from "./shelf.ts";
+import type { Sender, Shelf, ShelvedBundle } from "./shelf.ts";
 
 export type VaultParts = {
   shelf: Shelf;
@@ -69,6 +69,7 @@ export class Vault {
   /**
    * Recomputes both roots, compares them with the manifest, and stores bundle and tree. A crash at any point leaves
    * either a recorded bundle with all its parts, or nothing that is recorded.
+   * @param from who has sent it; left out where this node restored it
    * @throws WrongRootsError, StorageFullError
    */
   async admit(
@@ -76,6 +77,7 @@ export class Vault {
     manifest: Manifest,
     bundleIndex: number,
     bytes: Uint8Array,
+    from?: Sender,
   ): Promise<ShelvedBundle> {
     const { shelf, store, commit } = this.#parts;
     const known = shelf.get(datasetId, bundleIndex);
@@ -96,6 +98,9 @@ export class Vault {
       });
     }
     return this.#inTurn(async () => {
+      // Another sender's may have come first, and a receipt for it been signed: that must not be forgotten.
+      const first = shelf.get(datasetId, bundleIndex);
+      if (first !== undefined) return first;
       shelf.move(expected.cid);
       try {
         await store.put(bytes, { expected: CID.parse(expected.cid) });
@@ -109,14 +114,9 @@ export class Vault {
       await this.#writeTree(id, commitment.toBytes());
       // A manifest that nothing had come of yet may have been forgotten meanwhile.
       if (shelf.manifestCid(datasetId) === undefined) shelf.addManifest(datasetId, encodeManifest(manifest));
-      const bundle = shelf.add({
-        ...id,
-        cid: expected.cid,
-        length: bytes.length,
-        cells,
-        poseidonRoot: expected.poseidonRoot as Hex,
-        transportRoot: expected.transportRoot as Hex,
-      });
+      const [poseidonRoot, transportRoot] = [expected.poseidonRoot as Hex, expected.transportRoot as Hex];
+      const facts = { ...id, cid: expected.cid, length: bytes.length, cells, poseidonRoot, transportRoot };
+      const bundle = shelf.add(facts, from);
       shelf.moved(expected.cid);
       // Whoever has sent it asks for cells of it next.
       this.#open.set(bundle.bundleId, commitment);

@@ -1,17 +1,32 @@
+import { createHash } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { StorageFullError } from "../backends/errors.ts";
 import { RefusalError } from "./errors.ts";
 
-export type StagedBundle = { datasetId: `0x${string}`; bundleIndex: number };
+/**
+ * A peer as staged and shelved bundles name it: 32 hexadecimal digits, whatever characters its id has.
+ * @param peer its id
+ */
+export function senderOf(peer: string): string {
+  return createHash("sha256").update(peer).digest("hex").slice(0, 32);
+}
 
-const namePattern = /^(0x[0-9a-f]{64})-(\d{1,10})$/;
+/** A bundle that arrives. */
+export type StagedBundle = {
+  datasetId: `0x${string}`;
+  bundleIndex: number;
+  /** Who sends it, as {@link senderOf} has it: what several send of one bundle lies apart. */
+  sender?: string;
+};
+
+const namePattern = /^(0x[0-9a-f]{64})-(\d{1,10})(?:-([0-9a-f]{32}))?$/;
 /** Of a bundle that somebody sends from its first byte while part of it is here. */
 const afresh = ".afresh";
 
 /**
- * Bundles that are still arriving, a file each, which only grows: an upload that breaks off goes on where it stopped,
- * even after this process was killed. What is here has not been checked against any root.
+ * Bundles that are still arriving, a file for each and its sender, which only grows: an upload that breaks off goes on where it
+ * stopped, even after this process was killed. What is here has not been checked against any root.
  */
 export class UploadStaging {
   readonly #directory: string;
@@ -36,8 +51,9 @@ export class UploadStaging {
   }
 
   /**
-   * Runs an action on a bundle after all earlier ones on it have ended. An upload that goes on after a broken connection
-   * must wait here for the remains of the broken one, and a finished bundle must be stored and removed in the same turn.
+   * Runs an action on what one sender sends of a bundle after all earlier ones on it have ended. An upload that goes on after a
+   * broken connection must wait here for the remains of the broken one, and a finished bundle must be stored and removed in the
+   * same turn. Nobody waits for another sender.
    */
   async exclusive<T>(bundle: StagedBundle, action: () => Promise<T>): Promise<T> {
     const path = this.#path(bundle);
@@ -137,15 +153,15 @@ export class UploadStaging {
   /** The bundles that are here. */
   async list(): Promise<StagedBundle[]> {
     return (await readdir(this.#directory)).flatMap((name) => {
-      const [, datasetId, bundleIndex] = namePattern.exec(name) ?? [];
-      return datasetId === undefined
-        ? []
-        : [{ datasetId: datasetId as `0x${string}`, bundleIndex: Number(bundleIndex) }];
+      const [, datasetId, bundleIndex, sender] = namePattern.exec(name) ?? [];
+      if (datasetId === undefined) return [];
+      const bundle = { datasetId: datasetId as `0x${string}`, bundleIndex: Number(bundleIndex) };
+      return [sender === undefined ? bundle : { ...bundle, sender }];
     });
   }
 
-  #path({ datasetId, bundleIndex }: StagedBundle): string {
-    const name = `${datasetId}-${bundleIndex}`;
+  #path({ datasetId, bundleIndex, sender }: StagedBundle): string {
+    const name = [datasetId, bundleIndex, ...(sender === undefined ? [] : [sender])].join("-");
     if (!namePattern.test(name)) throw new RefusalError("bad-request", "not a bundle's name");
     return join(this.#directory, name);
   }

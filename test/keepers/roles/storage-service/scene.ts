@@ -33,6 +33,7 @@ import type {
   PutRequest,
   PutResponse,
   StatusRequest,
+  StatusResponse,
 } from "../../../../keepers/src/storage/transport/shard-service.ts";
 import { UploadStaging } from "../../../../keepers/src/storage/transport/upload-staging.ts";
 import { deployment, offered, owner, type TinyDataset, tinyDataset } from "../dataset.ts";
@@ -53,9 +54,10 @@ export type Asked = {
   put: (request: PutRequest, body: AsyncIterable<Uint8Array>, bodyLength?: number) => Promise<PutResponse>;
   cells: (request: CellsRequest) => Promise<ProvenCell[]>;
   prove: (request: ProveRequest) => Promise<PossessionAnswer>;
+  status: (request: StatusRequest) => Promise<StatusResponse>;
   by: (peer: string, until?: AbortSignal) => Asked;
   stats: () => StorageService["stats"];
-} & Pick<StorageService, "manifest" | "status" | "commit" | "get" | "forgetAbandoned">;
+} & Pick<StorageService, "manifest" | "commit" | "get" | "forgetAbandoned">;
 
 function asked(service: StorageService, { peer, signal }: Caller): Asked {
   const who = { peer, signal };
@@ -66,8 +68,8 @@ function asked(service: StorageService, { peer, signal }: Caller): Asked {
     cells: (request: CellsRequest) => service.cells(request, who),
     prove: (request: ProveRequest) => service.prove(request, who),
     manifest: (request: ManifestRequest) => service.manifest(request),
-    status: (request: StatusRequest) => service.status(request),
-    commit: (request: CommitRequest) => service.commit(request),
+    status: (request: StatusRequest) => service.status(request, who),
+    commit: (request: CommitRequest) => service.commit(request, who),
     get: (request: GetRequest) => service.get(request),
     forgetAbandoned: () => service.forgetAbandoned(),
     by: (other: string, until: AbortSignal = signal) => asked(service, { peer: other, signal: until }),
@@ -138,6 +140,7 @@ class StorageScene {
     unplacedShare = 1,
     asking = { leastFee: offered.feePerAudit, longestTerm: offered.epochs },
     keptFor = 0,
+    isRegistered = (_: string): boolean => true,
   } = {}): Promise<Asked> {
     const { folder, shelf, store } = this;
     const commit = async (bytes: Uint8Array) => {
@@ -174,6 +177,7 @@ class StorageScene {
       keptFor,
       ledger: new Ledger(this.#state),
       unplacedShare,
+      isRegistered,
     });
     return asked(service, caller);
   }

@@ -100,7 +100,7 @@ describe("the storage service: bounds for strangers", () => {
     }
     assert.deepEqual((await offer(service, data, 0, 2)).accepted, [0]);
     assert.deepEqual(await put(service, data, 0), { received: data.bundles[0]!.length });
-    // Of two bundles of a segment the one that was complete first is kept.
+    // Of one peer a segment has one bundle here: no more of them could be placed.
     await assert.rejects(put(service, data, 1), refused("refused", /another bundle of the segment/));
   });
 
