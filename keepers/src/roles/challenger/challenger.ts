@@ -4,6 +4,7 @@ import type { State } from "../../storage/state/state.ts";
 import type { Executor } from "../../training/executors/types.ts";
 import { JobCashier } from "../jobs/cashier.ts";
 import type { ChallengeRecord } from "../jobs/challenge-record.ts";
+import { ComputeTurns } from "../jobs/compute-turns.ts";
 import type { Duty, JobContext } from "../jobs/duty.ts";
 import { defaultFetchTime } from "../jobs/fetch-time.ts";
 import { folderFinding } from "../jobs/folder-findings.ts";
@@ -89,7 +90,7 @@ export function challengerDuties(
   const isOwn = ({ challenger }: ChallengeRecord) => challenger === account.address;
   return [
     // What has a deadline on chain comes before what takes long.
-    new Disputant({ ...compute, ...waiting }),
+    new Disputant({ ...compute, ...waiting, turns: new ComputeTurns() }),
     new WitnessInspector({
       ...compute,
       ...waiting,

@@ -6,6 +6,7 @@ import type { Player } from "../../training/dispute/next-move.ts";
 import { claimedPart } from "../../training/dispute/prefix-run.ts";
 import { findResumption } from "../../training/trainer/progress.ts";
 import { type ChallengeRecord, turnOf } from "../jobs/challenge-record.ts";
+import type { ComputeTurns } from "../jobs/compute-turns.ts";
 import type { ComputeParts, Duty, FetchParts, JobContext } from "../jobs/duty.ts";
 import { reaches } from "../jobs/folder-findings.ts";
 import { IntervalRuns } from "../jobs/interval-runs.ts";
@@ -14,8 +15,9 @@ import { trainJobUpTo } from "../jobs/job-run.ts";
 import { checkpointSpacing } from "../jobs/move-time.ts";
 import { makeMove } from "../jobs/mover.ts";
 import { type OpenRun, OpenRuns } from "../jobs/open-runs.ts";
-import { Plays, playsOfADuty } from "../jobs/plays.ts";
+import { type PlayOptions, Plays, playsOfADuty } from "../jobs/plays.ts";
 import { settleIfOver } from "../jobs/settler.ts";
+import type { InTurn } from "../jobs/shortest-first.ts";
 import type { SideBySideOptions } from "../jobs/side-by-side.ts";
 
 export type DisputantParts = JobContext &
@@ -24,6 +26,8 @@ export type DisputantParts = JobContext &
   Pick<SideBySideOptions, "patience"> & {
     /** Whether it plays in a job. */
     readonly isMeant: (jobId: bigint) => boolean;
+    /** Shared by all duties of a keeper that play disputes. */
+    readonly turns: ComputeTurns;
   };
 
 type Challenger = Extract<Player, { role: "challenger" }>;
@@ -64,10 +68,10 @@ export class Disputant implements Duty {
     const jobs = new Set([...open.keys(), ...own.map(({ jobId }) => jobId)]);
     await this.#runs.closeAllBut(jobs);
     await this.#intervals.closeAllBut(jobs);
-    const play = async (challenge: ChallengeRecord, over: AbortSignal) => {
+    const play = async (challenge: ChallengeRecord, options: PlayOptions) => {
       // Of a job that has failed elsewhere, the bonds of other challenges are still at stake.
       const job = open.get(challenge.jobId) ?? ledger.job(challenge.jobId);
-      if (job !== undefined) await this.#play(job, challenge, { signal, over });
+      if (job !== undefined) await this.#play(job, challenge, signal, options);
     };
     const due = own.filter((challenge) => turnOf(challenge) === "challenger");
     await this.#plays.round(due, play, signal);
@@ -79,24 +83,34 @@ export class Disputant implements Duty {
     await this.#intervals.closeAllBut(new Set());
   }
 
-  /** @param over ends what is computed for this dispute alone */
+  /** @param signal ends what the run computes, whoever uses it */
   async #play(
     job: JobRecord,
     challenge: ChallengeRecord,
-    { signal, over }: { readonly signal: AbortSignal; readonly over: AbortSignal },
+    signal: AbortSignal,
+    { deadline, signal: over }: PlayOptions,
   ): Promise<void> {
+    const { folder, turns } = this.#parts;
     const interval = Number(challenge.interval);
-    if (challenge.game === "MemberGame" && !(await reaches(this.#parts.folder, job.jobId, interval))) {
-      return await this.#intervals.use(job, interval, signal, (run) => this.#move(challenge, run));
+    if (challenge.game === "MemberGame" && !(await reaches(folder, job.jobId, interval))) {
+      return await this.#intervals.use(job, interval, signal, (run) =>
+        this.#move(challenge, { run, inTurn: turns.of({ deadline, run, signal: over }) }),
+      );
     }
-    await this.#runs.use(job, signal, async (run) => {
-      const sample = await this.#mislabelledOf(run, challenge, over);
-      if (sample === undefined) await this.#train(run, challenge, over);
-      await this.#move(challenge, run.disputed, sample);
+    await this.#runs.use(job, signal, async (opened) => {
+      const run = opened.disputed;
+      const inTurn = turns.of({ deadline, run, signal: over });
+      const sample = await this.#mislabelledOf(opened, challenge, over);
+      if (sample === undefined) await this.#train(opened, challenge, { inTurn, signal: over });
+      await this.#move(challenge, { run, inTurn }, sample);
     });
   }
 
-  async #move(challenge: ChallengeRecord, run: ClaimedRun, sample?: MislabelledSample): Promise<void> {
+  async #move(
+    challenge: ChallengeRecord,
+    { run, inTurn }: { readonly run: ClaimedRun; readonly inTurn: InTurn },
+    sample?: MislabelledSample,
+  ): Promise<void> {
     const { log } = this.#parts;
     const { jobId, challengeId, claim, answers, game } = challenge;
     const player: Challenger = {
@@ -105,22 +119,31 @@ export class Disputant implements Duty {
       answers,
       ...(sample !== undefined && { sample }),
     };
-    if (await makeMove(this.#parts, challenge, player)) {
+    if (await makeMove(this.#parts, challenge, player, inTurn)) {
       if (game === "DisputeGame") await settleIfOver(this.#parts, challenge);
       return;
     }
     log.error({ jobId, challengeId }, "nothing that was posted in this challenge is wrong");
   }
 
-  async #train(run: OpenRun, challenge: ChallengeRecord, signal: AbortSignal): Promise<void> {
-    const until = lastStepOf(challenge, run.run.order);
-    if ((this.#trained.get(run) ?? 0) >= until) return;
-    const done = (await findResumption(run.run))?.checkpoint.step ?? 0;
-    if (done < until) {
-      const every = await checkpointSpacing(this.#parts, challenge, run, signal);
-      await trainJobUpTo(this.#parts, run, { until, every, signal });
+  /** From one checkpoint to the next: what is due earlier is computed between them. */
+  async #train(
+    run: OpenRun,
+    challenge: ChallengeRecord,
+    { inTurn, signal }: { readonly inTurn: InTurn; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const last = lastStepOf(challenge, run.run.order);
+    if ((this.#trained.get(run) ?? 0) >= last) return;
+    let done = (await findResumption(run.run))?.checkpoint.step ?? 0;
+    if (done < last) {
+      const every = await inTurn(() => checkpointSpacing(this.#parts, challenge, run, signal));
+      while (done < last) {
+        const until = Math.min(last, (Math.floor(done / every) + 1) * every);
+        await inTurn(() => trainJobUpTo(this.#parts, run, { until, every, signal }));
+        done = until;
+      }
     }
-    this.#trained.set(run, until);
+    this.#trained.set(run, last);
   }
 
   /** The mislabelled sample that a challenge of this account is about. */

@@ -1,21 +1,41 @@
 import type { ChallengeRecord } from "./challenge-record.ts";
-import { forEach } from "./each.ts";
+import type { JobContext } from "./duty.ts";
 import { SideBySide, type SideBySideOptions } from "./side-by-side.ts";
 
-/** Jobs whose disputes are played at once: each has its dataset in memory, and maybe an engine. */
+/** Jobs whose disputes are played at once: each has its dataset in memory. */
 export const playsOfADuty = 4;
+/** Deadlines that are read in one round: whoever challenges says how many there are. */
+const mostRead = 64;
+
+export type PlaysParts = Pick<SideBySideOptions, "patience"> & Pick<JobContext, "contracts" | "log">;
+
+export type PlayOptions = {
+  /** Chain second by which the move has to be posted. */
+  readonly deadline: bigint;
+  /** Ends the work when nothing of its job is due any more. */
+  readonly signal: AbortSignal;
+};
+
+type Dispute = Pick<ChallengeRecord, "jobId" | "game" | "challengeId" | "moves" | "graceEnds">;
 
 /**
- * Plays the disputes of several jobs side by side, those of one job one after another. A move whose data does not arrive, or that
- * takes long to compute, holds up none of another job; what was played longest ago comes first.
+ * Plays the disputes of several jobs side by side, those of one job one after another: of all that are due, the one whose deadline
+ * is nearest. A move whose data does not arrive holds up none of another job, and comes behind what has not failed.
  */
-export class Plays<Record extends Pick<ChallengeRecord, "jobId">> {
-  readonly #works: SideBySide<bigint>;
-  /** What ends the work on a job that is under way; the job that was begun longest ago comes first. */
-  readonly #begun = new Map<bigint, AbortController>();
+export class Plays<D extends Dispute> {
+  readonly #parts: PlaysParts;
+  readonly #works: SideBySide<number>;
+  /** Deadlines by round of a dispute, as the chain gave them. */
+  readonly #deadlines = new Map<string, bigint>();
+  /** When the last move of a job failed, on the clock of the process. */
+  readonly #failed = new Map<bigint, number>();
+  /** What ends the work on a job that is under way. */
+  readonly #playing = new Map<bigint, AbortController>();
+  #due: D[] = [];
 
-  constructor({ patience }: Pick<SideBySideOptions, "patience"> = {}) {
-    this.#works = new SideBySide({ most: playsOfADuty, patience });
+  constructor(parts: PlaysParts) {
+    this.#parts = parts;
+    this.#works = new SideBySide({ most: playsOfADuty, patience: parts.patience });
   }
 
   /**
@@ -27,32 +47,18 @@ export class Plays<Record extends Pick<ChallengeRecord, "jobId">> {
    * @throws the first failure since the last round
    */
   async round(
-    due: readonly Record[],
-    play: (dispute: Record, signal: AbortSignal) => Promise<void>,
+    due: readonly D[],
+    play: (dispute: D, options: PlayOptions) => Promise<void>,
     signal: AbortSignal,
   ): Promise<void> {
-    const jobs = Map.groupBy(due, ({ jobId }) => jobId);
-    for (const [jobId, controller] of this.#begun) {
-      if (jobs.has(jobId)) continue;
-      controller.abort(new Error("it is over"));
-      this.#begun.delete(jobId);
+    const jobs = new Set(due.map(({ jobId }) => jobId));
+    for (const [jobId, controller] of this.#playing) {
+      if (!jobs.has(jobId)) controller.abort(new Error("it is over"));
     }
-    const waiting = [...jobs.keys()].filter((jobId) => !this.#works.has(jobId));
-    const order = [...this.#begun.keys()];
-    waiting.sort((a, b) => order.indexOf(a) - order.indexOf(b));
-    for (const jobId of waiting.slice(0, this.#works.room)) {
-      const over = new AbortController();
-      this.#begun.delete(jobId);
-      this.#begun.set(jobId, over);
-      const ends = AbortSignal.any([signal, over.signal]);
-      this.#works.begin(jobId, async () => {
-        try {
-          await forEach(jobs.get(jobId)!, (dispute) => play(dispute, ends));
-        } catch (error) {
-          if (!over.signal.aborted || signal.aborted) throw error;
-        }
-      });
-    }
+    for (const jobId of this.#failed.keys()) if (!jobs.has(jobId)) this.#failed.delete(jobId);
+    await this.#readDeadlines(due);
+    this.#due = [...due];
+    for (let slot = 0; slot < playsOfADuty; slot++) this.#works.begin(slot, () => this.#serve(play, signal));
     await this.#works.look();
   }
 
@@ -60,4 +66,74 @@ export class Plays<Record extends Pick<ChallengeRecord, "jobId">> {
   settled(): Promise<void> {
     return this.#works.settled();
   }
+
+  /** @throws the first failure, once nothing is left to play */
+  async #serve(
+    play: (dispute: D, options: PlayOptions) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const failures: unknown[] = [];
+    while (!signal.aborted) {
+      const dispute = this.#take();
+      if (dispute === undefined) break;
+      const { jobId } = dispute;
+      const over = new AbortController();
+      this.#playing.set(jobId, over);
+      try {
+        await play(dispute, {
+          deadline: this.#deadlineOf(dispute),
+          signal: AbortSignal.any([signal, over.signal]),
+        });
+        this.#failed.delete(jobId);
+      } catch (error) {
+        if (over.signal.aborted && !signal.aborted) continue;
+        this.#failed.set(jobId, performance.now());
+        failures.push(error);
+      } finally {
+        this.#playing.delete(jobId);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+
+  /** The next one of a job that nothing else is played of. */
+  #take(): D | undefined {
+    const free = this.#due.filter(({ jobId }) => !this.#playing.has(jobId));
+    const [next] = free.sort(
+      (a, b) => this.#failedAt(a) - this.#failedAt(b) || Number(this.#deadlineOf(a) - this.#deadlineOf(b)),
+    );
+    if (next !== undefined) this.#due = this.#due.filter((each) => each !== next);
+    return next;
+  }
+
+  #failedAt({ jobId }: D): number {
+    return this.#failed.get(jobId) ?? 0;
+  }
+
+  /** What nobody has told yet comes first: it may be due any moment. */
+  #deadlineOf(dispute: D): bigint {
+    return dispute.graceEnds ?? this.#deadlines.get(roundOf(dispute)) ?? 0n;
+  }
+
+  /** Where they cannot be read disputes are played all the same, in another order. */
+  async #readDeadlines(due: readonly D[]): Promise<void> {
+    const rounds = new Set(due.map(roundOf));
+    for (const round of this.#deadlines.keys()) if (!rounds.has(round)) this.#deadlines.delete(round);
+    const unknown = due.filter((each) => each.graceEnds === undefined && !this.#deadlines.has(roundOf(each)));
+    const { contracts, log } = this.#parts;
+    try {
+      await Promise.all(
+        unknown.slice(0, mostRead).map(async (dispute) => {
+          const deadline = await contracts[dispute.game].read.deadlineOf([dispute.challengeId]);
+          this.#deadlines.set(roundOf(dispute), deadline);
+        }),
+      );
+    } catch (error) {
+      log.warn({ reason: (error as Error).message }, "deadlines of disputes could not be read");
+    }
+  }
+}
+
+function roundOf({ game, challengeId, moves }: Dispute): string {
+  return `${game}:${challengeId}:${moves}`;
 }

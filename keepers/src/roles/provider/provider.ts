@@ -10,6 +10,7 @@ import type { Executor } from "../../training/executors/types.ts";
 import { Disputant } from "../challenger/disputant.ts";
 import { ClusterMetrics } from "../cluster/metrics.ts";
 import { JobCashier } from "../jobs/cashier.ts";
+import { ComputeTurns } from "../jobs/compute-turns.ts";
 import { defaultFetchTime } from "../jobs/fetch-time.ts";
 import { folderFinding } from "../jobs/folder-findings.ts";
 import { JobJanitor } from "../jobs/janitor.ts";
@@ -98,6 +99,7 @@ export async function openProvider(options: ProviderOptions): Promise<JobKeeper>
       const storage = options.storage(context.queue);
       const folder = join(dataDirectory, "jobs");
       const compute = { ...context, storage, executor, limits, folder, secrets, fetchTime, patience };
+      const turns = new ComputeTurns();
       const decisions = new Decisions(state);
       const held = new HeldData({ folder: compute.folder, most: mostAppraisals });
       const appraiser = new Appraiser({ ...compute, decisions, held, abilities, costs, fetchTime });
@@ -118,9 +120,9 @@ export async function openProvider(options: ProviderOptions): Promise<JobKeeper>
       const isOwn = (provider: Address | undefined) => provider === account.address;
       return [
         // What has a deadline on chain comes before what takes long.
-        new Defender({ ...compute, worker }),
+        new Defender({ ...compute, turns, worker }),
         new WitnessOpener({ ...compute, worker }),
-        new Disputant({ ...compute, isMeant: () => true }),
+        new Disputant({ ...compute, turns, isMeant: () => true }),
         new Accuser({
           ...compute,
           all,

@@ -4,6 +4,7 @@ import type { Executor } from "../../training/executors/types.ts";
 import { Disputant } from "../challenger/disputant.ts";
 import { WitnessInspector } from "../challenger/witness-inspector.ts";
 import { JobCashier } from "../jobs/cashier.ts";
+import { ComputeTurns } from "../jobs/compute-turns.ts";
 import type { Duty } from "../jobs/duty.ts";
 import { defaultFetchTime } from "../jobs/fetch-time.ts";
 import { JobJanitor } from "../jobs/janitor.ts";
@@ -104,6 +105,7 @@ export async function openValidator(options: ValidatorOptions): Promise<JobKeepe
       const compute = { storage, executor, limits, folder };
       const waiting = { fetchTime, most: mostChecks, patience, lookEvery: looks * interval };
       const checking = { ...context, ...compute, ...waiting, all, committees, book, budget, handedOver };
+      const turns = new ComputeTurns();
       const gathering = new Gathering();
       // Whoever asks what was found may be no member: what that reads of the chain waits behind duties.
       const asked = new Committees({
@@ -124,7 +126,7 @@ export async function openValidator(options: ValidatorOptions): Promise<JobKeepe
         // What has a deadline on chain comes before what takes long.
         new Steward({ ...context, all, committees, book, prosecutor, folder, turnSeconds }),
         new Member({ ...context, all, committees, exchange, desk, gathering, book, sworn, turnSeconds }),
-        new Answerer({ ...checking }),
+        new Answerer({ ...checking, turns }),
         new Accuser({
           ...checking,
           turnSeconds,
@@ -136,7 +138,7 @@ export async function openValidator(options: ValidatorOptions): Promise<JobKeepe
           },
         }),
         // After what is due at once, and before what takes long: others can have a member slashed for what is not disputed.
-        new Disputant({ ...checking, isMeant: () => true }),
+        new Disputant({ ...checking, turns, isMeant: () => true }),
         // Who guesses has computed nothing that could be held against anything.
         ...(options.checker === undefined
           ? [
