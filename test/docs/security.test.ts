@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
 
@@ -32,3 +32,17 @@ function namesOnlyWhatIsThere(document: string, least: number): void {
   assert.ok(named > least, `only ${named} tests are named`);
   assert.deepEqual(missing, []);
 }
+
+test("SECURITY.md and docs/disputes.md give the reporter's share that is deployed", () => {
+  const folder = join(root, "ignition/parameters");
+  const shares = readdirSync(folder).map(
+    (name) => /reporterShare: (\d+)/.exec(readFileSync(join(folder, name), "utf8"))?.[1],
+  );
+  assert.ok(shares.length > 1);
+  const [share] = new Set(shares);
+  assert.deepEqual(new Set(shares), new Set([share]), "one for all networks");
+  for (const document of ["SECURITY.md", "docs/disputes.md"]) {
+    const text = readFileSync(join(root, document), "utf8");
+    assert.ok(text.includes(`${Number(share) / 100} of 100 tokens`), document);
+  }
+});
