@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import {
+  type AttemptAge,
   freeNonce,
   gapMove,
   type IntentRecord,
+  isStuck,
   mostFillers,
   nextMove,
 } from "../../../keepers/src/chain/transactions/machine.ts";
@@ -209,6 +211,27 @@ describe("the moves of the transaction queue", () => {
     assert.equal(freeNonce(5, 5 + mostFillers + 2, [5, 6]), 5 + mostFillers + 2);
     assert.equal(freeNonce(5, 5 + mostFillers + 3, [5, 6]), 7);
     assert.equal(freeNonce(5, 3, []), 5);
+  });
+
+  it("raise a fee after the time or the blocks, and only once by the time alone while no block comes", () => {
+    const at = (madeAt: number, madeAtBlock: bigint, more: Partial<AttemptAge> = {}): AttemptAge => {
+      return { nonce: 5, cancels: false, madeAt, madeAtBlock, ...more };
+    };
+    const patience = { milliseconds: 60, blocks: 12 };
+    const is = (attempt: AttemptAge, others: AttemptAge[], time: number, head: bigint) =>
+      isStuck(attempt, [attempt, ...others], { time, head }, patience);
+    assert.equal(is(at(100, 7n), [], 159, 18n), false);
+    assert.equal(is(at(100, 7n), [], 160, 7n), true, "the time is over");
+    assert.equal(is(at(100, 7n), [], 100, 19n), true, "the blocks have passed");
+    const [first, second] = [at(0, 7n), at(100, 7n)];
+    assert.equal(is(second, [first], 1e9, 7n), false, "no block has come since the one before");
+    assert.equal(is(second, [first], 160, 8n), true);
+    assert.equal(is(second, [first], 159, 8n), false, "a block alone is not the time");
+    assert.equal(is(second, [at(0, 6n)], 160, 7n), true, "that one was replaced for the block");
+    assert.equal(is(second, [at(0, 7n, { nonce: 4 })], 160, 7n), true, "of another nonce");
+    assert.equal(is(second, [at(0, 7n, { cancels: true })], 160, 7n), true, "for something else");
+    const ahead = [at(0, 1_000_000n), at(100, 1_000_000n)] as const;
+    assert.equal(is(ahead[1], [ahead[0]], 160, 8n), true, "a head that was a lie");
   });
 
   it("cancel what is not wanted any more in the place of what was signed for it", () => {

@@ -285,6 +285,41 @@ describe("an intent that is stuck", () => {
     assert.equal(w.raws.length, 3);
   });
 
+  it("attack: is replaced once while the chain stands still, and keeps up with a base fee that rises when it goes on", async () => {
+    const w = await world();
+    let base = 1_000n;
+    w.answers.eth_getBlockByNumber = async (_, forward) => ({
+      ...((await forward()) as object),
+      baseFeePerGas: toHex(base),
+    });
+    await w.queue.submit(intent("a"));
+    const standStill = async () => {
+      for (let minutes = 0; minutes < 60; minutes++) {
+        w.clock.time += minute;
+        await w.queue.tick();
+      }
+    };
+    await standStill();
+    assert.equal(sent(w).length, 2);
+    const reborn = w.open();
+    await reborn.tick();
+    await standStill();
+    assert.equal(new Set(w.raws).size, 2, "nor by a process that was started again");
+
+    for (let block = 0; block < 60; block++) {
+      base += base / 8n;
+      w.chain.mine(0);
+      w.clock.time += minute / 5;
+      await w.queue.tick();
+      assert.ok(sent(w).at(-1)!.maxFeePerGas! >= base, "it may be in the next block");
+    }
+    const replacements = w.named("sent").length - 1;
+    assert.ok(replacements >= 12 && replacements <= 14, `${replacements} times in 12 minutes`);
+    mine(w, 1);
+    assert.equal((await w.queue.wait("a")).status, "success");
+    assert.equal(w.chain.effects(sure), 1);
+  });
+
   it("behind another one waits for that", async () => {
     const w = await world();
     await w.queue.submit(intent("a"));
@@ -313,6 +348,7 @@ describe("an intent that is stuck", () => {
       [target, account.address.toLowerCase(), target],
     );
     w.answers.eth_call = broken;
+    w.chain.mine(0);
     w.clock.time += minute;
     await assert.rejects(w.queue.tick(), "what no endpoint says decides nothing");
     assert.equal(w.raws.length, 3);

@@ -113,6 +113,39 @@ function unused(intent: IntentRecord, { counted }: Sight): Move {
   return { kind: "sign", purpose: intent.isUnwanted ? "cancel" : "either", replaces: true };
 }
 
+/** When an attempt was signed, by the clock and by the head. */
+export type AttemptAge = Pick<AttemptRecord, "nonce" | "cancels"> & {
+  /** Milliseconds of the queue's clock. */
+  readonly madeAt: number;
+  readonly madeAtBlock: bigint;
+};
+
+/** How long an attempt may wait: whichever is over first. */
+export type Patience = { readonly milliseconds: number; readonly blocks: number };
+
+/**
+ * Whether an attempt has waited for so long that a higher fee is due. What the chain asks for changes with its blocks alone: while
+ * none comes, an attempt is replaced once by the clock, for what has changed before, and its successor waits for a block. Else a
+ * chain that stands still would have the fee raised all the time, to be paid whole in its first block. Another head is another
+ * block wherever it is: one that was once said to be far ahead keeps nothing waiting.
+ *
+ * @param all attempts for the intent, this one among them
+ * @param now milliseconds of the queue's clock, and the head
+ */
+export function isStuck(
+  attempt: AttemptAge,
+  all: readonly AttemptAge[],
+  now: { readonly time: number; readonly head: bigint },
+  patience: Patience = { milliseconds: 60_000, blocks: 12 },
+): boolean {
+  const { nonce, cancels, madeAt, madeAtBlock } = attempt;
+  if (now.head - madeAtBlock >= BigInt(patience.blocks)) return true;
+  if (now.time - madeAt < patience.milliseconds) return false;
+  const isLike = (each: AttemptAge) => each.nonce === nonce && each.cancels === cancels;
+  const atHead = all.filter((each) => isLike(each) && each.madeAtBlock === now.head);
+  return madeAtBlock !== now.head || atHead.length < 2;
+}
+
 /** Nonces that one wrong answer may leave unused, and fillers use up; above it, intents move down instead. */
 export const mostFillers = 64;
 

@@ -19,6 +19,7 @@ import {
   type Depths,
   gapMove,
   type IntentRecord,
+  isStuck,
   type Move,
   mostFillers,
   nextMove,
@@ -297,14 +298,13 @@ class AccountQueue implements TransactionQueue {
     const states = attempts.map((attempt) => ({
       ...attempt,
       isSent: this.#sent.has(attempt.hash),
-      isStuck: this.#isStuck(attempt, head),
+      isStuck: this.#isStuck(attempt, attempts, head),
     }));
     return { ...intent, attempts: states };
   }
 
-  #isStuck({ madeAt, madeAtBlock }: Attempt, head: bigint): boolean {
-    const { milliseconds, blocks } = this.#options.replaceAfter ?? { milliseconds: 60_000, blocks: 12 };
-    return this.#clock.now() - madeAt >= milliseconds || head - madeAtBlock >= BigInt(blocks);
+  #isStuck(attempt: Attempt, attempts: readonly Attempt[], head: bigint): boolean {
+    return isStuck(attempt, attempts, { time: this.#clock.now(), head }, this.#options.replaceAfter);
   }
 
   /** Where one of the intent's attempts is in the canonical chain. */
@@ -456,7 +456,7 @@ class AccountQueue implements TransactionQueue {
     const move = gapMove(pending, counted);
     if (move.kind === "none") return;
     const [attempt] = this.#store.attempts(pending[0]!.key);
-    if (attempt === undefined || !this.#isStuck(attempt, head)) return;
+    if (attempt === undefined || !this.#isStuck(attempt, [attempt], head)) return;
     if ((await this.#view.pooled()) > counted) return;
     const gas = await this.#client.public.estimateGas({ account: this.address, to: this.address });
     const filler = { to: this.address, gas };
