@@ -4,7 +4,7 @@ import type { Deployment } from "../../../keepers/src/chain/deployment-format.ts
 import { orderTypedData } from "../../../keepers/src/core/market/typed-data.ts";
 import type { DescribedOrder } from "../../../keepers/src/roles/consumer/compose-order.ts";
 import type { Action, SendStep, Step } from "../act/steps.ts";
-import { duration } from "../ui/values.tsx";
+import { duration } from "../ui/moment.ts";
 import { orderWords, tokens } from "./order-words.ts";
 
 export type OrderActionParts = {
@@ -14,6 +14,8 @@ export type OrderActionParts = {
   readonly described: DescribedOrder;
   /** Token base units that it takes: deposit and fees of the committee. */
   readonly cost: bigint;
+  /** What posted orders that wait for a provider may still take. */
+  readonly promised: bigint;
   readonly done: Action["done"];
 };
 
@@ -22,23 +24,34 @@ function leastBond(deposit: bigint): bigint {
   return (deposit + 9n) / 10n;
 }
 
-/** Lets the escrow take exactly what an order costs; nothing when it may already. */
-async function approval({ contracts, deployment, account, cost }: OrderActionParts): Promise<SendStep[]> {
+/**
+ * Lets the escrow take exactly what an order costs, beside what earlier ones may still take: an allowance is one sum, and
+ * whichever is taken first uses it. Nothing when it may already.
+ */
+async function approval(parts: OrderActionParts): Promise<SendStep[]> {
+  const { contracts, deployment, account, cost, promised } = parts;
   const escrow = addressOf(deployment, "Escrow");
   const allowed = await contracts.AssayToken.read.allowance([account, escrow]);
-  if (allowed >= cost) return [];
-  return [
-    {
-      kind: "send",
-      title: "Let the escrow take what it costs",
-      words: [
-        ["Who may take", "the escrow contract, nobody else"],
-        ["How much", tokens(cost)],
-        ["What for", "the price and the committee; what is not used comes back"],
-      ],
-      call: async () => encodeCall(deployment, "AssayToken", "approve", [escrow, cost]),
-    },
-  ];
+  return allowed >= cost + promised ? [] : [approvalStep(deployment, cost + promised, promised)];
+}
+
+/**
+ * Lets the escrow take so much.
+ * @param promised how much of it is for posted orders that wait for a provider
+ */
+export function approvalStep(deployment: Deployment, amount: bigint, promised: bigint): SendStep {
+  return {
+    kind: "send",
+    title: "Let the escrow take what it costs",
+    words: [
+      ["Who may take", "the escrow contract, nobody else"],
+      ["How much", tokens(amount)],
+      ...(promised === 0n ? [] : [["Of it for orders that wait for a provider", tokens(promised)] as const]),
+      ["What for", "the price and the committee; what is not used comes back"],
+    ],
+    call: async () =>
+      encodeCall(deployment, "AssayToken", "approve", [addressOf(deployment, "Escrow"), amount]),
+  };
 }
 
 /** Opens an auction by sealed bids. What the order costs is taken now. */

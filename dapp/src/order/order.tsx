@@ -22,9 +22,11 @@ import { type FieldOf, ModelCard } from "./model-card.tsx";
 import { auctionAction, postAction } from "./order-actions.ts";
 import type { HeldModel } from "./own-model.tsx";
 import { Placed, type PlacedOrder } from "./placed.tsx";
+import { promisedBy } from "./posted.ts";
 import { readDataset } from "./read-dataset.ts";
 import { TermsCard } from "./terms-card.tsx";
 import { useOffered } from "./use-offered.ts";
+import { usePosted } from "./use-posted.ts";
 
 /**
  * Orders a training: what is trained, on what, on which terms, and what it costs in all.
@@ -102,6 +104,14 @@ function Wizard({ gateway, account, first }: WizardProps) {
     onChange: ({ target }) => change({ [name]: target.value }),
     problem: problems[name],
   });
+  const posted = usePosted(account);
+  const [justPosted, setJustPosted] = useState<readonly { id: string; cost: bigint }[]>([]);
+  /** What posted orders may still take, also those that no index has seen yet. */
+  const promised = async (): Promise<bigint> => {
+    const { listed, open } = await posted();
+    const unseen = justPosted.filter(({ id }) => !listed.has(id));
+    return promisedBy(open) + unseen.reduce((sum, { cost }) => sum + cost, 0n);
+  };
   // A wallet may answer when this page was long left: then the dialog says what became of it.
   const isHere = useRef(false);
   useEffect(() => {
@@ -111,21 +121,33 @@ function Wizard({ gateway, account, first }: WizardProps) {
     };
   }, []);
   const done =
-    ({ orderHash }: DescribedOrder, way: PlacedOrder["way"]) =>
+    ({ orderHash }: DescribedOrder, cost: bigint, way: PlacedOrder["way"]) =>
     (hash: Hex | undefined, isWatched: boolean) => {
       void queries.invalidateQueries();
       if (hash === undefined || !isHere.current) return;
+      if (way === "direct") setJustPosted([...justPosted, { id: orderHash, cost }]);
       setPlaced({ way, hash, orderHash, isWatched });
       if (isWatched) runner.leave();
     };
   const begin = () => {
     if (described.data === undefined || account === undefined) return;
     const { described: made, cost, form: complete } = described.data;
-    const parts = { contracts, deployment, account, described: made, cost, done: done(made, complete.way) };
+    const rest = {
+      contracts,
+      deployment,
+      account,
+      described: made,
+      cost,
+      done: done(made, cost, complete.way),
+    };
     setFailure(undefined);
-    const making =
-      complete.way === "auction" ? auctionAction(parts, 60 * complete.auctionMinutes) : postAction(parts);
-    making.then(
+    const making = async () => {
+      const parts = { ...rest, promised: await promised() };
+      return complete.way === "auction"
+        ? auctionAction(parts, 60 * complete.auctionMinutes)
+        : postAction(parts);
+    };
+    making().then(
       (action) => runner.begin(action),
       (error: unknown) => setFailure(walletWords(error)),
     );

@@ -5,8 +5,8 @@ import type { Contracts } from "../../../../keepers/src/chain/contracts.ts";
 import type { TrainingDataQuery, WhoTrainedQuery } from "../../../../subgraph/queries/documents.ts";
 import { useContracts } from "../../data/use-contracts.ts";
 import { Notice } from "../../ui/badge.tsx";
-import { momentOf } from "../../ui/moment.ts";
-import { duration, Time } from "../../ui/values.tsx";
+import { duration, momentOf } from "../../ui/moment.ts";
+import { Time } from "../../ui/values.tsx";
 import { phaseOf, type Standing } from "./phase.ts";
 
 type Job = NonNullable<TrainingDataQuery["job"]>;

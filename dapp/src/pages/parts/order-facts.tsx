@@ -2,8 +2,9 @@ import { type Hex, hexToBytes } from "viem";
 import { decodeOrder } from "../../../../keepers/src/core/exact/decode-order.ts";
 import { decodePackage, type JobPackage } from "../../../../keepers/src/core/market/package.ts";
 import type { TrainingDataQuery } from "../../../../subgraph/queries/documents.ts";
+import { duration } from "../../ui/moment.ts";
 import { Fact, Facts } from "../../ui/stat.tsx";
-import { Amount, duration, Id, Time } from "../../ui/values.tsx";
+import { Amount, Id, Time } from "../../ui/values.tsx";
 import { Quote } from "./quote.tsx";
 
 type Order = NonNullable<TrainingDataQuery["job"]>["order"];

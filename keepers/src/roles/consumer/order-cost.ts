@@ -4,7 +4,15 @@ import { decodeOrder } from "../../core/exact/decode-order.ts";
 import type { DescribedOrder } from "./compose-order.ts";
 
 /** The part of an order that says what it costs. */
-export type Priced = Pick<DescribedOrder, "order" | "training">;
+export type Priced = {
+  readonly order: {
+    readonly conditions: Pick<
+      DescribedOrder["order"]["conditions"],
+      "deposit" | "committeeSize" | "checkFee"
+    >;
+  };
+  readonly training: DescribedOrder["training"];
+};
 
 /**
  * Token base units that an order takes from the consumer when it is matched: the deposit and the committee's fees.
