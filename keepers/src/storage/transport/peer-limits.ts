@@ -113,6 +113,18 @@ export class PeerLimits {
     return "ok";
   }
 
+  /**
+   * Counts what a request turns out to cost beyond its price, in the same unit.
+   * @returns false when the peer is in debt by more than it may ask for at once: it is to be heard no further
+   */
+  charge(id: string, cost: number): boolean {
+    const peer = this.#peer(id);
+    this.#inAll.take(cost);
+    if (!this.#limits.isRegistered(id)) this.#ofStrangers.take(cost);
+    peer.allowance -= cost;
+    return peer.allowance >= -this.#limits.burst;
+  }
+
   end(id: string): void {
     const peer = this.#peers.get(id);
     if (peer !== undefined) peer.active--;

@@ -1,28 +1,44 @@
 import type { Stream } from "@libp2p/interface";
 import { decodeHeader, decodePrefix, type MessageHeader, prefixBytes } from "./codec.ts";
-import { TransportError } from "./errors.ts";
+import { MalformedMessageError, TransportError } from "./errors.ts";
+import { PieceCount } from "./piece-count.ts";
+import { ReadQueue } from "./read-queue.ts";
 
-/** Above this many unread bytes the stream is paused, so that the peer's window closes; below a quarter it goes on. */
+/** Above this many bytes that are kept unread the peer's window is left to close; below a quarter it is opened again. */
 const highWater = 1 << 18;
 /** More than any window a peer may have been granted: pausing must never overflow. */
 const readBufferLimit = 32 << 20;
 /** Bytes in a millisecond that a body must at least come in, averaged over the whole of it. */
 export const slowestRate = 16;
 
-/** Where unread bytes are counted. */
+/** Where unread bytes are counted, and what they cost. */
 export type Meter = {
   /** @returns false when there is no room for them */
   take(bytes: number): boolean;
   give(bytes: number): void;
+  /**
+   * Charges the peer for pieces beyond those that so many bytes usually come in.
+   * @returns false when it takes more than its share
+   */
+  charge(pieces: number): boolean;
 };
+
+/** Pieces that are charged for together. */
+const chargedAtOnce = 16;
+
+/** A stream of the muxer, whose window can be left to close while what still comes is handed on and counted. */
+type WindowedStream = Stream & { sendPause?(): void; sendResume?(): void };
 
 /** Exact reads and writes on a libp2p stream, with back-pressure both ways and a limit on silence. */
 export class StreamIO {
-  readonly #stream: Stream;
+  readonly #stream: WindowedStream;
   readonly #meter: Meter | undefined;
   readonly #gone = new AbortController();
-  readonly #chunks: Uint8Array[] = [];
-  #buffered = 0;
+  readonly #queue = new ReadQueue();
+  readonly #pieces = new PieceCount();
+  #excess = 0;
+  /** What the meter has counted. */
+  #metered = 0;
   #paused = false;
   #ended = false;
   #error: Error | undefined;
@@ -34,23 +50,16 @@ export class StreamIO {
     this.#meter = meter;
     stream.maxReadBufferLength = readBufferLimit;
     stream.addEventListener("message", ({ data }) => {
-      const chunk = data instanceof Uint8Array ? data : data.subarray();
-      if (this.#gone.signal.aborted) return;
-      if (meter?.take(chunk.length) === false) {
-        this.abort(new TransportError("too many bytes of peers wait to be read"));
-        return;
-      }
-      this.#chunks.push(chunk);
-      this.#buffered += chunk.length;
-      if (this.#buffered > highWater && !this.#paused) {
-        this.#paused = true;
-        stream.pause();
-      }
-      this.#wake?.();
+      if (!this.#gone.signal.aborted) this.#receive(data instanceof Uint8Array ? data : data.subarray());
     });
     stream.addEventListener("remoteCloseWrite", () => this.#end());
     stream.addEventListener("close", ({ error }) => this.#close(error ?? undefined));
     if (stream.status !== "open") this.#close();
+  }
+
+  /** What the peer broke the protocol with, where that is why the stream was given up. */
+  get fault(): MalformedMessageError | undefined {
+    return this.#error instanceof MalformedMessageError ? this.#error : undefined;
   }
 
   /** Fires when the stream is over for good: the peer reset it, or its connection broke. */
@@ -73,6 +82,7 @@ export class StreamIO {
     silence: number,
     signal?: AbortSignal,
   ): Promise<MessageHeader | undefined> {
+    this.#pieces.reset();
     if (!(await this.#wait(patience, signal))) return undefined;
     const until = performance.now() + silence;
     const length = decodePrefix(await this.#readExactly(prefixBytes, until, signal));
@@ -139,22 +149,67 @@ export class StreamIO {
 
   /** What came before the end can be read until the stream is given up. */
   #drop(): void {
-    this.#chunks.length = 0;
-    this.#meter?.give(this.#buffered);
-    this.#buffered = 0;
+    this.#queue.clear();
+    this.#measure();
+  }
+
+  #receive(piece: Uint8Array): void {
+    if (this.#pieces.add(piece.length) === "tiny") {
+      this.abort(new MalformedMessageError("its bytes come in too short pieces"));
+      return;
+    }
+    this.#excess += this.#pieces.takeExcess();
+    if (this.#excess >= chargedAtOnce) {
+      const isPaid = this.#meter?.charge(this.#excess) ?? true;
+      this.#excess = 0;
+      if (!isPaid) {
+        this.abort(new TransportError("this peer takes too much of the thread"));
+        return;
+      }
+    }
+    this.#queue.push(piece);
+    if (!this.#measure()) {
+      this.abort(new TransportError("too many bytes of peers wait to be read"));
+      return;
+    }
+    if (this.#queue.held > highWater && !this.#paused) {
+      this.#paused = true;
+      this.#pause();
+    }
+    this.#wake?.();
+  }
+
+  /** Tells the meter what is kept now. @returns false when there is no room for it */
+  #measure(): boolean {
+    const more = this.#queue.held - this.#metered;
+    if (more > 0 && this.#meter?.take(more) === false) return false;
+    if (more < 0) this.#meter?.give(-more);
+    this.#metered += more;
+    return true;
+  }
+
+  /**
+   * Lets the peer's window close. A stream that is paused as a whole would keep what comes until then in a list of its own, of
+   * which nothing is counted.
+   */
+  #pause(): void {
+    if (this.#stream.sendPause === undefined) this.#stream.pause();
+    else this.#stream.sendPause();
+  }
+
+  #resume(): void {
+    if (this.#stream.sendPause === undefined) {
+      if (this.#stream.readStatus === "paused") this.#stream.resume();
+    } else if (this.#stream.status === "open") this.#stream.sendResume?.();
   }
 
   async #take(most: number, patience: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
     if (!(await this.#wait(patience, signal))) throw new TransportError("the message was cut off");
-    const first = this.#chunks[0]!;
-    const chunk = first.subarray(0, most);
-    if (chunk.length === first.length) this.#chunks.shift();
-    else this.#chunks[0] = first.subarray(most);
-    this.#buffered -= chunk.length;
-    this.#meter?.give(chunk.length);
-    if (this.#paused && this.#buffered < highWater / 4) {
+    const chunk = this.#queue.take(most);
+    this.#measure();
+    if (this.#paused && this.#queue.held < highWater / 4) {
       this.#paused = false;
-      if (this.#stream.readStatus === "paused") this.#stream.resume();
+      this.#resume();
     }
     return chunk;
   }
@@ -162,7 +217,8 @@ export class StreamIO {
   /** @returns true when bytes can be read, false when none will come any more */
   async #wait(patience: number, signal: AbortSignal | undefined): Promise<boolean> {
     signal?.throwIfAborted();
-    while (this.#chunks.length === 0) {
+    while (this.#queue.isEmpty) {
+      if (this.#error instanceof MalformedMessageError) throw this.#error;
       if (this.#error !== undefined) {
         throw new TransportError("the connection broke", { cause: this.#error });
       }

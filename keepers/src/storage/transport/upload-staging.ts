@@ -21,6 +21,8 @@ export type StagedBundle = {
 };
 
 const namePattern = /^(0x[0-9a-f]{64})-(\d{1,10})(?:-([0-9a-f]{32}))?$/;
+/** Bytes that are written together: a write for each piece would take the more time the shorter they are. */
+const writtenAtOnce = 64 * 1024;
 /** Of a bundle that somebody sends from its first byte while part of it is here. */
 const afresh = ".afresh";
 
@@ -119,18 +121,32 @@ export class UploadStaging {
       throw new RefusalError("bad-request", `the upload goes on at byte ${size}, not ${offset}`);
     try {
       const file = await open(path, "a", 0o600);
+      const unwritten: Uint8Array[] = [];
+      let waiting = 0;
+      const write = async () => {
+        if (waiting === 0) return;
+        const bytes = Buffer.concat(unwritten.splice(0));
+        waiting = 0;
+        await file.appendFile(bytes);
+        size += bytes.length;
+      };
       try {
         let position = offset;
         for await (const piece of body) {
-          const fresh = piece.subarray(Math.min(piece.length, Math.max(0, size - position)));
+          const fresh = piece.subarray(Math.min(piece.length, Math.max(0, size + waiting - position)));
           position += piece.length;
           if (position > total) throw new RefusalError("bad-request", "more bytes than the bundle has");
-          await file.appendFile(fresh);
-          size += fresh.length;
+          unwritten.push(fresh);
+          waiting += fresh.length;
+          if (waiting >= writtenAtOnce) await write();
         }
       } finally {
-        await file.sync();
-        await file.close();
+        try {
+          await write();
+          await file.sync();
+        } finally {
+          await file.close();
+        }
       }
       return size;
     } catch (error) {
