@@ -6,36 +6,14 @@ import { type Move, packSums, rangesOf, stages } from "../../../keepers/src/trai
 import { nextMove } from "../../../keepers/src/training/dispute/next-move.ts";
 import { createArena, type PlayOptions } from "./game/arena.ts";
 import { oddJob, tiesJob, wideJob } from "./game/hand-made.ts";
+import { disputesOf, placeOf } from "./game/one-lie.ts";
 import { otherExponent, otherMantissa } from "./game/scenes.ts";
-import { nameStep, towards } from "./game/shams.ts";
 import { Story } from "./game/story.ts";
 import { openedNode, runOf } from "./game/told-run.ts";
 
 const arena = await createArena();
-let jobs = 9_000n;
+const dispute = disputesOf(arena, 9_000n);
 const step = 0;
-
-/** A lie in one tensor is challenged where it is. */
-async function dispute(honest: Story, place: number, tensor: Tensor, more: PlayOptions = {}) {
-  const liar = honest.withTensor(step, place, tensor);
-  const id = ++jobs;
-  await arena.open(liar, id);
-  const opened = await arena.challenge(liar, 0, id);
-  const played = await arena.playOut(opened.id, honest, liar, {
-    ...more,
-    async pick(round, stage) {
-      if (stage === "Step") return nameStep(liar, round, step);
-      if (stage === "Node") return towards(liar, round, place);
-      return await more.pick?.(round, stage);
-    },
-  });
-  return { ...played, challenge: opened.id, names: played.steps.map(({ name }) => name) };
-}
-
-/** Number of the first node of tape 0 with an opcode. */
-function placeOf({ job }: Story, opcode: string): number {
-  return job.program.tapes[0].findIndex((node) => node.opcode === opcode);
-}
 
 describe("players of disputes that no built-in model leads to", async () => {
   const odd = new Story(oddJob(20));
@@ -194,5 +172,17 @@ describe("players of disputes that no built-in model leads to", async () => {
     });
     assert.deepEqual(tilted.names.slice(-5), ["askSums", "postSums", "narrowSum", "postSums", "ruleSum"]);
     assert.equal(tilted.ending, "convicted");
+  });
+
+  it("narrow the mean over 128 micro-batches whose leaves are short, because of their proofs", async () => {
+    const short = new Story(wideJob(128, 2));
+    const place = short.job.placeOf(1, 0);
+    const wrong = otherMantissa(short.tensors(step)[place]!);
+    for (const tilt of [0n, 2n ** 20n]) {
+      const { ending, names, steps } = await dispute(short, place, wrong, { tilt });
+      const last = tilt === 0n ? "ruleTotal" : "ruleSum";
+      assert.deepEqual([ending, ...names.slice(-3)], ["convicted", "askSums", "postSums", last]);
+      assert.ok(Math.max(...steps.map(({ bytes }) => bytes)) < 8_000);
+    }
   });
 });

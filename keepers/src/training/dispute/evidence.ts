@@ -1,17 +1,21 @@
 import { setImmediate } from "node:timers/promises";
-import { bytesToHex, concatHex, type Hex, size } from "viem";
+import { bytesToHex, concatHex, type Hex } from "viem";
 import { leastExponent } from "../../core/exact/format.ts";
 import { optionalInputs } from "../../core/exact/ops/arithmetic.ts";
 import { candidatesOf, elementOf, finishOf, partialSum, termsOf } from "../../core/exact/ops/evaluate.ts";
 import { readerOf } from "../../core/exact/ops/tensor.ts";
-import type { Accumulator, TensorReader } from "../../core/exact/ops/types.ts";
+import type { Accumulator } from "../../core/exact/ops/types.ts";
 import { encodeOrder } from "../../core/exact/order.ts";
+import { leafGeometry } from "../../core/exact/packing.ts";
 import { spaces, type Tensor } from "../../core/exact/tape/types.ts";
+import { depthOf } from "../../core/merkle/binary-tree.ts";
+import { hashBytes } from "../../core/merkle/keccak.ts";
 import { storeNode } from "../trace/trace-step.ts";
 import type { ComputedStep } from "./computed-step.ts";
 import type { ProductRange } from "./moves.ts";
-import { openTensor } from "./openings.ts";
+import { openingSize, openTensor, type Span, spansOf } from "./openings.ts";
 import { openNode } from "./program-nodes.ts";
+import { ReadOperand } from "./read-leaves.ts";
 
 /** What opens an element (`Evidence`). */
 export type Evidence = {
@@ -28,9 +32,14 @@ export type Evidence = {
 /** Siblings of a tensor's commitment in the list that the provider posted. */
 export type ListProof = (number: number) => Hex[];
 
-/** Bytes of operands that are opened together: what they cost stays below 300,000 gas (`test/snapshots/disputeLenet.json`). */
-const openedAtOnce = 9_000;
-/** With more products than this the operands are not looked at: their mantissas alone are longer. */
+/**
+ * Bytes of operands and of their proofs in the list that are opened together where a sum can be narrowed instead: at 40 gas
+ * each (EIP-7623) a ruling on them costs less than is refunded for it (`contracts/disputes/Refunds.sol`). A span takes 38
+ * bytes at least, so that what is no longer than this has no more spans and leaves than an opening can name; and one product
+ * takes less whatever the program is (`test/keepers/training/dispute/opened-at-once.test.ts`), so that narrowing always ends.
+ */
+export const openedAtOnce = 9_000;
+/** With more products than this the operands are not looked at, to save the time: narrower ranges are. */
 const productsAtOnce = 8_192;
 
 /** Milliseconds for which elements are computed without giving way. */
@@ -38,24 +47,8 @@ const longestTurn = 20;
 /** Elements that need their tensor's exponent, by step and number of the tensor: they follow from the step alone. */
 const found = new WeakMap<ComputedStep, Map<number, Promise<number | undefined>>>();
 
-/** Reads a tensor and notes which elements were asked for. */
-class NotingReader implements TensorReader {
-  readonly layout: Tensor["layout"];
-  readonly exponent: number;
-  readonly elements = new Set<number>();
-  readonly #tensor: Tensor;
-
-  constructor(tensor: Tensor) {
-    this.layout = tensor.layout;
-    this.exponent = tensor.exponent;
-    this.#tensor = tensor;
-  }
-
-  readonly at = (index: number): number => {
-    this.elements.add(index);
-    return this.#tensor.mantissas[index]!;
-  };
-}
+/** An operand by its number in the list of the step, and those of its leaves that are opened. */
+type OpenedOperand = { readonly number: number; readonly spans: readonly Span[] };
 
 /** One node of a step: its elements, and what opens them. */
 export class OpenNode {
@@ -103,35 +96,45 @@ export class OpenNode {
 
   /** All that opens an element; `undefined` where its sum must be narrowed first. */
   whole(out: number): Evidence | undefined {
-    if (this.isNarrowed && this.products > productsAtOnce) return undefined;
-    if (this.node.opcode === "ACCUMULATE") return this.range(out, { from: 0, to: this.products });
-    const inputs = this.#inputs().map((tensor) => new NotingReader(tensor));
-    // The bytes of an INPUT are not committed to by tensors.
-    if (this.node.opcode !== "INPUT") elementOf(this.step.context, this.node, inputs, out);
-    return this.#atOnce(this.#open(out, inputs));
+    const all = { from: 0, to: this.products };
+    if (this.node.opcode === "ACCUMULATE") return this.range(out, all);
+    if (this.isNarrowed && !isLookedAt(all)) return undefined;
+    return this.#atOnce(
+      out,
+      this.#read((inputs) => {
+        // The bytes of an INPUT are not committed to by tensors.
+        if (this.node.opcode !== "INPUT") elementOf(this.step.context, this.node, inputs, out);
+      }),
+    );
   }
 
   /** What opens a range of the products behind an element; `undefined` where the range must be narrowed. */
   range(out: number, range: ProductRange): Evidence | undefined {
-    if (range.to - range.from > productsAtOnce) return undefined;
-    if (this.node.opcode === "ACCUMULATE") return this.#atOnce(this.#openGradients(out, range));
-    const inputs = this.#inputs().map((tensor) => new NotingReader(tensor));
-    partialSum(this.step.context, this.node, inputs, out, 0, range.from, range.to);
-    return this.#atOnce(this.#open(out, inputs));
+    if (!isLookedAt(range)) return undefined;
+    const { from, to } = range;
+    if (this.node.opcode === "ACCUMULATE") return this.#atOnce(out, this.#gradients(out, range));
+    return this.#atOnce(
+      out,
+      this.#read((inputs) => {
+        partialSum(this.step.context, this.node, inputs, out, 0, from, to);
+      }),
+    );
   }
 
   /** What an element is made of besides its sum: bias and gate. */
   rest(out: number): Evidence {
-    const inputs = this.#inputs().map((tensor) => new NotingReader(tensor));
     const { node } = this;
-    if (node.opcode === "ACCUMULATE") return this.#openGradients(out, { from: 0, to: 0 });
-    if ("flags" in node.attributes) {
-      const required = node.opcode === "AVERAGE_POOL_GRAD" ? 1 : 2;
-      const { bias, gate } = optionalInputs(node.attributes.flags, inputs, required);
-      bias?.at(out % node.output.shape.at(-1)!);
-      gate?.at(out);
-    }
-    return this.#open(out, inputs);
+    if (node.opcode === "ACCUMULATE") return this.#open(out, []);
+    return this.#open(
+      out,
+      this.#read((inputs) => {
+        if (!("flags" in node.attributes)) return;
+        const required = node.opcode === "AVERAGE_POOL_GRAD" ? 1 : 2;
+        const { bias, gate } = optionalInputs(node.attributes.flags, inputs, required);
+        bias?.at(out % node.output.shape.at(-1)!);
+        gate?.at(out);
+      }),
+    );
   }
 
   /**
@@ -179,50 +182,73 @@ export class OpenNode {
     return this.step.operands(this.number).map((input) => this.step.tensors[input]!);
   }
 
-  /** A maximum of sums, and what is no sum, opens at once: the checker of tapes sees to that. */
-  #atOnce(evidence: Evidence): Evidence | undefined {
-    return this.isNarrowed && size(evidence.operands) > openedAtOnce ? undefined : evidence;
+  /** The node's inputs, and of each the leaves that the contracts read where this reads with them. */
+  #read(reading: (inputs: readonly ReadOperand[]) => void): OpenedOperand[] {
+    const operands = this.step.operands(this.number);
+    const inputs = operands.map((input, i) => new ReadOperand(this.node, i, this.step.tensors[input]!));
+    reading(inputs);
+    return operands.map((number, i) => ({ number, spans: spansOf(inputs[i]!.leaves) }));
   }
 
-  #open(out: number, inputs: readonly NotingReader[]): Evidence {
-    const { step, node } = this;
-    const operands = step.operands(this.number);
-    const opened = inputs.map(({ elements, exponent }, i) =>
-      openTensor(step.tree(operands[i]!), exponent, elements),
+  /** An ACCUMULATE reads one element of the gradient of each micro-batch that is added. */
+  #gradients(out: number, { from, to }: ProductRange): OpenedOperand[] {
+    const { leaf } = leafGeometry(this.node.output).locate(out);
+    const spans = spansOf([leaf]);
+    const gradients = this.step.operands(this.number).slice(from, to);
+    return gradients.map((number) => ({ number, spans }));
+  }
+
+  /**
+   * Evidence that is neither longer than what is opened together, nor more than the form of an opening can hold: otherwise
+   * there is none, and narrower ranges are asked for. A maximum of sums, and what is no sum, opens at once: the checker of
+   * tapes sees to that.
+   */
+  #atOnce(out: number, opened: readonly OpenedOperand[]): Evidence | undefined {
+    if (this.isNarrowed && this.#size(opened) > openedAtOnce) return undefined;
+    return this.#open(out, opened);
+  }
+
+  /** Bytes of openings and proofs: what both are follows from shapes and places alone. */
+  #size(opened: readonly OpenedOperand[]): number {
+    const { step } = this;
+    const proof = hashBytes * depthOf(step.places.length);
+    return opened.reduce(
+      (total, { number, spans }) =>
+        total + proof + openingSize(leafGeometry(step.node(number).output), spans),
+      0,
     );
-    const needsOrder = node.opcode === "SGD_WEIGHT" || node.opcode === "INPUT";
-    return {
-      descriptor: this.descriptor,
-      out: BigInt(out),
-      leaf: "0x",
-      operands: concatHex(opened),
-      proofs: operands.map((operand) => this.#proof(operand)),
-      store: "0x",
-      storeProof: [],
-      order: needsOrder ? encodeOrder(step.order) : "0x",
-    };
   }
 
-  /** An ACCUMULATE opens the gradient of each micro-batch that is added. */
-  #openGradients(out: number, { from, to }: ProductRange): Evidence {
+  #open(out: number, opened: readonly OpenedOperand[]): Evidence {
     const { step, node } = this;
-    if (node.opcode !== "ACCUMULATE") throw new TypeError(`${node.opcode} adds no gradients`);
-    const operands = step.operands(this.number).slice(from, to);
-    const store = storeNode(step.program.tapes[0], spaces.microBatchGradient, node.attributes.slot);
-    const opened = openNode(step.program, { tape: 0, node: store });
+    const needsOrder = node.opcode === "SGD_WEIGHT" || node.opcode === "INPUT";
+    const stored =
+      node.opcode === "ACCUMULATE"
+        ? openNode(step.program, {
+            tape: 0,
+            node: storeNode(step.program.tapes[0], spaces.microBatchGradient, node.attributes.slot),
+          })
+        : undefined;
     return {
       descriptor: this.descriptor,
       out: BigInt(out),
       leaf: "0x",
       operands: concatHex(
-        operands.map((each) => openTensor(step.tree(each), step.tensors[each]!.exponent, [out])),
+        opened.map(({ number, spans }) =>
+          openTensor(step.tree(number), step.tensors[number]!.exponent, spans),
+        ),
       ),
-      proofs: operands.map((operand) => this.#proof(operand)),
-      store: opened.descriptor,
-      storeProof: opened.siblings,
-      order: "0x",
+      proofs: opened.map(({ number }) => this.#proof(number)),
+      store: stored?.descriptor ?? "0x",
+      storeProof: stored?.siblings ?? [],
+      order: needsOrder ? encodeOrder(step.order) : "0x",
     };
   }
+}
+
+/** Whether operands of so many products are worth looking at. */
+function isLookedAt({ from, to }: ProductRange): boolean {
+  return to - from <= productsAtOnce;
 }
 
 /** The bytes of a posted leaf, for evidence on one of its mantissas. */

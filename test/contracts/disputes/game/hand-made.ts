@@ -29,12 +29,18 @@ function rest(layout: Layout): [TapeNode[], TapeNode[]] {
   ];
 }
 
-function program(tape: TapeNode[], layout: Layout, witness: number): Program {
+/** A program of one weight and its momentum, whose gradient a tape makes. */
+export function program(
+  tape: TapeNode[],
+  layout: Layout,
+  witness: number,
+  samples: number = microBatch,
+): Program {
   const slot = (name: string, role: "weight" | "momentum", exponent: number) =>
     ({ name, role, layout, exponent, initializer: { kind: "zero" } }) as const;
   return {
     bits: 16,
-    microBatch,
+    microBatch: samples,
     state: [slot("w", "weight", -28), slot("v", "momentum", -26)],
     gradients: [layout],
     tapes: [tape, ...rest(layout)],
@@ -45,7 +51,7 @@ function program(tape: TapeNode[], layout: Layout, witness: number): Program {
 }
 
 /** Bytes that look like nothing, the same every time. */
-function objectsOf(count: number, length: number): Uint8Array[] {
+export function objectsOf(count: number, length: number): Uint8Array[] {
   return Array.from({ length: count }, (_, object) => {
     let x = 2 * object + 1;
     return Uint8Array.from({ length }, () => {
@@ -85,9 +91,9 @@ export function oddJob(width: number, size = { microBatches: 2, steps: 2, interv
   return new Job(program(tape, gradient, 4), objectsOf(8, 4 * width), size);
 }
 
-/** A gradient that is the mean over 1,024 micro-batches, each in leaves of a kibibyte: its sum is narrowed twice. */
-export function wideJob(): Job {
-  const layout = vector("I32", [microBatch, 256]);
+/** A gradient that is the mean over micro-batches: by default over so many, in leaves of a kibibyte, that its sum is narrowed twice. */
+export function wideJob(microBatches = 1_024, width = 256): Job {
+  const layout = vector("I32", [microBatch, width]);
   const tape: TapeNode[] = [
     {
       opcode: "INPUT",
@@ -97,8 +103,8 @@ export function wideJob(): Job {
     },
     { opcode: "STORE", inputs: [0], output: layout, attributes: { space: 1, slot: 0 } },
   ];
-  const size = { microBatches: 1_024, steps: 1, interval: 1 };
-  return new Job(program(tape, layout, 0), objectsOf(2_048, 1_024), size);
+  const size = { microBatches, steps: 1, interval: 1 };
+  return new Job(program(tape, layout, 0), objectsOf(2 * microBatches, 4 * width), size);
 }
 
 /**
