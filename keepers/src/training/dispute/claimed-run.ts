@@ -8,6 +8,7 @@ import { nearestState } from "../trace/nearest-state.ts";
 import { storeNode } from "../trace/trace-step.ts";
 import { leafAt, readLogs } from "../trainer/progress.ts";
 import type { RunFolder } from "../trainer/run-folder.ts";
+import type { Asked } from "./asked.ts";
 import type { ComputedStep } from "./computed-step.ts";
 import { RunEvidenceError } from "./errors.ts";
 import type { ObjectEvidence } from "./objects.ts";
@@ -35,6 +36,8 @@ export type FolderRunParameters = Omit<ExecutedRunParameters, "program" | "order
 export class FolderRun implements ClaimedRun {
   readonly #run: RunFolder;
   readonly #executed: ExecutedRun;
+  /** Steps as they were stored, by how they were computed: their lists are long. */
+  readonly #stored = new WeakMap<ComputedStep, ComputedStep>();
   #leaves: Promise<{ leaves: readonly LeafClaim[]; witnesses: readonly (readonly Hex[])[] }> | undefined;
 
   constructor({ run, ...parameters }: FolderRunParameters) {
@@ -106,17 +109,27 @@ export class FolderRun implements ClaimedRun {
     return claimed;
   }
 
-  async step(step: number): Promise<ComputedStep> {
-    const computed = await this.#executed.step(step);
+  async step(step: number, asked?: Asked): Promise<ComputedStep> {
+    const computed = await this.#executed.step(step, asked);
+    const known = this.#stored.get(computed);
+    if (known !== undefined) return known;
+    const claimed = await this.#asStored(computed);
+    this.#stored.set(computed, claimed);
+    return claimed;
+  }
+
+  /** The step as it was stored, where that is not what it gives. */
+  async #asStored(computed: ComputedStep): Promise<ComputedStep> {
     const { program } = this;
+    const after = computed.step + 1;
     const optimizer = program.tapes[2];
     const stores = program.state.map((_, slot) =>
       computed.numberOf(2, storeNode(optimizer, spaces.state, slot)),
     );
     const stored = stores.map((number) => computed.tensors[number]!.mantissas as Int32Array);
-    const [root] = await this.#executed.stateRoots([step + 1]);
+    const [root] = await this.#executed.stateRoots([after]);
     if (root === stateRootOf(program, stored)) return computed;
-    const state = await this.#executed.state(step + 1);
+    const state = await this.#executed.state(after);
     const changed = new Map<number, Tensor>();
     for (const [slot, number] of stores.entries()) {
       const tensor = computed.tensors[number]!;

@@ -1,28 +1,31 @@
-import { bytesToHex, type Hex } from "viem";
-import { commitTensor, type TensorTree, tensorTree } from "../../core/exact/commitment.ts";
+import { bytesToHex } from "viem";
+import { type TensorTree, tensorTree } from "../../core/exact/commitment.ts";
 import { readerOf } from "../../core/exact/ops/tensor.ts";
 import type { OperationContext } from "../../core/exact/ops/types.ts";
 import type { TrainingOrder } from "../../core/exact/order.ts";
 import { learningRateAt } from "../../core/exact/schedule.ts";
 import { type Program, spaces, type TapeNode, type Tensor } from "../../core/exact/tape/types.ts";
 import type { BinaryTree } from "../../core/merkle/binary-tree.ts";
-import { nodeAt, type Place, placesOf } from "../trace/place.ts";
+import { nodeAt, type Place, placeAt } from "../trace/place.ts";
 import { storeNode } from "../trace/trace-step.ts";
+import { lazyList } from "./lazy-list.ts";
 import { leafOf, treeOf } from "./nodes.ts";
-
-/** Mantissas of any value: what nobody honest would commit to must be openable too. */
-const anyRange = { min: Number.NEGATIVE_INFINITY, max: Number.POSITIVE_INFINITY };
+import { anyRange, StepList } from "./step-list.ts";
 
 /** Trees over tensors that are kept: the operands of one node. */
-const treesKept = 8;
+export const treesKept = 8;
 
 export type ComputedStepParameters = {
   readonly program: Program;
   readonly order: TrainingOrder;
   /** Counted from 0 over the whole run. */
   readonly step: number;
-  /** All tensors of the step, in the order of `placesOf`. */
+  /** All tensors of the step, in the order of `placesOf`. Of those that are not at hand, reading the mantissas throws. */
   readonly tensors: readonly Tensor[];
+  /** The list of the step, where it is known; made of the tensors otherwise. */
+  readonly list?: StepList | undefined;
+  /** Leaves of a tensor whose mantissas are not at hand, as far as they are. */
+  readonly trees?: ((number: number) => TensorTree | undefined) | undefined;
 };
 
 /** What somebody says that one step computed: its tensors, and the commitments and trees over them. */
@@ -32,35 +35,40 @@ export class ComputedStep {
   readonly step: number;
   readonly tensors: readonly Tensor[];
   readonly places: readonly Place[];
-  #list: { commitments: readonly Hex[]; tree: BinaryTree } | undefined;
+  #list: StepList | undefined;
+  readonly #given: ComputedStepParameters["trees"];
   readonly #trees = new Map<number, TensorTree>();
 
-  constructor({ program, order, step, tensors }: ComputedStepParameters) {
+  constructor({ program, order, step, tensors, list, trees }: ComputedStepParameters) {
     this.program = program;
     this.order = order;
     this.step = step;
     this.tensors = tensors;
-    this.places = placesOf(program, order.microBatches);
+    this.#list = list;
+    this.#given = trees;
+    this.places = lazyList(tensors.length, (number) => placeAt(program, order.microBatches, number));
   }
 
   /** The same step with other tensors at some places. */
   with(changed: ReadonlyMap<number, Tensor>): ComputedStep {
-    const tensors = this.tensors.map((tensor, number) => changed.get(number) ?? tensor);
-    return new ComputedStep({ program: this.program, order: this.order, step: this.step, tensors });
+    const { program, order, step, tensors } = this;
+    return new ComputedStep({
+      ...{ program, order, step },
+      tensors: lazyList(tensors.length, (number) => changed.get(number) ?? tensors[number]!),
+      list: this.#list?.with(changed),
+      trees: (number) => (changed.has(number) ? undefined : this.#given?.(number)),
+    });
   }
 
   /** The list of the step: commitments of all tensors, and the tree over them. */
-  get list(): { readonly commitments: readonly Hex[]; readonly tree: BinaryTree } {
-    if (this.#list === undefined) {
-      const commitments = this.tensors.map((tensor) => bytesToHex(commitTensor(tensor, anyRange)));
-      this.#list = { commitments, tree: treeOf(commitments) };
-    }
+  get list(): Pick<StepList, "commitments" | "tree"> {
+    this.#list ??= StepList.of(this.tensors);
     return this.#list;
   }
 
   /** Leaves of one tensor. */
   tree(number: number): TensorTree {
-    let tree = this.#trees.get(number);
+    let tree = this.#given?.(number) ?? this.#trees.get(number);
     if (tree === undefined) {
       const { layout, mantissas } = this.tensors[number]!;
       tree = tensorTree({ layout, mantissas, range: anyRange });
@@ -106,9 +114,7 @@ export class ComputedStep {
       microBatch: program.microBatch,
       gradients: (slot) => {
         const store = storeNode(program.tapes[0], spaces.microBatchGradient, slot);
-        return Array.from({ length: order.microBatches }, (_, j) =>
-          readerOf(this.tensors[this.numberOf(0, store, j)]!),
-        );
+        return lazyList(order.microBatches, (j) => readerOf(this.tensors[this.numberOf(0, store, j)]!));
       },
       learningRate: learningRateAt(order.schedule, this.step),
     };

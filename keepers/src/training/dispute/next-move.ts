@@ -1,4 +1,5 @@
 import type { Hex } from "viem";
+import { askedIn } from "./asked.ts";
 import { challengerMove } from "./challenger-player.ts";
 import type { ClaimedRun } from "./claimed-run.ts";
 import { type MislabelledSample, mislabelledMove } from "./mislabelled-player.ts";
@@ -6,6 +7,7 @@ import { type Move, ownerOf, type Round } from "./moves.ts";
 import type { OwnRun } from "./own-run.ts";
 import type { Answer } from "./posted.ts";
 import { providerMove } from "./provider-player.ts";
+import { ClaimedRoundRun, RoundRun } from "./round-run.ts";
 
 /** A side of a dispute, with all that it plays from. */
 export type Player =
@@ -31,8 +33,14 @@ export type Player =
  */
 export async function nextMove(player: Player, round: Round): Promise<Move | undefined> {
   if (ownerOf(round) !== player.role) return undefined;
-  if (player.role === "provider") return await providerMove(player.run, round, player.signed);
-  const { own, answers, sample } = player;
+  const run = player.role === "provider" ? player.run : player.own;
+  // A step of many micro-batches is not in memory: what the move reads of it has to be known before.
+  const asked = askedIn(run.program, run.order.microBatches, round);
+  if (player.role === "provider") {
+    return await providerMove(new ClaimedRoundRun(player.run, asked), round, player.signed);
+  }
+  const { answers, sample } = player;
+  const own = new RoundRun(player.own, asked);
   if (sample !== undefined) return await mislabelledMove(own, sample, answers, round);
   return await challengerMove(own, answers, round);
 }

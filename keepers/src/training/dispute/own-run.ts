@@ -4,11 +4,11 @@ import { samplesOf, type TrainingOrder } from "../../core/exact/order.ts";
 import type { Program } from "../../core/exact/tape/types.ts";
 import type { ObjectSource } from "../data/types.ts";
 import type { Executor, ExecutorOptions, StepInput } from "../executors/types.ts";
-import { placesOf, tensorAt } from "../trace/place.ts";
-import { traceStep } from "../trace/trace-step.ts";
-import { ComputedStep } from "./computed-step.ts";
+import type { Asked } from "./asked.ts";
+import type { ComputedStep } from "./computed-step.ts";
 import { type ObjectEvidence, openObject } from "./objects.ts";
 import { type OpenSession, Replayer, type StateAt } from "./replayer.ts";
+import { TracedStep } from "./traced-step.ts";
 
 /** What a side of a dispute computes itself. Every part can be asked for at any time and comes out the same. */
 export interface OwnRun {
@@ -20,8 +20,11 @@ export interface OwnRun {
   slots(steps: number): Promise<readonly Hex[]>;
   /** Witness commitments of an interval's steps. */
   witnesses(interval: number): Promise<readonly Hex[]>;
-  /** All tensors of a step, counted from 0. */
-  step(step: number): Promise<ComputedStep>;
+  /**
+   * A step, counted from 0: its list whole, the tensors of tapes 1 and 2, and of its micro-batches' tensors at least those that
+   * are asked about. Reading the mantissas of another one throws RunEvidenceError.
+   */
+  step(step: number, asked?: Asked): Promise<ComputedStep>;
   /** Bytes of the object that stands in a row of a micro-batch. */
   object(place: ObjectPlace): Promise<ObjectEvidence>;
 }
@@ -48,8 +51,8 @@ export type ExecutedRunParameters = {
   readonly signal?: AbortSignal;
 };
 
-/** Steps whose tensors are kept. */
-const stepsKept = 2;
+/** Steps of which something is kept: the list, and of the tensors what `TracedStep` keeps. */
+export const stepsKept = 2;
 
 /** A run that is executed again, as far as it is asked about. One session computes at a time, whoever asks. */
 export class ExecutedRun implements OwnRun {
@@ -57,7 +60,7 @@ export class ExecutedRun implements OwnRun {
   readonly order: TrainingOrder;
   readonly #parameters: ExecutedRunParameters;
   readonly #replayer: Replayer;
-  readonly #steps: ComputedStep[] = [];
+  readonly #steps: TracedStep[] = [];
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(parameters: ExecutedRunParameters) {
@@ -98,20 +101,21 @@ export class ExecutedRun implements OwnRun {
     return this.#inTurn(() => this.#replayer.witnesses(interval));
   }
 
-  step(step: number): Promise<ComputedStep> {
+  step(step: number, asked?: Asked): Promise<ComputedStep> {
     return this.#inTurn(async () => {
       const kept = this.#steps.find((each) => each.step === step);
-      if (kept !== undefined) return kept;
+      const known = kept?.about(asked);
+      if (known !== undefined) return known;
       const { program, order } = this;
-      const { executor, options } = this.#parameters;
-      const state = await this.#replayer.state(step);
+      const { executor, options, signal } = this.#parameters;
+      const state = kept?.state ?? (await this.#replayer.state(step));
       const input = await this.#replayer.input(step);
-      const traced = await traceStep({ executor, program, options, state, input });
-      const tensors = placesOf(program, order.microBatches).map((place) => tensorAt(traced, place));
-      const computed = new ComputedStep({ program, order, step, tensors });
-      this.#steps.push(computed);
+      const parameters = { executor, program, options, state, input, signal };
+      if (kept !== undefined) return await kept.retrace(parameters, asked!);
+      const traced = await TracedStep.trace(parameters, { order, step, asked });
+      this.#steps.push(traced);
       if (this.#steps.length > stepsKept) this.#steps.shift();
-      return computed;
+      return traced.about(asked)!;
     });
   }
 

@@ -1,5 +1,6 @@
 import type { Hex } from "viem";
 import type { TrainingOrder } from "../../core/exact/order.ts";
+import type { Asked } from "./asked.ts";
 import type { ClaimedRun, LeafClaim } from "./claimed-run.ts";
 import type { TrainingClaim } from "./moves.ts";
 import type { ObjectPlace } from "./own-run.ts";
@@ -45,8 +46,8 @@ export class PrefixRun implements ClaimedRun {
     return this.#run.witnesses(interval);
   }
 
-  step(step: number) {
-    return this.#run.step(step);
+  step(step: number, asked?: Asked) {
+    return this.#run.step(step, asked);
   }
 
   object(place: ObjectPlace) {

@@ -15,6 +15,17 @@ export function placesOf({ tapes }: Program, microBatches: number): Place[] {
   return places;
 }
 
+/** The place of a tensor by its number in that order. */
+export function placeAt({ tapes: [tape, reduction] }: Program, microBatches: number, number: number): Place {
+  const first = microBatches * tape.length;
+  if (number < first) {
+    return { tape: 0, microBatch: Math.floor(number / tape.length), node: number % tape.length };
+  }
+  const node = number - first;
+  if (node < reduction.length) return { tape: 1, microBatch: 0, node };
+  return { tape: 2, microBatch: 0, node: node - reduction.length };
+}
+
 /** The node at a place. */
 export function nodeAt({ tapes }: Program, { tape, node }: Place): TapeNode {
   return tapes[tape][node]!;
