@@ -40,7 +40,7 @@ import { Ledger, ledgerHandler, ledgerSchema } from "./ledger.ts";
 import { Possession } from "./possession.ts";
 import { PublicBlobs } from "./public-blobs.ts";
 import { Publisher } from "./publisher.ts";
-import { RegisteredPeers } from "./registered-peers.ts";
+import { RegisteredPeers, registeredSchema } from "./registered-peers.ts";
 import { Repairer } from "./repairer.ts";
 import { RetrievalWatcher } from "./retrieval-watcher.ts";
 import { StorageService } from "./service.ts";
@@ -104,7 +104,14 @@ type Duties = {
 /** Milliseconds for which what strangers ask of the chain is taken as it was read. */
 const readsKeptFor = 3_000;
 
-const schemas = [followerSchema, transactionSchema, ledgerSchema, shelfSchema, beaconSchema];
+const schemas = [
+  followerSchema,
+  transactionSchema,
+  ledgerSchema,
+  shelfSchema,
+  beaconSchema,
+  registeredSchema,
+];
 
 /**
  * The storage role: accepts bundles whose roots it has checked, answers their audits, keeps the audits of others going,
@@ -140,7 +147,9 @@ export class StorageNode {
     await privateFolder(dataDirectory);
     const state = openState({ path: join(dataDirectory, "state.sqlite"), schemas });
     const strangers = readingForStrangers({ client: chain, deployment });
-    const registered = new RegisteredPeers(strangers);
+    const ledger = new Ledger(state);
+    const holders = () => ledger.holders();
+    const registered = RegisteredPeers.of({ client: chain, deployment, holders, state });
     const isRegistered = (peer: string) => registered.has(peer);
     const host = await createHost({
       isRegistered,
@@ -175,7 +184,6 @@ export class StorageNode {
     };
     const secrets = await OperatorSecrets.open(account, deployment.chainId);
     const shelf = new Shelf(state);
-    const ledger = new Ledger(state);
     const vault = await Vault.open({ shelf, store, treeFolder: join(dataDirectory, "trees"), commit });
     const possession = new Possession({
       vault,
