@@ -5,12 +5,12 @@ import { limits } from "../../../keepers/src/core/exact/limits.ts";
 import { elementOf } from "../../../keepers/src/core/exact/ops/evaluate.ts";
 import { elementCount, newMantissas, readerOf } from "../../../keepers/src/core/exact/ops/tensor.ts";
 import { leafGeometry } from "../../../keepers/src/core/exact/packing.ts";
-import { narrows, openingOf } from "../../../keepers/src/core/exact/tape/bounds.ts";
-import type { Layout, Opcode, Tensor } from "../../../keepers/src/core/exact/tape/types.ts";
+import { narrows, openedRuns, openingOf } from "../../../keepers/src/core/exact/tape/bounds.ts";
+import type { Layout, Opcode, TapeNode, Tensor } from "../../../keepers/src/core/exact/tape/types.ts";
 import { type Evidence, OpenNode, openedAtOnce } from "../../../keepers/src/training/dispute/evidence.ts";
 import { type ProductRange, rangesOf } from "../../../keepers/src/training/dispute/moves.ts";
 import { ReadOperand } from "../../../keepers/src/training/dispute/read-leaves.ts";
-import { Random } from "../../keepers/core/exact/cases-random.ts";
+import { layoutOf, Random } from "../../keepers/core/exact/cases-random.ts";
 import { type RandomNode, randomNode, stepOf } from "./game/random-nodes.ts";
 import { deployHarness } from "./harness.ts";
 
@@ -65,6 +65,7 @@ describe("what a player opens of a node that moves a window, the contract takes"
         const { node, layouts } = made;
         // The checker of tapes refuses what neither opens at once nor can be narrowed.
         if (!narrows(node) && openingOf(node, layouts) > limits.openingBytes) continue;
+        if (openedRuns(node, layouts) > limits.openedRuns) continue;
         const operands = layouts.map((layout) => operandOf(random, layout, areaOf(made)));
         const opened = new OpenNode(stepOf(made, operands), layouts.length, () => []);
         const out = random.int(0, elementCount(node.output) - 1);
@@ -83,6 +84,43 @@ describe("what a player opens of a node that moves a window, the contract takes"
       }
     });
   }
+
+  it("computes the largest maximum of sums that a tape may have in one transaction", async () => {
+    for (const [groups, channels, kernelH, kernelW, pool] of [
+      [1, 4, 9, 28, 15],
+      [2, 1, 9, 9, 5],
+      [1, 1, 128, 1, 4],
+    ] as const) {
+      const image = [1, pool - 1 + kernelH, pool - 1 + kernelW, groups * channels];
+      const layouts = [layoutOf("I8", image), layoutOf("I8", [groups, kernelH, kernelW, channels], 3)];
+      const node: TapeNode = {
+        opcode: "CONV",
+        inputs: [0, 1],
+        output: layoutOf("I8", [1, 1, 1, groups]),
+        attributes: {
+          ...{
+            flags: 0,
+            exponent: 0,
+            strideH: 1,
+            strideW: 1,
+            padTop: 0,
+            padLeft: 0,
+            padBottom: 0,
+            padRight: 0,
+          },
+          ...{ groups, pool },
+        },
+      };
+      const runs = openedRuns(node, layouts);
+      assert.ok(runs <= limits.openedRuns && runs > limits.openedRuns * 0.98, `${runs}`);
+      assert.ok(openingOf(node, layouts) <= limits.openingBytes);
+      const random = new Random(31, `${kernelH}`);
+      const operands = layouts.map((layout) => operandOf(random, layout, 1));
+      const made: RandomNode = { bits: 8, layouts, node };
+      const opened = new OpenNode(stepOf(made, operands), 2, () => []);
+      await checkWhole(made, operands, opened, 0, `${runs} runs`);
+    }
+  });
 
   async function call(data: Hex, about: string): Promise<Hex> {
     const { data: returned } = await publicClient

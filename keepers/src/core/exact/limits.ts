@@ -23,6 +23,11 @@ export const limits = {
   probabilityBitsAboveClasses: 11,
   /** Bytes of leaves that one element, or one of its partial sums, may need. */
   openingBytes: 6144,
+  /**
+   * Runs of adjacent products in an element of a convolution with a pool, which opens at once: each takes a contract some 2,000
+   * gas, and a transaction has 2^24 (EIP-7825).
+   */
+  openedRuns: 2_048,
   /** MU and WD. */
   factor: 65_535,
   /** rM, rW and rL. */

@@ -1,6 +1,6 @@
 import { limits } from "../../core/exact/limits.ts";
-import { openingOf } from "../../core/exact/tape/bounds.ts";
-import { flags, type MantissaBits } from "../../core/exact/tape/types.ts";
+import { openedRuns, openingOf } from "../../core/exact/tape/bounds.ts";
+import { flags, type MantissaBits, type TapeNode } from "../../core/exact/tape/types.ts";
 import { strideAndPads } from "./attributes.ts";
 import type { Op, OpOf } from "./graph.ts";
 import { dataLayout, mantissaDtype, parameterLayout } from "./layouts.ts";
@@ -17,22 +17,19 @@ export function pooledSumOpens(op: OpOf<"conv">, ops: readonly Op[], bits: Manti
     parameterLayout(mantissas, weight.shape),
     ...(bias === undefined ? [] : [parameterLayout("I32", bias.shape)]),
   ];
-  const bytes = openingOf(
-    {
-      opcode: "CONV_POOL_INDEX",
-      inputs: operands.map((_, index) => index),
-      output: dataLayout("U8", shape),
-      attributes: {
-        flags: bias === undefined ? 0 : flags.bias,
-        exponent: 0,
-        ...strideAndPads(window),
-        groups,
-        pool,
-      },
+  const node: TapeNode = {
+    opcode: "CONV_POOL_INDEX",
+    inputs: operands.map((_, index) => index),
+    output: dataLayout("U8", shape),
+    attributes: {
+      flags: bias === undefined ? 0 : flags.bias,
+      exponent: 0,
+      ...strideAndPads(window),
+      groups,
+      pool,
     },
-    operands,
-  );
-  return bytes <= limits.openingBytes;
+  };
+  return openingOf(node, operands) <= limits.openingBytes && openedRuns(node, operands) <= limits.openedRuns;
 }
 
 /** Whether a value is the data as it came, which may have 16 bits in E8 too. */

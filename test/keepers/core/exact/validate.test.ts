@@ -7,7 +7,7 @@ import type { Dtype } from "../../../../keepers/src/core/exact/tape/types.ts";
 import { validateProgram } from "../../../../keepers/src/core/exact/tape/validate.ts";
 import { recordedRefusals } from "../refusals.ts";
 import { layoutOf } from "./cases-random.ts";
-import { places, validProgram } from "./validate-program.ts";
+import { type AnyNode, places, validProgram } from "./validate-program.ts";
 import { at, changed, feed, give, refuserWith, set, type Tapes } from "./void-programs.ts";
 
 const throws = recordedRefusals("exact/validate");
@@ -298,6 +298,50 @@ refuses("a pool over wide rows of many channels", "opening", (tapes) => {
     attributes: pool,
   });
 });
+
+/** A convolution of 4 output channels with a pool, over an image of its own. */
+const pooled =
+  (kernel: [number, number], image: [number, number, number], pool: number) => (tapes: Tapes) => {
+    const [height, width] = kernel;
+    const [images, weights] = [0, 1].map(() => structuredClone(at("input")(tapes))) as [AnyNode, AnyNode];
+    images.output = layoutOf("I16", [4, ...image]);
+    weights.output = layoutOf("I16", [4, height, width, 1]);
+    const first = tapes[0].length;
+    const view = { view0: 4, view1: height, view2: width, view3: 1, axis0: 0, axis1: 1, axis2: 2, axis3: 3 };
+    const turned = {
+      opcode: "RELAYOUT",
+      inputs: [first + 1],
+      output: layoutOf("I16", [4, height, width, 1], 3),
+    };
+    const blocks = [0, 1].map((axis) => Math.floor((image[axis]! - kernel[axis]! + 1) / pool));
+    tapes[0].push(images, weights, { ...turned, attributes: view });
+    tapes[0].push({
+      opcode: "CONV",
+      inputs: [first, first + 2],
+      output: layoutOf("I16", [4, ...blocks, 4]),
+      attributes: {
+        ...{
+          flags: 0,
+          exponent: 0,
+          strideH: 1,
+          strideW: 1,
+          padTop: 0,
+          padLeft: 0,
+          padBottom: 0,
+          padRight: 0,
+        },
+        ...{ groups: image[2], pool },
+      },
+    });
+  };
+for (const [name, kernel, image, side, less] of [
+  ["tall kernels", [150, 1], [164, 15, 1], 15, 3],
+  ["kernels of one channel each", [8, 8], [15, 15, 4], 8, 5],
+] as const) {
+  refuses(`a maximum of sums of too many runs: ${name}`, "opening", pooled([...kernel], [...image], side));
+  test(`valid: a maximum of fewer sums: ${name}`, () =>
+    validateProgram(changed(16, pooled([...kernel], [...image], less))));
+}
 
 test("bounds, ranges and exponents follow from the inputs' ranges", () => {
   const program = validProgram(16);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import { limits } from "../../../../keepers/src/core/exact/limits.ts";
 import { flags, type Program, type TapeNode } from "../../../../keepers/src/core/exact/tape/types.ts";
 import { compile } from "../../../../keepers/src/training/compiler/compile.ts";
 import type { CompileOptions } from "../../../../keepers/src/training/compiler/options.ts";
@@ -241,6 +242,22 @@ describe("what the compiler chooses", () => {
     assert.equal(only(program, "CONV_POOL_INDEX").length, 0);
     assert.equal(only(program, "MAX_POOL").length, 1);
     assert.equal(only(program, "MAX_POOL_INDEX").length, 1);
+  });
+
+  it("leaves a pool apart whose element would be too many runs of products for one transaction", () => {
+    // One channel, 15² sums of as many rows of products as the kernel has.
+    const poolOf = (kernel: number) => {
+      const shape = [1, kernel + 14, kernel + 14];
+      const net = model(shape, (graph, x, p) => {
+        const a = graph.op("Conv", [x, p(1, 1, kernel, kernel), p(1)], window([kernel, kernel]));
+        const b = graph.op("MaxPool", [a], window([15, 15], [15, 15]));
+        return [graph.op("Gemm", [graph.op("Flatten", [b]), p(3, 1)], gemm), [3]];
+      });
+      const program = small(net, { input: { ...flat.input, layout: "NCHW", shape } });
+      return only(program, "CONV")[0]!.attributes.pool;
+    };
+    assert.ok(15 ** 2 * 9 <= limits.openedRuns && 15 ** 2 * 10 > limits.openedRuns);
+    assert.deepEqual([poolOf(9), poolOf(10)], [15, 1]);
   });
 
   it("takes no index of a pool over the data", () => {

@@ -23,6 +23,19 @@ export function narrows(node: TapeNode): boolean {
   return operationOf(node.opcode).sums !== undefined;
 }
 
+/**
+ * Runs of adjacent products that a contract multiplies for an element that it computes at once: of a convolution with a pool a
+ * row of the kernel in each of its sums, or a place of the kernel where groups part the channels. 0 elsewhere.
+ *
+ * @param inputs of a node whose shapes are right
+ */
+export function openedRuns(node: TapeNode, inputs: readonly Layout[]): number {
+  if (narrows(node) || (node.opcode !== "CONV" && node.opcode !== "CONV_POOL_INDEX")) return 0;
+  const { pool, groups } = node.attributes;
+  const [, kernelH, kernelW] = shape4(inputs[1]!);
+  return pool ** 2 * kernelH * (groups > 1 ? kernelW : 1);
+}
+
 /** Bytes of the largest leaf of a tensor. */
 function leafOf(layout: Layout): number {
   return leafGeometry(layout).leafBytes(0);

@@ -1,7 +1,7 @@
 import { accumulatorLimit, fixedExponents, log2Exact } from "../format.ts";
 import { limits } from "../limits.ts";
 import { elementsOf } from "../packing.ts";
-import { narrows, openingOf } from "./bounds.ts";
+import { narrows, openedRuns, openingOf } from "./bounds.ts";
 import { type TapeRule, VoidProgramError } from "./errors.ts";
 import { factsOf, type NodeFacts, termsOfSum } from "./facts.ts";
 import { dtypeRange } from "./ranges.ts";
@@ -20,6 +20,7 @@ import {
 } from "./types.ts";
 
 const again = "compile the model again, or correct the program";
+const poolApart = "use a convolution without pool, and MAX_POOL after it";
 
 function requireProgram(holds: boolean, rule: TapeRule, message: string, remedy = again): void {
   if (!holds) throw new VoidProgramError({}, rule, message, remedy);
@@ -175,9 +176,14 @@ function checkFacts(check: NodeCheck, facts: NodeFacts, inputs: readonly NodeFac
     narrows(node) || bytes <= limits.openingBytes,
     "opening",
     `one element needs leaves of ${bytes} bytes, more than ${limits.openingBytes}`,
-    node.opcode.startsWith("CONV")
-      ? "use a convolution without pool, and MAX_POOL after it"
-      : "use smaller windows or shorter rows",
+    node.opcode.startsWith("CONV") ? poolApart : "use smaller windows or shorter rows",
+  );
+  const runs = openedRuns(node, check.inputs);
+  check.require(
+    runs <= limits.openedRuns,
+    "opening",
+    `one element is the maximum of sums of ${runs} runs of products, more than ${limits.openedRuns}`,
+    poolApart,
   );
 }
 
