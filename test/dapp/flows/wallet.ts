@@ -218,9 +218,11 @@ export function walletFlows(flow: Flow): void {
   });
 
   it("signs an order for whoever takes it first, which then stands under what is mine", async () => {
-    const { page, context, faults, wallet } = await connected("/order");
     const { datasetId } = flow().world;
-    await page.getByLabel("Dataset", { exact: true }).selectOption(datasetId);
+    // As a dataset's own page leads there.
+    const { page, context, faults, wallet } = await connected(`/order/${datasetId}`);
+    assert.equal(await page.getByLabel("Its id").inputValue(), datasetId);
+    await page.getByText("Optical Recognition of Handwritten Digits", { exact: false }).last().waitFor();
     await page.getByLabel("Who gets the order").selectOption("direct");
     // Less than any keeper of this network works for: it stays untaken.
     await page.getByLabel("Pay at most, tokens").fill("5");
@@ -258,6 +260,13 @@ export function walletFlows(flow: Flow): void {
     await page.getByRole("main").getByRole("link", { name: "My jobs and stake" }).click();
     const waiting = page.getByRole("region", { name: "Orders that nobody has taken yet" });
     await waiting.getByRole("cell", { name: "Waits for a provider" }).waitFor();
+    await waiting.getByRole("button", { name: "Take it back" }).click();
+    await page.getByText("Number of the order (nonce)").waitFor();
+    await page.getByText("Gas, at most").waitFor();
+    await page.getByRole("button", { name: "Send" }).click();
+    await page.getByText("Done", { exact: true }).last().waitFor();
+    await page.getByRole("button", { name: "Close" }).last().click();
+    await waiting.getByRole("cell", { name: "Taken back" }).waitFor();
     assert.deepEqual(faults, []);
     await context.close();
   });

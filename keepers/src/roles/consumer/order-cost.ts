@@ -3,8 +3,11 @@ import { traceLength } from "../../core/exact/commitment.ts";
 import { decodeOrder } from "../../core/exact/decode-order.ts";
 import type { DescribedOrder } from "./compose-order.ts";
 
-/** The part of an order that says what it costs. */
-export type Priced = {
+/** An order whose cost can be told. */
+export type Priced = Pick<DescribedOrder, "order" | "training">;
+
+/** The part of it that says what it costs. */
+type Costly = {
   readonly order: {
     readonly conditions: Pick<
       DescribedOrder["order"]["conditions"],
@@ -19,7 +22,7 @@ export type Priced = {
  *
  * @throws BadInputError when the training order cannot be read
  */
-export async function costOf(contracts: Contracts, { order, training }: Priced): Promise<bigint> {
+export async function costOf(contracts: Contracts, { order, training }: Costly): Promise<bigint> {
   const { deposit, committeeSize, checkFee } = order.conditions;
   if (committeeSize === 0) return deposit;
   const { steps, interval } = decodeOrder(training);
