@@ -19,7 +19,7 @@ import {
   type ServerOptions,
 } from "../../storage/transport/rpc-server.ts";
 import { BarredWorkerError } from "../../training/cluster/errors.ts";
-import type { ClusterSession } from "../../training/cluster/session.ts";
+import type { ClusterSession, Task } from "../../training/cluster/session.ts";
 import type { ExecutorOptions } from "../../training/executors/types.ts";
 import {
   accountOf,
@@ -176,14 +176,12 @@ export class WorkerDesk {
     { peer, signal }: RequestContext,
   ): Promise<Answer<ResponseOf<ClusterMethods["take"]>>> {
     const offer = this.#current(request.session);
-    const { session, pay } = offer;
     const member = this.#member(peer);
-    if (pay?.affordsMore() === false) throw new RefusalError("full", "the pay of the job is used up");
     const over = this.#over.signal;
     const enough = AbortSignal.timeout(longPoll);
     const stop = AbortSignal.any([enough, signal, over, this.#ended.signal]);
     try {
-      const task = await session.take(member.key, request.holds ?? undefined, stop);
+      const task = await give(offer, member.key, request.holds ?? undefined, stop);
       const { chunk, state, since = null, bytes, objects, isSender } = task;
       const stateBytes = bytes.length;
       const receipt = await this.#receipt(offer, member);
@@ -270,6 +268,31 @@ export class WorkerDesk {
     if (member === undefined) return;
     this.#members.delete(peer);
     this.#offer?.session.leave(member.key);
+  }
+}
+
+/**
+ * A chunk for a worker, as soon as there is one whose pay is left.
+ *
+ * @param holds digest of the newest state that it has
+ * @throws RefusalError when the pay is used up, BarredWorkerError; the reason of the signal
+ */
+async function give(
+  { session, pay }: OfferedJob,
+  worker: string,
+  holds: string | undefined,
+  signal: AbortSignal,
+): Promise<Task> {
+  for (;;) {
+    if (pay?.affordsMore() === false) throw new RefusalError("full", "the pay of the job is used up");
+    const before = session.outstanding;
+    const taking = session.take(worker, holds, signal);
+    // What is given in the same turn as the look at the pay nobody else can have been given.
+    if (session.outstanding > before) return taking;
+    const task = await taking;
+    // Whoever waited was given it when a step began, beside all others that waited and had seen the same pay.
+    if (pay === undefined || pay.affordsMore()) return task;
+    session.leave(worker);
   }
 }
 
