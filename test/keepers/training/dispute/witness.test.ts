@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { evaluateNode } from "../../../../keepers/src/core/exact/ops/evaluate.ts";
-import type { Layout, TapeNode, Tensor } from "../../../../keepers/src/core/exact/tape/types.ts";
-import type { ComputedStep } from "../../../../keepers/src/training/dispute/computed-step.ts";
+import type { TrainingOrder } from "../../../../keepers/src/core/exact/order.ts";
+import type { Layout, Program, TapeNode, Tensor } from "../../../../keepers/src/core/exact/tape/types.ts";
+import { ComputedStep } from "../../../../keepers/src/training/dispute/computed-step.ts";
 import { OpenNode } from "../../../../keepers/src/training/dispute/evidence.ts";
 import { secondsOfWitness } from "../../../../keepers/src/training/dispute/witness-time.ts";
 import { digitsModel } from "../trainer/fixture.ts";
@@ -92,6 +93,45 @@ describe("the element that defends an exponent", { timeout: 60_000 }, () => {
     assert.ok(most >= (program.microBatch * inputs * hidden) / termsPerSecond, `${most} s`);
     assert.ok(most < 1, `${most} s`);
   });
+
+  for (const [opcode, count, dtype] of [
+    ["REQUANTIZE", 1, "I32"],
+    ["ADD", 5, "I16"],
+  ] as const) {
+    it(`attack: takes no longer than is reckoned with where elements are many and their sums short: ${opcode}`, async () => {
+      const [across, down] = [1_024, 256];
+      const of = (type: Layout["dtype"]): Layout => ({ dtype: type, shape: [down, across], rowAxes: 1 });
+      const operand: TapeNode = {
+        opcode: "INPUT",
+        inputs: [],
+        output: of(dtype),
+        attributes: { offset: 0, encoding: 0, multiply: 1, add: 0, exponent: 0, classes: 0 },
+      };
+      const inputs = Array.from({ length: count }, (_, i) => i);
+      const attributes = opcode === "ADD" ? { flags: 0 } : {};
+      const node = { opcode, inputs, output: of("I16"), attributes } as TapeNode;
+      const program = {
+        ...{ bits: 16, microBatch: 1, state: [], gradients: [], witness: 0, target: 0 },
+        tapes: [[...inputs.map(() => operand), node], [], []],
+      } as unknown as Program;
+      // Every element rounds to the one mantissa that a smaller exponent may round to as well: none needs the exponent.
+      const tensors = inputs.map((i): Tensor => {
+        const values = dtype === "I32" ? new Int32Array(down * across) : new Int16Array(down * across);
+        return {
+          layout: of(dtype),
+          exponent: 0,
+          mantissas: values.fill([65_534, 32_766][dtype === "I32" ? 0 : 1]! * (i < 2 ? 1 : 0)),
+        };
+      });
+      tensors.push({ layout: of("I16"), exponent: 2, mantissas: new Int16Array(down * across).fill(16_384) });
+      const order = { microBatches: 1, schedule: { table: [1], every: 1 } } as unknown as TrainingOrder;
+      const whole = new ComputedStep({ program, order, step: 0, tensors });
+      const began = process.cpuUsage();
+      assert.equal(await new OpenNode(whole, count, () => []).neediest(), undefined);
+      const seconds = process.cpuUsage(began).user / 1e6;
+      assert.ok(seconds < secondsOfWitness(program), `${seconds} s, not ${secondsOfWitness(program)} s`);
+    });
+  }
 
   it("is none where the exponent is larger than any needs, which one look shows", async () => {
     const larger = new Int32Array(rows * columns).fill(65);
