@@ -99,7 +99,8 @@ async function describe(
 ): Promise<DescribedOrder> {
   const { output, signal } = context;
   const account = await context.account();
-  const { chain } = await context.network();
+  const { chain, contracts } = await context.network();
+  const { dispute: clocks } = await contracts.JobRegistry.read.parameters();
   const prices = await pricesOf(context, options);
   const config = await loadConfig(context.path(configPath), options.dataset);
   const datasetId = storedDataset(config.dataset.source);
@@ -136,6 +137,13 @@ async function describe(
         instalments: options.instalments,
       },
       expiry: timestamp + BigInt(options.expiry),
+      disputes: {
+        clocks,
+        onProblem: (problem) =>
+          output.note(
+            `warning    by this machine nobody could dispute this order, and no provider bids: ${problem}`,
+          ),
+      },
       signal,
     });
   } finally {

@@ -27,6 +27,7 @@ import { executorTakingTurns } from "../jobs/taking-turns.ts";
 import { isSurely, surelyNow } from "../storage-node/agreement.ts";
 import { chainTime, type Reading, tryCall } from "../storage-node/context.ts";
 import { challenge } from "./challenge.ts";
+import { problemOfDispute } from "./problem-of-dispute.ts";
 import { voidEvidence } from "./void-evidence.ts";
 import type { WatchList } from "./watch-list.ts";
 
@@ -411,6 +412,15 @@ export class Inspector implements Duty {
       const isStored = isRight && fetched?.state !== undefined;
       const isShown = !isRight || isStored || (await this.#showMisstored(commitment, whole, limit));
       if (move !== undefined) {
+        const problem = await this.#problemOfDispute(commitment, opened, signal);
+        if (problem !== undefined) {
+          log.error(
+            { jobId, reason: problem },
+            "the result is wrong, and is not challenged: no bond is put up",
+          );
+          this.#parts.watched.decide(claimId, "skipped");
+          return true;
+        }
         await challenge(this.#parts, claimId, move);
         this.#decide(commitment, "wrong");
         log.warn({ jobId, interval: "interval" in move ? move.interval : undefined }, "challenged");
@@ -427,6 +437,21 @@ export class Inspector implements Duty {
     } finally {
       await whole.close();
     }
+  }
+
+  /** Why a dispute could not be played to its end here: measured where there is something to challenge. */
+  async #problemOfDispute(
+    { job }: Commitment,
+    opened: JobRun,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const { executor } = this.#parts;
+    return await this.#computing.run(0, (inTurn) =>
+      inTurn(async () => {
+        const seconds = this.#measured.get(job.jobId) ?? (await secondsPerStep(executor, opened.job, signal));
+        return await problemOfDispute(this.#parts, job, opened, seconds, signal);
+      }),
+    );
   }
 
   /** Whether there is time to fetch once more what this machine, or its network, may have failed to fetch. */

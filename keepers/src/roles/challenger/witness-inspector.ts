@@ -20,6 +20,7 @@ import { isSurely } from "../storage-node/agreement.ts";
 import { chainTime } from "../storage-node/context.ts";
 import type { Committees } from "../validator/committees.ts";
 import { challenge } from "./challenge.ts";
+import { problemOfDispute } from "./problem-of-dispute.ts";
 
 /** keccak256 of the witness commitments that a provider has opened, by interval. */
 export type OpenedWitnesses = ReadonlyMap<number, Hex>;
@@ -144,7 +145,14 @@ export class WitnessInspector implements Duty {
       const move = await this.#computing.run(Math.max(0, until - done) * seconds, (inTurn) =>
         this.#findWrong({ job, opened, leaves, seen, until, every, inTurn }, stop),
       );
-      return move === undefined || (await this.#challenge(jobId, move));
+      if (move === undefined) return true;
+      const problem = await this.#computing.run(0, (inTurn) =>
+        inTurn(() => problemOfDispute(this.#parts, job, opened, seconds, stop)),
+      );
+      if (problem === undefined) return await this.#challenge(jobId, move);
+      const reason = { jobId, reason: problem };
+      log.error(reason, "witnesses are false, and are not challenged: no bond is put up");
+      return true;
     };
     const isOver = () =>
       isSurely(this.#parts, "whether a job can be challenged", async ({ contracts, client }) => {

@@ -1,5 +1,6 @@
 import type { Address, Hex } from "viem";
 import { BadInputError } from "../../core/errors.ts";
+import type { TrainingOrder } from "../../core/exact/order.ts";
 import type { Conditions } from "../../core/market/types.ts";
 import type { LoadedConfig } from "../../training/config/load-config.ts";
 import { resolveRecipe } from "../../training/config/resolve.ts";
@@ -7,6 +8,8 @@ import type { ObjectSequence } from "../../training/data/types.ts";
 import type { Executor } from "../../training/executors/types.ts";
 import { measureInterval } from "../../training/trainer/new-run.ts";
 import { type Prepared, prepare } from "../../training/trainer/prepare.ts";
+import { type DisputeClocks, measuredSpacing } from "../jobs/move-time.ts";
+import { secondsPerStep } from "../jobs/step-time.ts";
 import { composeOrder, type DescribedOrder, mostSteps } from "./compose-order.ts";
 
 export { type DescribedOrder, defaultConditions, mostInstalments } from "./compose-order.ts";
@@ -26,6 +29,12 @@ export type DescribeParameters = {
   readonly conditions: Pick<Conditions, "maximumPrice"> & Partial<Conditions>;
   /** Seconds since 1970. */
   readonly expiry: bigint;
+  /** Holds the order against the clocks of disputes; nothing is said about it by default. */
+  readonly disputes?: {
+    readonly clocks: DisputeClocks;
+    /** Is told why nobody with a machine like this one could dispute the order in time: a provider will not bid for it. */
+    readonly onProblem: (problem: string) => void;
+  };
   readonly signal?: AbortSignal;
 };
 
@@ -43,6 +52,7 @@ export async function describeOrder(parameters: DescribeParameters): Promise<Des
   const prepared = await prepare({ config, folder, open: async () => dataset, signal });
   try {
     const trainingOrder = { ...prepared.order, interval: await intervalFor(parameters, prepared) };
+    await tellProblem(parameters, prepared, trainingOrder);
     return composeOrder({
       consumer,
       datasetId: dataset.datasetId,
@@ -56,6 +66,24 @@ export async function describeOrder(parameters: DescribeParameters): Promise<Des
   } finally {
     await prepared.close();
   }
+}
+
+/** An order that cannot be disputed is bid for by nobody, and what comes of it all the same is worth nobody's word. */
+async function tellProblem(
+  { executor, disputes, signal }: DescribeParameters,
+  { compiled, options, source }: Prepared,
+  order: TrainingOrder,
+): Promise<void> {
+  if (disputes === undefined) return;
+  const job = { compiled, options, source, order };
+  const parameters = {
+    ...{ order, program: compiled.program, clocks: disputes.clocks },
+    secondsPerStep: await secondsPerStep(executor, job, signal),
+    // Whoever trains it sees to the room.
+    room: Number.POSITIVE_INFINITY,
+  };
+  const { problem } = await measuredSpacing(executor, job, parameters, signal);
+  if (problem !== undefined) disputes.onProblem(problem);
 }
 
 async function intervalFor({ config, executor }: DescribeParameters, prepared: Prepared): Promise<number> {

@@ -2,12 +2,13 @@ import { statfs } from "node:fs/promises";
 import type { TrainingOrder } from "../../core/exact/order.ts";
 import { stateFileBytes } from "../../core/exact/result-files.ts";
 import type { Program } from "../../core/exact/tape/types.ts";
-import { secondsOfWitness } from "../../training/dispute/witness-time.ts";
+import type { Executor } from "../../training/executors/types.ts";
 import { agreedOrUsual } from "../storage-node/agreement.ts";
 import type { ComputeParts, JobContext } from "./duty.ts";
 import type { JobRecord } from "./job-record.ts";
 import type { JobRun } from "./job-run.ts";
-import { secondsPerStep as measuredSeconds } from "./step-time.ts";
+import { type MoveCost, moveCostOf, problemOfCost } from "./move-cost.ts";
+import { type MeasuredJob, secondsPerStep as measuredSeconds } from "./step-time.ts";
 
 /** The clocks of a dispute, in chain seconds: what a move has, and what every other open dispute adds to it. */
 export type DisputeClocks = { readonly window: number; readonly extension: number };
@@ -66,6 +67,8 @@ export type SpacingParameters = {
   readonly order: Pick<TrainingOrder, "steps" | "interval">;
   readonly program: Program;
   readonly secondsPerStep: number;
+  /** Seconds that a move takes besides the steps before its own. */
+  readonly moveSeconds: number;
   readonly clocks: DisputeClocks;
   /** Bytes that the checkpoints of a run may take beyond the least number of them. */
   readonly room: number;
@@ -83,27 +86,58 @@ export type Spacing = {
  * interval, and ends at the end of that. An interval that takes longer by itself, or more checkpoints than there is room for,
  * is a problem; they are then as close as can be.
  */
-export function spacingOf({ order, program, secondsPerStep, clocks, room }: SpacingParameters): Spacing {
+export function spacingOf(parameters: SpacingParameters): Spacing {
+  const { order, program, secondsPerStep, moveSeconds, clocks, room } = parameters;
   const { steps, interval } = order;
-  const seconds = mostSecondsOfMove(clocks);
+  const most = mostSecondsOfMove(clocks);
+  const seconds = most - moveSeconds;
   const affordable = Math.max(1, Math.floor(seconds / secondsPerStep / interval)) * interval;
   const wanted = Math.min(Math.ceil(steps / leastCheckpoints), affordable);
-  const most = Math.max(leastCheckpoints, Math.floor(room / stateFileBytes(program)));
-  const every = Math.ceil(Math.max(wanted, Math.ceil(steps / most)) / interval) * interval;
+  const count = Math.max(leastCheckpoints, Math.floor(room / stateFileBytes(program)));
+  const every = Math.ceil(Math.max(wanted, Math.ceil(steps / count)) / interval) * interval;
   const replayed = Math.min(every, steps) * secondsPerStep;
   if (replayed <= seconds) return { every, problem: undefined };
   const what = interval * secondsPerStep > seconds ? "an interval takes" : "checkpoints would lie";
   const given = `${Math.ceil(replayed)} s${what === "an interval takes" ? " here" : " apart, for more there is no room"}`;
-  return { every, problem: `${what} ${given}: a move of a dispute is to take ${Math.floor(seconds)} s` };
+  const besides = moveSeconds < 1 ? "" : ` besides ${Math.ceil(moveSeconds)} s for the step in dispute`;
+  const may = `a move of a dispute is to take ${Math.floor(most)} s`;
+  const remedy = what === "an interval takes" ? "; a smaller interval takes less" : "";
+  return { every, problem: `${what} ${given}${besides}: ${may}${remedy}` };
+}
+
+/** Seconds that a move takes besides the steps before its own. */
+export function secondsOfMove({ stepSeconds, witnessSeconds }: MoveCost): number {
+  return stepSeconds + witnessSeconds;
 }
 
 /** Why disputes over a job that was computed rightly could not be answered in their time; undefined when they can. */
-export function problemOfMoves(parameters: SpacingParameters): string | undefined {
-  const witness = secondsOfWitness(parameters.program);
-  const most = mostSecondsOfMove(parameters.clocks);
-  if (witness <= most) return spacingOf(parameters).problem;
-  const [takes, may] = [Math.ceil(witness), Math.floor(most)];
-  return `defending the exponent of its largest tensor may take ${takes} s: a move of a dispute is to take ${may} s`;
+export function problemOfMoves({
+  cost,
+  ...parameters
+}: Omit<SpacingParameters, "moveSeconds"> & { readonly cost: MoveCost }): string | undefined {
+  return (
+    problemOfCost(cost, mostSecondsOfMove(parameters.clocks)) ??
+    spacingOf({ ...parameters, moveSeconds: secondsOfMove(cost) }).problem
+  );
+}
+
+/**
+ * The spacing of checkpoints where what a move takes besides is measured, and why disputes could not be answered all the same.
+ * Where the steps alone take too long nothing more is measured: whoever orders a job chooses how long that would take.
+ *
+ * @throws the reason of the signal; what the engine throws
+ */
+export async function measuredSpacing(
+  executor: Executor,
+  job: MeasuredJob,
+  parameters: Omit<SpacingParameters, "moveSeconds">,
+  signal?: AbortSignal,
+): Promise<Spacing> {
+  const alone = spacingOf({ ...parameters, moveSeconds: 0 });
+  if (alone.problem !== undefined) return alone;
+  const cost = await moveCostOf(executor, job, signal);
+  const { every } = spacingOf({ ...parameters, moveSeconds: secondsOfMove(cost) });
+  return { every, problem: problemOfMoves({ ...parameters, cost }) };
 }
 
 /** Bytes that the checkpoints of a run in a folder may take. */
@@ -126,10 +160,8 @@ export async function checkpointSpacing(
 ): Promise<number> {
   const secondsPerStep = known ?? (await measuredSeconds(parts.executor, job, signal));
   const [clocks, room] = await Promise.all([clocksOf(parts, jobId), roomIn(folder)]);
-  const { every, problem } = spacingOf({
-    ...{ order: run.order, program: run.program },
-    ...{ secondsPerStep, clocks, room },
-  });
+  const parameters = { order: run.order, program: run.program, secondsPerStep, clocks, room };
+  const { every, problem } = await measuredSpacing(parts.executor, job, parameters, signal);
   if (problem !== undefined)
     parts.log.warn({ jobId, problem }, "disputes of this job may not be answered in time");
   return every;

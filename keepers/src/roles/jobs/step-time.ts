@@ -21,7 +21,7 @@ const stepsOfRound = 3;
  */
 export async function secondsPerStep(
   executor: Executor,
-  job: OpenJob,
+  job: MeasuredJob,
   signal?: AbortSignal,
 ): Promise<number> {
   const { microBatches, steps } = job.order;
@@ -44,10 +44,15 @@ export async function secondsPerStep(
   }
 }
 
+/** What is measured of a job. */
+export type MeasuredJob = Pick<OpenJob, "compiled" | "options" | "source"> & {
+  readonly order: Omit<OpenJob["order"], "interval">;
+};
+
 /** Seconds that a step of so many micro-batches takes, by one. */
 async function secondsOf(
   executor: Executor,
-  job: OpenJob,
+  job: MeasuredJob,
   microBatches: number,
   signal: AbortSignal | undefined,
 ): Promise<number> {
@@ -65,7 +70,12 @@ async function secondsOf(
   }
 }
 
-async function inputOf({ order, source }: OpenJob, microBatches: number) {
-  const [objects] = await readSteps({ source, order: samplesOf({ ...order, microBatches }) }, 0, 1);
+/** What the first step reads, as far as so many micro-batches of it go. */
+export async function inputOf({ order, source }: MeasuredJob, microBatches: number) {
+  const [objects] = await readSteps(
+    { source, order: samplesOf({ ...order, microBatches, interval: 1 }) },
+    0,
+    1,
+  );
   return { objects: objects!, learningRate: order.schedule.table[0]! };
 }

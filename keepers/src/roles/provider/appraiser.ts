@@ -11,7 +11,7 @@ import { OrderRefusedError } from "../jobs/errors.ts";
 import { limited, TooLateError } from "../jobs/in-time.ts";
 import type { PostedOrder } from "../jobs/job-ledger.ts";
 import { compileJob, type OpenJob, openJob } from "../jobs/job-program.ts";
-import { clocksOf, problemOfMoves, roomIn } from "../jobs/move-time.ts";
+import { clocksOf, measuredSpacing, roomIn } from "../jobs/move-time.ts";
 import { OneAtATime } from "../jobs/one-at-a-time.ts";
 import { secondsPerStep } from "../jobs/step-time.ts";
 import type { Decision, Decisions } from "./decisions.ts";
@@ -120,17 +120,22 @@ export class Appraiser {
         reason: `it would take ${Math.ceil(steps * seconds)} s of the ${trainingTime} s`,
       };
     }
-    const problem = await this.#problemOfMoves(job, seconds);
+    const problem = await this.#problemOfMoves(job, seconds, signal);
     if (problem !== undefined) return { kind: "refused", reason: problem };
     const bid = this.#bid(order, orderHash, price);
     return { kind: "bid", bid, salt: this.#salt(bid) };
   }
 
-  /** Why the challenges of a job could not be answered in their time, by whoever computed it rightly. */
-  async #problemOfMoves({ order, compiled }: OpenJob, secondsPerStep: number): Promise<string | undefined> {
-    const { program } = compiled;
+  /** Why the challenges of a job could not be answered in their time and memory, by whoever computed it rightly. */
+  async #problemOfMoves(
+    job: OpenJob,
+    secondsPerStep: number,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const { order, compiled } = job;
     const [clocks, room] = await Promise.all([clocksOf(this.#parts), roomIn(this.#parts.folder)]);
-    return problemOfMoves({ order, program, secondsPerStep, clocks, room });
+    const parameters = { order, program: compiled.program, secondsPerStep, clocks, room };
+    return (await measuredSpacing(this.#parts.executor, job, parameters, signal)).problem;
   }
 
   /** What a committee would have this provider open, in transactions that nobody pays back. */

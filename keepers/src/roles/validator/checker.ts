@@ -2,13 +2,13 @@ import type { Hex } from "viem";
 import { digestOf, intervalsOf, witnessesHash } from "../../core/attestation/statement.ts";
 import { BadInputError } from "../../core/errors.ts";
 import type { OpenedLeaf } from "../../core/exact/result-files.ts";
-import { secondsOfWitness } from "../../training/dispute/witness-time.ts";
 import type { ComputeParts, Duty, FetchParts, JobContext } from "../jobs/duty.ts";
 import { OrderRefusedError } from "../jobs/errors.ts";
 import { type LimitOptions, limited, unlessOver } from "../jobs/in-time.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
 import { type JobRun, openJobRun } from "../jobs/job-run.ts";
 import { Looks } from "../jobs/looks.ts";
+import { type MoveCost, moveCostOf, problemOfCost } from "../jobs/move-cost.ts";
 import { memberClocksOf, mostSecondsOfMove } from "../jobs/move-time.ts";
 import { type FetchedResult, obtainResult } from "../jobs/result.ts";
 import { type InTurn, ShortestFirst } from "../jobs/shortest-first.ts";
@@ -64,6 +64,8 @@ export class Checker implements Duty {
   readonly #computing = new ShortestFirst();
   /** Seconds that a step of a job takes here. */
   readonly #measured = new Map<bigint, Promise<number>>();
+  /** What answering an accusation takes here besides the steps before the one in dispute. */
+  readonly #costs = new Map<bigint, Promise<MoveCost>>();
 
   constructor(parts: CheckerParts) {
     this.#parts = parts;
@@ -73,8 +75,9 @@ export class Checker implements Duty {
   async tick(signal: AbortSignal): Promise<void> {
     const { all, book } = this.#parts;
     const seats = await all.seats();
-    for (const jobId of this.#measured.keys())
-      if (!seats.some(({ draw }) => draw.jobId === jobId)) this.#measured.delete(jobId);
+    for (const known of [this.#measured, this.#costs])
+      for (const jobId of known.keys())
+        if (!seats.some(({ draw }) => draw.jobId === jobId)) known.delete(jobId);
     const due = () => {
       const open = seats.filter(({ draw }) => book.check(draw) === undefined);
       return new Map(open.map((seat) => [`${seat.draw.jobId}:${seat.draw.attempt}`, seat]));
@@ -174,6 +177,15 @@ export class Checker implements Duty {
       const [first] = intervalsOf(seat.draw, seat.position);
       const { all } = await run.ahead(first!, 0);
       const seconds = await this.#secondsPerStep(seat.job, opened, signal);
+      const problem = await this.#problemOfAccusations(seat.job, opened, seconds, signal);
+      if (problem !== undefined) {
+        const given = { jobId: seat.job.jobId, reason: problem };
+        this.#parts.log.warn(
+          given,
+          "given up: accusations of its intervals could not be answered in their time",
+        );
+        return { verdict: "unreadable", digests: [] };
+      }
       return await this.#computing.run(all * seconds, (turn) => {
         inTurn = turn;
         return this.#execute(opened, leaves, { ...sitting, run, seconds });
@@ -184,18 +196,37 @@ export class Checker implements Duty {
   }
 
   /** Measured once for each job. */
-  async #secondsPerStep(
+  #secondsPerStep(
     { jobId }: Pick<JobRecord, "jobId">,
     { job }: JobRun,
     signal: AbortSignal,
   ): Promise<number> {
-    const measured =
-      this.#measured.get(jobId) ??
-      // Two that were measured at once would seem to take longer than they do.
-      this.#computing.run(0, (inTurn) => inTurn(() => secondsPerStep(this.#parts.executor, job, signal)));
-    this.#measured.set(jobId, measured);
-    measured.catch(() => this.#measured.delete(jobId));
-    return await measured;
+    return this.#once(this.#measured, jobId, () => secondsPerStep(this.#parts.executor, job, signal));
+  }
+
+  /** Why an accusation of an interval could not be answered here in its time; undefined when it can. */
+  async #problemOfAccusations(
+    { jobId }: Pick<JobRecord, "jobId">,
+    { job, run }: JobRun,
+    seconds: number,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const most = 2 * mostSecondsOfMove(await memberClocksOf(this.#parts, jobId));
+    const replayed = run.order.interval * seconds;
+    // What takes too long already is not measured further: whoever orders a job chooses how long that would take.
+    if (replayed > most) {
+      return `an interval takes ${Math.ceil(replayed)} s here: a move of a dispute is to take ${Math.floor(most)} s`;
+    }
+    const measure = () => moveCostOf(this.#parts.executor, job, signal);
+    return problemOfCost(await this.#once(this.#costs, jobId, measure), most - replayed);
+  }
+
+  /** Two that were measured at once would seem to take longer than they do. */
+  #once<T>(known: Map<bigint, Promise<T>>, jobId: bigint, measure: () => Promise<T>): Promise<T> {
+    const measured = known.get(jobId) ?? this.#computing.run(0, (inTurn) => inTurn(measure));
+    known.set(jobId, measured);
+    measured.catch(() => known.delete(jobId));
+    return measured;
   }
 
   async #execute(
@@ -206,15 +237,6 @@ export class Checker implements Duty {
     const { log, book, budget = Number.POSITIVE_INFINITY } = this.#parts;
     const { order } = opened.run;
     const { own } = run;
-    const mostSeconds = 2 * mostSecondsOfMove(await memberClocksOf(this.#parts, draw.jobId));
-    const slowest = Math.max(order.interval * seconds, secondsOfWitness(own.program));
-    if (slowest > mostSeconds) {
-      log.warn(
-        { jobId: draw.jobId, seconds: slowest, mostSeconds },
-        "given up: accusations of such an interval could not be answered in their time",
-      );
-      return { verdict: "unreadable", digests: [] };
-    }
     const digests: Hex[] = [];
     let [reached, before] = [0, 0];
     for (const interval of intervalsOf(draw, position)) {

@@ -30,6 +30,7 @@ export type ReplayerParameters = {
 /** States that are kept: those at the newest leaves of the trace, and one between them. */
 const leafStatesKept = 2;
 const otherStatesKept = 1;
+export const statesKept = leafStatesKept + otherStatesKept;
 /** Hashes that are kept: two of the longest intervals. */
 const hashesKept = 2_048;
 

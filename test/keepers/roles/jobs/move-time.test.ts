@@ -3,14 +3,23 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { stateFileBytes } from "../../../../keepers/src/core/exact/result-files.ts";
-import { mostSecondsOfMove, spacingOf } from "../../../../keepers/src/roles/jobs/move-time.ts";
+import { type MoveCost, moveCostOf } from "../../../../keepers/src/roles/jobs/move-cost.ts";
+import {
+  measuredSpacing,
+  mostSecondsOfMove,
+  problemOfMoves,
+  spacingOf,
+} from "../../../../keepers/src/roles/jobs/move-time.ts";
+import type { MeasuredJob } from "../../../../keepers/src/roles/jobs/step-time.ts";
+import { compileModel } from "../../../../keepers/src/training/compiler/compile.ts";
 import type { LoadedConfig } from "../../../../keepers/src/training/config/load-config.ts";
 import { checkConfig } from "../../../../keepers/src/training/config/parse.ts";
 import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
 import type { Executor } from "../../../../keepers/src/training/executors/types.ts";
+import { mlp } from "../../../../keepers/src/training/models/mlp.ts";
 import { listCheckpoints } from "../../../../keepers/src/training/trainer/checkpoint.ts";
 import { checkpointFolder } from "../../../../keepers/src/training/trainer/run-folder.ts";
-import { digitsModel } from "../../training/trainer/fixture.ts";
+import { digits, digitsModel, orderOf } from "../../training/trainer/fixture.ts";
 import { digitsConfig, Scene } from "./scene.ts";
 
 const { program } = digitsModel();
@@ -32,26 +41,138 @@ describe("checkpoints of a run", () => {
   const order = { steps: 100_000, interval: 50 };
 
   it("are sixteen where that is enough, each at the end of an interval", () => {
-    const spacing = spacingOf({ order, program, secondsPerStep: 0.01, clocks, room: plenty });
+    const spacing = spacingOf({ order, program, secondsPerStep: 0.01, moveSeconds: 0, clocks, room: plenty });
     assert.deepEqual(spacing, { every: 6_250, problem: undefined });
   });
 
   it("attack: lie so close that a move is computed in its time, however long the run is", () => {
-    const spacing = spacingOf({ order, program, secondsPerStep: 1, clocks, room: plenty });
+    const spacing = spacingOf({ order, program, secondsPerStep: 1, moveSeconds: 0, clocks, room: plenty });
     assert.deepEqual(spacing, { every: 300, problem: undefined });
   });
 
   it("name an interval that takes longer than a move may", () => {
-    const { every, problem } = spacingOf({ order, program, secondsPerStep: 7, clocks, room: plenty });
+    const { every, problem } = spacingOf({
+      order,
+      program,
+      secondsPerStep: 7,
+      moveSeconds: 0,
+      clocks,
+      room: plenty,
+    });
     assert.equal(every, order.interval);
     assert.match(problem!, /an interval takes 350 s here: a move of a dispute is to take 300 s/);
   });
 
   it("name a disk that has no room for them, and lie as close as it lets them", () => {
     const room = 100 * stateFileBytes(program);
-    const { every, problem } = spacingOf({ order, program, secondsPerStep: 1, clocks, room });
+    const { every, problem } = spacingOf({ order, program, secondsPerStep: 1, moveSeconds: 0, clocks, room });
     assert.equal(every, 1_000);
     assert.match(problem!, /checkpoints would lie 1000 s apart, for more there is no room/);
+  });
+});
+
+describe("the cost of a move", () => {
+  const microBatches = 2 ** 18;
+  const order = { steps: 1, interval: 1 };
+  const cost: MoveCost = { microBatches, stepSeconds: 1, witnessSeconds: 1, bytes: 2 ** 30 };
+  const given = { order, program, secondsPerStep: 1, clocks, room: plenty };
+
+  /** A job of very small micro-batches, of which measuring reads a few. */
+  function jobOf(count: number, memoryLimit?: number): MeasuredJob {
+    const small = compileModel({
+      model: mlp({ inputs: 64, hidden: [8], classes: 10, batch: 1 }),
+      bits: 16,
+      microBatch: 1,
+      input: { offset: 0, encoding: "u8", multiply: 1, add: 0, exponent: -4, layout: "flat", shape: [64] },
+      target: { offset: 64, encoding: "u8", classes: 10 },
+      loss: "softmax-cross-entropy",
+      optimizer: { momentum: 58982 },
+    });
+    const size = orderOf({ microBatch: 1, microBatches: count, steps: 1, interval: 1 });
+    const options = {
+      objectBytes: 65,
+      microBatches: count,
+      ...(memoryLimit !== undefined && { memoryLimit }),
+    };
+    return { compiled: small, options, order: size, source: digits.source };
+  }
+
+  /** The native engine, whose traces take so many milliseconds more, with how many were made. */
+  function engine(milliseconds: number) {
+    const traced = { sessions: 0, microBatches: 0 };
+    const executor: Executor = {
+      ...nativeExecutor,
+      async openTrace(...args) {
+        const session = await nativeExecutor.openTrace(...args);
+        traced.sessions++;
+        return {
+          async trace(...inputs) {
+            traced.microBatches++;
+            await delay(milliseconds);
+            return await session.trace(...inputs);
+          },
+          close: () => session.close(),
+        };
+      },
+    };
+    return { executor, traced };
+  }
+
+  it("attack: names a step of very many micro-batches, whose tensors take longer than a move may", async () => {
+    const { executor, traced } = engine(5);
+    const measured = await moveCostOf(executor, jobOf(microBatches));
+    assert.equal(traced.sessions, 1);
+    assert.ok(measured.stepSeconds > microBatches * 0.004, `${measured.stepSeconds} s`);
+    const problem = problemOfMoves({ ...given, secondsPerStep: 60, cost: measured });
+    assert.match(
+      problem!,
+      /^a step in dispute takes \d{4,} s here, of 262144 micro-batches: a move of a dispute is to take 300 s; with fewer/,
+    );
+  });
+
+  it("attack: names a step whose list takes more memory than there is, by the program alone", async () => {
+    const { executor } = engine(0);
+    const measured = await moveCostOf(executor, jobOf(microBatches, 2 ** 29));
+    assert.ok(measured.bytes > 2 ** 29 && measured.bytes < 2 ** 33, `${measured.bytes} bytes`);
+    const problem = problemOfMoves({ ...given, cost: { ...measured, stepSeconds: 1 } });
+    assert.match(
+      problem!,
+      /^a dispute takes \d+ MiB of memory here, of 262144 .*: it may take 512 MiB; with fewer/,
+    );
+    const few = await moveCostOf(executor, jobOf(64, 2 ** 29));
+    assert.equal(problemOfMoves({ ...given, cost: few }), undefined);
+  });
+
+  it("attack: is measured by one micro-batch where one takes long, and by none where training does already", async () => {
+    const slow = engine(2_100);
+    const measured = await moveCostOf(slow.executor, jobOf(64));
+    assert.equal(slow.traced.microBatches, 1);
+    assert.ok(measured.stepSeconds > 64 * 2, `${measured.stepSeconds} s`);
+    const { executor, traced } = engine(0);
+    const parameters = { ...given, secondsPerStep: 301 };
+    const { problem } = await measuredSpacing(executor, jobOf(64), parameters);
+    assert.match(problem!, /^an interval takes 301 s here: .* 300 s; a smaller interval takes less/);
+    assert.equal(traced.sessions, 0);
+  });
+
+  it("is counted together: the steps before, the step in dispute, and the element that defends an exponent", () => {
+    const most = { ...cost, stepSeconds: 200, witnessSeconds: 100 };
+    assert.match(problemOfMoves({ ...given, cost: most })!, /an interval takes 1 s here besides 300 s/);
+    assert.equal(problemOfMoves({ ...given, cost: { ...most, witnessSeconds: 99 } }), undefined);
+    assert.match(
+      problemOfMoves({ ...given, cost: { ...most, witnessSeconds: 101 } })!,
+      /a step in dispute takes 301 s here/,
+    );
+    const run = { steps: 100_000, interval: 50 };
+    const spacing = { ...given, order: run, secondsPerStep: 1 };
+    assert.equal(spacingOf({ ...spacing, moveSeconds: 0 }).every, 300);
+    assert.equal(spacingOf({ ...spacing, moveSeconds: 100 }).every, 200);
+  });
+
+  it("says how long the moves of a job as others order them take: far less than they may", async () => {
+    const measured = await moveCostOf(nativeExecutor, jobOf(64));
+    assert.ok(measured.stepSeconds < 10, `${measured.stepSeconds} s`);
+    assert.equal(problemOfMoves({ ...given, cost: measured }), undefined);
   });
 });
 

@@ -9,7 +9,10 @@ import { type DrawnCommittee, intervalsOf } from "../../../../keepers/src/core/a
 import { encodeOrder } from "../../../../keepers/src/core/exact/order.ts";
 import { initialState } from "../../../../keepers/src/core/exact/random/initialize.ts";
 import { orderHash } from "../../../../keepers/src/core/market/typed-data.ts";
-import { compilePublished } from "../../../../keepers/src/roles/jobs/published-program.ts";
+import {
+  compilePublished,
+  type MachineLimits,
+} from "../../../../keepers/src/roles/jobs/published-program.ts";
 import { writeResult } from "../../../../keepers/src/roles/jobs/result.ts";
 import { openLeaf } from "../../../../keepers/src/training/dispute/leaves.ts";
 import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
@@ -18,6 +21,7 @@ import { stateRootOf, traceRootOf } from "../../../../keepers/src/training/trace
 import { mostStepsMeasured } from "../../../../keepers/src/training/trainer/measure.ts";
 import { committee, providerBond, tokens } from "../jobs/network.ts";
 import { limits } from "../jobs/scene.ts";
+import { tightFor } from "../jobs/tight-machine.ts";
 import { CommitteeScene, phase } from "./committee-scene.ts";
 
 const { signingWindow, grace } = committee.terms;
@@ -63,11 +67,15 @@ describe("a job of very many steps that was committed to without computing anyth
   });
 
   /** Opens the only validator anew. */
-  async function reopen(budget?: number): Promise<void> {
+  async function reopen(budget?: number, machine?: MachineLimits): Promise<void> {
     const [seat] = stage.seats;
     await seat!.keeper.stop();
     metrics = new Registry();
-    stage.options = () => ({ metrics, patience: 500, ...(budget !== undefined && { budget }) });
+    const more = {
+      ...(budget !== undefined && { budget }),
+      ...(machine !== undefined && { limits: machine }),
+    };
+    stage.options = () => ({ metrics, patience: 500, ...more });
     stage.seats[0] = { account: seat!.account, keeper: await stage.open(seat!.account) };
   }
 
@@ -148,6 +156,14 @@ describe("a job of very many steps that was committed to without computing anyth
   }
 
   const isSigned = async (jobId: bigint) => (await stage.phaseOf(jobId)) === phase.opening;
+
+  it("attack: is signed by no member whose memory would not hold a step of it in an accusation", async () => {
+    await reopen(undefined, await tightFor(await stage.order(1, 1)));
+    const jobId = await honest();
+    await until("the verdict", async () => (await found()).unreadable === committee.checks);
+    assert.equal(await isSigned(jobId), false);
+    assert.deepEqual(calls.includes(interval), false, "nothing was executed");
+  });
 
   it("attack: is given up when it cannot be executed in the time to sign, and its member is there all the same", async () => {
     await reopen();
