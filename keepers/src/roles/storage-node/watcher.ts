@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Hex } from "viem";
 import { chainTime, type DutyContext, tryCall } from "./context.ts";
 import { AwaitedEpochs, type LiveEpoch, liveEpochs } from "./epochs.ts";
@@ -9,7 +10,12 @@ export type WatcherParts = DutyContext & {
   ledger: Ledger;
   /** Chain seconds between the turns of two operators for work that one of them is enough for. */
   stagger: bigint;
+  /** Milliseconds between two looks at the epochs while time-outs are called; 10 seconds by default. */
+  lookEvery?: number;
 };
+
+/** A beacon's rounds take tens of seconds: a look each ten notices in time that one was missed, and costs a few reads. */
+const defaultLookEvery = 10_000;
 
 /**
  * Work that keeps the audits going and that any keeper may do: opens epochs, has seeds redrawn that do not come, calls
@@ -26,10 +32,41 @@ export class Watcher {
     this.#awaited = new AwaitedEpochs(parts);
   }
 
+  /**
+   * Looks at everything once. To see who has not answered takes several reads for each bundle of the network, half an hour in a
+   * large one: what keeps the epochs going is looked at again and again meanwhile, and neither waits for the other.
+   *
+   * @throws what went wrong first, once everything was tried
+   */
   async tick(): Promise<void> {
-    await this.#openEpoch();
-    await this.#redrawSeeds();
-    await this.#callTimeouts();
+    const { log, lookEvery = defaultLookEvery } = this.#parts;
+    const failures: unknown[] = [];
+    const done = new AbortController();
+    await this.#keepEpochs().catch((error: unknown) => failures.push(error));
+    const calling = this.#callTimeouts()
+      .catch((error: unknown) => failures.push(error))
+      .finally(() => done.abort());
+    for (;;) {
+      await delay(lookEvery, undefined, { signal: done.signal }).catch(() => undefined);
+      if (done.signal.aborted) break;
+      try {
+        await this.#keepEpochs();
+      } catch (error) {
+        log.warn({ reason: (error as Error).message }, "epochs were not looked after, and will be again");
+        failures[0] ??= error;
+      }
+    }
+    await calling;
+    if (failures.length > 0) throw failures[0];
+  }
+
+  /** Opens an epoch and has seeds redrawn, where that is due; if one fails, the other is tried all the same. */
+  async #keepEpochs(): Promise<void> {
+    try {
+      await this.#openEpoch();
+    } finally {
+      await this.#redrawSeeds();
+    }
   }
 
   /** An epoch whose seed does not come in time is audited by nobody: a later one may still be in time. */
