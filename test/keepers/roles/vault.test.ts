@@ -183,6 +183,7 @@ describe("the vault", () => {
     shelf.move(data.manifest.bundles[2]!.cid);
     await store.put(data.bundles[2]!);
     const silent = Object.assign(Object.create(store) as BlobStore, {
+      has: (cid: CID) => store.has(cid),
       put: (...args: Parameters<BlobStore["put"]>) => store.put(...args),
       delete: () => Promise.reject(new Error("connection refused")),
     });
@@ -194,6 +195,7 @@ describe("the vault", () => {
 
   it("passes on that the disk is full, with nothing recorded, and takes the bundle once there is space", async () => {
     const full = Object.assign(Object.create(store) as BlobStore, {
+      has: async () => false,
       put: async () => {
         throw new StorageFullError("the disk");
       },

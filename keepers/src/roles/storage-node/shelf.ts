@@ -40,6 +40,8 @@ export const shelfSchema = {
     "CREATE TABLE moving (cid TEXT PRIMARY KEY) STRICT;",
     `ALTER TABLE bundles ADD COLUMN sender TEXT NOT NULL DEFAULT '';
      ALTER TABLE bundles ADD COLUMN of_stranger INTEGER NOT NULL DEFAULT 0;`,
+    // Bytes that were in the store before, for somebody else: they are not this node's to delete.
+    "ALTER TABLE bundles ADD COLUMN was_there INTEGER NOT NULL DEFAULT 0;",
   ],
 } as const;
 
@@ -64,6 +66,12 @@ export type Sender = {
   readonly sender: string;
   /** Whether it was a peer of no operator with stake. */
   readonly isStranger: boolean;
+};
+
+/** Where a bundle comes from. */
+export type Origin = Sender & {
+  /** Whether its bytes were in the store before, though no bundle here had them; false by default. */
+  readonly wasThere?: boolean;
 };
 
 /** A manifest of which no bundle is here. */
@@ -175,15 +183,15 @@ export class Shelf {
   /** Records a bundle after its bytes are safe in the backend. Recording it again is harmless. */
   add(
     bundle: Omit<ShelvedBundle, "bundleId" | "keepUntil">,
-    { sender, isStranger }: Sender = { sender: "", isStranger: false },
+    { sender, isStranger, wasThere = false }: Origin = { sender: "", isStranger: false },
   ): ShelvedBundle {
     const id = bundleId(bundle.datasetId, bundle.bundleIndex);
     this.#countAgain();
     this.#state.run(
       `INSERT OR REPLACE INTO bundles
          (bundle_id, dataset_id, bundle_index, cid, length, cells, poseidon_root, transport_root,
-          sender, of_stranger)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+          sender, of_stranger, was_there)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       id,
       bundle.datasetId,
       bundle.bundleIndex,
@@ -194,6 +202,7 @@ export class Shelf {
       bundle.transportRoot,
       sender,
       isStranger ? 1 : 0,
+      wasThere ? 1 : 0,
     );
     return { ...bundle, bundleId: id, keepUntil: 0n };
   }
@@ -297,6 +306,17 @@ export class Shelf {
   /** What was being stored or deleted when the last process ended, or is now. */
   moving(): string[] {
     return this.#state.all("SELECT cid FROM moving").map(({ cid }) => cid as string);
+  }
+
+  /** Whether bytes are being stored or deleted, or were when the last process ended. */
+  isMoving(cid: string): boolean {
+    return this.#state.get("SELECT 1 FROM moving WHERE cid = ?", cid) !== undefined;
+  }
+
+  /** Whether bytes were in the store before the bundles here that have them; undefined where none has. */
+  wereThere(cid: string): boolean | undefined {
+    const row = this.#state.get("SELECT MAX(was_there) AS there FROM bundles WHERE cid = ?", cid);
+    return row?.there == null ? undefined : Number(row.there) === 1;
   }
 
   /** Whether a bundle with these bytes is here. */

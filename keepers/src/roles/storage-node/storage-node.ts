@@ -15,6 +15,7 @@ import { transactionSchema } from "../../chain/transactions/store.ts";
 import type { BundleCommitment } from "../../core/merkle/bundle-commitment.ts";
 import type { BlobStore } from "../../storage/backends/backend.ts";
 import { type BackendResources, openBackend, type StorageConfig } from "../../storage/backends/open.ts";
+import { claimStore } from "../../storage/backends/owners.ts";
 import { createStorageClient, type StorageWriter } from "../../storage/client/client.ts";
 import type { GatewayStore } from "../../storage/gateway.ts";
 import type { Prover } from "../../storage/prover/prover.ts";
@@ -141,7 +142,10 @@ export class StorageNode {
     this.#storage = duties.storage;
   }
 
-  /** Opens state and stores and serves peers; duties begin with {@link run}. */
+  /**
+   * Opens state and stores and serves peers; duties begin with {@link run}.
+   * @throws StoreTakenError where another keeper has its bundles in the same store; whatever opening one of them throws
+   */
   static async start(options: StorageNodeOptions): Promise<StorageNode> {
     const { dataDirectory, account, chain, deployment, log, capacity, prover, commit } = options;
     await privateFolder(dataDirectory);
@@ -162,6 +166,15 @@ export class StorageNode {
       options.storage ?? { kind: "helia", directory: join(dataDirectory, "blobs") },
       { ...options.storageSecrets, host },
     );
+    const registry = addressOf(deployment, "BundleRegistry");
+    try {
+      await claimStore(store, `${deployment.chainId}-${registry}-${account.address}`.toLowerCase());
+    } catch (error) {
+      await store.close();
+      await host.stop();
+      state.close();
+      throw error;
+    }
     const contracts = connectContracts(chain.public, deployment);
     const observed = options.metrics && { log, metrics: options.metrics };
     const queue = createTransactionQueue({

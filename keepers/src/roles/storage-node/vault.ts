@@ -77,7 +77,7 @@ export class Vault {
     manifest: Manifest,
     bundleIndex: number,
     bytes: Uint8Array,
-    from?: Sender,
+    from: Sender = { sender: "", isStranger: false },
   ): Promise<ShelvedBundle> {
     const { shelf, store, commit } = this.#parts;
     const known = shelf.get(datasetId, bundleIndex);
@@ -101,9 +101,13 @@ export class Vault {
       // Another sender's may have come first, and a receipt for it been signed: that must not be forgotten.
       const first = shelf.get(datasetId, bundleIndex);
       if (first !== undefined) return first;
-      shelf.move(expected.cid);
+      const cid = CID.parse(expected.cid);
+      // The store may have them for somebody else, who is not asked when this bundle goes.
+      const wasThere =
+        shelf.wereThere(expected.cid) ?? (!shelf.isMoving(expected.cid) && (await store.has(cid)));
+      if (!wasThere) shelf.move(expected.cid);
       try {
-        await store.put(bytes, { expected: CID.parse(expected.cid) });
+        await store.put(bytes, { expected: cid });
       } catch (error) {
         // Nothing was stored: what has this CID is another's, and a manifest may name any.
         shelf.moved(expected.cid);
@@ -116,7 +120,7 @@ export class Vault {
       if (shelf.manifestCid(datasetId) === undefined) shelf.addManifest(datasetId, encodeManifest(manifest));
       const [poseidonRoot, transportRoot] = [expected.poseidonRoot as Hex, expected.transportRoot as Hex];
       const facts = { ...id, cid: expected.cid, length: bytes.length, cells, poseidonRoot, transportRoot };
-      const bundle = shelf.add(facts, from);
+      const bundle = shelf.add(facts, { ...from, wasThere });
       shelf.moved(expected.cid);
       // Whoever has sent it asks for cells of it next.
       this.#open.set(bundle.bundleId, commitment);
@@ -184,7 +188,7 @@ export class Vault {
   }
 
   /**
-   * Forgets a bundle and frees its space.
+   * Forgets a bundle and frees its space, unless its bytes were in the store before it came.
    *
    * @param mayGo asked at the last moment, when nothing is waited for any more: what was found out before may not hold now
    * @returns whether it was forgotten
@@ -192,11 +196,13 @@ export class Vault {
   drop(bundle: ShelvedBundle, mayGo: () => boolean = () => true): Promise<boolean> {
     return this.#inTurn(async () => {
       if (!mayGo()) return false;
-      this.#parts.shelf.move(bundle.cid);
-      this.#parts.shelf.remove(bundle.bundleId);
+      const { shelf } = this.#parts;
+      const isOwn = shelf.wereThere(bundle.cid) !== true;
+      if (isOwn) shelf.move(bundle.cid);
+      shelf.remove(bundle.bundleId);
       this.#open.delete(bundle.bundleId);
       await rm(this.#treePath(bundle), { force: true });
-      await this.#settle(bundle.cid);
+      if (isOwn) await this.#settle(bundle.cid);
       return true;
     });
   }

@@ -13,6 +13,7 @@ import {
 } from "./backend.ts";
 import { assertBlobCid, chunkBytes, maxBlobBytes, parseBlobCid } from "./blob-cid.ts";
 import { BlobNotFoundError, WrongBytesError } from "./errors.ts";
+import { FolderOwners, type StoreOwners } from "./owners.ts";
 import { readPlain } from "./verified-read.ts";
 
 const rootSuffix = ".root";
@@ -22,12 +23,16 @@ const rootSuffix = ".root";
  * root of a blob of several chunks, so that a range can be verified without reading the rest. A blob exists when its
  * file does: the bytes go to `tmp/` first, are synced, and are renamed last.
  */
-export class FileSystemStore implements BlobStore {
+export class FileSystemStore implements BlobStore, StoreOwners {
   readonly kind = "fs";
+  readonly where: string;
+  readonly #owners: FolderOwners;
   readonly #blobs: string;
   readonly #temporary: string;
 
   private constructor(directory: string) {
+    this.where = directory;
+    this.#owners = new FolderOwners(directory);
     this.#blobs = join(directory, "blobs");
     this.#temporary = join(directory, "tmp");
   }
@@ -108,6 +113,18 @@ export class FileSystemStore implements BlobStore {
   }
 
   async close(): Promise<void> {}
+
+  owners(): Promise<string[]> {
+    return this.#owners.owners();
+  }
+
+  addOwner(name: string): Promise<void> {
+    return this.#owners.addOwner(name);
+  }
+
+  removeOwner(name: string): Promise<void> {
+    return this.#owners.removeOwner(name);
+  }
 
   /** A CID's text is base 32: it cannot name another folder. */
   #folder(cid: CID): string {

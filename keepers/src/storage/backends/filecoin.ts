@@ -22,6 +22,7 @@ import { assertBlobCid, parseBlobCid, rawCodec } from "./blob-cid.ts";
 import { blobFromCar, carChunks, carHeadBytes, carRange, carRoot, encodeCar, maxCarBytes } from "./car.ts";
 import { BackendUnavailableError, BlobNotFoundError, OversizeError, WrongBytesError } from "./errors.ts";
 import { httpBody } from "./http-body.ts";
+import { FolderOwners, type StoreOwners } from "./owners.ts";
 import { readPlain } from "./verified-read.ts";
 
 export type FilecoinParameters = {
@@ -57,8 +58,10 @@ const recordSuffix = ".json";
  * provider that supports it serves them to everyone. Deleting schedules the piece's removal at the end of the proving
  * period. What is downloaded is verified block by block.
  */
-export class FilecoinStore implements BlobStore {
+export class FilecoinStore implements BlobStore, StoreOwners {
   readonly kind = "filecoin";
+  readonly where: string;
+  readonly #owners: FolderOwners;
   readonly #synapse: Synapse;
   readonly #records: string;
   readonly #context: Context;
@@ -67,6 +70,8 @@ export class FilecoinStore implements BlobStore {
   #turn: Promise<unknown> = Promise.resolve();
 
   private constructor(parameters: FilecoinParameters, context: Context) {
+    this.where = parameters.directory;
+    this.#owners = new FolderOwners(parameters.directory);
     this.#synapse = parameters.synapse;
     this.#records = join(parameters.directory, "pieces");
     this.#context = context;
@@ -172,6 +177,18 @@ export class FilecoinStore implements BlobStore {
 
   async close(): Promise<void> {
     await this.#turn;
+  }
+
+  owners(): Promise<string[]> {
+    return this.#owners.owners();
+  }
+
+  addOwner(name: string): Promise<void> {
+    return this.#owners.addOwner(name);
+  }
+
+  removeOwner(name: string): Promise<void> {
+    return this.#owners.removeOwner(name);
   }
 
   /** Sends the piece unless the provider has it already, from an upload that was not finished here. */

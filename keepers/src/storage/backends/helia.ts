@@ -22,6 +22,7 @@ import {
 import { bitswapMessageBytes, bitswapStreams, bitswapWants, guardBitswap } from "./bitswap-guard.ts";
 import { assertBlobCid, type BlobLayout, maxBlobBytes, parseBlobCid, parseRoot } from "./blob-cid.ts";
 import { BlobNotFoundError } from "./errors.ts";
+import { FolderOwners, type StoreOwners } from "./owners.ts";
 import { readBlocks } from "./verified-read.ts";
 
 export type HeliaParameters = {
@@ -45,7 +46,9 @@ const writesAtOnce = 8;
  * node does not hold them. `blocks/` is a blockstore-fs; `roots/<CID>` records that a blob is complete, and holds its
  * root block, so that what the blobs share is known without walking them.
  */
-export class HeliaStore implements BlobStore {
+export class HeliaStore implements BlobStore, StoreOwners {
+  readonly where: string;
+  readonly #owners: FolderOwners;
   readonly kind = "helia";
   readonly host: Host;
   readonly #helia: HeliaWithLibp2p<Host["services"]>;
@@ -69,6 +72,8 @@ export class HeliaStore implements BlobStore {
     helia: HeliaWithLibp2p<Host["services"]>,
     blocks: FsBlockstore,
   ) {
+    this.where = parameters.directory;
+    this.#owners = new FolderOwners(parameters.directory);
     this.host = host;
     this.#helia = helia;
     this.#blocks = blocks;
@@ -191,6 +196,18 @@ export class HeliaStore implements BlobStore {
       }
       return removed;
     });
+  }
+
+  owners(): Promise<string[]> {
+    return this.#owners.owners();
+  }
+
+  addOwner(name: string): Promise<void> {
+    return this.#owners.addOwner(name);
+  }
+
+  removeOwner(name: string): Promise<void> {
+    return this.#owners.removeOwner(name);
   }
 
   async close(): Promise<void> {

@@ -17,6 +17,7 @@ import {
   StorageFullError,
   WrongBytesError,
 } from "./errors.ts";
+import { ownersFolder, type StoreOwners } from "./owners.ts";
 import { readBlocks } from "./verified-read.ts";
 
 export type KuboParameters = {
@@ -35,7 +36,7 @@ export type KuboParameters = {
  * garbage collection, shows it in the node's web page, and leaves the node's pins alone. Deleting removes it from the
  * folder; the bytes go when the node next collects garbage.
  */
-export class KuboStore implements BlobStore {
+export class KuboStore implements BlobStore, StoreOwners {
   readonly kind = "kubo";
   readonly #client: KuboRPCClient;
   readonly #folder: string;
@@ -112,26 +113,51 @@ export class KuboStore implements BlobStore {
   }
 
   async *list({ signal }: CallOptions = {}): AsyncIterable<CID> {
-    const names: string[] = [];
-    await this.#call(signal, async () => {
-      try {
-        for await (const { name } of this.#client.files.ls(
-          this.#folder,
-          signal === undefined ? {} : { signal },
-        )) {
-          names.push(name);
-        }
-      } catch (error) {
-        if (!isAbsent(error)) throw error;
-      }
-    });
-    for (const name of names) {
+    for (const name of await this.#names(this.#folder, signal)) {
       const cid = blobCidOrNothing(name);
       if (cid !== undefined) yield cid;
     }
   }
 
   async close(): Promise<void> {}
+
+  get where(): string {
+    return `${this.#where}, folder ${this.#folder}`;
+  }
+
+  owners(): Promise<string[]> {
+    return this.#names(`${this.#folder}/${ownersFolder}`, undefined);
+  }
+
+  async addOwner(name: string): Promise<void> {
+    const path = `${this.#folder}/${ownersFolder}/${name}`;
+    await this.#call(undefined, () => this.#client.files.mkdir(path, { parents: true }));
+  }
+
+  async removeOwner(name: string): Promise<void> {
+    const path = `${this.#folder}/${ownersFolder}/${name}`;
+    await this.#call(undefined, async () => {
+      try {
+        await this.#client.files.rm(path, { recursive: true });
+      } catch (error) {
+        if (!isAbsent(error)) throw error;
+      }
+    });
+  }
+
+  /** What lies in a folder of the node's files; nothing where there is none. */
+  async #names(folder: string, signal: AbortSignal | undefined): Promise<string[]> {
+    return await this.#call(signal, async () => {
+      const names: string[] = [];
+      try {
+        const options = signal === undefined ? {} : { signal };
+        for await (const { name } of this.#client.files.ls(folder, options)) names.push(name);
+      } catch (error) {
+        if (!isAbsent(error)) throw error;
+      }
+      return names;
+    });
+  }
 
   #path(cid: CID): string {
     return `${this.#folder}/${cid.toString()}`;

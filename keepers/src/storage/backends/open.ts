@@ -2,6 +2,7 @@ import { z } from "zod";
 import { AssayError, exitCode } from "../../core/errors.ts";
 import type { Host } from "../transport/host.ts";
 import type { BlobStore } from "./backend.ts";
+import type { StoreOwners } from "./owners.ts";
 import type { S3Credentials } from "./s3.ts";
 
 const decimal = z
@@ -70,7 +71,7 @@ export type BackendResources = {
 export async function openBackend(
   input: StorageConfig,
   resources: BackendResources = {},
-): Promise<BlobStore> {
+): Promise<BlobStore & StoreOwners> {
   const config = storageConfig.parse(input);
   switch (config.kind) {
     case "fs":
@@ -99,7 +100,7 @@ export async function openBackend(
 async function openFilecoin(
   { network, rpcUrl, ...parameters }: Extract<z.output<typeof storageConfig>, { kind: "filecoin" }>,
   key: `0x${string}`,
-): Promise<BlobStore> {
+): Promise<BlobStore & StoreOwners> {
   const [{ FilecoinStore }, sdk, { http }, { privateKeyToAccount }] = await Promise.all([
     import("./filecoin.ts"),
     import("@filoz/synapse-sdk"),

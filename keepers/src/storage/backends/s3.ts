@@ -21,6 +21,7 @@ import {
   WrongBytesError,
 } from "./errors.ts";
 import { httpBody } from "./http-body.ts";
+import { ownersFolder, type StoreOwners } from "./owners.ts";
 import { readPlain } from "./verified-read.ts";
 
 export type S3Credentials = { accessKeyId: string; secretAccessKey: string; sessionToken?: string };
@@ -62,7 +63,7 @@ const emptyHash = createHash("sha256").digest("hex");
  * `<prefix><CID>.root` the root block of a blob of several chunks. Requests are signed with Signature V4, uploads with
  * the hash of their bytes. One request stores a blob, so that nothing half-written can appear.
  */
-export class S3Store implements BlobStore {
+export class S3Store implements BlobStore, StoreOwners {
   readonly kind = "s3";
   readonly #client: AwsClient;
   readonly #base: string;
@@ -124,18 +125,44 @@ export class S3Store implements BlobStore {
   }
 
   async *list({ signal }: CallOptions = {}): AsyncIterable<CID> {
+    for await (const name of this.#names("", signal)) {
+      const cid = name.endsWith(rootSuffix) ? undefined : blobCidOrNothing(name);
+      if (cid !== undefined) yield cid;
+    }
+  }
+
+  get where(): string {
+    return this.#prefix === "" ? this.#where : `${this.#where}, prefix ${this.#prefix}`;
+  }
+
+  async owners(): Promise<string[]> {
+    const names: string[] = [];
+    for await (const name of this.#names(`${ownersFolder}/`, undefined)) names.push(name);
+    return names;
+  }
+
+  async addOwner(name: string): Promise<void> {
+    await this.#store(`${ownersFolder}/${name}`, new Uint8Array(0), undefined);
+  }
+
+  async removeOwner(name: string): Promise<void> {
+    const response = await this.#request("DELETE", `${ownersFolder}/${name}`, {});
+    await response.body?.cancel();
+  }
+
+  /** What keys that begin with the store's prefix and another one have behind both. */
+  async *#names(prefix: string, signal: AbortSignal | undefined): AsyncIterable<string> {
+    const whole = this.#prefix + prefix;
     let emptyPages = 0;
     for (let token: string | undefined = ""; token !== undefined; ) {
-      const query: Record<string, string> = { "list-type": "2", prefix: this.#prefix };
+      const query: Record<string, string> = { "list-type": "2", prefix: whole };
       if (token !== "") query["continuation-token"] = token;
       const response = await this.#request("GET", undefined, { query, signal });
       if (response.status === 404) throw new BackendUnavailableError(`${this.#where} does not exist`);
       const page = await this.#text(response);
       const keys = [...page.matchAll(/<Key>([^<]*)<\/Key>/g)];
       for (const [, key = ""] of keys) {
-        const name = unescapeXml(key).slice(this.#prefix.length);
-        const cid = name.endsWith(rootSuffix) ? undefined : blobCidOrNothing(name);
-        if (cid !== undefined) yield cid;
+        yield unescapeXml(key).slice(whole.length);
       }
       const next = /<NextContinuationToken>([^<]*)</.exec(page)?.[1];
       const following: string | undefined = next === undefined || next === "" ? undefined : unescapeXml(next);

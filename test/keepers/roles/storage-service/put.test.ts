@@ -145,6 +145,7 @@ describe("the storage service: uploads", () => {
   it("keeps the upload when the disk is full, for when there is space again", async () => {
     const real = scene().store;
     scene().store = Object.assign(Object.create(real) as BlobStore, {
+      has: async () => false,
       put: async () => {
         throw new StorageFullError("the disk");
       },

@@ -11,11 +11,16 @@ import {
   OversizeError,
   WrongBytesError,
 } from "../../../../keepers/src/storage/backends/errors.ts";
+import {
+  claimStore,
+  type StoreOwners,
+  StoreTakenError,
+} from "../../../../keepers/src/storage/backends/owners.ts";
 import { generator } from "../random.ts";
 
 /** One backend under test. */
 export type Subject = {
-  store: BlobStore;
+  store: BlobStore & StoreOwners;
   /** Flips a byte of what the store holds for this blob, behind the store's back. */
   corrupt(cid: CID): Promise<void>;
   /** Makes the store drop what was deleted, where that happens later. */
@@ -25,11 +30,27 @@ export type Subject = {
 
 export type ConformanceOptions = { skip: string | false; open(): Promise<Subject> };
 
+async function listed(store: BlobStore): Promise<string[]> {
+  const cids: string[] = [];
+  for await (const cid of store.list()) cids.push(cid.toString());
+  return cids.sort();
+}
+
+/** A read whose first answer is another one. */
+function once<T>(read: () => Promise<T>, first: T): () => Promise<T> {
+  let isFirst = true;
+  return async () => {
+    if (!isFirst) return await read();
+    isFirst = false;
+    return first;
+  };
+}
+
 /** The behaviour every backend owes its callers, whatever keeps the bytes. */
 export function conformance(name: string, { skip, open }: ConformanceOptions): void {
   describe(`blob store: ${name}`, { skip }, () => {
     let subject: Subject;
-    let store: BlobStore;
+    let store: BlobStore & StoreOwners;
     let seed = 0;
     const fresh = (length: number): Uint8Array => generator(0xa55a ^ ++seed).bytes(length);
 
@@ -52,6 +73,34 @@ export function conformance(name: string, { skip, open }: ConformanceOptions): v
         assertSame(await collect(store.get(cid)), bytes);
       });
     }
+
+    test("has one owner, which is no blob", async () => {
+      const before = await listed(store);
+      await claimStore(store, "one");
+      await claimStore(store, "one");
+      await assert.rejects(claimStore(store, "another"), StoreTakenError);
+      assert.deepEqual(await store.owners(), ["one"], "whoever comes second leaves nothing");
+      // Two that begin at the same moment.
+      await store.removeOwner("one");
+      const owners = ["b", "a"].map((name) => ({
+        where: store.where,
+        owners: once(() => store.owners(), []),
+        addOwner: (each: string) => store.addOwner(each),
+        removeOwner: (each: string) => store.removeOwner(each),
+        name,
+      }));
+      await Promise.all(owners.map(({ name }) => store.addOwner(name)));
+      await assert.rejects(claimStore(owners[0]!, "b"), (error) => {
+        assert.ok(error instanceof StoreTakenError);
+        assert.match(error.message, /: a$/);
+        return true;
+      });
+      await claimStore(owners[1]!, "a");
+      assert.deepEqual(await store.owners(), ["a"]);
+      await store.removeOwner("a");
+      assert.deepEqual(await store.owners(), []);
+      assert.deepEqual(await listed(store), before);
+    });
 
     test("a blob that arrives in pieces of odd lengths is the same blob", async () => {
       const bytes = fresh(2 * chunkBytes + 77);
