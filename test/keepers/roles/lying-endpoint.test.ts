@@ -63,7 +63,7 @@ const datasetRow = {
   ...{ owner: operator, status: 1, bundles: 1, held: 1, shortSegments: 0, filledAt: 0 },
   shape: { objectCount: 1n, objectSize: 1, segmentObjects: 1, k: 1, n: 2, encrypted: false },
   ...{ manifestHash: word(1), objectRoot: word(1), bundlesRoot: word(1), previous: word(0), bond: 1n },
-  ...{ bundleStake: 1n, firstEpoch: 1, endEpoch: 9, missPenalty: 1n, surrenderPenalty: 1n },
+  ...{ bundleStake: 1n, firstEpoch: 1, endEpoch: 9, missPenalty: 1n, surrenderPenalty: 1n, agreedEnd: 9 },
   ...{ feePerAudit: 0n, feeBalance: 0n, policy: account(0) },
 };
 
