@@ -29,7 +29,10 @@ export function curveFlows(flow: Flow): void {
       const chart = page.getByRole("figure", { name: title });
       await chart.scrollIntoViewIfNeeded();
       // A dot for each of the six states, on each of the two lines.
-      assert.equal(await chart.locator(".recharts-line-dots circle").count(), 12);
+      const dots = chart.locator(".recharts-line-dots circle");
+      // A busy machine draws them after the table.
+      await dots.nth(11).waitFor({ state: "attached" });
+      assert.equal(await dots.count(), 12);
     }
     const rows = page.getByRole("region", { name: "States of the training" }).locator("tbody tr");
     const first = await rows.first().locator("td").allTextContents();
