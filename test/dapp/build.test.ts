@@ -3,12 +3,40 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, it } from "node:test";
 import { gzipSync } from "node:zlib";
-import { pageFolder, setupPage } from "../../scripts/setup.ts";
+import { pageFolder, root, setupPage } from "../../scripts/setup.ts";
 
 type Chunk = { file: string; imports?: string[]; css?: string[]; isEntry?: boolean };
 
 /** Bytes, gzipped, that a first visit may load before charts and engines. */
 const budget = 250_000;
+
+/** Imports of a source that are there when it runs, and workers that it starts. */
+const imports =
+  /(?:^|\n)(?:import|export)(?! type)[^;]*?from "([^"]+)"|import\("([^"]+)"\)|new URL\("([^"]+\.tsx?)"/g;
+
+/** Sources that the page is made of, with what each imports. */
+function sourcesOf(entry: string): Map<string, string[]> {
+  const sources = new Map<string, string[]>();
+  const add = (path: string) => {
+    if (sources.has(path)) return;
+    const named = [...readFileSync(path, "utf8").matchAll(imports)].map(([, a, b, c]) => (a ?? b ?? c)!);
+    sources.set(path, named);
+    for (const each of named) if (/^\.{1,2}\/.*\.tsx?$/.test(each)) add(join(path, "..", each));
+  };
+  add(entry);
+  return sources;
+}
+
+describe("the sources of the page", () => {
+  it("import no module of Node.js, wherever they lie: in a browser it is empty, and what uses it fails", () => {
+    const sources = sourcesOf(join(root, "dapp/src/main.tsx"));
+    assert.ok([...sources.keys()].some((path) => path.endsWith("training/trace/end-of-step.ts")));
+    const found = [...sources].flatMap(([path, named]) =>
+      named.filter((each) => each.startsWith("node:")).map((each) => `${path}: ${each}`),
+    );
+    assert.deepEqual(found, []);
+  });
+});
 
 describe("the built page", () => {
   let manifest: Record<string, Chunk>;
