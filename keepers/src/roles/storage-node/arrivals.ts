@@ -7,7 +7,7 @@ export type Arrival = {
   readonly bundleIndex: number;
   readonly bytes: number;
   readonly segment: number;
-  /** Who sends it, as `senderOf` has it; empty where an earlier version of this node was sent its beginning. */
+  /** Who sends it, as `senderOf` has it. */
   readonly sender: string;
   /** Whether that is a peer of no operator with stake. */
   readonly isStranger: boolean;

@@ -429,8 +429,10 @@ export class StorageService implements ShardService {
     const arrivals = new Arrivals();
     for (const staged of await staging.list()) {
       const layout = await this.#manifests.layoutOf(staged.datasetId);
-      if (layout === undefined) await staging.remove(staged);
-      else arrivals.expect({ sender: "", ...staged, isStranger: true }, layout);
+      const { sender } = staged;
+      // Earlier versions did not keep who sends it: nobody can go on with it.
+      if (layout === undefined || sender === undefined) await staging.remove(staged);
+      else arrivals.expect({ ...staged, sender, isStranger: true }, layout);
     }
     return arrivals;
   }

@@ -39,7 +39,7 @@ const forgiveEvery = 60_000;
 /** Peers remembered at most, beside those with a request under way; the ones longest unseen are forgotten first. */
 const rememberedPeers = 10_000;
 
-/** What may still be asked for: it comes back with time. */
+/** What may still be asked for: it comes back with time. A debt is no larger than what may be asked for at once. */
 class Allowance {
   readonly #burst: number;
   readonly #perSecond: number;
@@ -61,7 +61,7 @@ class Allowance {
   }
 
   take(cost: number): void {
-    this.#left -= cost;
+    this.#left = Math.max(-this.#burst, this.#left - cost);
   }
 }
 
@@ -119,8 +119,12 @@ export class PeerLimits {
    */
   charge(id: string, cost: number): boolean {
     const peer = this.#peer(id);
-    this.#inAll.take(cost);
-    if (!this.#limits.isRegistered(id)) this.#ofStrangers.take(cost);
+    if (this.#limits.isRegistered(id)) this.#inAll.take(cost);
+    else {
+      // Nobody is asked before it costs something: what strangers cost beyond their part must not be taken from the others'.
+      this.#inAll.take(Math.min(cost, Math.max(0, this.#ofStrangers.left)));
+      this.#ofStrangers.take(cost);
+    }
     peer.allowance -= cost;
     return peer.allowance >= -this.#limits.burst;
   }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdir } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { commitBundle } from "../../../../keepers/src/core/merkle/bundle-committer.ts";
@@ -114,5 +114,18 @@ describe("the storage service: one bundle from several peers", () => {
       "the bytes stay for as long as the receipt is good",
     );
     assert.equal(shelf.promisedSince(bundleId, now + 5n), now);
+  });
+
+  it("what an earlier version was sent the beginning of is gone at the start, and ends no forgetting", async (t) => {
+    const service = await scene().service();
+    await offer(service, data, 1);
+    await writeFile(join(scene().folder, "incoming", `${data.datasetId}-3`), Uint8Array.of(1, 2, 3, 4, 5));
+    await writeFile(join(scene().folder, "incoming", `${data.datasetId}-1`), Uint8Array.of(1));
+    const again = await scene().service();
+    const later = performance.now.bind(performance);
+    t.mock.method(performance, "now", () => later() + 2 * 3_600_000);
+    await again.forgetAbandoned();
+    assert.deepEqual(await incoming(), []);
+    assert.deepEqual(await put(again.by("owner"), data, 1), { received: length });
   });
 });

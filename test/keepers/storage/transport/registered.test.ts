@@ -39,6 +39,24 @@ describe("a swarm of strangers", () => {
     for (let i = 0; i < 100; i++) assert.equal(ask("keeper"), "ok", "all of it where no stranger asks");
   });
 
+  it("attack: takes nothing of what is left to registered ones by what its requests cost besides, and is heard again", () => {
+    let now = 0;
+    const inAll = { burst: 1_000, perSecond: 1_000 };
+    const limits = new PeerLimits({ burst: 1_000, inAll, isRegistered, now: () => now });
+    for (let i = 0; i < 10; i++) limits.charge(`stranger ${i}`, 1_000);
+    assert.equal(limits.begin("keeper", 500), "ok");
+    assert.equal(limits.begin("stranger", 1), "busy");
+    now += 2_000;
+    assert.equal(
+      limits.begin("another stranger", 400),
+      "ok",
+      "a debt is no larger than what may be asked for at once",
+    );
+    limits.charge("keeper", 5_000);
+    now += 2_000;
+    assert.equal(limits.begin("keeper 2", 900), "ok");
+  });
+
   it("attack: fills half of a queue, and a registered peer's work is done before theirs", async () => {
     const gate = new Gate({ atOnce: 1, waiting: 8, perPeer: 1, isRegistered });
     let leave = (): void => {};

@@ -7,6 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { Connection, Stream } from "@libp2p/interface";
+import { withoutRest } from "../../../../keepers/src/storage/backends/bitswap-guard.ts";
 import { HeliaStore } from "../../../../keepers/src/storage/backends/helia.ts";
 import { budgetOf } from "../../../../keepers/src/storage/transport/byte-budget.ts";
 import { encodeHeader } from "../../../../keepers/src/storage/transport/codec.ts";
@@ -63,6 +64,17 @@ async function sendIn(stream: Stream, bytes: Uint8Array, pieceBytes: number): Pr
   }
   return bytes.length;
 }
+
+test("attack: a short view on a large buffer is copied, of Node's buffers as well, and a long one is not", () => {
+  const large = Buffer.alloc(65_536, 7);
+  for (const view of [large.subarray(100, 700), new Uint8Array(large.buffer, large.byteOffset, 600)]) {
+    const copy = withoutRest(view);
+    assert.equal(copy.buffer.byteLength, 600);
+    assert.deepEqual([...copy], [...view]);
+  }
+  const long = new Uint8Array(65_536).subarray(0, 60_000);
+  assert.equal(withoutRest(long), long);
+});
 
 describe("bytes that come in tiny pieces", { timeout: 60_000 }, () => {
   for (const before of [0, 300_000]) {
