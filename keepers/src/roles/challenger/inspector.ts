@@ -27,7 +27,7 @@ import { executorTakingTurns } from "../jobs/taking-turns.ts";
 import { isSurely, surelyNow } from "../storage-node/agreement.ts";
 import { chainTime, type Reading, tryCall } from "../storage-node/context.ts";
 import { challenge } from "./challenge.ts";
-import { problemOfDispute } from "./problem-of-dispute.ts";
+import { type DisputeProblem, problemOfDispute } from "./problem-of-dispute.ts";
 import { voidEvidence } from "./void-evidence.ts";
 import type { WatchList } from "./watch-list.ts";
 
@@ -396,7 +396,9 @@ export class Inspector implements Duty {
       const { isRight, move } = await this.#computing.run(cost, async (turn) => {
         inTurn = turn;
         const known = this.#measured.get(jobId);
-        const every = await checkpointSpacing({ ...this.#parts, executor }, { jobId }, opened, signal, known);
+        const every = await checkpointSpacing({ ...this.#parts, executor }, { jobId }, opened, signal, {
+          known,
+        });
         await trainJobUpTo({ executor }, opened, { until: steps, every, signal });
         const own = claimedPart(whole, { steps: BigInt(steps) });
         const [stateRoot] = await own.stateRoots([steps]);
@@ -414,10 +416,12 @@ export class Inspector implements Duty {
       if (move !== undefined) {
         const problem = await this.#problemOfDispute(commitment, opened, signal);
         if (problem !== undefined) {
-          log.error(
-            { jobId, reason: problem },
-            "the result is wrong, and is not challenged: no bond is put up",
-          );
+          const { reason, isPassing } = problem;
+          // Other disputes end, and whoever lies could have them begun: what they leave no time for is looked at again.
+          const waits = isPassing && this.#hasTime(commitment, await surelyNow(this.#parts));
+          const why = waits ? " yet: other disputes are under way" : ": no bond is put up";
+          log.error({ jobId, reason }, `the result is wrong, and is not challenged${why}`);
+          if (waits) return false;
           this.#parts.watched.decide(claimId, "skipped");
           return true;
         }
@@ -444,7 +448,7 @@ export class Inspector implements Duty {
     { job }: Commitment,
     opened: JobRun,
     signal: AbortSignal,
-  ): Promise<string | undefined> {
+  ): Promise<DisputeProblem | undefined> {
     const { executor } = this.#parts;
     return await this.#computing.run(0, (inTurn) =>
       inTurn(async () => {
@@ -456,9 +460,12 @@ export class Inspector implements Duty {
 
   /** Whether there is time to fetch once more what this machine, or its network, may have failed to fetch. */
   #mayWait(commitment: Commitment, now: bigint): boolean {
-    const { fetchTime, mostLooks } = this.#parts;
-    const hasTime = now + BigInt(Math.ceil(2 * fetchTime)) < deadlineOf(commitment);
-    return hasTime && this.#looksAt(commitment) + 1 < mostLooks;
+    return this.#hasTime(commitment, now) && this.#looksAt(commitment) + 1 < this.#parts.mostLooks;
+  }
+
+  /** Whether it can be looked at once more before the time of challenges is over. */
+  #hasTime(commitment: Commitment, now: bigint): boolean {
+    return now + BigInt(Math.ceil(2 * this.#parts.fetchTime)) < deadlineOf(commitment);
   }
 }
 

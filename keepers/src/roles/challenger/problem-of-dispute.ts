@@ -8,6 +8,13 @@ import { clocksOf } from "../jobs/move-time.ts";
 /** Part of its window that a move of a challenger may take to compute: the chain, and whatever else is computed, take the rest. */
 const shareOfWindow = 2;
 
+/** Why a dispute could not be played. */
+export type DisputeProblem = {
+  readonly reason: string;
+  /** Whether it could be once those that are under way are over. */
+  readonly isPassing: boolean;
+};
+
 /**
  * Why this challenger could not make its moves in a dispute over a job in time, or has not the memory; undefined where it can.
  * Its window never grows, and all disputes that it has under way share the machine.
@@ -21,17 +28,24 @@ export async function problemOfDispute(
   { job, run }: JobRun,
   seconds: number,
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<DisputeProblem | undefined> {
   const { ledger, operator, executor } = parts;
   const { window } = await clocksOf(parts, jobId);
   const underWay = ledger
     .openJobs()
     .flatMap((each) => ledger.challengesOf(each.jobId))
     .filter((challenge) => challenge.challenger === operator && turnOf(challenge) !== undefined);
-  const most = window / shareOfWindow / (1 + underWay.length);
+  const alone = window / shareOfWindow;
   const replayed = run.order.interval * seconds;
-  if (replayed > most) {
-    return `an interval takes ${Math.ceil(replayed)} s here: a move of a dispute is to take ${Math.floor(most)} s`;
-  }
-  return problemOfCost(await moveCostOf(executor, job, signal), most - replayed);
+  // What takes too long already is not measured further: whoever orders a job chooses how long that would take.
+  if (replayed > alone) return { reason: tooLong(replayed, alone), isPassing: false };
+  const cost = await moveCostOf(executor, job, signal);
+  const within = (most: number) =>
+    replayed > most ? tooLong(replayed, most) : problemOfCost(cost, most - replayed);
+  const reason = within(alone / (1 + underWay.length));
+  return reason === undefined ? undefined : { reason, isPassing: within(alone) === undefined };
+}
+
+function tooLong(seconds: number, most: number): string {
+  return `an interval takes ${Math.ceil(seconds)} s here: a move of a dispute is to take ${Math.floor(most)} s`;
 }

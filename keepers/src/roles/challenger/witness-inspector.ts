@@ -141,7 +141,7 @@ export class WitnessInspector implements Duty {
     const measure = () => secondsPerStep(executor, opened.job, signal);
     const seconds = await this.#computing.run(0, (inTurn) => inTurn(measure));
     const compare = async (stop: AbortSignal) => {
-      const every = await checkpointSpacing(this.#parts, job, opened, stop, seconds);
+      const every = await checkpointSpacing(this.#parts, job, opened, stop, { known: seconds });
       const move = await this.#computing.run(Math.max(0, until - done) * seconds, (inTurn) =>
         this.#findWrong({ job, opened, leaves, seen, until, every, inTurn }, stop),
       );
@@ -150,9 +150,10 @@ export class WitnessInspector implements Duty {
         inTurn(() => problemOfDispute(this.#parts, job, opened, seconds, stop)),
       );
       if (problem === undefined) return await this.#challenge(jobId, move);
-      const reason = { jobId, reason: problem };
-      log.error(reason, "witnesses are false, and are not challenged: no bond is put up");
-      return true;
+      const { reason, isPassing } = problem;
+      log.error({ jobId, reason }, "witnesses are false, and are not challenged now: no bond is put up");
+      // Other disputes end, and whoever lies could have them begun.
+      return !isPassing;
     };
     const isOver = () =>
       isSurely(this.#parts, "whether a job can be challenged", async ({ contracts, client }) => {

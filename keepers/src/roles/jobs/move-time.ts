@@ -1,3 +1,4 @@
+import type { StatsFs } from "node:fs";
 import { statfs } from "node:fs/promises";
 import type { TrainingOrder } from "../../core/exact/order.ts";
 import { stateFileBytes } from "../../core/exact/result-files.ts";
@@ -17,8 +18,10 @@ export type DisputeClocks = { readonly window: number; readonly extension: numbe
 const fixedDisputes = 32;
 /** Checkpoints of a run at least. */
 const leastCheckpoints = 16;
-/** Part of the disk that is free which the checkpoints of one run may take. */
-const shareOfDisk = 2;
+/** Part of what may be taken of the disk that the checkpoints of one run may take: several are computed side by side. */
+const shareOfDisk = 8;
+/** Part of the whole disk that no checkpoint takes: without it a keeper cannot write down what it sends. */
+const reserveOfDisk = 10;
 
 /**
  * Seconds that computing a move may take at most. Anyone may open as many disputes as there are intervals, and each adds its
@@ -105,6 +108,11 @@ export function spacingOf(parameters: SpacingParameters): Spacing {
   return { every, problem: `${what} ${given}${besides}: ${may}${remedy}` };
 }
 
+/** Steps from one checkpoint to the next where a run has the least number of them. */
+function fewestOf({ steps, interval }: SpacingParameters["order"]): number {
+  return Math.ceil(steps / leastCheckpoints / interval) * interval;
+}
+
 /** Seconds that a move takes besides the steps before its own. */
 export function secondsOfMove({ stepSeconds, witnessSeconds }: MoveCost): number {
   return stepSeconds + witnessSeconds;
@@ -140,29 +148,39 @@ export async function measuredSpacing(
   return { every, problem: problemOfMoves({ ...parameters, cost }) };
 }
 
-/** Bytes that the checkpoints of a run in a folder may take. */
-export async function roomIn(folder: string): Promise<number> {
-  const { bavail, bsize } = await statfs(folder);
-  return (bavail * bsize) / shareOfDisk;
+/** Bytes that the checkpoints of a run may take on a disk, as `statfs` tells of it. */
+export function roomOf({ bavail, blocks, bsize }: Pick<StatsFs, "bavail" | "blocks" | "bsize">): number {
+  return (Math.max(0, bavail - blocks / reserveOfDisk) * bsize) / shareOfDisk;
 }
 
+/** Bytes that the checkpoints of a run in a folder may take. */
+export async function roomIn(folder: string): Promise<number> {
+  return roomOf(await statfs(folder));
+}
+
+export type CheckpointOptions = {
+  /** Seconds that a step takes, where they were measured before. */
+  readonly known?: number | undefined;
+  /** Whether disputes of this run have to be answered, in time or not: it is one's own. */
+  readonly isOwn?: boolean;
+};
+
 /**
- * Steps from one checkpoint of a job's run to the next, by what a step takes on this machine.
- *
- * @param known seconds that a step takes, where they were measured before
+ * Steps from one checkpoint of a job's run to the next, by what a step takes on this machine. Of another's run, of which a dispute
+ * could not be played in time all the same, no more are kept than of any: whoever ordered the job would fill the disk with them.
  */
 export async function checkpointSpacing(
   parts: Pick<JobContext, "agreed" | "client" | "contracts" | "log"> & Pick<ComputeParts, "executor">,
   { jobId }: Pick<JobRecord, "jobId">,
   { job, run, folder }: JobRun,
   signal: AbortSignal,
-  known?: number,
+  { known, isOwn = false }: CheckpointOptions = {},
 ): Promise<number> {
   const secondsPerStep = known ?? (await measuredSeconds(parts.executor, job, signal));
   const [clocks, room] = await Promise.all([clocksOf(parts, jobId), roomIn(folder)]);
   const parameters = { order: run.order, program: run.program, secondsPerStep, clocks, room };
   const { every, problem } = await measuredSpacing(parts.executor, job, parameters, signal);
-  if (problem !== undefined)
-    parts.log.warn({ jobId, problem }, "disputes of this job may not be answered in time");
-  return every;
+  if (problem === undefined) return every;
+  parts.log.warn({ jobId, problem }, "disputes of this job may not be answered in time");
+  return isOwn ? every : fewestOf(run.order);
 }

@@ -4,6 +4,8 @@ import { SideBySide, type SideBySideOptions } from "./side-by-side.ts";
 
 /** Jobs whose disputes are played at once: each has its dataset in memory. */
 export const playsOfADuty = 4;
+/** Milliseconds for which a job comes behind others after a failure, at least; else for as long as what failed took. */
+const leastPause = 60_000;
 /** Deadlines that are read in one round: whoever challenges says how many there are. */
 const mostRead = 64;
 
@@ -20,15 +22,15 @@ type Dispute = Pick<ChallengeRecord, "jobId" | "game" | "challengeId" | "moves" 
 
 /**
  * Plays the disputes of several jobs side by side, those of one job one after another: of all that are due, the one whose deadline
- * is nearest. A move whose data does not arrive holds up none of another job, and comes behind what has not failed.
+ * is nearest. A move whose data does not arrive holds up none of another job, and comes behind those for a while.
  */
 export class Plays<D extends Dispute> {
   readonly #parts: PlaysParts;
   readonly #works: SideBySide<number>;
   /** Deadlines by round of a dispute, as the chain gave them. */
   readonly #deadlines = new Map<string, bigint>();
-  /** When the last move of a job failed, on the clock of the process. */
-  readonly #failed = new Map<bigint, number>();
+  /** Until when a job whose last move failed comes behind others, on the clock of the process. */
+  readonly #behind = new Map<bigint, number>();
   /** What ends the work on a job that is under way. */
   readonly #playing = new Map<bigint, AbortController>();
   #due: D[] = [];
@@ -55,7 +57,7 @@ export class Plays<D extends Dispute> {
     for (const [jobId, controller] of this.#playing) {
       if (!jobs.has(jobId)) controller.abort(new Error("it is over"));
     }
-    for (const jobId of this.#failed.keys()) if (!jobs.has(jobId)) this.#failed.delete(jobId);
+    for (const jobId of this.#behind.keys()) if (!jobs.has(jobId)) this.#behind.delete(jobId);
     await this.#readDeadlines(due);
     this.#due = [...due];
     for (let slot = 0; slot < playsOfADuty; slot++) this.#works.begin(slot, () => this.#serve(play, signal));
@@ -79,15 +81,17 @@ export class Plays<D extends Dispute> {
       const { jobId } = dispute;
       const over = new AbortController();
       this.#playing.set(jobId, over);
+      const begun = performance.now();
       try {
         await play(dispute, {
           deadline: this.#deadlineOf(dispute),
           signal: AbortSignal.any([signal, over.signal]),
         });
-        this.#failed.delete(jobId);
+        this.#behind.delete(jobId);
       } catch (error) {
         if (over.signal.aborted && !signal.aborted) continue;
-        this.#failed.set(jobId, performance.now());
+        const now = performance.now();
+        this.#behind.set(jobId, now + Math.max(leastPause, now - begun));
         failures.push(error);
       } finally {
         this.#playing.delete(jobId);
@@ -99,15 +103,13 @@ export class Plays<D extends Dispute> {
   /** The next one of a job that nothing else is played of. */
   #take(): D | undefined {
     const free = this.#due.filter(({ jobId }) => !this.#playing.has(jobId));
+    const now = performance.now();
+    const behind = ({ jobId }: D) => (now < (this.#behind.get(jobId) ?? now) ? 1 : 0);
     const [next] = free.sort(
-      (a, b) => this.#failedAt(a) - this.#failedAt(b) || Number(this.#deadlineOf(a) - this.#deadlineOf(b)),
+      (a, b) => behind(a) - behind(b) || Number(this.#deadlineOf(a) - this.#deadlineOf(b)),
     );
     if (next !== undefined) this.#due = this.#due.filter((each) => each !== next);
     return next;
-  }
-
-  #failedAt({ jobId }: D): number {
-    return this.#failed.get(jobId) ?? 0;
   }
 
   /** What nobody has told yet comes first: it may be due any moment. */

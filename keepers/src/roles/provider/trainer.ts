@@ -128,7 +128,7 @@ export class Trainer implements Duty {
       const sessions = crew && {
         open: (firstStep: number) => crew.open(job.jobId, opened, firstStep, signal),
       };
-      const every = await checkpointSpacing(this.#parts, job, opened, signal);
+      const every = await checkpointSpacing(this.#parts, job, opened, signal, { isOwn: true });
       const result = await trainJob(this.#parts, opened, { ...sessions, worker, every, signal });
       log.info({ jobId: job.jobId, stateRoot: result.stateRoot }, "trained");
       crew?.trained(job.jobId);

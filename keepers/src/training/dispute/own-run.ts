@@ -74,8 +74,13 @@ export class ExecutedRun implements OwnRun {
     });
   }
 
+  /** Closes the engine, and lets go of steps and states: whatever is asked for afterwards is computed again. */
   close(): Promise<void> {
-    return this.#inTurn(() => this.#replayer.close());
+    return this.#inTurn(() => {
+      this.#steps.length = 0;
+      this.#replayer.forgetStates();
+      return this.#replayer.close();
+    });
   }
 
   stateRoots(steps: readonly number[]): Promise<readonly Hex[]> {

@@ -61,6 +61,12 @@ export class Replayer {
     await session?.close();
   }
 
+  /** Lets go of the states that are kept; their hashes stay. */
+  forgetStates(): void {
+    this.#leafStates.length = 0;
+    this.#otherStates.length = 0;
+  }
+
   /** State roots after so many steps, for each of them. */
   async roots(steps: readonly number[]): Promise<Hex[]> {
     const found = new Map<number, Hex>();

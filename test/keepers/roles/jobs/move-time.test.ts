@@ -1,13 +1,18 @@
 import assert from "node:assert/strict";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { stateFileBytes } from "../../../../keepers/src/core/exact/result-files.ts";
+import type { JobRun } from "../../../../keepers/src/roles/jobs/job-run.ts";
 import { type MoveCost, moveCostOf } from "../../../../keepers/src/roles/jobs/move-cost.ts";
 import {
+  type CheckpointOptions,
+  checkpointSpacing,
   measuredSpacing,
   mostSecondsOfMove,
   problemOfMoves,
+  roomOf,
   spacingOf,
 } from "../../../../keepers/src/roles/jobs/move-time.ts";
 import type { MeasuredJob } from "../../../../keepers/src/roles/jobs/step-time.ts";
@@ -25,6 +30,7 @@ import { digitsConfig, Scene } from "./scene.ts";
 const { program } = digitsModel();
 const clocks = { window: 14_400, extension: 600 };
 const plenty = Number.POSITIVE_INFINITY;
+const never = new AbortController().signal;
 
 describe("the time of a move", () => {
   it("is half of what every other dispute adds to a deadline", () => {
@@ -153,6 +159,35 @@ describe("the cost of a move", () => {
     const { problem } = await measuredSpacing(executor, jobOf(64), parameters);
     assert.match(problem!, /^an interval takes 301 s here: .* 300 s; a smaller interval takes less/);
     assert.equal(traced.sessions, 0);
+  });
+
+  it("attack: leaves a disk as it is where a dispute could not be played in time all the same, but of one's own run", async () => {
+    const { executor } = engine(0);
+    const told: string[] = [];
+    const contracts = {
+      JobRegistry: { read: { parametersOf: async () => ({ dispute: clocks }) } },
+    };
+    const parts = {
+      ...{ executor, contracts, agreed: { contracts }, client: {} },
+      log: { warn: (_: unknown, what: string) => told.push(what) },
+    } as unknown as Parameters<typeof checkpointSpacing>[0];
+    const job = jobOf(64);
+    const of = {
+      job,
+      run: { order: { ...job.order, steps: 10_000, interval: 1 }, program: job.compiled.program },
+      folder: tmpdir(),
+    } as unknown as JobRun;
+    const spacing = (options: CheckpointOptions) =>
+      checkpointSpacing(parts, { jobId: 1n }, of, never, options);
+    assert.equal(await spacing({ known: 301 }), 625);
+    assert.equal(await spacing({ known: 301, isOwn: true }), 1);
+    assert.equal(told.length, 2);
+    assert.ok((await spacing({ known: 1 })) <= 300, "what can be played in time begins near its step");
+  });
+
+  it("leaves a tenth of the disk to the keeper, and seven runs beside its own their part of the rest", () => {
+    assert.equal(roomOf({ bavail: 500, blocks: 1_000, bsize: 4_096 }), (400 * 4_096) / 8);
+    assert.equal(roomOf({ bavail: 50, blocks: 1_000, bsize: 4_096 }), 0);
   });
 
   it("is counted together: the steps before, the step in dispute, and the element that defends an exponent", () => {

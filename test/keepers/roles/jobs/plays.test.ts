@@ -89,6 +89,28 @@ describe("disputes that are played side by side", () => {
     assert.equal(order[0], 99n);
   });
 
+  it("attack: move first where the deadline is nearest again, a while after an outage", async (t) => {
+    const urgent = dispute(1n, 1n);
+    const others = [2n, 3n, 4n, 5n, 6n].flatMap((job) => [0n, 1n].map((i) => dispute(job, 100n * job + i)));
+    const { plays } = scene(
+      Object.fromEntries([urgent, ...others].map(({ challengeId }) => [challengeId, challengeId])),
+    );
+    await assert.rejects(
+      plays.round(
+        [urgent],
+        async () => {
+          throw new Error("no endpoint answers");
+        },
+        never,
+      ),
+    );
+    const later = performance.now.bind(performance);
+    t.mock.method(performance, "now", () => later() + 61_000);
+    const played: bigint[] = [];
+    await plays.round([...others, urgent], async ({ challengeId }) => void played.push(challengeId), never);
+    assert.equal(played[0], 1n);
+  });
+
   it("end the work on a job of which nothing is due any more, and are not failed by that", async () => {
     const { plays } = scene({ 1: 1n }, 50);
     const ended = Promise.withResolvers<void>();

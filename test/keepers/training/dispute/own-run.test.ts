@@ -13,6 +13,7 @@ import { MemberRun } from "../../../../keepers/src/training/dispute/member-run.t
 import { ExecutedRun } from "../../../../keepers/src/training/dispute/own-run.ts";
 import type { OpenSession, StateAt } from "../../../../keepers/src/training/dispute/replayer.ts";
 import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
+import type { Executor } from "../../../../keepers/src/training/executors/types.ts";
 import { readSteps } from "../../../../keepers/src/training/trainer/batches.ts";
 import { readLogs } from "../../../../keepers/src/training/trainer/progress.ts";
 import type { RunFolder } from "../../../../keepers/src/training/trainer/run-folder.ts";
@@ -58,6 +59,34 @@ describe("an own run", () => {
     assert.deepEqual(await own.witnesses(5), logs.witnesses[5]);
     assert.deepEqual(await own.witnesses(2), logs.witnesses[2]);
     assert.deepEqual(await own.stateRoots([16]), [logs.trace[2]!.stateRoot]);
+  });
+
+  it("attack: keeps no step and no state once its engine is closed, and computes them again", async () => {
+    let traces = 0;
+    let opened = 0;
+    const nearest = async () => ({ step: 0, state: initialState(program, order.seed) });
+    const counting: Executor = {
+      ...nativeExecutor,
+      open: (...args) => {
+        opened++;
+        return nativeExecutor.open(...args);
+      },
+      openTrace: (...args) => {
+        traces++;
+        return nativeExecutor.openTrace(...args);
+      },
+    };
+    const own = new ExecutedRun({ program, order, source, executor: counting, options, nearest });
+    closers.push(() => own.close());
+    const [first, again] = [await own.step(9), await own.step(9)];
+    assert.equal(again, first);
+    assert.deepEqual([traces, opened], [1, 1]);
+    await own.close();
+    const afterwards = await own.step(9);
+    assert.notEqual(afterwards, first);
+    assert.deepEqual([traces, opened], [2, 2]);
+    assert.deepEqual(afterwards.list.tree.root, first.list.tree.root);
+    assert.equal(afterwards.list.tree.root.length, 32);
   });
 
   it("answers many at once, one after another", async () => {
