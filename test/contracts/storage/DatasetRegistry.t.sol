@@ -311,6 +311,63 @@ contract DatasetRegistryTest is StorageFixture {
         datasets.addEpochs(made.id, 16_000);
     }
 
+    function test_addEpochs_saysWhatWasPaidAndUntilWhen() public {
+        Anchored memory made = anchorSmall(3, 2);
+        _fund(owner);
+        vm.expectEmit(address(datasets));
+        emit IDatasetRegistry.FeesAdded(made.id, owner, uint256(FEE) * 3 * 5, 8);
+        vm.prank(owner);
+        datasets.addEpochs(made.id, 5);
+    }
+
+    /// @dev 96 bits hold a dataset's fees: one unit more would be cut off, and the fee paid for nothing.
+    function test_fees_beyondWhatADatasetsBalanceHoldsAreRefused() public {
+        _roots = [bytes32(uint256(1)), bytes32(uint256(2)), bytes32(uint256(3))];
+        uint96 fee = 1e25;
+        uint32 most = uint32(type(uint96).max / (3 * uint256(fee)));
+        IDatasetRegistry.AnchorParameters memory anchored = _unnamed("m", most + 1);
+        anchored.feePerAudit = fee;
+        anchored = _rename(anchored, owner);
+        bytes memory refused = _feesRefused(uint256(fee) * 3 * (most + 1));
+        vm.startPrank(owner);
+        vm.expectRevert(refused);
+        datasets.anchor(anchored, _roots, _roots);
+        anchored.epochs = most;
+        vm.stopPrank();
+        anchored = _rename(anchored, owner);
+        token.mint(owner, 1e30);
+        vm.startPrank(owner);
+        token.approve(address(datasets), 1e30);
+        datasets.anchor(anchored, _roots, _roots);
+        vm.assertEq(datasets.datasetOf(anchored.datasetId).feeBalance, uint256(fee) * 3 * most, "all of it");
+        vm.expectRevert(refused);
+        datasets.addEpochs(anchored.datasetId, 1);
+        vm.stopPrank();
+    }
+
+    function test_close_leavesNothingThatCouldBePaidOnceMore() public {
+        Anchored memory made = anchorSmall(3, 2);
+        vm.warp(datasets.settledAt(3));
+        vm.expectEmit(address(datasets));
+        emit IDatasetRegistry.DatasetClosed(made.id, uint256(BOND) * 3, uint256(FEE) * 6);
+        vm.prank(owner);
+        datasets.close(made.id);
+        IDatasetRegistry.Dataset memory dataset = datasets.datasetOf(made.id);
+        vm.assertEq(dataset.bond, 0, "bond");
+        vm.assertEq(dataset.feeBalance, 0, "fees");
+    }
+
+    function test_fraud_saysWhoHasTheBondAndHowMuchIsBurnt() public {
+        Anchored memory made = anchorSmall(3, 2);
+        address claimant = actor("claimant");
+        uint256 bond = uint256(BOND) * 3;
+        vm.expectEmit(address(datasets));
+        emit IDatasetRegistry.BondSlashed(made.id, claimant, bond, bond / 2);
+        vm.prank(address(fraud));
+        datasets.markFraudulent(made.id, claimant);
+        vm.assertEq(datasets.datasetOf(made.id).bond, 0, "nothing to slash again");
+    }
+
     function test_close_onlyByTheOwnerAfterTheLastDeadline() public {
         Anchored memory made = anchorSmall(3, 2);
         uint64 due = datasets.settledAt(3);
@@ -408,6 +465,17 @@ contract DatasetRegistryTest is StorageFixture {
                 0,
                 FEE,
                 epochs
+            );
+    }
+
+    function _feesRefused(uint256 fees) private pure returns (bytes memory) {
+        return
+            abi.encodeWithSelector(
+                IDatasetRegistry.OutOfBounds.selector,
+                bytes32("fees"),
+                fees,
+                0,
+                type(uint96).max
             );
     }
 
