@@ -4,8 +4,8 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { openAudit } from "../keepers/src/roles/audit/audit.ts";
-import type { Tally } from "../keepers/src/roles/audit/claims.ts";
 import { reportHtml } from "../keepers/src/roles/audit/html.ts";
+import type { AuditReport } from "../keepers/src/roles/audit/report.ts";
 import type { EmbeddedNetwork } from "../keepers/src/roles/embedded/network.ts";
 import { createJobStorage } from "../keepers/src/roles/jobs/job-storage.ts";
 import { createStorageClient } from "../keepers/src/storage/client/client.ts";
@@ -31,8 +31,8 @@ export type Trail = {
   readonly slashes: readonly { readonly reason: string }[];
 };
 
-/** What an audit of a job came to, and where its report is. */
-export type Audited = { readonly job: string; readonly report: string; readonly claims: Tally };
+/** What an audit of a job came to, and the file that shows it. */
+export type Audited = { readonly job: string; readonly path: string; readonly report: AuditReport };
 
 /** Intervals that audits of the demonstration compute again, and what of this machine they may take. */
 const sample = 2;
@@ -119,13 +119,15 @@ export class AuditTrail {
           intervals: sample,
         });
         const wrong = report.claims.find(({ verdict }) => verdict === "wrong");
-        if (wrong !== undefined)
-          throw new Error(`the audit of job ${job} finds: ${wrong.statement} ${wrong.how}`);
+        if (wrong !== undefined) {
+          const differences = JSON.stringify(wrong.differences);
+          throw new Error(`the audit of job ${job} finds: ${wrong.statement} ${wrong.how} ${differences}`);
+        }
         const name = `job-${job}.html`;
         const html = reportHtml(report);
         await writeFile(join(folder, name), html);
         this.#reports.set(`/${name}`, html);
-        audited.push({ job, report: join(folder, name), claims: report.tally });
+        audited.push({ job, path: join(folder, name), report });
       }
     } finally {
       await storage.peers.close();

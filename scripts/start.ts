@@ -113,9 +113,9 @@ async function auditJobs(
   const ids = jobs.map(({ id }) => id);
   const audited = await trail.audit(ids, join(root, ".assay", "reports"), folder);
   return Object.fromEntries(
-    audited.map(({ job, report, claims }) => [
+    audited.map(({ job, path, report: { tally } }) => [
       `job ${job}`,
-      `${claims.verified} verified, ${claims.trusted} trusted, ${claims.wrong} wrong: ${relative(root, report)}`,
+      `${tally.verified} verified, ${tally.trusted} trusted, ${tally.wrong} wrong: ${relative(root, path)}`,
     ]),
   );
 }
