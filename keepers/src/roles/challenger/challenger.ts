@@ -12,6 +12,7 @@ import { JobJanitor } from "../jobs/janitor.ts";
 import { JobKeeper, type KeeperOptions } from "../jobs/job-keeper.ts";
 import type { JobStorage } from "../jobs/job-storage.ts";
 import type { MachineLimits } from "../jobs/published-program.ts";
+import { RunSweeper } from "../jobs/run-sweeper.ts";
 import type { SideBySideOptions } from "../jobs/side-by-side.ts";
 import { Accuser } from "../validator/accuser.ts";
 import {
@@ -90,7 +91,7 @@ export function challengerDuties(
   const isOwn = ({ challenger }: ChallengeRecord) => challenger === account.address;
   return [
     // What has a deadline on chain comes before what takes long.
-    new Disputant({ ...compute, ...waiting, turns: new ComputeTurns() }),
+    new Disputant({ ...compute, ...waiting, turns: new ComputeTurns(context.log) }),
     new WitnessInspector({
       ...compute,
       ...waiting,
@@ -114,5 +115,7 @@ export function challengerDuties(
       only: ({ jobId }) => isMeant(jobId) && ledger.challengesOf(jobId).some(isOwn),
     }),
     new JobCashier({ ...context, payTo, jobs: () => ledger.jobsOfChallenger(account.address) }),
+    // Who looks at one job may look at what was computed of others, too.
+    ...(only === undefined ? [new RunSweeper({ ...context, committees, folder })] : []),
   ];
 }

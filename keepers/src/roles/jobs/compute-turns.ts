@@ -1,3 +1,4 @@
+import type { JobContext } from "./duty.ts";
 import type { InTurn } from "./shortest-first.ts";
 
 /** What is to be computed for a dispute. */
@@ -17,9 +18,15 @@ type Waiting = { readonly deadline: bigint; readonly begin: () => void };
  * of their programs may take all the memory that one may: only the run that computed last keeps its engine open.
  */
 export class ComputeTurns {
+  readonly #log: Pick<JobContext["log"], "warn">;
   readonly #waiting = new Set<Waiting>();
   #isBusy = false;
   #last: Turn["run"] | undefined;
+
+  /** @param log is told of engines that do not close */
+  constructor(log: Pick<JobContext["log"], "warn">) {
+    this.#log = log;
+  }
 
   /** What does each part of some work when it is its turn. It throws the reason of the signal before a part has begun. */
   of(turn: Turn): InTurn {
@@ -32,12 +39,21 @@ export class ComputeTurns {
       if (this.#last !== turn.run) {
         const before = this.#last;
         this.#last = turn.run;
-        await before?.close();
+        await this.#rest(before);
       }
       return await part();
     } finally {
       this.#isBusy = false;
       this.#next();
+    }
+  }
+
+  /** An engine that fails to close concerns its own run, and not the work that comes after it. */
+  async #rest(run: Turn["run"] | undefined): Promise<void> {
+    try {
+      await run?.close();
+    } catch (error) {
+      this.#log.warn({ reason: (error as Error).message }, "the engine of a dispute did not close");
     }
   }
 

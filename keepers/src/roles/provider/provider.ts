@@ -99,7 +99,7 @@ export async function openProvider(options: ProviderOptions): Promise<JobKeeper>
       const storage = options.storage(context.queue);
       const folder = join(dataDirectory, "jobs");
       const compute = { ...context, storage, executor, limits, folder, secrets, fetchTime, patience };
-      const turns = new ComputeTurns();
+      const turns = new ComputeTurns(context.log);
       const decisions = new Decisions(state);
       const held = new HeldData({ folder: compute.folder, most: mostAppraisals });
       const appraiser = new Appraiser({ ...compute, decisions, held, abilities, costs, fetchTime });

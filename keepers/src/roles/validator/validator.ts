@@ -105,7 +105,7 @@ export async function openValidator(options: ValidatorOptions): Promise<JobKeepe
       const compute = { storage, executor, limits, folder };
       const waiting = { fetchTime, most: mostChecks, patience, lookEvery: looks * interval };
       const checking = { ...context, ...compute, ...waiting, all, committees, book, budget, handedOver };
-      const turns = new ComputeTurns();
+      const turns = new ComputeTurns(context.log);
       const gathering = new Gathering();
       // Whoever asks what was found may be no member: what that reads of the chain waits behind duties.
       const asked = new Committees({

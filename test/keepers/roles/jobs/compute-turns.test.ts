@@ -7,7 +7,7 @@ const never = new AbortController().signal;
 /** Runs whose engines say when they are closed, and parts of work that say when they begin. */
 function scene() {
   const events: string[] = [];
-  const turns = new ComputeTurns();
+  const turns = new ComputeTurns({ warn: () => events.push("warned") });
   const run = (name: string) => ({
     close: async () => {
       events.push(`${name} rests`);
@@ -58,6 +58,15 @@ describe("the turns of disputes", () => {
     };
     await Promise.all(Array.from({ length: 5 }, job));
     assert.equal(most, 1);
+  });
+
+  it("go on when the engine of the run before does not close", async () => {
+    const { events, turns, part } = scene();
+    const stuck = { close: () => Promise.reject(new Error("it hangs")) };
+    const other = { close: () => Promise.resolve() };
+    await turns.of({ deadline: 1n, run: stuck, signal: never })(part("first"));
+    assert.equal(await turns.of({ deadline: 2n, run: other, signal: never })(part("second")), "second");
+    assert.deepEqual(events, ["first", "warned", "second"]);
   });
 
   it("are given up by what is over, and go on after what failed", async () => {
