@@ -131,9 +131,12 @@ function reasonOf(error: unknown, url: string): string {
   const shown = (text: string) =>
     [url, new URL(url).href].reduce((rest, each) => rest.replaceAll(each, shownUrl(url)), text).slice(0, 200);
   if (error instanceof ClientError) {
-    const [first] = error.response.errors ?? [];
-    const status = `it answered with status ${error.response.status}`;
-    return first === undefined ? status : `it refused the query: ${shown(String(first.message))}`;
+    // Nobody has checked the form of an answer that is an error.
+    const errors: unknown = error.response.errors;
+    const said: unknown = Array.isArray(errors) ? errors[0]?.message : undefined;
+    return typeof said === "string"
+      ? `it refused the query: ${shown(said)}`
+      : `it answered with status ${error.response.status}`;
   }
   const { name, message } = error instanceof Error ? error : { name: "", message: String(error) };
   if (name === "TimeoutError" || name === "AbortError") return "it did not answer in time";

@@ -56,6 +56,15 @@ describe("what an audit reads from an index", () => {
     );
   });
 
+  it("attack: has errors that are no list, or none that says anything", async () => {
+    for (const errors of ["[null]", "{}", "[]", "null", '"no"', '[{"message":{"no":1}}]', "[{}]"])
+      for (const status of [200, 500])
+        await refused(
+          (response) => response.writeHead(status).end(`{"errors":${errors}}`),
+          /answered with status [25]00|form that was asked for|no answer/,
+        );
+  });
+
   it("attack: never comes, stops in the middle, or has no end", async () => {
     await refused(() => {}, /not answer in time/, { timeout: 200 });
     await refused((response) => response.write('{"data":'), /not answer in time/, { timeout: 200 });
