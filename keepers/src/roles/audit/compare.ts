@@ -16,7 +16,13 @@ export function hasFailed(told: Told): told is { readonly failure: string } {
 export function differencesOf(name: KindName, told: Told, expected: readonly Row[]): Difference[] {
   if (hasFailed(told)) return [];
   const kind: Kind = kinds[name];
-  const byId = new Map(told.map((row) => [row.id.toLowerCase(), row]));
+  const byId = new Map<string, Row>();
+  const repeated: Row[] = [];
+  for (const row of told) {
+    const id = row.id.toLowerCase();
+    if (byId.has(id)) repeated.push(row);
+    else byId.set(id, row);
+  }
   const differences: Difference[] = [];
   for (const row of expected) {
     const given = byId.get(row.id.toLowerCase());
@@ -34,16 +40,26 @@ export function differencesOf(name: KindName, told: Told, expected: readonly Row
   }
   for (const row of byId.values())
     differences.push({ what: `a ${kind.noun} is invented`, told: describe(kind, row), found: "nothing" });
+  // A reader of the index sees both, and cannot know which of them is meant.
+  for (const row of repeated) {
+    const what = `a ${kind.noun} is invented: its id is told twice`;
+    differences.push({ what, told: describe(kind, row), found: "one with this id" });
+  }
   return differences;
 }
 
-/** Two texts are the same value when these are the same. */
-function normal(field: string, value: Value | undefined): string {
-  if (value === undefined || value === null) return "null";
+/** Two values are the same when these are the same; undefined where there is none. */
+function normal(field: string, value: Value | undefined): string | undefined {
+  if (value === undefined || value === null) return undefined;
   if (field === "parameters" && typeof value === "string") return normalParameters(value);
   // An index gives the entities that a list refers to in an order of its own.
-  const text = typeof value === "object" ? JSON.stringify(value.toSorted()) : String(value);
-  return text.toLowerCase();
+  if (typeof value === "object") return JSON.stringify(value.map(normalText).toSorted());
+  return normalText(String(value));
+}
+
+/** Only of hexadecimal does the case say nothing: a peer's address with another one is another address. */
+function normalText(text: string): string {
+  return /^0x[0-9a-f]*$/i.test(text) ? text.toLowerCase() : text;
 }
 
 /** Fields of a row that say most, in one line. */

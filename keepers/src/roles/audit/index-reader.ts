@@ -64,7 +64,7 @@ export class IndexReader {
   }
 
   /**
-   * Every row that meets a filter, as of a block.
+   * Every row that meets a filter, as of a block; two that differ both come, although they have the same id.
    *
    * @param most rows that there can be: an endpoint that gives more is not asked any further
    */
@@ -89,7 +89,7 @@ export class IndexReader {
         schema,
       );
       const known = found.size;
-      for (const row of page.rows) found.set(row.id, row);
+      for (const row of page.rows) found.set(JSON.stringify(row), row);
       if (found.size > most) break;
       if (page.rows.length < pageRows) return [...found.values()];
       if (found.size === known)

@@ -104,11 +104,12 @@ export async function askIndex(parameters: AskParameters): Promise<IndexFindings
   return { url, position, asOf, isBehind, isOnChain, told, failures: [...failures] };
 }
 
+/** What meets any of the filters; rows are told apart by all that they say, not by an id that an index may give to several. */
 async function answerOf(reader: IndexReader, { kind, where, rows }: Question, asOf: bigint): Promise<Row[]> {
   const found = new Map<string, Row>();
   for (const filter of [where].flat() as Filter[])
     for (const row of await reader.rows(kind, filter, { block: asOf, most: rows + mostInvented }))
-      found.set(row.id, row);
+      found.set(JSON.stringify(row), row);
   return [...found.values()];
 }
 

@@ -92,6 +92,18 @@ describe("what an audit reads from an index", () => {
     assert.equal(rows[0]!.operator, "0x06");
   });
 
+  it("attack: has two rows with one id, and both come: one of them is invented", async () => {
+    const both = [{ ...slash("0x01"), amount: "300" }, slash("0x01"), slash("0x01")];
+    const rows = await reading(
+      (response) => json(response, { rows: both }),
+      (reader) => reader.rows("slashes", {}, { block: 7n, most: 5 }),
+    );
+    assert.deepEqual(
+      rows.map(({ amount }) => amount),
+      ["300", "3"],
+    );
+  });
+
   it("attack: gives pages for ever, the same again and again, or fields that are too long", async () => {
     let next = 0;
     const pageOf = (id: () => string) => Array.from({ length: 1_000 }, () => slash(id()));
