@@ -120,3 +120,82 @@ describe("the GraphQL server and documents that differ", () => {
       );
   });
 });
+
+describe("the GraphQL server and questions that are nested deeply", () => {
+  let nodes: Nodes;
+
+  before(async () => {
+    nodes = await Nodes.open();
+    nodes.add(
+      1n,
+      Array.from({ length: 1_000 }, (_, i) => `node ${i}`),
+      "node 0",
+    );
+  });
+
+  after(() => nodes.close());
+
+  const nested = (open: string, inner: string, close: string, depth: number) =>
+    open.repeat(depth) + inner + close.repeat(depth);
+  const lists = (depth: number) => nested("[", "", "]", depth);
+  const filters = (depth: number) => nested('{"and":[', '{"id":"x"}', "]}", depth);
+  const asked = (query: string, x: string) => `{"query":${JSON.stringify(query)},"variables":{"x":${x}}}`;
+  const filtered = "query ($x: Node_filter) { nodes(where: $x) { id } }";
+  const literal = (depth: number) =>
+    JSON.stringify({ query: `{ nodes(where: ${nested("{and:[", '{id:"x"}', "]}", depth)}) { id } }` });
+  /** Questions by what is nested in them: some break what writes a message, some what reads one, some what answers. */
+  const attacks: Record<string, string> = {
+    "lists that no operation declares": asked(point.query, lists(100_000)),
+    "a few lists that no operation declares": asked(point.query, lists(5_000)),
+    "filters in a variable": asked(filtered, filters(12_000)),
+    "a few filters in a variable": asked(filtered, filters(2_500)),
+    "filters in the text": literal(3_000),
+    "a few filters in the text": literal(600),
+  };
+
+  for (const [what, body] of Object.entries(attacks))
+    it(`answers everybody's own question after one with ${what}`, async () => {
+      const server = await nodes.serve();
+      const post = poster(() => server);
+      await (await post(body)).text();
+      for (let i = 0; i < 10; i++) {
+        const answer = await post({ query: `{ node(id: "node ${i}") { id } }` });
+        assert.deepEqual(await answer.json(), { data: { node: { id: `node ${i}` } } });
+      }
+    });
+
+  it("answers everybody's own question while such ones wait in the queue", async () => {
+    const server = await nodes.serve({ time: 5_000 });
+    const post = poster(() => server);
+    const slow = `{ ${Array.from({ length: 4 }, (_, i) => `a${i}: nodes(first: 1000, skip: ${i}) { next { before(first: 100) { id } } }`).join(" ")} }`;
+    const busy = Array.from({ length: 8 }, (_, i) => post({ query: `${slow} # ${i}` }));
+    const hostile = Object.values(attacks).map((body) => post(body));
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, (_, i) => post({ query: `{ node(id: "node ${i}") { id } }` })),
+    );
+    for (const [i, answer] of answers.entries())
+      assert.deepEqual(await answer.json(), { data: { node: { id: `node ${i}` } } });
+    for (const answer of await Promise.all([...busy, ...hostile])) await answer.text();
+  });
+
+  it("says how deep a question may be", async () => {
+    const server = await nodes.serve();
+    const post = poster(() => server);
+    const refused = "the query has values inside one another deeper than 100";
+    assert.equal(await messageOf(await post(asked(filtered, filters(60)))), refused);
+    assert.equal(await messageOf(await post(literal(60))), refused);
+    assert.equal(await messageOf(await post(asked(filtered, filters(20)))), undefined);
+    assert.equal(await messageOf(await post(literal(20))), undefined);
+  });
+
+  it("counts a number of entities that is null as what is given then", async () => {
+    const server = await nodes.serve();
+    const post = poster(() => server);
+    const wide =
+      "query ($n: Int) { nodes(first: $n) { next { before(first: $n) { next { before(first: $n) { next { before(first: $n) { id } } } } } } } }";
+    const refused = /could name more than 1000000 entities/;
+    assert.match((await messageOf(await post({ query: wide, variables: { n: 100 } }))) ?? "", refused);
+    assert.match((await messageOf(await post({ query: wide, variables: { n: null } }))) ?? "", refused);
+    assert.match((await messageOf(await post({ query: wide }))) ?? "", refused);
+  });
+});

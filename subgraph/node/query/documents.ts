@@ -3,7 +3,7 @@ import { type DocumentNode, parse } from "graphql";
 import type { Plugin, YogaInitialContext } from "graphql-yoga";
 import { Kept } from "../kept.ts";
 import { costError, type QueryLimits } from "./limits.ts";
-import { failedAnswer, type QueryPool } from "./pool.ts";
+import { failedAnswer, type QueryPool, type QueryRequest } from "./pool.ts";
 
 /** Bytes of heap that a document takes for each character of its text, at most: measured for names of one letter. */
 const bytesPerCharacter = 256;
@@ -56,6 +56,22 @@ function endOf(response: ServerResponse): AbortSignal {
   return ended.signal;
 }
 
+/** Of the variables those that a document declares: what else a client sends is no part of its query. */
+function declared(
+  { definitions }: DocumentNode,
+  variables: QueryRequest["variables"],
+): Record<string, unknown> {
+  const names = definitions.flatMap((each) =>
+    each.kind === "OperationDefinition"
+      ? (each.variableDefinitions ?? []).map(({ variable }) => variable.name.value)
+      : [],
+  );
+  const given = variables ?? {};
+  return Object.fromEntries(
+    names.filter((name) => Object.hasOwn(given, name)).map((name) => [name, given[name]]),
+  );
+}
+
 /** Hands what was validated to the pool; its answer goes out as it comes, unless clients leave too many lying. */
 export function delegate(pool: QueryPool, limits: QueryLimits): Plugin {
   let unsent = 0;
@@ -65,7 +81,11 @@ export function delegate(pool: QueryPool, limits: QueryLimits): Plugin {
       setExecuteFn(async () => {
         const ended = endOf(res);
         const answer = await pool.run(
-          { text: params.query!, operation: args.operationName, variables: args.variableValues },
+          {
+            text: params.query!,
+            operation: args.operationName,
+            variables: declared(args.document, args.variableValues),
+          },
           ended,
         );
         // Nothing would ever take off what is counted now.

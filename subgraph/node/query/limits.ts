@@ -10,6 +10,7 @@ import {
   type OperationDefinitionNode,
   type SelectionNode,
   type SelectionSetNode,
+  visit,
 } from "graphql";
 
 export type QueryLimits = {
@@ -19,6 +20,8 @@ export type QueryLimits = {
   readonly tokens: number;
   /** Fields and spreads in all, each fragment counted wherever it is used. */
   readonly fields: number;
+  /** Values inside one another, in the text of a query or in its variables: each message and each filter is walked by calls. */
+  readonly nesting: number;
   /** Entities that a query could name: the product of `first` inside one another, summed. */
   readonly entities: number;
   /** Milliseconds that one query may take. */
@@ -38,6 +41,7 @@ export const defaultLimits: QueryLimits = {
   depth: 12,
   tokens: 20_000,
   fields: 2_000,
+  nesting: 100,
   entities: 1_000_000,
   time: 10_000,
   heap: 512,
@@ -55,6 +59,8 @@ function numbersOf(operation: OperationDefinitionNode, variables: Variables): Re
   for (const { variable, defaultValue } of operation.variableDefinitions ?? []) {
     const name = variable.name.value;
     const given = variables?.[name];
+    // Null is no number: the list is as long as one that is given none.
+    if (given === null) continue;
     if (given !== undefined) numbers.set(name, Number(given));
     else if (defaultValue?.kind === "IntValue") numbers.set(name, Number(defaultValue.value));
   }
@@ -86,6 +92,8 @@ export function costError(
   limits: QueryLimits,
   variables?: Variables,
 ): GraphQLError | undefined {
+  if (isDeeper(variables, limits.nesting) || valuesNested(document) > limits.nesting)
+    return new GraphQLError(`the query has values inside one another deeper than ${limits.nesting}`);
   const fragments = fragmentsOf(document);
   // What the rules of GraphQL walk is the whole document, not the one operation that will run.
   let fields = 0;
@@ -108,6 +116,32 @@ export function costError(
   const unused = [...fragments.values()].find((fragment) => !used.has(fragment));
   if (unused === undefined) return undefined;
   return new GraphQLError(`Fragment "${unused.name.value}" is never used.`, { nodes: unused });
+}
+
+/** Whether lists and objects lie deeper inside one another. Goes down without calls: what is asked may be any depth. */
+function isDeeper(value: unknown, most: number): boolean {
+  let level: unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > most) return true;
+    level = level.flatMap((each) => (typeof each === "object" && each !== null ? Object.values(each) : []));
+  }
+  return false;
+}
+
+/** How many lists and objects of a document's own values, or types, lie inside one another. */
+function valuesNested(document: DocumentNode): number {
+  let depth = 0;
+  let most = 0;
+  const counted = {
+    enter() {
+      most = Math.max(most, ++depth);
+    },
+    leave() {
+      depth--;
+    },
+  };
+  visit(document, { ListValue: counted, ObjectValue: counted, ListType: counted });
+  return most;
 }
 
 function fragmentsOf({ definitions }: DocumentNode): ReadonlyMap<string, FragmentDefinitionNode> {

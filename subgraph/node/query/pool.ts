@@ -34,6 +34,10 @@ export type QueryPoolOptions = {
 /** First message to a process. */
 export type ReaderSetup = Pick<QueryPoolOptions, "source" | "answer" | "heap">;
 
+/** Later messages to a process, and what it says to each: an answer has the number of its query. */
+export type NumberedQuery = { readonly number: number; readonly request: QueryRequest };
+export type NumberedAnswer = { readonly number: number; readonly answer: Uint8Array };
+
 type Task = { readonly request: QueryRequest; resolve(answer: Uint8Array): void };
 
 /** Queries that a process has been given: the one it answers, and the one it takes up next without waiting for this process. */
@@ -45,7 +49,8 @@ export const failedAnswer = (message: string): Uint8Array =>
 
 /** A process with its queries; it ends with the first one that is too much for it. */
 class Reader {
-  readonly tasks: Task[] = [];
+  /** Oldest first. */
+  readonly tasks: (Task & { readonly number: number })[] = [];
   readonly #options: QueryPoolOptions;
   readonly #answered: () => void;
   readonly #process: ChildProcess;
@@ -55,6 +60,7 @@ class Reader {
   /** What a query takes does not count before its process can answer. */
   #isReady = false;
   #timer: NodeJS.Timeout | undefined;
+  #given = 0;
 
   constructor(
     options: QueryPoolOptions,
@@ -71,7 +77,7 @@ class Reader {
     this.#process.unref();
     this.#process.channel?.unref();
     this.#process.on("message", (said) => {
-      if (this.#isReady) return this.#answer(said as Uint8Array);
+      if (this.#isReady) return this.#answer(said as NumberedAnswer);
       this.#isReady = true;
       this.#watch();
     });
@@ -88,9 +94,16 @@ class Reader {
   }
 
   give(task: Task): void {
-    this.tasks.push(task);
+    const number = ++this.#given;
+    try {
+      this.#process.send({ number, request: task.request } satisfies NumberedQuery);
+    } catch {
+      // What cannot be made a message of concerns nobody but its client.
+      task.resolve(failedAnswer("the query cannot be handed on"));
+      return;
+    }
+    this.tasks.push({ ...task, number });
     if (this.tasks.length === 1) this.#watch();
-    this.#process.send(task.request);
   }
 
   /** Nothing but this ends a statement of SQLite that has begun. */
@@ -110,11 +123,12 @@ class Reader {
     this.#timer = setTimeout(() => void this.kill(blame), time).unref();
   }
 
-  /** Answers come in the order of the queries. */
-  #answer(answer: Uint8Array): void {
-    const task = this.tasks.shift();
+  /** Answers come in the order of the queries; a process that gives another one is of no more use. */
+  #answer({ number, answer }: NumberedAnswer): void {
+    if (this.tasks[0]?.number !== number) return void this.kill("internal error");
+    const task = this.tasks.shift()!;
     this.#watch();
-    task?.resolve(answer);
+    task.resolve(answer);
     this.#answered();
   }
 }

@@ -7,7 +7,13 @@ import { EntityStore } from "../store/entity-store.ts";
 import { EntityReader } from "../store/select.ts";
 import { fieldsOf } from "./limits.ts";
 import { AnswerTooLongError, QueryPlan } from "./plan.ts";
-import { failedAnswer, type QueryRequest, type ReaderSetup } from "./pool.ts";
+import {
+  failedAnswer,
+  type NumberedAnswer,
+  type NumberedQuery,
+  type QueryRequest,
+  type ReaderSetup,
+} from "./pool.ts";
 import { executableSchema, shownError } from "./resolvers.ts";
 
 /**
@@ -81,5 +87,16 @@ function answer(request: QueryRequest): Uint8Array {
   }
 }
 
-process.on("message", (request: QueryRequest) => process.send!(answer(request)));
+/** A query that fails says so to its own client: the next one is another's. */
+function answered(request: QueryRequest): Uint8Array {
+  try {
+    return answer(request);
+  } catch {
+    return failedAnswer("internal error");
+  }
+}
+
+process.on("message", ({ number, request }: NumberedQuery) =>
+  process.send!({ number, answer: answered(request) } satisfies NumberedAnswer),
+);
 process.send!("ready");
