@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Address, Hex } from "viem";
 import { bundlePlace, type DatasetLayout, segmentLayout } from "../../core/dataset/layout.ts";
+import { type RefusalCode, RefusalError, TransportError } from "../transport/errors.ts";
 import type { ShardClient } from "../transport/shard-client.ts";
 import { forEachConcurrently } from "./concurrency.ts";
 import type { AnchoredDataset, Holder } from "./dataset.ts";
@@ -31,6 +33,8 @@ export type FetchBundlesParameters = {
   count?: number;
   /** Asked for bundles that nobody serves, by their indices, where too few are served. */
   published?: (bundles: readonly number[]) => Promise<ReadonlyMap<number, Uint8Array>>;
+  /** Milliseconds until holders that could not be reached are asked once more, where too few serve; two seconds by default. */
+  pause?: number;
   signal?: AbortSignal;
   /** Told about each piece that arrives, bytes. */
   onBytes?: (bytes: number) => void;
@@ -42,10 +46,19 @@ export type FetchedBundles = { shards: (Uint8Array | undefined)[]; failures: Bun
 
 /** Downloads under way at once; a bundle has at most 8 MB. */
 const parallel = 8;
+const usualPause = 2_000;
+/** Refusals that say nothing about the bundle. */
+const passing: readonly RefusalCode[] = ["busy", "rate-limited", "internal"];
+
+/** Whether the same holder may give a bundle a moment later: this machine, or the holder's, may have been too busy. */
+function mayPass(error: unknown): boolean {
+  return error instanceof RefusalError ? passing.includes(error.code) : error instanceof TransportError;
+}
 
 /**
  * Downloads exactly `count` bundles of a segment: data bundles first, since they need no decoding. One whose holder is
  * gone, too slow, or gives bytes without the anchored root is replaced by the next one, and in the end by one that is on chain.
+ * Where all of that is too little, holders that could not be reached are asked once more.
  * @throws NotEnoughBundlesError that says what each holder did
  */
 export async function fetchBundles(
@@ -54,43 +67,44 @@ export async function fetchBundles(
 ): Promise<FetchedBundles> {
   const { dataset, segment, holders, except, count = dataset.layout.k, signal } = parameters;
   const shards: (Uint8Array | undefined)[] = new Array(dataset.layout.n).fill(undefined);
-  const failures: BundleFailure[] = [];
-  const fail = (failure: BundleFailure): void => {
-    failures.push(failure);
-    parameters.onFailure?.(failure);
-  };
-  const waiting = holders.filter(({ bundleIndex }) => except?.has(bundleIndex) !== true);
+  const failures = new Map<number, BundleFailure>();
+  const unreached: Holder[] = [];
   let missing = count;
-  while (missing > 0 && waiting.length > 0) {
-    const round = waiting.splice(0, missing);
-    await forEachConcurrently(round, parallel, signal, async ({ bundleIndex, operator }) => {
-      try {
-        if (operator === undefined) throw new Error("nobody holds it");
-        const bytes = await fetchBundle(client, {
-          dataset,
-          bundleIndex,
-          operator,
-          signal,
-          onBytes: parameters.onBytes,
-        });
-        shards[bundlePlace(dataset.layout, bundleIndex).shard] = bytes;
-        missing--;
-      } catch (error) {
-        signal?.throwIfAborted();
-        fail({ bundleIndex, operator, reason: reasonOf(error) });
-      }
-    });
-  }
+  const fetchFrom = async (holder: Holder): Promise<void> => {
+    const { bundleIndex, operator } = holder;
+    try {
+      if (operator === undefined) throw new Error("nobody holds it");
+      const { onBytes } = parameters;
+      const bytes = await fetchBundle(client, { dataset, bundleIndex, operator, signal, onBytes });
+      shards[bundlePlace(dataset.layout, bundleIndex).shard] = bytes;
+      missing--;
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (mayPass(error)) unreached.push(holder);
+      const failure = { bundleIndex, operator, reason: reasonOf(error) };
+      if (!failures.has(bundleIndex)) parameters.onFailure?.(failure);
+      failures.set(bundleIndex, failure);
+    }
+  };
+  const ask = async (asked: readonly Holder[]): Promise<void> => {
+    const waiting = [...asked];
+    while (missing > 0 && waiting.length > 0)
+      await forEachConcurrently(waiting.splice(0, missing), parallel, signal, fetchFrom);
+  };
+  await ask(holders.filter(({ bundleIndex }) => except?.has(bundleIndex) !== true));
   if (missing > 0 && parameters.published !== undefined) {
-    const failed = failures.map(({ bundleIndex }) => bundleIndex);
-    for (const [bundleIndex, bytes] of await parameters.published(failed)) {
+    for (const [bundleIndex, bytes] of await parameters.published([...failures.keys()])) {
       if (missing === 0) break;
       shards[bundlePlace(dataset.layout, bundleIndex).shard] = bytes;
       missing--;
     }
   }
-  if (missing === 0) return { shards, failures };
-  const reasons = failures.map(({ operator, bundleIndex, reason }) => ({
+  if (missing > 0 && unreached.length > 0) {
+    await sleep(parameters.pause ?? usualPause, undefined, { signal });
+    await ask(unreached.splice(0));
+  }
+  if (missing === 0) return { shards, failures: [...failures.values()] };
+  const reasons = [...failures.values()].map(({ operator, bundleIndex, reason }) => ({
     operator: operator ?? ("0x" as Hex),
     reason: `bundle ${bundleIndex}: ${reason}`,
   }));

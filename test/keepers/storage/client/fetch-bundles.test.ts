@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Address } from "viem";
+import { datasetLayout, segmentLayout } from "../../../../keepers/src/core/dataset/layout.ts";
+import type { Holder } from "../../../../keepers/src/storage/client/dataset.ts";
+import { NotEnoughBundlesError } from "../../../../keepers/src/storage/client/errors.ts";
+import { type BundleReader, fetchBundles } from "../../../../keepers/src/storage/client/fetch-bundles.ts";
+import { transportRootOf } from "../../../../keepers/src/storage/client/roots.ts";
+import { RefusalError, TransportError } from "../../../../keepers/src/storage/transport/errors.ts";
+
+const [k, n] = [2, 3];
+const layout = datasetLayout({
+  k,
+  n,
+  objectCount: 4,
+  objectSize: 500,
+  segmentObjects: 4,
+  encrypted: false,
+});
+const { bundleBytes } = segmentLayout(layout, 0);
+const bundles = Array.from({ length: n }, (_, i) => new Uint8Array(bundleBytes).fill(i + 1));
+const dataset = {
+  datasetId: "0x01",
+  layout,
+  manifest: { bundles: bundles.map((bytes) => ({ transportRoot: transportRootOf(bytes) })) },
+} as const;
+const operatorOf = (index: number): Address => `0x${String(index).padStart(40, "0")}`;
+const holders = bundles.map((_, bundleIndex) => ({
+  bundleIndex,
+  operator: operatorOf(bundleIndex),
+  wasHeld: true,
+  since: 0,
+})) as Holder[];
+
+/** Holders each of which fails at first as often as it is said, and how often each was asked. */
+function scene(failures: readonly (readonly Error[])[]) {
+  const asked = Array<number>(n).fill(0);
+  const client = {
+    peers: {
+      connect: async (operator: Address) => {
+        const index = Number(BigInt(operator));
+        const failure = failures[index]?.[asked[index]!];
+        asked[index]!++;
+        if (failure !== undefined) throw failure;
+        return {
+          async *get() {
+            yield bundles[index]!;
+          },
+        };
+      },
+    },
+  } as unknown as BundleReader;
+  const fetch = () => fetchBundles(client, { dataset, segment: 0, holders, pause: 1 });
+  return { asked, fetch };
+}
+
+const broken = new TransportError("the connection broke");
+
+describe("fetching the bundles of a segment", () => {
+  it("asks no more holders than are needed", async () => {
+    const { asked, fetch } = scene([]);
+    const { shards, failures } = await fetch();
+    assert.deepEqual(shards, [bundles[0], bundles[1], undefined]);
+    assert.deepEqual([asked, failures], [[1, 1, 0], []]);
+  });
+
+  it("asks holders once more that a moment of bad connections has kept from answering", async () => {
+    const { asked, fetch } = scene([[broken], [new RefusalError("busy", "later")]]);
+    const { shards, failures } = await fetch();
+    assert.deepEqual(shards, [bundles[0], undefined, bundles[2]]);
+    assert.deepEqual(asked, [2, 1, 1]);
+    assert.deepEqual(
+      failures.map(({ bundleIndex }) => bundleIndex),
+      [0, 1],
+    );
+  });
+
+  it("gives up what could not be reached twice, and does not repeat what was refused", async () => {
+    const { asked, fetch } = scene([
+      [broken, broken, broken],
+      [new RefusalError("not-found", "no such bundle")],
+    ]);
+    await assert.rejects(fetch(), NotEnoughBundlesError);
+    assert.deepEqual(asked, [2, 1, 1]);
+  });
+});
