@@ -6,7 +6,7 @@ import { BadInputError } from "../../core/errors.ts";
 import { bundleId } from "../../core/ids.ts";
 import { datasetStatus } from "./anchor.ts";
 import type { ChainView } from "./client.ts";
-import { ManifestMismatchError, UnknownDatasetError } from "./errors.ts";
+import { MalformedManifestError, ManifestMismatchError, UnknownDatasetError } from "./errors.ts";
 import { readLogs } from "./read-logs.ts";
 import { type BundlesTree, manifestTree } from "./roots.ts";
 
@@ -66,12 +66,12 @@ export async function readAnchor(
 
 /**
  * Reads a manifest and compares every field that the chain knows.
- * @throws BadInputError when it is malformed, ManifestMismatchError when it contradicts the anchor
+ * @throws MalformedManifestError, ManifestMismatchError when it contradicts the anchor
  */
 export function checkManifest(dataset: AnchoredDataset, bytes: Uint8Array): KnownDataset {
   const { anchor } = dataset;
   if (keccak256(bytes) !== anchor.manifestHash) throw new ManifestMismatchError("manifestHash");
-  const manifest = parseManifest(bytes);
+  const manifest = anchoredManifest(bytes);
   const { shape } = anchor;
   const facts: [string, boolean][] = [
     ["k", manifest.k === shape.k],
@@ -87,6 +87,14 @@ export function checkManifest(dataset: AnchoredDataset, bytes: Uint8Array): Know
   const tree = manifestTree(manifest);
   if (tree.root !== anchor.bundlesRoot) throw new ManifestMismatchError("bundles");
   return { ...dataset, manifest, tree };
+}
+
+function anchoredManifest(bytes: Uint8Array): Manifest {
+  try {
+    return parseManifest(bytes);
+  } catch (error) {
+    throw error instanceof BadInputError ? new MalformedManifestError(error) : error;
+  }
 }
 
 /** The holders of bundles, in the order asked for. */

@@ -137,6 +137,19 @@ export class ManifestMismatchError extends BadInputError {
   }
 }
 
+/** What hashes to the anchor is no manifest. */
+export class MalformedManifestError extends BadInputError {
+  override readonly name: string = "MalformedManifestError";
+
+  constructor(cause: BadInputError) {
+    super(`what the dataset's anchor names as its manifest is none: ${cause.message}`, {
+      kept: "Nothing was written.",
+      next: "Do not use this dataset: its owner anchored something that nobody can read.",
+      cause,
+    });
+  }
+}
+
 /** The account cannot pay what anchoring costs. */
 export class InsufficientFundsError extends AssayError {
   override readonly name: string = "InsufficientFundsError";

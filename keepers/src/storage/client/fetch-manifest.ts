@@ -1,4 +1,4 @@
-import { type Address, keccak256 } from "viem";
+import { type Address, type Hex, keccak256 } from "viem";
 import { maxManifestBytes } from "../../core/dataset/manifest.ts";
 import { collect } from "../backends/backend.ts";
 import { parseBlobCid } from "../backends/blob-cid.ts";
@@ -16,8 +16,8 @@ import { reasonOf } from "./reason.ts";
 
 /**
  * Finds a dataset's manifest: asks its holders one after the other, then the IPFS store by its CID. Only bytes with the
- * anchored hash are taken.
- * @throws ManifestUnavailableError that says what each holder answered; ManifestMismatchError
+ * anchored hash are taken: what is wrong with others is the doing of whoever gives them, what is wrong with these the owner's.
+ * @throws ManifestUnavailableError that says what each holder answered; ManifestMismatchError, MalformedManifestError
  */
 export async function fetchManifest(
   client: StorageClient,
@@ -25,27 +25,33 @@ export async function fetchManifest(
   signal?: AbortSignal,
 ): Promise<KnownDataset> {
   const failures: OperatorFailure[] = [];
+  /** The bytes that somebody gives when they are the anchored ones; undefined otherwise. */
+  const given = async (operator: Hex, place: string, read: () => Promise<Uint8Array>) => {
+    try {
+      const bytes = await read();
+      if (keccak256(bytes) === dataset.anchor.manifestHash) return bytes;
+      failures.push({ operator, reason: `${place}it gave a manifest with another hash` });
+    } catch (error) {
+      signal?.throwIfAborted();
+      failures.push({ operator, reason: `${place}${reasonOf(error)}` });
+    }
+    return undefined;
+  };
   for (const operator of await distinctHolders(client, dataset)) {
     signal?.throwIfAborted();
-    try {
+    const bytes = await given(operator, "", async () => {
       const shards = await client.peers.connect(operator, signal);
-      const bytes = await shards.manifest({ datasetId: dataset.datasetId }, { signal });
-      if (keccak256(bytes) === dataset.anchor.manifestHash) return checkManifest(dataset, bytes);
-      failures.push({ operator, reason: "it gave a manifest with another hash" });
-    } catch (error) {
-      signal?.throwIfAborted();
-      failures.push({ operator, reason: reasonOf(error) });
-    }
+      return await shards.manifest({ datasetId: dataset.datasetId }, { signal });
+    });
+    if (bytes !== undefined) return checkManifest(dataset, bytes);
   }
   const cid = await anchoredManifestCid(client, dataset.datasetId);
-  if (client.ipfs !== undefined) {
-    try {
-      const bytes = await collect(client.ipfs.get(parseBlobCid(cid), { signal }), maxManifestBytes, signal);
-      return checkManifest(dataset, bytes);
-    } catch (error) {
-      signal?.throwIfAborted();
-      failures.push({ operator: "0x", reason: `IPFS: ${reasonOf(error)}` });
-    }
+  const { ipfs } = client;
+  if (ipfs !== undefined) {
+    const bytes = await given("0x", "IPFS: ", () =>
+      collect(ipfs.get(parseBlobCid(cid), { signal }), maxManifestBytes, signal),
+    );
+    if (bytes !== undefined) return checkManifest(dataset, bytes);
   }
   throw new ManifestUnavailableError(cid, failures);
 }

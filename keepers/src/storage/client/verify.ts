@@ -43,7 +43,7 @@ export type VerifyResult = {
 /**
  * Checks a dataset again: that the manifest is the anchored one, that holders proved possession and, in full, that every
  * bundle has both roots, that the bundles are a codeword, and that the objects have the anchored hashes.
- * @throws UnknownDatasetError, ManifestUnavailableError, ManifestMismatchError
+ * @throws UnknownDatasetError, ManifestUnavailableError, ManifestMismatchError, MalformedManifestError
  */
 export async function verify(client: StorageClient, parameters: VerifyParameters): Promise<VerifyResult> {
   const { datasetId, full = false, proofs = "chain", signal, onProgress } = parameters;
