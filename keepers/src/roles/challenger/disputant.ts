@@ -152,18 +152,18 @@ export class Disputant implements Duty {
     { game, claim, interval }: ChallengeRecord,
     signal: AbortSignal,
   ): Promise<MislabelledSample | undefined> {
-    const { job, run } = open;
-    if (!job.hasMislabelled || game !== "DisputeGame") return undefined;
+    const { order } = open.run;
+    const { mislabelled } = open.job;
+    if (mislabelled.size === 0 || game !== "DisputeGame") return undefined;
     let found = this.#samples.get(open);
     if (found === undefined) {
-      found = findMislabelled({ ...run, source: job.source }, signal);
+      found = findMislabelled({ order, mislabelled }, signal);
       this.#samples.set(open, found);
       found.catch(() => this.#samples.delete(open));
     }
     const sample = await found;
     if (sample === undefined || sample.step >= Number(claim.steps)) return undefined;
-    const isThere =
-      interval === noInterval || Math.floor(sample.step / run.order.interval) === Number(interval);
+    const isThere = interval === noInterval || Math.floor(sample.step / order.interval) === Number(interval);
     return isThere ? sample : undefined;
   }
 }

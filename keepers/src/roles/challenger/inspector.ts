@@ -300,11 +300,12 @@ export class Inspector implements Duty {
     fetched: FetchedResult | undefined,
     signal: AbortSignal,
   ): Promise<boolean> {
-    if (!job.hasMislabelled) return false;
+    const { mislabelled } = job;
+    if (mislabelled.size === 0) return false;
     const { claimId, steps, result } = commitment;
     const { jobId } = commitment.job;
     const order = { ...run.order, steps };
-    const sample = await findMislabelled({ program: run.program, order, source: job.source }, signal);
+    const sample = await findMislabelled({ order, mislabelled }, signal);
     if (sample === undefined) return false;
     const { leaves } = fetched ?? {};
     const move =

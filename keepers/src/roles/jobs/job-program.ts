@@ -2,6 +2,7 @@ import { access, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Hex } from "viem";
 import { gatherObjects } from "../../training/data/gather.ts";
+import { ObjectSet } from "../../training/data/object-set.ts";
 import type { ObjectSource } from "../../training/data/types.ts";
 import { labelField } from "../../training/evaluate/target.ts";
 import { OrderRefusedError } from "./errors.ts";
@@ -16,8 +17,8 @@ import {
 /** A job that can be computed here: program, and the dataset, checked against its root. */
 export type OpenJob = JobProgram & {
   readonly source: ObjectSource;
-  /** Whether a label of the dataset is no class. */
-  readonly hasMislabelled: boolean;
+  /** Objects of the dataset whose label is no class. */
+  readonly mislabelled: ObjectSet;
   /** Closes the source. */
   close(): Promise<void>;
 };
@@ -63,22 +64,19 @@ export async function openJob(
       `objects have ${sequence.objectSize} bytes, not ${order.objectBytes}`,
     );
   }
-  let hasMislabelled = false;
-  const onMislabelled = () => {
-    hasMislabelled = true;
-  };
+  const mislabelled = new ObjectSet();
   const { source, objectRoot } = await gatherObjects(sequence, {
     spool: join(folder, "objects.spool"),
     memoryBytes: limits.memoryBytes / objectShare,
     label: labelField(compiled.program),
-    ...(takesMislabelled && { onMislabelled }),
+    ...(takesMislabelled && { onMislabelled: (index) => mislabelled.add(index) }),
     signal,
   });
   if (objectRoot !== order.objectRoot || source.count !== order.objects) {
     await source.close();
     throw new OrderRefusedError("training", "its objects are not those of the dataset");
   }
-  return { ...job, source, hasMislabelled, close: () => source.close() };
+  return { ...job, source, mislabelled, close: () => source.close() };
 }
 
 /** The bytes of a model that is stored as a dataset. */

@@ -1,8 +1,5 @@
 import { encodeOrder, intervalOf, samplesOf, type TrainingOrder } from "../../core/exact/order.ts";
-import type { Program } from "../../core/exact/tape/types.ts";
-import { isClass } from "../data/labels.ts";
-import type { ObjectSource } from "../data/types.ts";
-import { labelField } from "../evaluate/target.ts";
+import type { ObjectSet } from "../data/object-set.ts";
 import { namedStep, namedTensor, newest } from "./challenger-player.ts";
 import { Naming } from "./claimed-tree.ts";
 import { checkpointSteps, descent, type Move, type Round, searchedLeaves, stageOf } from "./moves.ts";
@@ -21,21 +18,46 @@ export type MislabelledSample = {
   readonly order: TrainingOrder;
 };
 
-/** The first sample that is trained on and whose label is none of the classes. */
+/** Milliseconds for which indices are looked at without giving way to other work. */
+const longestTurn = 20;
+
+/**
+ * The first sample that is trained on and whose label is none of the classes. An order has up to 2^32 steps of as many samples, and
+ * its author chooses where the mislabelled objects stand: where each of them is trained on is computed instead, epoch by epoch, and other
+ * work goes on meanwhile. An epoch leaves one out with less than even odds, so that few epochs are looked at.
+ *
+ * @param mislabelled objects whose label is none of the classes
+ */
 export async function findMislabelled(
-  { program, order, source }: { program: Program; order: TrainingOrder; source: ObjectSource },
+  { order, mislabelled }: { readonly order: TrainingOrder; readonly mislabelled: ObjectSet },
   signal?: AbortSignal,
 ): Promise<MislabelledSample | undefined> {
-  const field = labelField(program);
-  if (field === undefined) return undefined;
+  const { steps, microBatch, microBatches } = order;
   const samples = samplesOf(order);
-  for (let step = 0; step < order.steps; step++) {
-    signal?.throwIfAborted();
-    const objects = await source.read(samples.batch(step));
-    for (let at = 0; at * order.objectBytes < objects.length; at++) {
-      if (isClass(objects, at * order.objectBytes, field)) continue;
-      const microBatch = Math.floor(at / order.microBatch);
-      return { step, microBatch, row: at % order.microBatch, order };
+  const { stepsPerEpoch } = samples;
+  const stepSamples = microBatch * microBatches;
+  let since = performance.now();
+  signal?.throwIfAborted();
+  for (let epoch = 0; epoch * stepsPerEpoch < steps; epoch++) {
+    let isAnyTrained = false;
+    let first = Number.POSITIVE_INFINITY;
+    for (const object of mislabelled) {
+      const index = samples.trainingOf(object);
+      if (index !== undefined) {
+        isAnyTrained = true;
+        first = Math.min(first, samples.placeIn(epoch, index) ?? first);
+      }
+      if (performance.now() - since < longestTurn) continue;
+      // The page plays disputes, too: what gives way must be there in a browser.
+      await new Promise((done) => setTimeout(done));
+      signal?.throwIfAborted();
+      since = performance.now();
+    }
+    if (!isAnyTrained) return undefined;
+    const step = epoch * stepsPerEpoch + Math.floor(first / stepSamples);
+    if (step < steps) {
+      const place = first % stepSamples;
+      return { step, microBatch: Math.floor(place / microBatch), row: place % microBatch, order };
     }
   }
   return undefined;

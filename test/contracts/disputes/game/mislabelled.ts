@@ -1,5 +1,6 @@
 /** An order on data of which one sample has a label that is none of the classes. */
 import { MemoryObjects } from "../../../../keepers/src/training/data/memory-objects.ts";
+import { ObjectSet } from "../../../../keepers/src/training/data/object-set.ts";
 import { openObject } from "../../../../keepers/src/training/dispute/objects.ts";
 import type { OwnRun } from "../../../../keepers/src/training/dispute/own-run.ts";
 import { mlpJob } from "./scenes.ts";
@@ -10,7 +11,7 @@ export const mislabelledPlace = { step: 3, microBatch: 1, row: 1 } as const;
 const microBatches = 2;
 const none = 5;
 
-/** The order, its data, and a run on data that has no such sample. */
+/** The order, which objects of its data are so labelled, and a run on data that has no such sample. */
 export function mislabelled(steps: number, interval: number) {
   const { program, objects } = mlpJob();
   const size = { microBatches, steps, interval };
@@ -24,5 +25,7 @@ export function mislabelled(steps: number, interval: number) {
     program,
     object: (place) => openObject(source, clean.objectAt(place.step, place.microBatch, place.row), place),
   };
-  return { own, source, program, order, told: new Story(Object.assign(clean, { order })) };
+  const found = new ObjectSet();
+  found.add(sample);
+  return { own, mislabelled: found, order, told: new Story(Object.assign(clean, { order })) };
 }

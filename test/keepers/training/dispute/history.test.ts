@@ -1,15 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { concatHex, type Hex, numberToHex } from "viem";
-import {
-  findMislabelled,
-  mislabelledMove,
-} from "../../../../keepers/src/training/dispute/mislabelled-player.ts";
+import { mislabelledMove } from "../../../../keepers/src/training/dispute/mislabelled-player.ts";
 import type { Round, StageName } from "../../../../keepers/src/training/dispute/moves.ts";
 import { stageOf, stages } from "../../../../keepers/src/training/dispute/moves.ts";
 import { nextMove } from "../../../../keepers/src/training/dispute/next-move.ts";
 import { type Answer, readAnswer, selectorOf } from "../../../../keepers/src/training/dispute/posted.ts";
-import { oddJob } from "../../../contracts/disputes/game/hand-made.ts";
 import { mislabelled, mislabelledPlace } from "../../../contracts/disputes/game/mislabelled.ts";
 import { plays } from "../../../contracts/disputes/game/planned.ts";
 import { type RecordedPlay, readRecord } from "../../../contracts/disputes/game/recorded.ts";
@@ -103,23 +99,6 @@ describe("an answer that nobody can have made", () => {
 });
 
 describe("a sample that no class fits", () => {
-  it("is the first that is trained on, and none where no step reads it", async () => {
-    const { program, order, source } = mislabelled(5, 2);
-    assert.deepEqual(await findMislabelled({ program, order, source }), { ...mislabelledPlace, order });
-    const { step } = mislabelledPlace;
-    assert.equal(await findMislabelled({ program, order: { ...order, steps: step }, source }), undefined);
-    const found = await findMislabelled({ program, order: { ...order, steps: step + 1 }, source });
-    assert.deepEqual([found?.step, found?.microBatch, found?.row], [step, 1, 1]);
-  });
-
-  it("is none of a job that has targets in the place of classes, and is not looked for once it is not wanted", async () => {
-    const { source, program, order } = mislabelled(5, 2);
-    const { program: odd } = oddJob(20);
-    assert.equal(await findMislabelled({ program: odd, order, source }), undefined);
-    const signal = AbortSignal.abort(new Error("not wanted"));
-    await assert.rejects(findMislabelled({ program, order, source }, signal), /not wanted/);
-  });
-
   it("is shown in the challenger's turns alone", async () => {
     const { own, order } = mislabelled(5, 2);
     const sample = { ...mislabelledPlace, order };

@@ -1,5 +1,5 @@
 import { BadInputError } from "../../errors.ts";
-import { permutation } from "./permutation.ts";
+import { inversePermutation, permutation } from "./permutation.ts";
 import { randomDomains, type Seed } from "./philox.ts";
 
 export type SampleOrderParameters = {
@@ -30,6 +30,10 @@ export type SampleOrder = {
   training(index: number): number;
   /** Object of validation sample `index`. */
   validation(index: number): number;
+  /** Which training sample an object is; undefined for one of validation. */
+  trainingOf(object: number): number | undefined;
+  /** Where training sample `index` stands in an epoch, counted from its first row; undefined where that epoch leaves it out. */
+  placeIn(epoch: number, index: number): number | undefined;
 };
 
 /** @throws BadInputError when the counts do not fit each other. */
@@ -38,21 +42,21 @@ export function sampleOrder(parameters: SampleOrderParameters): SampleOrder {
   const { seed, splitSeed, objects, train, microBatch, microBatches } = parameters;
   const stepSamples = microBatch * microBatches;
   const stepsPerEpoch = Math.floor(train / stepSamples);
-  const split =
+  const same = (index: number): number => index;
+  const ofSplit = (make: typeof permutation) =>
     splitSeed === undefined
-      ? (index: number) => index
-      : permutation({ seed: splitSeed, domain: randomDomains.split, round: 0, size: objects });
-  let epoch = -1;
-  let shuffle = (index: number): number => index;
+      ? same
+      : make({ seed: splitSeed, domain: randomDomains.split, round: 0, size: objects });
+  const split = ofSplit(permutation);
+  const unsplit = ofSplit(inversePermutation);
+  const ofEpochs = (make: typeof permutation) =>
+    ofLatest((round) => make({ seed, domain: randomDomains.shuffle, round, size: train }));
+  const shuffles = ofEpochs(permutation);
+  const unshuffles = ofEpochs(inversePermutation);
 
   const shuffleOf = (step: number): ((index: number) => number) => {
     requireIndex(step, 2 ** 32 * stepsPerEpoch, "step");
-    const wanted = Math.floor(step / stepsPerEpoch);
-    if (wanted !== epoch) {
-      shuffle = permutation({ seed, domain: randomDomains.shuffle, round: wanted, size: train });
-      epoch = wanted;
-    }
-    return shuffle;
+    return shuffles(Math.floor(step / stepsPerEpoch));
   };
 
   return {
@@ -77,6 +81,26 @@ export function sampleOrder(parameters: SampleOrderParameters): SampleOrder {
       requireIndex(index, objects - train, "validation sample");
       return split(train + index);
     },
+    trainingOf(object) {
+      requireIndex(object, objects, "object");
+      const index = unsplit(object);
+      return index < train ? index : undefined;
+    },
+    placeIn(epoch, index) {
+      requireIndex(epoch, 2 ** 32, "epoch");
+      requireIndex(index, train, "training sample");
+      const place = unshuffles(epoch)(index);
+      return place < stepsPerEpoch * stepSamples ? place : undefined;
+    },
+  };
+}
+
+/** What belongs to an epoch, made once as long as the same one is asked for. */
+function ofLatest<T>(make: (epoch: number) => T): (epoch: number) => T {
+  let last: { readonly epoch: number; readonly made: T } | undefined;
+  return (epoch) => {
+    if (last?.epoch !== epoch) last = { epoch, made: make(epoch) };
+    return last.made;
   };
 }
 

@@ -20,7 +20,40 @@ const feistelRounds = 8;
  * @returns x ↦ π(x); it throws a RangeError outside [0, N)
  * @throws BadInputError for a size outside 1 to 2^32 or a seed that does not have 32 bytes.
  */
-export function permutation({ seed, domain, round, size }: PermutationParameters): (x: number) => number {
+export function permutation(parameters: PermutationParameters): (x: number) => number {
+  const { width, height, draw } = networkOf(parameters);
+  return walk(parameters.size, (at) => {
+    let left = at % width;
+    let right = Math.floor(at / width);
+    for (let j = 0; j < feistelRounds; j += 2) {
+      left = (left + draw(right, j, width)) % width;
+      right = (right + draw(left, j + 1, height)) % height;
+    }
+    return left + width * right;
+  });
+}
+
+/**
+ * The inverse of {@link permutation}.
+ *
+ * @returns π(x) ↦ x; it throws a RangeError outside [0, N)
+ * @throws as the permutation does
+ */
+export function inversePermutation(parameters: PermutationParameters): (y: number) => number {
+  const { width, height, draw } = networkOf(parameters);
+  return walk(parameters.size, (at) => {
+    let left = at % width;
+    let right = Math.floor(at / width);
+    for (let j = feistelRounds - 2; j >= 0; j -= 2) {
+      right = (right + height - draw(left, j + 1, height)) % height;
+      left = (left + width - draw(right, j, width)) % width;
+    }
+    return left + width * right;
+  });
+}
+
+/** The grid of a Feistel network, and its round functions. */
+function networkOf({ seed, domain, round, size }: PermutationParameters) {
   if (!Number.isInteger(size) || size < 1 || size > 2 ** 32) {
     throw new BadInputError(`A permutation has 1 to 2^32 places, not ${size}.`);
   }
@@ -40,18 +73,16 @@ export function permutation({ seed, domain, round, size }: PermutationParameters
     drawn[j * stride + y] = value + 1;
     return value;
   };
+  return { width, height, draw };
+}
+
+/** Cycle walking: goes on through the grid until a place below N is met, forwards or backwards. */
+function walk(size: number, pass: (at: number) => number): (x: number) => number {
   return (x) => {
     if (!Number.isInteger(x) || x < 0 || x >= size) throw new RangeError(`${x} is not in [0, ${size})`);
     let at = x;
-    do {
-      let left = at % width;
-      let right = Math.floor(at / width);
-      for (let j = 0; j < feistelRounds; j += 2) {
-        left = (left + draw(right, j, width)) % width;
-        right = (right + draw(left, j + 1, height)) % height;
-      }
-      at = left + width * right;
-    } while (at >= size);
+    do at = pass(at);
+    while (at >= size);
     return at;
   };
 }

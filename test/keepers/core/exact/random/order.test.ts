@@ -54,6 +54,24 @@ describe("order of samples", () => {
     assert.equal(order.sample(0, 0, 1), permuted(seed, 2, 0, 81, 1));
   });
 
+  it("names the training sample that an object is, and its place in an epoch", () => {
+    for (const split of [{ splitSeed }, { objects: 81 }]) {
+      const order = sampleOrder({ seed, ...counts, ...split });
+      const { validationCount } = order;
+      for (let i = 0; i < 81; i++) assert.equal(order.trainingOf(order.training(i)), i);
+      for (let i = 0; i < validationCount; i++)
+        assert.equal(order.trainingOf(order.validation(i)), undefined);
+      for (const epoch of [3, 0, 2 ** 20]) {
+        const batches = Array.from({ length: 10 }, (_, i) => [...order.batch(epoch * 10 + i)]).flat();
+        const places = Array.from({ length: 81 }, (_, i) => batches.indexOf(order.training(i)));
+        assert.deepEqual(
+          Array.from({ length: 81 }, (_, i) => order.placeIn(epoch, i) ?? -1),
+          places,
+        );
+      }
+    }
+  });
+
   it("refuses counts and places that do not fit each other", () => {
     for (const wrong of [
       { ...counts, splitSeed, train: 104 },
@@ -69,5 +87,8 @@ describe("order of samples", () => {
     throws(() => order.sample(-1, 0, 0), RangeError);
     throws(() => order.validation(22), RangeError);
     throws(() => order.training(81), RangeError);
+    throws(() => order.trainingOf(103), RangeError);
+    throws(() => order.placeIn(0, 81), RangeError);
+    throws(() => order.placeIn(2 ** 32, 0), RangeError);
   });
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { BadInputError } from "../../../../../keepers/src/core/errors.ts";
-import { permutation } from "../../../../../keepers/src/core/exact/random/permutation.ts";
+import { inversePermutation, permutation } from "../../../../../keepers/src/core/exact/random/permutation.ts";
 import { randomBytes, seededRandom } from "../../erasure/random.ts";
 import { recordedRefusals } from "../../refusals.ts";
 import { permuted } from "./reference.ts";
@@ -38,6 +38,22 @@ describe("permutation", () => {
     assert.equal(largest(0), permuted(seed, 2, 0, 2 ** 32, 0));
   });
 
+  it("has an inverse, for small and huge sizes", () => {
+    for (const size of [1, 2, 3, 5, 97, 4096, 4097]) {
+      const parameters = { seed, domain: 2, round: size, size };
+      const [at, back] = [permutation(parameters), inversePermutation(parameters)];
+      for (let x = 0; x < size; x++) {
+        assert.equal(back(at(x)), x, `${x} of ${size}`);
+        assert.equal(at(back(x)), x, `${x} of ${size}`);
+      }
+    }
+    for (const size of [2 ** 20 + 7, 2 ** 32 - 5, 2 ** 32]) {
+      const parameters = { seed, domain: 3, round: 1, size };
+      const [at, back] = [permutation(parameters), inversePermutation(parameters)];
+      for (const x of [0, 1, 65_535, 65_536, size - 1]) assert.equal(back(at(x)), x, `${x} of ${size}`);
+    }
+  });
+
   it("differs between seeds, domains and rounds", () => {
     const list = (domain: number, round: number, key: Uint8Array): string => {
       const at = permutation({ seed: key, domain, round, size: 64 });
@@ -66,7 +82,9 @@ describe("permutation", () => {
     for (const size of [0, -1, 1.5, 2 ** 32 + 1, Number.NaN]) {
       throws(() => permutation({ seed, domain: 2, round: 0, size }), BadInputError);
     }
-    const at = permutation({ seed, domain: 2, round: 0, size: 5 });
-    for (const x of [-1, 5, 0.5, Number.NaN]) throws(() => at(x), RangeError);
+    for (const make of [permutation, inversePermutation]) {
+      const at = make({ seed, domain: 2, round: 0, size: 5 });
+      for (const x of [-1, 5, 0.5, Number.NaN]) throws(() => at(x), RangeError);
+    }
   });
 });
