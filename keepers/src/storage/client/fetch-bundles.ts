@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Address, Hex } from "viem";
 import { bundlePlace, type DatasetLayout, segmentLayout } from "../../core/dataset/layout.ts";
 import { type RefusalCode, RefusalError, TransportError } from "../transport/errors.ts";
@@ -100,7 +99,8 @@ export async function fetchBundles(
     }
   }
   if (missing > 0 && unreached.length > 0) {
-    await sleep(parameters.pause ?? usualPause, undefined, { signal });
+    await new Promise((resolve) => setTimeout(resolve, parameters.pause ?? usualPause));
+    signal?.throwIfAborted();
     await ask(unreached.splice(0));
   }
   if (missing === 0) return { shards, failures: [...failures.values()] };
