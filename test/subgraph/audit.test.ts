@@ -3,11 +3,13 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { encodeCall } from "../../keepers/src/chain/contracts.ts";
+import { WrongEncodingError } from "../../keepers/src/core/dataset/decode.ts";
 import { type Auditor, type AuditParameters, openAudit } from "../../keepers/src/roles/audit/audit.ts";
 import type { Claim } from "../../keepers/src/roles/audit/claims.ts";
 import { reportHtml } from "../../keepers/src/roles/audit/html.ts";
 import type { AuditReport } from "../../keepers/src/roles/audit/report.ts";
 import type { RunAuditParameters } from "../../keepers/src/roles/audit/run-claims.ts";
+import { NotEnoughBundlesError } from "../../keepers/src/storage/client/errors.ts";
 import { nativeExecutor } from "../../keepers/src/training/executors/native.ts";
 import { limits } from "../keepers/roles/jobs/scene.ts";
 import { AuditScene, type Lie, lyingProxy } from "./audit-scene.ts";
@@ -98,6 +100,21 @@ describe("an audit", () => {
     const small = await auditor.job(scene.jobs.honest, { ...run(1), limits: { threads: 1, memoryBytes: 1 } });
     assert.deepEqual(wrongOnes(small.claims), []);
     assert.match(claimOf(small, "program").how, /could not be checked on this machine/);
+  });
+
+  it("attack: what the provider, or the dataset's owner, has stored is encoded otherwise than it was anchored", async () => {
+    const parameters = run(1);
+    const failing = (method: "folder" | "objects", error: Error) => {
+      const storage = { ...parameters.storage, [method]: () => Promise.reject(error) };
+      return auditor.job(scene.jobs.honest, { ...parameters, storage });
+    };
+    const fraud = new WrongEncodingError("Object 0");
+    assert.deepEqual(wrongOnes((await failing("folder", fraud)).claims), ["stored-model"]);
+    assert.deepEqual(wrongOnes((await failing("objects", fraud)).claims), ["dataset"]);
+    const silent = new NotEnoughBundlesError(0, 1, 2, []);
+    const report = await failing("objects", silent);
+    assert.deepEqual(wrongOnes(report.claims), []);
+    assert.equal(claimOf(report, "dataset").verdict, "trusted");
   });
 
   it("attack: an index changes the end of an auction, or the text of an order", async () => {

@@ -16,6 +16,7 @@ import { paymentRows } from "./payment-rows.ts";
 import type { HealthPicture, Picture } from "./pictures/types.ts";
 import type { Row } from "./rows.ts";
 import { askIndex, type IndexFindings, inParts } from "./told.ts";
+import { isFraud } from "./tried.ts";
 import { account, counted, instant, tokens } from "./wording.ts";
 
 /** How what is stored is looked at; without it chain and index are compared alone. */
@@ -285,8 +286,13 @@ async function storageClaims(
       ),
     ];
   } catch (error) {
+    signal?.throwIfAborted();
     if (!(error instanceof AssayError)) throw error;
-    return [trusted({ ...looked, how: `It could not be looked at: ${error.message}.` })];
+    return [
+      isFraud(error)
+        ? wrong({ ...looked, how: `Its owner has anchored what does not hold together: ${error.message}` })
+        : trusted({ ...looked, how: `It could not be looked at: ${error.message}.` }),
+    ];
   }
 }
 

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { concat, type Hex, hexToBigInt, keccak256, numberToHex } from "viem";
-import { AssayError, BadInputError } from "../../core/errors.ts";
 import { traceLength } from "../../core/exact/commitment.ts";
 import { samplesOf } from "../../core/exact/order.ts";
 import { initialState } from "../../core/exact/random/initialize.ts";
@@ -9,9 +8,7 @@ import { encodeLeaves, type OpenedLeaf } from "../../core/exact/result-files.ts"
 import { ExecutedRun } from "../../training/dispute/own-run.ts";
 import { evaluateExact } from "../../training/evaluate/evaluate.ts";
 import { scoreWitness } from "../../training/evaluate/score.ts";
-import { ModelTooLargeError } from "../../training/executors/errors.ts";
 import type { Executor, TrainingSession } from "../../training/executors/types.ts";
-import { OrderRefusedError } from "../jobs/errors.ts";
 import { compileJob, type OpenJob, openJob } from "../jobs/job-program.ts";
 import type { JobStorage } from "../jobs/job-storage.ts";
 import type { JobProgram, MachineLimits } from "../jobs/published-program.ts";
@@ -19,6 +16,7 @@ import { fetchResult, publishedState } from "../jobs/result.ts";
 import { type Claim, type ClaimParts, trusted, verified, wrong } from "./claims.ts";
 import type { AuditedChallenge, JobEvidence } from "./job-evidence.ts";
 import type { CurvePicture, Picture } from "./pictures/types.ts";
+import { type Failed, fetched, tried } from "./tried.ts";
 import { counted, listed } from "./wording.ts";
 
 export type RunAuditParameters = {
@@ -79,7 +77,8 @@ export async function auditRun(evidence: JobEvidence, parameters: RunAuditParame
   if (posted === undefined) return unreached(everything, "the order's program was never published");
   await mkdir(parameters.folder, { recursive: true });
   parameters.onProgress?.("compiling the program");
-  const compiled = await tried(() => compileJob({ order: record.order, ...trainingOf(posted) }, parameters));
+  const published = { order: record.order, ...trainingOf(posted) };
+  const compiled = await tried(() => compileJob(published, parameters), parameters.signal);
   if (!("value" in compiled)) return failedAt(program, compiled, [data, stored, computed]);
   const claims = [
     verified({
@@ -91,7 +90,7 @@ export async function auditRun(evidence: JobEvidence, parameters: RunAuditParame
   const result = await resultOf(evidence, compiled.value, parameters);
   claims.push(result.claim);
   parameters.onProgress?.("fetching the data");
-  const opened = await tried(() => openJob(compiled.value, parameters));
+  const opened = await fetched(() => openJob(compiled.value, parameters), parameters);
   if (!("value" in opened)) {
     const rest = failedAt(data, opened, [computed]);
     return { ...rest, claims: [...claims, ...rest.claims] };
@@ -121,22 +120,6 @@ function trainingOf({ args }: NonNullable<JobEvidence["posted"]>) {
   return { training: args.training, package: args.package };
 }
 
-/** isOurs: what is lacking is this machine's. */
-type Failed = { readonly isWrong: boolean; readonly isOurs: boolean; readonly reason: string };
-
-/** What is refused for what it says is wrong; what cannot be had, or is too much for this machine, is not. */
-async function tried<T>(work: () => Promise<T>): Promise<{ readonly value: T } | Failed> {
-  try {
-    return { value: await work() };
-  } catch (error) {
-    if (!(error instanceof AssayError)) throw error;
-    // That a model does not fit in here says nothing of the order.
-    const isOurs = error instanceof ModelTooLargeError;
-    const isWrong = !isOurs && (error instanceof OrderRefusedError || error instanceof BadInputError);
-    return { isWrong, isOurs, reason: error.message };
-  }
-}
-
 function failedAt(at: Named, { isWrong, isOurs, reason }: Failed, rest: readonly Named[]): RunAudit {
   const first = isWrong
     ? wrong({ ...at, how: `It does not hold: ${reason}` })
@@ -163,11 +146,12 @@ async function resultOf(
   parameters: RunAuditParameters,
 ): Promise<StoredResult> {
   const committed = record.result!;
-  const fetched = await tried(() =>
-    fetchResult({ ...parameters, program: compiled.program, order, result: committed }),
+  const found = await fetched(
+    () => fetchResult({ ...parameters, program: compiled.program, order, result: committed }),
+    parameters,
   );
-  if (!("value" in fetched)) return { claim: failedAt(stored, fetched, []).claims[0]! };
-  const { state, leaves } = fetched.value;
+  if (!("value" in found)) return { claim: failedAt(stored, found, []).claims[0]! };
+  const { state, leaves } = found.value;
   const parts = {
     ...stored,
     facts: [

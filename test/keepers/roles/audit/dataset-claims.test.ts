@@ -6,6 +6,7 @@ import { Attribution } from "../../../../keepers/src/roles/audit/attribution.ts"
 import {
   auditDataset,
   type DatasetEvidence,
+  type StorageAuditParameters,
   storageClaim,
 } from "../../../../keepers/src/roles/audit/dataset-claims.ts";
 import { datasetRows } from "../../../../keepers/src/roles/audit/dataset-rows.ts";
@@ -13,6 +14,11 @@ import { eventRow } from "../../../../keepers/src/roles/audit/event-rows.ts";
 import type { GatherParameters } from "../../../../keepers/src/roles/audit/job-evidence.ts";
 import { paymentRows } from "../../../../keepers/src/roles/audit/payment-rows.ts";
 import type { KindName, Row } from "../../../../keepers/src/roles/audit/rows.ts";
+import type { StorageClient } from "../../../../keepers/src/storage/client/client.ts";
+import {
+  ManifestMismatchError,
+  ManifestUnavailableError,
+} from "../../../../keepers/src/storage/client/errors.ts";
 import { account, happened, historyOf, stampsOf, word } from "./doubles.ts";
 
 const [ours, others] = [word(0xd1), word(0xd2)];
@@ -61,7 +67,11 @@ function story(made: number, placed: number): AssayEvent[] {
 type Asked = { readonly name: KindName; readonly where: unknown; readonly most: number };
 
 /** What an audit says beside an honest index that has read the chain up to a block, and what it asked and read for it. */
-async function audit(events: readonly AssayEvent[], indexed = events.length) {
+async function audit(
+  events: readonly AssayEvent[],
+  indexed = events.length,
+  storage?: StorageAuditParameters,
+) {
   const asked: Asked[] = [];
   const read = new Set<AssayEvent>();
   const attribution = new Attribution(events);
@@ -103,7 +113,7 @@ async function audit(events: readonly AssayEvent[], indexed = events.length) {
       },
     },
   } as unknown as GatherParameters;
-  const evidence = await auditDataset(parameters, ours);
+  const evidence = await auditDataset(parameters, ours, storage);
   return { evidence, asked, read };
 }
 
@@ -152,6 +162,20 @@ describe("an audit of a dataset", () => {
     assert.ok(lengths.every((length) => length <= 1_000));
     assert.ok(asked.find(({ name }) => name === "bundles")!.most >= 2_500);
     assert.ok(asked.find(({ name }) => name === "datasets")!.most < 2_500);
+  });
+
+  it("attack: what its owner anchored is not what the manifest says: that is wrong, what nobody gives is not", async () => {
+    const storageClaimAfter = async (error: Error) => {
+      const contracts = { DatasetRegistry: { read: { datasetOf: () => Promise.reject(error) } } };
+      const client = { contracts } as unknown as StorageClient;
+      const storage = { client, commit: () => assert.fail("nothing was fetched"), full: true };
+      return claimOf((await audit(story(3, 2), undefined, storage)).evidence, "storage");
+    };
+    const fraud = await storageClaimAfter(new ManifestMismatchError("objectRoot"));
+    assert.equal(fraud.verdict, "wrong");
+    assert.match(fraud.how, /contradicts its anchor at objectRoot/);
+    const silence = await storageClaimAfter(new ManifestUnavailableError("bafy", []));
+    assert.equal(silence.verdict, "trusted");
   });
 
   it("says that there is no proof of possession where none is due yet", () => {
