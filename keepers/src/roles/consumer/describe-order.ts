@@ -8,6 +8,7 @@ import type { ObjectSequence } from "../../training/data/types.ts";
 import type { Executor } from "../../training/executors/types.ts";
 import { measureInterval } from "../../training/trainer/new-run.ts";
 import { type Prepared, prepare } from "../../training/trainer/prepare.ts";
+import { leastInterval } from "../jobs/job-size.ts";
 import { type DisputeClocks, measuredSpacing } from "../jobs/move-time.ts";
 import { secondsPerStep } from "../jobs/step-time.ts";
 import { composeOrder, type DescribedOrder, mostSteps } from "./compose-order.ts";
@@ -96,7 +97,8 @@ async function intervalFor({ config, executor }: DescribeParameters, prepared: P
   }
   const session = await executor.open(prepared.compiled.program, prepared.options);
   try {
-    return Math.min(await measureInterval(prepared, session), mostSteps, steps);
+    const measured = Math.max(await measureInterval(prepared, session), leastInterval(steps));
+    return Math.min(measured, mostSteps, steps);
   } finally {
     await session.close();
   }

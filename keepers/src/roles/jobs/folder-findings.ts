@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Hex } from "viem";
 import { witnessesHash } from "../../core/attestation/statement.ts";
 import { decodeOrder } from "../../core/exact/decode-order.ts";
-import { readLogs } from "../../training/trainer/progress.ts";
+import { readTrace, readWitnesses } from "../../training/trainer/progress.ts";
 import { isRunFolder } from "../../training/trainer/run-folder.ts";
 import type { JobRecord } from "./job-record.ts";
 import { keptLeaves } from "./result.ts";
@@ -27,8 +27,9 @@ export async function folderFinding(
   const own = join(folder, String(jobId));
   const path = join(own, "run");
   if (result === undefined || !isRunFolder(path)) return undefined;
-  const { trace, witnesses } = await readLogs({ path });
-  const [before, next, seen] = [trace[interval], trace[interval + 1], witnesses[interval]];
+  const trace = await readTrace({ path });
+  const [before, next] = [trace[interval], trace[interval + 1]];
+  const seen = await readWitnesses({ path }, interval);
   if (before === undefined || next === undefined || seen === undefined) return undefined;
   const right = { isRight: true, witnessHash: witnessesHash(seen) } as const;
   if (isOwn) return right;
@@ -41,6 +42,6 @@ export async function folderFinding(
 export async function reaches(folder: string, jobId: bigint, interval: number): Promise<boolean> {
   const path = join(folder, String(jobId), "run");
   if (!isRunFolder(path)) return false;
-  const { trace, witnesses } = await readLogs({ path });
-  return trace[interval + 1] !== undefined && witnesses[interval] !== undefined;
+  const trace = await readTrace({ path });
+  return trace[interval + 1] !== undefined && (await readWitnesses({ path }, interval)) !== undefined;
 }

@@ -15,6 +15,7 @@ import { readOnnx } from "../../training/onnx/read.ts";
 import type { OnnxModel } from "../../training/onnx/types.ts";
 import { stateRootOf } from "../../training/trace/commitments.ts";
 import { OrderRefusedError } from "./errors.ts";
+import { requireJobSize } from "./job-size.ts";
 
 /** What everybody on chain can see of an order. */
 export type PublishedOrder = {
@@ -58,6 +59,7 @@ export async function compilePublished(
   }
   const opened = refusing("package", () => decodePackage(bytes));
   const order = refusing("training", () => decodeOrder(published.training));
+  refusing("training", () => requireJobSize(order));
   const model = await modelOf(opened, onnx);
   const compiled = refusing("package", () => compileModel({ ...opened, model }));
   const options: ExecutorOptions = {

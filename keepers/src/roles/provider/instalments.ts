@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import { openLeaf } from "../../training/dispute/leaves.ts";
 import { traceRootOf } from "../../training/trace/commitments.ts";
 import { checkpointAt } from "../../training/trace/nearest-state.ts";
-import { readLogs } from "../../training/trainer/progress.ts";
+import { readTrace } from "../../training/trainer/progress.ts";
 import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
 import { isPast, type JobRecord } from "../jobs/job-record.ts";
@@ -60,7 +60,7 @@ export class InstalmentClaims implements Duty {
 
   async #postNewest(job: JobRecord, opened: JobRun, last: number, signal: AbortSignal): Promise<void> {
     const { run, paidSteps } = opened;
-    const { trace } = await readLogs(run);
+    const trace = await readTrace(run);
     const done = trace.at(-1)?.step ?? 0;
     for (let number = paidSteps.length; number > last; number--) {
       const steps = paidSteps[number - 1]!;
@@ -81,7 +81,7 @@ export class InstalmentClaims implements Duty {
       readonly number: number;
       readonly steps: number;
       readonly state: readonly Int32Array[];
-      readonly trace: Awaited<ReturnType<typeof readLogs>>["trace"];
+      readonly trace: Awaited<ReturnType<typeof readTrace>>;
     },
     signal: AbortSignal,
   ): Promise<void> {

@@ -5,7 +5,7 @@ import { checkpointLeaves } from "../../core/exact/result-files.ts";
 import { openLeaf } from "../../training/dispute/leaves.ts";
 import { traceRootOf } from "../../training/trace/commitments.ts";
 import { checkpointAt } from "../../training/trace/nearest-state.ts";
-import { readLogs } from "../../training/trainer/progress.ts";
+import { readTrace } from "../../training/trainer/progress.ts";
 import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
 import { isPast, type JobRecord } from "../jobs/job-record.ts";
@@ -143,7 +143,7 @@ export class Trainer implements Duty {
     { run, folder }: JobRun,
     state: readonly Int32Array[],
   ): Promise<WrittenResult> {
-    const leaves = (await readLogs(run)).trace.map(({ stateRoot, h }) => ({ stateRoot, h }));
+    const leaves = (await readTrace(run)).map(({ stateRoot, h }) => ({ stateRoot, h }));
     const checkpoints = new Map<number, readonly Int32Array[]>();
     for (const leaf of checkpointLeaves(run.order)) {
       const checkpoint = await checkpointAt(run, leaf * run.order.interval);

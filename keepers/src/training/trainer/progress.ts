@@ -8,10 +8,9 @@ import { checkpointName, listCheckpoints, readCheckpoint } from "./checkpoint.ts
 import { CheckpointError } from "./errors.ts";
 import { LineLog } from "./line-log.ts";
 import type { EpochMetrics, StepMetrics } from "./metrics.ts";
-import { hashSchema } from "./plan.ts";
 import { type RunFolder, runFiles } from "./run-folder.ts";
+import { WitnessList } from "./witness-list.ts";
 
-const witnessesSchema = z.array(hashSchema);
 const scoreSchema = z.strictObject({ loss: z.number(), accuracy: z.number().optional() });
 const metricsSchema = z.discriminatedUnion("kind", [
   z.strictObject({
@@ -37,31 +36,57 @@ export type MetricsLine = ({ kind: "steps" } & StepMetrics) | ({ kind: "epoch" }
 /** What a run wrote besides its checkpoints. */
 export type RunLogs = {
   /** By leaf. */
-  readonly trace: TraceEntry[];
-  /** Witness commitments of each interval's steps. */
-  readonly witnesses: Hex[][];
-  readonly metrics: MetricsLine[];
+  readonly trace: readonly TraceEntry[];
+  /** Witness commitments of each interval's steps; made when they are read. */
+  readonly witnesses: readonly (readonly Hex[])[];
 };
+
+type Folder = Pick<RunFolder, "path">;
+
+const hashPattern = /^0x[0-9a-f]{64}$/;
 
 const parserOf =
   <T>(schema: z.ZodType<T>) =>
   (value: unknown): T | undefined =>
     schema.safeParse(value).data;
+const parseEntry = parserOf<TraceEntry>(traceEntrySchema);
+const parseMetrics = parserOf<MetricsLine>(metricsSchema);
+
+/** By hand: there is one for each step of a run, and each look at a run reads them. */
+function parseWitnesses(value: unknown): Hex[] | undefined {
+  const isHash = (each: unknown) => typeof each === "string" && hashPattern.test(each);
+  return Array.isArray(value) && value.every(isHash) ? (value as Hex[]) : undefined;
+}
 
 /** Reads a run's logs as far as they are whole. */
-export async function readLogs({ path }: Pick<RunFolder, "path">): Promise<RunLogs> {
-  return {
-    trace: await LineLog.read(join(path, runFiles.trace), parserOf<TraceEntry>(traceEntrySchema)),
-    witnesses: await LineLog.read(join(path, runFiles.witnesses), parserOf<Hex[]>(witnessesSchema)),
-    metrics: await LineLog.read(join(path, runFiles.metrics), parserOf<MetricsLine>(metricsSchema)),
-  };
+export async function readLogs(run: Folder): Promise<RunLogs> {
+  const witnesses = new WitnessList();
+  await LineLog.each(join(run.path, runFiles.witnesses), parseWitnesses, (each) => witnesses.push(each));
+  return { trace: await readTrace(run), witnesses: witnesses.list() };
 }
+
+/** Reads the leaves of a run's trace as far as they are whole. */
+export function readTrace({ path }: Folder): Promise<TraceEntry[]> {
+  return LineLog.read(join(path, runFiles.trace), parseEntry);
+}
+
+/** Witness commitments of the steps of one interval; undefined when the run has not come to its end. */
+export function readWitnesses({ path }: Folder, interval: number): Promise<readonly Hex[] | undefined> {
+  return LineLog.at(join(path, runFiles.witnesses), interval, parseWitnesses);
+}
+
+/** What the logs of a run say of it, as far as training it on takes. */
+export type Progress = {
+  /** By leaf. */
+  readonly trace: TraceEntry[];
+  readonly metrics: MetricsLine[];
+};
 
 /** Where a run can go on. */
 export type Resumption = {
   readonly checkpoint: Checkpoint;
   /** What the logs say up to there. */
-  readonly logs: RunLogs;
+  readonly logs: Progress;
   /** Newer checkpoints that cannot be used, and why. */
   readonly damaged: CheckpointError[];
 };
@@ -72,15 +97,16 @@ export type Resumption = {
  * @returns undefined when there is none: the run begins at its first step
  */
 export async function findResumption(run: RunFolder): Promise<Resumption | undefined> {
-  const logs = await readLogs(run);
+  const trace = await readTrace(run);
+  const intervals = await countIntervals(run);
   const folder = join(run.path, runFiles.checkpoints);
   const damaged: CheckpointError[] = [];
   for (const step of (await listCheckpoints(folder)).reverse()) {
     try {
       const checkpoint = await loadCheckpoint(run, step);
       const leaf = leafAt(run, step);
-      const entry = leaf === undefined ? undefined : logs.trace[leaf];
-      if (leaf === undefined || entry === undefined || logs.witnesses.length < leaf) {
+      const entry = leaf === undefined ? undefined : trace[leaf];
+      if (leaf === undefined || entry === undefined || intervals < leaf) {
         throw new CheckpointError(join(folder, checkpointName(step)), "the trace does not reach as far");
       }
       if (entry.stateRoot !== checkpoint.stateRoot) {
@@ -93,9 +119,8 @@ export async function findResumption(run: RunFolder): Promise<Resumption | undef
         checkpoint,
         damaged,
         logs: {
-          trace: logs.trace.slice(0, leaf + 1),
-          witnesses: logs.witnesses.slice(0, leaf),
-          metrics: logs.metrics.filter((line) => line.step <= step),
+          trace: trace.slice(0, leaf + 1),
+          metrics: (await readMetrics(run)).filter((line) => line.step <= step),
         },
       };
     } catch (error) {
@@ -104,6 +129,19 @@ export async function findResumption(run: RunFolder): Promise<Resumption | undef
     }
   }
   return undefined;
+}
+
+function readMetrics({ path }: Folder): Promise<MetricsLine[]> {
+  return LineLog.read(join(path, runFiles.metrics), parseMetrics);
+}
+
+/** Intervals whose witnesses are in the log. */
+async function countIntervals({ path }: Folder): Promise<number> {
+  let count = 0;
+  await LineLog.each(join(path, runFiles.witnesses), parseWitnesses, () => {
+    count++;
+  });
+  return count;
 }
 
 /**

@@ -15,7 +15,7 @@ import { pruneCheckpoints, writeCheckpoint } from "./checkpoint.ts";
 import { type CheckpointError, RunFolderError } from "./errors.ts";
 import { LineLog } from "./line-log.ts";
 import { addSteps, type EpochMetrics, epochScore, type Score, type StepMetrics } from "./metrics.ts";
-import { findResumption, leafAt, type MetricsLine, type RunLogs } from "./progress.ts";
+import { findResumption, leafAt, type MetricsLine, type Progress } from "./progress.ts";
 import { type RunFolder, runFiles } from "./run-folder.ts";
 import { lockRun } from "./run-lock.ts";
 
@@ -84,7 +84,7 @@ export async function train(parameters: TrainParameters): Promise<TrainResult> {
 
 class Trainer {
   readonly #parameters: TrainParameters;
-  readonly #logs: RunLogs;
+  readonly #logs: Progress;
   readonly #trace: LineLog<TraceEntry>;
   readonly #witnesses: LineLog<Hex[]>;
   readonly #metrics: LineLog<MetricsLine>;
@@ -101,7 +101,7 @@ class Trainer {
 
   private constructor(
     parameters: TrainParameters,
-    start: { step: number; state: Int32Array[]; logs: RunLogs },
+    start: { step: number; state: Int32Array[]; logs: Progress },
     files: { trace: LineLog<TraceEntry>; witnesses: LineLog<Hex[]>; metrics: LineLog<MetricsLine> },
   ) {
     const order = samplesOf(parameters.run.order);
@@ -127,14 +127,15 @@ class Trainer {
       throw new RunFolderError(`${run.path}: the program does not give the first state that the run names.`);
     }
     await session.setState(state);
-    const logs = found?.logs ?? { trace: [], witnesses: [], metrics: [] };
+    const logs = found?.logs ?? { trace: [], metrics: [] };
     const at = (name: string) => join(run.path, name);
     const trainer = new Trainer(
       parameters,
       { step, state, logs },
       {
         trace: await LineLog.open(at(runFiles.trace), logs.trace.length),
-        witnesses: await LineLog.open(at(runFiles.witnesses), logs.witnesses.length),
+        // A line for each interval: one fewer than leaves, as long as there are any.
+        witnesses: await LineLog.open(at(runFiles.witnesses), Math.max(0, logs.trace.length - 1)),
         metrics: await LineLog.open(at(runFiles.metrics), logs.metrics.length),
       },
     );
@@ -231,13 +232,12 @@ class Trainer {
     const before = this.#logs.trace.at(-1)!;
     this.#state = await session.getState();
     const stateRoot = this.#hasher.state(this.#state);
-    const index = this.#logs.witnesses.length;
+    const index = this.#logs.trace.length - 1;
     const h = intervalHash(run.secret, index, witnesses);
     const facts = { interval: index, rootBefore: before.stateRoot, rootAfter: stateRoot, witnessHash: h };
     const signed = signer === undefined ? undefined : await signRecord(signer, run.order, facts);
     const entry: TraceEntry = { step: this.#step, stateRoot, h, signed };
     this.#logs.trace.push(entry);
-    this.#logs.witnesses.push(witnesses);
     await this.#witnesses.append(witnesses);
     await this.#trace.append(entry);
   }

@@ -9,6 +9,7 @@ import { decodePackage, encodePackage, packageDigest } from "../../../../keepers
 import { type DescribedOrder, describeOrder } from "../../../../keepers/src/roles/consumer/describe-order.ts";
 import { OrderRefusedError } from "../../../../keepers/src/roles/jobs/errors.ts";
 import { compileJob, openJob } from "../../../../keepers/src/roles/jobs/job-program.ts";
+import { jobLimits, leastInterval } from "../../../../keepers/src/roles/jobs/job-size.ts";
 import type { JobStorage } from "../../../../keepers/src/roles/jobs/job-storage.ts";
 import { readDigits } from "../../../../keepers/src/storage/readers/digits.ts";
 import type { LoadedConfig } from "../../../../keepers/src/training/config/load-config.ts";
@@ -139,6 +140,24 @@ describe("the program of an order", () => {
       options: { inputs: 64, hidden: [20_000, 60_000], batch: 32 },
     };
     await assert.rejects(compile(withPackage(encodePackage({ ...own, model }))), ModelTooLargeError);
+  });
+
+  it("attack: is refused with more steps or intervals than memory and logs of its provider hold, and not ordered", async () => {
+    const tooMany: [Partial<TrainingOrder>, RegExp][] = [
+      [{ steps: jobLimits.steps + 1, interval: 96 }, /has 4000000 steps at most, not 4000001/],
+      [{ steps: jobLimits.steps, interval: 7 }, /has 500000 intervals at most, not 571429/],
+    ];
+    for (const [change, message] of tooMany) {
+      const order = withTraining(change);
+      await assert.rejects(
+        compile(order),
+        (error) => refuses("training")(error) && message.test(String(error)),
+      );
+      const config = { ...digitsConfig, epochs: undefined, steps: change.steps, interval: change.interval! };
+      await assert.rejects(describeWith(config), message);
+    }
+    const most = { steps: jobLimits.steps, interval: leastInterval(jobLimits.steps) };
+    assert.equal((await compile(withTraining(most))).order.steps, jobLimits.steps);
   });
 
   it("is refused when the first state is not the one that the seed gives", async () => {
