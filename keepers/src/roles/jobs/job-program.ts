@@ -83,7 +83,8 @@ export async function openJob(
 async function fetchOnnx(datasetId: Hex, { storage, folder, signal }: JobParameters): Promise<Uint8Array> {
   // It appears there whole, and only then: a provider that has locked the job depends on its holders no more.
   const target = join(folder, `model-${datasetId}`);
-  const directory = join(folder, "downloads");
+  // Its author may name the same dataset as model and as data: the download of one goes away, that of the other stays.
+  const directory = join(folder, "model-downloads");
   if (!(await isThere(target))) {
     await storage.folder({ datasetId, target, directory, mostBytes: mostModelBytes, signal });
   }

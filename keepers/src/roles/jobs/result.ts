@@ -77,7 +77,8 @@ export async function fetchResult(parameters: ReadResultParameters): Promise<Fet
   await storage.folder({
     datasetId: result.resultId,
     target,
-    directory: join(folder, "downloads"),
+    // A provider names its result: what it owns may be what the job is trained on, and the download of that must stay.
+    directory: join(folder, "result-downloads"),
     mostBytes: (1 + mostCheckpoints) * stateFileBytes(program) + leavesFileBytes(order.steps, order.interval),
     signal,
   });
