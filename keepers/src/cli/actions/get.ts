@@ -9,7 +9,7 @@ import type { BundleFailure } from "../../storage/client/fetch-bundles.ts";
 import { type GetResult, get } from "../../storage/client/get.ts";
 import { getObject, openDataset } from "../../storage/client/get-object.ts";
 import { type RepairResult, repair } from "../../storage/client/repair.ts";
-import { verify } from "../../storage/client/verify.ts";
+import { type Check, verify } from "../../storage/client/verify.ts";
 import { CommitPool } from "../../storage/commit-pool.ts";
 import { CannotWriteError } from "../../storage/readers/write-records.ts";
 import type { CommandContext } from "../context.ts";
@@ -87,11 +87,17 @@ export async function verifyDataset(
     onProgress: (progress) => output.progress(progress),
   });
   output.result(result, [
-    ...result.checks.map(({ what, ok, detail }) => `${ok ? "✓" : "✗"} ${what.padEnd(11)} ${detail}`),
+    ...result.checks.map((check) => `${markOf(check)} ${check.what.padEnd(11)} ${check.detail}`),
     "Taken on trust:",
     ...result.trusted.map((text) => `  ${text}`),
   ]);
   return result.ok ? exitCode.ok : exitCode.failure;
+}
+
+/** What could be looked at only in part gets no tick. */
+function markOf({ ok, isComplete }: Check): string {
+  if (!ok) return "✗";
+  return isComplete ? "✓" : "?";
 }
 
 /** `assay data repair` */

@@ -252,13 +252,13 @@ const unlooked = trusted({ ...looked, how: "Not checked: this audit looks at cha
 const noProof = "There is no proof of possession that could be verified here, and none is overdue.";
 
 /** One check of what is stored, as a claim. */
-export function storageClaim({ what, ok, detail }: Check, proofs: ProofReport): Claim {
+export function storageClaim({ what, ok, isComplete, detail }: Check, proofs: ProofReport): Claim {
   const isPossession = what === "possession";
   const transactions = isPossession ? proofs.transactions : [];
   const statement = checks[what] ?? what;
   const parts = { id: `storage-${what}`, topic: "data", statement, transactions } as const;
   if (!ok) return wrong({ ...parts, how: `${detail}.` });
-  if (!isPossession) return verified({ ...parts, how: `${detail}.` });
+  if (!isPossession) return (isComplete ? verified : trusted)({ ...parts, how: `${detail}.` });
   const reasons = [...new Set(proofs.unproven.map(({ reason }) => reason))];
   const why = reasons.length === 0 ? detail : `${detail} (${reasons.join("; ")})`;
   return proofs.proven.length === 0

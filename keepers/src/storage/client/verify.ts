@@ -1,5 +1,6 @@
 import { bytesToHex, type Hex, hexToBytes } from "viem";
 import { decodeHashList, planHashRead } from "../../core/dataset/decode.ts";
+import type { DatasetLayout } from "../../core/dataset/layout.ts";
 import { ObjectHashes } from "../../core/dataset/object-hashes.ts";
 import { ErasureCode } from "../../core/erasure/code.ts";
 import { checkProofs, type ProofReport, type ProofSource } from "./check-proofs.ts";
@@ -28,7 +29,14 @@ export type VerifyParameters = {
 };
 
 /** Something that was checked here, and how it came out. */
-export type Check = { what: string; ok: boolean; detail: string };
+export type Check = {
+  what: string;
+  /** Whether nothing was found that speaks against it. */
+  ok: boolean;
+  /** Whether all of it could be looked at; the rest is left to trust. */
+  isComplete: boolean;
+  detail: string;
+};
 
 export type VerifyResult = {
   datasetId: Hex;
@@ -55,6 +63,7 @@ export async function verify(client: StorageClient, parameters: VerifyParameters
     {
       what: "manifest",
       ok: true,
+      isComplete: true,
       detail: "its hash, every field and all bundle roots are those of the anchor",
     },
     holdersCheck(dataset, holders),
@@ -72,7 +81,8 @@ export async function verify(client: StorageClient, parameters: VerifyParameters
 
 function anchorCheck({ anchor }: KnownDataset): Check {
   const status = statusName(anchor.status);
-  return { what: "anchor", ok: status === "active", detail: `status ${status}, owner ${anchor.owner}` };
+  const detail = `status ${status}, owner ${anchor.owner}`;
+  return { what: "anchor", ok: status === "active", isComplete: true, detail };
 }
 
 function holdersCheck({ layout }: KnownDataset, holders: readonly Holder[]): Check {
@@ -85,16 +95,19 @@ function holdersCheck({ layout }: KnownDataset, holders: readonly Holder[]): Che
   return {
     what: "holders",
     ok: least >= layout.k,
+    isComplete: true,
     detail: `${total} of ${layout.bundles} bundles are held; the weakest segment has ${least}, ${layout.k} are needed`,
   };
 }
 
 function proofsCheck({ source, proven, refuted, unproven }: ProofReport): Check {
-  if (source === "none") return { what: "possession", ok: true, detail: "no proofs were asked for" };
+  if (source === "none")
+    return { what: "possession", ok: true, isComplete: false, detail: "no proofs were asked for" };
   const overdue = unproven.filter((bundle) => bundle.overdue).length;
   const open = `${unproven.length} without a proof, of which ${overdue} should have one`;
   const detail = `${proven.length} bundles proven, ${refuted.length} refuted, ${open}`;
-  return { what: "possession", ok: refuted.length === 0 && overdue === 0, detail };
+  const isComplete = unproven.length === 0;
+  return { what: "possession", ok: refuted.length === 0 && overdue === 0, isComplete, detail };
 }
 
 async function fullChecks(
@@ -107,7 +120,8 @@ async function fullChecks(
   const code = new ErasureCode(layout.k, layout.n);
   const problems: string[] = [];
   const lists: Uint8Array[] = [];
-  let codewords = true;
+  let areCodewords = true;
+  let compared = 0;
   const cipher = cipherOf(dataset, parameters.secret);
   let sound = 0;
   for (let segment = 0; segment < layout.segments; segment++) {
@@ -117,7 +131,10 @@ async function fullChecks(
     const present = shards.filter((shard) => shard !== undefined).length;
     sound += present;
     if (present < layout.k) continue;
-    codewords &&= isCodeword(code, shards);
+    if (present > layout.k) {
+      compared++;
+      areCodewords &&= isCodeword(code, shards);
+    }
     if (cipher === undefined) continue;
     const { range } = planHashRead(layout, segment);
     const ranges = shards.map((shard) => shard?.subarray(range.start, range.end));
@@ -127,13 +144,10 @@ async function fullChecks(
     {
       what: "bundles",
       ok: sound === layout.bundles,
+      isComplete: true,
       detail: `${sound} of ${layout.bundles} bundles downloaded with both anchored roots${problems.map((text) => `; ${text}`).join("")}`,
     },
-    {
-      what: "code",
-      ok: codewords,
-      detail: codewords ? "the bundles are codewords" : "some bundles are no codeword",
-    },
+    codeCheck(layout, compared, areCodewords),
   ];
   if (cipher === undefined) return checks;
   return [...checks, objectsCheck(dataset, lists)];
@@ -186,12 +200,34 @@ function isCodeword(code: ErasureCode, shards: readonly (Uint8Array | undefined)
   return rest.every((position, i) => Buffer.compare(computed[i]!, shards[position]!) === 0);
 }
 
+/** Any k bundles are the shards of some data: only of more than k can be said whether they fit together. */
+function codeCheck({ segments, k }: DatasetLayout, compared: number, areCodewords: boolean): Check {
+  const found = areCodewords ? "the bundles are codewords" : "some bundles are no codeword";
+  const open = segments - compared;
+  const parts = [
+    ...(open > 0
+      ? [
+          `${open} of ${segments} segments could not be compared, because no more than ${k} bundles of them were served`,
+        ]
+      : []),
+    ...(compared > 0 ? [`${compared} of ${segments} segments compared: ${found}`] : []),
+  ];
+  return { what: "code", ok: areCodewords, isComplete: open === 0, detail: parts.join("; ") };
+}
+
 function objectsCheck({ layout, manifest }: KnownDataset, lists: readonly Uint8Array[]): Check {
+  const missing = layout.segments - lists.length;
+  // That nodes serve too little is no fault of the list.
+  if (missing > 0) {
+    const detail = `the object hashes of ${missing} of ${layout.segments} segments could not be read, because fewer than ${layout.k} bundles of them were served`;
+    return { what: "objects", ok: true, isComplete: false, detail };
+  }
   try {
     new ObjectHashes(layout, hexToBytes(manifest.objectRoot as Hex), lists);
-    return { what: "objects", ok: true, detail: "the stored object hashes have the anchored root" };
+    const detail = "the stored object hashes have the anchored root";
+    return { what: "objects", ok: true, isComplete: true, detail };
   } catch (error) {
-    return { what: "objects", ok: false, detail: reasonOf(error) };
+    return { what: "objects", ok: false, isComplete: true, detail: reasonOf(error) };
   }
 }
 

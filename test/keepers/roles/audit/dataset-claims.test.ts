@@ -180,7 +180,7 @@ describe("an audit of a dataset", () => {
 
   it("says that there is no proof of possession where none is due yet", () => {
     const proofs = { source: "chain" as const, proven: [], refuted: [], unproven: [], transactions: [] };
-    const check = { what: "possession", ok: true, detail: "0 bundles proven" };
+    const check = { what: "possession", ok: true, isComplete: false, detail: "0 bundles proven" };
     const unproven = [{ bundleIndex: 0, reason: "its first audit is not over yet", overdue: false }];
     const none = storageClaim(check, { ...proofs, unproven });
     assert.equal(none.verdict, "trusted");
@@ -193,5 +193,19 @@ describe("an audit of a dataset", () => {
       [overdue.verdict, overdue.statement],
       ["wrong", "The last proofs of possession are right."],
     );
+  });
+
+  it("attack: bundles that fit no others are not served: that they fit together is taken on trust", () => {
+    const proofs = { source: "none" as const, proven: [], refuted: [], unproven: [], transactions: [] };
+    const check = {
+      what: "code",
+      ok: true,
+      isComplete: false,
+      detail: "1 of 2 segments could not be compared",
+    };
+    const verdictOf = (rest: Partial<typeof check>) => storageClaim({ ...check, ...rest }, proofs).verdict;
+    assert.equal(verdictOf({}), "trusted");
+    assert.equal(verdictOf({ isComplete: true }), "verified");
+    assert.equal(verdictOf({ ok: false }), "wrong");
   });
 });

@@ -1,62 +1,23 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
-import { bytesToHex, type Hex, keccak256, zeroAddress, zeroHash } from "viem";
-import { encodeManifest, manifestDigest } from "../../../../keepers/src/core/dataset/manifest.ts";
-import type { StorageClient } from "../../../../keepers/src/storage/client/client.ts";
-import { type AnchoredDataset, readAnchor } from "../../../../keepers/src/storage/client/dataset.ts";
+import { encodeManifest } from "../../../../keepers/src/core/dataset/manifest.ts";
+import { readAnchor } from "../../../../keepers/src/storage/client/dataset.ts";
 import {
   MalformedManifestError,
   ManifestMismatchError,
   ManifestUnavailableError,
 } from "../../../../keepers/src/storage/client/errors.ts";
 import { fetchManifest } from "../../../../keepers/src/storage/client/fetch-manifest.ts";
-import { manifestTree } from "../../../../keepers/src/storage/client/roots.ts";
 import { type TinyDataset, tinyDataset } from "../../roles/dataset.ts";
+import { down, storedClient } from "./stored.ts";
 
-const operators = [1, 2, 3].map((index) => `0x${String(index).repeat(40)}` as Hex);
-
-/** What each operator, and IPFS, gives when it is asked for the manifest; undefined: it fails. */
-type Served = { readonly nodes: readonly (Uint8Array | undefined)[]; readonly ipfs?: Uint8Array };
+/** What the first holders, and IPFS, give when they are asked for the manifest; whoever gives undefined is down. */
+type Given = { readonly nodes: readonly (Uint8Array | undefined)[]; readonly ipfs?: Uint8Array };
 
 /** Fetches the manifest of a dataset whose anchor names these bytes. */
-async function fetching({ datasetId, manifest }: TinyDataset, anchored: Uint8Array, served: Served) {
-  const { k, n, objectCount, objectSize, segmentObjects, objectRoot } = manifest;
-  const anchor = {
-    ...{ status: 1, owner: zeroAddress, manifestHash: keccak256(anchored), objectRoot },
-    bundlesRoot: manifestTree(manifest).root,
-    shape: { k, n, objectCount: BigInt(objectCount), objectSize, segmentObjects, encrypted: false },
-  };
-  let turn = 0;
-  const holding = { since: 0, tenure: 1, coverId: zeroHash };
-  const holdingOf = async () => ({ ...holding, operator: operators[turn++ % operators.length] });
-  const digest = bytesToHex(manifestDigest(anchored));
-  const client = {
-    contracts: {
-      DatasetRegistry: { read: { datasetOf: async () => anchor } },
-      BundleRegistry: { read: { holdingOf } },
-    },
-    chain: {
-      public: {
-        getBlockNumber: async () => 1n,
-        getContractEvents: async () => [{ args: { manifestDigest: digest } }],
-      },
-    },
-    deployment: { startBlock: 0n, addresses: { DatasetRegistry: operators[0] } },
-    peers: {
-      connect: async (operator: Hex) => ({
-        manifest: async () => served.nodes[operators.indexOf(operator)] ?? assert.fail("the node is down"),
-      }),
-    },
-    ...(served.ipfs !== undefined && {
-      ipfs: {
-        async *get() {
-          yield served.ipfs;
-        },
-      },
-    }),
-  } as unknown as StorageClient;
-  const dataset: AnchoredDataset = await readAnchor(client, datasetId);
-  return await fetchManifest(client, dataset);
+async function fetching(dataset: TinyDataset, anchored: Uint8Array, { nodes, ipfs }: Given) {
+  const client = storedClient(dataset, { anchored, manifest: (index) => nodes[index] ?? down(), ipfs });
+  return await fetchManifest(client, await readAnchor(client, dataset.datasetId));
 }
 
 describe("the manifest of a dataset", () => {
