@@ -6,6 +6,7 @@ import { encodePackage, packageDigest } from "../../core/market/package.ts";
 import { orderHash } from "../../core/market/typed-data.ts";
 import { type Conditions, type Order, schemes } from "../../core/market/types.ts";
 import type { Recipe } from "../../training/config/resolve.ts";
+import { requireStorable } from "../../training/trainer/program-file.ts";
 import { requireJobSize } from "../jobs/job-size.ts";
 import { problemOf } from "../jobs/published-program.ts";
 
@@ -62,6 +63,7 @@ export type OrderParts = {
 export function composeOrder(parts: OrderParts): DescribedOrder {
   const { consumer, datasetId, recipe, modelId, program, trainingOrder, conditions, expiry } = parts;
   requireJobSize(trainingOrder);
+  requireStorable(program);
   const bytes = encodePackage(packageOf(recipe, modelId));
   const training = encodeOrder(trainingOrder);
   if ((training.length - 2) / 2 > mostTrainingBytes) {

@@ -14,6 +14,7 @@ import { buildModel } from "../../training/models/built-in.ts";
 import { readOnnx } from "../../training/onnx/read.ts";
 import type { OnnxModel } from "../../training/onnx/types.ts";
 import { stateRootOf } from "../../training/trace/commitments.ts";
+import { requireStorable } from "../../training/trainer/program-file.ts";
 import { OrderRefusedError } from "./errors.ts";
 import { requireJobSize } from "./job-size.ts";
 
@@ -70,6 +71,7 @@ export async function compilePublished(
   };
   // Before anything of the program's size is allocated, its first state too.
   checkMemory(compiled.program, options);
+  refusing("package", () => requireStorable(compiled.program));
   requireProblem(problem, compiled.program, order);
   return { package: opened, compiled, order, options };
 }

@@ -13,6 +13,7 @@ import { validateProgram } from "../../core/exact/tape/validate.ts";
 import { writeWhole } from "../files.ts";
 import { RunFolderError } from "./errors.ts";
 import { hashSchema, orderSchema } from "./plan.ts";
+import { longestRunFile, requireStorable } from "./program-file.ts";
 
 /** Names in the folder of a run. */
 export const runFiles = {
@@ -39,11 +40,6 @@ const runSchema = z.strictObject({
   /** What the user wrote, with defaults; paths are absolute. */
   config: z.record(z.string(), z.unknown()),
 });
-
-/** Bytes of a file in the folder: a string cannot hold much more. */
-const longestRunFile = 480 * 2 ** 20;
-/** Weights that a program can give: eight hexadecimal digits each, and room for the nodes. */
-const mostGivenWeights = longestRunFile / 8 - 2 ** 20;
 
 /** The folder of a run, as it was made. */
 export type RunFolder = {
@@ -80,7 +76,8 @@ export type CreateRunParameters = {
 /**
  * Makes the folder of a new run. `run.json` is written last: without it there is no run.
  *
- * @throws RunFolderError when there are files in the folder, CannotWriteRunError
+ * @throws RunFolderError when there are files in the folder, BadInputError for a program that its file cannot hold,
+ *   CannotWriteRunError
  */
 export async function createRun({
   path,
@@ -132,18 +129,6 @@ export async function openRun(path: string): Promise<RunFolder> {
     trainingHash: parsed.data.trainingHash,
     secret: secret as Hex,
   };
-}
-
-function requireStorable({ state }: Program): void {
-  const given = state.reduce(
-    (sum, { initializer }) => sum + (initializer.kind === "given" ? initializer.mantissas.length : 0),
-    0,
-  );
-  if (given <= mostGivenWeights) return;
-  throw new RunFolderError(
-    `The model gives ${given} first weights; the folder of a run holds ${mostGivenWeights} at most.`,
-    { next: "Set initialize to seed, which draws the first weights instead." },
-  );
 }
 
 async function requireEmpty(path: string): Promise<void> {

@@ -17,11 +17,24 @@ import type { ObjectSequence } from "../../../../keepers/src/training/data/types
 import { ModelTooLargeError } from "../../../../keepers/src/training/executors/errors.ts";
 import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
 import { buildModel } from "../../../../keepers/src/training/models/built-in.ts";
+import type { OnnxModel } from "../../../../keepers/src/training/onnx/types.ts";
 import { writeOnnx } from "../../../../keepers/src/training/onnx/write.ts";
 import { digitsConfig, limits } from "./scene.ts";
 
 const datasetId: Hex = `0x${"d1".repeat(32)}`;
 const modelId: Hex = `0x${"0e".repeat(32)}`;
+
+/** The model of the digits, with another name for the weights of its first layer. */
+function renamed(name: string): OnnxModel {
+  const model = buildModel("mlp", { inputs: 64, hidden: [12], classes: 10, batch: 32 });
+  const old = "fc1.weight";
+  const inputs = model.graph.inputs.map((input) => (input.name === old ? { ...input, name } : input));
+  const nodes = model.graph.nodes.map((node) => ({
+    ...node,
+    inputs: node.inputs.map((input) => (input === old ? name : input)),
+  }));
+  return { ...model, graph: { ...model.graph, inputs, nodes } };
+}
 
 describe("the program of an order", () => {
   let folder: string;
@@ -158,6 +171,27 @@ describe("the program of an order", () => {
     }
     const most = { steps: jobLimits.steps, interval: leastInterval(jobLimits.steps) };
     assert.equal((await compile(withTraining(most))).order.steps, jobLimits.steps);
+  });
+
+  it("attack: is refused where the folder of its run would not give it back, and not ordered", async () => {
+    const config = { ...digitsConfig, model: { kind: "onnx" as const, path: join(folder, "renamed.onnx") } };
+    const right = modelBytes;
+    modelBytes = writeOnnx(renamed("w".repeat(248)));
+    await writeFile(config.model.path, modelBytes);
+    await assert.rejects(describeWith(config, modelId), /no program: .*name/);
+    // Whoever writes the order by hand does not ask.
+    const { order } = described;
+    const model = { kind: "onnx" as const, datasetId: modelId };
+    const bytes = encodePackage({ ...decodePackage(hexToBytes(described.package)), model });
+    const named = { ...order, problem: { ...order.problem, programDigest: packageDigest(bytes) } };
+    await assert.rejects(
+      compile({ ...described, order: named, package: bytesToHex(bytes) }),
+      (error) => refuses("package")(error) && /name/.test(String(error)),
+    );
+    modelBytes = writeOnnx(renamed("w".repeat(247)));
+    await writeFile(config.model.path, modelBytes);
+    await compile(await describeWith(config, modelId));
+    modelBytes = right;
   });
 
   it("is refused when the first state is not the one that the seed gives", async () => {

@@ -11,6 +11,7 @@ import {
   readCheckpoint,
   writeCheckpoint,
 } from "../../../../keepers/src/training/trainer/checkpoint.ts";
+import { requireStorable } from "../../../../keepers/src/training/trainer/program-file.ts";
 import { createRun, openRun } from "../../../../keepers/src/training/trainer/run-folder.ts";
 import { digitsModel, folder, model, newRun, orderOf } from "./fixture.ts";
 
@@ -72,6 +73,24 @@ describe("the folder of a run", () => {
     const path = join(folder, "large");
     await assert.rejects(createRun({ ...run, path, program }), /gives 67108864 first weights.* at most/);
     await assert.rejects(stat(path), { code: "ENOENT" });
+  });
+
+  it("attack: is not begun with a program that it could not give back", async () => {
+    const run = await newRun();
+    const [first, ...others] = run.program.state;
+    const named = (length: number) => {
+      return { ...run.program, state: [{ ...first!, name: "w".repeat(length) }, ...others] };
+    };
+    const path = join(folder, "unreadable");
+    await assert.rejects(createRun({ ...run, path, program: named(257) }), /no program: .*name/);
+    await assert.rejects(stat(path), { code: "ENOENT" });
+    // So many nodes that fewer weights than usual fit beside them.
+    const nodes = Array.from({ length: 65_536 }, () => run.program.tapes[0][0]!);
+    const initializer = { kind: "given", mantissas: { length: 61_800_000 } as Int32Array } as const;
+    const given = [{ ...first!, initializer }, ...others];
+    requireStorable({ ...run.program, state: given });
+    const tapes: Program["tapes"] = [nodes, run.program.tapes[1], run.program.tapes[2]];
+    assert.throws(() => requireStorable({ ...run.program, state: given, tapes }), /61800000 first weights/);
   });
 
   it("is never made where files of others are, nor twice", async () => {
