@@ -1,10 +1,10 @@
 import type { Libp2p, Stream, StreamHandler, StreamMessageEvent } from "@libp2p/interface";
 import { budgetOf } from "../transport/byte-budget.ts";
-import { TransportError } from "../transport/errors.ts";
+import { MalformedMessageError, TransportError } from "../transport/errors.ts";
+import { PeerLimits, type PeerLimitsParameters } from "../transport/peer-limits.ts";
 import { PieceCount } from "../transport/piece-count.ts";
+import { BitswapCost, bitswapMessageBytes } from "./bitswap-cost.ts";
 
-/** Longest message of bitswap that is read or sent, in bytes: four blocks. */
-export const bitswapMessageBytes = 2 ** 20;
 /** Blocks that a node asks its peers for at once, for all that is read from it. */
 export const bitswapWants = 16;
 /**
@@ -13,79 +13,106 @@ export const bitswapWants = 16;
  * lost, because nobody sends a message again: that leaves room for all of them twice. Memory is bounded by the budget of bytes.
  */
 export const bitswapStreams = 4 * bitswapWants;
-
-/** Finds where messages end that come with their length as a varint before them. */
-class MessageEnds {
-  /** Bytes of the message that are still to come, and what was read of the next one's length. */
-  #left = 0;
-  #length = 0;
-  #shift = 0;
-
-  /** @returns whether a message ends in these bytes, which follow those of the last call */
-  pass(bytes: Uint8Array): boolean {
-    let isEnd = false;
-    for (let at = 0; at < bytes.length; ) {
-      if (this.#left === 0) {
-        const byte = bytes[at++]!;
-        this.#length += (byte & 0x7f) * 2 ** this.#shift;
-        this.#shift += 7;
-        if (byte >= 0x80) continue;
-        [this.#left, this.#length, this.#shift] = [this.#length, 0, 0];
-      } else {
-        const passed = Math.min(this.#left, bytes.length - at);
-        this.#left -= passed;
-        at += passed;
-      }
-      if (this.#left === 0) isEnd = true;
-    }
-    return isEnd;
-  }
-}
+/**
+ * Blocks of a peer's wants that are kept until they can be sent. With each message of its the library looks for all of them, and it
+ * reads all that are here into memory before it sends the first.
+ */
+export const bitswapWantsKept = 2 * bitswapStreams;
+/**
+ * What peers may make bitswap take of the thread, in tenths of a millisecond: each 0.2 s at once and a tenth of the thread from then
+ * on, all of them twice that, of which strangers have half.
+ */
+export const bitswapShare = {
+  burst: 2000,
+  perSecond: 1000,
+  inAll: { burst: 4000, perSecond: 2000 },
+} as const satisfies PeerLimitsParameters;
 
 /** A piece, or a copy of it where it is a view that holds on to a much larger buffer. `slice` of Node's buffers copies nothing. */
 export function withoutRest(piece: Uint8Array): Uint8Array {
   return piece.length < piece.buffer.byteLength / 2 ? new Uint8Array(piece) : piece;
 }
 
+/** What the muxer's streams have beside what is promised of them. */
+type CountedStream = Stream & {
+  onData?(data: StreamMessageEvent["data"]): void;
+  /** What came before anybody listened. */
+  readonly readBuffer?: Iterable<Uint8Array> & { readonly byteLength: number; consume(bytes: number): void };
+};
+
+/** Takes the price of some bytes from a peer. @throws TransportError where it asks for too much */
+type Charge = (cost: number) => void;
+
 /**
- * Gives a stream up whose bytes come in too short pieces, and hands on copies of short ones: the library keeps each as an array of
- * its own, which may be a view on a buffer of 64 KiB. A listener would not do: the stream keeps what comes before the library
- * listens, until anybody does.
+ * Gives a stream up whose bytes come in too short pieces, are no messages or cost more than the peer may ask for, and hands on
+ * copies of short pieces: the library keeps each as an array of its own, which may be a view on a buffer of 64 KiB. A listener
+ * would not do: the stream keeps what comes before the library listens, until anybody does.
  */
-function guardPieces(stream: Stream): void {
-  const received = stream as Stream & { onData?(data: StreamMessageEvent["data"]): void };
-  const onData = received.onData?.bind(stream);
-  if (onData === undefined) throw new TransportError("the muxer's streams cannot be counted");
+function guardPieces(stream: CountedStream, charge: Charge, giveUp: (reason: Error) => void): void {
+  const { readBuffer } = stream;
+  const onData = stream.onData?.bind(stream);
+  if (onData === undefined || readBuffer === undefined) {
+    throw new TransportError("the muxer's streams cannot be counted");
+  }
   const pieces = new PieceCount();
-  const messages = new MessageEnds();
-  received.onData = (data) => {
-    const piece = data instanceof Uint8Array ? data : data.subarray();
+  const costs = new BitswapCost();
+  const receive = (piece: Uint8Array): void => {
     if (piece.length > 0 && pieces.add(piece.length) === "tiny") {
-      stream.abort(new TransportError("its bytes come in too short pieces"));
-      return;
+      throw new TransportError("its bytes come in too short pieces");
     }
+    const before = costs.messages;
+    // Before the library sees it: what it does with a piece it does in one turn of the event loop.
+    charge(costs.add(piece));
     // Other implementations send many short messages on one stream.
-    if (messages.pass(piece)) pieces.reset();
+    if (costs.messages > before) pieces.reset();
     onData(withoutRest(piece));
   };
+  let isOver = false;
+  stream.onData = (data) => {
+    if (isOver) return;
+    try {
+      receive(data instanceof Uint8Array ? data : data.subarray());
+    } catch (error) {
+      isOver = true;
+      giveUp(error as Error);
+    }
+  };
+  const early = [...readBuffer];
+  readBuffer.consume(readBuffer.byteLength);
+  for (const piece of early) stream.onData(piece);
 }
 
 /**
- * A node whose streams of bitswap count in the budget of what peers may fill: the library gathers a message of each until it is
- * whole, and bounds neither their number by peer nor their sum.
+ * A node whose streams of bitswap count in the budget of what peers may fill, and their messages in what peers may take of the
+ * thread: the library gathers a message of each until it is whole, and bounds neither their number by peer nor their sum.
  */
 export function guardBitswap<H extends Libp2p>(host: H): H {
   const budget = budgetOf(host);
+  const limits = new PeerLimits({ ...bitswapShare, isRegistered: (peer) => budget.isRegistered(peer) });
   const guarded =
     (handler: StreamHandler): StreamHandler =>
     (stream, connection) => {
       const peer = connection.remotePeer.toString();
+      if (limits.isShutOut(peer)) {
+        connection.abort(new TransportError("this peer is shut out"));
+        return;
+      }
       if (!budget.take(peer, bitswapMessageBytes)) {
         stream.abort(new TransportError("too many bytes of peers are in memory"));
         return;
       }
       stream.addEventListener("close", () => budget.give(peer, bitswapMessageBytes), { once: true });
-      guardPieces(stream);
+      const charge: Charge = (cost) => {
+        if (limits.begin(peer, cost) !== "ok") {
+          throw new TransportError("this peer takes too much of the thread");
+        }
+        limits.end(peer);
+      };
+      guardPieces(stream, charge, (reason) => {
+        stream.abort(reason);
+        if (!(reason instanceof MalformedMessageError) || !limits.fault(peer)) return;
+        for (const open of host.getConnections(connection.remotePeer)) open.abort(reason);
+      });
       return handler(stream, connection);
     };
   const handle: Libp2p["handle"] = (protocols, handler, options) =>

@@ -19,7 +19,8 @@ import {
   type PutOptions,
   type PutResult,
 } from "./backend.ts";
-import { bitswapMessageBytes, bitswapStreams, bitswapWants, guardBitswap } from "./bitswap-guard.ts";
+import { bitswapMessageBytes } from "./bitswap-cost.ts";
+import { bitswapStreams, bitswapWants, bitswapWantsKept, guardBitswap } from "./bitswap-guard.ts";
 import { assertBlobCid, type BlobLayout, maxBlobBytes, parseBlobCid, parseRoot } from "./blob-cid.ts";
 import { BlobNotFoundError } from "./errors.ts";
 import { FolderOwners, type StoreOwners } from "./owners.ts";
@@ -97,6 +98,7 @@ export class HeliaStore implements BlobStore, StoreOwners {
       sendBlocksDebounce: 0,
       sendWantlistDebounce: 0,
       maxInboundStreams: bitswapStreams,
+      maxWantListSize: bitswapWantsKept,
       maxIncomingMessageSize: bitswapMessageBytes,
     });
     const store = new HeliaStore(parameters, host, helia, blocks);

@@ -51,6 +51,10 @@ export class ByteBudget {
     return this.#refused;
   }
 
+  isRegistered(peer: string): boolean {
+    return this.#isRegistered(peer);
+  }
+
   /** Takes bytes for a peer. @returns false, and takes nothing, when that is more than the peer or all of them may hold */
   take(peer: string, bytes: number): boolean {
     // What a peer was counted as it stays until it has given all back.

@@ -213,8 +213,8 @@ describe("bytes that come in tiny pieces", { timeout: 60_000 }, () => {
     });
     const connection = await (await host(false)).dial(keeper.getMultiaddrs()[0]!);
     const message = new Uint8Array(200_000);
-    // The length of the message, one MiB as a varint.
-    message.set([0x80, 0x80, 0x40]);
+    // The length of the message, one MiB as a varint, of the block in it and of its bytes.
+    message.set([0x80, 0x80, 0x40, 0x1a, 0xfc, 0xff, 0x3f, 0x12, 0xf8, 0xff, 0x3f]);
     const tiny = await connection.newStream("/ipfs/bitswap/1.2.0");
     assert.ok((await sendIn(tiny, message, 1)) < message.length / 2, "the stream goes on");
     await until(() => budgetOf(keeper).used === 0, "its bytes are given back");
