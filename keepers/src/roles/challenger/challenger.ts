@@ -7,7 +7,7 @@ import type { ChallengeRecord } from "../jobs/challenge-record.ts";
 import { ComputeTurns } from "../jobs/compute-turns.ts";
 import type { Duty, JobContext } from "../jobs/duty.ts";
 import { defaultFetchTime } from "../jobs/fetch-time.ts";
-import { folderFinding } from "../jobs/folder-findings.ts";
+import { FolderFindings } from "../jobs/folder-findings.ts";
 import { JobJanitor } from "../jobs/janitor.ts";
 import { JobKeeper, type KeeperOptions } from "../jobs/job-keeper.ts";
 import type { JobStorage } from "../jobs/job-storage.ts";
@@ -88,6 +88,7 @@ export function challengerDuties(
   // What nobody can train on would be paid for like any result, if whoever could show it refused to look at it.
   const compute = { ...context, storage, executor, limits, folder, isMeant, takesMislabelled: true };
   const waiting = { fetchTime, most, patience: options.patience, lookEvery: looks * interval };
+  const findings = new FolderFindings(folder);
   const isOwn = ({ challenger }: ChallengeRecord) => challenger === account.address;
   return [
     // What has a deadline on chain comes before what takes long.
@@ -106,7 +107,7 @@ export function challengerDuties(
       all,
       committees,
       find: async (job, _, interval) =>
-        isMeant(job.jobId) ? await folderFinding(compute.folder, job, interval, false) : undefined,
+        isMeant(job.jobId) ? await findings.find(job, interval, false) : undefined,
     }),
     // Whoever looks at one job wants to know what it comes to.
     new Inspector({ ...compute, ...waiting, watched, budget, mostLooks: only === undefined ? mostLooks : 1 }),

@@ -8,7 +8,7 @@ import { findResumption } from "../../training/trainer/progress.ts";
 import { type ChallengeRecord, turnOf } from "../jobs/challenge-record.ts";
 import type { ComputeTurns } from "../jobs/compute-turns.ts";
 import type { ComputeParts, Duty, FetchParts, JobContext } from "../jobs/duty.ts";
-import { reaches } from "../jobs/folder-findings.ts";
+import { FolderFindings } from "../jobs/folder-findings.ts";
 import { IntervalRuns } from "../jobs/interval-runs.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
 import { trainJobUpTo } from "../jobs/job-run.ts";
@@ -34,13 +34,15 @@ type Challenger = Extract<Player, { role: "challenger" }>;
 
 /**
  * Plays the challenges that it has opened, and its accusations of members, from what is on chain and from its own run. An
- * accusation is about one interval: where the own run does not reach it, it is computed from the state before it.
+ * accusation is about one interval: where the own run does not reach it, or has come to another state before it than the provider
+ * has committed to, it is computed from that state.
  */
 export class Disputant implements Duty {
   readonly name = "disputing";
   readonly #parts: DisputantParts;
   readonly #runs: OpenRuns;
   readonly #intervals: IntervalRuns;
+  readonly #findings: FolderFindings;
   readonly #plays: Plays<ChallengeRecord>;
   /** How many steps of runs are known to be done. */
   readonly #trained = new WeakMap<OpenRun, number>();
@@ -51,6 +53,7 @@ export class Disputant implements Duty {
     this.#parts = parts;
     this.#runs = new OpenRuns(parts, playsOfADuty);
     this.#intervals = new IntervalRuns(parts);
+    this.#findings = new FolderFindings(parts.folder);
     this.#plays = new Plays(parts);
   }
 
@@ -90,9 +93,10 @@ export class Disputant implements Duty {
     signal: AbortSignal,
     { deadline, signal: over }: PlayOptions,
   ): Promise<void> {
-    const { folder, turns } = this.#parts;
+    const { turns, operator } = this.#parts;
     const interval = Number(challenge.interval);
-    if (challenge.game === "MemberGame" && !(await reaches(folder, job.jobId, interval))) {
+    const isOwn = job.provider === operator;
+    if (challenge.game === "MemberGame" && !(await this.#findings.isPlayable(job, interval, isOwn))) {
       return await this.#intervals.use(job, interval, signal, (run) =>
         this.#move(challenge, { run, inTurn: turns.of({ deadline, run, signal: over }) }),
       );

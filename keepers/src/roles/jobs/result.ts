@@ -106,7 +106,12 @@ export async function keptLeaves({
   result,
   folder,
 }: Pick<ReadResultParameters, "order" | "result" | "folder">): Promise<readonly OpenedLeaf[] | undefined> {
-  return leavesOf(await bytesOf(join(folder, "result"), resultFiles.leaves), order, result);
+  return leavesOf(await readFile(leavesPath(folder)).catch(() => undefined), order, result);
+}
+
+/** Where {@link fetchResult} leaves the leaves of a result. */
+export function leavesPath(folder: string): string {
+  return join(folder, "result", resultFiles.leaves);
 }
 
 /**

@@ -12,7 +12,7 @@ import { ClusterMetrics } from "../cluster/metrics.ts";
 import { JobCashier } from "../jobs/cashier.ts";
 import { ComputeTurns } from "../jobs/compute-turns.ts";
 import { defaultFetchTime } from "../jobs/fetch-time.ts";
-import { folderFinding } from "../jobs/folder-findings.ts";
+import { FolderFindings } from "../jobs/folder-findings.ts";
 import { JobJanitor } from "../jobs/janitor.ts";
 import { both, JobKeeper, type KeeperOptions } from "../jobs/job-keeper.ts";
 import type { SessionWrapper } from "../jobs/job-run.ts";
@@ -117,6 +117,7 @@ export async function openProvider(options: ProviderOptions): Promise<JobKeeper>
         });
       const committees = new CommitteeLedger(state);
       const all = new Committees({ ...context, committees });
+      const findings = new FolderFindings(folder);
       const isOwn = (provider: Address | undefined) => provider === account.address;
       return [
         // What has a deadline on chain comes before what takes long.
@@ -129,7 +130,7 @@ export async function openProvider(options: ProviderOptions): Promise<JobKeeper>
           committees,
           // Its trace is that of its run: what members say of it otherwise is wrong.
           find: async (job, _, interval) =>
-            isOwn(job.provider) ? await folderFinding(compute.folder, job, interval, true) : undefined,
+            isOwn(job.provider) ? await findings.find(job, interval, true) : undefined,
         }),
         ...(options.shows === undefined ? [] : [new IntervalDesk({ ...compute, worker, ...options.shows })]),
         new Revealer({ ...context, decisions, prices }),
