@@ -1,6 +1,7 @@
 import { formatUnits } from "viem";
 import type { Consumer } from "../../roles/consumer/consumer.ts";
 import type { ResultNews, ResultWatchOptions } from "../../roles/consumer/result-watch.ts";
+import { unpaidResults } from "../../roles/consumer/unpaid-results.ts";
 import type { JobRecord } from "../../roles/jobs/job-record.ts";
 import type { CommandContext } from "../context.ts";
 import { findJob, keptResults, openConsumer } from "../jobs.ts";
@@ -52,11 +53,9 @@ export async function watchJob(
   const onChange = (job: JobRecord) =>
     output.event({ event: "status", ...documentOf(consumer, job) }, `job ${jobId}: ${job.status}`);
   const job = await consumer.follow(jobId, { signal, onChange });
-  // What nobody was paid for is not the consumer's.
-  for (const each of [...job.checkpoints, ...(job.result === undefined ? [] : [job.result])]) {
-    const isPaid = "paid" in each && each.paid !== undefined;
-    if (job.status !== "Finalised" && !isPaid) await results.remove(each.resultId);
-  }
+  const { address } = await context.account();
+  for (const resultId of unpaidResults(job, consumer.ledger.jobsOfConsumer(address)))
+    await results.remove(resultId);
   output.event({ event: "ended", ...documentOf(consumer, job) }, linesOf(consumer, job).join("\n"));
 }
 
