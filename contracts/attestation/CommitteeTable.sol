@@ -140,7 +140,7 @@ abstract contract CommitteeTable is IAttestation, AccessManaged {
         if (job.phase == Phase.Opening) {
             job.phase = Phase.Closed;
             emit WitnessesWithheld(jobId, msg.sender);
-            registry.onWithheld(jobId, msg.sender);
+            registry.onWithheld(jobId);
         } else if (job.phase == Phase.Revealing) {
             _fail(jobId, job, d.signers);
         } else {

@@ -43,11 +43,11 @@ abstract contract JobEnds is JobTable, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IAttestedJobs
-    function onWithheld(uint256 jobId, address reporter) external {
+    function onWithheld(uint256 jobId) external {
         _requireCaller(address(committee));
         Status status = _records[jobId].job.status;
         if (status != Status.Committed && status != Status.Attested) revert WrongStatus(jobId, status);
-        _fail(jobId, Fault.Withheld, reporter);
+        _fail(jobId, Fault.Withheld, address(0));
         emit SettlementPending(jobId, WITHHELD);
     }
 

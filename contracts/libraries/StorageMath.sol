@@ -31,11 +31,23 @@ library StorageMath {
         return Math.ceilDiv(Limits.HASH_BYTES * objects + tag(shape), shape.k);
     }
 
+    /// @notice Bytes of each bundle of a segment, without what fills the last cell.
+    function bundleBytes(
+        IDatasetRegistry.Shape memory shape,
+        uint256 segment
+    ) internal pure returns (uint256) {
+        uint256 objects = objectsIn(shape, segment);
+        return objects * shardLength(shape) + hashShardLength(shape, objects);
+    }
+
     /// @notice Cells of each bundle of a segment.
     function cells(IDatasetRegistry.Shape memory shape, uint256 segment) internal pure returns (uint256) {
-        uint256 objects = objectsIn(shape, segment);
-        uint256 bundleBytes = objects * shardLength(shape) + hashShardLength(shape, objects);
-        return Math.ceilDiv(bundleBytes, Limits.CELL_BYTES);
+        return Math.ceilDiv(bundleBytes(shape, segment), Limits.CELL_BYTES);
+    }
+
+    /// @notice Bytes of each bundle's last cell that follow its content.
+    function filler(IDatasetRegistry.Shape memory shape, uint256 segment) internal pure returns (uint256) {
+        return cells(shape, segment) * Limits.CELL_BYTES - bundleBytes(shape, segment);
     }
 
     /// @notice Chunks of an object, the leaves of its hash tree.

@@ -9,10 +9,13 @@ import {MerkleProofs} from "../libraries/MerkleProofs.sol";
 import {IBundleRegistry} from "./interfaces/IBundleRegistry.sol";
 import {IDatasetRegistry} from "./interfaces/IDatasetRegistry.sol";
 import {IRetrievalChallenges} from "./interfaces/IRetrievalChallenges.sol";
+import {StorageMath} from "../libraries/StorageMath.sol";
 import {Limits} from "./Limits.sol";
 
 /// @title Forced retrieval of one cell, against a holder that stores but does not serve
 contract RetrievalChallenges is IRetrievalChallenges, AccessManaged, ReentrancyGuardTransient {
+    using StorageMath for IDatasetRegistry.Shape;
+
     /// @notice Bounds of the bond: enough to pay for a publication, never a barrier to a challenge.
     uint96 public constant MIN_BOND = 0.00001 ether;
     uint96 public constant MAX_BOND = 1 ether;
@@ -86,7 +89,7 @@ contract RetrievalChallenges is IRetrievalChallenges, AccessManaged, ReentrancyG
         if (_open[bundleId][cellIndex] != 0) {
             revert AlreadyChallenged(bundleId, cellIndex, _open[bundleId][cellIndex]);
         }
-        _requireAnchored(bundleId, holding, transportRoot, bundleProof);
+        uint256 filler = _requireAnchored(bundleId, holding, transportRoot, bundleProof);
 
         challengeId = ++_lastChallenge;
         uint64 deadline = _deadlineOf(openAgainst[holding.operator]++);
@@ -102,6 +105,7 @@ contract RetrievalChallenges is IRetrievalChallenges, AccessManaged, ReentrancyG
         made.grace = _grace;
         made.madeAt = uint40(block.timestamp);
         made.previous = _append(holding.datasetId, uint64(challengeId));
+        made.filler = uint16(filler);
         made.bundleId = bundleId;
         made.datasetId = holding.datasetId;
         made.transportRoot = transportRoot;
@@ -123,6 +127,7 @@ contract RetrievalChallenges is IRetrievalChallenges, AccessManaged, ReentrancyG
         bytes32 leaf = MerkleProofs.leafOf(cell);
         bytes32 root = MerkleProofs.rootOf(leaf, open.cellIndex, proof, MerkleProofs.depthOf(open.cells));
         if (root != open.transportRoot) revert WrongCell(challengeId);
+        if (open.cellIndex + 1 == open.cells) _requireFiller(challengeId, open, cell, proof);
 
         uint256 earned = Math.min(open.bond, 2 * PUBLICATION_GAS * block.basefee);
         _credits[open.operator] += earned;
@@ -267,12 +272,33 @@ contract RetrievalChallenges is IRetrievalChallenges, AccessManaged, ReentrancyG
         return status == IDatasetRegistry.Status.Active && epoch < endEpoch && epoch < holding.until;
     }
 
+    /// @dev Zeros after the content of a bundle's last cell, and where its tree has no more cells: as all who read it
+    /// fill them in.
+    function _requireFiller(
+        uint256 challengeId,
+        Challenge storage open,
+        bytes calldata cell,
+        bytes32[] calldata proof
+    ) private view {
+        uint256 length = cell.length;
+        for (uint256 at = length - open.filler; at < length; at += 32) {
+            if (bytes32(cell[at:Math.min(at + 32, length)]) != 0) revert WrongFiller(challengeId);
+        }
+        uint256 index = open.cellIndex;
+        bytes32 absent = 0;
+        for (uint256 level = 0; level < proof.length; ++level) {
+            if ((index >> level) & 1 == 0 && proof[level] != absent) revert WrongFiller(challengeId);
+            absent = MerkleProofs.nodeOf(absent, absent);
+        }
+    }
+
+    /// @return filler bytes of the last cell that follow the content
     function _requireAnchored(
         bytes32 bundleId,
         IBundleRegistry.Holding memory holding,
         bytes32 transportRoot,
         bytes32[] calldata bundleProof
-    ) private view {
+    ) private view returns (uint256 filler) {
         IDatasetRegistry.Dataset memory dataset = datasets.datasetOf(holding.datasetId);
         uint32 index = holding.bundleIndex;
         bytes32 leaf = MerkleProofs.bundleLeaf(index, bytes32(holding.poseidonRoot), transportRoot);
@@ -280,6 +306,7 @@ contract RetrievalChallenges is IRetrievalChallenges, AccessManaged, ReentrancyG
         if (MerkleProofs.rootOf(leaf, index, bundleProof, depth) != dataset.bundlesRoot) {
             revert NotAnchored(bundleId, transportRoot);
         }
+        filler = dataset.shape.filler(index / dataset.shape.n);
     }
 
     function _openChallenge(uint256 challengeId) private view returns (Challenge storage open) {

@@ -126,8 +126,10 @@ contract StorageAudit is AuditTable, AccessManaged {
         Timeout storage timeout = _timeouts[dutyId][epoch];
         uint64 graceEnds = timeout.graceEnds;
         if (graceEnds == 0) revert NoTimeout(dutyId, epoch);
-        if (block.timestamp <= graceEnds) {
-            revert NotTimely(dutyId, epoch, graceEnds + 1, type(uint64).max);
+        // Of a settled epoch a later gap may have forgotten that it was not paid for.
+        uint64 settled = datasets.settledAt(epoch + 1);
+        if (block.timestamp <= graceEnds || block.timestamp >= settled) {
+            revert NotTimely(dutyId, epoch, graceEnds + 1, settled - 1);
         }
         emit AuditMissed(bundleId, epoch, operator);
         bundles.vacate(bundleId, timeout.caller, MISSED);

@@ -6,8 +6,8 @@ interface IAttestedJobs {
     /// @notice The committee has attested.
     function onAttested(uint256 jobId) external;
 
-    /// @notice The provider did not open what the committee asked for.
-    function onWithheld(uint256 jobId, address reporter) external;
+    /// @notice The provider did not open what the committee asked for. Nobody is its reporter: it could report itself.
+    function onWithheld(uint256 jobId) external;
 
     /// @notice Whether a job's provider has locked it, and it has not ended.
     function isRunning(uint256 jobId) external view returns (bool);

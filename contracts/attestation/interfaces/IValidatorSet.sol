@@ -103,7 +103,8 @@ interface IValidatorSet {
     /// rotation on; where that is less than a unit, its exit begins. Only the committee.
     function punish(uint256 id, uint256 amount, address reporter, bytes32 reason) external;
 
-    /// @notice Stops enrolments and raises; nothing else. Only AccessManager.
+    /// @notice Stops enrolments; nothing else: a member that was slashed may raise its weight again. Only
+    /// AccessManager.
     function pause() external;
 
     /// @notice Ends `pause`. Only AccessManager.

@@ -26,6 +26,8 @@ interface IRetrievalChallenges {
         /// Open challenges of the same dataset that were made next before and next after it; 0 for none.
         uint64 previous;
         uint64 next;
+        /// Bytes of the bundle's last cell that follow its content.
+        uint16 filler;
         bytes32 bundleId;
         bytes32 datasetId;
         bytes32 transportRoot;
@@ -48,6 +50,8 @@ interface IRetrievalChallenges {
     error UnknownChallenge(uint256 challengeId);
     /// @notice Thrown when published bytes are not the challenged cell.
     error WrongCell(uint256 challengeId);
+    /// @notice Thrown when what follows a bundle's content is not zero: bytes of its last cell, or leaves behind it.
+    error WrongFiller(uint256 challengeId);
     /// @notice Thrown when a cell is published after the grace of a called timeout.
     error TooLate(uint256 challengeId, uint64 deadline, uint64 graceEnds);
     /// @notice Thrown when a timeout is called or executed before `from`.
@@ -92,8 +96,9 @@ interface IRetrievalChallenges {
     ) external payable returns (uint256 challengeId);
 
     /// @notice Publishes the cell (496 bytes) with its path in the transport tree, until the grace of a called timeout
-    /// is over. Anyone may; of the bond up to twice what a publication costs at the block's base fee goes to the
-    /// operator, the rest back to the challenger.
+    /// is over. The last cell counts only if zeros follow the bundle's content: with anything else no reader finds the
+    /// anchored root, whatever else is published. Anyone may; of the bond up to twice what a publication costs at the
+    /// block's base fee goes to the operator, the rest back to the challenger.
     function publish(uint256 challengeId, bytes calldata cell, bytes32[] calldata proof) external;
 
     /// @notice After the deadline: starts the hour of grace in which the cell may still be published. The caller is the

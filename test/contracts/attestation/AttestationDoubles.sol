@@ -14,7 +14,6 @@ contract AttestedJobsDouble is IAttestedJobs {
         uint32 attested;
         uint32 withheld;
         bool isOver;
-        address reporter;
     }
 
     error NotTheCommittee(address caller);
@@ -58,10 +57,9 @@ contract AttestedJobsDouble is IAttestedJobs {
     }
 
     /// @dev The committee has closed itself.
-    function onWithheld(uint256 jobId, address reporter) external {
+    function onWithheld(uint256 jobId) external {
         if (msg.sender != address(committee)) revert NotTheCommittee(msg.sender);
         ++told[jobId].withheld;
-        told[jobId].reporter = reporter;
         told[jobId].isOver = true;
     }
 

@@ -13,7 +13,7 @@ const abis = {
     "function open(uint256 jobId, address provider, uint256 intervals, uint8 size, uint8 threshold, uint128 fee)",
     "function close(uint256 jobId)",
     "function end(uint256 jobId)",
-    "function told(uint256 jobId) view returns (bytes32 traceRoot, uint256 leaves, uint64 challengeUntil, uint32 attested, uint32 withheld, bool isOver, address reporter)",
+    "function told(uint256 jobId) view returns (bytes32 traceRoot, uint256 leaves, uint64 challengeUntil, uint32 attested, uint32 withheld, bool isOver)",
   ]),
   FeesDouble: parseAbi([
     "function fund(uint256 jobId, uint256 fees)",

@@ -229,7 +229,7 @@ contract InstalmentEndsTest is InstalmentsFixture {
         pass(3 days + 1);
         closeIt(id, 1);
         commit(id);
-        committee.withhold(jobs, id, stranger);
+        committee.withhold(jobs, id);
         jobs.settle(id);
         vm.assertEq(escrow.creditOf(provider), FIRST, "verified");
         vm.assertEq(escrow.creditOf(consumer), DEPOSIT - FIRST + 18 ether, "the rest");

@@ -101,8 +101,8 @@ contract CommitteeDouble is ICommittee {
         escrow.payFee(jobId, member, fees);
     }
 
-    function withhold(IAttestedJobs jobs, uint256 jobId, address reporter) external {
-        jobs.onWithheld(jobId, reporter);
+    function withhold(IAttestedJobs jobs, uint256 jobId) external {
+        jobs.onWithheld(jobId);
     }
 
     function open(

@@ -101,12 +101,14 @@ contract JobEndsTest is JobsFixture {
         jobs.finalise(id);
     }
 
-    function test_withheld_slashesForTheReporter() public {
+    /// @dev Attack: a provider that committed to rubbish stayed silent, called its own timeout and kept half of its stake.
+    function test_attack_withheld_slashesAndRewardsNobody() public {
         uint256 id = committedJob(Scheme.Both);
-        committee.withhold(jobs, id, stranger);
+        committee.withhold(jobs, id);
         jobs.settle(id);
         requireStatus(id, IJobRegistry.Status.Failed);
-        vm.assertEq(staking.creditOf(stranger), STAKE / 2, "reporter");
+        vm.assertEq(staking.operatorOf(provider).stake, 10_000 ether - STAKE, "slashed");
+        vm.assertEq(staking.creditOf(stranger) + staking.creditOf(provider), 0, "nobody reports lateness");
         vm.assertEq(escrow.creditOf(consumer), DEPOSIT + 18 ether, "all back");
         vm.assertEq(game.creditOf(provider), 1 ether, "no challenge was open");
         vm.expectRevert(abi.encodeWithSelector(IJobTable.NothingToSettle.selector, id));
@@ -116,7 +118,7 @@ contract JobEndsTest is JobsFixture {
     function test_attack24_withheldThenConvicted_isSlashedOnce() public {
         uint256 id = committedJob(Scheme.Both);
         uint256 open = challenge(id, 1);
-        committee.withhold(jobs, id, stranger);
+        committee.withhold(jobs, id);
         jobs.settle(id);
         vm.assertEq(staking.operatorOf(provider).stake, 10_000 ether - STAKE, "slashed");
         vm.expectRevert(abi.encodeWithSelector(IJobRegistry.ChallengesOpen.selector, id, 1));
@@ -141,7 +143,7 @@ contract JobEndsTest is JobsFixture {
             IJobRegistry.Status.Failed
         );
         vm.expectRevert(reason);
-        committee.withhold(jobs, id, stranger);
+        committee.withhold(jobs, id);
         vm.expectRevert(reason);
         jobs.expire(id);
         vm.assertEq(staking.operatorOf(provider).stake, 10_000 ether - STAKE, "once");
@@ -151,7 +153,7 @@ contract JobEndsTest is JobsFixture {
         uint256 id = committedJob(Scheme.Both);
         TrainingClaim memory claim = jobs.claimOf(id);
         uint256 open = challenge(id, 1);
-        committee.withhold(jobs, id, stranger);
+        committee.withhold(jobs, id);
         jobs.settle(id);
         vm.assertEq(game.creditOf(provider), 0, "not yet");
         // A job that is over takes no other challenge.
@@ -258,7 +260,7 @@ contract JobEndsTest is JobsFixture {
             IJobRegistry.Status.Failed
         );
         vm.expectRevert(reason);
-        committee.withhold(jobs, id, stranger);
+        committee.withhold(jobs, id);
         vm.expectRevert(reason);
         committee.attest(jobs, id);
         vm.expectRevert(reason);
@@ -289,14 +291,13 @@ contract JobEndsTest is JobsFixture {
         vm.assertEq(jobs.multiplierOf(provider), 200, "one fault");
     }
 
-    function test_INV6_afterAWithheldWitness_theReporterIsTheOneThatReported() public {
+    function test_INV6_afterAWithheldWitness_whoeverSettlesIsNoReporter() public {
         uint256 id = committedJob(Scheme.Both);
-        committee.withhold(jobs, id, stranger);
+        committee.withhold(jobs, id);
         vm.assertEq(staking.lockedBy(provider, address(jobs)), STAKE, "still locked");
         vm.prank(challenger);
         jobs.settle(id);
-        vm.assertEq(staking.creditOf(stranger), STAKE / 2, "reporter");
-        vm.assertEq(staking.creditOf(challenger), 0, "not whoever settles");
+        vm.assertEq(staking.creditOf(challenger), 0, "no reward");
     }
 
     // `Deaf.call` is a function of its own, which reverts when what it calls does.

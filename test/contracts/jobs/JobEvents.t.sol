@@ -156,7 +156,7 @@ contract JobEventsTest is JobsFixture {
     function test_events_ofWitnessesThatAreWithheld() public {
         uint256 id = committedJob(Scheme.Both);
         vm.getRecordedLogs();
-        committee.withhold(jobs, id, stranger);
+        committee.withhold(jobs, id);
         Vm.Log[] memory logs = vm.getRecordedLogs();
         requireEvents(logs, address(jobs), bytes.concat(IJobTable.SettlementPending.selector));
         requireReason(logs, "withheld");
@@ -170,7 +170,7 @@ contract JobEventsTest is JobsFixture {
             uint256 id = committedJob(Scheme.Both);
             vm.getRecordedLogs();
             if (i == 0) convict(id);
-            else if (i == 1) committee.withhold(jobs, id, stranger);
+            else if (i == 1) committee.withhold(jobs, id);
             else jobs.onResultFault(id, IJobTable.ResultFault(i - 2), stranger);
             requireReason(vm.getRecordedLogs(), causes[i]);
             jobs.settle(id);

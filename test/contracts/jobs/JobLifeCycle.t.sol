@@ -56,7 +56,7 @@ contract JobLifeCycleTest is JobsFixture {
         vm.expectRevert(refusal);
         jobs.onAttested(id);
         vm.expectRevert(refusal);
-        jobs.onWithheld(id, challenger);
+        jobs.onWithheld(id);
     }
 
     function test_open_takesDepositAndFees() public {
@@ -448,7 +448,7 @@ contract JobLifeCycleTest is JobsFixture {
         } else {
             (from[0], from[1]) = (IJobRegistry.Status.Committed, IJobRegistry.Status.Attested);
             sender = address(committee);
-            data = abi.encodeCall(IAttestedJobs.onWithheld, (id, stranger));
+            data = abi.encodeCall(IAttestedJobs.onWithheld, (id));
         }
         bool isNamed = status != IJobRegistry.Status.None;
         isNamed = isNamed && (status == from[0] || status == from[1] || status == from[2]);

@@ -10,6 +10,8 @@ import {StorageFixture} from "./StorageFixture.sol";
 
 contract RetrievalChallengesTest is StorageFixture {
     uint64 private constant LIMIT = 6 hours;
+    /// @dev 3 cells of 496 bytes hold 1,200 bytes of an object and the 32 of its hash.
+    uint256 private constant _FILLER = 3 * 496 - 1_232;
 
     Anchored private made;
     bytes32 private id;
@@ -104,6 +106,41 @@ contract RetrievalChallengesTest is StorageFixture {
         vm.assertEq(bundles.bountyOf(id), MISS / 2 - MISS / 20, "bounty");
         vm.expectPartialRevert(IRetrievalChallenges.UnknownChallenge.selector);
         retrieval.slashFailed(number);
+    }
+
+    function test_publish_takesEveryCellOfABundleWhoseContentZerosFollow() public {
+        (Anchored memory three, bytes[] memory cells, bytes32[] memory leaves) = _threeCells(0, 0);
+        for (uint32 i = 0; i < 3; ++i) {
+            uint256 number = _challengeCell(three, i);
+            retrieval.publish(number, cells[i], _path(leaves, i));
+            vm.assertFalse(retrieval.isOpen(number), "published");
+        }
+    }
+
+    /// @dev Attack: an owner anchors a bundle in whose root something else than zeros follows the content. Its holder could publish
+    /// every cell, and no reader would ever find the anchored root.
+    function testFuzz_attack_publish_refusesALastCellWhoseContentZerosDoNotFollow(uint256 where) public {
+        (Anchored memory three, bytes[] memory cells, bytes32[] memory leaves) = _threeCells(
+            bound(where, 1, _FILLER),
+            0
+        );
+        uint256 number = _challengeCell(three, 1);
+        retrieval.publish(number, cells[1], _path(leaves, 1));
+        number = _challengeCell(three, 2);
+        vm.expectRevert(abi.encodeWithSelector(IRetrievalChallenges.WrongFiller.selector, number));
+        retrieval.publish(number, cells[2], _path(leaves, 2));
+        skip(LIMIT + 1);
+        retrieval.callTimeout(number);
+        skip(GRACE + 1);
+        retrieval.slashFailed(number);
+        vm.assertEq(bundles.holdingOf(bundleOf(three, 0)).operator, address(0), "put out");
+    }
+
+    function test_attack_publish_refusesALastCellBehindWhichThereIsAnotherLeaf() public {
+        (Anchored memory three, bytes[] memory cells, bytes32[] memory leaves) = _threeCells(0, "fourth");
+        uint256 number = _challengeCell(three, 2);
+        vm.expectRevert(abi.encodeWithSelector(IRetrievalChallenges.WrongFiller.selector, number));
+        retrieval.publish(number, cells[2], _path(leaves, 2));
     }
 
     function test_oneOpenChallengePerCell() public {
@@ -341,6 +378,50 @@ contract RetrievalChallengesTest is StorageFixture {
     function _challenge() private returns (uint256) {
         vm.prank(challenger);
         return retrieval.challenge{value: RETRIEVAL_BOND}(id, 0, made.transportRoots[0], proof);
+    }
+
+    function _challengeCell(Anchored memory of_, uint32 index) private returns (uint256) {
+        bytes32[] memory path = bundleProof(of_, 0);
+        vm.prank(challenger);
+        return
+            retrieval.challenge{value: RETRIEVAL_BOND}(bundleOf(of_, 0), index, of_.transportRoots[0], path);
+    }
+
+    /// @dev A dataset of two bundles of three cells each, the last of which ends with `_FILLER` bytes that are no content.
+    /// @param wrong place from the end of the byte that is not zero; 0 for none
+    /// @param fourth what stands where there is no fourth cell
+    function _threeCells(
+        uint256 wrong,
+        bytes32 fourth
+    ) private returns (Anchored memory three, bytes[] memory cells, bytes32[] memory leaves) {
+        IDatasetRegistry.Shape memory shape = IDatasetRegistry.Shape(1, 1_200, 1, 1, 2, false);
+        (cells, leaves) = (new bytes[](3), new bytes32[](4));
+        for (uint256 i = 0; i < 3; ++i) {
+            cells[i] = new bytes(496);
+            for (uint256 at = 0; at < (i == 2 ? 496 - _FILLER : 496); ++at)
+                cells[i][at] = bytes1(uint8(i + 1));
+            if (i == 2 && wrong != 0) cells[i][496 - wrong] = 0x01;
+            leaves[i] = keccak256(abi.encodePacked(bytes1(0), cells[i]));
+        }
+        leaves[3] = fourth;
+        three.bundles = 2;
+        (three.poseidonRoots, three.transportRoots) = (new bytes32[](2), new bytes32[](2));
+        bytes32 root = MerkleProofs.nodeOf(
+            MerkleProofs.nodeOf(leaves[0], leaves[1]),
+            MerkleProofs.nodeOf(leaves[2], leaves[3])
+        );
+        for (uint256 i = 0; i < 2; ++i) {
+            (three.poseidonRoots[i], three.transportRoots[i]) = (bytes32(i + 1), root);
+        }
+        anchorRoots(three, "three cells", shape, 20);
+        enlistAndPlace(three, 0, "c");
+    }
+
+    function _path(bytes32[] memory leaves, uint256 index) private pure returns (bytes32[] memory path) {
+        path = new bytes32[](2);
+        path[0] = leaves[index ^ 1];
+        uint256 other = index < 2 ? 2 : 0;
+        path[1] = MerkleProofs.nodeOf(leaves[other], leaves[other + 1]);
     }
 
     /// @dev The holder loses its bundle by another fault.

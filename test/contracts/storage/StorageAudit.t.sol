@@ -191,6 +191,28 @@ contract StorageAuditTest is StorageFixture {
         audit.callTimeout(id, epoch);
     }
 
+    /// @dev Attack: a timeout of a cover holds for all its datasets. What one of them was not paid for in that epoch was on record
+    /// as a gap only until a later gap took its place; a slash had no end.
+    function test_attack_missedAudit_isSettledWithTheDeadlinesOfItsEpoch() public {
+        uint32 epoch = nextEpoch();
+        runTimeout(id, epoch, actor("reporter"));
+        uint64 settled = datasets.settledAt(epoch + 1);
+        (, , uint64 closesAt) = audit.windowOf(epoch);
+        vm.warp(settled);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IStorageAudit.NotTimely.selector,
+                id,
+                epoch,
+                closesAt + 2 + GRACE,
+                settled - 1
+            )
+        );
+        audit.slashMissed(id, epoch);
+        vm.warp(settled - 1);
+        audit.slashMissed(id, epoch);
+    }
+
     function test_missedAudit_slashesOnceAndOpensRepair() public {
         uint32 epoch = nextEpoch();
         address reporter = actor("reporter");

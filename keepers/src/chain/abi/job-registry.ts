@@ -30,7 +30,7 @@ export const jobRegistryAbi = parseAbi([
   "function onConvicted(uint256 claimId, uint256, uint256, address challenger)",
   "function onResultFault(uint256 jobId, uint8 fault, address reporter)",
   "function onVoid(uint256 claimId)",
-  "function onWithheld(uint256 jobId, address reporter)",
+  "function onWithheld(uint256 jobId)",
   "function open((address consumer, (bytes32 datasetId, bytes32 trainingHash, bytes32 programRoot, uint32[3] nodeCounts, uint32 witnessNode, uint32 slots, bytes32 programDigest) problem, (uint128 maximumPrice, uint128 deposit, address priceFeed, uint32 trainingTime, uint32 minimumCompute, uint64 regions, uint64 regulations, uint8 privacyTier, uint8 scheme, uint8 committeeSize, uint8 threshold, uint128 checkFee, uint8 instalments) conditions, uint256 nonce, uint64 expiry) order, bytes32 orderHash, bytes training) returns (uint256 jobId)",
   "function openClaim(uint256 claimId) payable",
   "function parameters() view returns ((uint32 lockWindow, uint32 challengeWindow, uint16 stakePercent, uint128 minimumStake, uint16 latePenalty, (uint96 challengerBond, uint64 refundPrice, uint32 window, uint32 extension, uint32 grace) dispute, uint96 providerBond))",

@@ -13,7 +13,7 @@ export const retrievalChallengesAbi = parseAbi([
   "function bundles() view returns (address)",
   "function callTimeout(uint256 challengeId)",
   "function challenge(bytes32 bundleId, uint32 cellIndex, bytes32 transportRoot, bytes32[] bundleProof) payable returns (uint256 challengeId)",
-  "function challengeOf(uint256 challengeId) view returns ((address challenger, uint64 deadline, uint64 graceEnds, address operator, uint32 cellIndex, uint16 cells, uint8 tenure, uint32 grace, uint40 madeAt, uint64 previous, uint64 next, bytes32 bundleId, bytes32 datasetId, bytes32 transportRoot, uint96 bond, address reporter))",
+  "function challengeOf(uint256 challengeId) view returns ((address challenger, uint64 deadline, uint64 graceEnds, address operator, uint32 cellIndex, uint16 cells, uint8 tenure, uint32 grace, uint40 madeAt, uint64 previous, uint64 next, uint16 filler, bytes32 bundleId, bytes32 datasetId, bytes32 transportRoot, uint96 bond, address reporter))",
   "function creditOf(address account) view returns (uint256)",
   "function datasets() view returns (address)",
   "function deadlines() view returns (uint32 window, uint32 grace)",
@@ -54,5 +54,6 @@ export const retrievalChallengesAbi = parseAbi([
   "error UnknownChallenge(uint256 challengeId)",
   "error WrongBond(uint256 sent, uint256 required)",
   "error WrongCell(uint256 challengeId)",
+  "error WrongFiller(uint256 challengeId)",
   "error WrongProofLength(uint256 length, uint256 depth)",
 ]);
