@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { findPieceIdsByCid } from "@filoz/synapse-core/pdp-verifier";
 import * as Piece from "@filoz/synapse-core/piece";
 import { findPiece } from "@filoz/synapse-core/sp";
 import type { Synapse } from "@filoz/synapse-sdk";
@@ -40,17 +41,28 @@ export type FilecoinParameters = {
 
 type Context = Awaited<ReturnType<Synapse["storage"]["createContext"]>>;
 
-/** `pending`: the piece may or may not have been paid for when this process was killed. */
+const pieceId = z.string().regex(/^\d{1,78}$/);
+
+/**
+ * `pending`: the piece may or may not have been paid for when this process was killed. `leaving`: its removal may or may not have
+ * been scheduled. The same bytes that are stored again are another piece of the data set, with another id.
+ */
 const recordSchema = z.strictObject({
-  state: z.enum(["pending", "held"]),
+  state: z.enum(["pending", "held", "leaving"]),
   pieceCid: z.string().max(256),
   serviceUrl: z.string().max(1024),
+  /** The piece's id in the data set; not there in records of older versions. */
+  pieceId: pieceId.optional(),
+  /** Ids of the same bytes from before this piece was paid for: whether they are to be removed the chain may not say yet. */
+  earlier: z.array(pieceId).optional(),
 });
 
 type BlobRecord = z.output<typeof recordSchema>;
 
 const where = "the Filecoin provider";
 const recordSuffix = ".json";
+/** Pieces with the same bytes that are asked for at once. */
+const idsAtOnce = 100n;
 
 /**
  * Blobs as pieces of Filecoin's Onchain Cloud, through the Synapse SDK. Each blob is packed into a CAR, whose piece
@@ -117,9 +129,7 @@ export class FilecoinStore implements BlobStore, StoreOwners {
     const pieceCid = pieceOf(car);
     const { signal } = options;
     await available(signal, () => this.#upload(car, pieceCid, signal));
-    const commit = this.#turn.then(() => this.#commit(layout.cid, pieceCid));
-    this.#turn = commit.catch(() => undefined);
-    await available(undefined, () => commit);
+    await available(undefined, () => this.#inTurn(() => this.#commit(layout.cid, pieceCid)));
     return result;
   }
 
@@ -159,11 +169,13 @@ export class FilecoinStore implements BlobStore, StoreOwners {
 
   async delete(cid: CID, { signal }: CallOptions = {}): Promise<boolean> {
     assertBlobCid(cid);
-    const record = await this.#read(cid);
-    if (record?.state !== "held") return false;
-    await available(signal, () => this.#context.deletePiece({ piece: Piece.parse(record.pieceCid) }));
-    await rm(this.#path(cid), { force: true });
-    return true;
+    return this.#inTurn(async () => {
+      const record = await this.#read(cid);
+      if (record === undefined || record.state === "pending") return false;
+      await available(signal, () => this.#remove(cid, record));
+      await rm(this.#path(cid), { force: true });
+      return true;
+    });
   }
 
   async *list({ signal }: CallOptions = {}): AsyncIterable<CID> {
@@ -191,6 +203,12 @@ export class FilecoinStore implements BlobStore, StoreOwners {
     return this.#owners.removeOwner(name);
   }
 
+  async #inTurn<T>(action: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(action);
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+
   /** Sends the piece unless the provider has it already, from an upload that was not finished here. */
   async #upload(car: Uint8Array, pieceCid: string, signal: AbortSignal | undefined): Promise<void> {
     const piece = Piece.parse(pieceCid);
@@ -204,19 +222,48 @@ export class FilecoinStore implements BlobStore, StoreOwners {
   async #commit(cid: CID, pieceCid: string): Promise<void> {
     const before = await this.#read(cid);
     if (before?.state === "held") return;
+    if (before?.state === "leaving") await this.#remove(cid, before);
     const record = { pieceCid, serviceUrl: this.#context.provider.pdp.serviceURL };
-    const piece = Piece.parse(pieceCid);
-    const paid =
-      before !== undefined &&
-      this.#context.dataSetId !== undefined &&
-      (await this.#context.pieceStatus({ pieceCid: piece })) !== null;
-    if (!paid) {
-      await this.#write(cid, { state: "pending", ...record });
-      await this.#context.commit({
-        pieces: [{ pieceCid: piece, pieceMetadata: { ipfsRootCID: cid.toString() } }],
+    const ids = (await this.#idsOf(pieceCid)).map(String);
+    if (before?.state === "pending") {
+      const { earlier = [] } = before;
+      const leaving = (await this.#context.getScheduledRemovals()).map(String);
+      const paid = ids.find((id) => !earlier.includes(id) && !leaving.includes(id));
+      if (paid !== undefined) return await this.#write(cid, { state: "held", ...record, pieceId: paid });
+    } else await this.#write(cid, { state: "pending", ...record, earlier: ids });
+    const { pieceIds } = await this.#context.commit({
+      pieces: [{ pieceCid: Piece.parse(pieceCid), pieceMetadata: { ipfsRootCID: cid.toString() } }],
+    });
+    const [id] = pieceIds.map(String);
+    await this.#write(cid, { state: "held", ...record, ...(id !== undefined && { pieceId: id }) });
+  }
+
+  /** Has a piece removed unless that was done before; its bytes count as gone from the moment it is asked for. */
+  async #remove(cid: CID, record: BlobRecord): Promise<void> {
+    const there = await this.#idsOf(record.pieceCid);
+    const leaving = await this.#context.getScheduledRemovals();
+    const staying = there.filter((id) => !leaving.includes(id));
+    const piece = record.pieceId === undefined ? staying[0] : BigInt(record.pieceId);
+    if (piece === undefined || !staying.includes(piece)) return;
+    await this.#write(cid, { ...record, state: "leaving", pieceId: String(piece) });
+    await this.#context.deletePiece({ piece });
+  }
+
+  /** The pieces of the data set that have these bytes, also those that are to be removed. */
+  async #idsOf(pieceCid: string): Promise<bigint[]> {
+    const { dataSetId } = this.#context;
+    if (dataSetId === undefined) return [];
+    const ids: bigint[] = [];
+    for (;;) {
+      const more = await findPieceIdsByCid(this.#synapse.client, {
+        dataSetId,
+        pieceCid: Piece.parse(pieceCid),
+        startPieceId: (ids.at(-1) ?? -1n) + 1n,
+        limit: idsAtOnce,
       });
+      ids.push(...more);
+      if (BigInt(more.length) < idsAtOnce) return ids;
     }
-    await this.#write(cid, { state: "held", ...record });
   }
 
   /** Bytes of a piece from `start` on, at most `length`. A provider without ranges sends everything. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, beforeEach, describe, test } from "node:test";
+import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { JSONRPC, PING, PRIVATE_KEYS, pdp, presets } from "@filoz/synapse-core/mocks";
 import * as Piece from "@filoz/synapse-core/piece";
 import { calibration, Synapse } from "@filoz/synapse-sdk";
@@ -111,7 +111,7 @@ after(async () => {
 const recordOf = async (
   name: string,
   cid: { toString(): string },
-): Promise<{ state: string; pieceCid: string }> =>
+): Promise<{ state: string; pieceCid: string; pieceId?: string }> =>
   JSON.parse(await readFile(join(directory, name, "pieces", `${cid}.json`), "utf8"));
 
 conformance("Filecoin", {
@@ -209,6 +209,125 @@ describe("Filecoin store", () => {
     await assert.rejects(collect(store.get(cid)), WrongBytesError);
     pieces.delete(pieceCid);
     await assert.rejects(collect(store.get(cid)), BlobNotFoundError);
+  });
+
+  describe("whose pieces are removed", () => {
+    const chain = { ids: [] as bigint[], leaving: [] as bigint[], added: 0n };
+    let addFails = false;
+    let removalFails: "unheard" | "unanswered" | undefined;
+
+    beforeEach(() => {
+      [chain.ids, chain.leaving, chain.added] = [[], [], 0n];
+      [addFails, removalFails] = [false, undefined];
+      const pdpVerifier = {
+        ...presets.basic.pdpVerifier,
+        findPieceIdsByCid: ([, , from, limit]: readonly [bigint, unknown, bigint, bigint]) => [
+          chain.ids.filter((id) => id >= from).slice(0, Number(limit)),
+        ],
+        getScheduledRemovals: () => [chain.leaving],
+      };
+      server.use(
+        JSONRPC({ ...presets.basic, pdpVerifier } as Parameters<typeof JSONRPC>[0]),
+        http.post(`${baseUrl}/pdp/data-sets/1/pieces`, () => {
+          if (addFails) return HttpResponse.text("too busy", { status: 500 });
+          chain.ids.push(chain.added++);
+          const headers = { Location: `/pdp/data-sets/1/pieces/added/${transaction}` };
+          return new HttpResponse(null, { status: 201, headers });
+        }),
+        http.get(`${baseUrl}/pdp/data-sets/1/pieces/added/:hash`, () =>
+          HttpResponse.json({
+            ...{ txHash: transaction, txStatus: "confirmed", dataSetId: 1, pieceCount: 1 },
+            ...{ addMessageOk: true, piecesAdded: true, confirmedPieceIds: [Number(chain.added - 1n)] },
+          }),
+        ),
+        http.delete(`${baseUrl}/pdp/data-sets/1/pieces/:id`, ({ params }) => {
+          const id = BigInt(String(params.id));
+          if (removalFails === "unheard") return HttpResponse.text("too busy", { status: 500 });
+          if (chain.leaving.includes(id) || !chain.ids.includes(id)) {
+            return HttpResponse.text("no such piece", { status: 400 });
+          }
+          chain.leaving.push(id);
+          if (removalFails === "unanswered") return HttpResponse.error();
+          return HttpResponse.json({ txHash: transaction });
+        }),
+      );
+    });
+    afterEach(() => server.resetHandlers());
+
+    /** The proving period ends. @returns the pieces that are there from then on */
+    function endPeriod(): bigint[] {
+      chain.ids = chain.ids.filter((id) => !chain.leaving.includes(id));
+      chain.leaving = [];
+      return chain.ids;
+    }
+
+    for (const fails of ["unheard", "unanswered"] as const) {
+      for (const isLate of [false, true]) {
+        const when = isLate ? "after the piece is gone" : "at once";
+        test(`a removal whose request stays ${fails} is none of what is stored again ${when}`, async () => {
+          const store = await openStore(`lost-${fails}-${isLate}`);
+          const bytes = generator(50).bytes(700);
+          const { cid } = await store.put(bytes);
+          removalFails = fails;
+          await assert.rejects(store.delete(cid), BackendUnavailableError);
+          removalFails = undefined;
+          assert.equal(await store.has(cid), false);
+          if (isLate) endPeriod();
+          await store.put(bytes);
+          assert.ok(await store.has(cid));
+          assert.deepEqual(endPeriod(), [1n]);
+        });
+      }
+
+      test(`a removal whose request stays ${fails} is done again when it is asked for again`, async () => {
+        const store = await openStore(`again-${fails}`);
+        const { cid } = await store.put(generator(51).bytes(700));
+        removalFails = fails;
+        await assert.rejects(store.delete(cid), BackendUnavailableError);
+        removalFails = undefined;
+        assert.equal(await store.delete(cid), true);
+        assert.equal(await store.delete(cid), false);
+        assert.deepEqual(endPeriod(), []);
+      });
+    }
+
+    for (const isSaid of [true, false]) {
+      const whether = isSaid ? "that is to be removed" : "whose removal the chain does not show yet";
+      test(`a piece ${whether} is not taken for the one that was not paid for`, async () => {
+        const store = await openStore(`unpaid-${isSaid}`);
+        const bytes = generator(52).bytes(700);
+        const { cid } = await store.put(bytes);
+        await store.delete(cid);
+        const leaving = chain.leaving;
+        if (!isSaid) chain.leaving = [];
+        addFails = true;
+        await assert.rejects(store.put(bytes), BackendUnavailableError);
+        addFails = false;
+        await store.put(bytes);
+        chain.leaving = leaving;
+        assert.deepEqual(endPeriod(), [1n]);
+        assert.ok(await store.has(cid));
+      });
+    }
+
+    test("the second removal of the same bytes is that of the second piece", async () => {
+      const store = await openStore("twice");
+      const bytes = generator(53).bytes(700);
+      for (let times = 0; times < 2; times++) {
+        const { cid } = await store.put(bytes);
+        assert.equal(await store.delete(cid), true);
+      }
+      assert.deepEqual(endPeriod(), []);
+    });
+
+    test("a record of an older version, without the piece's id, is removed as well", async () => {
+      const store = await openStore("older");
+      const { cid } = await store.put(generator(54).bytes(700));
+      const { pieceId: _, ...record } = await recordOf("older", cid);
+      await writeFile(join(directory, "older", "pieces", `${cid}.json`), JSON.stringify(record));
+      assert.equal(await store.delete(cid), true);
+      assert.deepEqual(endPeriod(), []);
+    });
   });
 
   test("what has to be deposited is said before anything is paid", async () => {
