@@ -24,6 +24,7 @@ import {
 import { Committees } from "../validator/committees.ts";
 import { Disputant } from "./disputant.ts";
 import { Inspector } from "./inspector.ts";
+import type { SecondsOfMoves } from "./problem-of-dispute.ts";
 import { WatchList, watchSchema } from "./watch-list.ts";
 import { WitnessInspector } from "./witness-inspector.ts";
 
@@ -88,6 +89,7 @@ export function challengerDuties(
   // What nobody can train on would be paid for like any result, if whoever could show it refused to look at it.
   const compute = { ...context, storage, executor, limits, folder, isMeant, takesMislabelled: true };
   const waiting = { fetchTime, most, patience: options.patience, lookEvery: looks * interval };
+  const moves: SecondsOfMoves = new Map();
   const findings = new FolderFindings(folder);
   const isOwn = ({ challenger }: ChallengeRecord) => challenger === account.address;
   return [
@@ -97,6 +99,7 @@ export function challengerDuties(
       ...compute,
       ...waiting,
       all,
+      moves,
       // Of a job that was found right, the own run is here; of any other there is nothing to hold them against.
       suspects: async ({ jobId }, opened) =>
         isMeant(jobId) && watched.verdict(jobId) === "right" ? [...opened.keys()].sort((a, b) => a - b) : [],
@@ -110,7 +113,14 @@ export function challengerDuties(
         isMeant(job.jobId) ? await findings.find(job, interval, false) : undefined,
     }),
     // Whoever looks at one job wants to know what it comes to.
-    new Inspector({ ...compute, ...waiting, watched, budget, mostLooks: only === undefined ? mostLooks : 1 }),
+    new Inspector({
+      ...compute,
+      ...waiting,
+      watched,
+      moves,
+      budget,
+      mostLooks: only === undefined ? mostLooks : 1,
+    }),
     new JobJanitor({
       ...context,
       only: ({ jobId }) => isMeant(jobId) && ledger.challengesOf(jobId).some(isOwn),

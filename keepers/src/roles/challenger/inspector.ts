@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { BadInputError } from "../../core/errors.ts";
 import { traceLength } from "../../core/exact/commitment.ts";
 import { decodeOrder } from "../../core/exact/decode-order.ts";
@@ -27,7 +28,12 @@ import { executorTakingTurns } from "../jobs/taking-turns.ts";
 import { isSurely, surelyNow } from "../storage-node/agreement.ts";
 import { chainTime, type Reading, tryCall } from "../storage-node/context.ts";
 import { challenge } from "./challenge.ts";
-import { type DisputeProblem, problemOfDispute } from "./problem-of-dispute.ts";
+import {
+  type DisputedRun,
+  type DisputeProblem,
+  problemOfDispute,
+  type SecondsOfMoves,
+} from "./problem-of-dispute.ts";
 import { voidEvidence } from "./void-evidence.ts";
 import type { WatchList } from "./watch-list.ts";
 
@@ -36,6 +42,8 @@ export type InspectorParts = JobContext &
   FetchParts &
   Pick<SideBySideOptions, "patience"> & {
     readonly watched: WatchList;
+    /** Shared by all duties of a keeper that begin disputes. */
+    readonly moves: SecondsOfMoves;
     /** Micro-batches of the jobs that are looked at together, at most. */
     readonly budget: number;
     /** Milliseconds between two looks at the chain's time while a job is executed, and before a job is looked at again. */
@@ -296,21 +304,19 @@ export class Inspector implements Duty {
    */
   async #showMislabelled(
     commitment: Commitment,
-    { job, run }: JobRun,
+    { job: { mislabelled }, run }: JobRun,
     fetched: FetchedResult | undefined,
     signal: AbortSignal,
   ): Promise<boolean> {
-    const { mislabelled } = job;
     if (mislabelled.size === 0) return false;
     const { claimId, steps, result } = commitment;
     const { jobId } = commitment.job;
-    const order = { ...run.order, steps };
-    const sample = await findMislabelled({ order, mislabelled }, signal);
+    const sample = await findMislabelled({ order: { ...run.order, steps }, mislabelled }, signal);
     if (sample === undefined) return false;
     const { leaves } = fetched ?? {};
     const move =
-      leaves !== undefined && arePublished({ order }, result.traceRoot, leaves)
-        ? challengeOf(leaves, Math.floor(sample.step / order.interval))
+      leaves !== undefined && arePublished(sample, result.traceRoot, leaves)
+        ? challengeOf(leaves, Math.floor(sample.step / sample.order.interval))
         : ({ kind: "challengeTrace" } as const);
     await challenge(this.#parts, claimId, move);
     this.#decide(commitment, "wrong");
@@ -329,15 +335,15 @@ export class Inspector implements Duty {
 
   /** What was stored with a commitment; undefined when it cannot be had. */
   async #fetch(
-    { job: { jobId }, steps, result }: Commitment,
-    { job, folder }: JobRun,
+    { job: { jobId }, claimId, steps, result }: Commitment,
+    { job: { order, compiled }, folder }: JobRun,
     limit: LimitOptions,
   ): Promise<FetchedResult | undefined> {
     const { storage, log } = this.#parts;
-    const order = { ...job.order, steps };
-    const { program } = job.compiled;
+    // What members have signed is held against the leaves of the whole: those of a checkpoint must not take their place.
+    const own = claimId === jobId ? folder : join(folder, "checkpoint");
     return await obtainResult(
-      { storage, program, order, result, folder },
+      { storage, program: compiled.program, order: { ...order, steps }, result, folder: own },
       {
         ...limit,
         onNothing: (reason) => log.warn({ jobId, reason }, "the leaves of this job cannot be had"),
@@ -394,7 +400,7 @@ export class Inspector implements Duty {
     const executor = executorTakingTurns(this.#parts.executor, (part) => inTurn(part), signal);
     const whole = new FolderRun({ run: opened.run, source, executor, options, signal });
     try {
-      const { isRight, move } = await this.#computing.run(cost, async (turn) => {
+      const { isRight, move, every } = await this.#computing.run(cost, async (turn) => {
         inTurn = turn;
         const known = this.#measured.get(jobId);
         const every = await checkpointSpacing({ ...this.#parts, executor }, { jobId }, opened, signal, {
@@ -404,8 +410,9 @@ export class Inspector implements Duty {
         const own = claimedPart(whole, { steps: BigInt(steps) });
         const [stateRoot] = await own.stateRoots([steps]);
         const leaves = fetched?.leaves;
-        if (leaves === undefined && stateRoot === result.stateRoot) return { isRight: true };
+        if (leaves === undefined && stateRoot === result.stateRoot) return { isRight: true, every };
         return {
+          every,
           isRight: stateRoot === result.stateRoot,
           move: await openingMove(own, result, leaves),
         };
@@ -415,7 +422,7 @@ export class Inspector implements Duty {
       const isStored = isRight && fetched?.state !== undefined;
       const isShown = !isRight || isStored || (await this.#showMisstored(commitment, whole, limit));
       if (move !== undefined) {
-        const problem = await this.#problemOfDispute(commitment, opened, signal);
+        const problem = await this.#problemOfDispute(commitment, { ...opened, every }, signal);
         if (problem !== undefined) {
           const { reason, isPassing } = problem;
           // Other disputes end, and whoever lies could have them begun: what they leave no time for is looked at again.
@@ -447,14 +454,14 @@ export class Inspector implements Duty {
   /** Why a dispute could not be played to its end here: measured where there is something to challenge. */
   async #problemOfDispute(
     { job }: Commitment,
-    opened: JobRun,
+    opened: Omit<DisputedRun, "secondsPerStep">,
     signal: AbortSignal,
   ): Promise<DisputeProblem | undefined> {
     const { executor } = this.#parts;
     return await this.#computing.run(0, (inTurn) =>
       inTurn(async () => {
         const seconds = this.#measured.get(job.jobId) ?? (await secondsPerStep(executor, opened.job, signal));
-        return await problemOfDispute(this.#parts, job, opened, seconds, signal);
+        return await problemOfDispute(this.#parts, job, { ...opened, secondsPerStep: seconds }, signal);
       }),
     );
   }

@@ -20,7 +20,7 @@ import { isSurely } from "../storage-node/agreement.ts";
 import { chainTime } from "../storage-node/context.ts";
 import type { Committees } from "../validator/committees.ts";
 import { challenge } from "./challenge.ts";
-import { problemOfDispute } from "./problem-of-dispute.ts";
+import { problemOfDispute, type SecondsOfMoves } from "./problem-of-dispute.ts";
 
 /** keccak256 of the witness commitments that a provider has opened, by interval. */
 export type OpenedWitnesses = ReadonlyMap<number, Hex>;
@@ -30,6 +30,8 @@ export type WitnessInspectorParts = JobContext &
   FetchParts &
   Pick<SideBySideOptions, "most" | "patience"> & {
     readonly all: Committees;
+    /** Shared by all duties of a keeper that begin disputes. */
+    readonly moves: SecondsOfMoves;
     /** Intervals of a job whose witnesses are held against the own run, of those that were opened. */
     readonly suspects: (job: JobRecord, opened: OpenedWitnesses) => Promise<readonly number[]>;
     /** Is told of a job that was challenged. */
@@ -146,8 +148,9 @@ export class WitnessInspector implements Duty {
         this.#findWrong({ job, opened, leaves, seen, until, every, inTurn }, stop),
       );
       if (move === undefined) return true;
+      const disputed = { ...opened, secondsPerStep: seconds, every };
       const problem = await this.#computing.run(0, (inTurn) =>
-        inTurn(() => problemOfDispute(this.#parts, job, opened, seconds, stop)),
+        inTurn(() => problemOfDispute(this.#parts, job, disputed, stop)),
       );
       if (problem === undefined) return await this.#challenge(jobId, move);
       const { reason, isPassing } = problem;

@@ -166,8 +166,9 @@ export type CheckpointOptions = {
 };
 
 /**
- * Steps from one checkpoint of a job's run to the next, by what a step takes on this machine. Of another's run, of which a dispute
- * could not be played in time all the same, no more are kept than of any: whoever ordered the job would fill the disk with them.
+ * Steps from one checkpoint of a job's run to the next, by what a step takes on this machine. Whoever challenges another's run has a
+ * window that no other dispute takes anything of. Where its moves would be late all the same no more checkpoints are kept than of
+ * any run: whoever ordered the job would fill the disk with them.
  */
 export async function checkpointSpacing(
   parts: Pick<JobContext, "agreed" | "client" | "contracts" | "log"> & Pick<ComputeParts, "executor">,
@@ -179,7 +180,11 @@ export async function checkpointSpacing(
   const secondsPerStep = known ?? (await measuredSeconds(parts.executor, job, signal));
   const [clocks, room] = await Promise.all([clocksOf(parts, jobId), roomIn(folder)]);
   const parameters = { order: run.order, program: run.program, secondsPerStep, clocks, room };
-  const { every, problem } = await measuredSpacing(parts.executor, job, parameters, signal);
+  const measured = (of: DisputeClocks) =>
+    measuredSpacing(parts.executor, job, { ...parameters, clocks: of }, signal);
+  let { every, problem } = await measured(clocks);
+  if (problem !== undefined && !isOwn)
+    ({ every, problem } = await measured({ ...clocks, extension: clocks.window }));
   if (problem === undefined) return every;
   parts.log.warn({ jobId, problem }, "disputes of this job may not be answered in time");
   return isOwn ? every : fewestOf(run.order);

@@ -144,6 +144,7 @@ export async function openValidator(options: ValidatorOptions): Promise<JobKeepe
           ? [
               new WitnessInspector({
                 ...checking,
+                moves: new Map(),
                 suspects: (job, opened) => otherwise(checking, job, opened),
               }),
             ]

@@ -179,8 +179,11 @@ describe("the cost of a move", () => {
     } as unknown as JobRun;
     const spacing = (options: CheckpointOptions) =>
       checkpointSpacing(parts, { jobId: 1n }, of, never, options);
-    assert.equal(await spacing({ known: 301 }), 625);
     assert.equal(await spacing({ known: 301, isOwn: true }), 1);
+    assert.equal(told.length, 1);
+    assert.equal(await spacing({ known: 301 }), 23, "whoever challenges has half of a window");
+    assert.equal(told.length, 1);
+    assert.equal(await spacing({ known: 7_201 }), 625);
     assert.equal(told.length, 2);
     assert.ok((await spacing({ known: 1 })) <= 300, "what can be played in time begins near its step");
   });
