@@ -3,6 +3,7 @@ import { openChallenger } from "../../roles/challenger/challenger.ts";
 import { createJobStorage, createResultStorage } from "../../roles/jobs/job-storage.ts";
 import { openJanitor } from "../../roles/jobs/open-janitor.ts";
 import { openProvider, type ProviderOptions } from "../../roles/provider/provider.ts";
+import { requireResultEpochs } from "../../roles/provider/result-terms.ts";
 import { WorkerDesk } from "../../roles/provider/worker-desk.ts";
 import { operatorRoles, registerOperator } from "../../roles/storage-node/register.ts";
 import { createStorageClient } from "../../storage/client/client.ts";
@@ -62,6 +63,7 @@ export async function runProvider(context: CommandContext, options: ProviderComm
   context.onClose(() => host.stop());
   const client = createStorageClient({ chain, deployment, host });
   context.onClose(() => client.peers.close());
+  await requireResultEpochs(client.contracts, options.epochs);
   const pool = new CommitPool();
   context.onClose(() => pool.close());
   const shows = await showsOf(options, host);
