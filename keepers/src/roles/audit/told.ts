@@ -121,9 +121,11 @@ async function caughtUp({
   clock = systemClock,
   signal,
 }: AskParameters): Promise<IndexPosition> {
-  for (let waited = 0; ; waited += pollInterval) {
+  // What the index takes for its answers counts as well.
+  const end = clock.now() + patience;
+  for (;;) {
     const position = await reader.position();
-    if (position.number >= history.block.number || waited >= patience) return position;
+    if (position.number >= history.block.number || clock.now() >= end) return position;
     await clock.sleep(pollInterval, signal);
   }
 }
