@@ -49,16 +49,19 @@ export async function readHistory(
   });
   const logs = await reader.read(deployment.startBlock, head.number);
   const after = await client.public.getBlock({ blockNumber: head.number });
-  if (after.hash !== head.hash)
-    throw new InconsistentAnswerError(`the chain moved at block ${head.number} while it was read`, {
-      next: "Run the audit again.",
-    });
+  if (after.hash !== head.hash) throw moved(head.number);
   return {
     chainId: client.chainId,
     deployment,
     block: { number: head.number, hash: head.hash, timestamp: head.timestamp },
     events: logs.flatMap((log) => decodeEvent(followed, log) ?? []),
   };
+}
+
+function moved(number: bigint): InconsistentAnswerError {
+  return new InconsistentAnswerError(`the chain moved at block ${number} while it was read`, {
+    next: "Run the audit again.",
+  });
 }
 
 type StampClient = { readonly public: Pick<ReadClient, "getBlock" | "getTransaction"> };
@@ -73,20 +76,24 @@ export class StampReader {
     this.#client = client;
   }
 
-  /** @throws what the endpoint throws */
+  /** @throws InconsistentAnswerError when the chain moved since the events were read; what the endpoint throws */
   async read(events: readonly AssayEvent[]): Promise<Stamps> {
     const client = this.#client.public;
     const missing = events.filter(({ transactionHash }) => !this.#stamps.has(transactionHash));
-    const numbers = new Set(missing.map(({ blockNumber }) => blockNumber));
+    const blocks = new Map(missing.map(({ blockNumber, blockHash }) => [blockNumber, blockHash]));
     await each(
-      [...numbers].filter((number) => !this.#times.has(number)),
-      async (blockNumber) => {
-        this.#times.set(blockNumber, (await client.getBlock({ blockNumber })).timestamp);
+      [...blocks].filter(([number]) => !this.#times.has(number)),
+      async ([blockNumber, known]) => {
+        const { hash, timestamp } = await client.getBlock({ blockNumber });
+        if (hash !== known) throw moved(blockNumber);
+        this.#times.set(blockNumber, timestamp);
       },
     );
-    await each([...new Set(missing.map(({ transactionHash }) => transactionHash))], async (hash) => {
+    const transactions = new Map(missing.map((event) => [event.transactionHash, event.blockNumber]));
+    await each([...transactions], async ([hash, known]) => {
       const { blockNumber, from, to, input } = await client.getTransaction({ hash });
-      this.#stamps.set(hash, { timestamp: this.#times.get(blockNumber)!, from, to, input });
+      if (blockNumber !== known) throw moved(known);
+      this.#stamps.set(hash, { timestamp: this.#times.get(known)!, from, to, input });
     });
     return this.#stamps;
   }
