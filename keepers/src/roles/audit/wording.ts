@@ -21,8 +21,12 @@ export function shortAccount(address: string): string {
   return `${address.slice(0, 6)}…${address.slice(-4)}`;
 }
 
-/** A second since 1970, in UTC: "2026-11-21 16:52:19 UTC". */
+/** The last second of the year 9999. */
+const lastSecond = 253_402_300_799n;
+
+/** A second since 1970, in UTC: "2026-11-21 16:52:19 UTC". What an endpoint has made up beyond all dates is shown as the number that it is. */
 export function instant(timestamp: bigint): string {
+  if (timestamp > lastSecond) return `second ${timestamp} since 1970`;
   return `${new Date(Number(timestamp) * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 
