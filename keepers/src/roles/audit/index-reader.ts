@@ -143,27 +143,45 @@ function reasonOf(error: unknown, url: string): string {
   return `it gave no answer: ${shown(message.replaceAll(/\s+/g, " "))}`;
 }
 
-/** `fetch` that ends after some time, body included, and reads no more than some bytes. */
+/** What a connection ends with that was refused, or broke before the answer was whole. */
+const broken: ReadonlySet<unknown> = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]);
+
+/**
+ * `fetch` that ends after some time, body included, and reads no more than some bytes. A request whose connection broke is repeated
+ * once in the same time: a busy machine, or a server that closes idle connections, says nothing about an index.
+ */
 function bounded({ timeout = 15_000, mostBytes = 8 << 20, signal }: IndexReaderOptions): typeof fetch {
   return async (input, init) => {
     const limit = AbortSignal.timeout(timeout);
-    const response = await fetch(input, {
-      ...init,
-      redirect: "error",
-      signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
-    });
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    if (response.body !== null) {
-      for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
-        size += chunk.length;
-        if (size > mostBytes) throw new IndexAnswerError(`its answer is larger than ${mostBytes} bytes`);
-        chunks.push(chunk);
-      }
+    const ends = signal === undefined ? limit : AbortSignal.any([signal, limit]);
+    const once = () => wholeAnswer(input, { ...init, redirect: "error", signal: ends }, mostBytes);
+    try {
+      return await once();
+    } catch (error) {
+      const { cause } = error as { readonly cause?: { readonly code?: unknown } };
+      if (!broken.has(cause?.code)) throw error;
+      return await once();
     }
-    const { status, statusText, headers } = response;
-    const body = [204, 304].includes(status) ? null : Buffer.concat(chunks);
-    const type = headers.get("content-type") ?? "text/plain";
-    return new Response(body, { status, statusText, headers: { "content-type": type } });
   };
+}
+
+async function wholeAnswer(
+  input: Parameters<typeof fetch>[0],
+  init: RequestInit,
+  mostBytes: number,
+): Promise<Response> {
+  const response = await fetch(input, init);
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  if (response.body !== null) {
+    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+      size += chunk.length;
+      if (size > mostBytes) throw new IndexAnswerError(`its answer is larger than ${mostBytes} bytes`);
+      chunks.push(chunk);
+    }
+  }
+  const { status, statusText, headers } = response;
+  const body = [204, 304].includes(status) ? null : Buffer.concat(chunks);
+  const type = headers.get("content-type") ?? "text/plain";
+  return new Response(body, { status, statusText, headers: { "content-type": type } });
 }

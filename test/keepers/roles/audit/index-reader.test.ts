@@ -78,6 +78,32 @@ describe("what an audit reads from an index", () => {
     await refused(endless, /larger than 1048576 bytes/, { mostBytes: 1 << 20 });
   });
 
+  it("is asked for once more when the connection breaks, and never when there is an answer or no time", async () => {
+    let asked = 0;
+    /** How often it was asked, and how that ended, when the first connections do something else than answer. */
+    const asking = async (broken: number, respond: Respond, options?: Partial<IndexReaderOptions>) => {
+      asked = 0;
+      const answer: Respond = (response, body) => {
+        if (asked++ < broken) respond(response, body);
+        else json(response, { _meta: { block: { number: 7, hash: null }, hasIndexingErrors: false } });
+      };
+      const position = reading(answer, (reader) => reader.position(), options);
+      const said = await position.then(
+        ({ number }) => String(number),
+        (error: Error) => error.message,
+      );
+      return `${said}, ${asked}`;
+    };
+    const reset: Respond = (response) => response.socket!.resetAndDestroy();
+    const halfway: Respond = (response) => response.write("{", () => response.socket!.resetAndDestroy());
+    assert.equal(await asking(1, reset), "7, 2");
+    assert.equal(await asking(1, halfway), "7, 2");
+    assert.match(await asking(9, reset), /^it gave no answer: .*, 2$/);
+    assert.match(await asking(9, (response) => response.end("no")), /, 1$/);
+    assert.match(await asking(9, (response) => response.writeHead(500).end()), /status 500, 1$/);
+    assert.equal(await asking(9, () => {}, { timeout: 200 }), "it did not answer in time, 1");
+  });
+
   it("comes page by page, and references as the ids that they are", async () => {
     const all = Array.from({ length: 1_500 }, (_, i) => slash(`0x${String(i).padStart(6, "0")}`));
     const pages: Respond = (response, { variables }) => {
