@@ -1,3 +1,4 @@
+import type { ErasureCode, MaybeShard } from "./code.ts";
 import { ShardShapeError } from "./errors.ts";
 import { invert, multiply } from "./field.ts";
 
@@ -29,4 +30,27 @@ export function fraudCombination(
     sum ^= multiply(symbols[at]!, multiply(numerator, invert(denominator)));
   });
   return sum;
+}
+
+/** Where k + 1 shards fit no codeword: their positions, and the byte in each. */
+export type WrongSymbol = { readonly positions: readonly number[]; readonly offset: number };
+
+/**
+ * A byte at which shards contradict each other. Which of them is wrong cannot be told, and need not be: a fraud proof takes all k + 1.
+ *
+ * @param shards by position, n of them
+ * @returns undefined when no more than k are there, or all fit one codeword
+ */
+export function findWrongSymbol(code: ErasureCode, shards: readonly MaybeShard[]): WrongSymbol | undefined {
+  const present = [...shards.keys()].filter((position) => shards[position] !== undefined);
+  if (present.length <= code.k) return undefined;
+  const [sources, rest] = [present.slice(0, code.k), present.slice(code.k)];
+  const known = shards.map((shard, position) => (sources.includes(position) ? shard : undefined));
+  const computed = code.reconstruct(known, rest);
+  for (const [i, position] of rest.entries()) {
+    const shard = shards[position]!;
+    const offset = computed[i]!.findIndex((byte, at) => byte !== shard[at]);
+    if (offset >= 0) return { positions: [...sources, position], offset };
+  }
+  return undefined;
 }

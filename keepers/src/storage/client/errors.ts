@@ -1,4 +1,5 @@
 import { AssayError, type AssayErrorOptions, BadInputError, exitCode } from "../../core/errors.ts";
+import type { CodewordFraud } from "./codeword-fraud.ts";
 
 /** What went wrong with one operator, in a result or an error. */
 export type OperatorFailure = { operator: `0x${string}`; reason: string };
@@ -147,6 +148,24 @@ export class MalformedManifestError extends BadInputError {
       next: "Do not use this dataset: its owner anchored something that nobody can read.",
       cause,
     });
+  }
+}
+
+/** Bundles that are as anchored give another bundle than the one that was anchored. */
+export class MisencodedError extends BadInputError {
+  override readonly name: string = "MisencodedError";
+  /** What convicts the owner; undefined where nothing contradicts what was fetched but the root of a bundle that nobody gives. */
+  readonly fraud: CodewordFraud | undefined;
+
+  constructor(datasetId: string, bundleIndex: number, fraud: CodewordFraud | undefined) {
+    super(`the dataset ${datasetId} is wrongly encoded: bundle ${bundleIndex} is another`, {
+      kept: "Nothing was written.",
+      next:
+        fraud === undefined
+          ? "`assay data challenge` asks on chain for what is not served."
+          : "`assay data challenge` shows it to the contracts, which pay half of its bond for that.",
+    });
+    this.fraud = fraud;
   }
 }
 

@@ -9,9 +9,10 @@ import {
   planHashRead,
   planRead,
 } from "../../core/dataset/decode.ts";
+import { segmentLayout } from "../../core/dataset/layout.ts";
 import { encodeManifest } from "../../core/dataset/manifest.ts";
 import { ObjectHashes } from "../../core/dataset/object-hashes.ts";
-import { ErasureCode } from "../../core/erasure/code.ts";
+import { ErasureCode, type MaybeShard } from "../../core/erasure/code.ts";
 import { CannotWriteError, type WrittenFile, writeRecords } from "../readers/write-records.ts";
 import { checkProofs, type ProofReport, type ProofSource } from "./check-proofs.ts";
 import type { StorageClient } from "./client.ts";
@@ -25,10 +26,10 @@ import {
   readHolders,
 } from "./dataset.ts";
 import { openDatasetKey } from "./dataset-key.ts";
-import { type BundleFailure, fetchBundles } from "./fetch-bundles.ts";
+import type { BundleFailure } from "./fetch-bundles.ts";
+import { fetchData } from "./fetch-data.ts";
 import { fetchManifest } from "./fetch-manifest.ts";
 import type { OnProgress } from "./progress.ts";
-import { publishedBundles } from "./published-cells.ts";
 import { BundleStash } from "./stash.ts";
 
 export type GetParameters = {
@@ -219,16 +220,13 @@ class Download {
     const { layout } = this.#dataset;
     const { signal, onProgress } = this.#options;
     const present = this.#present[segment]!;
-    const count = layout.k - present.length;
-    if (count <= 0) return;
-    const { shards, failures } = await fetchBundles(this.#client, {
-      dataset: this.#dataset,
-      segment,
-      holders,
-      except: new Set(present.map((shard) => segment * layout.n + shard)),
-      count,
-      published: (bundles) => publishedBundles(this.#client, this.#dataset, bundles),
-      signal,
+    // What was fetched before may be parity that is none.
+    if (present.length === layout.k && present.every((shard) => shard < layout.k)) return;
+    const known: MaybeShard[] = new Array(layout.n).fill(undefined);
+    const whole = { start: 0, end: segmentLayout(layout, segment).bundleBytes };
+    for (const shard of present) known[shard] = await this.#stash.read(segment * layout.n + shard, whole);
+    const { shards, failures } = await fetchData(this.#client, {
+      ...{ dataset: this.#dataset, segment, holders, known, signal },
       onBytes: (bytes) => {
         this.bytes += bytes;
         onProgress?.({ stage: "download", done: this.bytes, unit: "bytes" });
@@ -236,10 +234,12 @@ class Download {
     });
     this.failures.push(...failures);
     for (const [shard, bytes] of shards.entries()) {
-      if (bytes === undefined) continue;
+      if (bytes === undefined || known[shard] !== undefined) continue;
       await this.#stash.add(segment * layout.n + shard, bytes);
       present.push(shard);
     }
+    // Data bundles take the place of parity. Where they are not to be had, the hashes of the objects decide.
+    present.sort((a, b) => a - b).splice(layout.k);
   }
 }
 

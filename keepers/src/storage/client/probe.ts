@@ -1,9 +1,11 @@
 import { randomInt } from "node:crypto";
 import type { Address, Hex } from "viem";
 import { segmentLayout } from "../../core/dataset/layout.ts";
+import type { MaybeShard } from "../../core/erasure/code.ts";
 import { bundleId } from "../../core/ids.ts";
 import { readAnchoredRoots } from "./anchored-roots.ts";
 import type { ChainView } from "./client.ts";
+import { type CodewordFraud, findCodewordFraud, restoreData } from "./codeword-fraud.ts";
 import { forEachConcurrently } from "./concurrency.ts";
 import { readAnchor, readHolders } from "./dataset.ts";
 import { type BundleReader, bundleBytes, fetchBundle } from "./fetch-bundles.ts";
@@ -27,7 +29,10 @@ export type UnservedBundle = {
   readonly proof: readonly Hex[];
 };
 
-/** A segment of which fewer than k bundles were served in the time that there was. */
+/**
+ * A segment of which fewer than k bundles were served in the time that there was; or at least k, which give other data bundles than
+ * those that were anchored: of these the unserved ones are named.
+ */
 export type UnreadableSegment = {
   readonly segment: number;
   readonly served: number;
@@ -45,6 +50,8 @@ export type Probe = {
   /** Segments of which it is known whether they can be read. */
   readonly looked: number;
   readonly unreadable: readonly UnreadableSegment[];
+  /** What shows the contracts that it is wrongly encoded: nothing more is looked at then. */
+  readonly fraud?: CodewordFraud;
 };
 
 export type ProbeParameters = {
@@ -69,8 +76,8 @@ const leastPace = 16_000;
 
 /**
  * Finds out whether a dataset can be had: downloads bundles of its segments until k of each are there, and checks each against
- * its anchored root. It takes nothing from the holders but the bundles, so that none of them can keep it from being made. What was
- * kept before counts as served.
+ * its anchored root, and whether they give the data bundles that were anchored: parity may be none. It takes nothing from the holders
+ * but the bundles, so that none of them can keep it from being made. What was kept before counts as served.
  *
  * @throws UnknownDatasetError; the signal's reason
  */
@@ -90,7 +97,9 @@ export async function probe(
     const found = await probeSegment(client, { dataset, segment, until, silence, keeping, signal });
     if (found === "unknown") break;
     looked++;
-    if (found !== "readable") unreadable.push(found);
+    if (found.unreadable !== undefined) unreadable.push(found.unreadable);
+    if (found.fraud !== undefined)
+      return { datasetId, k, n, segments, looked, unreadable, fraud: found.fraud };
   }
   return { datasetId, k, n, segments, looked, unreadable };
 }
@@ -124,6 +133,11 @@ class Keeping {
     return (await this.#stash?.has(bundleIndex, transportRoot)) ?? false;
   }
 
+  /** A bundle that was kept. */
+  async read(bundleIndex: number, length: number): Promise<Uint8Array> {
+    return await this.#stash!.read(bundleIndex, { start: 0, end: length });
+  }
+
   async add(bundleIndex: number, bytes: Uint8Array): Promise<void> {
     if (this.#isOver) return;
     try {
@@ -146,37 +160,46 @@ type SegmentParameters = {
   readonly signal: AbortSignal | undefined;
 };
 
+/** What is known of a segment that was looked at. */
+type SegmentFinding = { readonly unreadable?: UnreadableSegment; readonly fraud?: CodewordFraud };
+
 async function probeSegment(
   client: ProbeClient,
   { dataset, segment, until, silence, keeping, signal }: SegmentParameters,
-): Promise<UnreadableSegment | "readable" | "unknown"> {
+): Promise<SegmentFinding | "unknown"> {
   const { datasetId, layout, manifest, tree } = dataset;
   const { k, n } = layout;
   const { cells } = segmentLayout(layout, segment);
-  const limit = 1000 * (silence + Math.ceil(bundleBytes(layout, segment * n) / leastPace));
+  const length = bundleBytes(layout, segment * n);
+  const limit = 1000 * (silence + Math.ceil(length / leastPace));
   const indices = Array.from({ length: n }, (_, shard) => segment * n + shard);
-  const kept = new Set<number>();
-  for (const index of indices) {
-    if (kept.size < k && (await keeping.has(index, manifest.bundles[index]!.transportRoot))) kept.add(index);
+  const shards: MaybeShard[] = new Array(n).fill(undefined);
+  const served = () => shards.filter((shard) => shard !== undefined).length;
+  for (const [shard, index] of indices.entries()) {
+    if (served() === k) break;
+    if (await keeping.has(index, manifest.bundles[index]!.transportRoot))
+      shards[shard] = await keeping.read(index, length);
   }
-  if (kept.size >= k) return "readable";
   const holders = await readHolders(client, datasetId, indices);
   const vacant = holders.filter(({ operator }) => operator === undefined).length;
   // In another order each time: those that use the time up do not keep the same ones from being asked.
-  const held = shuffled(holders).flatMap(({ bundleIndex, operator }) =>
-    operator === undefined || kept.has(bundleIndex) ? [] : [{ bundleIndex, operator }],
+  const unasked = shuffled(holders).flatMap(({ bundleIndex, operator }) =>
+    operator === undefined || shards[bundleIndex % n] !== undefined ? [] : [{ bundleIndex, operator }],
   );
+  let late = 0;
   const unserved: UnservedBundle[] = [];
-  let served = kept.size;
-  const ask = (some: typeof held) =>
-    forEachConcurrently(some, parallel, signal, async ({ bundleIndex, operator }) => {
-      if (performance.now() >= until) return;
-      const late = AbortSignal.timeout(limit);
-      const either = signal === undefined ? late : AbortSignal.any([signal, late]);
+  const ask = (count: number) =>
+    forEachConcurrently(unasked.splice(0, count), parallel, signal, async ({ bundleIndex, operator }) => {
+      if (performance.now() >= until) {
+        late++;
+        return;
+      }
+      const timer = AbortSignal.timeout(limit);
+      const either = signal === undefined ? timer : AbortSignal.any([signal, timer]);
       try {
         const bytes = await fetchBundle(client, { dataset, bundleIndex, operator, signal: either });
         await keeping.add(bundleIndex, bytes);
-        served++;
+        shards[bundleIndex % n] = bytes;
       } catch (error) {
         signal?.throwIfAborted();
         unserved.push({
@@ -190,15 +213,24 @@ async function probeSegment(
         });
       }
     });
-  const first = held.splice(0, k - served);
-  await ask(first);
-  if (served < k) await ask(held);
-  if (served >= k) return "readable";
-  // Whoever was not asked in time refused nothing; whoever was, and used the time up, has.
-  const unasked = first.length + held.length + kept.size - served - unserved.length;
-  if (unserved.length === 0 && served + unasked >= k) return "unknown";
+  await ask(k - served());
+  if (served() < k) await ask(n);
   unserved.sort((a, b) => a.bundleIndex - b.bundleIndex);
-  return { segment, served, vacant, unserved };
+  if (served() < k) {
+    // Whoever was not asked in time refused nothing; whoever was, and used the time up, has.
+    if (unserved.length === 0 && served() + late >= k) return "unknown";
+    return { unreadable: { segment, served: served(), vacant, unserved } };
+  }
+  if (restoreData(dataset, segment, shards).wrong.length === 0) return {};
+  // The others may have what is missing, or what convicts.
+  await ask(n);
+  const fraud = await findCodewordFraud(client, dataset, segment, shards);
+  const { wrong } = restoreData(dataset, segment, shards);
+  if (wrong.length === 0) return { fraud };
+  const withheld = unserved.filter(({ bundleIndex }) => wrong.includes(bundleIndex % n));
+  if (fraud === undefined && withheld.length === 0 && late > 0) return "unknown";
+  withheld.sort((a, b) => a.bundleIndex - b.bundleIndex);
+  return { fraud, unreadable: { segment, served: served(), vacant, unserved: withheld } };
 }
 
 /** `most` of the numbers below `count`, each equally likely, in random order. */
@@ -249,7 +281,9 @@ export function cellsToAsk(
   return least
     .flatMap((bundle) => {
       const cells = left(bundle);
-      return cells.length === 0 ? [] : [cells[randomInt(cells.length)]!];
+      if (cells.length === 0) return [];
+      const last = cells.at(-1)!;
+      return [last.cell === bundle.cells - 1 ? last : cells[randomInt(cells.length)]!];
     })
     .slice(0, most);
 }

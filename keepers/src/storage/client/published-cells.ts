@@ -1,7 +1,10 @@
-import { hexToBytes } from "viem";
+import { decodeFunctionData, encodeFunctionData, type Hex, hexToBytes } from "viem";
+import { abis } from "../../chain/abi/index.ts";
 import { bundlePlace, segmentLayout } from "../../core/dataset/layout.ts";
 import { cellBytes } from "../../core/dataset/shape.ts";
 import { bundleId } from "../../core/ids.ts";
+import { verifyBinaryProof } from "../../core/merkle/binary-tree.ts";
+import { leafHash } from "../../core/merkle/keccak.ts";
 import type { ChainView } from "./client.ts";
 import { bundleBytes, type RootedDataset } from "./fetch-bundles.ts";
 import { readLogs } from "./read-logs.ts";
@@ -21,15 +24,7 @@ export async function publishedBundles(
   dataset: RootedDataset,
   bundles: readonly number[],
 ): Promise<ReadonlyMap<number, Uint8Array>> {
-  const indexOf = new Map(bundles.map((index) => [bundleId(dataset.datasetId, index), index]));
-  const args = { bundleId: [...indexOf.keys()] };
-  const asked = await readLogs(view, "RetrievalChallenges", "RetrievalChallenged", args);
-  const challenges = new Map<number, Map<bigint, number>>();
-  for (const { args: each } of asked) {
-    const index = indexOf.get(each.bundleId)!;
-    const cells = challenges.get(index) ?? new Map<bigint, number>();
-    challenges.set(index, cells.set(each.challengeId, each.cellIndex));
-  }
+  const challenges = await readChallenges(view, dataset, bundles);
   const found = new Map<number, Uint8Array>();
   for (const [index, cellOf] of challenges) {
     const { cells } = segmentLayout(dataset.layout, bundlePlace(dataset.layout, index).segment);
@@ -41,6 +36,82 @@ export async function publishedBundles(
     if (whole !== undefined && transportRootOf(whole) === transportRoot) found.set(index, whole);
   }
   return found;
+}
+
+/** A cell that was published, with its path to the bundle's anchored root. */
+export type PublishedCell = {
+  readonly bundleIndex: number;
+  readonly cellIndex: number;
+  /** All 496 bytes, as they were published: behind the end of a bundle, too. */
+  readonly cell: Uint8Array;
+  readonly cellProof: readonly Hex[];
+};
+
+/** As many of the published cells of a bundle as are looked at: each takes a request for the transaction that holds its path. */
+const mostLooked = 64;
+
+/**
+ * Cells that holders have published of bundles that are not on chain whole. Their paths are in the calls that published them; where
+ * such a call is hidden in another the cell is left out.
+ */
+export async function publishedCells(
+  view: ChainView,
+  dataset: RootedDataset,
+  bundles: readonly number[],
+): Promise<PublishedCell[]> {
+  const found: PublishedCell[] = [];
+  for (const [bundleIndex, cellOf] of await readChallenges(view, dataset, bundles)) {
+    const challengeId = [...cellOf.keys()].slice(-atOnce);
+    const logs = await readLogs(view, "RetrievalChallenges", "CellPublished", { challengeId });
+    const { cells } = segmentLayout(dataset.layout, bundlePlace(dataset.layout, bundleIndex).segment);
+    const root = hexToBytes(dataset.manifest.bundles[bundleIndex]!.transportRoot as Hex);
+    for (const { args, transactionHash } of logs.slice(-mostLooked)) {
+      const cellIndex = cellOf.get(args.challengeId)!;
+      const cell = hexToBytes(args.cell);
+      const cellProof = await pathIn(view, transactionHash, args);
+      const siblings = cellProof.map((sibling) => hexToBytes(sibling));
+      const opened = { root, leaf: leafHash(cell), index: cellIndex, leaves: cells, siblings };
+      // What an endpoint says is not the chain.
+      if (verifyBinaryProof(opened)) found.push({ bundleIndex, cellIndex, cell, cellProof });
+    }
+  }
+  return found;
+}
+
+/** The path that a publication was called with, also where another contract was asked to call it; none where it is not to be seen. */
+async function pathIn(
+  { chain }: ChainView,
+  hash: Hex,
+  { challengeId, cell }: { challengeId: bigint; cell: Hex },
+): Promise<readonly Hex[]> {
+  const { abi, functionName } = { abi: abis.RetrievalChallenges, functionName: "publish" as const };
+  // Selector and number of the challenge.
+  const begin = encodeFunctionData({ abi, functionName, args: [challengeId, cell, []] }).slice(2, 74);
+  try {
+    const { input } = await chain.public.getTransaction({ hash });
+    const call = decodeFunctionData({ abi, data: `0x${input.slice(input.indexOf(begin))}` });
+    return call.functionName === functionName ? call.args[2] : [];
+  } catch {
+    return [];
+  }
+}
+
+/** Cells that were ever asked for of bundles, by challenge. */
+async function readChallenges(
+  view: ChainView,
+  { datasetId }: RootedDataset,
+  bundles: readonly number[],
+): Promise<ReadonlyMap<number, ReadonlyMap<bigint, number>>> {
+  const indexOf = new Map(bundles.map((index) => [bundleId(datasetId, index), index]));
+  const args = { bundleId: [...indexOf.keys()] };
+  const asked = await readLogs(view, "RetrievalChallenges", "RetrievalChallenged", args);
+  const challenges = new Map<number, Map<bigint, number>>();
+  for (const { args: each } of asked) {
+    const index = indexOf.get(each.bundleId)!;
+    const cells = challenges.get(index) ?? new Map<bigint, number>();
+    challenges.set(index, cells.set(each.challengeId, each.cellIndex));
+  }
+  return challenges;
 }
 
 /** The cells one after another; undefined where one was not published. */

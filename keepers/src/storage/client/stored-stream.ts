@@ -5,15 +5,16 @@ import {
   locateObjectByte,
   segmentOfObject,
 } from "../../core/dataset/layout.ts";
-import { ErasureCode } from "../../core/erasure/code.ts";
+import type { MaybeShard } from "../../core/erasure/code.ts";
 import { BadInputError } from "../../core/errors.ts";
 import type { BinaryTree } from "../../core/merkle/binary-tree.ts";
 import { cellOf } from "../../core/merkle/cell.ts";
 import { readAnchoredRoots } from "./anchored-roots.ts";
 import type { StorageClient } from "./client.ts";
 import { allBundles, type Holder, readAnchor, readHolders } from "./dataset.ts";
-import { bundleBytes, fetchBundles, type RootedDataset } from "./fetch-bundles.ts";
-import { publishedBundles } from "./published-cells.ts";
+import { MisencodedError } from "./errors.ts";
+import { bundleBytes, type RootedDataset } from "./fetch-bundles.ts";
+import { fetchData } from "./fetch-data.ts";
 import { type BundlesTree, manifestTree, type RootedBundles, transportTreeOf } from "./roots.ts";
 import type { BundleStash } from "./stash.ts";
 
@@ -105,7 +106,7 @@ export type StreamParameters = {
  * Reads the first bytes of a dataset as its bundles hold them. It takes no manifest, and of bundles that nobody serves those that
  * are on chain: whoever is asked for cells there publishes them or is put out, but nothing makes anybody give a manifest.
  *
- * @throws what fetching bundles throws; BadInputError for one that is encrypted, or wrongly encoded
+ * @throws what fetching bundles throws; MisencodedError; BadInputError for one that is encrypted
  */
 export async function readStream(
   client: StorageClient,
@@ -113,40 +114,23 @@ export async function readStream(
 ): Promise<StoredStream> {
   const dataset = await readAnchoredRoots(client, await readAnchor(client, datasetId));
   const { layout, manifest } = dataset;
-  const { k, n, objectCount, objectSize } = layout;
+  const { objectCount, objectSize } = layout;
   if (layout.encrypted) throw new BadInputError(`the dataset ${datasetId} is encrypted`);
   const last = Math.min(objectCount, Math.ceil(count / objectSize)) - 1;
   const holders = await readHolders(client, datasetId, allBundles(layout));
-  const published = (indices: readonly number[]) => publishedBundles(client, dataset, indices);
-  const code = new ErasureCode(k, n);
   const bundles = new Map<number, Uint8Array>();
   for (let segment = 0; segment <= segmentOfObject(layout, last).segment; segment++) {
     const ofSegment = holders.filter(
       ({ bundleIndex }) => bundlePlace(layout, bundleIndex).segment === segment,
     );
-    const known = await keptShards(kept, dataset, segment);
-    const { shards } = await fetchBundles(client, {
-      ...{ dataset, segment, published, signal },
-      except: new Set([...known.keys()].map((shard) => segment * n + shard)),
-      count: Math.max(0, k - known.size),
+    const { data, wrong, fraud } = await fetchData(client, {
+      ...{ dataset, segment, signal },
+      known: await keptShards(kept, dataset, segment),
       // What nobody holds any more may still be on chain.
       holders: [...ofSegment.filter(isHeld), ...ofSegment.filter((holder) => !isHeld(holder))],
     });
-    for (const [shard, bytes] of known) shards[shard] = bytes;
-    const missing = Array.from({ length: k }, (_, shard) => shard).filter(
-      (shard) => shards[shard] === undefined,
-    );
-    const restored = missing.length === 0 ? [] : code.reconstruct(shards, missing);
-    for (let shard = 0; shard < k; shard++) {
-      const index = segment * n + shard;
-      const bytes = shards[shard] ?? restored[missing.indexOf(shard)]!;
-      if (bytesToHex(transportTreeOf(bytes).root) !== manifest.bundles[index]!.transportRoot) {
-        throw new BadInputError(`the dataset ${datasetId} is wrongly encoded: bundle ${index} is another`, {
-          next: "`assay data verify` shows it to the contracts.",
-        });
-      }
-      bundles.set(index, bytes);
-    }
+    if (wrong.length > 0) throw new MisencodedError(datasetId, segment * layout.n + wrong[0]!, fraud);
+    for (const [shard, bytes] of data.entries()) bundles.set(segment * layout.n + shard, bytes);
   }
   return new StoredStream(layout, manifest, bundles, count);
 }
@@ -156,13 +140,15 @@ async function keptShards(
   kept: BundleStash | undefined,
   { layout, manifest }: RootedDataset,
   segment: number,
-): Promise<Map<number, Uint8Array>> {
+): Promise<MaybeShard[]> {
   const { k, n } = layout;
-  const shards = new Map<number, Uint8Array>();
-  for (let shard = 0; kept !== undefined && shard < n && shards.size < k; shard++) {
+  const shards: MaybeShard[] = new Array(n).fill(undefined);
+  let found = 0;
+  for (let shard = 0; kept !== undefined && shard < n && found < k; shard++) {
     const index = segment * n + shard;
     if (!(await kept.has(index, manifest.bundles[index]!.transportRoot))) continue;
-    shards.set(shard, await kept.read(index, { start: 0, end: bundleBytes(layout, index) }));
+    shards[shard] = await kept.read(index, { start: 0, end: bundleBytes(layout, index) });
+    found++;
   }
   return shards;
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ErasureCode } from "../../../../keepers/src/core/erasure/code.ts";
 import { ShardShapeError } from "../../../../keepers/src/core/erasure/errors.ts";
-import { fraudCombination } from "../../../../keepers/src/core/erasure/fraud.ts";
+import { findWrongSymbol, fraudCombination } from "../../../../keepers/src/core/erasure/fraud.ts";
 import { recordedRefusals } from "../refusals.ts";
 import { randomBytes, seededRandom, subset } from "./random.ts";
 
@@ -47,4 +47,32 @@ test("a codeword of another matrix does not combine to 0", () => {
 test("a proof with too few symbols or a position named twice is refused", () => {
   throws(() => fraudCombination(2, [0, 1], [0, 0]), ShardShapeError);
   throws(() => fraudCombination(2, [0, 1, 1], [0, 0, 0]), ShardShapeError);
+});
+
+test("one wrong byte of any shard is found, with k + 1 symbols that do not combine to 0, and none among k shards", () => {
+  const random = seededRandom(12);
+  for (const [k, n] of [
+    [1, 2],
+    [2, 3],
+    [8, 11],
+    [36, 40],
+  ] as const) {
+    const code = new ErasureCode(k, n);
+    for (let round = 0; round < 10; round++) {
+      const shards = code.encodeBlob(randomBytes(random, k * 100)).map((shard) => shard.slice());
+      const kept = new Set(subset(random, n, k + 1));
+      const some = shards.map((shard, position) => (kept.has(position) ? shard : undefined));
+      assert.equal(findWrongSymbol(code, some), undefined);
+      const [wrong, ...others] = [...kept] as [number, ...number[]];
+      const at = Math.floor(random() * 100);
+      shards[wrong]![at]! ^= 1 + Math.floor(random() * 255);
+      const { positions, offset } = findWrongSymbol(code, some)!;
+      assert.equal(offset, at);
+      assert.deepEqual(new Set(positions), kept);
+      const symbols = positions.map((position) => shards[position]![offset]!);
+      assert.notEqual(fraudCombination(k, positions, symbols), 0);
+      const without = some.map((shard, position) => (position === others[0] ? undefined : shard));
+      assert.equal(findWrongSymbol(code, without), undefined);
+    }
+  }
 });
