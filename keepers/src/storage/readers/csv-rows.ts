@@ -12,7 +12,7 @@ export type RowOptions = { delimiter?: CsvDelimiter; maxBytes?: number };
 /**
  * The rows of a CSV file; empty lines are skipped. Of the parser's stream only what streams have had from their beginning is
  * used: in a browser it comes with an old one, and text is all that one takes.
- * @throws BadInputError that names file and line when rows differ in length or a quote is open; what reading throws
+ * @throws BadInputError that names file and line when rows differ in length or are too long, or a quote is open; what reading throws
  */
 export async function* readRows(
   file: InputFile,
@@ -47,11 +47,21 @@ export async function* readRows(
     return complete;
   };
 
+  // The parser's own limit counts characters of cells: neither delimiters nor spaces around them.
+  let sinceRow = 0;
+  let emptyLines = 0;
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   for await (const piece of file.read({ maxBytes })) {
     const text = decoder.decode(piece, { stream: true });
     if (text !== "") await written(text);
-    yield* taken();
+    const complete = taken();
+    const { empty_lines, lines } = parser.info;
+    sinceRow = complete.length > 0 || empty_lines > emptyLines ? 0 : sinceRow + piece.length;
+    emptyLines = empty_lines;
+    if (sinceRow > maxLineBytes) {
+      throw malformed(file.path, lines, `the line is longer than ${maxLineBytes} bytes`);
+    }
+    yield* complete;
   }
   const rest = decoder.decode();
   if (rest !== "") await written(rest);

@@ -1,13 +1,15 @@
 import type { Dtype } from "../../core/dataset/format.ts";
 import { fits } from "../../core/dataset/records.ts";
 
-const decimal = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?$/;
+const decimal = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,4})?$/;
 const integer = /^[+-]?\d+$/;
+/** Longer than the longest decimal that is a 64-bit float to its last digit. */
+const maxCellLength = 1100;
 const integerTypes = ["u8", "i8", "i16", "i32"] as const;
 
 /** The number that a cell holds; null when it holds none, or one that a 64-bit float cannot hold. */
 export function parseNumber(text: string): number | null {
-  if (!decimal.test(text)) return null;
+  if (text.length > maxCellLength || !decimal.test(text)) return null;
   const value = Number(text);
   if (!Number.isFinite(value)) return null;
   return integer.test(text) && !Number.isSafeInteger(value) ? null : value;

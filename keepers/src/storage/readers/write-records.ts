@@ -142,8 +142,11 @@ async function writeCsv(
   if (header !== null)
     await file.write(text(`${header.map((name) => quoted(name, delimiter)).join(delimiter)}\n`));
   for await (const record of allObjects(parameters)) {
-    const cells = cellsOf(input, record);
-    if (label !== undefined) cells.splice(labelColumn!, 0, ...cellsOf(label, record));
+    let cells = cellsOf(input, record);
+    if (label !== undefined) {
+      // Concatenated: a label may have more values than a call takes arguments.
+      cells = cells.slice(0, labelColumn!).concat(cellsOf(label, record), cells.slice(labelColumn!));
+    }
     await file.write(text(`${cells.join(delimiter)}\n`));
   }
   return await file.finish();
@@ -204,8 +207,9 @@ function cellsOf(field: Field, record: Uint8Array): string[] {
   return Array.from(readField(field, record), (value) => numberText(field.dtype, value));
 }
 
+/** A cell as it must stand in the file to be read as it is: readers take spaces off what is not quoted, and end rows at a bare CR. */
 function quoted(cell: string, delimiter: string): string {
-  return cell.includes('"') || cell.includes("\n") || cell.includes(delimiter)
+  return /["\r\n]/.test(cell) || cell.includes(delimiter) || cell !== cell.trim()
     ? `"${cell.replaceAll('"', '""')}"`
     : cell;
 }

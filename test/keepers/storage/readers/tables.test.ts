@@ -11,8 +11,11 @@ import { diskFile } from "../../../../keepers/src/storage/readers/bytes.ts";
 import { type CsvOptions, readCsv } from "../../../../keepers/src/storage/readers/csv.ts";
 import { readIdx } from "../../../../keepers/src/storage/readers/idx.ts";
 import { mnistFiles, openMnist } from "../../../../keepers/src/storage/readers/mnist.ts";
+import { parseNumber } from "../../../../keepers/src/storage/readers/numbers.ts";
 import { openSource } from "../../../../keepers/src/storage/readers/open-source.ts";
-import type { DatasetSource } from "../../../../keepers/src/storage/readers/source.ts";
+import type { InputFile } from "../../../../keepers/src/storage/readers/pieces.ts";
+import { type DatasetSource, maxLineBytes } from "../../../../keepers/src/storage/readers/source.ts";
+import { writeRecords } from "../../../../keepers/src/storage/readers/write-records.ts";
 import { drain, readBack, restore, temporaryFolder, writeFiles } from "./support.ts";
 
 /** Inputs and labels of a source, as training reads them. */
@@ -163,6 +166,82 @@ describe("CSV", () => {
       );
     });
   }
+
+  it("attack: refuses a cell of very many digits that is no number in time that grows with it", () => {
+    const begun = performance.now();
+    for (const text of [`${"1".repeat(100_000)}x`, `-${"0".repeat(100_000)}.e`, `${"7".repeat(100_000)}`]) {
+      assert.equal(parseNumber(text), null);
+    }
+    assert.ok(performance.now() - begun < 1000);
+  });
+
+  it("takes the longest decimal that a float needs, and forms with and without digits around the point", () => {
+    const longest = `0.${"0".repeat(1073)}5`;
+    for (const text of ["1.", ".5", "1.5", "+1.e3", "-.5E-3", "00.10", longest]) {
+      assert.equal(parseNumber(text), Number(text));
+    }
+    for (const text of ["", ".", "1..2", "1.2.3", "e3", "1e", "+", "1 2"])
+      assert.equal(parseNumber(text), null);
+  });
+
+  for (const [name, unit] of [
+    ["commas", ","],
+    ["spaces", " "],
+  ] as const) {
+    it(`attack: refuses a line of ${name} without end before it is held whole`, async () => {
+      let given = 0;
+      const file: InputFile = {
+        ...{ path: "endless.csv", name: "endless.csv" },
+        async *read() {
+          yield Buffer.from("1,2\n\n");
+          const piece = Buffer.alloc(2 ** 18, unit);
+          for (; given < 3 * maxLineBytes; given += piece.length) yield piece;
+        },
+      };
+      await assert.rejects(readCsv(file, { header: false }), /endless\.csv, line 3: the line is longer than/);
+      assert.ok(given <= maxLineBytes + 2 ** 18);
+    });
+  }
+
+  it("takes empty lines for no line that is too long", async () => {
+    const file: InputFile = {
+      ...{ path: "gaps.csv", name: "gaps.csv" },
+      async *read() {
+        yield Buffer.from("1,2\n");
+        for (let given = 0; given < 1.5 * maxLineBytes; given += 2 ** 18) yield Buffer.alloc(2 ** 18, "\n");
+        yield Buffer.from("3,4\n");
+      },
+    };
+    assert.equal((await readCsv(file)).objectCount, 2);
+  });
+
+  it("writes cells of a header back that would be read as something else if they were not quoted", async (test) => {
+    const text = '"a\rb"," c ","d\r\ne","f\ng",h\n1,2,3,4,5\n';
+    const source = await csv(test, text);
+    const target = join(await temporaryFolder(test), "out");
+    assert.equal((await readBack(target, await restore(source, target)))["a.csv"]!.toString(), text);
+  });
+
+  it("attack: writes a label of more values than a call takes arguments", async (test) => {
+    const target = join(await temporaryFolder(test), "out");
+    const count = 300_000;
+    const written = await writeRecords({
+      format: {
+        kind: "records",
+        fields: [
+          { name: "input", role: "input", dtype: "u8", shape: [2], offset: 0 },
+          { name: "label", role: "label", dtype: "u8", shape: [count], offset: 2 },
+        ],
+        origin: { kind: "csv", file: "a.csv", delimiter: ",", header: null, labelColumn: 1 },
+      },
+      ...{ objectSize: count + 2, objectCount: 1, target },
+      async *objects() {
+        yield Buffer.concat([Uint8Array.of(1, 2), Buffer.alloc(count, 7)]);
+      },
+    });
+    const files = await readBack(target, written);
+    assert.equal(files["a.csv"]!.toString(), `1,${"7,".repeat(count)}2\n`);
+  });
 
   it("refuses damaged gzip, and a small file that unpacks to more than the limit", async (test) => {
     const folder = await temporaryFolder(test);
