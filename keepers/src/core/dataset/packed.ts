@@ -56,7 +56,8 @@ export class RecordPacker {
   /** Ends the record. @throws BadInputError when there are too many records or their names are too long. */
   endRecord(name: string): void {
     const bytes = new TextEncoder().encode(name);
-    this.#names.push(bytes);
+    // Lines have none: an array for each, however short, would take more memory than the rest of the index.
+    if (bytes.length > 0) this.#names.push(bytes);
     this.#nameBytes += bytes.length;
     this.#ends.push(this.#length);
     this.#nameEnds.push(this.#nameBytes);

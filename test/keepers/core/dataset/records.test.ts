@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import {
   assertRecordsFormat,
   type Dtype,
@@ -28,6 +30,16 @@ import { generator } from "../../storage/random.ts";
 import { recordedRefusals } from "../refusals.ts";
 
 const throws = recordedRefusals("dataset/records");
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
+
+/** What this process holds in memory of its own making, in bytes. */
+function inMemory(): number {
+  collectGarbage();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
 
 const field = (dtype: Dtype, shape: number[], offset: number): Field => ({
   name: "x",
@@ -224,6 +236,16 @@ describe("packed records", () => {
   it("refuse object sizes that are no positive integer", () => {
     for (const size of [0, -1, 1.5, Number.NaN, 2 ** 31 + 1])
       throws(() => new RecordPacker(size), BadInputError);
+  });
+
+  it("attack: take a few bytes of memory for each line that has no name", () => {
+    const lines = 300_000;
+    const packer = new RecordPacker(4096);
+    const before = inMemory();
+    for (let line = 0; line < lines; line++) packer.endRecord("");
+    const each = (inMemory() - before) / lines;
+    assert.ok(each < 40, `${each} bytes a line`);
+    assert.equal([...packer.finish()].length, Math.ceil((lines * 16) / 4096));
   });
 
   it("refuse a single entry that lies outside the records", () => {
