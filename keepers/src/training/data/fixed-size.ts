@@ -49,17 +49,27 @@ async function* cut(path: string, objectSize: number, packed: boolean): AsyncGen
   const pieces = (
     packed ? pipeline(file, createGunzip(), () => undefined) : file
   ) as AsyncIterable<Uint8Array>;
-  let rest: Uint8Array = new Uint8Array(0);
+  /** The object that began in an earlier piece. */
+  let object = new Uint8Array(0);
+  let filled = 0;
   let total = 0;
   try {
     for await (const piece of pieces) {
       total += piece.length;
-      let bytes = rest.length === 0 ? piece : Buffer.concat([rest, piece]);
-      while (bytes.length >= objectSize) {
-        yield bytes.subarray(0, objectSize);
-        bytes = bytes.subarray(objectSize);
+      for (let at = 0; at < piece.length; ) {
+        const part = piece.subarray(at, at + objectSize - filled);
+        at += part.length;
+        if (part.length === objectSize) {
+          yield part;
+          continue;
+        }
+        if (filled === 0) object = new Uint8Array(objectSize);
+        object.set(part, filled);
+        filled += part.length;
+        if (filled < objectSize) continue;
+        yield object;
+        filled = 0;
       }
-      rest = bytes;
     }
   } catch (cause) {
     throw new DatasetUnreadableError(path, cause);

@@ -142,6 +142,22 @@ describe("objects of one size", () => {
     );
   });
 
+  it("attack: cuts an object that comes in thousands of pieces in time that grows with its bytes", async () => {
+    const path = join(folder, "large.gz");
+    const objectSize = 40_000_000;
+    await writeFile(path, gzipSync(new Uint8Array(2 * objectSize), { level: 1 }));
+    const used = process.cpuUsage();
+    const { objects } = await fixedSizeObjects(path, objectSize);
+    let count = 0;
+    for await (const object of objects()) {
+      assert.equal(object.length, objectSize);
+      count++;
+    }
+    assert.equal(count, 2);
+    const { user, system } = process.cpuUsage(used);
+    assert.ok(user + system < 3e6, `it took ${(user + system) / 1e6} s`);
+  });
+
   it("refuses truncated, empty and ragged ones, naming file and object", async () => {
     const short = join(folder, "short.bin");
     await writeFile(short, new Uint8Array(3 * size + 1));
