@@ -1,8 +1,9 @@
 import { samplesOf } from "../../core/exact/order.ts";
 import { initialState } from "../../core/exact/random/initialize.ts";
-import type { Executor } from "../../training/executors/types.ts";
+import type { Executor, StepOutput, TrainingSession } from "../../training/executors/types.ts";
 import { readSteps } from "../../training/trainer/batches.ts";
 import { measureCosts, mostStepsMeasured } from "../../training/trainer/measure.ts";
+import { secondsBesideEngine } from "../../training/trainer/overhead.ts";
 import type { OpenJob } from "./job-program.ts";
 
 /** Seconds after which no further round is measured, and that a round is to take at most. */
@@ -13,8 +14,8 @@ const mostMicroBatches = 16;
 const stepsOfRound = 3;
 
 /**
- * Seconds that a step of a job takes on this machine, measured by a few, or by a part of each where they are very large. Whoever
- * orders a job chooses how long a micro-batch takes, too: where one takes long no more than three are computed, and of a job of few
+ * Seconds that a step of a job takes on this machine, in the engine and beside it, measured by a few, or by a part of each where
+ * they are very large. Whoever orders a job chooses how long a micro-batch takes, too: where one takes long no more than three are computed, and of a job of few
  * no more than one.
  *
  * @throws the reason of the signal
@@ -24,12 +25,22 @@ export async function secondsPerStep(
   job: MeasuredJob,
   signal?: AbortSignal,
 ): Promise<number> {
-  const { microBatches, steps } = job.order;
-  const alone = await secondsOf(executor, job, 1, signal);
+  const { seconds, beside } = await measureOne(executor, job, signal);
+  return beside + (await engineSeconds(executor, job, seconds, signal));
+}
+
+/** Seconds that a step takes in the engine, where one of a single micro-batch takes `alone`. */
+async function engineSeconds(
+  executor: Executor,
+  job: MeasuredJob,
+  alone: number,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const { microBatches, steps, interval } = job.order;
   if (steps * microBatches <= mostStepsMeasured) return alone * microBatches;
   const few = Math.min(microBatches, mostMicroBatches);
   if (stepsOfRound * few * alone > mostSeconds) {
-    const next = microBatches === 1 ? alone : await secondsOf(executor, job, 2, signal);
+    const next = microBatches === 1 ? alone : await secondsOfTwo(executor, job, signal);
     return alone + (microBatches - 1) * Math.max(0, next - alone);
   }
   const { program } = job.compiled;
@@ -37,7 +48,9 @@ export async function secondsPerStep(
   try {
     signal?.throwIfAborted();
     const state = initialState(program, job.order.seed);
-    const { step } = await measureCosts(session, program, state, [await inputOf(job, few)], mostSeconds);
+    // The engine is given no more steps at once than there are to the end of an interval.
+    const most = { mostSeconds, stepsAtOnce: interval };
+    const { step } = await measureCosts(session, program, state, [await inputOf(job, few)], most);
     return (step * microBatches) / few;
   } finally {
     await session.close();
@@ -45,17 +58,34 @@ export async function secondsPerStep(
 }
 
 /** What is measured of a job. */
-export type MeasuredJob = Pick<OpenJob, "compiled" | "options" | "source"> & {
-  readonly order: Omit<OpenJob["order"], "interval">;
-};
+export type MeasuredJob = Pick<OpenJob, "compiled" | "options" | "source" | "order">;
 
-/** Seconds that a step of so many micro-batches takes, by one. */
-async function secondsOf(
+/** Seconds that a step of one micro-batch takes in the engine, and a whole step beside it. */
+function measureOne(executor: Executor, job: MeasuredJob, signal: AbortSignal | undefined) {
+  return withStep(executor, job, 1, signal, async (session, seconds, { witness }) => {
+    const { order, source, compiled } = job;
+    signal?.throwIfAborted();
+    const { program } = compiled;
+    return { seconds, beside: await secondsBesideEngine({ program, order, source, session, witness }) };
+  });
+}
+
+function secondsOfTwo(
+  executor: Executor,
+  job: MeasuredJob,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  return withStep(executor, job, 2, signal, async (_, seconds) => seconds);
+}
+
+/** Runs one step of so many micro-batches in a session of its own, and says how long it took. */
+async function withStep<T>(
   executor: Executor,
   job: MeasuredJob,
   microBatches: number,
   signal: AbortSignal | undefined,
-): Promise<number> {
+  work: (session: TrainingSession, seconds: number, output: StepOutput) => Promise<T>,
+): Promise<T> {
   const { program } = job.compiled;
   const session = await executor.open(program, { ...job.options, microBatches });
   try {
@@ -63,8 +93,8 @@ async function secondsOf(
     const input = await inputOf(job, microBatches);
     signal?.throwIfAborted();
     const began = performance.now();
-    await session.run([input]);
-    return (performance.now() - began) / 1000;
+    const [output] = await session.run([input]);
+    return await work(session, (performance.now() - began) / 1000, output!);
   } finally {
     await session.close();
   }
@@ -72,10 +102,6 @@ async function secondsOf(
 
 /** What the first step reads, as far as so many micro-batches of it go. */
 export async function inputOf({ order, source }: MeasuredJob, microBatches: number) {
-  const [objects] = await readSteps(
-    { source, order: samplesOf({ ...order, microBatches, interval: 1 }) },
-    0,
-    1,
-  );
+  const [objects] = await readSteps({ source, order: samplesOf({ ...order, microBatches }) }, 0, 1);
   return { objects: objects!, learningRate: order.schedule.table[0]! };
 }

@@ -45,5 +45,5 @@ export function trainingReport({ name, stepsPerEpoch, chunks, epochs }: ReportPa
       chart({ title: `${name}: accuracy`, xLabel: "epoch", yLabel: "accuracy, %", series: accuracy }),
     );
   }
-  return svgDocument(charts, `Training of ${name}, ${epochs.length} epochs`);
+  return svgDocument(charts, `Training of ${name}, ${epochs.at(-1)?.epoch ?? 0} epochs`);
 }

@@ -9,20 +9,27 @@ const stepsPerRound = 3;
 /** Steps that measuring takes at most. */
 export const mostStepsMeasured = rounds * stepsPerRound;
 
+export type MeasureOptions = {
+  /** Seconds after which no further round begins. */
+  readonly mostSeconds?: number;
+  /** Steps that the engine is given at once, at most; a few by default. */
+  readonly stepsAtOnce?: number;
+};
+
 /**
  * Measures what a step and hashing cost here; the session's state is another one afterwards.
  *
  * @param inputs at least one step; they are used over and over
- * @param mostSeconds after which no further round begins
  */
 export async function measureCosts(
   session: TrainingSession,
   program: Program,
   state: readonly Int32Array[],
   inputs: readonly StepInput[],
-  mostSeconds: number = Number.POSITIVE_INFINITY,
+  { mostSeconds = Number.POSITIVE_INFINITY, stepsAtOnce = stepsPerRound }: MeasureOptions = {},
 ): Promise<IntervalCosts> {
-  const batch = Array.from({ length: stepsPerRound }, (_, i) => inputs[i % inputs.length]!);
+  const count = Math.min(stepsPerRound, stepsAtOnce);
+  const batch = Array.from({ length: count }, (_, i) => inputs[i % inputs.length]!);
   const hasher = new RunHasher(program);
   await session.setState(state);
   const best = {
@@ -39,9 +46,9 @@ export async function measureCosts(
     const hashed = performance.now();
     for (const { witness } of outputs) hasher.witness(witness);
     const ended = performance.now();
-    best.step = Math.min(best.step, (ran - began) / stepsPerRound / 1000);
+    best.step = Math.min(best.step, (ran - began) / count / 1000);
     best.state = Math.min(best.state, (hashed - ran) / 1000);
-    best.witness = Math.min(best.witness, (ended - hashed) / stepsPerRound / 1000);
+    best.witness = Math.min(best.witness, (ended - hashed) / count / 1000);
   }
   return best;
 }

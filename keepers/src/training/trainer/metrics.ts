@@ -1,4 +1,4 @@
-/** What a few consecutive steps of one epoch saw; of each step its last micro-batch, whose witness is known. */
+/** What a few consecutive steps saw, of epochs that one line tells of; of each step its last micro-batch, whose witness is known. */
 export type StepMetrics = {
   /** Steps done after them. */
   readonly step: number;
@@ -13,15 +13,15 @@ export type StepMetrics = {
 /** Mean loss of some samples; accuracy where there are classes. */
 export type Score = { readonly loss: number; readonly accuracy?: number };
 
-/** What an epoch reached. */
+/** What an epoch reached, or several where short ones are many. */
 export type EpochMetrics = {
-  /** From 1. */
+  /** From 1; the last of them. */
   readonly epoch: number;
   /** Steps done at its end. */
   readonly step: number;
-  /** Over the epoch, while the state changed. */
+  /** Over all of them, while the state changed. */
   readonly training: Score;
-  /** At the end of the epoch. */
+  /** At their end. */
   readonly validation?: Score;
   /** Seconds of wall clock that its steps and its validation took. */
   readonly seconds: number;

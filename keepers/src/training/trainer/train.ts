@@ -14,7 +14,8 @@ import { BatchReader, stepsAtATime } from "./batches.ts";
 import { pruneCheckpoints, writeCheckpoint } from "./checkpoint.ts";
 import { type CheckpointError, RunFolderError } from "./errors.ts";
 import { LineLog } from "./line-log.ts";
-import { addSteps, type EpochMetrics, epochScore, type Score, type StepMetrics } from "./metrics.ts";
+import type { EpochMetrics, Score, StepMetrics } from "./metrics.ts";
+import { MetricsLog } from "./metrics-log.ts";
 import { findResumption, leafAt, type MetricsLine, type Progress } from "./progress.ts";
 import { type RunFolder, runFiles } from "./run-folder.ts";
 import { lockRun } from "./run-lock.ts";
@@ -58,9 +59,6 @@ export type TrainResult = {
   readonly resumedFrom: number;
 };
 
-/** Lines of metrics in an epoch, at most (besides those at checkpoints). */
-const linesPerEpoch = 100;
-
 /**
  * Trains a run to its last step, or as far as it is told to, from its newest good checkpoint if there is one. After a crash at any point the next call
  * goes on and puts out the same bits: a checkpoint appears only when the logs up to its step are on the disk.
@@ -82,37 +80,42 @@ export async function train(parameters: TrainParameters): Promise<TrainResult> {
   }
 }
 
+type RunFiles = {
+  readonly trace: LineLog<TraceEntry>;
+  readonly witnesses: LineLog<Hex[]>;
+  readonly metrics: LineLog<MetricsLine>;
+};
+
 class Trainer {
   readonly #parameters: TrainParameters;
-  readonly #logs: Progress;
-  readonly #trace: LineLog<TraceEntry>;
-  readonly #witnesses: LineLog<Hex[]>;
-  readonly #metrics: LineLog<MetricsLine>;
+  /** By leaf. */
+  readonly #leaves: TraceEntry[];
+  readonly #files: RunFiles;
+  readonly #metrics: MetricsLog;
   readonly #reader: BatchReader;
   readonly #hasher: RunHasher;
-  readonly #stepsPerEpoch: number;
   readonly #first: number;
   #step: number;
   #state: Int32Array[];
   /** Of the interval that is under way. */
   #pending: Hex[] = [];
-  /** Steps that no line of metrics holds yet. */
-  #seen: StepMetrics | undefined;
 
   private constructor(
     parameters: TrainParameters,
     start: { step: number; state: Int32Array[]; logs: Progress },
-    files: { trace: LineLog<TraceEntry>; witnesses: LineLog<Hex[]>; metrics: LineLog<MetricsLine> },
+    files: RunFiles,
   ) {
+    const { steps } = parameters.run.order;
     const order = samplesOf(parameters.run.order);
     this.#parameters = parameters;
-    this.#logs = start.logs;
-    this.#trace = files.trace;
-    this.#witnesses = files.witnesses;
-    this.#metrics = files.metrics;
+    this.#leaves = start.logs.trace;
+    this.#files = files;
+    this.#metrics = new MetricsLog(files.metrics, start.logs.metrics, {
+      steps,
+      stepsPerEpoch: order.stepsPerEpoch,
+    });
     this.#reader = new BatchReader({ source: parameters.source, order });
     this.#hasher = new RunHasher(parameters.run.program);
-    this.#stepsPerEpoch = order.stepsPerEpoch;
     this.#first = start.step;
     this.#step = start.step;
     this.#state = start.state;
@@ -155,36 +158,36 @@ class Trainer {
       signal?.throwIfAborted();
       await this.#chunk(this.#chunkEnd(this.#step));
     }
-    const { metrics, trace } = this.#logs;
-    const steps = this.#step;
+    const leaves = this.#leaves;
+    const { steps, epochs } = this.#metrics;
     return {
       state: this.#state,
-      stateRoot: trace.at(-1)!.stateRoot,
-      traceRoot: traceRootOf(trace, { ...run.order, steps }),
-      steps: metrics.filter((line) => line.kind === "steps"),
-      epochs: metrics.filter((line) => line.kind === "epoch"),
+      stateRoot: leaves.at(-1)!.stateRoot,
+      traceRoot: traceRootOf(leaves, { ...run.order, steps: this.#step }),
+      steps,
+      epochs,
       resumedFrom: this.#first,
     };
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#trace.close(), this.#witnesses.close(), this.#metrics.close()]);
+    await Promise.all(Object.values(this.#files).map((file) => file.close()));
   }
 
   /** Leaf 0 and the checkpoint that replays begin at. */
   async #begin(): Promise<void> {
     const entry = firstEntry(this.#parameters.run.order.initialRoot);
-    this.#logs.trace.push(entry);
-    await this.#trace.append(entry);
+    this.#leaves.push(entry);
+    await this.#files.trace.append(entry);
     await this.#checkpoint(entry.stateRoot);
   }
 
-  /** A chunk ends with an interval, an epoch, or when its objects are many. */
+  /** A chunk ends with an interval, the epochs that a line tells of, or when its objects are many. */
   #chunkEnd(from: number): number {
     const { order } = this.#parameters.run;
     const { steps, interval } = order;
     const next = (multiple: number) => (Math.floor(from / multiple) + 1) * multiple;
-    return Math.min(steps, next(interval), next(this.#stepsPerEpoch), from + stepsAtATime(order));
+    return Math.min(steps, next(interval), next(this.#metrics.stride), from + stepsAtATime(order));
   }
 
   async #chunk(to: number): Promise<void> {
@@ -201,13 +204,13 @@ class Trainer {
     for (const witness of witnesses) this.#pending.push(this.#hasher.witness(witness));
     this.#step = to;
     const seen = this.#tally(inputs, witnesses);
-    this.#seen = addSteps(this.#seen, { ...seen, seconds: (performance.now() - began) / 1000 });
+    this.#metrics.see({ ...seen, seconds: (performance.now() - began) / 1000 });
     if (leafAt(run, to) !== undefined) await this.#endInterval();
-    const epochEnds = to % this.#stepsPerEpoch === 0 || to === order.steps;
+    const epochsEnd = this.#metrics.endsEpochs(to);
     const due = leafAt(run, to) !== undefined && this.#checkpointDue(to);
-    if (epochEnds || due || this.#linesDue(to)) await this.#writeSteps();
-    if (epochEnds) await this.#endEpoch();
-    if (due) await this.#checkpoint(this.#logs.trace.at(-1)!.stateRoot);
+    if (epochsEnd || due || this.#metrics.isDue(to)) await this.#writeSteps();
+    if (epochsEnd) await this.#endEpochs();
+    if (due) await this.#checkpoint(this.#leaves.at(-1)!.stateRoot);
   }
 
   #tally(inputs: readonly StepInput[], witnesses: readonly Tensor[]): Omit<StepMetrics, "seconds"> {
@@ -229,17 +232,17 @@ class Trainer {
     const { run, session, signer } = this.#parameters;
     const witnesses = this.#pending;
     this.#pending = [];
-    const before = this.#logs.trace.at(-1)!;
+    const before = this.#leaves.at(-1)!;
     this.#state = await session.getState();
     const stateRoot = this.#hasher.state(this.#state);
-    const index = this.#logs.trace.length - 1;
+    const index = this.#leaves.length - 1;
     const h = intervalHash(run.secret, index, witnesses);
     const facts = { interval: index, rootBefore: before.stateRoot, rootAfter: stateRoot, witnessHash: h };
     const signed = signer === undefined ? undefined : await signRecord(signer, run.order, facts);
     const entry: TraceEntry = { step: this.#step, stateRoot, h, signed };
-    this.#logs.trace.push(entry);
-    await this.#witnesses.append(witnesses);
-    await this.#trace.append(entry);
+    this.#leaves.push(entry);
+    await this.#files.witnesses.append(witnesses);
+    await this.#files.trace.append(entry);
   }
 
   #checkpointDue(step: number): boolean {
@@ -250,48 +253,24 @@ class Trainer {
     return step % every === 0 || step === steps || step === until || at.includes(step);
   }
 
-  #linesDue(step: number): boolean {
-    const line = this.#logs.metrics.findLast(({ kind }) => kind === "steps");
-    return step - (line?.step ?? 0) >= this.#stepsPerEpoch / linesPerEpoch;
-  }
-
   async #writeSteps(): Promise<void> {
-    const seen = this.#seen;
-    if (seen === undefined) return;
-    this.#seen = undefined;
-    await this.#writeMetrics({ kind: "steps", ...seen });
-    this.#parameters.onEvent?.({ kind: "steps", of: this.#parameters.run.order.steps, ...seen });
+    const { run, onEvent } = this.#parameters;
+    const seen = await this.#metrics.writeSteps();
+    if (seen !== undefined) onEvent?.({ kind: "steps", of: run.order.steps, ...seen });
   }
 
-  async #endEpoch(): Promise<void> {
+  async #endEpochs(): Promise<void> {
     const { validate, session, onEvent } = this.#parameters;
-    const epoch = Math.ceil(this.#step / this.#stepsPerEpoch);
-    const from = (epoch - 1) * this.#stepsPerEpoch;
-    const lines = this.#logs.metrics.filter(
-      (line) => line.kind === "steps" && line.step > from,
-    ) as StepMetrics[];
     const began = performance.now();
     const validation = await validate?.(await session.getState());
-    const seconds = lines.reduce((sum, line) => sum + line.seconds, (performance.now() - began) / 1000);
-    const metrics: EpochMetrics = {
-      epoch,
-      step: this.#step,
-      training: epochScore(lines),
-      validation,
-      seconds,
-    };
-    await this.#writeMetrics({ kind: "epoch", ...metrics });
+    const seconds = (performance.now() - began) / 1000;
+    const metrics = await this.#metrics.writeEpochs(this.#step, validation, seconds);
     onEvent?.({ kind: "epoch", ...metrics });
-  }
-
-  async #writeMetrics(line: MetricsLine): Promise<void> {
-    this.#logs.metrics.push(line);
-    await this.#metrics.append(line);
   }
 
   async #checkpoint(stateRoot: Hex): Promise<void> {
     const { run, checkpoint, onEvent } = this.#parameters;
-    await Promise.all([this.#trace.sync(), this.#witnesses.sync(), this.#metrics.sync()]);
+    await Promise.all(Object.values(this.#files).map((file) => file.sync()));
     const folder = join(run.path, runFiles.checkpoints);
     const { programRoot } = run.order;
     const path = await writeCheckpoint(folder, {

@@ -13,10 +13,13 @@ import { readDigits } from "../../../../keepers/src/storage/readers/digits.ts";
 import { FileObjects } from "../../../../keepers/src/training/data/file-objects.ts";
 import { gatherObjects } from "../../../../keepers/src/training/data/gather.ts";
 import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
+import type { TrainingSession } from "../../../../keepers/src/training/executors/types.ts";
 import { stateRootOf } from "../../../../keepers/src/training/trace/commitments.ts";
 import { verifyRecord } from "../../../../keepers/src/training/trace/record.ts";
 import { listCheckpoints } from "../../../../keepers/src/training/trainer/checkpoint.ts";
 import { RunFolderError } from "../../../../keepers/src/training/trainer/errors.ts";
+import { epochScore } from "../../../../keepers/src/training/trainer/metrics.ts";
+import { stepsPerLine } from "../../../../keepers/src/training/trainer/metrics-log.ts";
 import { readLogs } from "../../../../keepers/src/training/trainer/progress.ts";
 import {
   checkpointFolder,
@@ -97,6 +100,53 @@ describe("training", () => {
       result.steps.reduce((sum, { samples }) => sum + samples, 0),
       200 * 8,
     );
+  });
+
+  it("attack: takes no more for it that an epoch has one step, and goes on to the same lines", async () => {
+    const steps = 2_000;
+    const run = await newRun({ train: 16, steps, interval: 80 });
+    const session = await nativeExecutor.open(run.program, options);
+    let calls = 0;
+    const counted: TrainingSession = {
+      ...session,
+      run(inputs) {
+        calls++;
+        return session.run(inputs);
+      },
+    };
+    const every = { source: digits.source, checkpoint: { every: 800 } };
+    await train({ run, session: counted, until: 800, ...every });
+    const { epochs, steps: lines } = await train({ run, session: counted, ...every });
+    await session.close();
+    assert.ok(calls <= 400 + steps / 80, `${calls} calls`);
+    assert.deepEqual(
+      epochs.map(({ epoch, step }) => [epoch, step]),
+      Array.from({ length: 400 }, (_, i) => [5 * (i + 1), 5 * (i + 1)]),
+    );
+    assert.equal(
+      lines.reduce((sum, { samples }) => sum + samples, 0),
+      steps * 8,
+    );
+    const last = lines.filter(({ step }) => step > steps - 5);
+    assert.equal(epochs.at(-1)!.training.loss, epochScore(last).loss);
+    // Written as they are given back.
+    const written = (await readFile(join(run.path, "metrics.jsonl"), "utf8")).trim().split("\n");
+    assert.equal(written.length, epochs.length + lines.length);
+  });
+
+  it("tells of every epoch that is long, or where there are few, and of several at once otherwise", () => {
+    const lengths: [number, number, number][] = [
+      [200, 89, 89],
+      [40, 1, 1],
+      [400, 1, 1],
+      [6_000, 1, 15],
+      [4_000_000, 1, 256],
+      [4_000_000, 100, 300],
+      [4_000_000, 256, 256],
+      [20, 1_000, 1_000],
+    ];
+    for (const [steps, stepsPerEpoch, stride] of lengths)
+      assert.equal(stepsPerLine({ steps, stepsPerEpoch }), stride, `${steps} by ${stepsPerEpoch}`);
   });
 
   it("keeps a trace of exactly the leaves that the order asks for", async () => {
