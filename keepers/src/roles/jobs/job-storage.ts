@@ -1,4 +1,4 @@
-import { readdir, rm } from "node:fs/promises";
+import { readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Hex } from "viem";
 import type { StorageClient, StorageWriter } from "../../storage/client/client.ts";
@@ -41,7 +41,7 @@ export interface ResultStorage extends JobStorage {
 
 export type FolderParameters = {
   readonly datasetId: Hex;
-  /** Folder to make; it appears whole, at the end. */
+  /** Folder to make; it appears whole, at the end. What is there stays until then: who served it once may refuse it now. */
   readonly target: string;
   /** Folder for what is on its way. */
   readonly directory: string;
@@ -87,10 +87,13 @@ export function createJobStorage(client: StorageClient, kept?: KeptResults): Job
       if (objectCount * BigInt(objectSize) > BigInt(mostBytes + packingBytes)) {
         throw new OrderRefusedError("dataset", `${datasetId} is larger than ${mostBytes} bytes`);
       }
-      await rm(target, { recursive: true, force: true });
+      const arriving = `${target}.arriving`;
+      await rm(arriving, { recursive: true, force: true });
       const known = await kept?.directoryOf(datasetId);
       const bundles = { directory: known ?? directory, keepsBundles: known !== undefined };
-      await get(client, { datasetId, target, ...bundles, signal });
+      await get(client, { datasetId, target: arriving, ...bundles, signal });
+      await rm(target, { recursive: true, force: true });
+      await rename(arriving, target);
     },
   };
 }

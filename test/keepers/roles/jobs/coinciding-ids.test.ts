@@ -54,7 +54,8 @@ describe("a dataset that a job is trained on and that something else of the job 
       const folder = join(network.folder, when);
       const { order, compiled } = program;
       const open = async () => (await openJob(program, { storage, folder, limits })).close();
-      const result = { resultId: datasetId, stateRoot: zeroHash, traceRoot: zeroHash } as CommittedResult;
+      const roots = { traceRoot: zeroHash, stateRoot: zeroHash, leavesDigest: zeroHash };
+      const result: CommittedResult = { ...roots, resultId: datasetId, challengeUntil: 0n };
       const fetch = () => fetchResult({ storage, program: compiled.program, order, result, folder });
       if (isFirst) await fetch();
       await open();

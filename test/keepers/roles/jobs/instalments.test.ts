@@ -1,12 +1,17 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Hex } from "viem";
 import { claimIdOf } from "../../../../keepers/src/core/market/instalments.ts";
 import type { DescribedOrder } from "../../../../keepers/src/roles/consumer/describe-order.ts";
 import { fetchModel, originsOf } from "../../../../keepers/src/roles/consumer/fetch-model.ts";
 import type { JobKeeper } from "../../../../keepers/src/roles/jobs/job-keeper.ts";
 import type { JobStatus } from "../../../../keepers/src/roles/jobs/job-record.ts";
 import type { SessionWrapper } from "../../../../keepers/src/roles/jobs/job-run.ts";
+import type { JobStorage } from "../../../../keepers/src/roles/jobs/job-storage.ts";
+import { keptLeaves } from "../../../../keepers/src/roles/jobs/result.ts";
+import { TransportError } from "../../../../keepers/src/storage/transport/errors.ts";
 import { noInterval } from "../../../../keepers/src/training/dispute/moves.ts";
 import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
 import { tokens, windows } from "./network.ts";
@@ -143,6 +148,42 @@ describe("a job that is paid in instalments", () => {
     await scene.settle(keepers);
     assert.equal(await AssayToken.read.balanceOf([Escrow.address]), 0n);
     assert.deepEqual(watcher.ledger.boundClaims(job.jobId), [], "the job's own bond is back");
+  });
+
+  it("attack: has the leaves of its result stay with a challenger though a checkpoint's are served after them", async () => {
+    const described = await order();
+    const machine = new Halting(25);
+    const provider = await scene.provider({ worker: machine.worker });
+    await scene.consumer.post(described);
+    const posted = () => scene.job(described)?.checkpoints[0]?.resultId;
+    await scene.untilHolds("a checkpoint", [patient(provider)], () => posted() !== undefined);
+    machine.release();
+    const { jobId, result } = await scene.until(described, "Committed", [patient(provider)]);
+    const account = scene.account();
+    const real = scene.storage.of(account);
+    const fetched: Hex[] = [];
+    let refusals = 0;
+    const storage: JobStorage = {
+      ...real,
+      async folder(parameters) {
+        const { datasetId } = parameters;
+        if (datasetId === posted() && refusals++ === 0) throw new TransportError("not yet");
+        await real.folder(parameters);
+        fetched.push(datasetId);
+      },
+    };
+    const watcher = await scene.challenger(account, { storage, fetchTime: 60 });
+    await scene.untilHolds("both to be fetched", [watcher], async () => {
+      await delay(200);
+      return fetched.length === 2;
+    });
+    await scene.settle([watcher]);
+    assert.deepEqual(fetched, [result!.resultId, posted()]);
+    const folder = join(scene.network.folder, account.address, "jobs", String(jobId));
+    const kept = await keptLeaves({ order: described.trainingOrder, result: result!, folder });
+    assert.equal(kept?.length, 9);
+    await watcher.stop();
+    await provider.stop();
   });
 
   it("has the rest of the deposit back while a late provider's checkpoint waits for its payment", async () => {

@@ -10,7 +10,8 @@ import { bundleLeaf } from "../../../../keepers/src/core/merkle/bundles-root.ts"
 import { leafHash } from "../../../../keepers/src/core/merkle/keccak.ts";
 import { OrderRefusedError, ResultNotPlacedError } from "../../../../keepers/src/roles/jobs/errors.ts";
 import { createResultStorage, type ResultStorage } from "../../../../keepers/src/roles/jobs/job-storage.ts";
-import { TooFewHoldersError } from "../../../../keepers/src/storage/client/errors.ts";
+import { NotEnoughBundlesError, TooFewHoldersError } from "../../../../keepers/src/storage/client/errors.ts";
+import { RefusalError } from "../../../../keepers/src/storage/transport/errors.ts";
 import { startTestNetwork, type TestNetwork } from "../../storage/client/network.ts";
 
 const terms = { k: 2, feePerAudit: 0n, epochs: 10 };
@@ -57,6 +58,24 @@ describe("results on storage nodes", () => {
     for (const name of ["state", "leaves"]) {
       assert.deepEqual(await readFile(join(target, name)), await readFile(join(folder, name)));
     }
+  });
+
+  it("attack: stay here as they were fetched once when their holders refuse them", async () => {
+    const target = directory("fetched again");
+    const fetch = () =>
+      storage.folder({ datasetId, target, directory: directory("downloads"), mostBytes: 10_576 });
+    await fetch();
+    for (const node of network.nodes) {
+      node.misbehave({
+        // biome-ignore lint/correctness/useYield: it refuses before it gives anything
+        async *get() {
+          throw new RefusalError("refused", "not for you");
+        },
+      });
+    }
+    await assert.rejects(fetch(), NotEnoughBundlesError);
+    for (const node of network.nodes) node.misbehave({});
+    assert.deepEqual((await readdir(target)).sort(), ["leaves", "state"]);
   });
 
   it("are one stream of bytes, each in a cell that leads to the anchor", async () => {
