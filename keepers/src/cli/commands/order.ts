@@ -86,7 +86,7 @@ function described(command: Command): Command {
     )
     .option(
       "--training-time <seconds>",
-      "from the provider's lock to its commitment",
+      "from the provider's lock to its commitment; providers take twice their own time and five minutes",
       natural(1, 2 ** 31),
       day,
     )

@@ -16,6 +16,7 @@ import { OneAtATime } from "../jobs/one-at-a-time.ts";
 import { secondsPerStep } from "../jobs/step-time.ts";
 import type { Decision, Decisions } from "./decisions.ts";
 import type { HeldData } from "./held-data.ts";
+import { problemOfTime } from "./training-time.ts";
 
 export type AppraiserParts = JobContext &
   ComputeParts &
@@ -114,13 +115,9 @@ export class Appraiser {
     const price = priceOf(costs, { steps, secondsPerStep: seconds, openings });
     const most = mostTokens(order);
     if (price > most) return { kind: "refused", reason: `it costs ${price} here, more than ${most}` };
-    if (2 * steps * seconds > trainingTime) {
-      return {
-        kind: "refused",
-        reason: `it would take ${Math.ceil(steps * seconds)} s of the ${trainingTime} s`,
-      };
-    }
-    const problem = await this.#problemOfMoves(job, seconds, signal);
+    const problem =
+      problemOfTime({ steps, secondsPerStep: seconds, trainingTime }) ??
+      (await this.#problemOfMoves(job, seconds, signal));
     if (problem !== undefined) return { kind: "refused", reason: problem };
     const bid = this.#bid(order, orderHash, price);
     return { kind: "bid", bid, salt: this.#salt(bid) };
