@@ -32,13 +32,18 @@ export function storedClient({ datasetId, manifest, manifestBytes, bundles }: Ti
     ...{ operator: operators[ids.indexOf(id)], since: 0, tenure: 1, coverId: zeroHash },
   });
   const event = { args: { manifestDigest: bytesToHex(manifestDigest(anchored)) } };
+  const getContractEvents = async ({ eventName }: { eventName: string }) =>
+    eventName === "DatasetAnchored" ? [event] : [];
   return {
     contracts: {
       DatasetRegistry: { read: { datasetOf: async () => anchor } },
       BundleRegistry: { read: { holdingOf } },
     },
-    chain: { public: { getBlockNumber: async () => 1n, getContractEvents: async () => [event] } },
-    deployment: { startBlock: 0n, addresses: { DatasetRegistry: zeroAddress } },
+    chain: { public: { getBlockNumber: async () => 1n, getContractEvents } },
+    deployment: {
+      startBlock: 0n,
+      addresses: { DatasetRegistry: zeroAddress, RetrievalChallenges: zeroAddress },
+    },
     peers: {
       connect: async (operator: Hex) => ({
         manifest: async () => stored.manifest(operators.indexOf(operator)),
