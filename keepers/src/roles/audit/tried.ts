@@ -3,7 +3,11 @@ import { WrongEncodingError } from "../../core/dataset/decode.ts";
 import { DecryptionError } from "../../core/dataset/encryption.ts";
 import { WrongHashListError } from "../../core/dataset/object-hashes.ts";
 import { AssayError, BadInputError, exitCode } from "../../core/errors.ts";
-import { MalformedManifestError, ManifestMismatchError } from "../../storage/client/errors.ts";
+import {
+  MalformedManifestError,
+  ManifestMismatchError,
+  MisencodedError,
+} from "../../storage/client/errors.ts";
 import { ModelTooLargeError } from "../../training/executors/errors.ts";
 import { OrderRefusedError } from "../jobs/errors.ts";
 
@@ -26,6 +30,7 @@ const frauds = [
   DecryptionError,
   ManifestMismatchError,
   MalformedManifestError,
+  MisencodedError,
 ];
 
 /**

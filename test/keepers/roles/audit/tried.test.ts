@@ -14,6 +14,7 @@ import {
   MalformedManifestError,
   ManifestMismatchError,
   ManifestUnavailableError,
+  MisencodedError,
   NotEnoughBundlesError,
   StagingError,
   UnknownDatasetError,
@@ -28,6 +29,7 @@ const frauds = [
   new DecryptionError("Object 3", "Fetch other shards."),
   new ManifestMismatchError("objectRoot"),
   new MalformedManifestError(new BadInputError("The manifest is not JSON.")),
+  new MisencodedError("0x01", 2, undefined),
 ];
 /** What nodes, endpoints and this machine can cause. */
 const failures = [
