@@ -93,12 +93,14 @@ export class HeliaStore implements BlobStore, StoreOwners {
     const host =
       parameters.host ?? (await createHost({ listen: parameters.listen ?? [], localNetwork: true }));
     const light = Object.assign(createHeliaLight({ blockstore: blocks }), { libp2p: guardBitswap(host) });
+    // The library's types write it with a small l, and its code does not.
+    const kept: object = { maxWantListSize: bitswapWantsKept };
     const helia = withBitswap<Host["services"]>(light, {
+      ...kept,
       // Bundles come in runs of 248 KiB blocks: waiting to gather more wants only adds 20 ms to each.
       sendBlocksDebounce: 0,
       sendWantlistDebounce: 0,
       maxInboundStreams: bitswapStreams,
-      maxWantListSize: bitswapWantsKept,
       maxIncomingMessageSize: bitswapMessageBytes,
     });
     const store = new HeliaStore(parameters, host, helia, blocks);

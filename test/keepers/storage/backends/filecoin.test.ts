@@ -221,13 +221,13 @@ describe("Filecoin store", () => {
       [addFails, removalFails] = [false, undefined];
       const pdpVerifier = {
         ...presets.basic.pdpVerifier,
-        findPieceIdsByCid: ([, , from, limit]: readonly [bigint, unknown, bigint, bigint]) => [
+        findPieceIdsByCid: ([, , from, limit]: readonly [bigint, unknown, bigint, bigint]): [bigint[]] => [
           chain.ids.filter((id) => id >= from).slice(0, Number(limit)),
         ],
-        getScheduledRemovals: () => [chain.leaving],
+        getScheduledRemovals: (): [bigint[]] => [chain.leaving],
       };
       server.use(
-        JSONRPC({ ...presets.basic, pdpVerifier } as Parameters<typeof JSONRPC>[0]),
+        JSONRPC({ ...presets.basic, pdpVerifier }),
         http.post(`${baseUrl}/pdp/data-sets/1/pieces`, () => {
           if (addFails) return HttpResponse.text("too busy", { status: 500 });
           chain.ids.push(chain.added++);
