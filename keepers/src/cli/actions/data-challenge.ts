@@ -1,13 +1,13 @@
 import { formatEther, type Hex } from "viem";
 import { AssayError, exitCode } from "../../core/errors.ts";
+import { showEncodingFraud } from "../../roles/jobs/encoding-fraud.ts";
 import { type AskedBefore, RetrievalChallenger, readAsked } from "../../roles/jobs/retrieval-challenger.ts";
-import { readingAgreed } from "../../roles/storage-node/context.ts";
-import { createTelemetry } from "../../roles/telemetry.ts";
 import { datasetStatus } from "../../storage/client/anchor.ts";
 import type { StorageClient } from "../../storage/client/client.ts";
 import { parseDatasetId, readAnchor } from "../../storage/client/dataset.ts";
 import { type AskedCell, cellsToAsk, type Probe, probe } from "../../storage/client/probe.ts";
 import type { CommandContext } from "../context.ts";
+import { dutyContext } from "../duty-context.ts";
 
 export type ChallengeDataOptions = {
   dryRun?: boolean;
@@ -25,12 +25,23 @@ export async function challengeDataset(
   const { signal, output } = context;
   const datasetId = parseDatasetId(id);
   const client = await context.storageClient();
-  const challenger = options.dryRun === true ? undefined : await openChallenger(context, client);
+  const duties = options.dryRun === true ? undefined : await dutyContext(context, client);
+  const challenger = duties && new RetrievalChallenger(duties);
   // Those of an earlier call first: what can be ended gives its bond back.
   const earlier = await end(challenger, datasetId, signal);
   await requireOwed(client, datasetId);
   const { segments: mostSegments, fetchTime: seconds } = options;
   const found = await probe(client, { datasetId, mostSegments, seconds, signal });
+  const { fraud } = found;
+  if (fraud !== undefined) {
+    // Of a dataset that is over nobody is asked for anything.
+    const isShown = duties !== undefined && (await showEncodingFraud(duties, fraud));
+    output.result({ ...documentOf(found), isFraudulent: true, isShown }, [
+      ...linesOf(found),
+      `fraud      its bundles are no codeword${isShown ? "; the contracts know it, and who showed it has half of its bond" : ""}`,
+    ]);
+    return exitCode.failure;
+  }
   const bond = await client.contracts.RetrievalChallenges.read.bond();
   const before = earlier ?? (await readAsked(client, datasetId));
   const cells =
@@ -71,18 +82,6 @@ export async function challengeDataset(
   return isWhole && found.unreadable.length === 0 ? exitCode.ok : exitCode.failure;
 }
 
-async function openChallenger(context: CommandContext, client: StorageClient): Promise<RetrievalChallenger> {
-  const { address: operator } = await context.account();
-  const { chain, deployment, contracts } = client;
-  const { log } = createTelemetry({ base: { account: operator } });
-  log.level = context.output.verbose ? "debug" : "silent";
-  return new RetrievalChallenger({
-    ...{ operator, client: chain, deployment, contracts, log },
-    agreed: readingAgreed({ client: chain, contracts, deployment }),
-    queue: await context.queue(),
-  });
-}
-
 /** Brings challenges of an earlier call to an end, as far as their time has come. */
 async function end(
   challenger: RetrievalChallenger | undefined,
@@ -106,9 +105,9 @@ async function requireOwed(client: StorageClient, datasetId: Hex): Promise<void>
   });
 }
 
-function documentOf({ unreadable, ...found }: Probe) {
+function documentOf({ datasetId, k, n, segments, looked, unreadable }: Probe) {
   return {
-    ...found,
+    ...{ datasetId, k, n, segments, looked },
     unreadable: unreadable.map(({ unserved, ...segment }) => ({
       ...segment,
       unserved: unserved.map(({ bundleIndex, operator, reason, cells }) => ({

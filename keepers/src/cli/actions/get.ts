@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { bytesToHex } from "viem";
 import { exitCode } from "../../core/errors.ts";
+import { showEncodingFraud } from "../../roles/jobs/encoding-fraud.ts";
 import type { ProofReport, ProofSource } from "../../storage/client/check-proofs.ts";
 import { parseDatasetId } from "../../storage/client/dataset.ts";
 import { readingSecret } from "../../storage/client/dataset-key.ts";
@@ -13,10 +14,11 @@ import { type Check, verify } from "../../storage/client/verify.ts";
 import { CommitPool } from "../../storage/commit-pool.ts";
 import { CannotWriteError } from "../../storage/readers/write-records.ts";
 import type { CommandContext } from "../context.ts";
+import { dutyContext } from "../duty-context.ts";
 
 export type GetOptions = { to?: string; proofs: ProofSource };
 export type ObjectOptions = { to?: string };
-export type VerifyOptions = { full?: boolean; proofs: ProofSource };
+export type VerifyOptions = { full?: boolean; prove?: boolean; proofs: ProofSource };
 
 /** `assay data get` */
 export async function getDataset(context: CommandContext, id: string, options: GetOptions): Promise<void> {
@@ -77,21 +79,32 @@ export async function verifyDataset(
   const client = await context.storageClient();
   const pool = new CommitPool();
   context.onClose(() => pool.close());
-  const result = await verify(client, {
+  const { fraud, ...result } = await verify(client, {
     datasetId,
-    full: options.full === true,
+    full: options.full === true || options.prove === true,
     proofs: options.proofs,
     commit: (bundle) => pool.commit(bundle),
     secret: await secretOf(context),
     signal,
     onProgress: (progress) => output.progress(progress),
   });
-  output.result(result, [
+  const isShown =
+    fraud !== undefined &&
+    options.prove === true &&
+    (await showEncodingFraud(await dutyContext(context, client), fraud));
+  output.result({ ...result, canBeProven: fraud !== undefined, isShown }, [
     ...result.checks.map((check) => `${markOf(check)} ${check.what.padEnd(11)} ${check.detail}`),
     "Taken on trust:",
     ...result.trusted.map((text) => `  ${text}`),
+    ...(fraud === undefined ? [] : [shownLine(isShown)]),
   ]);
   return result.ok ? exitCode.ok : exitCode.failure;
+}
+
+function shownLine(isShown: boolean): string {
+  if (isShown)
+    return "The contracts know that it is wrongly encoded; who showed it has half of the owner's bond.";
+  return "--prove shows the contracts that it is wrongly encoded, for half of the owner's bond.";
 }
 
 /** What could be looked at only in part gets no tick. */

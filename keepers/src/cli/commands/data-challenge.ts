@@ -24,6 +24,7 @@ export function challengeDataCommand(data: Command, register: Register): void {
       `
 A holder publishes the cell that it is asked for, or it is slashed. A challenge carries a bond in the chain's coin: a publication
 takes its cost from it, and the rest comes back. Nothing is sent when every segment can be read.
+Bundles that are no codeword are shown to the contracts instead, which pay half of the owner's bond for that.
 Run it again later: it calls the timeouts that are due, slashes, and fetches the bonds back.
 It ends with 1 when something is not served, or was not in --fetch-time.
 

@@ -41,6 +41,10 @@ export function getCommands(data: Command, register: Register): void {
     .command("verify")
     .argument("<datasetId>", "what `assay data put` printed")
     .option("--full", "download every bundle and check both of its roots, the code and the object hashes")
+    .option(
+      "--prove",
+      "as --full, and show bundles that are no codeword to the contracts, for half of the owner's bond",
+    )
     .option("--proofs <source>", proofsText, proofSources, "chain")
     .description("check anchor, manifest, holders and proofs again; code 1 when something is wrong")
     .addHelpText("after", "\nExample:\n  $ assay data verify 0x5c3f… --full")

@@ -3,7 +3,6 @@ import { BadInputError } from "../../core/errors.ts";
 import { traceLength } from "../../core/exact/commitment.ts";
 import { decodeOrder } from "../../core/exact/decode-order.ts";
 import type { TrainingOrder } from "../../core/exact/order.ts";
-import { stateFileBytes } from "../../core/exact/result-files.ts";
 import { claimIdOf, claimNameOf } from "../../core/market/instalments.ts";
 import { FolderRun } from "../../training/dispute/claimed-run.ts";
 import { arePublished, challengeOf, openingMove } from "../../training/dispute/find-interval.ts";
@@ -13,7 +12,7 @@ import { findResumption } from "../../training/trainer/progress.ts";
 import { turnOf } from "../jobs/challenge-record.ts";
 import type { ComputeParts, Duty, FetchParts, JobContext } from "../jobs/duty.ts";
 import { OrderRefusedError } from "../jobs/errors.ts";
-import { inTime, type LimitOptions, limited, unlessOver } from "../jobs/in-time.ts";
+import { type LimitOptions, limited, unlessOver } from "../jobs/in-time.ts";
 import { mostPending } from "../jobs/janitor.ts";
 import { type CommittedResult, isRunning, isUnchallengeable, type JobRecord } from "../jobs/job-record.ts";
 import { type JobRun, openJobRun, trainJobUpTo } from "../jobs/job-run.ts";
@@ -23,11 +22,11 @@ import { type FetchedResult, obtainResult } from "../jobs/result.ts";
 import { type InTurn, ShortestFirst } from "../jobs/shortest-first.ts";
 import type { SideBySideOptions } from "../jobs/side-by-side.ts";
 import { secondsPerStep } from "../jobs/step-time.ts";
-import { findStoredFraud, sendFraud } from "../jobs/stored-fraud.ts";
 import { executorTakingTurns } from "../jobs/taking-turns.ts";
 import { isSurely, surelyNow } from "../storage-node/agreement.ts";
 import { chainTime, type Reading, tryCall } from "../storage-node/context.ts";
 import { challenge } from "./challenge.ts";
+import { showMisstored } from "./misstored.ts";
 import {
   type DisputedRun,
   type DisputeProblem,
@@ -351,39 +350,6 @@ export class Inspector implements Duty {
     );
   }
 
-  /**
-   * Shows the contracts the first stored byte that is not that of the state which was committed to. Says whether nothing is left to
-   * show.
-   */
-  async #showMisstored(
-    { job: { jobId }, claimId, steps, result }: Commitment,
-    run: FolderRun,
-    limit: LimitOptions,
-  ): Promise<boolean> {
-    const { storage, log } = this.#parts;
-    const { program } = run;
-    const datasetId = result.resultId;
-    // What nobody serves is for challenges of its holders, and what is wrongly encoded for its owner's fraud proof.
-    const stored = await inTime(
-      (stop) => storage.stream({ datasetId, count: stateFileBytes(program), signal: stop }),
-      {
-        ...limit,
-        onNothing: (reason) => log.warn({ jobId, reason }, "what is stored cannot be shown to be wrong"),
-      },
-    );
-    if (stored === undefined) return false;
-    const fraud = findStoredFraud(claimId, program, await run.state(steps), stored);
-    if (fraud === undefined) {
-      log.warn({ jobId }, "the state is stored as it was committed to, but not as a file");
-      return true;
-    }
-    const isShown = await sendFraud(this.#parts, `show-misstored:${claimId}`, fraud);
-    if (isShown) {
-      log.warn({ jobId, kind: fraud.name }, "showed that something else is stored than was committed to");
-    }
-    return isShown;
-  }
-
   async #compare(
     commitment: Commitment,
     opened: JobRun,
@@ -420,7 +386,8 @@ export class Inspector implements Duty {
       inTurn = (part) => this.#computing.run(0, (turn) => turn(part));
       // Whatever becomes of its trace: a state that is not there is nothing that anybody can use.
       const isStored = isRight && fetched?.state !== undefined;
-      const isShown = !isRight || isStored || (await this.#showMisstored(commitment, whole, limit));
+      const misstored = { jobId, claimId, steps, resultId: result.resultId };
+      const isShown = !isRight || isStored || (await showMisstored(this.#parts, misstored, whole, limit));
       if (move !== undefined) {
         const problem = await this.#problemOfDispute(commitment, { ...opened, every }, signal);
         if (problem !== undefined) {

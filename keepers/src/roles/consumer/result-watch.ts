@@ -3,6 +3,7 @@ import { cellsToAsk, type Probe, type ProbeClient, probe } from "../../storage/c
 import type { BundleStash } from "../../storage/client/stash.ts";
 import type { Duty, JobContext } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
+import { showEncodingFraud } from "../jobs/encoding-fraud.ts";
 import { defaultFetchTime } from "../jobs/fetch-time.ts";
 import { inTime } from "../jobs/in-time.ts";
 import type { CommittedResult, JobRecord } from "../jobs/job-record.ts";
@@ -15,8 +16,11 @@ import { chainTime } from "../storage-node/context.ts";
 export type ResultNews = {
   readonly jobId: bigint;
   readonly resultId: Hex;
-  /** It can be had; cells of it were asked for on chain; they cannot be, for want of bonds or of time. */
-  readonly kind: "served" | "asked" | "spent" | "late" | "slow";
+  /**
+   * It can be had; cells of it were asked for on chain; they cannot be, for want of bonds or of time; it is no encoding of anything, and
+   * is not paid for.
+   */
+  readonly kind: "served" | "asked" | "spent" | "late" | "slow" | "fraudulent";
   /** Cells that were asked for. */
   readonly cells: number;
   /** Wei that went with them. */
@@ -87,9 +91,9 @@ export class ResultWatch implements Duty {
   readonly #challenger: RetrievalChallenger;
   /** Holders that serve slowly must not keep the results of others from being asked for in time. */
   readonly #works: SideBySide<Hex>;
-  /** How often results were looked at, and those that could be had. */
+  /** How often results were looked at, and those that could be had, or were shown to be no encoding of anything. */
   readonly #looked = new Map<Hex, number>();
-  readonly #served = new Set<Hex>();
+  readonly #decided = new Set<Hex>();
   /** Results of which it is known whether they can be had. */
   readonly #known = new Set<Hex>();
   /** Results whose challenges of an earlier process are known. */
@@ -144,7 +148,7 @@ export class ResultWatch implements Duty {
 
   /** A result that is waited for is looked at again when a bundle was placed: whoever took it over can be asked, too. */
   async #isDue(resultId: Hex): Promise<boolean> {
-    if (this.#served.has(resultId) || performance.now() < (this.#next.get(resultId) ?? 0)) return false;
+    if (this.#decided.has(resultId) || performance.now() < (this.#next.get(resultId) ?? 0)) return false;
     if (!this.#asked.has(resultId)) return true;
     return (await this.#placedAt(resultId)) !== this.#filledAt.get(resultId);
   }
@@ -174,6 +178,15 @@ export class ResultWatch implements Duty {
     });
     this.#filledAt.set(resultId, filledAt);
     this.#looked.set(resultId, this.#looksAt(owed) + 1);
+    if (found.fraud !== undefined) {
+      this.#known.add(resultId);
+      if (await showEncodingFraud(this.#parts, found.fraud)) this.#decided.add(resultId);
+      else this.#next.set(resultId, performance.now() + pause);
+      const text =
+        "its result is wrongly encoded, which anybody can show to the contracts: it is not paid for then";
+      this.#tell({ ...owed, kind: "fraudulent", cells: 0, bonds: 0n, text });
+      return;
+    }
     if (found.unreadable.length === 0 && found.looked < found.segments) {
       const text = `${missing(found)}. Nobody has refused it: it is looked at again`;
       this.#tell({ ...owed, kind: "slow", cells: 0, bonds: 0n, text });
@@ -181,7 +194,7 @@ export class ResultWatch implements Duty {
       return;
     }
     if (found.unreadable.length === 0) {
-      this.#served.add(resultId);
+      this.#decided.add(resultId);
       const text =
         notKept === undefined
           ? await this.#keepManifest(resultId, signal)
@@ -287,5 +300,7 @@ function missing({ n, k, segments, looked, unreadable }: Probe): string {
   const held = unreadable.flatMap(({ unserved }) => unserved);
   if (unreadable.length === 0) return `only ${looked} of ${segments} segments of its result came in time`;
   const reason = held.length === 0 ? "nobody holds them" : `the first of them: ${held[0]!.reason}`;
-  return `${unreadable.length} of ${segments} segments of its result cannot be read, for want of ${k} of ${n} bundles (${reason})`;
+  const isOther = unreadable.some(({ served }) => served >= k);
+  const want = isOther ? "data bundles that the others do not give" : `${k} of ${n} bundles`;
+  return `${unreadable.length} of ${segments} segments of its result cannot be read, for want of ${want} (${reason})`;
 }

@@ -5,6 +5,7 @@ import { ObjectHashes } from "../../core/dataset/object-hashes.ts";
 import { ErasureCode } from "../../core/erasure/code.ts";
 import { checkProofs, type ProofReport, type ProofSource } from "./check-proofs.ts";
 import type { StorageClient } from "./client.ts";
+import { type CodewordFraud, findCodewordFraud, fraudAmong, restoreData } from "./codeword-fraud.ts";
 import { forEachConcurrently } from "./concurrency.ts";
 import { allBundles, type Holder, type KnownDataset, readAnchor, readHolders } from "./dataset.ts";
 import { NoDatasetKeyError, openDatasetKey } from "./dataset-key.ts";
@@ -46,6 +47,8 @@ export type VerifyResult = {
   /** What this verification rests on without having checked it. */
   trusted: string[];
   proofs: ProofReport;
+  /** What shows the contracts that bundles are no codeword, where that was found in full. */
+  fraud?: CodewordFraud;
 };
 
 /**
@@ -69,13 +72,15 @@ export async function verify(client: StorageClient, parameters: VerifyParameters
     holdersCheck(dataset, holders),
     proofsCheck(report),
   ];
-  if (full) checks.push(...(await fullChecks(client, dataset, holders, parameters)));
+  const whole = full ? await fullChecks(client, dataset, holders, parameters) : undefined;
+  checks.push(...(whole?.checks ?? []));
   return {
     datasetId,
     ok: checks.every(({ ok }) => ok),
     checks,
     trusted: trustedFor(report, full),
     proofs: report,
+    ...(whole?.fraud !== undefined && { fraud: whole.fraud }),
   };
 }
 
@@ -115,12 +120,13 @@ async function fullChecks(
   dataset: KnownDataset,
   holders: readonly Holder[],
   parameters: VerifyParameters,
-): Promise<Check[]> {
+): Promise<{ checks: Check[]; fraud: CodewordFraud | undefined }> {
   const { layout } = dataset;
   const code = new ErasureCode(layout.k, layout.n);
   const problems: string[] = [];
   const lists: Uint8Array[] = [];
   let areCodewords = true;
+  let fraud: CodewordFraud | undefined;
   let compared = 0;
   const cipher = cipherOf(dataset, parameters.secret);
   let sound = 0;
@@ -131,10 +137,13 @@ async function fullChecks(
     const present = shards.filter((shard) => shard !== undefined).length;
     sound += present;
     if (present < layout.k) continue;
-    if (present > layout.k) {
-      compared++;
-      areCodewords &&= isCodeword(code, shards);
-    }
+    const contradiction = fraudAmong(dataset, segment, shards);
+    // Others than those that were anchored may come out of bundles that fit each other.
+    const isOther = restoreData(dataset, segment, shards).wrong.length > 0;
+    if (present > layout.k || isOther) compared++;
+    areCodewords &&= contradiction === undefined && !isOther;
+    fraud ??= contradiction;
+    if (isOther) fraud ??= await findCodewordFraud(client, dataset, segment, shards);
     if (cipher === undefined) continue;
     const { range } = planHashRead(layout, segment);
     const ranges = shards.map((shard) => shard?.subarray(range.start, range.end));
@@ -149,8 +158,8 @@ async function fullChecks(
     },
     codeCheck(layout, compared, areCodewords),
   ];
-  if (cipher === undefined) return checks;
-  return [...checks, objectsCheck(dataset, lists)];
+  if (cipher !== undefined) checks.push(objectsCheck(dataset, lists));
+  return { checks, fraud };
 }
 
 /** Key of an encrypted dataset, null for a plain one, undefined when there is no key at hand. */
@@ -188,16 +197,6 @@ async function download(
     onProgress?.({ stage: "check", done: bundleIndex + 1, total: layout.bundles, unit: "bundles" });
   });
   return shards;
-}
-
-/** Whether the bundles that are there fit each other: all follow from the first k. */
-function isCodeword(code: ErasureCode, shards: readonly (Uint8Array | undefined)[]): boolean {
-  const present = [...shards.keys()].filter((position) => shards[position] !== undefined);
-  const sources = new Set(present.slice(0, code.k));
-  const known = shards.map((shard, position) => (sources.has(position) ? shard : undefined));
-  const rest = present.slice(code.k);
-  const computed = code.reconstruct(known, rest);
-  return rest.every((position, i) => Buffer.compare(computed[i]!, shards[position]!) === 0);
 }
 
 /** Any k bundles are the shards of some data: only of more than k can be said whether they fit together. */

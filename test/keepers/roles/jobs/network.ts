@@ -205,12 +205,14 @@ export async function startJobNetwork({
   const instalments = await deploy("Instalments", [jobs, jobRules]);
   const shortfalls = await deploy("ResultShortfalls", [jobs, instalments, datasets, audit, windows.repair]);
   const resultFraud = await deploy("ResultFraud", [jobs, instalments, datasets]);
+  const encodingFraud = await deploy("EncodingFraud", [datasets, zeroAddress, zeroHash]);
   const rewards = await deploy("WorkerRewards", [token]);
   await write("JobRegistry", jobs, "setModules", [game, committees, certificates, instalments]);
   const grants: [bigint, Address][] = [
     [roles.holdingModule, admin.address],
     [roles.holdingModule, bundles],
     [roles.faultModule, retrievals],
+    [roles.fraudModule, encodingFraud],
     [roles.auditModule, audit],
     [roles.marketModule, market],
     [roles.jobModule, jobs],
@@ -223,6 +225,7 @@ export async function startJobNetwork({
   const opened = [
     ["DatasetRegistry", datasets, roles.holdingModule, roleFunctions.datasets.holdingModule],
     ["DatasetRegistry", datasets, roles.auditModule, roleFunctions.datasets.auditModule],
+    ["DatasetRegistry", datasets, roles.fraudModule, roleFunctions.datasets.fraudModule],
     ["BundleRegistry", bundles, roles.faultModule, roleFunctions.bundles.faultModule],
     ["Escrow", escrow, roles.jobModule, roleFunctions.escrow.jobModule],
     ["Escrow", escrow, roles.committeeModule, roleFunctions.escrow.committeeModule],
@@ -244,7 +247,7 @@ export async function startJobNetwork({
     BundleRegistry: bundles,
     StorageAudit: audit,
     RetrievalChallenges: retrievals,
-    EncodingFraud: unused,
+    EncodingFraud: encodingFraud,
     VerifierRegistry: unused,
     ValidatorSet: validators,
     Committee: committees,

@@ -69,6 +69,10 @@ export class StorageDouble {
   resultHolders: readonly LocalAccount[] = [];
   /** Whether these serve what they hold. */
   isServing = true;
+  /** Bundles that they serve nobody all the same. */
+  readonly refused = new Set<number>();
+  /** How results that are stored from now on are encoded. */
+  encode = (stream: Uint8Array): readonly Uint8Array[] => bundlesOfObject(stream, k, bundles);
   /** How often something was stored, by name. */
   readonly stores = new Map<string, number>();
 
@@ -160,7 +164,7 @@ export class StorageDouble {
           (await readdir(folder)).sort().map((file) => readFile(join(folder, file))),
         );
         const stream = new Uint8Array(Buffer.concat(files));
-        const encoded = bundlesOfObject(stream, k, bundles);
+        const encoded = this.encode(stream);
         const holders = this.resultHolders;
         const datasetId = await this.#anchor(account, key, [stream], stream.length, holders, encoded);
         this.#streams.set(datasetId, { stream, encoded });
@@ -174,7 +178,7 @@ export class StorageDouble {
   /** Reaches the holders of results. */
   get peers(): BundleReader["peers"] {
     const bundle = ({ datasetId, bundleIndex }: GetRequest) => {
-      if (!this.isServing) throw new Error("it serves nobody");
+      if (!this.isServing || this.refused.has(bundleIndex)) throw new Error("it serves nobody");
       return this.bundlesOf(datasetId as Hex)[bundleIndex]!;
     };
     return {
