@@ -133,7 +133,7 @@ contract RetrievalChallenges is IRetrievalChallenges, AccessManaged, ReentrancyG
         _credits[open.operator] += earned;
         _credits[open.challenger] += open.bond - earned;
         _close(challengeId, open);
-        emit CellPublished(challengeId, cell);
+        emit CellPublished(challengeId, cell, proof);
     }
 
     /// @inheritdoc IRetrievalChallenges

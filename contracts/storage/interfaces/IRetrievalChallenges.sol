@@ -77,7 +77,8 @@ interface IRetrievalChallenges {
         uint32 cellIndex,
         uint64 deadline
     );
-    event CellPublished(uint256 indexed challengeId, bytes cell);
+    /// @param proof path of the cell: with it anyone can show what it contradicts
+    event CellPublished(uint256 indexed challengeId, bytes cell, bytes32[] proof);
     event RetrievalTimeoutCalled(uint256 indexed challengeId, uint64 graceEnds);
     event RetrievalFailed(uint256 indexed challengeId, bytes32 indexed bundleId, address indexed operator);
     /// @notice The dataset was over before the challenge was decided: nobody is slashed, the bond returns.

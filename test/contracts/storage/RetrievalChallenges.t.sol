@@ -10,8 +10,8 @@ import {StorageFixture} from "./StorageFixture.sol";
 
 contract RetrievalChallengesTest is StorageFixture {
     uint64 private constant LIMIT = 6 hours;
-    /// @dev 3 cells of 496 bytes hold 1,200 bytes of an object and the 32 of its hash.
-    uint256 private constant _FILLER = 3 * 496 - 1_232;
+    /// @dev 3 cells of 496 bytes hold 1,300 bytes of an object and the 32 of its hash.
+    uint256 private constant _FILLER = 3 * 496 - 1_332;
 
     Anchored private made;
     bytes32 private id;
@@ -394,7 +394,7 @@ contract RetrievalChallengesTest is StorageFixture {
         uint256 wrong,
         bytes32 fourth
     ) private returns (Anchored memory three, bytes[] memory cells, bytes32[] memory leaves) {
-        IDatasetRegistry.Shape memory shape = IDatasetRegistry.Shape(1, 1_200, 1, 1, 2, false);
+        IDatasetRegistry.Shape memory shape = IDatasetRegistry.Shape(1, 1_300, 1, 1, 2, false);
         (cells, leaves) = (new bytes[](3), new bytes32[](4));
         for (uint256 i = 0; i < 3; ++i) {
             cells[i] = new bytes(496);

@@ -28,7 +28,7 @@ export const retrievalChallengesAbi = parseAbi([
   "function slashFailed(uint256 challengeId)",
   "function withdraw(address to) returns (uint256 amount)",
   "event AuthorityUpdated(address authority)",
-  "event CellPublished(uint256 indexed challengeId, bytes cell)",
+  "event CellPublished(uint256 indexed challengeId, bytes cell, bytes32[] proof)",
   "event CreditWithdrawn(address indexed account, address indexed to, uint256 amount)",
   "event ParametersSet(uint96 bond, uint32 window, uint32 grace)",
   "event RetrievalChallenged(uint256 indexed challengeId, bytes32 indexed bundleId, address indexed operator, address challenger, uint32 cellIndex, uint64 deadline)",

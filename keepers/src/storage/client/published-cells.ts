@@ -1,5 +1,4 @@
-import { decodeFunctionData, encodeFunctionData, type Hex, hexToBytes } from "viem";
-import { abis } from "../../chain/abi/index.ts";
+import { type Hex, hexToBytes } from "viem";
 import { bundlePlace, segmentLayout } from "../../core/dataset/layout.ts";
 import { cellBytes } from "../../core/dataset/shape.ts";
 import { bundleId } from "../../core/ids.ts";
@@ -47,13 +46,7 @@ export type PublishedCell = {
   readonly cellProof: readonly Hex[];
 };
 
-/** As many of the published cells of a bundle as are looked at: each takes a request for the transaction that holds its path. */
-const mostLooked = 64;
-
-/**
- * Cells that holders have published of bundles that are not on chain whole. Their paths are in the calls that published them; where
- * such a call is hidden in another the cell is left out.
- */
+/** Cells that holders have published of bundles that are not on chain whole, each once. */
 export async function publishedCells(
   view: ChainView,
   dataset: RootedDataset,
@@ -61,38 +54,29 @@ export async function publishedCells(
 ): Promise<PublishedCell[]> {
   const found: PublishedCell[] = [];
   for (const [bundleIndex, cellOf] of await readChallenges(view, dataset, bundles)) {
-    const challengeId = [...cellOf.keys()].slice(-atOnce);
-    const logs = await readLogs(view, "RetrievalChallenges", "CellPublished", { challengeId });
     const { cells } = segmentLayout(dataset.layout, bundlePlace(dataset.layout, bundleIndex).segment);
     const root = hexToBytes(dataset.manifest.bundles[bundleIndex]!.transportRoot as Hex);
-    for (const { args, transactionHash } of logs.slice(-mostLooked)) {
+    const known = new Set<number>();
+    for await (const { args } of publications(view, [...cellOf.keys()])) {
       const cellIndex = cellOf.get(args.challengeId)!;
+      if (known.has(cellIndex)) continue;
       const cell = hexToBytes(args.cell);
-      const cellProof = await pathIn(view, transactionHash, args);
-      const siblings = cellProof.map((sibling) => hexToBytes(sibling));
+      const siblings = args.proof.map((sibling) => hexToBytes(sibling));
       const opened = { root, leaf: leafHash(cell), index: cellIndex, leaves: cells, siblings };
       // What an endpoint says is not the chain.
-      if (verifyBinaryProof(opened)) found.push({ bundleIndex, cellIndex, cell, cellProof });
+      if (!verifyBinaryProof(opened)) continue;
+      known.add(cellIndex);
+      found.push({ bundleIndex, cellIndex, cell, cellProof: args.proof });
     }
   }
   return found;
 }
 
-/** The path that a publication was called with, also where another contract was asked to call it; none where it is not to be seen. */
-async function pathIn(
-  { chain }: ChainView,
-  hash: Hex,
-  { challengeId, cell }: { challengeId: bigint; cell: Hex },
-): Promise<readonly Hex[]> {
-  const { abi, functionName } = { abi: abis.RetrievalChallenges, functionName: "publish" as const };
-  // Selector and number of the challenge.
-  const begin = encodeFunctionData({ abi, functionName, args: [challengeId, cell, []] }).slice(2, 74);
-  try {
-    const { input } = await chain.public.getTransaction({ hash });
-    const call = decodeFunctionData({ abi, data: `0x${input.slice(input.indexOf(begin))}` });
-    return call.functionName === functionName ? call.args[2] : [];
-  } catch {
-    return [];
+/** What was published in answer to challenges. */
+async function* publications(view: ChainView, challenges: readonly bigint[]) {
+  for (let first = 0; first < challenges.length; first += atOnce) {
+    const challengeId = challenges.slice(first, first + atOnce);
+    yield* await readLogs(view, "RetrievalChallenges", "CellPublished", { challengeId });
   }
 }
 
@@ -122,14 +106,11 @@ async function publishedBundle(
 ): Promise<Uint8Array | undefined> {
   const bytes = new Uint8Array(cells * cellBytes);
   const missing = new Set(cellOf.values());
-  const ids = [...cellOf.keys()];
-  for (let first = 0; first < ids.length && missing.size > 0; first += atOnce) {
-    const challengeId = ids.slice(first, first + atOnce);
-    for (const { args } of await readLogs(view, "RetrievalChallenges", "CellPublished", { challengeId })) {
-      const cell = cellOf.get(args.challengeId)!;
-      bytes.set(hexToBytes(args.cell).subarray(0, cellBytes), cell * cellBytes);
-      missing.delete(cell);
-    }
+  for await (const { args } of publications(view, [...cellOf.keys()])) {
+    const cell = cellOf.get(args.challengeId)!;
+    bytes.set(hexToBytes(args.cell).subarray(0, cellBytes), cell * cellBytes);
+    missing.delete(cell);
+    if (missing.size === 0) break;
   }
   return missing.size === 0 ? bytes : undefined;
 }
