@@ -229,6 +229,8 @@ export class Inspector implements Duty {
       return true;
     }
     try {
+      // Nothing is computed for it, and nothing could be: no engine takes a label that is none of the classes.
+      if (await this.#showMislabelled(commitment, opened, { seconds, signal })) return true;
       const cost = await this.#secondsOf(commitment, opened, signal);
       if (await this.#isTooLong(commitment, cost)) return true;
       if (cost > longTime && !this.#takePlace(claimId)) return false;
@@ -237,7 +239,6 @@ export class Inspector implements Duty {
       // Whoever has used the time for a result up does not get it again.
       const left = seconds - (performance.now() - begun) / 1000;
       const rest = Math.max(left, Math.min(seconds, leastFetchTime));
-      if (await this.#showMislabelled(commitment, opened, fetched, signal)) return true;
       return await this.#compare(commitment, opened, fetched, { seconds: rest, signal, cost });
     } finally {
       this.#longUnderWay.delete(claimId);
@@ -301,23 +302,22 @@ export class Inspector implements Duty {
    * Challenges the interval of the first sample that no class fits: whatever was committed to behind it can be no result, and is
    * not to be paid for.
    */
-  async #showMislabelled(
-    commitment: Commitment,
-    { job: { mislabelled }, run }: JobRun,
-    fetched: FetchedResult | undefined,
-    signal: AbortSignal,
-  ): Promise<boolean> {
+  async #showMislabelled(commitment: Commitment, opened: JobRun, limit: LimitOptions): Promise<boolean> {
+    const { mislabelled } = opened.job;
     if (mislabelled.size === 0) return false;
     const { claimId, steps, result } = commitment;
     const { jobId } = commitment.job;
-    const sample = await findMislabelled({ order: { ...run.order, steps }, mislabelled }, signal);
+    const order = { ...opened.run.order, steps };
+    const sample = await findMislabelled({ order, mislabelled }, limit.signal);
     if (sample === undefined) return false;
-    const { leaves } = fetched ?? {};
+    const { leaves } = (await this.#fetch(commitment, opened, limit)) ?? {};
     const move =
       leaves !== undefined && arePublished(sample, result.traceRoot, leaves)
         ? challengeOf(leaves, Math.floor(sample.step / sample.order.interval))
         : ({ kind: "challengeTrace" } as const);
     await challenge(this.#parts, claimId, move);
+    // Its moves show a sample, and take no time of other disputes.
+    this.#parts.moves.set(jobId, 0);
     this.#decide(commitment, "wrong");
     this.#parts.log.warn(
       { jobId, step: sample.step },

@@ -27,8 +27,9 @@ export type DisputedRun = JobRun & {
 
 /**
  * Why this challenger could not make its moves in a dispute over a job in time, or has not the memory; undefined where it can.
- * Its window never grows, and a move of every dispute that it has under way may be due before: each counts for what it takes. What
- * is not known of one, because the keeper was started since, is taken to be as much as a move of this one.
+ * Its window never grows, and a move of every dispute that it has under way may be due before: each counts for what it takes. A new
+ * one may take half of what they leave, so that none, however long, leaves no room for the next. What is not known of one, because
+ * the keeper was started since, is taken to be as much as a move of this one.
  *
  * @throws the reason of the signal; what the engine throws
  */
@@ -55,7 +56,7 @@ export async function problemOfDispute(
   const others = underWay.reduce((sum, each) => sum + (moves.get(each) ?? own), 0);
   const within = (most: number) =>
     replayed > most ? tooLong(replayed, most) : problemOfCost(cost, most - replayed);
-  const reason = within(Math.max(0, alone - others));
+  const reason = within(Math.max(0, (window - others) / shareOfWindow));
   if (reason !== undefined) return { reason, isPassing: within(alone) === undefined };
   moves.set(jobId, own);
   return undefined;

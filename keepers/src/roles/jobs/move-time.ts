@@ -141,9 +141,16 @@ export async function measuredSpacing(
   parameters: Omit<SpacingParameters, "moveSeconds">,
   signal?: AbortSignal,
 ): Promise<Spacing> {
+  return await spacingWith(() => moveCostOf(executor, job, signal), parameters);
+}
+
+async function spacingWith(
+  measure: () => Promise<MoveCost>,
+  parameters: Omit<SpacingParameters, "moveSeconds">,
+): Promise<Spacing> {
   const alone = spacingOf({ ...parameters, moveSeconds: 0 });
   if (alone.problem !== undefined) return alone;
-  const cost = await moveCostOf(executor, job, signal);
+  const cost = await measure();
   const { every } = spacingOf({ ...parameters, moveSeconds: secondsOfMove(cost) });
   return { every, problem: problemOfMoves({ ...parameters, cost }) };
 }
@@ -180,11 +187,19 @@ export async function checkpointSpacing(
   const secondsPerStep = known ?? (await measuredSeconds(parts.executor, job, signal));
   const [clocks, room] = await Promise.all([clocksOf(parts, jobId), roomIn(folder)]);
   const parameters = { order: run.order, program: run.program, secondsPerStep, clocks, room };
-  const measured = (of: DisputeClocks) =>
-    measuredSpacing(parts.executor, job, { ...parameters, clocks: of }, signal);
-  let { every, problem } = await measured(clocks);
-  if (problem !== undefined && !isOwn)
-    ({ every, problem } = await measured({ ...clocks, extension: clocks.window }));
+  let cost: Promise<MoveCost> | undefined;
+  const measure = () => {
+    cost ??= moveCostOf(parts.executor, job, signal);
+    return cost;
+  };
+  let spacing = await spacingWith(measure, parameters);
+  // Half of what the window allows first: a move that fills it would be late as soon as the machine is a little busier.
+  for (const share of isOwn ? [] : [2, 1]) {
+    if (spacing.problem === undefined) break;
+    const alone = { ...clocks, extension: clocks.window / share };
+    spacing = await spacingWith(measure, { ...parameters, clocks: alone });
+  }
+  const { every, problem } = spacing;
   if (problem === undefined) return every;
   parts.log.warn({ jobId, problem }, "disputes of this job may not be answered in time");
   return isOwn ? every : fewestOf(run.order);

@@ -104,6 +104,7 @@ describe("a job on data of which one label is none of the classes", () => {
 
   const samples: readonly [string, (order: SampleOrder) => number][] = [
     ["that is trained on", (order) => order.batch(17)[3]!],
+    ["of the first step, on which its time is measured,", (order) => order.batch(0)[0]!],
     ["that is for validation", (order) => order.validation(0)],
   ];
   for (const [which, objectOf] of samples) {

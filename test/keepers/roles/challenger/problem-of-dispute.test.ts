@@ -46,18 +46,23 @@ describe("a challenger that has found a lie", () => {
   });
 
   it("attack: waits for disputes under way, however many a liar has had it begin, and gives nothing up for them", async () => {
-    const found = await problem(challenger(24), 300);
+    const found = await problem(challenger(47), 300);
     assert.match(
       found!.reason,
-      /^the steps before a move take 300 s here: a move of a dispute is to take \d\d? s/,
+      /^the steps before a move take 300 s here: a move of a dispute is to take 149 s/,
     );
     assert.equal(found!.isPassing, true);
   });
 
   it("attack: begins a dispute beside many others whose moves take next to nothing", async () => {
     assert.equal(await problem(challenger(300, 1), 3_600), undefined);
-    const found = await problem(challenger(3, 1_800), 3_600);
+    const found = await problem(challenger(5, 1_800), 3_600);
     assert.equal(found!.isPassing, true);
+  });
+
+  it("attack: has room for a short dispute beside one that takes all that a single one may", async () => {
+    assert.equal(await problem(challenger(1, 7_200), 3_500), undefined);
+    assert.equal((await problem(challenger(1, 7_200), 3_700))!.isPassing, true);
   });
 
   it("remembers what a move takes of what it begins, and forgets what is over", async () => {

@@ -181,7 +181,8 @@ describe("the cost of a move", () => {
       checkpointSpacing(parts, { jobId: 1n }, of, never, options);
     assert.equal(await spacing({ known: 301, isOwn: true }), 1);
     assert.equal(told.length, 1);
-    assert.equal(await spacing({ known: 301 }), 23, "whoever challenges has half of a window");
+    assert.equal(await spacing({ known: 301 }), 11, "whoever challenges uses a quarter of a window");
+    assert.equal(await spacing({ known: 3_601 }), 1, "or half of it, where one interval takes more");
     assert.equal(told.length, 1);
     assert.equal(await spacing({ known: 7_201 }), 625);
     assert.equal(told.length, 2);
