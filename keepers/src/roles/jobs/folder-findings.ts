@@ -87,7 +87,7 @@ export class FolderFindings {
     const known = this.#looks.get(jobId);
     if (known?.stamp === stamp) return known;
     const leaves = heldLeaves(job, path, own, isOwn);
-    const look = { stamp, leaves, hashes: known?.hashes ?? new Map<number, Hex>() };
+    const look = { stamp, leaves, hashes: new Map<number, Hex>() };
     // What fails once is read again.
     leaves.catch(() => this.#looks.delete(jobId));
     this.#looks.delete(jobId);

@@ -32,28 +32,55 @@ export type OverheadParameters = {
  * interval. Whoever orders a run chooses samples that are many and small, and intervals of one step: all this may take longer than
  * the engine does.
  *
- * @throws what source, session and disk throw
+ * @throws what source and session throw
  */
 export async function secondsBesideEngine(parameters: OverheadParameters): Promise<number> {
   const { order } = parameters;
-  const folder = await mkdtemp(join(tmpdir(), "assay-overhead-"));
+  const scratch = await ScratchLog.open();
   try {
-    const log = await LineLog.open<unknown>(join(folder, "lines"), 0);
-    try {
-      const { read, witness, interval } = await quickest(parameters, log);
-      return read + witness + interval / Math.min(order.interval, order.steps);
-    } finally {
-      await log.close();
-    }
+    const { read, witness, interval } = await quickest(parameters, scratch);
+    return read + witness + interval / Math.min(order.interval, order.steps);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await scratch.close();
+  }
+}
+
+/** A log that is written to be measured. Where the machine has no room for it the rest is measured all the same. */
+class ScratchLog {
+  #folder: string | undefined;
+  #log: LineLog<unknown> | undefined;
+  #isFull = false;
+
+  static async open(): Promise<ScratchLog> {
+    const scratch = new ScratchLog();
+    try {
+      scratch.#folder = await mkdtemp(join(tmpdir(), "assay-overhead-"));
+      scratch.#log = await LineLog.open<unknown>(join(scratch.#folder, "lines"), 0);
+    } catch {
+      // Nothing is written then.
+    }
+    return scratch;
+  }
+
+  async append(line: unknown): Promise<void> {
+    if (this.#isFull) return;
+    try {
+      await this.#log?.append(line);
+    } catch {
+      this.#isFull = true;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#log?.close();
+    if (this.#folder !== undefined) await rm(this.#folder, { recursive: true, force: true });
   }
 }
 
 /** Each by the quickest of a few rounds: the machine does other things as well. */
 async function quickest(
   { program, order, source, session, witness }: OverheadParameters,
-  log: LineLog<unknown>,
+  log: Pick<ScratchLog, "append">,
 ): Promise<{ read: number; witness: number; interval: number }> {
   const { microBatch, microBatches, objectBytes, interval } = order;
   const fitting = Math.floor(mostBytes / (microBatch * objectBytes));

@@ -53,6 +53,18 @@ describe("what a step takes", () => {
     assert.ok(seconds > 4 * 0.3);
   });
 
+  it("is measured all the same on a machine that has no room for temporary files", async () => {
+    const usual = process.env.TMPDIR;
+    process.env.TMPDIR = "/nowhere/at/all";
+    try {
+      const { executor } = engine(1);
+      assert.ok((await secondsPerStep(executor, jobOf(4, 2))) > 0);
+    } finally {
+      if (usual === undefined) delete process.env.TMPDIR;
+      else process.env.TMPDIR = usual;
+    }
+  });
+
   it("attack: is no less than training takes, where reading samples and ending intervals takes longest", async () => {
     const took = { reads: 30, states: 40 };
     const pause = (milliseconds: number) => new Promise((done) => setTimeout(done, milliseconds));
