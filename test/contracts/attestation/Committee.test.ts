@@ -33,7 +33,7 @@ describe("Committee", async () => {
   const world = await createWorld();
   const { viem, committee, registry, fees, validators, networkHelpers, operators, provider, stranger } =
     world;
-  const { revertWithCustomError } = viem.assertions;
+  const { revertWithCustomError, revertWithCustomErrorWithArgs } = viem.assertions;
   let jobs = 0n;
   const next = () => ++jobs;
 
@@ -229,7 +229,15 @@ describe("Committee", async () => {
     const openings = world.openingsOf(leaves);
     await committee.write.openWitnesses([jobId, openings.slice(0, 9)]);
     await revertWithCustomError(committee.write.executeTimeout([jobId]), committee, "TooEarly");
-    await world.timeOut(jobId);
+    const { deadline } = await committee.read.jobOf([jobId]);
+    await networkHelpers.time.increaseTo(deadline + 1);
+    await committee.write.callTimeout([jobId]);
+    const { graceEnds } = await committee.read.jobOf([jobId]);
+    await revertWithCustomErrorWithArgs(committee.write.executeTimeout([jobId]), committee, "TooEarly", [
+      jobId,
+      BigInt(graceEnds) + 1n,
+    ]);
+    await networkHelpers.time.increaseTo(graceEnds + 1);
     await revertWithCustomError(
       committee.write.openWitnesses([jobId, openings.slice(9)]),
       committee,

@@ -8,7 +8,7 @@ const five = [0, 2, 3, 5, 8];
 describe("silence in a committee", async () => {
   const world = await createWorld();
   const { viem, committee, registry, fees, networkHelpers, stranger } = world;
-  const { revertWithCustomError } = viem.assertions;
+  const { revertWithCustomError, revertWithCustomErrorWithArgs } = viem.assertions;
   let jobs = 0n;
   const next = () => ++jobs;
 
@@ -19,7 +19,11 @@ describe("silence in a committee", async () => {
     for (let attempt = 1n; attempt <= 3n; attempt++) {
       const drawn = await world.draw(jobId);
       assert.equal(drawn.attempt, attempt);
-      await revertWithCustomError(committee.write.callTimeout([jobId]), committee, "TooEarly");
+      const { deadline } = await committee.read.jobOf([jobId]);
+      await revertWithCustomErrorWithArgs(committee.write.callTimeout([jobId]), committee, "TooEarly", [
+        jobId,
+        BigInt(deadline) + 1n,
+      ]);
       await world.timeOut(jobId);
       await committee.write.executeTimeout([jobId], { account: stranger.account });
     }
