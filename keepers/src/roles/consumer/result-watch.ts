@@ -56,6 +56,8 @@ export type ResultWatchParts = JobContext &
 
 /** Results that are looked at side by side: each may have eight bundles in memory. */
 const mostLooks = 4;
+/** Milliseconds between two looks at a result that cannot be had. */
+const usualPause = 600_000;
 
 /** A result that is owed: the last one, or a checkpoint's. */
 type Owed = Pick<CommittedResult, "resultId"> & {
@@ -158,8 +160,21 @@ export class ResultWatch implements Duty {
     return filledAt;
   }
 
+  /** What fails at one result, again and again, must not keep the others from being looked at. */
   async #look(owed: Owed, signal: AbortSignal): Promise<void> {
-    const { storage, kept, log, fetchTime = defaultFetchTime, pause = 600_000 } = this.#parts;
+    const { pause = usualPause } = this.#parts;
+    const looked = this.#looksAt(owed);
+    try {
+      await this.#lookAt(owed, signal);
+    } catch (error) {
+      this.#looked.set(owed.resultId, looked + 1);
+      this.#next.set(owed.resultId, performance.now() + pause);
+      throw error;
+    }
+  }
+
+  async #lookAt(owed: Owed, signal: AbortSignal): Promise<void> {
+    const { storage, kept, log, fetchTime = defaultFetchTime, pause = usualPause } = this.#parts;
     const { jobId, resultId } = owed;
     let notKept: string | undefined;
     const filledAt = await this.#placedAt(resultId);

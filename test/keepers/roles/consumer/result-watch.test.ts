@@ -7,7 +7,12 @@ import { bytesToHex, type Hex, toHex } from "viem";
 import { encodeCall } from "../../../../keepers/src/chain/contracts.ts";
 import { cellBytes } from "../../../../keepers/src/core/dataset/shape.ts";
 import { bundleId } from "../../../../keepers/src/core/ids.ts";
-import type { ResultNews, ResultWatchOptions } from "../../../../keepers/src/roles/consumer/result-watch.ts";
+import {
+  type ResultNews,
+  ResultWatch,
+  type ResultWatchOptions,
+  type ResultWatchParts,
+} from "../../../../keepers/src/roles/consumer/result-watch.ts";
 import { KeptResults } from "../../../../keepers/src/storage/client/kept-results.ts";
 import { readLogs } from "../../../../keepers/src/storage/client/read-logs.ts";
 import { transportRootOf, transportTreeOf } from "../../../../keepers/src/storage/client/roots.ts";
@@ -83,6 +88,34 @@ describe("the result of a job, to its consumer", () => {
     await scene.network.outlast(windows.challenge);
     await scene.until(described, "Finalised", []);
     assert.equal((await asked()).length, 0);
+  });
+
+  it("is looked at although looks at more results fail than are looked at side by side", async () => {
+    const looked: Hex[] = [];
+    const jobs = Array.from({ length: 5 }, (_, i) => ({
+      ...{ jobId: BigInt(i), status: "Committed", checkpoints: [] },
+      result: { resultId: toHex(i, { size: 32 }) },
+    }));
+    const contracts = {
+      RetrievalChallenges: { read: { askedSince: async () => 0n } },
+      DatasetRegistry: {
+        read: {
+          availabilityOf: async ([resultId]: [Hex]) => {
+            looked.push(resultId);
+            throw new Error("it is not told");
+          },
+        },
+      },
+    };
+    const parts = { contracts, agreed: { contracts }, jobs: () => jobs, mostBonds: 0n };
+    const watch = new ResultWatch(parts as unknown as ResultWatchParts);
+    const { signal } = new AbortController();
+    for (let tick = 0; tick < 2; tick++) await assert.rejects(watch.tick(signal), /it is not told/);
+    await watch.tick(signal);
+    assert.deepEqual(
+      looked,
+      jobs.map(({ result }) => result.resultId),
+    );
   });
 
   it("is fetched once, and nothing is sent when it is served", async () => {
