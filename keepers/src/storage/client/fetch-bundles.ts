@@ -69,13 +69,16 @@ export async function fetchBundles(
   const failures = new Map<number, BundleFailure>();
   const unreached: Holder[] = [];
   let missing = count;
+  const placeOf = (bundleIndex: number) => bundlePlace(dataset.layout, bundleIndex).shard;
   const fetchFrom = async (holder: Holder): Promise<void> => {
     const { bundleIndex, operator } = holder;
     try {
       if (operator === undefined) throw new Error("nobody holds it");
       const { onBytes } = parameters;
       const bytes = await fetchBundle(client, { dataset, bundleIndex, operator, signal, onBytes });
-      shards[bundlePlace(dataset.layout, bundleIndex).shard] = bytes;
+      shards[placeOf(bundleIndex)] = bytes;
+      // What comes at the second time need not be replaced.
+      failures.delete(bundleIndex);
       missing--;
     } catch (error) {
       signal?.throwIfAborted();
@@ -94,14 +97,16 @@ export async function fetchBundles(
   if (missing > 0 && parameters.published !== undefined) {
     for (const [bundleIndex, bytes] of await parameters.published([...failures.keys()])) {
       if (missing === 0) break;
-      shards[bundlePlace(dataset.layout, bundleIndex).shard] = bytes;
+      shards[placeOf(bundleIndex)] = bytes;
       missing--;
     }
   }
-  if (missing > 0 && unreached.length > 0) {
+  // What the chain has given is here already.
+  const again = unreached.filter(({ bundleIndex }) => shards[placeOf(bundleIndex)] === undefined);
+  if (missing > 0 && again.length > 0) {
     await new Promise((resolve) => setTimeout(resolve, parameters.pause ?? usualPause));
     signal?.throwIfAborted();
-    await ask(unreached.splice(0));
+    await ask(again);
   }
   if (missing === 0) return { shards, failures: [...failures.values()] };
   const reasons = [...failures.values()].map(({ operator, bundleIndex, reason }) => ({

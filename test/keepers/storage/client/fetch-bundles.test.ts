@@ -8,32 +8,22 @@ import { type BundleReader, fetchBundles } from "../../../../keepers/src/storage
 import { transportRootOf } from "../../../../keepers/src/storage/client/roots.ts";
 import { RefusalError, TransportError } from "../../../../keepers/src/storage/transport/errors.ts";
 
-const [k, n] = [2, 3];
-const layout = datasetLayout({
-  k,
-  n,
-  objectCount: 4,
-  objectSize: 500,
-  segmentObjects: 4,
-  encrypted: false,
-});
-const { bundleBytes } = segmentLayout(layout, 0);
-const bundles = Array.from({ length: n }, (_, i) => new Uint8Array(bundleBytes).fill(i + 1));
-const dataset = {
-  datasetId: "0x01",
-  layout,
-  manifest: { bundles: bundles.map((bytes) => ({ transportRoot: transportRootOf(bytes) })) },
-} as const;
 const operatorOf = (index: number): Address => `0x${String(index).padStart(40, "0")}`;
-const holders = bundles.map((_, bundleIndex) => ({
-  bundleIndex,
-  operator: operatorOf(bundleIndex),
-  wasHeld: true,
-  since: 0,
-})) as Holder[];
 
 /** Holders each of which fails at first as often as it is said, and how often each was asked. */
-function scene(failures: readonly (readonly Error[])[]) {
+function scene(failures: readonly (readonly Error[])[], [k, n] = [2, 3], onChain: readonly number[] = []) {
+  const shape = { k, n, objectCount: 4, objectSize: 500, segmentObjects: 4, encrypted: false };
+  const layout = datasetLayout(shape);
+  const { bundleBytes } = segmentLayout(layout, 0);
+  const bundles = Array.from({ length: n }, (_, i) => new Uint8Array(bundleBytes).fill(i + 1));
+  const roots = bundles.map((bytes) => ({ transportRoot: transportRootOf(bytes) }));
+  const dataset = { datasetId: "0x01", layout, manifest: { bundles: roots } } as const;
+  const holders = bundles.map((_, bundleIndex) => ({
+    bundleIndex,
+    operator: operatorOf(bundleIndex),
+    wasHeld: true,
+    since: 0,
+  })) as Holder[];
   const asked = Array<number>(n).fill(0);
   const client = {
     peers: {
@@ -50,36 +40,47 @@ function scene(failures: readonly (readonly Error[])[]) {
       },
     },
   } as unknown as BundleReader;
-  const fetch = () => fetchBundles(client, { dataset, segment: 0, holders, pause: 1 });
-  return { asked, fetch };
+  const published = async () => new Map(onChain.map((index) => [index, bundles[index]!]));
+  const fetch = () => fetchBundles(client, { dataset, segment: 0, holders, pause: 1, published });
+  return { asked, bundles, fetch };
 }
 
 const broken = new TransportError("the connection broke");
+const gone = new RefusalError("not-found", "no such bundle");
 
 describe("fetching the bundles of a segment", () => {
   it("asks no more holders than are needed", async () => {
-    const { asked, fetch } = scene([]);
+    const { asked, bundles, fetch } = scene([]);
     const { shards, failures } = await fetch();
     assert.deepEqual(shards, [bundles[0], bundles[1], undefined]);
     assert.deepEqual([asked, failures], [[1, 1, 0], []]);
   });
 
   it("asks holders once more that a moment of bad connections has kept from answering", async () => {
-    const { asked, fetch } = scene([[broken], [new RefusalError("busy", "later")]]);
+    const { asked, bundles, fetch } = scene([[broken], [new RefusalError("busy", "later")]]);
     const { shards, failures } = await fetch();
     assert.deepEqual(shards, [bundles[0], undefined, bundles[2]]);
     assert.deepEqual(asked, [2, 1, 1]);
     assert.deepEqual(
       failures.map(({ bundleIndex }) => bundleIndex),
-      [0, 1],
+      [1],
+      "what came in the end was not replaced",
+    );
+  });
+
+  it("counts a bundle that is on chain once, and asks nobody for it again", async () => {
+    const { asked, bundles, fetch } = scene([[], [broken], [broken], [gone], [gone]], [3, 5], [1]);
+    const { shards, failures } = await fetch();
+    assert.deepEqual(shards, [bundles[0], bundles[1], bundles[2], undefined, undefined]);
+    assert.deepEqual(asked, [1, 1, 2, 1, 1]);
+    assert.deepEqual(
+      failures.map(({ bundleIndex }) => bundleIndex),
+      [1, 3, 4],
     );
   });
 
   it("gives up what could not be reached twice, and does not repeat what was refused", async () => {
-    const { asked, fetch } = scene([
-      [broken, broken, broken],
-      [new RefusalError("not-found", "no such bundle")],
-    ]);
+    const { asked, fetch } = scene([[broken, broken, broken], [gone]]);
     await assert.rejects(fetch(), NotEnoughBundlesError);
     assert.deepEqual(asked, [2, 1, 1]);
   });
