@@ -35,6 +35,9 @@ export function fraudCombination(
 /** Where k + 1 shards fit no codeword: their positions, and the byte in each. */
 export type WrongSymbol = { readonly positions: readonly number[]; readonly offset: number };
 
+/** Bytes of a shard that are compared in one go. */
+const goBytes = 2 ** 21;
+
 /**
  * A byte at which shards contradict each other. Which of them is wrong cannot be told, and need not be: a fraud proof takes all k + 1.
  *
@@ -42,15 +45,38 @@ export type WrongSymbol = { readonly positions: readonly number[]; readonly offs
  * @returns undefined when no more than k are there, or all fit one codeword
  */
 export function findWrongSymbol(code: ErasureCode, shards: readonly MaybeShard[]): WrongSymbol | undefined {
-  const present = [...shards.keys()].filter((position) => shards[position] !== undefined);
-  if (present.length <= code.k) return undefined;
-  const [sources, rest] = [present.slice(0, code.k), present.slice(code.k)];
-  const known = shards.map((shard, position) => (sources.includes(position) ? shard : undefined));
-  const computed = code.reconstruct(known, rest);
-  for (const [i, position] of rest.entries()) {
-    const shard = shards[position]!;
-    const offset = computed[i]!.findIndex((byte, at) => byte !== shard[at]);
-    if (offset >= 0) return { positions: [...sources, position], offset };
+  for (const found of comparisons(code, shards)) if (found !== undefined) return found;
+  return undefined;
+}
+
+/** As {@link findWrongSymbol}, for whole bundles: these may take many seconds, in which the thread has other work, too. */
+export async function searchWrongSymbol(
+  code: ErasureCode,
+  shards: readonly MaybeShard[],
+): Promise<WrongSymbol | undefined> {
+  for (const found of comparisons(code, shards)) {
+    if (found !== undefined) return found;
+    await new Promise((resolve) => setTimeout(resolve));
   }
   return undefined;
+}
+
+/** Holds each further shard against what the first k give in its place, a part at a time: all of them may be gigabytes. */
+function* comparisons(
+  code: ErasureCode,
+  shards: readonly MaybeShard[],
+): Generator<WrongSymbol | undefined, void> {
+  const present = [...shards.keys()].filter((position) => shards[position] !== undefined);
+  const sources = present.slice(0, code.k);
+  for (const position of present.slice(code.k)) {
+    const shard = shards[position]!;
+    for (let from = 0; from < shard.length; from += goBytes) {
+      const part = shard.subarray(from, from + goBytes);
+      const known: MaybeShard[] = new Array(code.n).fill(undefined);
+      for (const source of sources) known[source] = shards[source]!.subarray(from, from + goBytes);
+      const [computed] = code.reconstruct(known, [position]);
+      const at = computed!.findIndex((byte, i) => byte !== part[i]);
+      yield at < 0 ? undefined : { positions: [...sources, position], offset: from + at };
+    }
+  }
 }

@@ -1,7 +1,7 @@
 import { bytesToHex, type Hex } from "viem";
 import { cellBytes } from "../../core/dataset/shape.ts";
 import { ErasureCode, type MaybeShard } from "../../core/erasure/code.ts";
-import { findWrongSymbol } from "../../core/erasure/fraud.ts";
+import { findWrongSymbol, searchWrongSymbol } from "../../core/erasure/fraud.ts";
 import { cellOf } from "../../core/merkle/cell.ts";
 import type { ChainView } from "./client.ts";
 import type { RootedDataset } from "./fetch-bundles.ts";
@@ -70,44 +70,62 @@ export async function findCodewordFraud(
   segment: number,
   shards: readonly MaybeShard[],
 ): Promise<CodewordFraud | undefined> {
-  const found = fraudAmong(dataset, segment, shards);
-  if (found !== undefined) return found;
-  const { n } = dataset.layout;
-  const rest = [...shards.keys()].filter((shard) => shards[shard] === undefined);
-  const indices = rest.map((shard) => segment * n + shard);
-  const whole = await publishedBundles(view, dataset, indices);
-  const all = shards.map((shard, position) => shard ?? whole.get(segment * n + position));
-  return (
-    fraudAmong(dataset, segment, all) ??
-    fraudOfCells(dataset, segment, all, await publishedCells(view, dataset, indices))
-  );
+  return (await fraudAmong(dataset, segment, shards)) ?? (await fraudOnChain(view, dataset, segment, shards));
 }
 
-/** What convicts among bundles alone. */
-export function fraudAmong(
+/**
+ * What convicts, among what is on chain of a segment and bundles of it that fit each other.
+ *
+ * @param shards as {@link restoreData} takes them
+ */
+export async function fraudOnChain(
+  view: ChainView,
   dataset: CommittedDataset,
   segment: number,
   shards: readonly MaybeShard[],
-): CodewordFraud | undefined {
+): Promise<CodewordFraud | undefined> {
   const { k, n } = dataset.layout;
-  const place = findWrongSymbol(new ErasureCode(k, n), shards);
+  const rest = [...shards.keys()].filter((shard) => shards[shard] === undefined);
+  const indices = rest.map((shard) => segment * n + shard);
+  const first = firstOf(shards, k);
+  for (const [index, bytes] of await publishedBundles(view, dataset, indices)) {
+    const found = await fraudAmong(dataset, segment, first.with(index % n, bytes));
+    if (found !== undefined) return found;
+  }
+  return await fraudOfCells(dataset, segment, first, await publishedCells(view, dataset, indices));
+}
+
+/** The first of the shards that are there. */
+export function firstOf(shards: readonly MaybeShard[], count: number): MaybeShard[] {
+  let left = count;
+  return shards.map((shard) => (shard !== undefined && left-- > 0 ? shard : undefined));
+}
+
+/** What convicts among bundles alone. */
+export async function fraudAmong(
+  dataset: CommittedDataset,
+  segment: number,
+  shards: readonly MaybeShard[],
+): Promise<CodewordFraud | undefined> {
+  const { k, n } = dataset.layout;
+  const place = await searchWrongSymbol(new ErasureCode(k, n), shards);
   if (place === undefined) return undefined;
   const cellIndex = Math.floor(place.offset / cellBytes);
   return {
     datasetId: dataset.datasetId,
     cellIndex,
     offset: place.offset % cellBytes,
-    cells: place.positions.map((shard) => openCell(dataset, segment * n + shard, shards[shard]!, cellIndex)),
+    cells: await openCells(dataset, segment, shards, place.positions, cellIndex),
   };
 }
 
 /** A cell on chain that is not what k bundles give in its place. */
-function fraudOfCells(
+async function fraudOfCells(
   dataset: CommittedDataset,
   segment: number,
   shards: readonly MaybeShard[],
   published: readonly PublishedCell[],
-): CodewordFraud | undefined {
+): Promise<CodewordFraud | undefined> {
   const { k, n } = dataset.layout;
   const code = new ErasureCode(k, n);
   const sources = [...shards.keys()].filter((shard) => shards[shard] !== undefined).slice(0, k);
@@ -119,11 +137,28 @@ function fraudOfCells(
     cells[bundleIndex % n] = cell;
     const place = findWrongSymbol(code, cells);
     if (place === undefined) continue;
-    const others = sources.map((shard) => openCell(dataset, segment * n + shard, shards[shard]!, cellIndex));
+    const others = await openCells(dataset, segment, shards, sources, cellIndex);
     const opened = { ...committed(dataset, bundleIndex), cell: bytesToHex(cell), cellProof };
     return { datasetId: dataset.datasetId, cellIndex, offset: place.offset, cells: [...others, opened] };
   }
   return undefined;
+}
+
+/** The same cell of several bundles. Each takes hashing a whole bundle: between them the thread has other work. */
+async function openCells(
+  dataset: CommittedDataset,
+  segment: number,
+  shards: readonly MaybeShard[],
+  positions: readonly number[],
+  cellIndex: number,
+): Promise<OpenedCell[]> {
+  const { n } = dataset.layout;
+  const cells: OpenedCell[] = [];
+  for (const shard of positions) {
+    cells.push(openCell(dataset, segment * n + shard, shards[shard]!, cellIndex));
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  return cells;
 }
 
 function openCell(

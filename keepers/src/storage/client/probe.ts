@@ -5,7 +5,7 @@ import type { MaybeShard } from "../../core/erasure/code.ts";
 import { bundleId } from "../../core/ids.ts";
 import { readAnchoredRoots } from "./anchored-roots.ts";
 import type { ChainView } from "./client.ts";
-import { type CodewordFraud, findCodewordFraud, restoreData } from "./codeword-fraud.ts";
+import { type CodewordFraud, findCodewordFraud, firstOf, fraudAmong, restoreData } from "./codeword-fraud.ts";
 import { forEachConcurrently } from "./concurrency.ts";
 import { readAnchor, readHolders } from "./dataset.ts";
 import { type BundleReader, bundleBytes, fetchBundle } from "./fetch-bundles.ts";
@@ -128,14 +128,14 @@ class Keeping {
     }
   }
 
-  /** Whether a bundle was kept before, and has its root still. */
-  async has(bundleIndex: number, transportRoot: string): Promise<boolean> {
-    return (await this.#stash?.has(bundleIndex, transportRoot)) ?? false;
-  }
-
-  /** A bundle that was kept. */
-  async read(bundleIndex: number, length: number): Promise<Uint8Array> {
-    return await this.#stash!.read(bundleIndex, { start: 0, end: length });
+  /** A bundle that was kept before and has its root still. One that the own disk does not give is fetched again. */
+  async read(bundleIndex: number, length: number, transportRoot: string): Promise<MaybeShard> {
+    try {
+      if ((await this.#stash?.has(bundleIndex, transportRoot)) !== true) return undefined;
+      return await this.#stash!.read(bundleIndex, { start: 0, end: length });
+    } catch {
+      return undefined;
+    }
   }
 
   async add(bundleIndex: number, bytes: Uint8Array): Promise<void> {
@@ -174,34 +174,48 @@ async function probeSegment(
   const limit = 1000 * (silence + Math.ceil(length / leastPace));
   const indices = Array.from({ length: n }, (_, shard) => segment * n + shard);
   const shards: MaybeShard[] = new Array(n).fill(undefined);
-  const served = () => shards.filter((shard) => shard !== undefined).length;
+  const has = (shard: number) => shards[shard] !== undefined;
+  let served = 0;
   for (const [shard, index] of indices.entries()) {
-    if (served() === k) break;
-    if (await keeping.has(index, manifest.bundles[index]!.transportRoot))
-      shards[shard] = await keeping.read(index, length);
+    if (served === k) break;
+    shards[shard] = await keeping.read(index, length, manifest.bundles[index]!.transportRoot);
+    if (has(shard)) served++;
   }
   const holders = await readHolders(client, datasetId, indices);
   const vacant = holders.filter(({ operator }) => operator === undefined).length;
   // In another order each time: those that use the time up do not keep the same ones from being asked.
-  const unasked = shuffled(holders).flatMap(({ bundleIndex, operator }) =>
-    operator === undefined || shards[bundleIndex % n] !== undefined ? [] : [{ bundleIndex, operator }],
+  const asked = shuffled(holders).flatMap(({ bundleIndex, operator }) =>
+    operator === undefined || has(bundleIndex % n) ? [] : [{ bundleIndex, operator }],
   );
+  const unasked = new Set(asked);
   let late = 0;
   const unserved: UnservedBundle[] = [];
-  const ask = (count: number) =>
-    forEachConcurrently(unasked.splice(0, count), parallel, signal, async ({ bundleIndex, operator }) => {
+  const enough = new AbortController();
+  /** Asks for bundles until it is enough. @param take what becomes of each that comes */
+  const ask = (
+    which: readonly (typeof asked)[number][],
+    isEnough: () => boolean,
+    take: (bundleIndex: number, bytes: Uint8Array) => Promise<void>,
+  ) =>
+    forEachConcurrently(which, parallel, signal, async (holder) => {
+      if (isEnough()) return;
+      unasked.delete(holder);
       if (performance.now() >= until) {
         late++;
         return;
       }
-      const timer = AbortSignal.timeout(limit);
-      const either = signal === undefined ? timer : AbortSignal.any([signal, timer]);
+      const { bundleIndex, operator } = holder;
+      const stops = [AbortSignal.timeout(limit), enough.signal, ...(signal === undefined ? [] : [signal])];
+      let bytes: Uint8Array;
       try {
-        const bytes = await fetchBundle(client, { dataset, bundleIndex, operator, signal: either });
-        await keeping.add(bundleIndex, bytes);
-        shards[bundleIndex % n] = bytes;
+        bytes = await fetchBundle(client, {
+          ...{ dataset, bundleIndex, operator },
+          signal: AbortSignal.any(stops),
+        });
       } catch (error) {
         signal?.throwIfAborted();
+        // It was not given its time.
+        if (enough.signal.aborted) return;
         unserved.push({
           bundleIndex,
           bundleId: bundleId(datasetId, bundleIndex),
@@ -211,26 +225,58 @@ async function probeSegment(
           transportRoot: manifest.bundles[bundleIndex]!.transportRoot as Hex,
           proof: tree.proof(bundleIndex),
         });
+        return;
       }
+      served++;
+      await take(bundleIndex, bytes);
     });
-  await ask(k - served());
-  if (served() < k) await ask(n);
+  const keep = async (bundleIndex: number, bytes: Uint8Array): Promise<void> => {
+    shards[bundleIndex % n] = bytes;
+    await keeping.add(bundleIndex, bytes);
+  };
+  await ask(asked.slice(0, k - served), () => false, keep);
+  if (served < k) await ask([...unasked], () => served >= k, keep);
   unserved.sort((a, b) => a.bundleIndex - b.bundleIndex);
-  if (served() < k) {
+  if (served < k) {
     // Whoever was not asked in time refused nothing; whoever was, and used the time up, has.
-    if (unserved.length === 0 && served() + late >= k) return "unknown";
-    return { unreadable: { segment, served: served(), vacant, unserved } };
+    if (unserved.length === 0 && served + late >= k) return "unknown";
+    return { unreadable: { segment, served, vacant, unserved } };
   }
-  if (restoreData(dataset, segment, shards).wrong.length === 0) return {};
-  // The others may have what is missing, or what convicts.
-  await ask(n);
-  const fraud = await findCodewordFraud(client, dataset, segment, shards);
-  const { wrong } = restoreData(dataset, segment, shards);
+  let { wrong } = restoreData(dataset, segment, shards);
+  if (wrong.length === 0) return {};
+  // The others may have what is missing, or what convicts: one is held against the first k and let go of, there may be hundreds.
+  const first = firstOf(shards, k);
+  let fraud = await findCodewordFraud(client, dataset, segment, shards);
+  const compare = async (bundleIndex: number, bytes: Uint8Array): Promise<void> => {
+    if (fraud !== undefined) return;
+    const found = await fraudAmong(dataset, segment, first.with(bundleIndex % n, bytes));
+    fraud ??= found;
+  };
+  if (fraud === undefined) {
+    const isWrong = ({ bundleIndex }: { readonly bundleIndex: number }) => wrong.includes(bundleIndex % n);
+    await ask(
+      [...unasked].filter(isWrong),
+      () => false,
+      async (bundleIndex, bytes) => {
+        await keep(bundleIndex, bytes);
+        await compare(bundleIndex, bytes);
+      },
+    );
+    wrong = restoreData(dataset, segment, shards).wrong;
+  }
   if (wrong.length === 0) return { fraud };
+  await ask(
+    [...unasked],
+    () => fraud !== undefined,
+    async (bundleIndex, bytes) => {
+      await compare(bundleIndex, bytes);
+      if (fraud !== undefined) enough.abort();
+    },
+  );
   const withheld = unserved.filter(({ bundleIndex }) => wrong.includes(bundleIndex % n));
   if (fraud === undefined && withheld.length === 0 && late > 0) return "unknown";
   withheld.sort((a, b) => a.bundleIndex - b.bundleIndex);
-  return { fraud, unreadable: { segment, served: served(), vacant, unserved: withheld } };
+  return { fraud, unreadable: { segment, served, vacant, unserved: withheld } };
 }
 
 /** `most` of the numbers below `count`, each equally likely, in random order. */

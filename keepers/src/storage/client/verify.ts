@@ -5,7 +5,7 @@ import { ObjectHashes } from "../../core/dataset/object-hashes.ts";
 import { ErasureCode } from "../../core/erasure/code.ts";
 import { checkProofs, type ProofReport, type ProofSource } from "./check-proofs.ts";
 import type { StorageClient } from "./client.ts";
-import { type CodewordFraud, findCodewordFraud, fraudAmong, restoreData } from "./codeword-fraud.ts";
+import { type CodewordFraud, fraudAmong, fraudOnChain, restoreData } from "./codeword-fraud.ts";
 import { forEachConcurrently } from "./concurrency.ts";
 import { allBundles, type Holder, type KnownDataset, readAnchor, readHolders } from "./dataset.ts";
 import { NoDatasetKeyError, openDatasetKey } from "./dataset-key.ts";
@@ -137,13 +137,13 @@ async function fullChecks(
     const present = shards.filter((shard) => shard !== undefined).length;
     sound += present;
     if (present < layout.k) continue;
-    const contradiction = fraudAmong(dataset, segment, shards);
+    const contradiction = await fraudAmong(dataset, segment, shards);
     // Others than those that were anchored may come out of bundles that fit each other.
     const isOther = restoreData(dataset, segment, shards).wrong.length > 0;
     if (present > layout.k || isOther) compared++;
     areCodewords &&= contradiction === undefined && !isOther;
     fraud ??= contradiction;
-    if (isOther) fraud ??= await findCodewordFraud(client, dataset, segment, shards);
+    if (isOther) fraud ??= await fraudOnChain(client, dataset, segment, shards);
     if (cipher === undefined) continue;
     const { range } = planHashRead(layout, segment);
     const ranges = shards.map((shard) => shard?.subarray(range.start, range.end));

@@ -2,7 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ErasureCode } from "../../../../keepers/src/core/erasure/code.ts";
 import { ShardShapeError } from "../../../../keepers/src/core/erasure/errors.ts";
-import { findWrongSymbol, fraudCombination } from "../../../../keepers/src/core/erasure/fraud.ts";
+import {
+  findWrongSymbol,
+  fraudCombination,
+  searchWrongSymbol,
+} from "../../../../keepers/src/core/erasure/fraud.ts";
 import { recordedRefusals } from "../refusals.ts";
 import { randomBytes, seededRandom, subset } from "./random.ts";
 
@@ -75,4 +79,19 @@ test("one wrong byte of any shard is found, with k + 1 symbols that do not combi
       assert.equal(findWrongSymbol(code, without), undefined);
     }
   }
+});
+
+test("attack: a wrong byte far back in the last of many long shards is found while the thread does other work", async () => {
+  const [k, n, length] = [2, 12, 5_000_000];
+  const code = new ErasureCode(k, n);
+  const shards = code.encodeBlob(randomBytes(seededRandom(13), k * length));
+  assert.equal(await searchWrongSymbol(code, shards), undefined);
+  shards[n - 1]![length - 10]! ^= 1;
+  let ticks = 0;
+  const timer = setInterval(() => ticks++, 1);
+  const found = await searchWrongSymbol(code, shards);
+  clearInterval(timer);
+  assert.deepEqual(found, { positions: [0, 1, n - 1], offset: length - 10 });
+  assert.deepEqual(findWrongSymbol(code, shards), found);
+  assert.ok(ticks >= n, `the thread was free ${ticks} times`);
 });
