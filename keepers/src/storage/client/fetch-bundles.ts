@@ -34,6 +34,8 @@ export type FetchBundlesParameters = {
   published?: (bundles: readonly number[]) => Promise<ReadonlyMap<number, Uint8Array>>;
   /** Milliseconds until holders that could not be reached are asked once more, where too few serve; two seconds by default. */
   pause?: number;
+  /** Milliseconds within which a holder has failed that is asked once more; by default all that is less than a whole time of it. */
+  brief?: number;
   signal?: AbortSignal;
   /** Told about each piece that arrives, bytes. */
   onBytes?: (bytes: number) => void;
@@ -46,6 +48,8 @@ export type FetchedBundles = { shards: (Uint8Array | undefined)[]; failures: Bun
 /** Downloads under way at once; a bundle has at most 8 MB. */
 const parallel = 8;
 const usualPause = 2_000;
+/** Least milliseconds that a holder has for a bundle: whoever has used them up would do so again. */
+const wholeTime = 60_000;
 /** Refusals that say nothing about the bundle. */
 const passing: readonly RefusalCode[] = ["busy", "rate-limited", "internal"];
 
@@ -72,6 +76,7 @@ export async function fetchBundles(
   const placeOf = (bundleIndex: number) => bundlePlace(dataset.layout, bundleIndex).shard;
   const fetchFrom = async (holder: Holder): Promise<void> => {
     const { bundleIndex, operator } = holder;
+    const began = performance.now();
     try {
       if (operator === undefined) throw new Error("nobody holds it");
       const { onBytes } = parameters;
@@ -82,7 +87,8 @@ export async function fetchBundles(
       missing--;
     } catch (error) {
       signal?.throwIfAborted();
-      if (mayPass(error)) unreached.push(holder);
+      const isBrief = performance.now() - began < (parameters.brief ?? wholeTime);
+      if (isBrief && mayPass(error)) unreached.push(holder);
       const failure = { bundleIndex, operator, reason: reasonOf(error) };
       if (!failures.has(bundleIndex)) parameters.onFailure?.(failure);
       failures.set(bundleIndex, failure);

@@ -226,7 +226,7 @@ class Download {
     const whole = { start: 0, end: segmentLayout(layout, segment).bundleBytes };
     for (const shard of present) known[shard] = await this.#stash.read(segment * layout.n + shard, whole);
     const { shards, failures } = await fetchData(this.#client, {
-      ...{ dataset: this.#dataset, segment, holders, known, signal },
+      ...{ dataset: this.#dataset, segment, holders, known, forFraud: false, signal },
       onBytes: (bytes) => {
         this.bytes += bytes;
         onProgress?.({ stage: "download", done: this.bytes, unit: "bytes" });

@@ -41,7 +41,8 @@ function scene(failures: readonly (readonly Error[])[], [k, n] = [2, 3], onChain
     },
   } as unknown as BundleReader;
   const published = async () => new Map(onChain.map((index) => [index, bundles[index]!]));
-  const fetch = () => fetchBundles(client, { dataset, segment: 0, holders, pause: 1, published });
+  const fetch = (brief?: number) =>
+    fetchBundles(client, { dataset, segment: 0, holders, pause: 1, brief, published });
   return { asked, bundles, fetch };
 }
 
@@ -77,6 +78,12 @@ describe("fetching the bundles of a segment", () => {
       failures.map(({ bundleIndex }) => bundleIndex),
       [1, 3, 4],
     );
+  });
+
+  it("attack: a holder that has used up its whole time is not given it once more", async () => {
+    const { asked, fetch } = scene([[broken], [], [gone]]);
+    await assert.rejects(fetch(0), NotEnoughBundlesError);
+    assert.deepEqual(asked, [1, 1, 1]);
   });
 
   it("gives up what could not be reached twice, and does not repeat what was refused", async () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, afterEach, before, describe, it } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { pino } from "pino";
 import { bytesToHex, type Hex, toHex } from "viem";
 import { encodeCall } from "../../../../keepers/src/chain/contracts.ts";
@@ -12,11 +13,13 @@ import { showEncodingFraud } from "../../../../keepers/src/roles/jobs/encoding-f
 import { createJobStorage } from "../../../../keepers/src/roles/jobs/job-storage.ts";
 import { readingAgreed } from "../../../../keepers/src/roles/storage-node/context.ts";
 import { collect } from "../../../../keepers/src/storage/backends/backend.ts";
+import { readAnchoredRoots } from "../../../../keepers/src/storage/client/anchored-roots.ts";
 import type { StorageWriter } from "../../../../keepers/src/storage/client/client.ts";
 import type { CodewordFraud } from "../../../../keepers/src/storage/client/codeword-fraud.ts";
-import { readAnchor, readHolders } from "../../../../keepers/src/storage/client/dataset.ts";
+import { allBundles, readAnchor, readHolders } from "../../../../keepers/src/storage/client/dataset.ts";
 import { MisencodedError } from "../../../../keepers/src/storage/client/errors.ts";
 import { bundleBytes } from "../../../../keepers/src/storage/client/fetch-bundles.ts";
+import { fetchData } from "../../../../keepers/src/storage/client/fetch-data.ts";
 import { get } from "../../../../keepers/src/storage/client/get.ts";
 import { KeptResults } from "../../../../keepers/src/storage/client/kept-results.ts";
 import { cellsToAsk, type Probe, probe } from "../../../../keepers/src/storage/client/probe.ts";
@@ -138,7 +141,10 @@ describe("a dataset whose parity is none, over real nodes and contracts", () => 
     await withhold(datasetId, 0);
     for (let look = 0; look < 3; look++) {
       const found = await probe(client, { datasetId });
-      assert.deepEqual(unreadable(found), { served: n - 1, unserved: [0] });
+      const { served, unserved } = unreadable(found)!;
+      // What convicts is enough: nobody else is asked then.
+      assert.ok(served > k && served < n, `${served} are served`);
+      assert.deepEqual(unserved, [0]);
       assert.ok(found.fraud);
     }
     const { fraud } = await probe(client, { datasetId });
@@ -173,6 +179,40 @@ describe("a dataset whose parity is none, over real nodes and contracts", () => 
     await publish(datasetId, cells[0]!);
     const { fraud } = await probe(client, { datasetId });
     await convict(datasetId, fraud);
+  });
+
+  it("attack: a holder that stalls with a data bundle does not keep what is on chain, or what another serves, from convicting", async () => {
+    const known = async (datasetId: Hex) => {
+      const bundles = await Promise.all([1, 2, 3].map((index) => bytesOf(datasetId, index)));
+      return [undefined, ...bundles, undefined];
+    };
+    const fetched = async (datasetId: Hex) => {
+      const dataset = await readAnchoredRoots(client, await readAnchor(client, datasetId));
+      const holders = await readHolders(client, datasetId, allBundles(dataset.layout));
+      const asked = { dataset, segment: 0, holders, known: await known(datasetId), grace: 100 };
+      const began = performance.now();
+      const found = await fetchData(client, asked);
+      assert.ok(performance.now() - began < 10_000, "nobody is waited for");
+      assert.deepEqual(found.wrong, [0]);
+      return found.fraud;
+    };
+    const other = await storedWith(ofOtherData);
+    await withhold(other, 0);
+    await publish(
+      other,
+      cellsToAsk(await probe(client, { datasetId: other }), { most: 1, ...askedNothing })[0]!,
+    );
+    const stalls = async function* () {
+      await delay(60_000, undefined, { ref: false });
+      yield new Uint8Array(1);
+    };
+    (await holderOf(other, 0)).misbehave({ get: stalls });
+    const onChain = await fetched(other);
+    for (const node of network.nodes) node.misbehave({});
+    const datasetId = await storedWith(noise);
+    await withhold(datasetId, 0);
+    await convict(datasetId, await fetched(datasetId));
+    await convict(other, onChain);
   });
 
   async function publish(datasetId: Hex, { bundle, cell }: ReturnType<typeof cellsToAsk>[number]) {
