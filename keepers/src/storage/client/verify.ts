@@ -1,5 +1,6 @@
 import { bytesToHex, type Hex, hexToBytes } from "viem";
 import { decodeHashList, planHashRead } from "../../core/dataset/decode.ts";
+import { DecryptionError } from "../../core/dataset/encryption.ts";
 import type { DatasetLayout } from "../../core/dataset/layout.ts";
 import { ObjectHashes } from "../../core/dataset/object-hashes.ts";
 import { ErasureCode } from "../../core/erasure/code.ts";
@@ -125,6 +126,7 @@ async function fullChecks(
   const code = new ErasureCode(layout.k, layout.n);
   const problems: string[] = [];
   const lists: Uint8Array[] = [];
+  let undecrypted: string | undefined;
   let areCodewords = true;
   let fraud: CodewordFraud | undefined;
   let compared = 0;
@@ -147,7 +149,13 @@ async function fullChecks(
     if (cipher === undefined) continue;
     const { range } = planHashRead(layout, segment);
     const ranges = shards.map((shard) => shard?.subarray(range.start, range.end));
-    lists.push(decodeHashList({ layout, code, cipher }, segment, ranges));
+    try {
+      lists.push(decodeHashList({ layout, code, cipher }, segment, ranges));
+    } catch (error) {
+      if (!(error instanceof DecryptionError)) throw error;
+      // Parity that is none decrypts to nothing: whoever cheats so must not keep what convicts from being handed over.
+      undecrypted ??= reasonOf(error);
+    }
   }
   const checks: Check[] = [
     {
@@ -158,7 +166,9 @@ async function fullChecks(
     },
     codeCheck(layout, compared, areCodewords),
   ];
-  if (cipher !== undefined) checks.push(objectsCheck(dataset, lists));
+  if (undecrypted !== undefined)
+    checks.push({ what: "objects", ok: false, isComplete: true, detail: undecrypted });
+  else if (cipher !== undefined) checks.push(objectsCheck(dataset, lists));
   return { checks, fraud };
 }
 

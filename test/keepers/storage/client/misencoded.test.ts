@@ -6,6 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { pino } from "pino";
 import { bytesToHex, type Hex, toHex } from "viem";
 import { encodeCall } from "../../../../keepers/src/chain/contracts.ts";
+import { publicKeyOf } from "../../../../keepers/src/core/dataset/encryption.ts";
 import { ErasureCode } from "../../../../keepers/src/core/erasure/code.ts";
 import { commitBundle } from "../../../../keepers/src/core/merkle/bundle-committer.ts";
 import { cellOf } from "../../../../keepers/src/core/merkle/cell.ts";
@@ -62,7 +63,7 @@ describe("a dataset whose parity is none, over real nodes and contracts", () => 
   });
 
   /** Anchors and stores a dataset as an owner that cheats: each root is that of its bundle, so that every node admits it. */
-  async function storedWith(parity: Parity): Promise<Hex> {
+  async function storedWith(parity: Parity, recipients?: readonly Uint8Array[]): Promise<Hex> {
     const data: Uint8Array[] = [];
     let wrong: readonly Uint8Array[] = [];
     let bundles = 0;
@@ -77,7 +78,7 @@ describe("a dataset whose parity is none, over real nodes and contracts", () => 
         if (shard >= k) bytes.set(wrong[shard - k]!);
         return commitBundle(bytes);
       },
-      ...{ k, n, feePerAudit: 10n ** 15n, epochs: 10 },
+      ...{ k, n, feePerAudit: 10n ** 15n, epochs: 10, ...(recipients && { recipients }) },
     });
     return datasetId;
   }
@@ -272,6 +273,19 @@ describe("a dataset whose parity is none, over real nodes and contracts", () => 
     );
     assert.equal(found.fraud, undefined);
     await convict(datasetId, fraud);
+  });
+
+  it("attack: a full verification has what convicts although the false parity does not decrypt", async () => {
+    const secret = random.bytes(32);
+    const datasetId = await storedWith(noise, [publicKeyOf(secret)]);
+    await withhold(datasetId, 0);
+    const commit = async (bytes: Uint8Array) => commitBundle(bytes);
+    const found = await verify(client, { datasetId, full: true, proofs: "none", commit, secret });
+    assert.deepEqual(
+      found.checks.filter(({ ok }) => !ok).map(({ what }) => what),
+      ["bundles", "code", "objects"],
+    );
+    await convict(datasetId, found.fraud);
   });
 
   it("is read by its data bundles where they are served, whatever its parity is", async () => {
