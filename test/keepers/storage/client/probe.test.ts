@@ -171,6 +171,16 @@ describe("a probe of a dataset, over real nodes", () => {
     }
   });
 
+  it("fetches again what was kept and the own disk does not give", async () => {
+    const broken = {
+      has: async () => true,
+      read: () => Promise.reject(new Error("the disk is broken")),
+      add: async () => {},
+    } as unknown as BundleStash;
+    const { looked, unreadable } = await probed({ keep: async () => broken });
+    assert.deepEqual([looked, unreadable], [segments, []]);
+  });
+
   it("attack: names those that use the time up, others at each look, of a dataset that any one of many may serve", async () => {
     const { datasetId: wide } = await put(client, {
       source: sourceOf(objectsOf(9, 3, 300)),
