@@ -255,7 +255,7 @@ describe("bringing bundles to operators", () => {
     const { unplaced } = await uploadAll(client, wide({ parallel: 1, time }, facts));
     assert.deepEqual(unplaced, [0, 1, 2, 3, 4]);
     assert.equal(asked.length, 1);
-    assert.deepEqual(facts["stalled"]!.split(","), [asked[0]!.toLowerCase()]);
+    assert.deepEqual(facts.stalled!.split(","), [asked[0]!.toLowerCase()]);
   });
 
   it("attack: asks those that stalled last when it goes on", async () => {
