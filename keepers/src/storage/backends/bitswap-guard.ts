@@ -19,12 +19,12 @@ export const bitswapStreams = 4 * bitswapWants;
  */
 export const bitswapWantsKept = 2 * bitswapStreams;
 /**
- * What peers may make bitswap take of the thread, in tenths of a millisecond: each 0.2 s at once and a tenth of the thread from then
- * on, all of them twice that, of which strangers have half.
+ * What peers may make bitswap take of the thread, in tenths of a millisecond: all of them 0.4 s at once and a fifth of the thread from
+ * then on, of which strangers have half, and each a quarter, so that one stranger alone does not take all that strangers have.
  */
 export const bitswapShare = {
-  burst: 2000,
-  perSecond: 1000,
+  burst: 1000,
+  perSecond: 500,
   inAll: { burst: 4000, perSecond: 2000 },
 } as const satisfies PeerLimitsParameters;
 
