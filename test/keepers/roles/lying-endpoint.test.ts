@@ -56,7 +56,7 @@ const holdingRow = {
 };
 const challengeRow = {
   ...{ challenger: account(2), deadline: 500n, graceEnds: 0n, operator, cellIndex: 0, cells: 1, tenure: 1 },
-  ...{ grace: 100, madeAt: 1, previous: 0n, next: 0n, bundleId: word(1), datasetId: word(7) },
+  ...{ grace: 100, madeAt: 1, previous: 0n, next: 0n, filler: 0, bundleId: word(1), datasetId: word(7) },
   ...{ transportRoot: word(3), bond: 1n, reporter: account(0) },
 };
 const datasetRow = {

@@ -91,8 +91,10 @@ describe("what a step takes", () => {
       return secondsPerStep(executor, { ...jobOf(2, 1_000, interval), source });
     };
     const [each, eighth] = [await secondsOf(1), await secondsOf(8)];
-    assert.ok(each >= (took.reads + took.states) / 1000, `${each} s`);
-    assert.ok(eighth >= (took.reads + took.states / 8) / 1000 && eighth < each, `${eighth} s`);
+    // Timers may end a moment early.
+    const least = (milliseconds: number) => (0.95 * milliseconds) / 1000;
+    assert.ok(each >= least(took.reads + took.states), `${each} s`);
+    assert.ok(eighth >= least(took.reads + took.states / 8) && eighth < each, `${eighth} s`);
   });
 
   it("attack: gives the engine one step at a time, where an interval has no more", async () => {
