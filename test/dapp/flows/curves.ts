@@ -6,12 +6,13 @@ import { advancePast } from "../support/clock.ts";
 import type { Flow } from "./flow.ts";
 import { beginOrder, passAuction, placeOrder, status, untilStatus } from "./ordering.ts";
 
+/** The first column of the table beside the curves: elsewhere on the page the same numbers may be of blocks. */
+const stepCells = (page: Page) =>
+  page.getByRole("region", { name: "States of the training" }).locator("tbody td:first-child");
+
 /** Steps in the table beside the curves. */
 async function stepsIn(page: Page): Promise<number[]> {
-  const cells = await page
-    .getByRole("region", { name: "States of the training" })
-    .locator("tbody td:first-child")
-    .allTextContents();
+  const cells = await stepCells(page).allTextContents();
   return cells.map((text) => Number(text.replaceAll(",", "")));
 }
 
@@ -23,7 +24,7 @@ export function curveFlows(flow: Flow): void {
     page.setDefaultTimeout(180_000);
     await open(page, "/jobs/1");
     await page.getByRole("button", { name: "Draw its curves" }).click();
-    await page.getByRole("cell", { name: "264", exact: true }).waitFor();
+    await stepCells(page).getByText("264", { exact: true }).waitFor();
     assert.deepEqual(await stepsIn(page), [0, 44, 99, 154, 209, 264]);
     for (const title of ["Mean loss", "Share of samples that are right"]) {
       const chart = page.getByRole("figure", { name: title });
