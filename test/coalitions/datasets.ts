@@ -30,6 +30,8 @@ export type Dataset = {
   /** Parts of as many objects each, with n bundles each. */
   readonly segments: number;
   readonly terms: Terms;
+  /** Of each bundle. */
+  readonly bundleBytes: number;
   readonly cells: number;
   readonly poseidonRoots: readonly Hex[];
   readonly transportRoots: readonly Hex[];
@@ -41,39 +43,51 @@ export type Dataset = {
 /** A dataset that is anchored. */
 export type Anchored = Dataset & { readonly id: Hex };
 
-/** One tree over cells that are all alike serves every bundle of its size. */
+/** One tree over cells that are all alike, but that zeros follow the content of the last, serves every bundle of its size. */
 const cellTrees = new Map<number, BinaryTree>();
-const cell = new Uint8Array(cellBytes).fill(0x2a);
 
-function cellTree(cells: number): BinaryTree {
-  let tree = cellTrees.get(cells);
+/** A cell of a bundle of so many bytes. */
+function cellAt(index: number, bundleBytes: number): Uint8Array {
+  return new Uint8Array(cellBytes).fill(0x2a, 0, Math.min(cellBytes, bundleBytes - index * cellBytes));
+}
+
+function cellTree(bundleBytes: number): BinaryTree {
+  let tree = cellTrees.get(bundleBytes);
   if (tree === undefined) {
-    const [leaves, leaf] = [new Uint8Array(hashBytes * cells), leafHash(cell)];
-    for (let i = 0; i < cells; i++) leaves.set(leaf, hashBytes * i);
+    const cells = Math.ceil(bundleBytes / cellBytes);
+    const leaves = new Uint8Array(hashBytes * cells);
+    const leaf = leafHash(cellAt(0, cellBytes));
+    for (let i = 0; i < cells - 1; i++) leaves.set(leaf, hashBytes * i);
+    leaves.set(leafHash(cellAt(cells - 1, bundleBytes)), hashBytes * (cells - 1));
     tree = new BinaryTree(leaves);
-    cellTrees.set(cells, tree);
+    cellTrees.set(bundleBytes, tree);
   }
   return tree;
 }
 
 /** A cell of a bundle with its path in the bundle's transport tree. */
 export function openCell(
-  { cells, bundles }: Pick<Dataset, "cells" | "bundles">,
+  { bundleBytes, bundles }: Pick<Dataset, "bundleBytes" | "bundles">,
   bundleIndex: number,
   index: number,
 ): { cell: Hex; proof: Hex[] } {
   const bundle = bundles?.[bundleIndex];
-  const tree = bundle === undefined ? cellTree(cells) : transportTreeOf(bundle);
+  const tree = bundle === undefined ? cellTree(bundleBytes) : transportTreeOf(bundle);
   const bytes = new Uint8Array(cellBytes);
   // The last cell of a bundle is filled up with zeros.
-  bytes.set(bundle?.subarray(index * cellBytes, (index + 1) * cellBytes) ?? cell);
+  bytes.set(bundle?.subarray(index * cellBytes, (index + 1) * cellBytes) ?? cellAt(index, bundleBytes));
   return { cell: bytesToHex(bytes), proof: tree.proof(index).map((hash) => bytesToHex(hash)) };
 }
 
-/** Cells of a bundle (docs/storage-protocol.md, section 2). */
-export function cellsOf({ objects, bytes }: Pick<Size, "objects" | "bytes">, segments = 1): number {
+/** Bytes of a bundle (docs/storage-protocol.md, section 2). */
+function bundleBytesOf({ objects, bytes }: Pick<Size, "objects" | "bytes">, segments = 1): number {
   const own = objects / segments;
-  return Math.ceil((own * Math.ceil(bytes / k) + Math.ceil((hashBytes * own) / k)) / cellBytes);
+  return own * Math.ceil(bytes / k) + Math.ceil((hashBytes * own) / k);
+}
+
+/** Cells of a bundle. */
+export function cellsOf(size: Pick<Size, "objects" | "bytes">, segments = 1): number {
+  return Math.ceil(bundleBytesOf(size, segments) / cellBytes);
 }
 
 /** What a dataset holds, as whoever is served its bundles reads it. */
@@ -102,20 +116,21 @@ export function makeDataset(
   },
 ): Dataset {
   const { name, size, content = name, stream, segments = 1 } = parts;
-  const cells = cellsOf(size, segments);
+  const bundleBytes = bundleBytesOf(size, segments);
+  const cells = Math.ceil(bundleBytes / cellBytes);
   const poseidonRoots = Array.from({ length: segments * n }, (_, i) => {
     const root = BigInt(someHash(`${content} bundle ${i}`)) % r;
     return bytesToHex(hexToBytes(`0x${root.toString(16).padStart(64, "0")}`));
   });
   const bundles = stream && bundlesOfObject(stream, k, n);
   const transport = poseidonRoots.map((_, i) =>
-    bundles === undefined ? cellTree(cells).root : hexToBytes(transportRootOf(bundles[i]!)),
+    bundles === undefined ? cellTree(bundleBytes).root : hexToBytes(transportRootOf(bundles[i]!)),
   );
   const roots = poseidonRoots.map((root, i) => {
     return { poseidonRoot: hexToBytes(root), transportRoot: transport[i]! };
   });
   return {
-    ...{ name, owner: parts.owner, size, segments, terms: parts.terms, cells, poseidonRoots },
+    ...{ name, owner: parts.owner, size, segments, terms: parts.terms, bundleBytes, cells, poseidonRoots },
     ...{ transportRoots: transport.map((root) => bytesToHex(root)), tree: bundlesTree(roots) },
     ...(bundles && { bundles }),
   };
