@@ -54,7 +54,7 @@ export type ResultWatchOptions = {
 export type ResultWatchParts = JobContext &
   ResultWatchOptions & { readonly jobs: () => readonly JobRecord[] };
 
-/** Results that are looked at side by side: each may have eight bundles in memory. */
+/** Results that are looked at side by side: each may have k bundles and one more in memory. */
 const mostLooks = 4;
 /** Milliseconds between two looks at a result that cannot be had. */
 const usualPause = 600_000;
