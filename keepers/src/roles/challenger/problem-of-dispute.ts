@@ -41,8 +41,8 @@ export async function problemOfDispute(
 ): Promise<DisputeProblem | undefined> {
   const { ledger, operator, executor, moves } = parts;
   const { window } = await clocksOf(parts, jobId);
-  const underWay = ledger
-    .openJobs()
+  const open = ledger.openJobs();
+  const underWay = open
     .flatMap((each) => ledger.challengesOf(each.jobId))
     .filter((challenge) => challenge.challenger === operator && turnOf(challenge) !== undefined)
     .map((challenge) => challenge.jobId);
@@ -52,7 +52,8 @@ export async function problemOfDispute(
   if (replayed > alone) return { reason: tooLong(replayed, alone), isPassing: false };
   const cost = await moveCostOf(executor, job, signal);
   const own = replayed + secondsOfMove(cost);
-  for (const known of moves.keys()) if (!underWay.includes(known)) moves.delete(known);
+  // A dispute that was begun a moment ago may not have come back from the chain yet: its job is open all the same.
+  for (const known of moves.keys()) if (!open.some((each) => each.jobId === known)) moves.delete(known);
   const others = underWay.reduce((sum, each) => sum + (moves.get(each) ?? own), 0);
   const within = (most: number) =>
     replayed > most ? tooLong(replayed, most) : problemOfCost(cost, most - replayed);

@@ -9,6 +9,8 @@ import { digits, model, options, orderOf } from "../../training/trainer/fixture.
 const operator = "0x00000000000000000000000000000000000000c4";
 const window = 14_400;
 const never = new AbortController().signal;
+/** A job in which a challenge was sent that has not come back from the chain. */
+const justBegun = 9n;
 
 /**
  * A challenger with so many disputes under way, in each of which it is somebody's turn.
@@ -26,7 +28,10 @@ function challenger(underWay: number, each?: number) {
   const known = each === undefined ? [] : challenges.map(({ jobId }) => [jobId, each] as const);
   return {
     ...{ operator, executor: nativeExecutor, contracts, agreed: { contracts }, moves: new Map(known) },
-    ledger: { openJobs: () => [{ jobId: 1n }], challengesOf: () => challenges },
+    ledger: {
+      openJobs: () => [...challenges, { jobId: justBegun }],
+      challengesOf: (jobId: bigint) => challenges.filter((each) => each.jobId === jobId),
+    },
   } as unknown as Parameters<typeof problemOfDispute>[0];
 }
 
@@ -46,10 +51,10 @@ describe("a challenger that has found a lie", () => {
   });
 
   it("attack: waits for disputes under way, however many a liar has had it begin, and gives nothing up for them", async () => {
-    const found = await problem(challenger(47), 300);
+    const found = await problem(challenger(47, 300), 300);
     assert.match(
       found!.reason,
-      /^the steps before a move take 300 s here: a move of a dispute is to take 149 s/,
+      /^the steps before a move take 300 s here: a move of a dispute is to take 150 s/,
     );
     assert.equal(found!.isPassing, true);
   });
@@ -68,8 +73,9 @@ describe("a challenger that has found a lie", () => {
   it("remembers what a move takes of what it begins, and forgets what is over", async () => {
     const parts = challenger(1, 5);
     parts.moves.set(7n, 1);
+    parts.moves.set(justBegun, 1);
     assert.equal(await problem(parts, 300), undefined);
-    assert.deepEqual([...parts.moves.keys()], [100n, 2n]);
+    assert.deepEqual([...parts.moves.keys()], [100n, justBegun, 2n]);
     assert.ok(parts.moves.get(2n)! >= 300);
   });
 
