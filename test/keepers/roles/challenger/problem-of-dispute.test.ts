@@ -59,6 +59,10 @@ describe("a challenger that has found a lie", () => {
     assert.equal(found!.isPassing, true);
   });
 
+  it("takes moves of which nothing is known to be as long as its own", async () => {
+    assert.equal((await problem(challenger(47), 300))!.isPassing, true);
+  });
+
   it("attack: begins a dispute beside many others whose moves take next to nothing", async () => {
     assert.equal(await problem(challenger(300, 1), 3_600), undefined);
     const found = await problem(challenger(5, 1_800), 3_600);
