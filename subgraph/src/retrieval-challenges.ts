@@ -1,18 +1,28 @@
 import { BigInt, ethereum } from "@graphprotocol/graph-ts";
 import {
   CellPublished,
+  OwnerChallenged,
   RetrievalChallenged,
   RetrievalFailed,
   RetrievalTimeoutCalled,
   RetrievalVoided,
 } from "../generated/RetrievalChallenges/RetrievalChallenges";
-import { Event, Retrieval } from "../generated/schema";
+import { Event, OwnerRetrieval, Retrieval } from "../generated/schema";
 import { record } from "./record";
 
 const contract = "RetrievalChallenges";
 
+/** Says how a challenge stands, be it a holder's or an owner's, and whom its event is about. */
 function settle(id: BigInt, status: string, row: Event): void {
-  const retrieval = Retrieval.load(id.toString())!;
+  const retrieval = Retrieval.load(id.toString());
+  if (retrieval == null) {
+    const owners = OwnerRetrieval.load(id.toString())!;
+    row.dataset = owners.dataset;
+    row.save();
+    owners.status = status;
+    owners.save();
+    return;
+  }
   row.bundle = retrieval.bundle;
   row.operator = retrieval.operator;
   row.save();
@@ -29,6 +39,21 @@ export function handleRetrievalChallenged(event: RetrievalChallenged): void {
   retrieval.bundle = event.params.bundleId;
   retrieval.operator = event.params.operator;
   retrieval.challenger = event.params.challenger;
+  retrieval.cellIndex = event.params.cellIndex;
+  retrieval.deadline = event.params.deadline;
+  retrieval.status = "Open";
+  retrieval.save();
+}
+
+export function handleOwnerChallenged(event: OwnerChallenged): void {
+  const row = record(event, contract, "OwnerChallenged");
+  row.dataset = event.params.datasetId;
+  row.save();
+  const retrieval = new OwnerRetrieval(event.params.challengeId.toString());
+  retrieval.dataset = event.params.datasetId;
+  retrieval.owner = event.params.owner;
+  retrieval.challenger = event.params.challenger;
+  retrieval.bundleIndex = event.params.bundleIndex;
   retrieval.cellIndex = event.params.cellIndex;
   retrieval.deadline = event.params.deadline;
   retrieval.status = "Open";

@@ -59,6 +59,36 @@ describe("an answer out of the chain", () => {
     );
   });
 
+  it("has what the owner of a dataset was asked for and has not published, and the transactions that asked", () => {
+    const question = {
+      dataset: "0xda",
+      bundleIndex: "9",
+      challenger: "0x02",
+      cellIndex: "3",
+      deadline: "90",
+    };
+    const asked = { name: "OwnerChallenged", dataset: "0xda", parameters: `{"challengeId":"7"}` };
+    const { dataset } = answerFrom(
+      StorageHealthDocument,
+      { dataset: "0xda", bundlesOf: "0xda" },
+      tables({
+        datasets: [{ id: "0xda" }],
+        ownerRetrievals: [
+          { ...question, id: "7", status: "Open" },
+          { ...question, id: "8", status: "Published" },
+          { ...question, id: "9", dataset: "0xdb", status: "Open" },
+        ],
+        events: [{ ...asked, id: "1", transaction: "0x1" }],
+      }),
+      meta,
+    );
+    assert.deepEqual(
+      dataset?.ownerRetrievals.map(({ id, bundleIndex }) => [id, bundleIndex]),
+      [["7", "9"]],
+    );
+    assert.deepEqual(dataset?.asked, [{ parameters: `{"challengeId":"7"}`, transaction: "0x1" }]);
+  });
+
   it("lists datasets by what stands against them and by what is held of them, page by page", () => {
     const rows = Array.from({ length: 6 }, (_, i) => ({
       id: `0xd${i}`,

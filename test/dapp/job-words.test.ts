@@ -9,7 +9,7 @@ import {
   lastBidEvent,
 } from "../../dapp/src/pages/parts/job-events.ts";
 import { lifeOf } from "../../dapp/src/pages/parts/life-steps.ts";
-import { failureOf } from "../../dapp/src/pages/parts/retrievals.ts";
+import { eventOf } from "../../dapp/src/pages/parts/retrievals.ts";
 import { abis } from "../../keepers/src/chain/abi/index.ts";
 
 /** What happened, one after another, as an index writes it. */
@@ -127,8 +127,8 @@ describe("the transaction behind what is shown", () => {
       parameters: JSON.stringify({ challengeId }),
       transaction: `0x${challengeId}`,
     }));
-    assert.equal(failureOf("40", failures)?.transaction, "0x40");
-    assert.equal(failureOf("5", failures), undefined);
+    assert.equal(eventOf("40", failures)?.transaction, "0x40");
+    assert.equal(eventOf("5", failures), undefined);
   });
 
   it("is told in words for events that the contracts have", () => {

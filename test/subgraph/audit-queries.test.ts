@@ -4,6 +4,13 @@ import { join, resolve } from "node:path";
 import { before, describe, it } from "node:test";
 import { execute, type GraphQLSchema, parse, print, validate } from "graphql";
 import { type Hex, padHex, stringToHex, toHex } from "viem";
+import type { AssayEvent } from "../../keepers/src/chain/contracts.ts";
+import { decodeEvent, type Followed } from "../../keepers/src/chain/follower/decode.ts";
+import { Attribution } from "../../keepers/src/roles/audit/attribution.ts";
+import { differencesOf } from "../../keepers/src/roles/audit/compare.ts";
+import { datasetRows } from "../../keepers/src/roles/audit/dataset-rows.ts";
+import { eventId } from "../../keepers/src/roles/audit/event-rows.ts";
+import type { Row } from "../../keepers/src/roles/audit/rows.ts";
 import { publishedSchema, queriesPage, typedDocuments } from "../../subgraph/generate-queries.ts";
 import { Indexer } from "../../subgraph/node/indexer/indexer.ts";
 import { readSubgraph } from "../../subgraph/node/manifest.ts";
@@ -29,7 +36,20 @@ const bundle = (n: number): Hex => padHex(toHex(0xb0 + n), { size: 32 });
 const operator = (n: number): Hex => padHex(toHex(n + 1), { size: 20 });
 const slashed = { module: addressOf("StorageAudit"), beneficiary: operator(9), burnt: 5n };
 
-/** A dataset of two bundles; the operator of the second misses an audit, is slashed, and serves no retrieval. */
+/** Questions to the dataset's owner for cells of a bundle that was never placed. */
+const toOwner = (challengeId: bigint): SyntheticEvent => ({
+  contract: "RetrievalChallenges",
+  name: "OwnerChallenged",
+  args: {
+    ...{ challengeId, datasetId: dataset, owner: operator(7), challenger: operator(8) },
+    ...{ bundleIndex: 5, cellIndex: Number(challengeId), deadline: 90n + challengeId },
+  },
+});
+
+/**
+ * A dataset two of whose bundles are placed; the operator of the second misses an audit, is slashed, and serves no
+ * retrieval. Of what is asked of the owner one cell is published, one question is closed, and one stays open.
+ */
 const history: Readonly<Record<number, readonly SyntheticEvent[]>> = {
   1: [1, 2].map((n) => ({
     contract: "Staking",
@@ -107,6 +127,7 @@ const history: Readonly<Record<number, readonly SyntheticEvent[]>> = {
         ...{ challenger: operator(8), cellIndex: Number(challengeId), deadline: 90n },
       },
     })),
+    ...[3n, 4n, 5n].map(toOwner),
   ],
   7: [
     {
@@ -114,11 +135,23 @@ const history: Readonly<Record<number, readonly SyntheticEvent[]>> = {
       name: "RetrievalFailed",
       args: { challengeId: 2n, bundleId: bundle(2), operator: operator(2) },
     },
+    {
+      contract: "RetrievalChallenges",
+      name: "CellPublished",
+      args: { challengeId: 3n, cell: "0xce11", proof: [bundle(70)] },
+    },
+    ...[4n, 5n].map((challengeId) => ({
+      contract: "RetrievalChallenges" as const,
+      name: "RetrievalTimeoutCalled",
+      args: { challengeId, graceEnds: 120n },
+    })),
   ],
+  8: [{ contract: "RetrievalChallenges", name: "RetrievalVoided", args: { challengeId: 4n } }],
 };
 
 describe("the ready-made audit queries", () => {
   let schema: GraphQLSchema;
+  let events: readonly AssayEvent[];
 
   const ask = (document: unknown, variables: Record<string, unknown> = {}): Record<string, never> => {
     const answer = execute({ schema, document: document as never, variableValues: variables });
@@ -128,17 +161,22 @@ describe("the ready-made audit queries", () => {
   };
 
   before(async () => {
-    const sources = new Map(
-      ["Staking", "DatasetRegistry", "BundleRegistry", "StorageAudit", "RetrievalChallenges"].map((name) => [
-        name,
-        { address: addressOf(name), startBlock: 0n },
-      ]),
-    );
+    const names = [
+      "Staking",
+      "DatasetRegistry",
+      "BundleRegistry",
+      "StorageAudit",
+      "RetrievalChallenges",
+    ] as const;
+    const sources = new Map(names.map((name) => [name, { address: addressOf(name), startBlock: 0n }]));
     const manifest = join(root, "subgraph", "build", "subgraph.yaml");
     const subgraph = readSubgraph(manifest, { sources, network: "test" });
     const store = new EntityStore(Database.open(":memory:", subgraph.schema, "test"), subgraph.schema);
     const chain = new SyntheticChain((block) => history[block] ?? []);
     chain.mine(10);
+    const followed: Followed = new Map(names.map((name) => [addressOf(name), name]));
+    const mined = await chain.blocks(0n, 9n, false);
+    events = mined.flatMap(({ logs }) => logs.map((log) => decodeEvent(followed, log)!));
     await new Indexer({ subgraph, store, source: chain }).catchUp();
     schema = executableSchema({ schema: subgraph.schema, store, deployment: "test", failed: () => false });
   });
@@ -203,6 +241,78 @@ describe("the ready-made audit queries", () => {
     assert.deepEqual(
       failed.events.map(({ parameters }) => JSON.parse(parameters).challengeId),
       ["2"],
+    );
+  });
+
+  it("tell what nobody holds and the owner has not published", () => {
+    const { dataset: found } = ask(StorageHealthDocument, { dataset, bundlesOf: dataset }) as unknown as {
+      dataset: { ownerRetrievals: unknown[]; asked: { parameters: string }[] };
+    };
+    assert.deepEqual(found.ownerRetrievals, [
+      { id: "5", bundleIndex: "5", cellIndex: "5", challenger: operator(8), deadline: "95" },
+    ]);
+    // The events of the questions lead to their transactions.
+    assert.deepEqual(found.asked.map(({ parameters }) => JSON.parse(parameters).challengeId).toSorted(), [
+      "3",
+      "4",
+      "5",
+    ]);
+  });
+
+  it("rest on what an audit finds on the chain: every retrieval, a holder's or an owner's, and whom its events are about", () => {
+    const answer = ask(
+      parse(`{
+        retrievals { id bundle { id } operator { id } challenger cellIndex deadline status }
+        ownerRetrievals { id dataset { id } owner challenger bundleIndex cellIndex deadline status }
+        events(where: { contract: "RetrievalChallenges" }) { id dataset { id } bundle { id } operator { id } }
+      }`),
+    ) as unknown as Record<"retrievals" | "ownerRetrievals" | "events", { readonly id: string }[]>;
+    // What is referred to, by its id.
+    const flat = (rows: readonly { readonly id: string }[]): Row[] =>
+      rows.map(
+        (row) =>
+          Object.fromEntries(
+            Object.entries(row).map(([name, value]) => [
+              name,
+              (value as { id?: string } | null)?.id ?? value,
+            ]),
+          ) as unknown as Row,
+      );
+    const [retrievals, ownerRetrievals] = [flat(answer.retrievals), flat(answer.ownerRetrievals)];
+    assert.deepEqual(
+      [...retrievals, ...ownerRetrievals].map(({ id, status }) => [id, status]),
+      [
+        ["1", "Open"],
+        ["2", "Failed"],
+        ["3", "Published"],
+        ["4", "Void"],
+        ["5", "Open"],
+      ],
+    );
+    const found = datasetRows(
+      events,
+      new Map(
+        events.map(({ transactionHash }) => [
+          transactionHash,
+          { timestamp: 0n, from: operator(0), to: null, input: "0x" },
+        ]),
+      ),
+    );
+    assert.deepEqual(differencesOf("retrievals", retrievals, found.retrievals), []);
+    assert.deepEqual(differencesOf("ownerRetrievals", ownerRetrievals, found.ownerRetrievals), []);
+    const attribution = new Attribution(events);
+    assert.deepEqual(
+      flat(answer.events),
+      events
+        .filter(({ contract }) => contract === "RetrievalChallenges")
+        .map((event) => {
+          const {
+            dataset: of = null,
+            bundle: placed = null,
+            operator: who = null,
+          } = attribution.subjectsOf(event);
+          return { id: eventId(event), dataset: of, bundle: placed, operator: who };
+        }),
     );
   });
 

@@ -49,7 +49,12 @@ export const eventsBehind: { readonly [query: string]: readonly string[] } = {
   PostedOrders: ["Market.OrderPosted", "JobRegistry.JobOpened"],
   RecentJobs: registry,
   SlashedOperators: ["Staking.Slashed"],
-  StorageHealth: ["DatasetRegistry.DatasetAnchored", ...storage, "RetrievalChallenges.RetrievalFailed"],
+  StorageHealth: [
+    "DatasetRegistry.DatasetAnchored",
+    ...storage,
+    "RetrievalChallenges.RetrievalFailed",
+    "RetrievalChallenges.OwnerChallenged",
+  ],
   StoredDatasets: ["DatasetRegistry.DatasetAnchored", ...storage],
   StoredFile: ["DatasetRegistry.DatasetAnchored", ...storage],
   TrainingData: ["Market.OrderPosted", "JobRegistry.JobOpened"],

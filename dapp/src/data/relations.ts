@@ -54,6 +54,7 @@ export const relations: { readonly [T in TableName]?: { readonly [field: string]
     previous: one("datasets"),
     versions: back("datasets", "previous"),
     bundles: back("bundles", "dataset"),
+    ownerRetrievals: back("ownerRetrievals", "dataset"),
     jobs: back("jobs", "dataset"),
     events: back("events", "dataset"),
   },
@@ -65,6 +66,7 @@ export const relations: { readonly [T in TableName]?: { readonly [field: string]
   },
   audits: { bundle: one("bundles"), operator: one("operators") },
   retrievals: { bundle: one("bundles"), operator: one("operators") },
+  ownerRetrievals: { dataset: one("datasets") },
   operators: {
     bundles: back("bundles", "operator"),
     jobs: back("jobs", "provider"),

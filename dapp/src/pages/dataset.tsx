@@ -24,7 +24,7 @@ import { Account, Amount, DatasetId, Id, In, Time, Transaction } from "../ui/val
 import { Whole } from "../ui/whole.tsx";
 import { BundleMap } from "./parts/bundle-map.tsx";
 import { healthOf } from "./parts/dataset-health.ts";
-import { failureOf } from "./parts/retrievals.ts";
+import { eventOf } from "./parts/retrievals.ts";
 
 const DatasetName = lazy(() => import("./parts/dataset-name.tsx"));
 const ManifestFacts = lazy(() => import("./parts/manifest-facts.tsx"));
@@ -116,12 +116,13 @@ export default function Dataset({ id }: { id: string }) {
                 title="What went wrong"
                 aside={<QueryLink document={StorageHealthDocument} variables={variables} />}
               >
-                {missed.length + retrievals.length === 0 ? (
+                {missed.length + retrievals.length + dataset.ownerRetrievals.length === 0 ? (
                   <EmptyState title="Nothing: every audit was answered, and nobody had to demand a piece of it." />
                 ) : (
                   <>
                     {missed.length > 0 && <Missed audits={missed} />}
                     {retrievals.length > 0 && <NotGiven retrievals={retrievals} />}
+                    {dataset.ownerRetrievals.length > 0 && <Asked dataset={dataset} />}
                   </>
                 )}
               </Card>
@@ -206,7 +207,35 @@ function NotGiven({ retrievals }: { retrievals: StorageHealthQuery["retrievals"]
         {
           head: "Not given by",
           cell: ({ id, deadline, bundle }) => (
-            <In event={failureOf(id, bundle.events)}>
+            <In event={eventOf(id, bundle.events)}>
+              <Time at={deadline} />
+            </In>
+          ),
+        },
+      ]}
+    />
+  );
+}
+
+/** Pieces that no holder owes, which the owner was asked for and has not published. */
+function Asked({
+  dataset: { ownerRetrievals, asked },
+}: {
+  dataset: NonNullable<StorageHealthQuery["dataset"]>;
+}) {
+  return (
+    <Table
+      caption="Pieces that no holder owes and that the owner has not published"
+      rows={ownerRetrievals}
+      keyOf={({ id }) => id}
+      columns={[
+        { head: "Piece", cell: ({ cellIndex }) => cellIndex },
+        { head: "Bundle", cell: ({ bundleIndex }) => bundleIndex },
+        { head: "Asked by", cell: ({ challenger }) => <Account address={challenger} /> },
+        {
+          head: "The owner was asked to publish it by",
+          cell: ({ id, deadline }) => (
+            <In event={eventOf(id, asked)}>
               <Time at={deadline} />
             </In>
           ),

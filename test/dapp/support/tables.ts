@@ -2,7 +2,7 @@ import type { Tables } from "../../../dapp/src/data/answer.ts";
 import type { Row } from "../../../keepers/src/roles/audit/rows.ts";
 
 const names =
-  "jobs orders bids auctions checkpoints payments slashes challenges moves attestations certificates datasets bundles audits retrievals operators events validators locks networks days";
+  "jobs orders bids auctions checkpoints payments slashes challenges moves attestations certificates datasets bundles audits retrievals ownerRetrievals operators events validators locks networks days";
 
 /** Tables of these rows, and all others empty. */
 export function tables(given: { readonly [name: string]: readonly object[] }): Tables {

@@ -51,7 +51,7 @@ export const eventWords: { readonly [name: string]: readonly [words: string, ton
     "wrong",
   ],
   "ResultFraud.ResultFraudProven": ["What is stored is not what was committed to", "wrong"],
-  "ResultShortfalls.ResultLost": ["The result was not stored again in time", "wrong"],
+  "ResultShortfalls.ResultLost": ["The result was not stored again, or not published, in time", "wrong"],
   "JobRegistry.SettlementPending": ["The end of the job is reported", "neutral"],
   "JobRegistry.JobFailed": ["The job has failed", "wrong"],
   "JobRegistry.JobVoided": ["The job is void", "neutral"],

@@ -1,7 +1,7 @@
-type Failed = { readonly parameters: string; readonly transaction: string };
+type Told = { readonly parameters: string };
 
-/** The event by which a retrieval failed, among those of its bundle. */
-export function failureOf<T extends Failed>(retrieval: string, events: readonly T[]): T | undefined {
+/** The event that is about a retrieval, among all of one name. */
+export function eventOf<T extends Told>(retrieval: string, events: readonly T[]): T | undefined {
   return events.find(
     ({ parameters }) => (JSON.parse(parameters) as { challengeId: string }).challengeId === retrieval,
   );

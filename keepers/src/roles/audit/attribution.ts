@@ -33,19 +33,22 @@ type Fields = {
 export class Attribution {
   readonly #jobOfChallenge = new Map<string, string>();
   readonly #jobOfAccusation = new Map<bigint, string>();
-  readonly #retrievals = new Map<string, Pick<Subjects, "bundle" | "operator">>();
+  readonly #retrievals = new Map<string, Pick<Subjects, "dataset" | "bundle" | "operator">>();
   readonly #validators = new Map<string, string>();
   readonly #bundles = new Set<string>();
 
   constructor(events: readonly AssayEvent[]) {
     for (const { contract, eventName, args } of events) {
-      const { jobId, challengeId, bundleId, operator, id } = args as Fields;
+      const { jobId, challengeId, datasetId, bundleId, operator, id } = args as Fields;
       if (contract === "DisputeGame" && eventName === "Challenged")
         this.#jobOfChallenge.set(String(challengeId), jobOfClaim(jobId!));
       if (contract === "MemberGame" && eventName === "Accused")
         this.#jobOfAccusation.set(args.accusationId, String(args.jobId));
       if (contract === "RetrievalChallenges" && eventName === "RetrievalChallenged")
         this.#retrievals.set(String(challengeId), { bundle: bundleId, operator: operator!.toLowerCase() });
+      // An owner need not be an operator, and a bundle that was never placed is none that an index knows.
+      if (contract === "RetrievalChallenges" && eventName === "OwnerChallenged")
+        this.#retrievals.set(String(challengeId), { dataset: datasetId });
       if (contract === "ValidatorSet" && eventName === "Enrolled")
         this.#validators.set(String(id), operator!.toLowerCase());
       if (contract === "BundleRegistry" && eventName === "BundlePlaced") this.#bundles.add(bundleId!);

@@ -87,6 +87,7 @@ export async function auditDataset(
       { kind: "bundles", where: { dataset: datasetId }, rows: rows.bundles.length },
       { kind: "audits", where: ofBundles, rows: rows.audits.length },
       { kind: "retrievals", where: ofBundles, rows: rows.retrievals.length },
+      { kind: "ownerRetrievals", where: { dataset: datasetId }, rows: rows.ownerRetrievals.length },
       { kind: "payments", where: ofDataset, rows: payments.length },
     ],
   });
@@ -101,6 +102,7 @@ export async function auditDataset(
     holdersClaim(parts, before),
     auditsClaim(parts, before),
     retrievalsClaim(parts, before),
+    ownerRetrievalsClaim(parts, before),
     feesClaim(parts, payments, paymentsAsOf),
     ...(storage === undefined ? [unlooked] : await storageClaims(datasetId, storage, signal)),
     rpcClaim(),
@@ -216,6 +218,21 @@ function retrievalsClaim({ rows, findings }: Parts, before: Before): Claim {
         : `${counted(rows.retrievals.length, "piece")} demanded on chain; ${failed} not shown in time.`,
     how: `Read from the chain. ${compared(findings, "retrievals")}`,
     problem: "What is told of the demands is not what happened.",
+  });
+}
+
+function ownerRetrievalsClaim({ rows, findings }: Parts, before: Before): Claim {
+  const asked = rows.ownerRetrievals;
+  const open = asked.filter(({ status }) => status === "Open").length;
+  return settled(rowDifferences(findings, { ownerRetrievals: before.ownerRetrievals }), {
+    id: "owner-retrievals",
+    topic: "data",
+    statement:
+      asked.length === 0
+        ? "Nobody had to demand of its owner what no holder owes."
+        : `${counted(asked.length, "piece")} that no holder owed demanded of its owner on chain; ${open} not shown so far.`,
+    how: `Read from the chain. ${compared(findings, "ownerRetrievals")}`,
+    problem: "What is told of the demands on the owner is not what happened.",
   });
 }
 

@@ -10,6 +10,8 @@ export type DatasetRows = {
   readonly bundles: readonly Row[];
   readonly audits: readonly Row[];
   readonly retrievals: readonly Row[];
+  /** Of what no holder owes. */
+  readonly ownerRetrievals: readonly Row[];
 };
 
 /** Whether the holder of a bundle proved possession in an epoch, for itself or through a cover. */
@@ -39,6 +41,7 @@ class DatasetFold {
   readonly #audits: Row[] = [];
   readonly #answers: Answer[] = [];
   readonly #retrievals = new Map<string, Draft>();
+  readonly #ownerRetrievals = new Map<string, Draft>();
 
   constructor(stamps: Stamps) {
     this.#stamps = stamps;
@@ -50,6 +53,7 @@ class DatasetFold {
       bundles: [...this.#bundles.values()],
       audits: this.#audits,
       retrievals: [...this.#retrievals.values()],
+      ownerRetrievals: [...this.#ownerRetrievals.values()],
       answers: this.#answers,
     };
   }
@@ -192,6 +196,20 @@ class DatasetFold {
       });
       return;
     }
+    if (event.eventName === "OwnerChallenged") {
+      const { challengeId, datasetId, owner, challenger, bundleIndex, cellIndex, deadline } = event.args;
+      this.#ownerRetrievals.set(String(challengeId), {
+        id: String(challengeId),
+        dataset: datasetId,
+        owner: owner.toLowerCase(),
+        challenger: challenger.toLowerCase(),
+        bundleIndex: String(bundleIndex),
+        cellIndex: String(cellIndex),
+        deadline: String(deadline),
+        status: "Open",
+      });
+      return;
+    }
     const statuses: Readonly<Record<string, string>> = {
       CellPublished: "Published",
       RetrievalFailed: "Failed",
@@ -199,7 +217,8 @@ class DatasetFold {
     };
     const status = statuses[event.eventName];
     const { challengeId } = event.args as { challengeId?: bigint };
-    const retrieval = this.#retrievals.get(String(challengeId));
+    const id = String(challengeId);
+    const retrieval = this.#retrievals.get(id) ?? this.#ownerRetrievals.get(id);
     if (status !== undefined && retrieval !== undefined) retrieval.status = status;
   }
 }

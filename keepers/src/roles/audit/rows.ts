@@ -201,6 +201,14 @@ export const kinds = {
       operator: "one",
     },
   },
+  ownerRetrievals: {
+    type: "OwnerRetrieval",
+    noun: "holderless retrieval",
+    fields: {
+      ...values(["owner", "challenger", "bundleIndex", "cellIndex", "deadline", "status"]),
+      dataset: "one",
+    },
+  },
   operators: {
     type: "Operator",
     noun: "operator",

@@ -27,6 +27,26 @@ const bundle = (index: number) => word(0xb000 + index);
 const foreign = word(0xf0);
 const [cover, foreignCover] = [word(0xc1), word(0xc2)];
 
+/** What the owner was asked for of a bundle that nobody ever held, and what became of it. */
+function questions(from: number): AssayEvent[] {
+  const next = (at: number, name: string, args: Readonly<Record<string, unknown>>) =>
+    happened(from + at, `RetrievalChallenges.${name}`, args);
+  const question = (at: number, challengeId: bigint, datasetId: string) =>
+    next(at, "OwnerChallenged", {
+      ...{ challengeId, datasetId, owner: account(2), challenger: account(3) },
+      ...{ bundleIndex: 2, cellIndex: 0, deadline: 90n },
+    });
+  return [
+    question(1, 1n, ours),
+    question(2, 2n, ours),
+    question(3, 3n, others),
+    question(4, 4n, ours),
+    next(5, "CellPublished", { challengeId: 1n, cell: "0xce", proof: [] }),
+    next(6, "RetrievalTimeoutCalled", { challengeId: 2n, graceEnds: 120n }),
+    next(7, "RetrievalVoided", { challengeId: 2n }),
+  ];
+}
+
 /** Events of two datasets: ours with so many bundles, of which some are placed, all of them under one cover. */
 function story(made: number, placed: number): AssayEvent[] {
   let block = 0;
@@ -71,6 +91,7 @@ async function audit(
   events: readonly AssayEvent[],
   indexed = events.length,
   storage?: StorageAuditParameters,
+  lies: { readonly [K in KindName]?: readonly Row[] } = {},
 ) {
   const asked: Asked[] = [];
   const read = new Set<AssayEvent>();
@@ -87,6 +108,8 @@ async function audit(
     datasets: folded.datasets.filter(({ id }) => id === ours),
     bundles: folded.bundles.filter(({ dataset }) => dataset === ours),
     payments: paymentRows(ofOurs, stamps, attribution),
+    ownerRetrievals: folded.ownerRetrievals.filter(({ dataset }) => dataset === ours),
+    ...lies,
   };
   const reader = {
     position: async () => ({ number: BigInt(indexed), hash: word(0xb0000 + indexed), hasErrors: false }),
@@ -139,6 +162,38 @@ describe("an audit of a dataset", () => {
     assert.match(claimOf(evidence, "audits").statement, /4 times they did/);
     const last = await audit(events, events.length - 1);
     assert.deepEqual(wrongOnes(last.evidence), ["index-current"], "an answer for a cover counts as well");
+  });
+
+  it("tells what was demanded of the owner, and which of it was not shown", async () => {
+    const before = story(3, 2);
+    const { evidence, asked } = await audit([...before, ...questions(before.length)]);
+    assert.deepEqual(wrongOnes(evidence), []);
+    assert.equal(
+      claimOf(evidence, "owner-retrievals").statement,
+      "3 pieces that no holder owed demanded of its owner on chain; 1 not shown so far.",
+    );
+    assert.deepEqual(
+      evidence.rows.ownerRetrievals.map(({ id, status }) => [id, status]),
+      [
+        ["1", "Published"],
+        ["2", "Void"],
+        ["4", "Open"],
+      ],
+    );
+    assert.deepEqual(asked.find(({ name }) => name === "ownerRetrievals")?.where, { dataset: ours });
+    const none = claimOf((await audit(before)).evidence, "owner-retrievals");
+    assert.match(none.statement, /^Nobody had to demand of its owner/);
+  });
+
+  it("attack: an index hides that the owner has not published what it was asked for", async () => {
+    const before = story(3, 2);
+    const events = [...before, ...questions(before.length)];
+    const { ownerRetrievals } = (await audit(events)).evidence.rows;
+    const shown = ownerRetrievals.map((row) => ({ ...row, status: "Published" }));
+    for (const lie of [shown, ownerRetrievals.slice(0, 2)]) {
+      const { evidence } = await audit(events, undefined, undefined, { ownerRetrievals: lie });
+      assert.deepEqual(wrongOnes(evidence), ["owner-retrievals"]);
+    }
   });
 
   it("reads no block or transaction of what other datasets' holders answered", async () => {
