@@ -1,10 +1,11 @@
 import { zeroHash } from "viem";
-import { contributionsOf } from "../../core/market/contributions.ts";
+import type { Contracts } from "../../chain/contracts.ts";
+import { type Contribution, type Contributions, contributionsOf } from "../../core/market/contributions.ts";
 import type { Duty, JobContext } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
-import { isSurely } from "../storage-node/agreement.ts";
+import { agreedOrUsual, isSurely } from "../storage-node/agreement.ts";
 import { withAllowance } from "../storage-node/allowance.ts";
-import { chainTime, sendCall, tryCall } from "../storage-node/context.ts";
+import { chainTime, type Reading, sendCall, tryCall } from "../storage-node/context.ts";
 import type { PayRound, Payroll } from "./payroll.ts";
 import type { WorkerDesk } from "./worker-desk.ts";
 
@@ -14,6 +15,8 @@ export type PaymasterParts = JobContext & {
   readonly desk: Pick<WorkerDesk, "tellShares">;
 };
 
+type Round = Awaited<ReturnType<Contracts["WorkerRewards"]["read"]["roundOf"]>>;
+
 /** Settles with workers: posts the root over their totals, answers demands, closes rounds. */
 export class Paymaster implements Duty {
   readonly name = "workers' pay";
@@ -22,12 +25,8 @@ export class Paymaster implements Duty {
   constructor(parts: PaymasterParts) {
     this.#parts = parts;
     const { desk, payroll } = parts;
-    desk.tellShares((jobId, worker) => {
-      const round = payroll.rounds().find((one) => one.jobId === jobId);
-      const totals = payroll.contributions(jobId).filter(({ total }) => total > 0n);
-      if (round?.trained === false || totals.length === 0) return undefined;
-      return contributionsOf(totals).find(worker);
-    });
+    // From the moment that a root is sent, however the job came to its end: before it is on chain there is nothing to claim.
+    desk.tellShares((jobId, worker) => treeOf(payroll.settled(jobId))?.find(worker));
   }
 
   async tick(): Promise<void> {
@@ -36,15 +35,21 @@ export class Paymaster implements Duty {
   }
 
   async #settle({ jobId, trained }: PayRound): Promise<void> {
-    const { contracts, operator, ledger, payroll } = this.#parts;
-    const round = await contracts.WorkerRewards.read.roundOf([jobId, operator]);
+    const { operator, ledger, payroll } = this.#parts;
+    const { value: round, isAgreed } = await agreedOrUsual<Round>(
+      this.#parts,
+      "a round of pay",
+      ({ contracts }) => contracts.WorkerRewards.read.roundOf([jobId, operator]),
+    );
     if (round.openedAt === 0) return;
     if (round.forceUntil === 0) {
       // A job that ended some other way owes its workers all the same.
       if (trained || ledger.job(jobId)?.status !== "Training") await this.#post(jobId);
       return;
     }
-    await this.#answer(jobId);
+    // A keeper of an earlier version posted roots without keeping their totals: what is owed by now is the best guess.
+    if (isAgreed) payroll.settle(jobId);
+    if (round.openDemands > 0) await this.#answer(jobId);
     const isOver = await isSurely(this.#parts, "whether a round of pay is over", async (chain) => {
       const { forceUntil, claimUntil, openDemands } = await chain.contracts.WorkerRewards.read.roundOf([
         jobId,
@@ -55,18 +60,18 @@ export class Paymaster implements Duty {
     });
     if (!isOver) return;
     await tryCall(this.#parts, `close-round:${jobId}`, "WorkerRewards", "close", [jobId, operator]);
-    const credit = await contracts.WorkerRewards.read.creditOf([operator]);
+    const isEmpty = await isSurely(this.#parts, "whether a round leaves nothing", async ({ contracts }) => {
+      return (await contracts.WorkerRewards.read.creditOf([operator])) === 0n;
+    });
     const key = `withdraw-round:${jobId}`;
-    if (credit > 0n && !(await tryCall(this.#parts, key, "WorkerRewards", "withdraw", [operator]))) return;
+    if (!isEmpty && !(await tryCall(this.#parts, key, "WorkerRewards", "withdraw", [operator]))) return;
     payroll.closed(jobId);
   }
 
   async #post(jobId: bigint): Promise<void> {
     const { payroll, log } = this.#parts;
-    const totals = payroll.contributions(jobId).filter(({ total }) => total > 0n);
-    const settled =
-      totals.length === 0 ? ({ top: zeroHash, workers: 0, deposit: 0n } as const) : contributionsOf(totals);
-    const { top, workers, deposit } = settled;
+    const settled = treeOf(payroll.settle(jobId));
+    const { top, workers, deposit } = settled ?? ({ top: zeroHash, workers: 0, deposit: 0n } as const);
     const pull = { key: `pay:${jobId}:${top}`, spender: "WorkerRewards", amount: deposit } as const;
     await withAllowance(this.#parts, pull, () =>
       sendCall(this.#parts, pull.key, "WorkerRewards", "postRoot", [jobId, top, workers, deposit]),
@@ -76,18 +81,22 @@ export class Paymaster implements Duty {
 
   /** Shows that the root pays what is demanded, or pays the rest: what is not answered costs a tenth more. */
   async #answer(jobId: bigint): Promise<void> {
-    const { contracts, operator, payroll } = this.#parts;
-    const totals = payroll.contributions(jobId).filter(({ total }) => total > 0n);
-    if (totals.length === 0) return;
-    const contributions = contributionsOf(totals);
-    await forEach(totals, async ({ worker }) => {
-      const demand = await contracts.WorkerRewards.read.demandOf([jobId, operator, worker]);
+    const { operator, payroll } = this.#parts;
+    const tree = treeOf(payroll.settled(jobId));
+    // Also whom the root knows nothing of: chunks are taken and signed for until workers notice it.
+    const workers = payroll.contributions(jobId).filter(({ total }) => total > 0n);
+    await forEach(workers, async ({ worker }) => {
+      const name = [jobId, operator, worker] as const;
+      const look = async ({ contracts }: Reading) => ({
+        demand: await contracts.WorkerRewards.read.demandOf(name),
+        paid: await contracts.WorkerRewards.read.paidTo(name),
+      });
+      const { demand, paid } = (await agreedOrUsual(this.#parts, "what a worker demands", look)).value;
       if (demand.answerUntil === 0) return;
-      const { total, index, proof } = contributions.find(worker)!;
+      const share = tree?.find(worker);
       const key = `${jobId}:${worker}:${demand.total}`;
-      const paid = await contracts.WorkerRewards.read.paidTo([jobId, operator, worker]);
-      if (total >= demand.total && paid < total) {
-        const args = [jobId, operator, worker, total, BigInt(index), proof] as const;
+      if (share !== undefined && share.total >= demand.total && paid < share.total) {
+        const args = [...name, share.total, BigInt(share.index), share.proof] as const;
         if (await tryCall(this.#parts, `answer:${key}`, "WorkerRewards", "answer", args)) return;
       }
       const missing = demand.total > paid ? demand.total - paid : 0n;
@@ -97,4 +106,9 @@ export class Paymaster implements Duty {
       );
     });
   }
+}
+
+/** The tree over what a root is posted over; undefined when that is nothing. */
+function treeOf(totals: readonly Contribution[] = []): Contributions | undefined {
+  return totals.length === 0 ? undefined : contributionsOf(totals);
 }

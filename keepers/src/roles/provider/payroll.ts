@@ -25,6 +25,9 @@ export const payrollSchema = {
        trained INTEGER NOT NULL DEFAULT 0 CHECK (trained IN (0, 1)),
        closed INTEGER NOT NULL DEFAULT 0 CHECK (closed IN (0, 1))
      ) STRICT;`,
+    // What the root of a round is posted over.
+    `ALTER TABLE payroll ADD COLUMN settled TEXT;
+     ALTER TABLE payroll_rounds ADD COLUMN settled INTEGER NOT NULL DEFAULT 0 CHECK (settled IN (0, 1));`,
   ],
 } as const;
 
@@ -67,6 +70,33 @@ export class Payroll {
     return this.#state
       .all("SELECT worker, total FROM payroll WHERE job_id = ?", String(jobId))
       .map(({ worker, total }) => ({ worker: worker as Address, total: BigInt(total as string) }));
+  }
+
+  /**
+   * Fixes what the root of a round is posted over, on disk before it is sent: all totals as they are now. However often that is
+   * asked for, in this process or after a kill, they stay what they were the first time; what is added later the root knows
+   * nothing of, and demands bring it.
+   */
+  settle(jobId: bigint): Contribution[] {
+    return this.#state.transaction(() => {
+      const isFirst = "UPDATE payroll_rounds SET settled = 1 WHERE job_id = ? AND settled = 0";
+      if (this.#state.run(isFirst, String(jobId)) > 0) {
+        this.#state.run(
+          "UPDATE payroll SET settled = total WHERE job_id = ? AND total <> '0'",
+          String(jobId),
+        );
+      }
+      return this.settled(jobId) ?? [];
+    });
+  }
+
+  /** What the root of a round is posted over; undefined before that is fixed. */
+  settled(jobId: bigint): Contribution[] | undefined {
+    const round = "SELECT 1 FROM payroll_rounds WHERE job_id = ? AND settled = 1";
+    if (this.#state.get(round, String(jobId)) === undefined) return undefined;
+    return this.#state
+      .all("SELECT worker, settled FROM payroll WHERE job_id = ? AND settled IS NOT NULL", String(jobId))
+      .map(({ worker, settled }) => ({ worker: worker as Address, total: BigInt(settled as string) }));
   }
 
   isBarred(jobId: bigint, worker: Address): boolean {

@@ -14,12 +14,13 @@ import { runningTotalTypedData } from "../../../../keepers/src/core/market/contr
 import { ClusterMetrics } from "../../../../keepers/src/roles/cluster/metrics.ts";
 import { JobLedger, jobLedgerSchema } from "../../../../keepers/src/roles/jobs/job-ledger.ts";
 import { JobMetrics } from "../../../../keepers/src/roles/jobs/job-metrics.ts";
+import type { JobStatus } from "../../../../keepers/src/roles/jobs/job-record.ts";
 import { Crew } from "../../../../keepers/src/roles/provider/crew.ts";
 import { Paymaster } from "../../../../keepers/src/roles/provider/paymaster.ts";
 import { Payroll, payrollSchema } from "../../../../keepers/src/roles/provider/payroll.ts";
 import type { ShareFinder } from "../../../../keepers/src/roles/provider/worker-desk.ts";
-import { bookSchema, WorkerBook } from "../../../../keepers/src/roles/worker/book.ts";
-import { Claimer } from "../../../../keepers/src/roles/worker/claimer.ts";
+import { bookSchema, type SignedTotal, WorkerBook } from "../../../../keepers/src/roles/worker/book.ts";
+import { Claimer, type Share } from "../../../../keepers/src/roles/worker/claimer.ts";
 import { openState } from "../../../../keepers/src/storage/state/state.ts";
 import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
 import { type JobNetwork, startJobNetwork } from "../jobs/network.ts";
@@ -56,6 +57,23 @@ describe("pay of workers, on the real contract", { timeout: 240_000 }, () => {
     };
   }
 
+  type Signed = Pick<SignedTotal, "jobId" | "total"> & {
+    readonly provider: LocalAccount;
+    share(): Promise<Share | undefined>;
+  };
+
+  /** A worker with a total that its provider has countersigned. */
+  async function claimerOf(account: LocalAccount, { provider, jobId, total, share }: Signed) {
+    const theirs = context(account);
+    const book = new WorkerBook(theirs.state);
+    const name = { rewards: deployment.addresses.WorkerRewards!, jobId, provider: provider.address };
+    const message = { jobId, worker: account.address, total };
+    const domain = { chainId: deployment.chainId, rewards: name.rewards };
+    const signature = await provider.signTypedData(runningTotalTypedData(message, domain));
+    book.write({ ...name, total, signature, address: "/ip4/127.0.0.1/tcp/1" });
+    return { claimer: new Claimer({ ...theirs, book, share }), book };
+  }
+
   it("claims, answers, includes and forces out of the surety: everybody has what was countersigned", async () => {
     const { chain } = network;
     const provider = chain.account(1);
@@ -89,22 +107,14 @@ describe("pay of workers, on the real contract", { timeout: 240_000 }, () => {
     payroll.add(jobId, [paid.address], 30n, undefined);
     payroll.add(jobId, [short.address], 20n, undefined);
     payroll.add(jobId, [shunned.address], 25n, undefined);
-    const claimerOf = async (account: LocalAccount, total: bigint, silent = false) => {
-      const theirs = context(account);
-      const book = new WorkerBook(theirs.state);
-      const name = { rewards: deployment.addresses.WorkerRewards!, jobId, provider: provider.address };
-      const message = { jobId, worker: account.address, total };
-      const domain = { chainId: deployment.chainId, rewards: name.rewards };
-      const signature = await provider.signTypedData(runningTotalTypedData(message, domain));
-      book.write({ ...name, total, signature, address: "/ip4/127.0.0.1/tcp/1" });
-      const share = async () => (silent ? undefined : find!(jobId, account.address));
-      return { claimer: new Claimer({ ...theirs, book, share }), book };
-    };
+    const share = async (worker: Address) => find!(jobId, worker);
+    const signed = (account: LocalAccount, total: bigint, asks = share) =>
+      claimerOf(account, { provider, jobId, total, share: () => asks(account.address) });
     const all = [
-      await claimerOf(paid, 30n),
-      await claimerOf(short, 28n),
-      await claimerOf(shunned, 25n, true),
-      await claimerOf(leftOut, 40n),
+      await signed(paid, 30n),
+      await signed(short, 28n),
+      await signed(shunned, 25n, async () => undefined),
+      await signed(leftOut, 40n),
     ];
     const tick = async () => {
       for (const { claimer } of all) await claimer.tick();
@@ -160,14 +170,8 @@ describe("pay of workers, on the real contract", { timeout: 240_000 }, () => {
     });
     await crew.prepare(21n, { run: undefined } as never);
 
-    const theirs = context(worker);
-    const book = new WorkerBook(theirs.state);
-    const place = { rewards: deployment.addresses.WorkerRewards!, jobId: 21n, provider: provider.address };
-    const message = { jobId: 21n, worker: worker.address, total: 40n };
-    const domain = { chainId: deployment.chainId, rewards: place.rewards };
-    const signature = await provider.signTypedData(runningTotalTypedData(message, domain));
-    book.write({ ...place, total: 40n, signature, address: "/ip4/127.0.0.1/tcp/1" });
-    const claimer = new Claimer({ ...theirs, book, share: async () => undefined });
+    const share = async () => undefined;
+    const { claimer, book } = await claimerOf(worker, { provider, jobId: 21n, total: 40n, share });
     const { WorkerRewards: rewards } = own.contracts;
     const forceUntil = async () => (await rewards.read.roundOf([21n, provider.address])).forceUntil;
 
@@ -239,5 +243,147 @@ describe("pay of workers, on the real contract", { timeout: 240_000 }, () => {
     assert.deepEqual([await suretyOf(13n), await depositOf(12n), await suretyOf(14n)], [surety, 50n, surety]);
     const rewards = deployment.addresses.WorkerRewards!;
     assert.equal(await own.contracts.AssayToken.read.allowance([provider.address, rewards]), 0n);
+  });
+
+  /** A provider with a round that is open on chain, and a desk that tells what the newest paymaster has it tell. */
+  async function openRound(provider: LocalAccount, jobId: bigint) {
+    await network.give(provider.address, 10_000n);
+    const own = context(provider);
+    let find: ShareFinder | undefined;
+    const desk = { tellShares: (told: ShareFinder) => (find = told) };
+    const crew = new Crew({
+      ...own,
+      account: provider,
+      executor: nativeExecutor,
+      metrics: new ClusterMetrics(new Registry(), { members: 0 }),
+      payroll: new Payroll(own.state),
+      desk: desk as never,
+      terms: { perChunk: 10n, budget: surety, copies: 2, checkShare: 1, chunks: 8 },
+    });
+    await crew.prepare(jobId, { run: undefined } as never);
+    let status: JobStatus = "Training";
+    const ledger = { job: () => ({ status }) } as unknown as JobLedger;
+    return {
+      own,
+      round: () => own.contracts.WorkerRewards.read.roundOf([jobId, provider.address]),
+      /** The job ends, though it is not trained. */
+      expire: () => (status = "Expired"),
+      find: (worker: Address) => find!(jobId, worker),
+      /** A keeper that was started on what is on disk. */
+      start(queue = own.queue) {
+        const payroll = new Payroll(own.state);
+        return { payroll, paymaster: new Paymaster({ ...own, ledger, queue, payroll, desk }) };
+      },
+    };
+  }
+
+  it("settles a job that ends while it trains by the root that was posted, whatever is added to it, and after a restart", async () => {
+    const { chain } = network;
+    const provider = chain.account(10);
+    const [early, late, last] = [chain.account(11), chain.account(12), chain.account(13)];
+    const { own, round, expire, find, start } = await openRound(provider, 31n);
+    const { payroll, paymaster } = start();
+    payroll.add(31n, [early.address], 30n, undefined);
+    payroll.add(31n, [late.address], 20n, undefined);
+    await paymaster.tick();
+    assert.equal(find(early.address), undefined, "nothing is settled while it trains");
+    expire();
+    await paymaster.tick();
+    assert.equal((await round()).deposit, 50n);
+    // What was under way is taken and signed for until the workers notice the root.
+    payroll.add(31n, [late.address], 10n, undefined);
+    payroll.add(31n, [last.address], 10n, undefined);
+
+    const again = start();
+    assert.deepEqual(
+      [early, late, last].map(({ address }) => find(address)?.total),
+      [30n, 20n, undefined],
+    );
+    const all: { readonly claimer: Claimer }[] = [];
+    for (const [account, total] of [
+      [early, 30n],
+      [late, 30n],
+      [last, 10n],
+    ] as const) {
+      const share = async () => find(account.address);
+      all.push(await claimerOf(account, { provider, jobId: 31n, total, share }));
+    }
+    const tick = async () => {
+      for (const { claimer } of all) await claimer.tick();
+    };
+    await tick();
+    assert.equal((await round()).deposit, 0n, "the root is claimed from");
+    assert.equal((await round()).openDemands, 2);
+    await again.paymaster.tick();
+    assert.equal((await round()).openDemands, 0);
+    await tick();
+    const balances: bigint[] = [];
+    for (const { address } of [early, late, last]) {
+      balances.push(await own.contracts.AssayToken.read.balanceOf([address]));
+    }
+    assert.deepEqual(balances, [30n, 30n, 10n]);
+    assert.equal((await round()).surety, surety, "no demand had to be forced");
+    await chain.advance(31 * 86_400);
+    await again.paymaster.tick();
+    assert.deepEqual(again.payroll.rounds(), []);
+    assert.equal(await own.contracts.AssayToken.read.balanceOf([provider.address]), 10_000n - 70n);
+  });
+
+  it("answers a demand under a root by that root, although more was added since", async () => {
+    const { chain } = network;
+    const [provider, worker, other] = [chain.account(14), chain.account(15), chain.account(16)];
+    const { own, round, expire, start } = await openRound(provider, 32n);
+    const { payroll, paymaster } = start();
+    payroll.add(32n, [worker.address], 30n, undefined);
+    payroll.add(32n, [other.address], 20n, undefined);
+    expire();
+    await paymaster.tick();
+    payroll.add(32n, [other.address], 10n, undefined);
+    const share = async () => undefined;
+    const { claimer } = await claimerOf(worker, { provider, jobId: 32n, total: 30n, share });
+    await claimer.tick();
+    assert.equal((await round()).openDemands, 1);
+    await paymaster.tick();
+    const { openDemands, deposit } = await round();
+    assert.deepEqual({ openDemands, deposit }, { openDemands: 0, deposit: 20n }, "out of what was paid in");
+    assert.equal(await own.contracts.AssayToken.read.balanceOf([provider.address]), 10_000n - surety - 50n);
+  });
+
+  it("posts after a kill the root that it was about to post, and no other", async () => {
+    const { chain } = network;
+    const [provider, worker, other] = [chain.account(17), chain.account(18), chain.account(19)];
+    for (const [jobId, isSent] of [
+      [33n, false],
+      [34n, true],
+    ] as const) {
+      const { own, round, expire, find, start } = await openRound(provider, jobId);
+      const killed = {
+        address: own.queue.address,
+        isBegun: (key: string) => own.queue.isBegun(key),
+        pending: () => own.queue.pending(),
+        async send(intent: Intent) {
+          if (!intent.key.startsWith("pay:")) return own.queue.send(intent);
+          if (isSent) await own.queue.submit(intent);
+          throw new Error("killed");
+        },
+      } as TransactionQueue;
+      const { payroll, paymaster } = start(killed);
+      payroll.add(jobId, [worker.address], 30n, undefined);
+      payroll.add(jobId, [other.address], 20n, undefined);
+      expire();
+      await assert.rejects(paymaster.tick(), /killed/);
+      payroll.add(jobId, [other.address], 10n, undefined);
+      await start().paymaster.tick();
+      const { deposit, workers } = await round();
+      assert.deepEqual({ deposit, workers }, { deposit: 50n, workers: 2 });
+      assert.equal(find(other.address)?.total, 20n);
+      const { claimer, book } = await claimerOf(worker, {
+        ...{ provider, jobId, total: 30n },
+        share: async () => find(worker.address),
+      });
+      await claimer.tick();
+      await claimer.tick();
+      assert.deepEqual(book.unsettled(), [], "its share is proven");
+    }
   });
 });
