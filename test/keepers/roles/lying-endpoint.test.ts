@@ -1,14 +1,16 @@
 import assert from "node:assert/strict";
-import { beforeEach, describe, it } from "node:test";
-import type { Hex } from "viem";
+import { after, beforeEach, describe, it } from "node:test";
+import { getAddress, type Hex } from "viem";
 import { connectChain } from "../../../keepers/src/chain/client.ts";
-import { connectContracts } from "../../../keepers/src/chain/contracts.ts";
+import { addressOf, connectContracts } from "../../../keepers/src/chain/contracts.ts";
 import { findCause, InconsistentAnswerError } from "../../../keepers/src/chain/rpc/errors.ts";
 import { encodeOrder } from "../../../keepers/src/core/exact/order.ts";
 import { bundleId as idOfBundle } from "../../../keepers/src/core/ids.ts";
 import { Inspector, type InspectorParts } from "../../../keepers/src/roles/challenger/inspector.ts";
 import { isTooLateToAsk } from "../../../keepers/src/roles/consumer/result-watch.ts";
 import type { OpenRunsParts } from "../../../keepers/src/roles/jobs/open-runs.ts";
+import { Paymaster, type PaymasterParts } from "../../../keepers/src/roles/provider/paymaster.ts";
+import { Payroll, payrollSchema } from "../../../keepers/src/roles/provider/payroll.ts";
 import {
   ResultQuestions,
   type ResultQuestionsParts,
@@ -17,7 +19,10 @@ import { WitnessOpener } from "../../../keepers/src/roles/provider/witness-opene
 import { isSurely, surelyNow } from "../../../keepers/src/roles/storage-node/agreement.ts";
 import { Auditor, type AuditorParts } from "../../../keepers/src/roles/storage-node/auditor.ts";
 import { chainTime, readingAgreed } from "../../../keepers/src/roles/storage-node/context.ts";
+import { bookSchema, type SignedTotal, WorkerBook } from "../../../keepers/src/roles/worker/book.ts";
+import { Claimer } from "../../../keepers/src/roles/worker/claimer.ts";
 import { readAnchor } from "../../../keepers/src/storage/client/dataset.ts";
+import { openState } from "../../../keepers/src/storage/state/state.ts";
 import { ManualClock } from "../chain/fixtures.ts";
 import { deployment } from "./dataset.ts";
 import { account, LogDouble, proofNumber, QueueDouble, type Reads, word } from "./doubles.ts";
@@ -278,5 +283,163 @@ describe("with three endpoints, of which the one that is asked first lies,", () 
       chain.client.health().map(({ contradictions }) => contradictions),
       [0, 0, 0],
     );
+  });
+
+  describe("workers and whoever pays them", () => {
+    const jobId = 1n;
+    const worker = getAddress(account(0xb0b));
+    const provider = getAddress(account(0xcab));
+    const rewards = getAddress(addressOf(deployment, "WorkerRewards"));
+    const roundRow = {
+      ...{ root: word(1), workers: 1, openedAt: 1, forceUntil: 5_000, claimUntil: 9_000, openDemands: 0 },
+      ...{ deposit: 10n, surety: 100n },
+    };
+    const pay: Reads = {
+      WorkerRewards: {
+        roundOf: () => roundRow,
+        paidTo: () => 0n,
+        demandOf: () => ({ total: 0n, answerUntil: 0 }),
+        creditOf: () => 0n,
+        ROUND_TIME: () => 1_000_000,
+      },
+    };
+    const says = (reads: Reads[string]): Reads => ({ WorkerRewards: { ...pay.WorkerRewards, ...reads } });
+    const all = (reads: Reads): void => {
+      for (const each of endpoints) each.reads = reads;
+    };
+
+    /** A worker that is owed 10, all of which the root pays. */
+    async function collecting() {
+      const { queue, sent } = new QueueDouble();
+      const state = openState({ path: ":memory:", schemas: [bookSchema] });
+      after(() => state.close());
+      const book = new WorkerBook(state);
+      book.write({
+        rewards,
+        jobId,
+        provider,
+        total: 10n,
+        signature: "0x00",
+        address: "/ip4/127.0.0.1/tcp/1",
+      });
+      const share = async () => ({ total: 10n, index: 0, proof: [] });
+      const claimer = new Claimer({ ...(await context()), operator: worker, queue, book, share });
+      return { claimer, book, sent };
+    }
+
+    const denials: [string, Reads[string], bigint?][] = [
+      ["it was paid", { paidTo: () => 10n }],
+      ["the time for claims is over", {}, 1_000_000n],
+      ["its pay is not settled", { roundOf: () => ({ ...roundRow, forceUntil: 0, claimUntil: 0 }) }],
+      ["nothing was opened", { roundOf: () => ({ ...roundRow, openedAt: 0, forceUntil: 0, claimUntil: 0 }) }],
+      ["a demand of it waits for its answer", { demandOf: () => ({ total: 10n, answerUntil: 2_000 }) }],
+    ];
+    for (const [what, reads, now = 1_000n] of denials) {
+      it(`attack: a worker claims its pay although it says that ${what}`, async () => {
+        all(pay);
+        liar.reads = says(reads);
+        liar.now = () => now;
+        const { claimer, book, sent } = await collecting();
+        await claimer.tick();
+        assert.deepEqual(
+          sent.map(({ key }) => key.split(":")[0]),
+          ["claim"],
+        );
+        assert.equal(book.unsettled().length, 1);
+      });
+    }
+
+    it("a worker writes off what all of them say is paid, or too late, and looks again when it is owed more", async () => {
+      const { claimer, book, sent } = await collecting();
+      all(says({ paidTo: () => 10n }));
+      await claimer.tick();
+      assert.deepEqual(book.unsettled(), []);
+      const more = {
+        rewards,
+        jobId,
+        provider,
+        total: 20n,
+        signature: "0x01",
+        address: "/ip4/127.0.0.1/tcp/1",
+      };
+      book.write(more as SignedTotal);
+      assert.deepEqual(book.unsettled(), [more]);
+      all(pay);
+      for (const each of endpoints) each.now = () => 9_001n;
+      await claimer.tick();
+      assert.deepEqual(book.unsettled(), []);
+      assert.deepEqual(sent, []);
+    });
+
+    it("a worker writes nothing off while two contradict each other", async () => {
+      endpoints.pop();
+      all(pay);
+      liar.reads = says({ paidTo: () => 10n });
+      const { claimer, book } = await collecting();
+      await claimer.tick();
+      assert.equal(book.unsettled().length, 1);
+    });
+
+    /** A provider whose worker has computed for 10. */
+    async function paying(status: string) {
+      const { queue, sent } = new QueueDouble();
+      const state = openState({ path: ":memory:", schemas: [payrollSchema] });
+      after(() => state.close());
+      const payroll = new Payroll(state);
+      payroll.begin(jobId);
+      payroll.add(jobId, [worker], 10n, undefined);
+      const paymaster = new Paymaster({
+        ...(await context()),
+        ...{ queue, payroll, desk: { tellShares: () => undefined }, ledger: { job: () => ({ status }) } },
+      } as unknown as PaymasterParts);
+      return { payroll, paymaster, sent };
+    }
+
+    const demanded = {
+      roundOf: () => ({ ...roundRow, openDemands: 1 }),
+      demandOf: () => ({ total: 10n, answerUntil: 2_000 }),
+    };
+    const silences: [string, Reads[string]][] = [
+      ["nothing is demanded", { roundOf: () => roundRow, demandOf: () => ({ total: 0n, answerUntil: 0 }) }],
+      ["its root was never posted", { roundOf: () => ({ ...roundRow, forceUntil: 0, claimUntil: 0 }) }],
+      ["nothing was opened", { roundOf: () => ({ ...roundRow, openedAt: 0 }) }],
+    ];
+    for (const [what, reads] of silences) {
+      it(`attack: a provider answers its worker although it says that ${what}`, async () => {
+        all(says(demanded));
+        liar.reads = says({ ...demanded, ...reads });
+        const { paymaster, sent } = await paying("Expired");
+        await paymaster.tick();
+        assert.deepEqual(
+          sent.map(({ key }) => key.split(":")[0]),
+          ["answer"],
+        );
+      });
+    }
+
+    it("attack: a provider fixes no totals although it says that a root over them is there", async () => {
+      all(says({ roundOf: () => ({ ...roundRow, forceUntil: 0, claimUntil: 0 }) }));
+      liar.reads = pay;
+      const { payroll, paymaster } = await paying("Training");
+      await paymaster.tick();
+      assert.equal(payroll.settled(jobId), undefined);
+      // Posted by an earlier version of the keeper.
+      all(pay);
+      await paymaster.tick();
+      assert.deepEqual(payroll.settled(jobId), [{ worker, total: 10n }]);
+    });
+
+    it("attack: a provider takes back what a round leaves although it says that nothing is left", async () => {
+      all(says({ creditOf: () => 90n }));
+      liar.reads = pay;
+      for (const each of endpoints) each.now = () => 9_001n;
+      const { paymaster, sent, payroll } = await paying("Expired");
+      await paymaster.tick();
+      assert.deepEqual(
+        sent.map(({ key }) => key.split(":")[0]),
+        ["close-round", "withdraw-round"],
+      );
+      assert.deepEqual(payroll.rounds(), []);
+    });
   });
 });

@@ -45,14 +45,15 @@ export class WorkerBook {
     return row === undefined ? undefined : toTotal(row);
   }
 
-  /** Keeps a total, unless it is below the one that is there. */
+  /** Keeps a total, unless it is below the one that is there. What it is more by is due, whatever became of what was due before. */
   write(signed: SignedTotal): void {
     const known = this.find(signed);
     if (known !== undefined && known.total >= signed.total) return;
     const { rewards, jobId, provider, address, total, signature } = signed;
     this.#state.run(
       `INSERT INTO worker_totals (rewards, job_id, provider, address, total, signature) VALUES (?, ?, ?, ?, ?, ?)
-       ON CONFLICT DO UPDATE SET address = excluded.address, total = excluded.total, signature = excluded.signature`,
+       ON CONFLICT DO UPDATE SET address = excluded.address, total = excluded.total, signature = excluded.signature,
+         settled = 0`,
       getAddress(rewards),
       String(jobId),
       getAddress(provider),

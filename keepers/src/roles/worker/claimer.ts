@@ -1,11 +1,23 @@
+import type { Contracts } from "../../chain/contracts.ts";
 import type { ProvenShare } from "../../core/market/contributions.ts";
 import { forEach } from "../jobs/each.ts";
-import type { DutyContext } from "../storage-node/context.ts";
+import { agreedOrUsual } from "../storage-node/agreement.ts";
+import type { DutyContext, Reading } from "../storage-node/context.ts";
 import { chainTime, tryCall } from "../storage-node/context.ts";
 import type { SignedTotal, WorkerBook } from "./book.ts";
 
 /** Where a worker stands under a posted root. */
 export type Share = Omit<ProvenShare, "worker">;
+
+/** How it stands, on chain, with a total that was countersigned. */
+type Standing = {
+  readonly round: Awaited<ReturnType<Contracts["WorkerRewards"]["read"]["roundOf"]>>;
+  /** Chain time, seconds. */
+  readonly now: bigint;
+} & (
+  | { readonly kind: "open"; readonly abandonedAt: bigint }
+  | { readonly kind: "settled"; readonly paid: bigint; readonly answerUntil: number }
+);
 
 export type ClaimerParts = DutyContext & {
   readonly book: WorkerBook;
@@ -26,32 +38,38 @@ export class Claimer {
 
   async tick(): Promise<void> {
     await forEach(this.#parts.book.unsettled(), (signed) => this.#collect(signed));
-    const { contracts, operator } = this.#parts;
-    const credit = await contracts.WorkerRewards.read.creditOf([operator]);
+    const { operator } = this.#parts;
+    const { value: credit } = await agreedOrUsual(this.#parts, "a worker's credit", ({ contracts }) =>
+      contracts.WorkerRewards.read.creditOf([operator]),
+    );
     if (credit === 0n) return;
     const nonce = await chainTime(this.#parts.client);
     await tryCall(this.#parts, `worker-withdraw:${nonce}`, "WorkerRewards", "withdraw", [operator]);
   }
 
   async #collect(signed: SignedTotal): Promise<void> {
-    const { contracts, operator, book, client } = this.#parts;
+    const { operator, book } = this.#parts;
     const { jobId, provider, total, signature } = signed;
-    const name = [jobId, provider] as const;
-    const round = await contracts.WorkerRewards.read.roundOf(name);
-    if (round.forceUntil === 0) {
-      await this.#abandon(signed, round.openedAt);
+    // Nothing is left undone on the word of one endpoint: the time to claim and to demand would go by meanwhile.
+    const { value: standing, isAgreed } = await agreedOrUsual<Standing>(
+      this.#parts,
+      "what a worker is due",
+      (chain) => this.#look(chain, signed),
+    );
+    const { round, now } = standing;
+    if (standing.kind === "open") {
+      if (round.openedAt !== 0 && now >= standing.abandonedAt) await this.#abandon(signed, round.openedAt);
       return;
     }
-    const paid = await contracts.WorkerRewards.read.paidTo([...name, operator]);
-    const now = await chainTime(client);
+    const { paid, answerUntil } = standing;
     if (paid >= total || (now > BigInt(round.claimUntil) && round.openDemands === 0)) {
-      book.settle(signed);
+      if (isAgreed) book.settle(signed);
       return;
     }
+    const name = [jobId, provider] as const;
     const key = `${jobId}:${provider}:${total}`;
-    const demand = await contracts.WorkerRewards.read.demandOf([...name, operator]);
-    if (demand.answerUntil > 0) {
-      if (now <= BigInt(demand.answerUntil)) return;
+    if (answerUntil > 0) {
+      if (now <= BigInt(answerUntil)) return;
       await tryCall(this.#parts, `force:${key}`, "WorkerRewards", "execute", [...name, operator]);
       return;
     }
@@ -66,15 +84,29 @@ export class Claimer {
     await tryCall(this.#parts, `demand:${key}`, "WorkerRewards", "demand", [...name, total, signature]);
   }
 
+  async #look({ contracts, client }: Reading, { jobId, provider }: SignedTotal): Promise<Standing> {
+    const { read } = contracts.WorkerRewards;
+    const name = [jobId, provider] as const;
+    const round = await read.roundOf(name);
+    const now = await chainTime(client);
+    if (round.forceUntil === 0) {
+      return {
+        kind: "open",
+        round,
+        now,
+        abandonedAt: BigInt(round.openedAt) + BigInt(await read.ROUND_TIME()),
+      };
+    }
+    const own = [...name, this.#parts.operator] as const;
+    const paid = await read.paidTo(own);
+    return { kind: "settled", round, now, paid, answerUntil: (await read.demandOf(own)).answerUntil };
+  }
+
   /**
    * Ends a round whose provider has posted no root in the time that it has: a root over nobody takes its place, so that
    * demands can begin.
    */
   async #abandon({ jobId, provider }: SignedTotal, openedAt: number): Promise<void> {
-    const { contracts, client } = this.#parts;
-    if (openedAt === 0) return;
-    const roundTime = await contracts.WorkerRewards.read.ROUND_TIME();
-    if ((await chainTime(client)) < BigInt(openedAt) + BigInt(roundTime)) return;
     const key = `abandon:${jobId}:${provider}:${openedAt}`;
     await tryCall(this.#parts, key, "WorkerRewards", "abandon", [jobId, provider]);
   }
