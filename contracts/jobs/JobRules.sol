@@ -82,7 +82,8 @@ contract JobRules is IJobRules {
         (bool isRetrievable, , uint256 filledAt) = datasets.availabilityOf(resultId);
         if (!isRetrievable) revert IJobRegistry.ResultNotStored(resultId);
         (uint256 window, uint256 grace) = retrieval.deadlines();
-        uint256 askable = filledAt + window + grace;
+        // What a holder was put out for is its owner's to publish.
+        uint256 askable = Math.max(filledAt, retrieval.failedAt(resultId)) + window + grace;
         if (block.timestamp <= askable) revert IJobRegistry.ResultJustPlaced(resultId, askable + 1);
         uint256 since = retrieval.askedSince(resultId);
         if (since != 0 && since <= Math.max(graceEnds, askable)) {

@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IDatasetRegistry} from "../storage/interfaces/IDatasetRegistry.sol";
+import {IRetrievalChallenges} from "../storage/interfaces/IRetrievalChallenges.sol";
 import {IStorageAudit} from "../storage/interfaces/IStorageAudit.sol";
 import {IInstalments} from "./interfaces/IInstalments.sol";
 import {IJobRegistry} from "./interfaces/IJobRegistry.sol";
@@ -10,7 +11,7 @@ import {IJobTable} from "./interfaces/IJobTable.sol";
 import {IResultShortfalls} from "./interfaces/IResultShortfalls.sol";
 import {OwedResults} from "./OwedResults.sol";
 
-/// @title Calls of results that cannot be retrieved, and the end of their jobs
+/// @title Calls of results that cannot be retrieved, or are not shown, and the end of their jobs
 /// @dev It keeps no money.
 contract ResultShortfalls is IResultShortfalls, OwedResults {
     /// @notice Epochs that a grace has to last at least. A bundle is taken over with a proof under a seed that was
@@ -25,6 +26,7 @@ contract ResultShortfalls is IResultShortfalls, OwedResults {
 
     IDatasetRegistry public immutable datasets;
     IStorageAudit public immutable audit;
+    IRetrievalChallenges public immutable retrieval;
     /// @inheritdoc IResultShortfalls
     uint256 public immutable grace;
 
@@ -38,12 +40,14 @@ contract ResultShortfalls is IResultShortfalls, OwedResults {
         IInstalments instalments_,
         IDatasetRegistry datasets_,
         IStorageAudit audit_,
+        IRetrievalChallenges retrieval_,
         uint256 grace_
     ) OwedResults(registry_, instalments_) {
         uint256 least = REPAIR_EPOCHS * datasets_.epochLength();
         if (grace_ < least) revert GraceTooShort(grace_, least);
         datasets = datasets_;
         audit = audit_;
+        retrieval = retrieval_;
         grace = grace_;
     }
 
@@ -69,8 +73,15 @@ contract ResultShortfalls is IResultShortfalls, OwedResults {
             (until, fault) = (until + MAX_REPAIR, IJobTable.ResultFault.Stranded);
         }
         if (block.timestamp <= until) revert TooEarly(claimId, until + 1);
-        emit ResultLost(claimId, owed.resultId);
-        IJobTable(address(registry)).onResultFault(owed.jobId, fault, address(0));
+        _end(claimId, owed, fault);
+    }
+
+    /// @inheritdoc IResultShortfalls
+    function failUnanswered(uint256 claimId, uint256 challengeId) external {
+        Owed memory owed = _owedOf(claimId);
+        if (owed.jobId == 0) revert NothingOwed(claimId);
+        if (!retrieval.isUnanswered(challengeId, owed.resultId)) revert NotUnanswered(claimId, challengeId);
+        _end(claimId, owed, IJobTable.ResultFault.Lost);
     }
 
     /// @inheritdoc IResultShortfalls
@@ -79,6 +90,11 @@ contract ResultShortfalls is IResultShortfalls, OwedResults {
         (, , uint256 filledAt) = datasets.availabilityOf(owed.resultId);
         uint256 calledAt = _calledAt[claimId][segment];
         return owed.jobId != 0 && _stands(owed, calledAt, filledAt) ? calledAt + grace : 0;
+    }
+
+    function _end(uint256 claimId, Owed memory owed, IJobTable.ResultFault fault) private {
+        emit ResultLost(claimId, owed.resultId);
+        IJobTable(address(registry)).onResultFault(owed.jobId, fault, address(0));
     }
 
     /// @return owed what is owed under the claim

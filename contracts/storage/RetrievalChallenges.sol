@@ -11,9 +11,10 @@ import {IDatasetRegistry} from "./interfaces/IDatasetRegistry.sol";
 import {IRetrievalChallenges} from "./interfaces/IRetrievalChallenges.sol";
 import {StorageMath} from "../libraries/StorageMath.sol";
 import {Limits} from "./Limits.sol";
+import {RetrievalTable} from "./RetrievalTable.sol";
 
 /// @title Forced retrieval of one cell, against a holder that stores but does not serve
-contract RetrievalChallenges is IRetrievalChallenges, AccessManaged, ReentrancyGuardTransient {
+contract RetrievalChallenges is RetrievalTable, AccessManaged, ReentrancyGuardTransient {
     using StorageMath for IDatasetRegistry.Shape;
 
     /// @notice Bounds of the bond: enough to pay for a publication, never a barrier to a challenge.
@@ -37,27 +38,12 @@ contract RetrievalChallenges is IRetrievalChallenges, AccessManaged, ReentrancyG
     IDatasetRegistry public immutable datasets;
     IBundleRegistry public immutable bundles;
 
-    /// @dev The open challenges of a dataset are a list in the order in which they were made.
-    struct Ends {
-        uint64 oldest;
-        uint64 latest;
-    }
-
     uint32 private immutable _leastWindow;
     uint32 private immutable _leastGrace;
 
     uint96 private _bond;
     uint32 private _window;
     uint32 private _grace;
-    uint256 private _lastChallenge;
-    mapping(uint256 challengeId => Challenge) private _challenges;
-    mapping(bytes32 bundleId => mapping(uint32 cellIndex => uint256)) private _open;
-    mapping(bytes32 datasetId => Ends) private _ends;
-    mapping(address account => uint256) private _credits;
-    /// @inheritdoc IRetrievalChallenges
-    mapping(bytes32 bundleId => uint256) public override openOf;
-    /// @inheritdoc IRetrievalChallenges
-    mapping(address operator => uint256) public override openAgainst;
 
     /// @param window_ and grace_: neither can later be set to less than half of its first value
     constructor(
@@ -82,35 +68,41 @@ contract RetrievalChallenges is IRetrievalChallenges, AccessManaged, ReentrancyG
         bytes32 transportRoot,
         bytes32[] calldata bundleProof
     ) external payable override nonReentrant returns (uint256 challengeId) {
-        if (msg.value != _bond) revert WrongBond(msg.value, _bond);
         IBundleRegistry.Holding memory holding = bundles.holdingOf(bundleId);
         if (!_owes(holding)) revert NothingOwed(bundleId);
-        if (cellIndex >= holding.cells) revert UnknownCell(bundleId, cellIndex, holding.cells);
-        if (_open[bundleId][cellIndex] != 0) {
-            revert AlreadyChallenged(bundleId, cellIndex, _open[bundleId][cellIndex]);
-        }
-        uint256 filler = _requireAnchored(bundleId, holding, transportRoot, bundleProof);
-
-        challengeId = ++_lastChallenge;
-        uint64 deadline = _deadlineOf(openAgainst[holding.operator]++);
-        _open[bundleId][cellIndex] = challengeId;
-        ++openOf[bundleId];
-        Challenge storage made = _challenges[challengeId];
-        made.challenger = msg.sender;
-        made.deadline = deadline;
-        made.operator = holding.operator;
-        made.cellIndex = cellIndex;
-        made.cells = holding.cells;
-        made.tenure = holding.tenure;
-        made.grace = _grace;
-        made.madeAt = uint40(block.timestamp);
-        made.previous = _append(holding.datasetId, uint64(challengeId));
-        made.filler = uint16(filler);
-        made.bundleId = bundleId;
-        made.datasetId = holding.datasetId;
-        made.transportRoot = transportRoot;
-        made.bond = uint96(msg.value);
+        Question memory question;
+        (question.bundleId, question.datasetId) = (bundleId, holding.datasetId);
+        (question.operator, question.tenure) = (holding.operator, holding.tenure);
+        (question.bundleIndex, question.cellIndex) = (holding.bundleIndex, cellIndex);
+        (question.cells, question.transportRoot) = (holding.cells, transportRoot);
+        _requireAnchored(question, bytes32(holding.poseidonRoot), bundleProof);
+        challengeId = _ask(question);
+        uint64 deadline = _challenges[challengeId].deadline;
         emit RetrievalChallenged(challengeId, bundleId, holding.operator, msg.sender, cellIndex, deadline);
+    }
+
+    /// @inheritdoc IRetrievalChallenges
+    function challengeOwner(
+        bytes32 datasetId,
+        uint32 bundleIndex,
+        uint32 cellIndex,
+        bytes32 poseidonRoot,
+        bytes32 transportRoot,
+        bytes32[] calldata bundleProof
+    ) external payable override nonReentrant returns (uint256 challengeId) {
+        Question memory question = _ownersQuestion(datasetId, bundleIndex);
+        (question.cellIndex, question.transportRoot) = (cellIndex, transportRoot);
+        _requireAnchored(question, poseidonRoot, bundleProof);
+        challengeId = _ask(question);
+        emit OwnerChallenged(
+            challengeId,
+            datasetId,
+            question.operator,
+            msg.sender,
+            bundleIndex,
+            cellIndex,
+            _challenges[challengeId].deadline
+        );
     }
 
     /// @inheritdoc IRetrievalChallenges
@@ -132,8 +124,25 @@ contract RetrievalChallenges is IRetrievalChallenges, AccessManaged, ReentrancyG
         uint256 earned = Math.min(open.bond, 2 * PUBLICATION_GAS * block.basefee);
         _credits[open.operator] += earned;
         _credits[open.challenger] += open.bond - earned;
-        _close(challengeId, open);
+        _markShown(open);
+        _close(open);
+        // What it convicts of can be shown before anything is paid that it was asked for in time.
+        open.deadline = uint64(block.timestamp) + _window;
         emit CellPublished(challengeId, cell, proof);
+    }
+
+    /// @inheritdoc IRetrievalChallenges
+    function release(uint256[] calldata challengeIds) external override {
+        for (uint256 i = 0; i < challengeIds.length; ++i) {
+            uint256 challengeId = challengeIds[i];
+            Challenge storage closed = _challenges[challengeId];
+            // Another call was quicker.
+            if (closed.datasetId == 0) continue;
+            if (closed.challenger != address(0)) revert NotPublished(challengeId);
+            uint64 until = closed.deadline;
+            if (block.timestamp <= until) revert TooEarly(challengeId, until + 1);
+            _remove(challengeId, closed);
+        }
     }
 
     /// @inheritdoc IRetrievalChallenges
@@ -149,30 +158,38 @@ contract RetrievalChallenges is IRetrievalChallenges, AccessManaged, ReentrancyG
     /// @inheritdoc IRetrievalChallenges
     function slashFailed(uint256 challengeId) external override nonReentrant {
         Challenge storage open = _openChallenge(challengeId);
-        bytes32 bundleId = open.bundleId;
-        IBundleRegistry.Holding memory holding = bundles.holdingOf(bundleId);
-        bool left = holding.operator != open.operator || holding.tenure != open.tenure;
-        (address operator, address reporter, uint64 graceEnds) = (
-            open.operator,
-            open.reporter,
-            open.graceEnds
+        (bytes32 bundleId, bytes32 datasetId, address operator) = (
+            open.bundleId,
+            open.datasetId,
+            open.operator
         );
-        bool isOver = datasets.isOver(open.datasetId);
-        _credits[open.challenger] += open.bond;
-        _close(challengeId, open);
+        (address reporter, uint64 graceEnds, bool isOwners) = (open.reporter, open.graceEnds, open.isOwners);
+        IBundleRegistry.Holding memory holding = bundles.holdingOf(bundleId);
+        bool left = holding.operator != operator || holding.tenure != open.tenure;
+        bool isOver = datasets.isOver(datasetId);
+        uint96 returned = open.bond;
+        _credits[open.challenger] += returned;
+        if (isOver || !isOwners) {
+            _close(open);
+            _remove(challengeId, open);
+        }
         if (isOver) {
             emit RetrievalVoided(challengeId);
             return;
         }
-        if (left) {
+        emit RetrievalFailed(challengeId, bundleId, operator);
+        if (isOwners) {
+            // It stays, and fails the job whose result is not shown.
+            if (returned == 0) revert UnknownChallenge(challengeId);
+            open.bond = 0;
+        } else {
+            _ends[datasetId].failedAt = uint64(block.timestamp);
             // By another fault, which it was slashed for: it did not publish either.
-            emit RetrievalFailed(challengeId, bundleId, operator);
-            return;
+            if (left) return;
         }
         if (graceEnds == 0) revert NoTimeout(challengeId);
         if (Clock.mayMove(block.timestamp, graceEnds)) revert TooEarly(challengeId, graceEnds + 1);
-        emit RetrievalFailed(challengeId, bundleId, operator);
-        bundles.vacate(bundleId, reporter, FAILED);
+        if (!isOwners) bundles.vacate(bundleId, reporter, FAILED);
     }
 
     /// @inheritdoc IRetrievalChallenges
@@ -201,51 +218,15 @@ contract RetrievalChallenges is IRetrievalChallenges, AccessManaged, ReentrancyG
         return (_window, _grace);
     }
 
-    /// @inheritdoc IRetrievalChallenges
-    function challengeOf(uint256 challengeId) external view override returns (Challenge memory) {
-        return _challenges[challengeId];
-    }
-
-    /// @inheritdoc IRetrievalChallenges
-    function isOpen(uint256 challengeId) external view override returns (bool) {
-        return _challenges[challengeId].challenger != address(0);
-    }
-
-    /// @inheritdoc IRetrievalChallenges
-    function openChallengeOf(bytes32 bundleId, uint32 cellIndex) external view override returns (uint256) {
-        return _open[bundleId][cellIndex];
-    }
-
-    /// @inheritdoc IRetrievalChallenges
-    function askedSince(bytes32 datasetId) external view override returns (uint256) {
-        return _challenges[_ends[datasetId].oldest].madeAt;
-    }
-
-    /// @inheritdoc IRetrievalChallenges
-    function creditOf(address account) external view override returns (uint256) {
-        return _credits[account];
-    }
-
-    /// @return previous the latest challenge before, or 0
-    function _append(bytes32 datasetId, uint64 challengeId) private returns (uint64 previous) {
-        Ends storage ends = _ends[datasetId];
-        previous = ends.latest;
-        ends.latest = challengeId;
-        if (previous == 0) ends.oldest = challengeId;
-        else _challenges[previous].next = challengeId;
-    }
-
-    function _close(uint256 challengeId, Challenge storage open) private {
-        (uint64 previous, uint64 next) = (open.previous, open.next);
-        Ends storage ends = _ends[open.datasetId];
-        if (previous == 0) ends.oldest = next;
-        else _challenges[previous].next = next;
-        if (next == 0) ends.latest = previous;
-        else _challenges[next].previous = previous;
-        delete _open[open.bundleId][open.cellIndex];
-        --openOf[open.bundleId];
-        --openAgainst[open.operator];
-        delete _challenges[challengeId];
+    function _ask(Question memory question) private returns (uint256 challengeId) {
+        if (msg.value != _bond) revert WrongBond(msg.value, _bond);
+        (uint32 cellIndex, uint256 cells) = (question.cellIndex, question.cells);
+        if (cellIndex >= cells) revert UnknownCell(question.bundleId, cellIndex, cells);
+        // An owner's are counted by dataset: nobody lengthens its other windows by asking itself elsewhere.
+        uint256 others = question.isOwners
+            ? _ends[question.datasetId].owners
+            : openAgainst[question.operator];
+        return _keep(question, _deadlineOf(others), _grace);
     }
 
     function _setParameters(uint96 bond_, uint32 window_, uint32 grace_) private {
@@ -292,26 +273,36 @@ contract RetrievalChallenges is IRetrievalChallenges, AccessManaged, ReentrancyG
         }
     }
 
-    /// @return filler bytes of the last cell that follow the content
-    function _requireAnchored(
-        bytes32 bundleId,
-        IBundleRegistry.Holding memory holding,
-        bytes32 transportRoot,
-        bytes32[] calldata bundleProof
-    ) private view returns (uint256 filler) {
-        IDatasetRegistry.Dataset memory dataset = datasets.datasetOf(holding.datasetId);
-        uint32 index = holding.bundleIndex;
-        bytes32 leaf = MerkleProofs.bundleLeaf(index, bytes32(holding.poseidonRoot), transportRoot);
-        uint256 depth = MerkleProofs.depthOf(dataset.bundles);
-        if (MerkleProofs.rootOf(leaf, index, bundleProof, depth) != dataset.bundlesRoot) {
-            revert NotAnchored(bundleId, transportRoot);
-        }
-        filler = dataset.shape.filler(index / dataset.shape.n);
+    /// @dev Of a bundle that no holder owes, in an epoch that is paid.
+    function _ownersQuestion(
+        bytes32 datasetId,
+        uint32 bundleIndex
+    ) private view returns (Question memory question) {
+        bytes32 bundleId = bundles.bundleIdOf(datasetId, bundleIndex);
+        IBundleRegistry.Holding memory holding = bundles.holdingOf(bundleId);
+        if (_owes(holding)) revert OwedByHolder(bundleId, holding.operator);
+        // What cannot be retrieved is neither committed to nor paid, and whatever mends that leaves time to ask.
+        (bool isRetrievable, , ) = datasets.availabilityOf(datasetId);
+        if (!isRetrievable) revert NothingOwed(bundleId);
+        (question.bundleId, question.datasetId, question.bundleIndex) = (bundleId, datasetId, bundleIndex);
+        (question.operator, question.isOwners) = (datasets.datasetOf(datasetId).owner, true);
+        question.cells = datasets.cellsOf(datasetId, bundleIndex);
     }
 
-    function _openChallenge(uint256 challengeId) private view returns (Challenge storage open) {
-        open = _challenges[challengeId];
-        if (open.challenger == address(0)) revert UnknownChallenge(challengeId);
+    /// @dev Checks a bundle's roots, and writes down how much of its last cell follows its content.
+    function _requireAnchored(
+        Question memory question,
+        bytes32 poseidonRoot,
+        bytes32[] calldata bundleProof
+    ) private view {
+        IDatasetRegistry.Dataset memory dataset = datasets.datasetOf(question.datasetId);
+        uint32 index = question.bundleIndex;
+        bytes32 leaf = MerkleProofs.bundleLeaf(index, poseidonRoot, question.transportRoot);
+        uint256 depth = MerkleProofs.depthOf(dataset.bundles);
+        if (MerkleProofs.rootOf(leaf, index, bundleProof, depth) != dataset.bundlesRoot) {
+            revert NotAnchored(question.bundleId, question.transportRoot);
+        }
+        question.filler = dataset.shape.filler(index / dataset.shape.n);
     }
 
     function _requireBounds(bytes32 name, uint256 value, uint256 low, uint256 high) private pure {

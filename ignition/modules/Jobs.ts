@@ -69,6 +69,7 @@ export const jobsModule = (storage: ReturnType<typeof storageModule>) =>
       instalments,
       datasets,
       audit,
+      retrieval,
       m.getParameter<number>("repairGrace", repairGrace),
     ]);
     const resultFraud = m.contract("ResultFraud", [jobs, instalments, datasets]);

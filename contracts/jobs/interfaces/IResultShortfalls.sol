@@ -12,6 +12,7 @@ pragma solidity ^0.8.28;
 /// | `place`, `placeProven` (`BundleRegistry`) | whoever may take a bundle | a call made before stands no more |
 /// | `addEpochs` (`DatasetRegistry`) | the provider, where the paid epochs ended | a call made before stands no more |
 /// | `fail` | anyone, after the grace of a call that stands, while it is still short | the job has failed |
+/// | `failUnanswered` | anyone, after the grace of a question to the result's owner | the job has failed |
 ///
 /// Bundles are taken over with proofs under seeds. While none came since the call with which that could be done, a job
 /// does not fail by the grace's end: neither a beacon that stands still nor who keeps its seeds back convicts a
@@ -24,9 +25,12 @@ pragma solidity ^0.8.28;
 /// result come and go does not hold up the end for ever. Holders in league with the consumer, which come and go as
 /// well, lose their places to the operators that the provider has named (`IBundleRegistry.setStandbys`): to have the
 /// result lost they would have to be 2(n − k + 1) of one segment.
-/// INV-1: a job fails here only when one segment of its result could not be retrieved at a call and at the end of its
+///
+/// k bundles of a segment are the shards of some data, whatever they hold. What no holder owes, the provider publishes
+/// when it is asked to (`IRetrievalChallenges.challengeOwner`), from its own copy.
+/// INV-1: a job fails by `fail` only when one segment of its result could not be retrieved at a call and at the end of its
 /// grace, or was not paid for, and until `MAX_REPAIR` has passed no bundle of it was placed in between
-/// INV-2: a provider is slashed here only when a seed of an epoch after the call's was known before that epoch ended,
+/// INV-2: a provider is slashed by `fail` only when a seed of an epoch after the call's was known before that epoch ended,
 /// and the next epoch is over too
 interface IResultShortfalls {
     /// @notice Thrown when a claim has no result that is owed: nothing was committed to, or it is paid, or over.
@@ -41,6 +45,8 @@ interface IResultShortfalls {
     error AlreadyCalled(uint256 claimId, uint256 until);
     /// @notice Thrown when no call stands: none was made, or a bundle was placed or epochs were paid for after it.
     error NotCalled(uint256 claimId);
+    /// @notice Thrown when a question is not one to the owner of the result, or its time to answer is not over.
+    error NotUnanswered(uint256 claimId, uint256 challengeId);
     /// @notice Thrown when the grace of a call is not over.
     error TooEarly(uint256 claimId, uint256 from);
 
@@ -64,6 +70,10 @@ interface IResultShortfalls {
     /// which it could have been, which takes `MAX_REPAIR` longer.
     /// @param segment the one that was called, which is short still
     function fail(uint256 claimId, uint256 segment) external;
+
+    /// @notice Ends a job whose provider has not published a cell of its result that it was asked for as its owner.
+    /// @param challengeId of `RetrievalChallenges`, whose timeout was called and whose grace is over
+    function failUnanswered(uint256 claimId, uint256 challengeId) external;
 
     /// @notice Last second of the grace of a call that stands; 0 when none does. Where no seed has come `fail` still
     /// refuses then, and says until when.

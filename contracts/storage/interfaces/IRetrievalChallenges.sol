@@ -10,20 +10,24 @@ pragma solidity ^0.8.28;
 /// INV-1: Σ open bonds + Σ credits == address(this).balance, coins forced in aside
 interface IRetrievalChallenges {
     struct Challenge {
-        /// 0 when the challenge does not exist or is over.
+        /// 0 when the challenge does not exist, or is over.
         address challenger;
+        /// Of one whose cell was published: the last second in which it counts as asked (`release`).
         uint64 deadline;
         /// 0 until a timeout is called.
         uint64 graceEnds;
+        /// Who owes the cell: the holder, or the dataset's owner.
         address operator;
         uint32 cellIndex;
         uint16 cells;
         /// Which holder of the bundle is meant (IBundleRegistry.Holding).
         uint8 tenure;
+        /// Whether the dataset's owner is asked, because no holder owes the bundle.
+        bool isOwners;
         /// Seconds of grace in force when the challenge was made.
         uint32 grace;
         uint40 madeAt;
-        /// Open challenges of the same dataset that were made next before and next after it; 0 for none.
+        /// Those of the same dataset's list that were made next before and next after it; 0 for none.
         uint64 previous;
         uint64 next;
         /// Bytes of the bundle's last cell that follow its content.
@@ -40,9 +44,15 @@ interface IRetrievalChallenges {
     error WrongBond(uint256 sent, uint256 required);
     /// @notice Thrown when nobody owes the bundle: it has no holder, or its dataset's paid epochs are over.
     error NothingOwed(bytes32 bundleId);
+    /// @notice Thrown when the owner is asked for what a holder owes.
+    error OwedByHolder(bytes32 bundleId, address operator);
+    /// @notice Thrown when an owner is asked for a cell that it has published.
+    error AlreadyPublished(bytes32 bundleId, uint32 cellIndex);
+    /// @notice Thrown when a question is to be released that is open.
+    error NotPublished(uint256 challengeId);
     /// @notice Thrown when a cell index is not below the bundle's number of cells.
     error UnknownCell(bytes32 bundleId, uint32 cellIndex, uint256 cells);
-    /// @notice Thrown when the transport root is not the bundle's under the dataset's anchor.
+    /// @notice Thrown when the roots are not the bundle's under the dataset's anchor.
     error NotAnchored(bytes32 bundleId, bytes32 transportRoot);
     /// @notice Thrown when the same cell of the same bundle is under challenge already.
     error AlreadyChallenged(bytes32 bundleId, uint32 cellIndex, uint256 challengeId);
@@ -77,6 +87,16 @@ interface IRetrievalChallenges {
         uint32 cellIndex,
         uint64 deadline
     );
+    /// @notice The owner of a dataset is asked for a cell of a bundle that no holder owes.
+    event OwnerChallenged(
+        uint256 indexed challengeId,
+        bytes32 indexed datasetId,
+        address indexed owner,
+        address challenger,
+        uint32 bundleIndex,
+        uint32 cellIndex,
+        uint64 deadline
+    );
     /// @param proof path of the cell: with it anyone can show what it contradicts
     event CellPublished(uint256 indexed challengeId, bytes cell, bytes32[] proof);
     event RetrievalTimeoutCalled(uint256 indexed challengeId, uint64 graceEnds);
@@ -96,11 +116,30 @@ interface IRetrievalChallenges {
         bytes32[] calldata bundleProof
     ) external payable returns (uint256 challengeId);
 
+    /// @notice As `challenge`, of the owner of a dataset in an epoch that is paid: for a cell of a bundle that
+    /// nobody holds, or whose holder has not agreed to the epoch, as long as no segment is short of holders, and not
+    /// twice for one that it has published. The owner is not slashed here: what it leaves unanswered stays open until
+    /// the dataset is over, and fails the job whose result it is (`IResultShortfalls.failUnanswered`). Its window is
+    /// longer for other open questions to the owner about the same dataset.
+    function challengeOwner(
+        bytes32 datasetId,
+        uint32 bundleIndex,
+        uint32 cellIndex,
+        bytes32 poseidonRoot,
+        bytes32 transportRoot,
+        bytes32[] calldata bundleProof
+    ) external payable returns (uint256 challengeId);
+
     /// @notice Publishes the cell (496 bytes) with its path in the transport tree, until the grace of a called timeout
     /// is over. The last cell counts only if zeros follow the bundle's content: with anything else no reader finds the
     /// anchored root, whatever else is published. Anyone may; of the bond up to twice what a publication costs at the
-    /// block's base fee goes to the operator, the rest back to the challenger.
+    /// block's base fee goes to the operator, the rest back to the challenger. The question counts as asked for a window
+    /// more (`askedSince`), so that what the cell convicts of comes before what it was asked for is paid.
     function publish(uint256 challengeId, bytes calldata cell, bytes32[] calldata proof) external;
+
+    /// @notice Takes published questions out of their datasets' lists, a window after the publication. Anyone may;
+    /// those that are released already are passed over.
+    function release(uint256[] calldata challengeIds) external;
 
     /// @notice After the deadline: starts the hour of grace in which the cell may still be published. The caller is the
     /// reporter if it comes to a slash.
@@ -108,7 +147,8 @@ interface IRetrievalChallenges {
 
     /// @notice After the grace: slashes the holder and returns the bond. When the holder was put out for another fault
     /// since the challenge, the challenge has failed as well, and its bond returns at once; so it does when the dataset
-    /// is over, and then nobody has failed.
+    /// is over, and then nobody has failed. Of a question to an owner the bond returns after the grace; the question
+    /// itself stays open until the dataset is over.
     function slashFailed(uint256 challengeId) external;
 
     /// @notice Pays out the caller's credit in the chain's native coin, to an account that is neither zero nor this
@@ -136,12 +176,30 @@ interface IRetrievalChallenges {
     /// @notice Open challenges of all bundles that an operator held when they were made.
     function openAgainst(address operator) external view returns (uint256);
 
-    /// @notice When the oldest open challenge of a dataset's cells was made; 0 when none is open. What is decided by it
-    /// cannot be held up by new challenges without end.
+    /// @notice When the oldest question about a dataset's cells was asked that is open, or was not released; 0 when
+    /// there is none. What is decided by it cannot be held up by new questions without end.
     function askedSince(bytes32 datasetId) external view returns (uint256);
 
-    /// @notice The open challenge of a cell, or 0.
+    /// @notice Questions about a dataset's cells that are open, or were not released, in the order in which they were
+    /// asked.
+    /// @param after_ the one to begin after; 0 for the oldest
+    /// @param most how many at most
+    function questionsOf(
+        bytes32 datasetId,
+        uint256 after_,
+        uint256 most
+    ) external view returns (uint256[] memory);
+
+    /// @notice When a holder of the dataset last failed to publish a cell; 0 when none has. What it was asked for, its
+    /// owner can be asked for from then on.
+    function failedAt(bytes32 datasetId) external view returns (uint256);
+
+    /// @notice The open challenge of a cell of the bundle's holder, or 0.
     function openChallengeOf(bytes32 bundleId, uint32 cellIndex) external view returns (uint256 challengeId);
+
+    /// @notice Whether an owner has let its time, and the grace of a called timeout, go by without publishing a cell of
+    /// the dataset that it was asked for.
+    function isUnanswered(uint256 challengeId, bytes32 datasetId) external view returns (bool);
 
     function creditOf(address account) external view returns (uint256);
 }

@@ -51,6 +51,7 @@ contract DatasetsDouble {
 /// @notice Retrieval challenges that nobody has made, unless it is told of one.
 contract RetrievalDouble {
     mapping(bytes32 datasetId => uint256) public askedSince;
+    mapping(bytes32 datasetId => uint256) public failedAt;
 
     function ask(bytes32 datasetId) external {
         askedSince[datasetId] = block.timestamp;
@@ -58,6 +59,10 @@ contract RetrievalDouble {
 
     function answer(bytes32 datasetId) external {
         delete askedSince[datasetId];
+    }
+
+    function fail(bytes32 datasetId) external {
+        failedAt[datasetId] = block.timestamp;
     }
 
     function deadlines() external pure returns (uint32 window, uint32 grace) {

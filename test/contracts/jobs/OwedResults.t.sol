@@ -6,6 +6,7 @@ import {IJobRegistry} from "../../../contracts/jobs/interfaces/IJobRegistry.sol"
 import {IResultShortfalls} from "../../../contracts/jobs/interfaces/IResultShortfalls.sol";
 import {Scheme} from "../../../contracts/jobs/interfaces/Orders.sol";
 import {IDatasetRegistry} from "../../../contracts/storage/interfaces/IDatasetRegistry.sol";
+import {IRetrievalChallenges} from "../../../contracts/storage/interfaces/IRetrievalChallenges.sol";
 import {IStorageAudit} from "../../../contracts/storage/interfaces/IStorageAudit.sol";
 import {JobsFixture} from "./JobsFixture.sol";
 
@@ -23,6 +24,7 @@ contract OwedResultsTest is JobsFixture {
             instalments,
             IDatasetRegistry(address(datasets)),
             IStorageAudit(address(0)),
+            IRetrievalChallenges(address(0)),
             REPAIR
         );
         _id = openDivided(Scheme.Committee, 3);

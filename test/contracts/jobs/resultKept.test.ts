@@ -96,8 +96,14 @@ describe("a result that its holders give up before it is paid", () => {
     const { viem, jobs, shortfalls } = await createJob();
     const datasets = await viem.getContractAt("DatasetRegistry", await shortfalls.read.datasets());
     const least = 3n * BigInt(await datasets.read.epochLength());
-    const audit = await shortfalls.read.audit();
-    const parts = [jobs.address, await shortfalls.read.instalments(), datasets.address, audit] as const;
+    const { read } = shortfalls;
+    const others = [
+      await read.instalments(),
+      datasets.address,
+      await read.audit(),
+      await read.retrieval(),
+    ] as const;
+    const parts = [jobs.address, ...others] as const;
     await assert.rejects(viem.deployContract("ResultShortfalls", [...parts, least - 1n]), /GraceTooShort/);
     const deployed = await viem.deployContract("ResultShortfalls", [...parts, least]);
     assert.equal(await deployed.read.grace(), least);

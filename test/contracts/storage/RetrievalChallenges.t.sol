@@ -326,6 +326,17 @@ contract RetrievalChallengesTest is StorageFixture {
             uint256 i = 0;
             for (; numbers[i] == 0 || place > 0; ++i) if (numbers[i] != 0) --place;
             retrieval.publish(numbers[i], cellOf(manifestOf(2), i), new bytes32[](0));
+            uint256[] memory published = new uint256[](1);
+            published[0] = numbers[i];
+            uint64 until = uint64(time()) + LIMIT;
+            vm.assertNotEq(retrieval.askedSince(asked.id), 0, "published a moment ago");
+            vm.warp(until);
+            vm.expectRevert(
+                abi.encodeWithSelector(IRetrievalChallenges.TooEarly.selector, published[0], until + 1)
+            );
+            retrieval.release(published);
+            vm.warp(until + 1);
+            retrieval.release(published);
             numbers[i] = 0;
             uint256 oldest = 0;
             for (uint256 j = 5; j > 0; --j) if (numbers[j - 1] != 0) oldest = times[j - 1];

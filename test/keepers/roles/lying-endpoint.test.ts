@@ -60,6 +60,7 @@ const holdingRow = {
   ...{ poseidonRoot: 0n, coverId: word(0), coverSince: 0 },
 };
 const challengeRow = {
+  isOwners: false,
   ...{ challenger: account(2), deadline: 500n, graceEnds: 0n, operator, cellIndex: 0, cells: 1, tenure: 1 },
   ...{ grace: 100, madeAt: 1, previous: 0n, next: 0n, filler: 0, bundleId: word(1), datasetId: word(7) },
   ...{ transportRoot: word(3), bond: 1n, reporter: account(0) },
@@ -168,6 +169,7 @@ describe("with three endpoints, of which the one that is asked first lies,", () 
       ledger: { openJobs: () => [job], challengesOf: () => [] },
       watched: { add: (jobs: unknown[]) => watched.push(...jobs), verdict: () => "right" },
       ...{ budget: 100, most: 1, lookEvery: 1, isMeant: () => true },
+      questions: { isWaiting: () => false, isAnswered: () => false },
     } as unknown as InspectorParts);
     await inspector.tick(new AbortController().signal);
     assert.equal(watched.length, 1);
@@ -204,7 +206,11 @@ describe("with three endpoints, of which the one that is asked first lies,", () 
       deadline: 500n,
     };
     const says = (since: bigint) => ({
-      RetrievalChallenges: { askedSince: () => since, challengeOf: () => challengeRow },
+      RetrievalChallenges: {
+        askedSince: () => since,
+        challengeOf: () => challengeRow,
+        questionsOf: () => [],
+      },
       BundleRegistry: { holdingOf: () => holdingRow },
       DatasetRegistry: { datasetOf: () => datasetRow, isOver: () => false },
     });
@@ -225,7 +231,7 @@ describe("with three endpoints, of which the one that is asked first lies,", () 
   it("attack: a consumer asks for a result although it says that it is too late", async () => {
     const says = {
       DatasetRegistry: { availabilityOf: () => [true, 0, 100] },
-      RetrievalChallenges: { deadlines: () => [600, 100] },
+      RetrievalChallenges: { deadlines: () => [600, 100], failedAt: () => 100n },
     };
     for (const each of endpoints) each.reads = says;
     const owed = { resultId: word(7), graceEnds: 1_500n };
@@ -240,6 +246,10 @@ describe("with three endpoints, of which the one that is asked first lies,", () 
       each.reads = { ...says, DatasetRegistry: { availabilityOf: () => [true, 0, 1_400] } };
     }
     assert.equal(await isLate(), false);
+    for (const each of endpoints.slice(1)) {
+      each.reads = { ...says, RetrievalChallenges: { ...says.RetrievalChallenges, failedAt: () => 1_400n } };
+    }
+    assert.equal(await isLate(), false, "a holder was put out a short time ago");
   });
 
   it("attack: a dataset's anchor is that of the others, and one endpoint's where no other answers", async () => {

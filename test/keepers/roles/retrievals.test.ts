@@ -10,7 +10,11 @@ import {
 } from "../../../keepers/src/roles/provider/result-questions.ts";
 import type { DutyContext } from "../../../keepers/src/roles/storage-node/context.ts";
 import type { LedgerRetrieval } from "../../../keepers/src/roles/storage-node/ledger.ts";
-import { Publisher, type PublisherParts } from "../../../keepers/src/roles/storage-node/publisher.ts";
+import {
+  heldCells,
+  Publisher,
+  type PublisherParts,
+} from "../../../keepers/src/roles/storage-node/publisher.ts";
 import { RetrievalWatcher } from "../../../keepers/src/roles/storage-node/retrieval-watcher.ts";
 import { account, contextOf, refusal, word } from "./doubles.ts";
 
@@ -28,6 +32,7 @@ function challenges(bundleIds: readonly number[]): LedgerRetrieval[] {
     challengeId: BigInt(i + 1),
     bundleId: word(bundle),
     operator,
+    isOwners: false,
     cellIndex: i,
     deadline: 6n * hour + (i < 1_080 ? BigInt(i) * minute : 18n * hour),
   }));
@@ -85,12 +90,15 @@ function createPublisher(asked: readonly LedgerRetrieval[], missing: readonly He
         return {} as never;
       },
     },
-    ledger: { openRetrievals: () => [...open.values()] },
-    shelf: { byId: (id: Hex) => (missing.includes(id) ? undefined : {}) } as never,
-    vault: {
-      cells: async () => [new Uint8Array(496)],
-      commitment: async () => ({ transport: { proof: () => [] } }),
-    } as never,
+    ...heldCells(
+      operator,
+      { openRetrievals: () => [...open.values()] },
+      { byId: (id: Hex) => (missing.includes(id) ? undefined : {}) } as never,
+      {
+        cells: async () => [new Uint8Array(496)],
+        commitment: async () => ({ transport: { proof: () => [] } }),
+      } as never,
+    ),
   };
   return {
     publisher: new Publisher(parts),
@@ -177,6 +185,7 @@ class Asked {
           };
         },
         askedSince: ([id]: [Hex]) => (id === word(500) && this.open.length > 0 ? 1n : 0n),
+        questionsOf: () => [],
       },
       BundleRegistry: { holdingOf: ([id]: [Hex]) => this.holders.get(id)! },
       DatasetRegistry: { isOver: ([id]: [Hex]) => this.over.has(id), datasetOf: () => ({ bundles: 2 }) },
@@ -229,6 +238,7 @@ function others(count: number, bundle: number, first = 1): LedgerRetrieval[] {
     challengeId: BigInt(first + i),
     bundleId: word(bundle),
     operator: account(100 + bundle),
+    isOwners: false,
     cellIndex: i,
     deadline: 6n * hour,
   }));

@@ -3,6 +3,7 @@ import type { Address } from "viem";
 import type { State } from "../../storage/state/state.ts";
 import type { Executor } from "../../training/executors/types.ts";
 import { JobCashier } from "../jobs/cashier.ts";
+import { CellQuestions } from "../jobs/cell-questions.ts";
 import type { ChallengeRecord } from "../jobs/challenge-record.ts";
 import { ComputeTurns } from "../jobs/compute-turns.ts";
 import type { Duty, JobContext } from "../jobs/duty.ts";
@@ -91,6 +92,7 @@ export function challengerDuties(
   const waiting = { fetchTime, most, patience: options.patience, lookEvery: looks * interval };
   const moves: SecondsOfMoves = new Map();
   const findings = new FolderFindings(folder);
+  const questions = new CellQuestions(context);
   const isOwn = ({ challenger }: ChallengeRecord) => challenger === account.address;
   return [
     // What has a deadline on chain comes before what takes long.
@@ -118,12 +120,15 @@ export function challengerDuties(
       ...waiting,
       watched,
       moves,
+      questions,
       budget,
       mostLooks: only === undefined ? mostLooks : 1,
     }),
+    questions,
     new JobJanitor({
       ...context,
-      only: ({ jobId }) => isMeant(jobId) && ledger.challengesOf(jobId).some(isOwn),
+      only: (job) =>
+        isMeant(job.jobId) && (questions.hasAsked(job) || ledger.challengesOf(job.jobId).some(isOwn)),
     }),
     new JobCashier({ ...context, payTo, jobs: () => ledger.jobsOfChallenger(account.address) }),
     // Who looks at one job may look at what was computed of others, too.

@@ -9,6 +9,7 @@ import { arePublished, challengeOf, openingMove } from "../../training/dispute/f
 import { findMislabelled } from "../../training/dispute/mislabelled-player.ts";
 import { claimedPart } from "../../training/dispute/prefix-run.ts";
 import { findResumption } from "../../training/trainer/progress.ts";
+import type { CellQuestions } from "../jobs/cell-questions.ts";
 import { turnOf } from "../jobs/challenge-record.ts";
 import type { ComputeParts, Duty, FetchParts, JobContext } from "../jobs/duty.ts";
 import { OrderRefusedError } from "../jobs/errors.ts";
@@ -43,6 +44,8 @@ export type InspectorParts = JobContext &
     readonly watched: WatchList;
     /** Shared by all duties of a keeper that begin disputes. */
     readonly moves: SecondsOfMoves;
+    /** Asks for what it takes to show that a result is stored wrongly. */
+    readonly questions: Pick<CellQuestions, "ask" | "isWaiting" | "isAnswered">;
     /** Micro-batches of the jobs that are looked at together, at most. */
     readonly budget: number;
     /** Milliseconds between two looks at the chain's time while a job is executed, and before a job is looked at again. */
@@ -104,13 +107,18 @@ export class Inspector implements Duty {
   }
 
   async tick(signal: AbortSignal): Promise<void> {
-    const { ledger, operator, watched, budget, isMeant } = this.#parts;
+    const { ledger, operator, watched, budget, isMeant, questions } = this.#parts;
     const now = await surelyNow(this.#parts);
     const committed = ledger
       .openJobs()
       .filter((job) => isMeant(job.jobId) && isRunning(job) && job.provider !== operator)
       .flatMap((job) => commitmentsOf(job))
-      .filter(({ job, claimId }) => !isUnchallengeable(job, claimNameOf(claimId).checkpoint, now))
+      // What was published in answer to a question convicts until the result is paid.
+      .filter(
+        ({ job, claimId, result }) =>
+          questions.isAnswered(result.resultId) ||
+          !isUnchallengeable(job, claimNameOf(claimId).checkpoint, now),
+      )
       // What can be challenged longest waits longest.
       .sort((a, b) => Number(deadlineOf(a) - deadlineOf(b)));
     const claims = new Set(committed.map(({ claimId }) => claimId));
@@ -130,8 +138,8 @@ export class Inspector implements Duty {
     const due = () => {
       const firsts = new Map<bigint, Commitment>();
       for (const commitment of committed) {
-        const { job, claimId } = commitment;
-        if (watched.verdict(claimId) !== "open") continue;
+        const { job, claimId, result } = commitment;
+        if (watched.verdict(claimId) !== "open" || questions.isWaiting(result.resultId)) continue;
         const first = firsts.get(job.jobId);
         // What is withheld of one checkpoint must not keep the others waiting.
         if (first !== undefined && this.#looksAt(first) <= this.#looksAt(commitment)) continue;
@@ -196,7 +204,8 @@ export class Inspector implements Duty {
     { claimId, job, result }: Commitment,
     begun: bigint,
   ): Promise<boolean> {
-    const { fetchTime } = this.#parts;
+    const { fetchTime, questions } = this.#parts;
+    if (questions.isAnswered(result.resultId)) return false;
     const [{ challengeUntil }, whole] = await Promise.all([
       JobRegistry.read.claimOf([claimId]),
       JobRegistry.read.challengeUntilOf([job.jobId]),
@@ -405,7 +414,9 @@ export class Inspector implements Duty {
         log.warn({ jobId, interval: "interval" in move ? move.interval : undefined }, "challenged");
         return true;
       }
-      if ((fetched === undefined || !isShown) && this.#mayWait(commitment, await surelyNow(this.#parts))) {
+      const isAsked = !isShown && this.#parts.questions.isWaiting(result.resultId);
+      const mayWait = isAsked || this.#mayWait(commitment, await surelyNow(this.#parts));
+      if ((fetched === undefined || !isShown) && mayWait) {
         log.info({ jobId }, "the result is right; it is looked for again where it should be stored");
         return false;
       }

@@ -1,7 +1,10 @@
+import { randomInt } from "node:crypto";
 import type { Hex } from "viem";
 import { stateFileBytes } from "../../core/exact/result-files.ts";
 import { MisencodedError } from "../../storage/client/errors.ts";
+import type { CellPlace, StoredStream } from "../../storage/client/stored-stream.ts";
 import type { FolderRun } from "../../training/dispute/claimed-run.ts";
+import type { CellQuestions } from "../jobs/cell-questions.ts";
 import type { ComputeParts, JobContext } from "../jobs/duty.ts";
 import { showEncodingFraud } from "../jobs/encoding-fraud.ts";
 import { inTime, type LimitOptions } from "../jobs/in-time.ts";
@@ -16,12 +19,19 @@ export type Misstored = {
   readonly resultId: Hex;
 };
 
+/** A cell, drawn by lot, of a bundle that is not what was anchored: the state says nothing of it. */
+function anyCell(stored: StoredStream): CellPlace {
+  const bundleIndex = stored.misencoded[0]!;
+  return { bundleIndex, cellIndex: randomInt(stored.cellsOf(bundleIndex)) };
+}
+
 /**
  * Shows the contracts that what is stored is no encoding of anything, or the first byte of it that is not that of the state which was
- * committed to. Says whether nothing is left to show.
+ * committed to. Where it takes cells that nobody serves, those who owe them are asked on chain, the owner where nobody holds them: what
+ * they publish convicts, and so does it when they publish nothing. Says whether nothing is left to show.
  */
 export async function showMisstored(
-  parts: JobContext & Pick<ComputeParts, "storage">,
+  parts: JobContext & Pick<ComputeParts, "storage"> & { readonly questions: Pick<CellQuestions, "ask"> },
   { jobId, claimId, steps, resultId: datasetId }: Misstored,
   run: Pick<FolderRun, "program" | "state">,
   limit: LimitOptions,
@@ -34,7 +44,7 @@ export async function showMisstored(
       try {
         return { stored: await storage.stream({ datasetId, count: stateFileBytes(program), signal }) };
       } catch (error) {
-        if (error instanceof MisencodedError && error.fraud !== undefined) return { misencoded: error.fraud };
+        if (error instanceof MisencodedError) return { misencoded: error };
         throw error;
       }
     },
@@ -44,9 +54,20 @@ export async function showMisstored(
     },
   );
   if (found === undefined) return false;
-  if (found.stored === undefined) return await showEncodingFraud(parts, found.misencoded);
-  const fraud = findStoredFraud(claimId, program, await run.state(steps), found.stored);
-  if (fraud === undefined) {
+  const { misencoded } = found;
+  if (misencoded?.fraud !== undefined) return await showEncodingFraud(parts, misencoded.fraud);
+  const stored = found.stored ?? misencoded?.stored;
+  if (stored === undefined) return false;
+  const fraud = findStoredFraud(claimId, program, await run.state(steps), stored);
+  if (misencoded !== undefined && (fraud === undefined || "length" in fraud)) {
+    const asked = fraud ?? [anyCell(stored)];
+    log.warn(
+      { jobId, cells: asked.length },
+      "what is served of the result is no encoding of it; the rest is asked for",
+    );
+    return !(await parts.questions.ask(datasetId, asked, limit.signal));
+  }
+  if (fraud === undefined || "length" in fraud) {
     log.warn({ jobId }, "the state is stored as it was committed to, but not as a file");
     return true;
   }

@@ -76,9 +76,11 @@ export function isTooLateToAsk(
     const [isRetrievable, , filledAt] = await contracts.DatasetRegistry.read.availabilityOf([resultId]);
     // It is not paid for before others hold it, who can be asked then.
     if (!isRetrievable) return false;
-    const [window, grace] = await contracts.RetrievalChallenges.read.deadlines();
+    const { read } = contracts.RetrievalChallenges;
+    const [[window, grace], failedAt] = await Promise.all([read.deadlines(), read.failedAt([resultId])]);
     const now = await chainTime(client);
-    return now > graceEnds && now > BigInt(filledAt + window + grace);
+    const changedAt = Math.max(filledAt, Number(failedAt));
+    return now > graceEnds && now > BigInt(changedAt + window + grace);
   });
 }
 
@@ -113,7 +115,7 @@ export class ResultWatch implements Duty {
 
   constructor(parts: ResultWatchParts) {
     this.#parts = parts;
-    this.#challenger = new RetrievalChallenger(parts);
+    this.#challenger = new RetrievalChallenger(parts, { asksOwner: true });
     this.#works = new SideBySide({ most: mostLooks, patience: parts.patience });
   }
 
@@ -182,6 +184,7 @@ export class ResultWatch implements Duty {
       datasetId: resultId,
       mostSegments: Number.POSITIVE_INFINITY,
       seconds: fetchTime,
+      asksOwner: true,
       keep: kept && ((bytes) => kept.stash(resultId, bytes)),
       onNotKept: (reason) => {
         notKept = reason;
@@ -289,7 +292,7 @@ export class ResultWatch implements Duty {
     if (asked.length === 0) return false;
     this.#asked.set(resultId, await this.#challenger.askedOf(resultId));
     const text =
-      `${what}. Its holders are asked on chain for ${asked.length} cells: ${formatEther(bonds)} in bonds. ` +
+      `${what}. Those who owe it are asked on chain for ${asked.length} cells: ${formatEther(bonds)} in bonds. ` +
       "Whoever publishes takes the cost of it from the bond; the rest comes back. Whoever does not is slashed. Nobody is paid until then";
     this.#told.delete(resultId);
     this.#tell({ ...none, kind: "asked", cells: asked.length, bonds, text });

@@ -6,7 +6,8 @@ import type { ChallengeRecord } from "./challenge-record.ts";
 import { dueInDispute } from "./dispute-duty.ts";
 import type { Duty, JobContext } from "./duty.ts";
 import { forEach } from "./each.ts";
-import { type AuctionRecord, isPast, type JobRecord } from "./job-record.ts";
+import { type AuctionRecord, type CommittedResult, isPast, type JobRecord } from "./job-record.ts";
+import { OwnerQuestions } from "./owner-questions.ts";
 import { settleEnd, settleIfOver } from "./settler.ts";
 import { watchResult } from "./shortfalls.ts";
 
@@ -39,12 +40,14 @@ export class JobJanitor implements Duty {
   readonly name = "tidying";
   readonly #parts: JanitorParts;
   readonly #accusations: AccusationJanitor;
+  readonly #questions: OwnerQuestions;
   /** Ends of challenges of attested jobs, seconds since 1970. */
   readonly #attested = new Map<bigint, bigint>();
 
   constructor(parts: JanitorParts) {
     this.#parts = parts;
     this.#accusations = new AccusationJanitor(parts);
+    this.#questions = new OwnerQuestions(parts);
   }
 
   async tick(): Promise<void> {
@@ -123,11 +126,13 @@ export class JobJanitor implements Duty {
 
   async #watchResults(job: JobRecord, now: bigint): Promise<void> {
     const { status, result, checkpoints } = job;
-    for (const each of checkpoints.filter(({ paid }) => paid === undefined)) {
-      await watchResult(this.#parts, job, each, each.number, now);
-    }
+    const watch = async (owed: CommittedResult, checkpoint: number) => {
+      await watchResult(this.#parts, job, owed, checkpoint, now);
+      await this.#questions.watch(job, owed, checkpoint, now);
+    };
+    for (const each of checkpoints.filter(({ paid }) => paid === undefined)) await watch(each, each.number);
     const isOwed = status === "Committed" || status === "Attested";
-    if (isOwed && result !== undefined) await watchResult(this.#parts, job, result, 0, now);
+    if (isOwed && result !== undefined) await watch(result, 0);
   }
 
   /** Has checkpoints paid that nobody has shown wrong in time, in their order. Says whether any is left. */

@@ -4,6 +4,7 @@ import type { Hex } from "viem";
 import type { StorageClient, StorageWriter } from "../../storage/client/client.ts";
 import { readAnchor } from "../../storage/client/dataset.ts";
 import { get } from "../../storage/client/get.ts";
+import { readKeptBundle } from "../../storage/client/kept-bundle.ts";
 import type { KeptResults } from "../../storage/client/kept-results.ts";
 import { put } from "../../storage/client/put.ts";
 import type { CommitBundle } from "../../storage/client/stage.ts";
@@ -37,6 +38,13 @@ export interface ResultStorage extends JobStorage {
    * @throws ResultNotPlacedError when fewer than k bundles of a segment have holders
    */
   store(parameters: StoreParameters): Promise<Hex>;
+  /**
+   * A bundle from the copy that is kept in a directory of uploads.
+   *
+   * @param transportRoot what it was anchored with
+   * @returns undefined when it is not there
+   */
+  kept(directory: string, bundleIndex: number, transportRoot: Hex): Promise<Uint8Array | undefined>;
 }
 
 export type FolderParameters = {
@@ -127,6 +135,7 @@ export function createResultStorage(
       }
       return datasetId;
     },
+    kept: readKeptBundle,
   };
 }
 

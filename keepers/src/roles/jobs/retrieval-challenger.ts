@@ -1,4 +1,4 @@
-import type { Address, Hex } from "viem";
+import { type Address, type Hex, zeroAddress } from "viem";
 import { TransactionFailedError } from "../../chain/transactions/errors.ts";
 import { bundleId } from "../../core/ids.ts";
 import type { ChainView } from "../../storage/client/client.ts";
@@ -38,14 +38,21 @@ export async function readAsked(view: ChainView, datasetId: Hex, account?: Addre
   const failures = await readLogs(view, "RetrievalChallenges", "RetrievalFailed", { bundleId: ids });
   const failed = new Set(failures.map(({ args }) => args.challengeId));
   const events = await readLogs(view, "RetrievalChallenges", "RetrievalChallenged", { bundleId: ids });
+  const ofOwner = await readLogs(view, "RetrievalChallenges", "OwnerChallenged", { datasetId });
+  const all = [
+    ...events.map(({ args }) => ({ ...args, isOwners: false })),
+    ...ofOwner.map(({ args: { bundleIndex, owner, ...args } }) => ({
+      ...{ ...args, bundleId: bundleId(datasetId, bundleIndex), operator: owner, isOwners: true },
+    })),
+  ];
   const counts = new Map<string, number>();
   const answered = new Set<string>();
-  for (const { args } of events) {
-    const key = `${args.bundleId}:${args.cellIndex}`;
+  for (const { challengeId, bundleId: id, cellIndex } of all) {
+    const key = `${id}:${cellIndex}`;
     counts.set(key, (counts.get(key) ?? 0) + 1);
-    if (!failed.has(args.challengeId)) answered.add(key);
+    if (!failed.has(challengeId)) answered.add(key);
   }
-  const own = events.map(({ args }) => args).filter(({ challenger }) => challenger === account);
+  const own = all.filter(({ challenger }) => challenger === account);
   const isAsked = (await view.contracts.RetrievalChallenges.read.askedSince([datasetId])) !== 0n;
   return withOpen(await stillOpen(view, isAsked ? own : []), {
     own: own.length,
@@ -74,15 +81,18 @@ async function stillOpen(
 }
 
 /**
- * Asks holders for cells on chain, and brings what was asked to an end. What was done is read from the chain alone, so that whoever
+ * Asks holders, or the owner, for cells on chain, and brings what was asked to an end. What was done is read from the chain alone, so that whoever
  * was killed in between goes on.
  */
 export class RetrievalChallenger {
   readonly #parts: DutyContext;
+  readonly #asksOwner: boolean;
   readonly #ends: RetrievalEnds;
 
-  constructor(parts: DutyContext) {
+  /** @param asksOwner whether the owner is asked for what no holder owes: it answers for a result until that is paid for */
+  constructor(parts: DutyContext, { asksOwner = false }: { readonly asksOwner?: boolean } = {}) {
     this.#parts = parts;
+    this.#asksOwner = asksOwner;
     this.#ends = new RetrievalEnds({ ...parts, closesVoid: true });
   }
 
@@ -112,8 +122,13 @@ export class RetrievalChallenger {
       `ask:${bundle.bundleId}:${cell}:${before.count(bundle.bundleId, cell)}`;
     return await inBatches(cells, signal, {
       begin: (asked) =>
-        this.#attempt(asked, () => {
-          const { bundleId: id, transportRoot, proof } = asked.bundle;
+        this.#attempt(asked, async () => {
+          const { datasetId, bundleId: id, bundleIndex, poseidonRoot, transportRoot, proof } = asked.bundle;
+          // Holders come and go: who owes it now is asked.
+          if (this.#asksOwner && !(await this.#isHolders(id))) {
+            const args = [datasetId, bundleIndex, asked.cell, poseidonRoot, transportRoot, proof] as const;
+            return submitCall(this.#parts, keyOf(asked), "RetrievalChallenges", "challengeOwner", args, bond);
+          }
           const args = [id, asked.cell, transportRoot, proof] as const;
           return submitCall(this.#parts, keyOf(asked), "RetrievalChallenges", "challenge", args, bond);
         }),
@@ -134,6 +149,16 @@ export class RetrievalChallenger {
     // Each end gives something back: the number of those that are left names what is fetched.
     const key = `ask-credit:${datasetId}:${own}:${open.length}`;
     await tryCall(this.#parts, key, "RetrievalChallenges", "withdraw", [operator]);
+  }
+
+  /** Whether a bundle has a holder that has agreed to the present epoch. */
+  async #isHolders(id: Hex): Promise<boolean> {
+    const { BundleRegistry, DatasetRegistry } = this.#parts.contracts;
+    const [{ operator, until }, epoch] = await Promise.all([
+      BundleRegistry.read.holdingOf([id]),
+      DatasetRegistry.read.currentEpoch(),
+    ]);
+    return operator !== zeroAddress && epoch < until;
   }
 
   async #attempt({ bundle, cell }: AskedCell, work: () => Promise<void>): Promise<boolean> {

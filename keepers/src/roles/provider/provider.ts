@@ -37,6 +37,7 @@ import { HeldData } from "./held-data.ts";
 import { InstalmentClaims } from "./instalments.ts";
 import { IntervalDesk, type IntervalDeskParts } from "./interval-desk.ts";
 import { Locker } from "./locker.ts";
+import { OwnerAnswers } from "./owner-answers.ts";
 import { Paymaster } from "./paymaster.ts";
 import { Payroll, payrollSchema } from "./payroll.ts";
 import { Prices } from "./prices.ts";
@@ -118,11 +119,13 @@ export async function openProvider(options: ProviderOptions): Promise<JobKeeper>
       const committees = new CommitteeLedger(state);
       const all = new Committees({ ...context, committees });
       const findings = new FolderFindings(folder);
+      const retrievals = new Ledger(state);
       const isOwn = (provider: Address | undefined) => provider === account.address;
       return [
         // What has a deadline on chain comes before what takes long.
         new Defender({ ...compute, turns, worker }),
         new WitnessOpener({ ...compute, worker }),
+        new OwnerAnswers({ ...compute, storage, retrievals }),
         new Disputant({ ...compute, turns, isMeant: () => true }),
         new Accuser({
           ...compute,
@@ -137,7 +140,7 @@ export async function openProvider(options: ProviderOptions): Promise<JobKeeper>
         new Locker({ ...compute, held, patience }),
         new Bidder({ ...context, appraiser, prices, held, mostJobs, takesOrders, patience }),
         new ResultKeeper({ ...compute, storage, patience }),
-        new ResultQuestions({ ...context, retrievals: new Ledger(state) }),
+        new ResultQuestions({ ...context, retrievals }),
         new InstalmentClaims({ ...compute, storage, patience }),
         ...(workers === undefined ? [] : [new Paymaster({ ...context, payroll, desk: workers.desk })]),
         new JobJanitor({

@@ -1,7 +1,9 @@
+import { type Hex, zeroAddress } from "viem";
 import { bundleId } from "../../core/ids.ts";
 import type { Duty, JobContext } from "../jobs/duty.ts";
+import { readQuestions } from "../jobs/questions.ts";
 import { agreedOrUsual, isSurely } from "../storage-node/agreement.ts";
-import { chainTime } from "../storage-node/context.ts";
+import { chainTime, tryCall } from "../storage-node/context.ts";
 import type { Ledger, LedgerRetrieval } from "../storage-node/ledger.ts";
 import { RetrievalEnds } from "../storage-node/retrieval-ends.ts";
 import { resultsOf } from "./result-keeper.ts";
@@ -11,9 +13,13 @@ export type ResultQuestionsParts = JobContext & {
   readonly retrievals: Pick<Ledger, "retrievalsOf">;
 };
 
+/** Questions that one transaction releases. */
+const mostReleased = 64;
+
 /**
  * Brings the retrieval challenges of a provider's results to an end: none is paid for while a cell of it is asked for. Those that
- * slash nobody, because the holder they were made against is gone, nobody else has a reason to close.
+ * slash nobody, because the holder they were made against is gone, nobody else has a reason to close, nor to release those that were
+ * answered.
  */
 export class ResultQuestions implements Duty {
   readonly name = "questions about results";
@@ -41,6 +47,7 @@ export class ResultQuestions implements Duty {
           },
         );
         if (isUnasked) continue;
+        await this.#release(resultId);
         const { value: dataset } = await agreedOrUsual(this.#parts, "a stored result", ({ contracts }) =>
           contracts.DatasetRegistry.read.datasetOf([resultId]),
         );
@@ -52,5 +59,25 @@ export class ResultQuestions implements Duty {
     asked.sort((a, b) => Number(a.deadline - b.deadline));
     const { value: now } = await agreedOrUsual(this.#parts, "the time", ({ client }) => chainTime(client));
     await this.#ends.tick(asked, { now, after: () => 0n }, signal);
+  }
+
+  /** Has a result asked for no more on account of what was published, once the time is over to hold that against its provider. */
+  async #release(resultId: Hex): Promise<void> {
+    const { value: due } = await agreedOrUsual(
+      this.#parts,
+      "what was answered about a result",
+      async ({ contracts, client }) => {
+        const now = await chainTime(client);
+        const ids: bigint[] = [];
+        for await (const { challengeId, challenger, deadline } of readQuestions(contracts, resultId)) {
+          if (challenger === zeroAddress && now > deadline) ids.push(challengeId);
+          if (ids.length === mostReleased) break;
+        }
+        return ids;
+      },
+    );
+    if (due.length === 0) return;
+    const key = `release-questions:${resultId}:${due[0]}:${due.at(-1)}`;
+    await tryCall(this.#parts, key, "RetrievalChallenges", "release", [due]);
   }
 }

@@ -57,6 +57,7 @@ export const ledgerSchema = {
      CREATE INDEX ledger_bundle_events_by_operator ON ledger_bundle_events (LOWER(operator));`,
     `DROP INDEX ledger_bundle_events_by_dataset;
      CREATE INDEX ledger_bundle_events_by_dataset ON ledger_bundle_events (dataset_id, bundle_index);`,
+    "ALTER TABLE ledger_retrievals ADD COLUMN is_owners INTEGER NOT NULL DEFAULT 0;",
   ],
 } as const;
 
@@ -85,7 +86,10 @@ export type LedgerVacancy = { bundleId: Hex; datasetId: Hex; bundleIndex: number
 export type LedgerRetrieval = {
   challengeId: bigint;
   bundleId: Hex;
+  /** The holder, or the owner of the dataset. */
   operator: Address;
+  /** Whether the owner is asked, because no holder owes the bundle. */
+  isOwners: boolean;
   cellIndex: number;
   /** Last second before its timeout can be called; 0 where it is not known. */
   deadline: bigint;
@@ -164,24 +168,34 @@ export const ledgerHandler: EventHandler = {
 function takeRetrieval(event: AssayEvent, state: State): void {
   if (event.contract !== "RetrievalChallenges") return;
   if (event.eventName === "RetrievalChallenged") {
-    const { challengeId, bundleId, operator, cellIndex, deadline } = event.args;
-    state.run(
-      `INSERT OR REPLACE INTO ledger_retrievals (challenge_id, bundle_id, operator, cell_index, deadline)
-       VALUES (?, ?, ?, ?, ?)`,
-      String(challengeId),
-      bundleId,
-      operator.toLowerCase(),
-      cellIndex,
-      deadline,
-    );
+    const { bundleId: id, operator } = event.args;
+    addRetrieval(state, { ...event.args, bundleId: id, operator, isOwners: false });
+  } else if (event.eventName === "OwnerChallenged") {
+    const { datasetId, bundleIndex, owner } = event.args;
+    const id = bundleId(datasetId, bundleIndex);
+    addRetrieval(state, { ...event.args, bundleId: id, operator: owner, isOwners: true });
   } else if (endsRetrieval(event)) {
     setRetrievalOver(state, event.args.challengeId, 1);
   }
 }
 
+function addRetrieval(state: State, retrieval: LedgerRetrieval): void {
+  const { challengeId, bundleId: id, operator, isOwners, cellIndex, deadline } = retrieval;
+  state.run(
+    `INSERT OR REPLACE INTO ledger_retrievals (challenge_id, bundle_id, operator, is_owners, cell_index, deadline)
+     VALUES (?, ?, ?, ?, ?, ?)`,
+    String(challengeId),
+    id,
+    operator.toLowerCase(),
+    isOwners ? 1 : 0,
+    cellIndex,
+    deadline,
+  );
+}
+
 function returnRetrieval(event: AssayEvent, state: State): void {
   if (event.contract !== "RetrievalChallenges") return;
-  if (event.eventName === "RetrievalChallenged") {
+  if (event.eventName === "RetrievalChallenged" || event.eventName === "OwnerChallenged") {
     state.run("DELETE FROM ledger_retrievals WHERE challenge_id = ?", String(event.args.challengeId));
   } else if (endsRetrieval(event)) {
     setRetrievalOver(state, event.args.challengeId, 0);
@@ -342,12 +356,16 @@ export class Ledger {
     return row === undefined ? undefined : ((row.bundle_ids as string).split(",") as Hex[]);
   }
 
-  /** Retrieval challenges that are open against an operator, soonest deadline first. */
-  openRetrievals(operator: Address): LedgerRetrieval[] {
+  /**
+   * Retrieval challenges that are open against an operator, soonest deadline first.
+   * @param asOwner those that ask it as the owner of a dataset; those that ask it as a holder by default
+   */
+  openRetrievals(operator: Address, asOwner = false): LedgerRetrieval[] {
     const rows = this.#state.all(
-      `SELECT * FROM ledger_retrievals WHERE is_over = 0 AND operator = ?
+      `SELECT * FROM ledger_retrievals WHERE is_over = 0 AND operator = ? AND is_owners = ?
        ORDER BY deadline, CAST(challenge_id AS INTEGER)`,
       operator.toLowerCase(),
+      asOwner ? 1 : 0,
     );
     return rows.map(toRetrieval);
   }
@@ -358,7 +376,7 @@ export class Ledger {
    */
   lateRetrievals(now: bigint): LedgerRetrieval[] {
     const rows = this.#state.all(
-      `SELECT * FROM ledger_retrievals r WHERE is_over = 0 AND deadline < ? AND operator = (
+      `SELECT * FROM ledger_retrievals r WHERE is_over = 0 AND is_owners = 0 AND deadline < ? AND operator = (
          SELECT CASE kind WHEN 'placed' THEN LOWER(e.operator) END FROM ledger_bundle_events e
          WHERE e.bundle_id = r.bundle_id
          ORDER BY e.block_number DESC, e.log_index DESC, e.rowid DESC LIMIT 1)
@@ -368,10 +386,10 @@ export class Ledger {
     return rows.map(toRetrieval);
   }
 
-  /** Open retrieval challenges of a bundle, against whomever, soonest deadline first. */
+  /** Open retrieval challenges of a bundle, against whoever held it, soonest deadline first. */
   retrievalsOf(bundleId: Hex): LedgerRetrieval[] {
     const rows = this.#state.all(
-      `SELECT * FROM ledger_retrievals WHERE bundle_id = ? AND is_over = 0
+      `SELECT * FROM ledger_retrievals WHERE bundle_id = ? AND is_over = 0 AND is_owners = 0
        ORDER BY deadline, CAST(challenge_id AS INTEGER)`,
       bundleId,
     );
@@ -425,6 +443,7 @@ function toRetrieval(row: Row): LedgerRetrieval {
     challengeId: BigInt(row.challenge_id as string),
     bundleId: row.bundle_id as Hex,
     operator: row.operator as Address,
+    isOwners: Number(row.is_owners) === 1,
     cellIndex: Number(row.cell_index),
     deadline: BigInt(row.deadline as bigint),
   };

@@ -1,4 +1,4 @@
-import { bytesToHex, type Hex, zeroAddress } from "viem";
+import { type Address, bytesToHex, type Hex, zeroAddress } from "viem";
 import { TransactionFailedError } from "../../chain/transactions/errors.ts";
 import { isSurely } from "./agreement.ts";
 import { inBatches } from "./batches.ts";
@@ -7,11 +7,34 @@ import type { Ledger, LedgerRetrieval } from "./ledger.ts";
 import type { Shelf } from "./shelf.ts";
 import type { Vault } from "./vault.ts";
 
+/** A cell with its path to the bundle's anchored root. */
+export type ShownCell = { readonly cell: Uint8Array; readonly proof: readonly Uint8Array[] };
+
 export type PublisherParts = DutyContext & {
-  readonly ledger: Pick<Ledger, "openRetrievals">;
-  readonly shelf: Pick<Shelf, "byId">;
-  readonly vault: Pick<Vault, "cells" | "commitment">;
+  /** What this operator is asked for, in the order in which it is published. */
+  readonly asked: () => readonly LedgerRetrieval[];
+  /** The cell; undefined when the bundle is not here. */
+  readonly read: (retrieval: LedgerRetrieval) => Promise<ShownCell | undefined>;
 };
+
+/** What a storage node is asked for as a holder, and its own copy of it. */
+export function heldCells(
+  operator: Address,
+  ledger: Pick<Ledger, "openRetrievals">,
+  shelf: Pick<Shelf, "byId">,
+  vault: Pick<Vault, "cells" | "commitment">,
+): Pick<PublisherParts, "asked" | "read"> {
+  return {
+    asked: () => inOrder(ledger.openRetrievals(operator)),
+    async read({ bundleId, cellIndex }) {
+      const bundle = shelf.byId(bundleId);
+      if (bundle === undefined) return undefined;
+      const [cell] = await vault.cells(bundle, [cellIndex]);
+      const { transport } = await vault.commitment(bundle);
+      return { cell: cell!, proof: transport.proof(cellIndex) };
+    },
+  };
+}
 
 const keyOf = ({ challengeId }: LedgerRetrieval) => `publish:${challengeId}`;
 
@@ -28,8 +51,7 @@ export class Publisher {
 
   /** Answers what can be answered; gives the number of cells that were published. One that fails leaves the others be. */
   async tick(signal: AbortSignal): Promise<number> {
-    const { ledger, operator } = this.#parts;
-    const published = await inBatches(inOrder(ledger.openRetrievals(operator)), signal, {
+    const published = await inBatches(this.#parts.asked(), signal, {
       begin: (retrieval) => this.#attempt(retrieval, signal, () => this.#send(retrieval)),
       end: (retrieval) => this.#attempt(retrieval, signal, () => this.#confirm(retrieval)),
     });
@@ -58,8 +80,8 @@ export class Publisher {
 
   /** Sends what publishes a cell, without waiting for it. */
   async #send(retrieval: LedgerRetrieval): Promise<boolean> {
-    const { shelf, vault, log } = this.#parts;
-    const { challengeId, bundleId, cellIndex } = retrieval;
+    const { read, log } = this.#parts;
+    const { challengeId, bundleId } = retrieval;
     const isOver = await isSurely(this.#parts, "whether a cell is asked for", async (chain) => {
       const open = await chain.contracts.RetrievalChallenges.read.challengeOf([challengeId]);
       if (open.challenger === zeroAddress) return true;
@@ -67,15 +89,13 @@ export class Publisher {
       return open.graceEnds !== 0n && (await chainTime(chain.client)) > open.graceEnds;
     });
     if (isOver) return false;
-    const bundle = shelf.byId(bundleId);
-    if (bundle === undefined) {
+    const shown = await read(retrieval);
+    if (shown === undefined) {
       log.error({ challengeId, bundleId }, "a cell is asked for of a bundle that is not here");
       return false;
     }
-    const [cell] = await vault.cells(bundle, [cellIndex]);
-    const { transport } = await vault.commitment(bundle);
-    const proof = transport.proof(cellIndex).map((sibling) => bytesToHex(sibling));
-    const args = [challengeId, bytesToHex(cell!), proof] as const;
+    const proof = shown.proof.map((sibling) => bytesToHex(sibling));
+    const args = [challengeId, bytesToHex(shown.cell), proof] as const;
     await submitCall(this.#parts, keyOf(retrieval), "RetrievalChallenges", "publish", args);
     return true;
   }

@@ -102,21 +102,25 @@ export class RetrievalEnds {
    * @param mayCall whether its timeout may be called, too, beside others of its bundle
    */
   async #look(
-    { challengeId, bundleId, operator, deadline }: LedgerRetrieval,
+    { challengeId, bundleId, operator, isOwners, deadline }: LedgerRetrieval,
     looks: BundleLooks,
     { now, after }: RetrievalTimes,
     mayCall: boolean,
   ): Promise<Due["call"] | "none" | "void" | "waiting"> {
     const { RetrievalChallenges } = this.#parts.contracts;
     const holding = await looks.holding(bundleId);
-    if (holding.operator.toLowerCase() !== operator.toLowerCase()) return "void";
+    const isHolders = holding.operator.toLowerCase() === operator.toLowerCase();
+    if (!isOwners && !isHolders) return "void";
     if (now <= deadline || !mayCall) return "none";
     const open = await RetrievalChallenges.read.challengeOf([challengeId]);
     if (open.challenger === zeroAddress) return "none";
-    if (holding.tenure !== open.tenure || (await looks.isOver(open.datasetId))) return "void";
+    const isAnothers = !isOwners && holding.tenure !== open.tenure;
+    if (isAnothers || (await looks.isOver(open.datasetId))) return "void";
     const isCalled = open.graceEnds !== 0n;
     if (now <= (isCalled ? open.graceEnds : open.deadline) + after(bundleId)) return "waiting";
-    return isCalled ? "slashFailed" : "callTimeout";
+    if (!isCalled) return "callTimeout";
+    // What an owner leaves unanswered ends its job, and stays open as long as the dataset.
+    return isOwners ? "waiting" : "slashFailed";
   }
 
   async #attempt(due: Due, work: () => Promise<void>): Promise<boolean> {

@@ -40,7 +40,7 @@ import { Janitor } from "./janitor.ts";
 import { Ledger, ledgerHandler, ledgerSchema } from "./ledger.ts";
 import { Possession } from "./possession.ts";
 import { PublicBlobs } from "./public-blobs.ts";
-import { Publisher } from "./publisher.ts";
+import { heldCells, Publisher } from "./publisher.ts";
 import { RegisteredPeers, registeredSchema } from "./registered-peers.ts";
 import { Repairer } from "./repairer.ts";
 import { RetrievalWatcher } from "./retrieval-watcher.ts";
@@ -258,7 +258,7 @@ export class StorageNode {
         storage,
         registered,
         auditor: new Auditor({ ...context, ledger, shelf, possession }),
-        publisher: new Publisher({ ...context, ledger, shelf, vault }),
+        publisher: new Publisher({ ...context, ...heldCells(context.operator, ledger, shelf, vault) }),
         retrievalWatcher: new RetrievalWatcher({ ...context, ledger, stagger }),
         watcher: new Watcher({ ...context, ledger, stagger }),
         repairer: new Repairer({

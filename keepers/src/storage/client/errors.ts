@@ -1,5 +1,6 @@
 import { AssayError, type AssayErrorOptions, BadInputError, exitCode } from "../../core/errors.ts";
 import type { CodewordFraud } from "./codeword-fraud.ts";
+import type { StoredStream } from "./stored-stream.ts";
 
 /** What went wrong with one operator, in a result or an error. */
 export type OperatorFailure = { operator: `0x${string}`; reason: string };
@@ -156,8 +157,15 @@ export class MisencodedError extends BadInputError {
   override readonly name: string = "MisencodedError";
   /** What convicts the owner; undefined where nothing contradicts what was fetched but the root of a bundle that nobody gives. */
   readonly fraud: CodewordFraud | undefined;
+  /** What the bundles that were served give, as far as the segment goes that is another. */
+  readonly stored: StoredStream | undefined;
 
-  constructor(datasetId: string, bundleIndex: number, fraud: CodewordFraud | undefined) {
+  constructor(
+    datasetId: string,
+    bundleIndex: number,
+    fraud: CodewordFraud | undefined,
+    stored?: StoredStream,
+  ) {
     super(`the dataset ${datasetId} is wrongly encoded: bundle ${bundleIndex} is another`, {
       kept: "Nothing was written.",
       next:
@@ -166,6 +174,7 @@ export class MisencodedError extends BadInputError {
           : "`assay data challenge` shows it to the contracts, which pay half of its bond for that.",
     });
     this.fraud = fraud;
+    this.stored = stored;
   }
 }
 

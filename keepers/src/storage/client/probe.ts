@@ -1,11 +1,18 @@
 import { randomInt } from "node:crypto";
 import type { Address, Hex } from "viem";
-import { segmentLayout } from "../../core/dataset/layout.ts";
+import { bundlePlace, segmentLayout } from "../../core/dataset/layout.ts";
 import type { MaybeShard } from "../../core/erasure/code.ts";
 import { bundleId } from "../../core/ids.ts";
 import { readAnchoredRoots } from "./anchored-roots.ts";
 import type { ChainView } from "./client.ts";
-import { type CodewordFraud, findCodewordFraud, firstOf, fraudAmong, restoreData } from "./codeword-fraud.ts";
+import {
+  type CodewordFraud,
+  type CommittedDataset,
+  findCodewordFraud,
+  firstOf,
+  fraudAmong,
+  restoreData,
+} from "./codeword-fraud.ts";
 import { forEachConcurrently } from "./concurrency.ts";
 import { readAnchor, readHolders } from "./dataset.ts";
 import { type BundleReader, bundleBytes, fetchBundle } from "./fetch-bundles.ts";
@@ -17,13 +24,16 @@ export type ProbeClient = ChainView & BundleReader;
 
 /** A bundle whose holder does not serve it, with what a retrieval challenge takes. */
 export type UnservedBundle = {
+  readonly datasetId: Hex;
   readonly bundleIndex: number;
   readonly bundleId: Hex;
+  /** Its holder; the dataset's owner where there is none. */
   readonly operator: Address;
   /** What its holder did instead. */
   readonly reason: string;
   /** Cells of the bundle. */
   readonly cells: number;
+  readonly poseidonRoot: Hex;
   readonly transportRoot: Hex;
   /** Siblings of the bundle's leaf under the dataset's root. */
   readonly proof: readonly Hex[];
@@ -62,6 +72,8 @@ export type ProbeParameters = {
   readonly seconds?: number;
   /** Seconds that a holder may take beside those that its bytes take at the least pace; 60 by default. */
   readonly silence?: number;
+  /** Whether bundles that nobody holds count as unserved where the others contradict them: the owner is to be asked; false by default. */
+  readonly asksOwner?: boolean;
   /** Where bundles are kept that were served; they are not by default. @param bytes that k of each segment have */
   readonly keep?: (bytes: number) => Promise<BundleStash | undefined>;
   /** Told once why nothing more is kept: the own disk is full, say. The look goes on all the same. */
@@ -83,9 +95,11 @@ const leastPace = 16_000;
  */
 export async function probe(
   client: ProbeClient,
-  { datasetId, mostSegments = 16, seconds = 1800, silence = 60, keep, onNotKept, signal }: ProbeParameters,
+  { datasetId, mostSegments = 16, seconds = 1800, silence = 60, ...given }: ProbeParameters,
 ): Promise<Probe> {
-  const dataset = await readAnchoredRoots(client, await readAnchor(client, datasetId));
+  const { asksOwner = false, keep, onNotKept, signal } = given;
+  const anchored = await readAnchor(client, datasetId);
+  const dataset = { ...(await readAnchoredRoots(client, anchored)), owner: anchored.anchor.owner };
   const { k, n, segments } = dataset.layout;
   const sizes = Array.from({ length: segments }, (_, i) => k * segmentLayout(dataset.layout, i).bundleBytes);
   const keeping = await Keeping.open(() => keep?.(sizes.reduce((sum, bytes) => sum + bytes, 0)), onNotKept);
@@ -94,7 +108,9 @@ export async function probe(
   let looked = 0;
   for (const segment of drawn(segments, mostSegments)) {
     if (performance.now() >= until) break;
-    const found = await probeSegment(client, { dataset, segment, until, silence, keeping, signal });
+    const found = await probeSegment(client, {
+      ...{ dataset, segment, until, silence, asksOwner, keeping, signal },
+    });
     if (found === "unknown") break;
     looked++;
     if (found.unreadable !== undefined) unreadable.push(found.unreadable);
@@ -151,11 +167,15 @@ class Keeping {
   }
 }
 
+/** A dataset with who answers for what nobody holds of it. */
+export type OwnedDataset = CommittedDataset & { readonly owner: Address };
+
 type SegmentParameters = {
-  readonly dataset: Awaited<ReturnType<typeof readAnchoredRoots>>;
+  readonly dataset: OwnedDataset;
   readonly segment: number;
   readonly until: number;
   readonly silence: number;
+  readonly asksOwner: boolean;
   readonly keeping: Keeping;
   readonly signal: AbortSignal | undefined;
 };
@@ -165,11 +185,10 @@ type SegmentFinding = { readonly unreadable?: UnreadableSegment; readonly fraud?
 
 async function probeSegment(
   client: ProbeClient,
-  { dataset, segment, until, silence, keeping, signal }: SegmentParameters,
+  { dataset, segment, until, silence, asksOwner, keeping, signal }: SegmentParameters,
 ): Promise<SegmentFinding | "unknown"> {
-  const { datasetId, layout, manifest, tree } = dataset;
+  const { layout, manifest } = dataset;
   const { k, n } = layout;
-  const { cells } = segmentLayout(layout, segment);
   const length = bundleBytes(layout, segment * n);
   const limit = 1000 * (silence + Math.ceil(length / leastPace));
   const indices = Array.from({ length: n }, (_, shard) => segment * n + shard);
@@ -181,7 +200,7 @@ async function probeSegment(
     shards[shard] = await keeping.read(index, length, manifest.bundles[index]!.transportRoot);
     if (has(shard)) served++;
   }
-  const holders = await readHolders(client, datasetId, indices);
+  const holders = await readHolders(client, dataset.datasetId, indices);
   const vacant = holders.filter(({ operator }) => operator === undefined).length;
   // In another order each time: those that use the time up do not keep the same ones from being asked.
   const asked = shuffled(holders).flatMap(({ bundleIndex, operator }) =>
@@ -216,15 +235,7 @@ async function probeSegment(
         signal?.throwIfAborted();
         // It was not given its time.
         if (enough.signal.aborted) return;
-        unserved.push({
-          bundleIndex,
-          bundleId: bundleId(datasetId, bundleIndex),
-          operator,
-          reason: reasonOf(error),
-          cells,
-          transportRoot: manifest.bundles[bundleIndex]!.transportRoot as Hex,
-          proof: tree.proof(bundleIndex),
-        });
+        unserved.push(unservedBundle(dataset, bundleIndex, operator, reasonOf(error)));
         return;
       }
       served++;
@@ -274,9 +285,37 @@ async function probeSegment(
     },
   );
   const withheld = unserved.filter(({ bundleIndex }) => wrong.includes(bundleIndex % n));
+  if (asksOwner) {
+    for (const { bundleIndex, operator } of holders) {
+      if (operator !== undefined || !wrong.includes(bundleIndex % n)) continue;
+      withheld.push(unservedBundle(dataset, bundleIndex, undefined, "nobody holds it"));
+    }
+  }
   if (fraud === undefined && withheld.length === 0 && late > 0) return "unknown";
   withheld.sort((a, b) => a.bundleIndex - b.bundleIndex);
   return { fraud, unreadable: { segment, served, vacant, unserved: withheld } };
+}
+
+/**
+ * What a retrieval challenge takes of a bundle.
+ *
+ * @param operator its holder; the owner is asked where there is none
+ */
+export function unservedBundle(
+  { datasetId, owner, layout, manifest, tree }: OwnedDataset,
+  bundleIndex: number,
+  operator: Address | undefined,
+  reason: string,
+): UnservedBundle {
+  const { poseidonRoot, transportRoot } = manifest.bundles[bundleIndex]!;
+  return {
+    ...{ datasetId, bundleIndex, bundleId: bundleId(datasetId, bundleIndex), reason },
+    operator: operator ?? owner,
+    cells: segmentLayout(layout, bundlePlace(layout, bundleIndex).segment).cells,
+    poseidonRoot: poseidonRoot as Hex,
+    transportRoot: transportRoot as Hex,
+    proof: tree.proof(bundleIndex),
+  };
 }
 
 /** `most` of the numbers below `count`, each equally likely, in random order. */

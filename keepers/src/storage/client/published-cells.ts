@@ -13,7 +13,7 @@ import { transportRootOf } from "./roots.ts";
 const atOnce = 500;
 
 /**
- * Bundles that holders have published cell by cell, in answer to retrieval challenges.
+ * Bundles that holders, or the owner, have published cell by cell, in answer to retrieval challenges.
  *
  * @param bundles indices within one segment; what is not on chain whole, or is not what was anchored, is left out
  * @returns bytes by the bundle's index
@@ -46,7 +46,7 @@ export type PublishedCell = {
   readonly cellProof: readonly Hex[];
 };
 
-/** Cells that holders have published of bundles that are not on chain whole, each once. */
+/** Cells that holders, or the owner, have published of bundles that are not on chain whole, each once. */
 export async function publishedCells(
   view: ChainView,
   dataset: RootedDataset,
@@ -90,10 +90,14 @@ async function readChallenges(
   const args = { bundleId: [...indexOf.keys()] };
   const asked = await readLogs(view, "RetrievalChallenges", "RetrievalChallenged", args);
   const challenges = new Map<number, Map<bigint, number>>();
-  for (const { args: each } of asked) {
-    const index = indexOf.get(each.bundleId)!;
+  const add = (index: number, challengeId: bigint, cellIndex: number) => {
     const cells = challenges.get(index) ?? new Map<bigint, number>();
-    challenges.set(index, cells.set(each.challengeId, each.cellIndex));
+    challenges.set(index, cells.set(challengeId, cellIndex));
+  };
+  for (const { args: each } of asked) add(indexOf.get(each.bundleId)!, each.challengeId, each.cellIndex);
+  const ofOwner = await readLogs(view, "RetrievalChallenges", "OwnerChallenged", { datasetId });
+  for (const { args: each } of ofOwner) {
+    if (bundles.includes(each.bundleIndex)) add(each.bundleIndex, each.challengeId, each.cellIndex);
   }
   return challenges;
 }

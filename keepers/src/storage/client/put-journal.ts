@@ -41,6 +41,11 @@ const schema: Schema = {
   ],
 };
 
+/** Where a bundle lies in the folder of an upload. */
+export function stagedBundlePath(directory: string, bundle: number): string {
+  return join(directory, "bundles", `${String(bundle).padStart(5, "0")}.bundle`);
+}
+
 /**
  * What one put has already done, in SQLite, so that a killed one goes on where it stopped. The file stays locked as
  * long as the journal is open, and the lock dies with the process: two puts of the same dataset never run at once.
@@ -82,7 +87,7 @@ export class PutJournal {
   }
 
   bundlePath(bundle: number): string {
-    return join(this.directory, "bundles", `${String(bundle).padStart(5, "0")}.bundle`);
+    return stagedBundlePath(this.directory, bundle);
   }
 
   readBundle(bundle: number): Promise<Uint8Array> {

@@ -3,6 +3,7 @@ import {
   bundlePlace,
   type DatasetLayout,
   locateObjectByte,
+  segmentLayout,
   segmentOfObject,
 } from "../../core/dataset/layout.ts";
 import type { MaybeShard } from "../../core/erasure/code.ts";
@@ -15,6 +16,7 @@ import { allBundles, type Holder, readAnchor, readHolders } from "./dataset.ts";
 import { MisencodedError } from "./errors.ts";
 import { bundleBytes, type RootedDataset } from "./fetch-bundles.ts";
 import { fetchData } from "./fetch-data.ts";
+import { type PublishedCell, publishedCells } from "./published-cells.ts";
 import { type BundlesTree, manifestTree, type RootedBundles, transportTreeOf } from "./roots.ts";
 import type { BundleStash } from "./stash.ts";
 
@@ -40,14 +42,21 @@ export class StoredStream {
   readonly #bundles: ReadonlyMap<number, Uint8Array>;
   readonly #tree: BundlesTree;
   readonly #trees = new Map<number, BinaryTree>();
+  /** Of bundles that are not what was anchored, by bundle and cell. */
+  readonly #published: ReadonlyMap<number, ReadonlyMap<number, PublishedCell>>;
 
-  /** @param bundles data bundles that hold the first `count` bytes, by their index in the dataset */
+  /**
+   * @param bundles data bundles that hold the first `count` bytes, by their index in the dataset
+   * @param published cells on chain of those of them that the others give, and that are not what was anchored
+   */
   constructor(
     layout: DatasetLayout,
     manifest: RootedBundles,
     bundles: ReadonlyMap<number, Uint8Array>,
     count: number,
+    published: ReadonlyMap<number, ReadonlyMap<number, PublishedCell>> = new Map(),
   ) {
+    this.#published = published;
     this.#layout = layout;
     this.#manifest = manifest;
     this.#bundles = bundles;
@@ -66,32 +75,60 @@ export class StoredStream {
 
   /** The cells that hold these bytes, each once; bytes beyond the end lie in none. */
   cells(positions: readonly number[]): StoredCell[] {
-    const found = new Map<string, StoredCell>();
+    return this.#places(positions).map(({ bundleIndex, cellIndex }) => this.#open(bundleIndex, cellIndex));
+  }
+
+  /** Those of these cells that nobody can open: their bundles are not what was anchored, and they are not on chain. */
+  unopened(positions: readonly number[]): CellPlace[] {
+    return this.#places(positions).filter(
+      ({ bundleIndex, cellIndex }) => this.#published.get(bundleIndex)?.has(cellIndex) === false,
+    );
+  }
+
+  /** Bundles that are not what was anchored, of which some cells may be on chain. */
+  get misencoded(): number[] {
+    return [...this.#published.keys()];
+  }
+
+  /** Cells of a bundle. */
+  cellsOf(bundleIndex: number): number {
+    return segmentLayout(this.#layout, bundlePlace(this.#layout, bundleIndex).segment).cells;
+  }
+
+  #places(positions: readonly number[]): CellPlace[] {
+    const found = new Map<string, CellPlace>();
     const { objectSize } = this.#layout;
     for (const position of positions.filter((each) => each < this.length)) {
       const object = Math.floor(position / objectSize);
       const { bundle, cell } = locateObjectByte(this.#layout, object, position % objectSize);
-      found.set(`${bundle}:${cell}`, this.#open(bundle, cell));
+      found.set(`${bundle}:${cell}`, { bundleIndex: bundle, cellIndex: cell });
     }
     return [...found.values()];
   }
 
   #open(bundleIndex: number, cellIndex: number): StoredCell {
-    const bytes = this.#bundles.get(bundleIndex)!;
-    const tree = this.#trees.get(bundleIndex) ?? transportTreeOf(bytes);
-    this.#trees.set(bundleIndex, tree);
     const { poseidonRoot, transportRoot } = this.#manifest.bundles[bundleIndex]!;
-    return {
-      bundleIndex,
-      cellIndex,
+    const bundle = {
+      ...{ bundleIndex, cellIndex },
       poseidonRoot: poseidonRoot as Hex,
       transportRoot: transportRoot as Hex,
       bundleProof: this.#tree.proof(bundleIndex),
+    };
+    const shown = this.#published.get(bundleIndex)?.get(cellIndex);
+    if (shown !== undefined) return { ...bundle, cell: bytesToHex(shown.cell), cellProof: shown.cellProof };
+    const bytes = this.#bundles.get(bundleIndex)!;
+    const tree = this.#trees.get(bundleIndex) ?? transportTreeOf(bytes);
+    this.#trees.set(bundleIndex, tree);
+    return {
+      ...bundle,
       cell: bytesToHex(cellOf(bytes, cellIndex)),
       cellProof: tree.proof(cellIndex).map((sibling) => bytesToHex(sibling)),
     };
   }
 }
+
+/** Where a cell lies in a dataset. */
+export type CellPlace = { readonly bundleIndex: number; readonly cellIndex: number };
 
 export type StreamParameters = {
   readonly datasetId: Hex;
@@ -129,10 +166,24 @@ export async function readStream(
       // What nobody holds any more may still be on chain.
       holders: [...ofSegment.filter(isHeld), ...ofSegment.filter((holder) => !isHeld(holder))],
     });
-    if (wrong.length > 0) throw new MisencodedError(datasetId, segment * layout.n + wrong[0]!, fraud);
     for (const [shard, bytes] of data.entries()) bundles.set(segment * layout.n + shard, bytes);
+    if (wrong.length === 0) continue;
+    const indices = wrong.map((shard) => segment * layout.n + shard);
+    const known = Math.min(count, (segment + 1) * layout.segmentObjects * objectSize);
+    const shown = await cellsOnChain(client, dataset, indices);
+    const stored = new StoredStream(layout, manifest, bundles, known, shown);
+    throw new MisencodedError(datasetId, indices[0]!, fraud, stored);
   }
   return new StoredStream(layout, manifest, bundles, count);
+}
+
+/** What is on chain of bundles, by bundle and cell. */
+async function cellsOnChain(client: StorageClient, dataset: RootedDataset, indices: readonly number[]) {
+  const shown = new Map(indices.map((index) => [index, new Map<number, PublishedCell>()]));
+  for (const each of await publishedCells(client, dataset, indices)) {
+    shown.get(each.bundleIndex)!.set(each.cellIndex, each);
+  }
+  return shown;
 }
 
 /** At most k bundles of a segment that were kept. */

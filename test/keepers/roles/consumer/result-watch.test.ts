@@ -239,6 +239,15 @@ describe("the result of a job, to its consumer", () => {
     await tick(1);
     assert.equal(scene.job(described)!.status, "Committed", "one cell is still asked for");
     await publish(scene, resultId, challenges[0]!);
+    await tick(1);
+    assert.equal(scene.job(described)!.status, "Committed", "what was published can still convict");
+    const { network } = scene;
+    await network.chain.advance(retrieval.window + 1);
+    const published = challenges.map(({ challengeId }) => challengeId);
+    await network.send(
+      network.admin,
+      encodeCall(network.deployment, "RetrievalChallenges", "release", [published]),
+    );
     await scene.until(described, "Finalised", []);
     assert.equal((await asked()).length, challenges.length, "nothing is asked for twice");
   });

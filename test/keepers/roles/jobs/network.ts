@@ -203,7 +203,14 @@ export async function startJobNetwork({
   const memberGame = await deploy("MemberGame", [jobs, committees, ...rules]);
 
   const instalments = await deploy("Instalments", [jobs, jobRules]);
-  const shortfalls = await deploy("ResultShortfalls", [jobs, instalments, datasets, audit, windows.repair]);
+  const shortfalls = await deploy("ResultShortfalls", [
+    jobs,
+    instalments,
+    datasets,
+    audit,
+    retrievals,
+    windows.repair,
+  ]);
   const resultFraud = await deploy("ResultFraud", [jobs, instalments, datasets]);
   const encodingFraud = await deploy("EncodingFraud", [datasets, zeroAddress, zeroHash]);
   const rewards = await deploy("WorkerRewards", [token]);

@@ -67,6 +67,10 @@ export class StorageDouble {
   readonly withheld = new Set<Hex>();
   /** Operators that sign for the bundles of results that are stored from now on; nobody holds them by name where there are none. */
   resultHolders: readonly LocalAccount[] = [];
+  /** Bundles of results that are stored from now on for which nobody signs. */
+  readonly unplaced = new Set<number>();
+  /** Whether providers have copies of what they stored. */
+  isKept = true;
   /** Whether these serve what they hold. */
   isServing = true;
   /** Bundles that they serve nobody all the same. */
@@ -171,6 +175,10 @@ export class StorageDouble {
         this.#folders.set(datasetId, kept);
         this.#stored.set(key, datasetId);
         return datasetId;
+      },
+      kept: async (_, bundleIndex, transportRoot) => {
+        const all = [...this.#streams.values()].map(({ encoded }) => encoded[bundleIndex]);
+        return this.isKept ? all.find((bytes) => transportRootOf(bytes!) === transportRoot) : undefined;
       },
     };
   }
@@ -283,6 +291,7 @@ export class StorageDouble {
       return datasetId;
     }
     for (const [bundleIndex, holder] of holders.entries()) {
+      if (this.unplaced.has(bundleIndex)) continue;
       const roots = { poseidonRoot: zeroHash, transportRoot: transportRoots[bundleIndex]! };
       const proof = tree.proof(bundleIndex).map((sibling) => bytesToHex(sibling));
       const signed = await this.#sign(holder, { datasetId, bundleIndex, ...roots }, proof);

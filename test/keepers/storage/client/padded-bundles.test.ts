@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { bytesToHex, type Hex } from "viem";
+import { bytesToHex, type Hex, zeroHash } from "viem";
 import { datasetLayout, segmentLayout } from "../../../../keepers/src/core/dataset/layout.ts";
 import { cellBytes } from "../../../../keepers/src/core/dataset/shape.ts";
 import { ErasureCode } from "../../../../keepers/src/core/erasure/code.ts";
@@ -66,11 +66,13 @@ describe("bundles whose roots cover something else than zeros behind their end",
   it("attack: have their last cell asked for first, which nobody can publish, and then one that is drawn by lot", () => {
     const unserved = bundles.map(
       (_, bundleIndex): UnservedBundle => ({
+        datasetId,
         bundleIndex,
         bundleId: bundleId(datasetId, bundleIndex),
         operator: "0x",
         reason: "its bytes do not have the anchored root",
         cells,
+        poseidonRoot: zeroHash,
         transportRoot: roots[bundleIndex]!.transportRoot,
         proof: [],
       }),

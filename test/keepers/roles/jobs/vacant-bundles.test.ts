@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import { randomFillSync } from "node:crypto";
+import { after, describe, it } from "node:test";
+import type { Hex } from "viem";
+import { encodeCall } from "../../../../keepers/src/chain/contracts.ts";
+import type { ResultNews } from "../../../../keepers/src/roles/consumer/result-watch.ts";
+import type { JobStorage } from "../../../../keepers/src/roles/jobs/job-storage.ts";
+import { readAnchoredRoots } from "../../../../keepers/src/storage/client/anchored-roots.ts";
+import type { StorageClient } from "../../../../keepers/src/storage/client/client.ts";
+import { readAnchor } from "../../../../keepers/src/storage/client/dataset.ts";
+import { NotEnoughBundlesError } from "../../../../keepers/src/storage/client/errors.ts";
+import { readLogs } from "../../../../keepers/src/storage/client/read-logs.ts";
+import { readStream } from "../../../../keepers/src/storage/client/stored-stream.ts";
+import { bundlesOfObject } from "../../core/erasure/one-object.ts";
+import { retrieval, windows } from "./network.ts";
+import { Scene } from "./scene.ts";
+
+/** Bundles of a result, and those that it takes to read it. */
+const [n, k] = [3, 2];
+
+type Options = {
+  /** Whether its parity is of something else. */
+  readonly isFalse: boolean;
+  readonly watches: boolean;
+};
+
+/** A job that was trained rightly, and whose provider has stopped; nobody holds the first of its bundles. */
+async function committed({ isFalse, watches }: Options) {
+  const news: ResultNews[] = [];
+  const scene = await Scene.start({
+    results: watches
+      ? {
+          mostBonds: 10_000n * retrieval.bond,
+          ...{ every: 0, pause: 0, patience: 60_000 },
+          onNews: (each) => news.push(each),
+        }
+      : undefined,
+  });
+  after(() => scene.close());
+  const { network, storage } = scene;
+  storage.encode = (stream) =>
+    bundlesOfObject(stream, k, n).map((bundle, shard) =>
+      shard < k || !isFalse ? bundle : randomFillSync(new Uint8Array(bundle.length)),
+    );
+  storage.resultHolders = await scene.holders(n);
+  storage.unplaced.add(0);
+  const account = scene.account();
+  await scene.stake(account);
+  const provider = await scene.openProvider(account);
+  const described = await scene.order();
+  await scene.consumer.post(described);
+  await scene.until(described, "Committed", [provider]);
+  await provider.stop();
+  const { jobId, result } = scene.job(described)!;
+  const { resultId } = result!;
+  const view = { chain: network.client, deployment: network.deployment, contracts: network.contracts };
+  const asked = () => readLogs(view, "RetrievalChallenges", "OwnerChallenged", { datasetId: resultId });
+  /** The provider's keeper goes on; whoever has lied may have no copy that it could publish. */
+  const reopened = async () => {
+    const keeper = await scene.openProvider(account);
+    after(() => keeper.stop());
+    return keeper;
+  };
+  return { scene, news, described, jobId, resultId, view, account, asked, reopened };
+}
+
+/** What a challenger reads that finds no file to read, as it is of a result that is no encoding of anything. */
+function readingOf({ view, scene }: Awaited<ReturnType<typeof committed>>, real: JobStorage): JobStorage {
+  const client = { ...view, peers: scene.storage.peers } as unknown as StorageClient;
+  return {
+    ...real,
+    folder: async () => {
+      throw new NotEnoughBundlesError(0, 0, k, []);
+    },
+    stream: (parameters) => readStream(client, parameters),
+  };
+}
+
+const statusOf = async ({ scene, resultId }: { readonly scene: Scene; readonly resultId: Hex }) =>
+  (await scene.network.contracts.DatasetRegistry.read.termsOf([resultId]))[0];
+
+describe("a result of which k bundles are held, and the rest by nobody", () => {
+  it("attack: fails where its parity is of something else: its consumer asks the owner, who publishes nothing", async () => {
+    const made = await committed({ isFalse: true, watches: true });
+    const { scene, news, described, jobId, asked } = made;
+    await scene.settle([], 2);
+    assert.equal(news.at(-1)!.kind, "asked");
+    assert.match(
+      news.at(-1)!.text,
+      /data bundles that the others do not give \(the first of them: nobody holds it\)/,
+    );
+    assert.ok((await asked()).length > 0);
+    const janitor = await scene.janitor();
+    await scene.network.chain.advance(windows.challenge + 1);
+    await scene.settle([janitor], 2);
+    await scene.network.chain.advance(retrieval.grace + 1);
+    await scene.until(described, "Failed", [janitor]);
+    const { contracts } = scene.network;
+    assert.equal(await contracts.JobRegistry.read.isOwed([jobId]), false, "it is settled");
+  });
+
+  it("attack: is shown to be no encoding of anything where its owner publishes what it is asked for", async () => {
+    const made = await committed({ isFalse: true, watches: true });
+    const { scene, news, reopened } = made;
+    await scene.settle([], 2);
+    assert.equal(news.at(-1)!.kind, "asked");
+    const provider = await reopened();
+    await scene.untilHolds("the conviction", [provider], async () => (await statusOf(made)) === 2);
+    assert.equal(news.at(-1)!.kind, "fraudulent");
+  });
+
+  it("attack: is asked for by a challenger in the one cell that convicts, and shown with what is published", async () => {
+    const made = await committed({ isFalse: true, watches: false });
+    const { scene, asked, reopened } = made;
+    const account = scene.account();
+    const storage = readingOf(made, scene.storage.of(account));
+    const challenger = await scene.challenger(account, { storage, fetchTime: 60 });
+    await scene.untilHolds("the question", [challenger], async () => (await asked()).length > 0);
+    assert.equal((await asked()).length, 1);
+    const provider = await reopened();
+    const published = () => readLogs(made.view, "RetrievalChallenges", "CellPublished", {});
+    await scene.untilHolds("the publication", [provider], async () => (await published()).length === 1);
+    await scene.network.chain.advance(retrieval.window);
+    await scene.untilHolds("the conviction", [challenger], async () => (await statusOf(made)) === 2);
+    assert.equal((await asked()).length, 1, "one question was enough");
+  });
+
+  it("attack: fails by a challenger that asked, where its owner publishes nothing and nobody else looks", async () => {
+    const made = await committed({ isFalse: true, watches: false });
+    const { scene, described, asked } = made;
+    const account = scene.account();
+    const storage = readingOf(made, scene.storage.of(account));
+    const challenger = await scene.challenger(account, { storage, fetchTime: 60 });
+    await scene.untilHolds("the question", [challenger], async () => (await asked()).length > 0);
+    await scene.network.chain.advance(retrieval.window + 1);
+    await scene.settle([challenger], 3);
+    await scene.network.chain.advance(retrieval.grace + 1);
+    await scene.until(described, "Failed", [challenger]);
+  });
+
+  it("is paid for once its provider has published what strangers ask it for, and the time to use that is over", async () => {
+    const made = await committed({ isFalse: false, watches: false });
+    const { scene, described, resultId, view, asked, reopened } = made;
+    const { network } = scene;
+    const { manifest, tree } = await readAnchoredRoots(view, await readAnchor(view, resultId));
+    const { poseidonRoot, transportRoot } = manifest.bundles[0]!;
+    for (const cell of [0, 1, 2]) {
+      const args = [resultId, 0, cell, poseidonRoot as Hex, transportRoot as Hex, tree.proof(0)] as const;
+      const call = encodeCall(network.deployment, "RetrievalChallenges", "challengeOwner", args);
+      await network.send(network.admin, { ...call, value: retrieval.bond });
+    }
+    assert.equal((await asked()).length, 3);
+    const provider = await reopened();
+    const published = () => readLogs(view, "RetrievalChallenges", "CellPublished", {});
+    await scene.untilHolds("the publications", [provider], async () => (await published()).length === 3);
+    const janitor = await scene.janitor();
+    await network.outlast(windows.challenge);
+    await network.chain.advance(retrieval.window + 1);
+    await scene.until(described, "Finalised", [provider, janitor]);
+  });
+});
