@@ -11,6 +11,7 @@ import type { JobRun } from "../jobs/job-run.ts";
 import { withAllowance } from "../storage-node/allowance.ts";
 import { sendCall } from "../storage-node/context.ts";
 import { jobRecords, type Payroll } from "./payroll.ts";
+import { isShortOfTime } from "./training-time.ts";
 import type { WorkerDesk } from "./worker-desk.ts";
 
 export type CrewTerms = {
@@ -33,6 +34,13 @@ export type CrewParts = Omit<JobContext, "metrics"> & {
   readonly desk: WorkerDesk;
   readonly terms: CrewTerms;
   readonly metrics: ClusterMetrics;
+};
+
+/** The time that a job has, and takes here without workers. */
+export type CrewClock = {
+  readonly secondsPerStep: number;
+  /** Seconds until the job has to be committed to. */
+  secondsLeft(): number;
 };
 
 /** The workers of a provider: while a job trains, they may join it, and are owed for each chunk. */
@@ -66,14 +74,18 @@ export class Crew {
     metrics.rewound();
   }
 
-  /** The session in which workers train a job; closing it sends them away. */
+  /**
+   * The session in which workers train a job. They are sent away when it is closed, and as soon as there is only time enough
+   * left for the provider alone: whatever strangers do, or leave undone, is no reason to be late.
+   */
   async open(
     jobId: bigint,
     { job, run }: JobRun,
     firstStep: number,
     signal: AbortSignal | undefined,
+    clock: CrewClock,
   ): Promise<TrainingSession> {
-    const { executor, payroll, desk, terms, account, deployment, operator, metrics } = this.#parts;
+    const { executor, payroll, desk, terms, account, deployment, operator, metrics, log } = this.#parts;
     const { microBatches } = job.options;
     const chunkSize = microBatches / Math.min(microBatches, 2 ** Math.floor(Math.log2(terms.chunks)));
     const options: ClusterOptions = {
@@ -85,6 +97,15 @@ export class Crew {
       firstStep,
       signal,
       observer: metrics,
+      ownStep: 1000 * clock.secondsPerStep,
+      mustHurry: (step, ownStep = 0) => {
+        const secondsPerStep = Math.max(clock.secondsPerStep, ownStep / 1000);
+        const secondsLeft = clock.secondsLeft();
+        if (!isShortOfTime({ steps: run.order.steps - step, secondsPerStep, secondsLeft })) return false;
+        log.warn({ jobId, step, secondsLeft }, "time is short: training goes on without workers");
+        desk.withdraw();
+        return true;
+      },
     };
     const session = await ClusterSession.open(executor, run.program, job.options, options);
     const owed = () => payroll.contributions(jobId).reduce((sum, { total }) => sum + total, 0n);

@@ -14,9 +14,10 @@ import type { ResultStorage } from "../jobs/job-storage.ts";
 import { checkpointSpacing } from "../jobs/move-time.ts";
 import { writeResult } from "../jobs/result.ts";
 import { SideBySide, type SideBySideOptions } from "../jobs/side-by-side.ts";
-import { surelyNow } from "../storage-node/agreement.ts";
-import { tryCall } from "../storage-node/context.ts";
-import type { Crew } from "./crew.ts";
+import { secondsPerStep } from "../jobs/step-time.ts";
+import { agreedOrUsual, surelyNow } from "../storage-node/agreement.ts";
+import { chainTime, tryCall } from "../storage-node/context.ts";
+import type { Crew, CrewClock } from "./crew.ts";
 import { placeOfResult } from "./result-keeper.ts";
 
 export type TrainerParts = JobContext &
@@ -29,7 +30,7 @@ export type TrainerParts = JobContext &
     readonly crew?: Pick<Crew, "prepare" | "open" | "trained">;
   };
 
-/** Milliseconds between looks at results that are not committed to, while another job trains. */
+/** Milliseconds between looks at whether a job that trains is still wanted, and at results of others that are not committed to. */
 const pause = 10_000;
 
 /** What was written of a result that is trained. */
@@ -65,7 +66,8 @@ export class Trainer implements Duty {
       if (job.provider !== operator || !(await this.#isLacking(job))) return;
       // It is written anew: until then nothing is stored of it.
       this.#written.delete(job.jobId);
-      const written = await this.#committingMeanwhile(() => this.#train(job, signal), signal);
+      const written = await this.#trainWhileWanted(job, signal);
+      if (written === undefined) return;
       this.#written.set(job.jobId, written);
       this.#beginCommit(job, written, signal);
     };
@@ -90,33 +92,69 @@ export class Trainer implements Duty {
     this.#commits.begin(job.jobId, () => this.#commit(job, written, signal));
   }
 
-  /** Trains for hours, maybe: results of other jobs whose stores fail meanwhile are stored again, each after a pause. */
-  async #committingMeanwhile<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  /**
+   * What was written of a job's result; undefined when the job has ended before, or its time. Nothing of it is of use to anybody
+   * then, and whatever was locked meanwhile would be late.
+   */
+  async #trainWhileWanted(job: JobRecord, signal: AbortSignal): Promise<WrittenResult | undefined> {
+    const { ledger, log } = this.#parts;
+    const { jobId } = job;
+    const over = new AbortController();
+    const look = async () => {
+      const current = ledger.job(jobId);
+      if (current === undefined || !(await this.#isLacking(current))) over.abort();
+    };
+    const either = AbortSignal.any([over.signal, signal]);
+    try {
+      return await this.#lookingMeanwhile(() => this.#train(job, either), look, signal);
+    } catch (error) {
+      if (!over.signal.aborted || signal.aborted) throw error;
+      log.warn({ jobId, status: ledger.job(jobId)?.status }, "the job is over: it is trained no further");
+      return undefined;
+    }
+  }
+
+  /**
+   * Trains for hours, maybe: meanwhile a look is taken again and again, and results of other jobs whose stores fail are stored
+   * again, each after a pause.
+   */
+  async #lookingMeanwhile<T>(
+    work: () => Promise<T>,
+    look: () => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<T> {
     const done = new AbortController();
-    const committing = this.#commitUntil(AbortSignal.any([done.signal, signal]), signal);
+    const until = AbortSignal.any([done.signal, signal]);
+    const others = [
+      this.#repeat("a look at the job that trains", look, until),
+      this.#repeat("a commitment to a result", () => this.#commitWritten(signal), until),
+    ];
     try {
       return await work();
     } finally {
       done.abort();
-      await committing;
+      await Promise.all(others);
     }
   }
 
-  async #commitUntil(until: AbortSignal, signal: AbortSignal): Promise<void> {
-    const { ledger, log } = this.#parts;
+  async #repeat(what: string, work: () => Promise<void>, until: AbortSignal): Promise<void> {
     for (;;) {
       await delay(pause, undefined, { signal: until, ref: false }).catch(() => undefined);
       if (until.aborted) return;
       try {
-        await this.#commits.look();
-        for (const [jobId, written] of this.#written) {
-          const job = ledger.job(jobId);
-          if (job?.status !== "Training") this.#written.delete(jobId);
-          else if (await this.#isLacking(job)) this.#beginCommit(job, written, signal);
-        }
+        await work();
       } catch (error) {
-        log.warn({ reason: (error as Error).message }, "a result was not committed to, and will be again");
+        this.#parts.log.warn({ what, reason: (error as Error).message }, "failed, and will be tried again");
       }
+    }
+  }
+
+  async #commitWritten(signal: AbortSignal): Promise<void> {
+    await this.#commits.look();
+    for (const [jobId, written] of this.#written) {
+      const job = this.#parts.ledger.job(jobId);
+      if (job?.status !== "Training") this.#written.delete(jobId);
+      else if (await this.#isLacking(job)) this.#beginCommit(job, written, signal);
     }
   }
 
@@ -125,10 +163,14 @@ export class Trainer implements Duty {
     try {
       const { worker, crew, log } = this.#parts;
       await crew?.prepare(job.jobId, opened);
-      const sessions = crew && {
-        open: (firstStep: number) => crew.open(job.jobId, opened, firstStep, signal),
-      };
-      const every = await checkpointSpacing(this.#parts, job, opened, signal, { isOwn: true });
+      const seconds = await secondsPerStep(this.#parts.executor, opened.job, signal);
+      const clock = crew && (await this.#clockOf(job, seconds));
+      const sessions = crew &&
+        clock && {
+          open: (firstStep: number) => crew.open(job.jobId, opened, firstStep, signal, clock),
+        };
+      const measured = { known: seconds, isOwn: true };
+      const every = await checkpointSpacing(this.#parts, job, opened, signal, measured);
       const result = await trainJob(this.#parts, opened, { ...sessions, worker, every, signal });
       log.info({ jobId: job.jobId, stateRoot: result.stateRoot }, "trained");
       crew?.trained(job.jobId);
@@ -136,6 +178,13 @@ export class Trainer implements Duty {
     } finally {
       await opened.job.close();
     }
+  }
+
+  /** What is left of a job's time goes by the chain's clock now, and by this machine's from here on. */
+  async #clockOf({ deadline }: JobRecord, secondsPerStep: number): Promise<CrewClock> {
+    const { value } = await agreedOrUsual(this.#parts, "the time", ({ client }) => chainTime(client));
+    const [left, began] = [Number(deadline! - value), Date.now()];
+    return { secondsPerStep, secondsLeft: () => left - (Date.now() - began) / 1000 };
   }
 
   async #write(

@@ -2,6 +2,11 @@
 const margin = 2;
 /** Seconds that a job takes beside its steps: its result is written, placed with storage nodes, and committed to. */
 const secondsBesides = 300;
+/**
+ * How many times as long as measured the steps that are left may take at least: with less time than that nobody is waited for.
+ * Less than what the job began with, or no worker would ever be let in, and more than one, as the machine may be busier.
+ */
+const leastMargin = 1.5;
 
 export type TimedJob = {
   readonly steps: number;
@@ -15,4 +20,17 @@ export function problemOfTime({ steps, secondsPerStep, trainingTime }: TimedJob)
   const seconds = steps * secondsPerStep;
   if (margin * seconds + secondsBesides <= trainingTime) return undefined;
   return `it would take ${Math.ceil(seconds)} s of the ${trainingTime} s, and ${secondsBesides} s are needed to store its result`;
+}
+
+export type RemainingTime = {
+  /** Steps that are not made. */
+  readonly steps: number;
+  readonly secondsPerStep: number;
+  /** Seconds until the provider has to have committed. */
+  readonly secondsLeft: number;
+};
+
+/** Whether a provider has to go on alone from here, so as not to be late with its job. */
+export function isShortOfTime({ steps, secondsPerStep, secondsLeft }: RemainingTime): boolean {
+  return secondsLeft - secondsBesides < leastMargin * steps * secondsPerStep;
 }

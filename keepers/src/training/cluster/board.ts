@@ -1,5 +1,7 @@
 import { randomInt } from "node:crypto";
 import { mayBeOne } from "./names.ts";
+import type { Pace } from "./pace.ts";
+import { Rests } from "./rests.ts";
 
 /** What a worker says that a chunk gives. */
 export type Result = {
@@ -19,10 +21,10 @@ export type Chunk = {
   readonly given: Map<string, number>;
   /** By worker; each of them was given it. */
   readonly results: Map<string, Result>;
-  /** When it was put up. */
-  readonly since: number;
   /** Who is to send the sums, and not their digest alone. */
   sender: string | undefined;
+  /** Whether the provider computes it at the moment: nobody else is given it. */
+  isOwn: boolean;
   done: boolean;
 };
 
@@ -31,8 +33,10 @@ export type BoardOptions = {
   readonly copies: number;
   /** Milliseconds; a parameter so that tests need not wait. */
   readonly now: () => number;
-  /** Milliseconds that any worker gets for a chunk at least. */
+  /** Milliseconds since its last sign of life after which a worker counts as gone. */
   readonly patience: number;
+  /** How long workers are waited for. */
+  readonly pace: Pace;
 };
 
 /**
@@ -40,28 +44,23 @@ export type BoardOptions = {
  * its result makes complete.
  */
 export const mostPending = 4;
-/** A chunk goes to another worker when it takes this many times the mean. */
-const slowFactor = 3;
 /** Workers that one chunk is given to beyond its copies. */
 const mostSpare = 2;
-/** The limit is at most this many times the patience: workers that slow down together cannot raise it for ever. */
-const mostPatience = 30;
-/** Limits after which a chunk is the provider's, whoever says to be at it. */
-const patientTurns = 6;
-/** Part that the newest time has in the mean. */
-const memory = 0.1;
 
 /** Who computes what of a step: first what nobody has, then what somebody is late with. */
 export class Board {
   readonly #options: BoardOptions;
   #chunks: Chunk[] = [];
   #next = 0;
-  #mean: number | undefined;
+  /** When the step began, or the last result of it came. */
+  #moved = 0;
   /** Last sign of life, by worker. */
   readonly #seen = new Map<string, number>();
+  readonly #rests: Rests;
 
   constructor(options: BoardOptions) {
     this.#options = options;
+    this.#rests = new Rests(options.now);
   }
 
   get isDone(): boolean {
@@ -75,14 +74,15 @@ export class Board {
 
   /** Puts up the chunks of a step. Those of the step before count no more. */
   begin(count: number): void {
-    const since = this.#options.now();
+    this.#moved = this.#options.now();
+    this.#rests.prune();
     this.#chunks = Array.from({ length: count }, (_, index) => ({
       id: this.#next++,
       index,
       given: new Map(),
       results: new Map(),
-      since,
       sender: undefined,
+      isOwn: false,
       done: false,
     }));
   }
@@ -98,7 +98,7 @@ export class Board {
     const open = this.#open();
     const own = open.find(({ given, results }) => given.has(worker) && !results.has(worker));
     if (own !== undefined) return own;
-    const chunk = this.#choose(worker, open);
+    const chunk = this.#rests.rests(worker) ? undefined : this.#choose(worker, open);
     if (chunk === undefined) return undefined;
     chunk.given.set(worker, this.#options.now());
     if (chunk.sender === undefined || this.#isOverdue(chunk, chunk.sender)) chunk.sender = worker;
@@ -117,10 +117,19 @@ export class Board {
 
   /** Notes that a worker has come with a result, and how long it took. */
   arrived(chunk: Chunk, worker: string, result: Result): void {
+    const { now, pace } = this.#options;
     this.greet(worker);
-    const time = this.#options.now() - chunk.given.get(worker)!;
-    this.#mean = this.#mean === undefined ? time : this.#mean * (1 - memory) + time * memory;
+    if (this.#isOverdue(chunk, worker)) this.#rests.missed(worker, pace.limit);
+    else this.#rests.kept(worker);
+    pace.delivered(worker, now() - chunk.given.get(worker)!);
+    this.#moved = now();
     chunk.results.set(worker, result);
+  }
+
+  /** Nothing more is wanted of a chunk: who was given it and is late with it has held it up. */
+  settle(chunk: Chunk): void {
+    chunk.done = true;
+    for (const worker of chunk.given.keys()) this.#blame(chunk, worker);
   }
 
   /** Whether as many workers as have to say the same of a chunk, and one of them has sent it. */
@@ -136,9 +145,11 @@ export class Board {
   /** A worker is gone: what it has not done is taken back, what it brought counts. */
   leave(worker: string): void {
     for (const chunk of this.#open()) {
-      if (!chunk.results.has(worker)) this.#release(chunk, worker);
+      if (!chunk.given.has(worker) || chunk.results.has(worker)) continue;
+      this.#blame(chunk, worker);
+      this.#release(chunk, worker);
     }
-    this.#seen.delete(worker);
+    this.#forget(worker);
   }
 
   /** Forgets a worker altogether. */
@@ -147,30 +158,40 @@ export class Board {
       chunk.results.delete(worker);
       this.#release(chunk, worker);
     }
-    this.#seen.delete(worker);
+    this.#forget(worker);
   }
 
   /**
-   * What no workers can be expected to settle between them: the provider computes it itself. However workers behave, every
-   * chunk is settled by them or ends up here after some time.
+   * What the provider should compute itself: what workers cannot settle between them or are late with; what nobody is at, once
+   * they are slow to come for it, so that its engine does not stand still beside work that it could do; and anything at all when
+   * it waits no more. However workers behave, every chunk is settled by them or ends up here in a bounded time.
    * @param isDrawn whether a chunk that workers agree on is to be checked
+   * @param isHurried whether nobody is waited for
    */
-  orphan(isDrawn: (chunk: Chunk) => boolean): Chunk | undefined {
-    const now = this.#options.now();
-    const limit = this.#limit();
-    const isAlone = [...this.#seen.values()].every((seen) => now - seen > this.#options.patience);
-    return this.#open().find((chunk) => {
-      const { given, results, since } = chunk;
-      if (results.size > 0 && this.#isStuck(chunk, isDrawn)) return true;
-      if (now - since > patientTurns * limit) return true;
-      if (isAlone) return this.#isLate(chunk);
-      return given.size > 0 && [...given.values()].every((at) => now - at > 2 * limit);
+  orphan(isDrawn: (chunk: Chunk) => boolean, isHurried: boolean): Chunk | undefined {
+    const { now, pace, patience } = this.#options;
+    const open = this.#open();
+    const stuck = open.find((chunk) => chunk.results.size > 0 && this.#isStuck(chunk, isDrawn));
+    if (stuck !== undefined) return stuck;
+    const late = open.find((chunk) => this.#isHeld(chunk) && this.#isLate(chunk));
+    if (late !== undefined) return late;
+    const isAlone = [...this.#seen].every(([worker, at]) => {
+      return now() - at > patience || this.#rests.rests(worker);
     });
+    const waits = !isHurried && !pace.isOverdrawn;
+    // The last ones: workers are given any, and where they are as quick they come first.
+    const free = open.findLast((chunk) => !this.#isHeld(chunk));
+    if (free !== undefined && (!waits || isAlone || now() - this.#moved > pace.quiet)) return free;
+    if (waits) return undefined;
+    // Of what workers have the oldest: what comes yet is likelier to be among the others.
+    const lastGiven = ({ given }: Chunk) => Math.max(...given.values());
+    return open.reduce((one, other) => (lastGiven(other) < lastGiven(one) ? other : one));
   }
 
-  /** Milliseconds until a chunk may be late. */
+  /** Milliseconds until something may be late. */
   get pause(): number {
-    return Math.max(1, Math.ceil(this.#limit() / 4));
+    const { limit, quiet } = this.#options.pace;
+    return Math.max(1, Math.ceil(Math.min(limit, quiet) / 4));
   }
 
   #open(): Chunk[] {
@@ -182,7 +203,8 @@ export class Board {
     const { copies } = this.#options;
     const pending = this.pending(worker);
     if (pending >= mostPending) return undefined;
-    const free = open.filter(({ given, results }) => {
+    const free = open.filter(({ given, results, isOwn }) => {
+      if (isOwn) return false;
       if (pending >= mostPending / 2 && results.size + 1 < copies) return false;
       return results.size < copies && ![...given.keys()].some((other) => mayBeOne(worker, other));
     });
@@ -202,6 +224,15 @@ export class Board {
     return ![...this.#seen.keys()].some((other) => [...given.keys()].every((one) => !mayBeOne(one, other)));
   }
 
+  #forget(worker: string): void {
+    this.#seen.delete(worker);
+    this.#options.pace.forget(worker);
+  }
+
+  #blame(chunk: Chunk, worker: string): void {
+    if (this.#isOverdue(chunk, worker)) this.#rests.missed(worker, this.#options.pace.limit);
+  }
+
   #release(chunk: Chunk, worker: string): void {
     chunk.given.delete(worker);
     if (chunk.sender === worker) chunk.sender = undefined;
@@ -209,20 +240,21 @@ export class Board {
 
   #isOverdue({ given, results }: Chunk, worker: string): boolean {
     if (results.has(worker)) return false;
-    return this.#options.now() - given.get(worker)! > this.#limit();
+    return this.#options.now() - given.get(worker)! > this.#options.pace.limit;
   }
 
   #hasLate(chunk: Chunk): boolean {
     return [...chunk.given.keys()].some((worker) => this.#isOverdue(chunk, worker));
   }
 
-  /** Whether nobody is at it in time. */
-  #isLate(chunk: Chunk): boolean {
-    return [...chunk.given.keys()].every((worker) => this.#isOverdue(chunk, worker));
+  /** Whether a worker has it and has not come back with it. */
+  #isHeld({ given, results }: Chunk): boolean {
+    return given.size > results.size;
   }
 
-  #limit(): number {
-    const { patience } = this.#options;
-    return Math.min(Math.max(patience, slowFactor * (this.#mean ?? 0)), mostPatience * patience);
+  /** Whether all who have it are late. */
+  #isLate(chunk: Chunk): boolean {
+    const { given, results } = chunk;
+    return [...given.keys()].every((worker) => results.has(worker) || this.#isOverdue(chunk, worker));
   }
 }

@@ -14,6 +14,7 @@ import type { ExecutorOptions, StepInput, StepOutput, TrainingSession } from "..
 import { Board, type Chunk, type Result } from "./board.ts";
 import { BadPartError, BarredWorkerError, TaintedRunError } from "./errors.ts";
 import { SumsForm } from "./forms.ts";
+import { Pace } from "./pace.ts";
 import type { WorkerRecords } from "./records.ts";
 import { Snapshots } from "./snapshots.ts";
 
@@ -29,7 +30,15 @@ export type ClusterOptions = {
   readonly records: WorkerRecords;
   /** Absolute number of the first step after `setState`. */
   readonly firstStep: number;
-  /** Milliseconds that a worker gets for a chunk at least, before another gets it too. */
+  /** Milliseconds that a step takes the provider alone, so that it knows from the first step on how long workers are worth waiting for. */
+  readonly ownStep?: number;
+  /**
+   * Whether the step that is under way has to be made by the provider alone, and all after it, as there is no time left to
+   * lose; it is asked again and again until it says so.
+   * @param ownStep milliseconds that a step takes the provider alone, as far as it is known
+   */
+  readonly mustHurry?: (step: number, ownStep: number | undefined) => boolean;
+  /** Milliseconds that a worker is waited for as long as the provider does not know what a chunk takes itself. */
   readonly patience?: number;
   readonly now?: () => number;
   readonly signal?: AbortSignal;
@@ -87,6 +96,8 @@ export class ClusterSession implements TrainingSession {
   readonly #local: SumsSession;
   readonly #update: UpdateSession;
   readonly #board: Board;
+  readonly #pace: Pace;
+  readonly #now: () => number;
   readonly #snapshots: Snapshots;
   readonly #waiting = new Set<() => void>();
   #state: readonly Int32Array[] | undefined;
@@ -104,6 +115,8 @@ export class ClusterSession implements TrainingSession {
   #busy: Promise<unknown> = Promise.resolve();
   #progress: (() => void) | undefined;
   #closed = false;
+  /** Whether the provider goes on alone. */
+  #isHurried = false;
 
   private constructor(
     program: Program,
@@ -119,9 +132,13 @@ export class ClusterSession implements TrainingSession {
     this.#update = parts.update;
     this.#snapshots = new Snapshots(program);
     this.#step = options.firstStep;
-    const { now = () => performance.now(), patience = defaultPatience, copies, checkShare } = options;
+    const { now = () => performance.now(), patience = defaultPatience, ownStep } = options;
+    const { copies, checkShare } = options;
+    this.#now = now;
+    const pace = new Pace({ now, patience, ownStep });
+    this.#pace = pace;
     // Where everything is checked, agreement adds nothing.
-    this.#board = new Board({ now, patience, copies: checkShare >= 1 ? 1 : copies });
+    this.#board = new Board({ now, patience, pace, copies: checkShare >= 1 ? 1 : copies });
   }
 
   static async open(
@@ -196,7 +213,7 @@ export class ClusterSession implements TrainingSession {
       if (this.#options.records.isBarred(worker)) throw new BarredWorkerError(worker);
       signal.throwIfAborted();
       this.#board.greet(worker);
-      const objects = this.#objects;
+      const objects = this.#isHurried ? undefined : this.#objects;
       const chunk = objects === undefined ? undefined : this.#board.take(worker);
       if (chunk !== undefined) {
         return {
@@ -263,18 +280,22 @@ export class ClusterSession implements TrainingSession {
 
   /** The sums of one step, and its witness. */
   async #makeStep(state: readonly Int32Array[], { objects }: StepInput): Promise<PartialSums> {
-    const { signal } = this.#options;
+    const { signal, mustHurry } = this.#options;
     this.#snapshots.set(state);
     this.#objects = objects;
     this.#sums = this.sums.zero();
-    this.#board.begin(this.#engine.microBatches / this.#options.chunkSize);
+    const chunks = this.#engine.microBatches / this.#options.chunkSize;
+    this.#pace.begin(chunks);
+    this.#board.begin(chunks);
     this.#wake();
     while (!this.#board.isDone) {
       signal?.throwIfAborted();
-      const chunk = this.#board.orphan((one) => this.#isDrawn(one));
+      this.#isHurried ||= mustHurry?.(this.#step, this.#pace.ownStep) === true;
+      const chunk = this.#board.orphan((one) => this.#isDrawn(one), this.#isHurried);
       if (chunk === undefined) await this.#pause();
       else await this.#judge(chunk, state, objects);
     }
+    this.#pace.end();
     return { sums: this.#sums, witness: this.#witness! };
   }
 
@@ -299,6 +320,7 @@ export class ClusterSession implements TrainingSession {
 
   /** Computes a chunk here: whoever said the same is right. */
   async #judge(chunk: Chunk, state: readonly Int32Array[], objects: Uint8Array): Promise<void> {
+    chunk.isOwn = true;
     const part = await this.#compute(state, this.#part(objects, chunk.index));
     // The workers may have been faster; what they agreed on counts, as they are paid for it.
     if (chunk.done) return;
@@ -314,7 +336,7 @@ export class ClusterSession implements TrainingSession {
   }
 
   #add(chunk: Chunk, { sums, witness }: PartialSums): void {
-    chunk.done = true;
+    this.#board.settle(chunk);
     for (const [slot, sum] of this.#sums.entries()) addInto(sum, sums[slot]!);
     if ((chunk.index + 1) * this.#options.chunkSize === this.#engine.microBatches) this.#witness = witness;
   }
@@ -374,7 +396,12 @@ export class ClusterSession implements TrainingSession {
 
   #compute(state: readonly Int32Array[], objects: Uint8Array): Promise<PartialSums> {
     this.#options.observer?.computed();
-    const computed = this.#busy.then(() => this.#local.compute(state, objects));
+    const computed = this.#busy.then(async () => {
+      const began = this.#now();
+      const part = await this.#local.compute(state, objects);
+      this.#pace.computed(this.#now() - began);
+      return part;
+    });
     this.#busy = computed.catch(() => undefined);
     return computed;
   }

@@ -188,11 +188,12 @@ describe("workers over libp2p", { timeout: 400_000 }, () => {
       [league, league].map((executor) => startWorker(desk.address, { executor })),
     );
     const opened = { job: { options: engine }, run } as unknown as JobRun;
+    const clock = { secondsPerStep: 0.02, secondsLeft: () => 3_600 };
     let tainted = 0;
     for (let life = 0; life < 3; life++) {
       await crew.prepare(7n, opened);
       const firstStep = (await findResumption(run))?.checkpoint.step ?? 0;
-      const session = await crew.open(7n, opened, firstStep, undefined);
+      const session = await crew.open(7n, opened, firstStep, undefined, clock);
       // Only the first life has workers; they must be there for its first step.
       while (life === 0 && desk.desk.members < 2) await new Promise((resolve) => setTimeout(resolve, 10));
       try {
