@@ -67,14 +67,15 @@ contract JobRules is IJobRules {
     /// @inheritdoc IJobRules
     function isStored(bytes32 resultId, address provider, uint256 until) external view returns (bool) {
         IDatasetRegistry.Dataset memory result = datasets.datasetOf(resultId);
-        bool isReadable =
+        bool isFit =
             result.status == IDatasetRegistry.Status.Active &&
                 result.owner == provider &&
-                result.shortSegments == 0 &&
                 !result.shape.encrypted;
+        // Holders that leave again do not make its provider late: it has a grace to find others, and is not paid before.
+        if (!isFit || !datasets.wasHeld(resultId)) return false;
         // Epochs that were added later may bind nobody: a result has to be held by operators that can be asked for it.
         uint256 agreed = uint256(result.agreedEnd) * datasets.epochLength();
-        return isReadable && datasets.genesis() + agreed > until;
+        return datasets.genesis() + agreed > until;
     }
 
     /// @inheritdoc IJobRules

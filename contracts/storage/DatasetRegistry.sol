@@ -188,6 +188,11 @@ contract DatasetRegistry is HeldBundles, ResumedTerms, AccessManaged, Credits, R
     }
 
     /// @inheritdoc IDatasetRegistry
+    function wasHeld(bytes32 datasetId) external view override returns (bool) {
+        return _filledSegments(datasetId) == _existing(datasetId).shape.segments();
+    }
+
+    /// @inheritdoc IDatasetRegistry
     function successorOf(bytes32 datasetId) external view override returns (bytes32) {
         return _successors[datasetId];
     }

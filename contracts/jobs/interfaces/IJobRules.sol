@@ -35,10 +35,11 @@ interface IJobRules {
     /// the name of the first that is outside.
     function requireParameters(IJobRegistry.Parameters calldata parameters) external pure;
 
-    /// @notice Whether a result can be committed to: its dataset is the provider's, not encrypted and retrievable,
-    /// and the first epoch that its anchor did not pay for (at genesis + agreedEnd · epochLength) begins after `until`,
-    /// so that every holder has to answer for it until then: epochs that were added bind nobody. That not every bundle
-    /// need be held keeps a holder from making its provider late by leaving just before the commitment.
+    /// @notice Whether a result can be committed to: its dataset is the provider's, active and not encrypted, each
+    /// segment has had holders of k bundles, and the first epoch that its anchor did not pay for (at genesis +
+    /// agreedEnd · epochLength) begins after `until`, so that every holder has to answer for it until then: epochs that
+    /// were added bind nobody. That nobody need hold it still keeps holders from making its provider late by leaving
+    /// just before the commitment: they have their places to lose, and it is not paid before others hold it.
     function isStored(bytes32 resultId, address provider, uint256 until) external view returns (bool);
 
     /// @notice Reverts unless a result can be paid for: with `IJobRegistry.ResultNotStored` when it is not retrievable

@@ -219,6 +219,10 @@ interface IDatasetRegistry {
         bytes32 datasetId
     ) external view returns (bool isRetrievable, uint16 shortSegments, uint40 filledAt);
 
+    /// @notice Whether each segment had holders of k of its bundles at some time since the anchor: holders that have left
+    /// since then do not undo that it was stored.
+    function wasHeld(bytes32 datasetId) external view returns (bool);
+
     /// @notice Epochs in which nobody was asked because they were paid for afterwards: the latest ones, [from, to).
     /// Both are 0 when the dataset never resumed.
     function gapOf(bytes32 datasetId) external view returns (uint32 from, uint32 to);

@@ -36,6 +36,10 @@ contract DatasetsDouble {
         return dataset.shortSegments == 0 ? dataset.shape.k : 0;
     }
 
+    function wasHeld(bytes32 datasetId) external view returns (bool) {
+        return _datasets[datasetId].shortSegments == 0;
+    }
+
     function availabilityOf(
         bytes32 id
     ) external view returns (bool isRetrievable, uint16 shortSegments, uint40 filledAt) {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { getAddress, parseEther, toHex } from "viem";
+import { buildDataset } from "../storage/reference.ts";
 import { createLockedJob, deposit, sampleLeaves as leaves, price, sampleJob, stake } from "./locked-job.ts";
 
 const hour = 3_600;
@@ -82,13 +83,47 @@ describe("a result that its holders give up before it is paid", () => {
     assert.equal(await statusOf(job), statuses.finalised);
   });
 
-  it("is not committed to when fewer bundles are held than it takes to read it", async () => {
+  it("attack: is committed to although all its holders have left since they took it, and is not paid before others hold it", async () => {
     const job = await createJob();
-    await job.giveUp(1);
-    await job.giveUp(2);
-    await assert.rejects(job.commit(leaves), /ResultNotStored/);
-    await job.hold(1, job.spare[0]!);
+    const { jobs, shortfalls, datasets, networkHelpers } = job;
+    for (const bundle of [0, 1, 2]) await job.giveUp(bundle);
     await job.commit(leaves);
+    assert.equal(await statusOf(job), statuses.committed);
+    await shortfalls.write.call([1n, 0n]);
+    await networkHelpers.time.increaseTo(BigInt((await jobs.read.jobOf([1n])).challengeUntil) + 1n);
+    await jobs.write.callTimeout([1n]);
+    await networkHelpers.time.increase(hour + 1);
+    await assert.rejects(jobs.write.finalise([1n]), /ResultNotStored/);
+    await job.hold(1, job.spare[0]!);
+    await job.hold(2, job.spare[1]!);
+    assert.equal(await shortfalls.read.graceUntil([1n, 0n]), 0n, "the call is void");
+    assert.ok(await datasets.read.wasHeld([job.resultId]));
+    await networkHelpers.time.increase(8 * hour);
+    await jobs.write.finalise([1n]);
+    assert.equal(await statusOf(job), statuses.finalised);
+  });
+
+  it("is not committed to as long as a segment of it never had enough holders", async () => {
+    const job = await createJob();
+    const { jobs, bundles, datasets, operators } = job;
+    const shape = { objectCount: 8n, objectSize: 2_000, segmentObjects: 4, k: 2, n: 3, encrypted: false };
+    const other = buildDataset(shape, 9n);
+    const { id: resultId } = await job.anchor(other, 10, "two segments");
+    const commit = () => jobs.write.commit([1n, { ...job.commitmentTo(leaves), resultId }]);
+    const place = async (indices: readonly number[]) => {
+      const signed = indices.map((i) => job.sign(other, resultId, i, operators[2 + (i % 3)]!));
+      await bundles.write.place([await Promise.all(signed)]);
+    };
+    await assert.rejects(commit(), /ResultNotStored/);
+    await place([0, 1, 3]);
+    await bundles.write.surrender([job.bundleId(resultId, 0)], { account: operators[2]!.account });
+    // The first segment counts once, however often it is filled.
+    await place([2]);
+    assert.equal(await datasets.read.wasHeld([resultId]), false);
+    await assert.rejects(commit(), /ResultNotStored/);
+    await place([4]);
+    assert.ok(await datasets.read.wasHeld([resultId]));
+    await commit();
     assert.equal(await statusOf(job), statuses.committed);
   });
 

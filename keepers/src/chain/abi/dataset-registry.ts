@@ -33,6 +33,7 @@ export const datasetRegistryAbi = parseAbi([
   "function successorOf(bytes32 datasetId) view returns (bytes32)",
   "function termsOf(bytes32 datasetId) view returns (uint8 status, uint32 endEpoch, uint96 feePerAudit)",
   "function token() view returns (address)",
+  "function wasHeld(bytes32 datasetId) view returns (bool)",
   "function withdrawCredit(address to) returns (uint256 amount)",
   "event AuthorityUpdated(address authority)",
   "event BondSlashed(bytes32 indexed datasetId, address indexed claimant, uint256 amount, uint256 burnt)",
