@@ -110,6 +110,9 @@ export class BitswapCost {
     }
     const [value, length] = [this.#value, this.#length];
     [this.#value, this.#length] = [0, 0];
+    // After five bytes the library takes five more, whatever they are. Tags and sizes have no more than five.
+    const isOdd = length > 5 && (this.#reads !== "number" || length < 10);
+    if (isOdd && this.#reads !== "length") throw malformed("a number of it has an odd length");
     if (this.#reads === "length") {
       // The library takes a length to be as short as it can be, wherever it ends.
       if (value === 0 || value > bitswapMessageBytes || (byte === 0 && length > 1)) {
@@ -120,8 +123,6 @@ export class BitswapCost {
       if (value >= 2 ** 32) throw malformed("a field of it has too high a number");
       this.#beginField(Math.floor(value / 8), value % 8);
     } else if (this.#reads === "number") {
-      // After five bytes the library takes five more, whatever they are.
-      if (length > 5 && length < 10) throw malformed("a number of it has an odd length");
       this.#endField();
     } else if (this.#field?.inner !== undefined) this.#enter(this.#field.inner, value);
     else this.#pass(value);

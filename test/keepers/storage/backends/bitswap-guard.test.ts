@@ -259,6 +259,10 @@ describe("the cost of messages of bitswap", () => {
       [8, 0x28, 0x80, 0x80, 0x80, 0x80, 0x80, 0, 0],
     ],
     ["with a group", [2, 0x7b, 0x7c]],
+    // The library skips ten bytes for each, and would read what a guard skips as the field.
+    ["with a tag of six bytes", [10, 0xfa, 0x80, 0x80, 0x80, 0x80, 0, 2, 0x1a, 0, 0]],
+    ["with a tag of nine bytes", [13, 0xfa, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0, 2, 0x1a, 0, 0]],
+    ["with a size of six bytes", [10, 0x7a, 0x82, 0x80, 0x80, 0x80, 0x80, 0, 0x1a, 0, 0]],
     ["with a field whose number does not fit", [7, 0x88, 0x80, 0x80, 0x80, 0x10, 0, 0]],
   ] as const) {
     test(`attack: is not told of a message ${name}`, () => {
