@@ -35,7 +35,7 @@ export interface ResultStorage extends JobStorage {
    * same name and directory again goes on where it stopped, also without the folder: it has held anew what was given up
    * since, pays nothing twice, and gives the same id.
    *
-   * @throws ResultNotPlacedError when fewer than k bundles of a segment have holders
+   * @throws ResultNotPlacedError when no k bundles of a segment have had holders
    */
   store(parameters: StoreParameters): Promise<Hex>;
   /**
@@ -115,7 +115,7 @@ export function createResultStorage(
   return {
     ...createJobStorage(client),
     async store({ folder, name, directory, signal }) {
-      const { datasetId, notPlaced, unread, n } = await put(client, {
+      const { datasetId, notPlaced } = await put(client, {
         source: readFolder(folder),
         identity: name,
         name,
@@ -125,14 +125,9 @@ export function createResultStorage(
         signal,
         ...terms,
       });
-      const missing = new Map<number, number>();
-      for (const { bundleIndex } of [...notPlaced, ...unread]) {
-        const segment = Math.floor(bundleIndex / n);
-        missing.set(segment, (missing.get(segment) ?? 0) + 1);
-      }
-      if (Math.max(0, ...missing.values()) > n - terms.k) {
-        throw new ResultNotPlacedError(datasetId, notPlaced.length + unread.length);
-      }
+      // Holders that have left since, or give nothing back, must not keep it from being committed to.
+      const wasHeld = await client.contracts.DatasetRegistry.read.wasHeld([datasetId]);
+      if (!wasHeld) throw new ResultNotPlacedError(datasetId, notPlaced.length);
       return datasetId;
     },
     kept: readKeptBundle,

@@ -60,7 +60,7 @@ export type PutParameters = {
   previous?: Hex;
   /**
    * Keeps the staged bundles when all have holders: the same put again then brings what was given up since to other operators.
-   * Whoever keeps them removes the directory when they are wanted no more.
+   * Nothing is read back then. Whoever keeps them removes the directory when they are wanted no more.
    */
   keep?: boolean;
   /** Uploads under way at once. */
@@ -273,7 +273,8 @@ class Put {
       if (rejected.every(({ fault }) => fault === "elsewhere")) break;
     }
     if (!finished) await this.#bringAnew(holders, lost, reasons);
-    const unread = placed ? [] : await this.#readBack(holders);
+    // Where the staged copy stays, nothing is lost by a holder that gives nothing back: retrieval challenges are for those.
+    const unread = placed || keep ? [] : await this.#readBack(holders);
     if (holders.size === this.#layout.bundles && unread.length === 0 && !placed) {
       this.#journal.remember("finished", "yes");
       if (!keep) await removeStaged(this.#journal);
