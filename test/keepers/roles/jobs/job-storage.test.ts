@@ -8,7 +8,7 @@ import { verifyBinaryProof } from "../../../../keepers/src/core/merkle/binary-tr
 import { commitBundle } from "../../../../keepers/src/core/merkle/bundle-committer.ts";
 import { bundleLeaf } from "../../../../keepers/src/core/merkle/bundles-root.ts";
 import { leafHash } from "../../../../keepers/src/core/merkle/keccak.ts";
-import { OrderRefusedError, ResultNotPlacedError } from "../../../../keepers/src/roles/jobs/errors.ts";
+import { OrderRefusedError } from "../../../../keepers/src/roles/jobs/errors.ts";
 import { createResultStorage, type ResultStorage } from "../../../../keepers/src/roles/jobs/job-storage.ts";
 import { NotEnoughBundlesError, TooFewHoldersError } from "../../../../keepers/src/storage/client/errors.ts";
 import { RefusalError } from "../../../../keepers/src/storage/transport/errors.ts";
