@@ -71,7 +71,7 @@ contract JobRules is IJobRules {
             result.status == IDatasetRegistry.Status.Active &&
                 result.owner == provider &&
                 !result.shape.encrypted;
-        // Holders that leave again do not make its provider late: it has a grace to find others, and is not paid before.
+        // Holders that leave again do not make its provider late: it has a grace to find others, and is paid then.
         if (!isFit || !datasets.wasHeld(resultId)) return false;
         // Epochs that were added later may bind nobody: a result has to be held by operators that can be asked for it.
         uint256 agreed = uint256(result.agreedEnd) * datasets.epochLength();

@@ -223,9 +223,8 @@ contract RetrievalChallenges is RetrievalTable, AccessManaged, ReentrancyGuardTr
         (uint32 cellIndex, uint256 cells) = (question.cellIndex, question.cells);
         if (cellIndex >= cells) revert UnknownCell(question.bundleId, cellIndex, cells);
         // An owner's are counted by dataset: nobody lengthens its other windows by asking itself elsewhere.
-        uint256 others = question.isOwners
-            ? _ends[question.datasetId].owners
-            : openAgainst[question.operator];
+        uint256 others =
+            question.isOwners ? _ends[question.datasetId].owners : openAgainst[question.operator];
         return _keep(question, _deadlineOf(others), _grace);
     }
 

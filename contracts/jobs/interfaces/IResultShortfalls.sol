@@ -28,10 +28,10 @@ pragma solidity ^0.8.28;
 ///
 /// k bundles of a segment are the shards of some data, whatever they hold. What no holder owes, the provider publishes
 /// when it is asked to (`IRetrievalChallenges.challengeOwner`), from its own copy.
-/// INV-1: a job fails by `fail` only when one segment of its result could not be retrieved at a call and at the end of its
-/// grace, or was not paid for, and until `MAX_REPAIR` has passed no bundle of it was placed in between
-/// INV-2: a provider is slashed by `fail` only when a seed of an epoch after the call's was known before that epoch ended,
-/// and the next epoch is over too
+/// INV-1: a job fails by `fail` only when one segment of its result could not be retrieved at a call and at the end of
+/// its grace, or was not paid for, and until `MAX_REPAIR` has passed no bundle of it was placed in between
+/// INV-2: a provider is slashed by `fail` only when a seed of an epoch after the call's was known before that epoch
+/// ended, and the next epoch is over too
 interface IResultShortfalls {
     /// @notice Thrown when a claim has no result that is owed: nothing was committed to, or it is paid, or over.
     error NothingOwed(uint256 claimId);

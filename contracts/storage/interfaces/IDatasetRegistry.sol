@@ -219,8 +219,8 @@ interface IDatasetRegistry {
         bytes32 datasetId
     ) external view returns (bool isRetrievable, uint16 shortSegments, uint40 filledAt);
 
-    /// @notice Whether each segment had holders of k of its bundles at some time since the anchor: holders that have left
-    /// since then do not undo that it was stored.
+    /// @notice Whether each segment had holders of k of its bundles at some time since the anchor: holders that have
+    /// left since then do not undo that it was stored.
     function wasHeld(bytes32 datasetId) external view returns (bool);
 
     /// @notice Epochs in which nobody was asked because they were paid for afterwards: the latest ones, [from, to).

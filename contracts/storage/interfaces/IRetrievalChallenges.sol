@@ -133,8 +133,8 @@ interface IRetrievalChallenges {
     /// @notice Publishes the cell (496 bytes) with its path in the transport tree, until the grace of a called timeout
     /// is over. The last cell counts only if zeros follow the bundle's content: with anything else no reader finds the
     /// anchored root, whatever else is published. Anyone may; of the bond up to twice what a publication costs at the
-    /// block's base fee goes to the operator, the rest back to the challenger. The question counts as asked for a window
-    /// more (`askedSince`), so that what the cell convicts of comes before what it was asked for is paid.
+    /// block's base fee goes to the operator, the rest back to the challenger. The question counts as asked for one
+    /// window more (`askedSince`), so that what the cell convicts of comes before what it was asked for is paid.
     function publish(uint256 challengeId, bytes calldata cell, bytes32[] calldata proof) external;
 
     /// @notice Takes published questions out of their datasets' lists, a window after the publication. Anyone may;
