@@ -7,6 +7,7 @@ import { FsBlockstore } from "blockstore-fs";
 import { NextToLast } from "blockstore-fs/sharding";
 import { createHeliaLight } from "helia";
 import type { CID } from "multiformats/cid";
+import { identity } from "multiformats/hashes/identity";
 import { createHost, type Host } from "../transport/host.ts";
 import { syncFolder, writeAtomically } from "./atomic-file.ts";
 import {
@@ -22,7 +23,7 @@ import {
 import { bitswapMessageBytes } from "./bitswap-cost.ts";
 import { bitswapStreams, bitswapWants, bitswapWantsKept, guardBitswap } from "./bitswap-guard.ts";
 import { assertBlobCid, type BlobLayout, maxBlobBytes, parseBlobCid, parseRoot } from "./blob-cid.ts";
-import { BlobNotFoundError } from "./errors.ts";
+import { BlobNotFoundError, NotABlobCidError } from "./errors.ts";
 import { FolderOwners, type StoreOwners } from "./owners.ts";
 import { readBlocks } from "./verified-read.ts";
 
@@ -38,6 +39,17 @@ export type HeliaParameters = {
 
 /** Where a block's file lies. */
 const places = new NextToLast();
+
+/**
+ * Blobs are named by their SHA-256 alone. With the other hash that helia brings a block's name is the block itself, and bitswap
+ * makes text of the name of each block that a peer sends, 25 ms for 1 MiB.
+ */
+const noIdentity: typeof identity = {
+  ...identity,
+  digest() {
+    throw new NotABlobCidError("the block itself");
+  },
+};
 
 /** Blocks in flight to the disk while a blob is written. */
 const writesAtOnce = 8;
@@ -92,7 +104,9 @@ export class HeliaStore implements BlobStore, StoreOwners {
     // A node of its own dials nobody but whom its operator connects it to.
     const host =
       parameters.host ?? (await createHost({ listen: parameters.listen ?? [], localNetwork: true }));
-    const light = Object.assign(createHeliaLight({ blockstore: blocks }), { libp2p: guardBitswap(host) });
+    const light = Object.assign(createHeliaLight({ blockstore: blocks, hashers: [noIdentity] }), {
+      libp2p: guardBitswap(host),
+    });
     // The library's types write it with a small l, and its code does not.
     const kept: object = { maxWantListSize: bitswapWantsKept };
     const helia = withBitswap<Host["services"]>(light, {

@@ -142,6 +142,36 @@ describe("messages of bitswap that cost the thread", { timeout: 60_000 }, () => 
     assert.ok(late < mostLate, `a timer came ${late} ms late`);
   });
 
+  test("attack: a block's prefix of a hundred thousand numbers is given up before they are read", async () => {
+    const store = await keeper("prefix");
+    const stream = await (await dial(store)).newStream(protocol);
+    const late = await latest(async () => {
+      const bytes = framed(undefined, framed(0x1a, framed(0x0a, new Uint8Array(100_000).fill(1))));
+      assert.notEqual(await send(stream, bytes), "open", "the stream goes on");
+    });
+    assert.ok(late < mostLate, `a timer came ${late} ms late`);
+  });
+
+  test("attack: no text is made of a block of 1 MB that is said to be its own hash", async () => {
+    const connection = await dial(await keeper("identity"));
+    const data = framed(0x12, new Uint8Array(1_000_000).fill(9));
+    const took: number[] = [];
+    // The first of them is there so that no more is new to the thread when it is measured.
+    for (const hash of [0x12, 0x12, 0]) {
+      const prefix = framed(0x0a, Uint8Array.of(1, 0x55, hash));
+      const bytes = framed(undefined, framed(0x1a, Buffer.concat([prefix, data])));
+      const stream = await connection.newStream(protocol);
+      const before = process.cpuUsage();
+      for (let blocks = 0; blocks < 30; blocks++) {
+        if (!stream.send(bytes)) await stream.onDrain({ signal: AbortSignal.timeout(10_000) });
+      }
+      await stream.close({ signal: AbortSignal.timeout(10_000) });
+      await delay(100);
+      took.push(process.cpuUsage(before).user / 1000);
+    }
+    assert.ok(took[2]! < 2 * took[1]!, `they take ${took} ms`);
+  });
+
   test("attack: peers without end take no more than what is left to all of them", async () => {
     const store = await keeper("many");
     const connections = await Promise.all(Array.from({ length: 10 }, () => dial(store)));
@@ -251,7 +281,8 @@ describe("the cost of messages of bitswap", () => {
     ["of a length that is longer than it need be", [0x82, 0, 0x28, 0]],
     ["of more than may be", [0x81, 0x80, 0x40]],
     ["with a part that is longer than the whole", [2, 0x1a, 1]],
-    ["that ends within a field", [1, 0x28, 0]],
+    ["that ends within a field", [1, 0x28]],
+    ["that ends within a number", [2, 0x28, 0x80]],
     ["with bytes where the library reads a number", [3, 0x2a, 1, 0]],
     ["with a number where the library reads bytes", [2, 0x18, 0]],
     [
@@ -262,6 +293,27 @@ describe("the cost of messages of bitswap", () => {
     // The library skips ten bytes for each, and would read what a guard skips as the field.
     ["with a tag of six bytes", [10, 0xfa, 0x80, 0x80, 0x80, 0x80, 0, 2, 0x1a, 0, 0]],
     ["with a tag of nine bytes", [13, 0xfa, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0, 2, 0x1a, 0, 0]],
+    ["with a size of nine bytes", [13, 0x7a, 0x82, ...Array(7).fill(0x80), 0, 0x1a, 0, 0]],
+    ["with a size that does not fit", [7, 0x7a, 0x80, 0x80, 0x80, 0x80, 0x10, 0]],
+    // Of both the library makes more the longer they are.
+    ["with a block's prefix of 41 bytes", [45, 0x1a, 43, 0x0a, 41, ...Array(41).fill(1)]],
+    [
+      "that wants a CID of 169 bytes",
+      [
+        ...varint(178),
+        0x0a,
+        ...varint(175),
+        0x0a,
+        ...varint(172),
+        0x0a,
+        ...varint(169),
+        ...Array(169).fill(1),
+      ],
+    ],
+    [
+      "on a CID of 169 bytes",
+      [...varint(175), 0x22, ...varint(172), 0x0a, ...varint(169), ...Array(169).fill(1)],
+    ],
     ["with a size of six bytes", [10, 0x7a, 0x82, 0x80, 0x80, 0x80, 0x80, 0, 0x1a, 0, 0]],
     ["with a field whose number does not fit", [7, 0x88, 0x80, 0x80, 0x80, 0x10, 0, 0]],
   ] as const) {
