@@ -2,9 +2,11 @@ import { JobJanitor } from "../../../keepers/src/roles/jobs/janitor.ts";
 import { Watcher } from "../../../keepers/src/roles/storage-node/watcher.ts";
 import { drandSignature } from "../deployment.ts";
 import type { Scene } from "../scene.ts";
-import { day } from "../world.ts";
+import { day, hour } from "../world.ts";
 import type { Agent } from "./agent.ts";
 
+/** Seconds for which a published cell counts as asked for (ignition/modules/Storage.ts). */
+const retrievalWindow = 6 * hour;
 /** Epochs of a walk that somebody opens. */
 const audited = 3;
 
@@ -17,6 +19,8 @@ export class Bystander implements Agent {
   readonly #watcher: Watcher;
   readonly #requests = new Map<bigint, number>();
   readonly #retrievals = new Map<bigint, Retrieval>();
+  /** Cells that were published, and the last second in which each counts as asked for. */
+  readonly #published = new Map<bigint, number>();
   readonly #looks = new Set<number>();
   readonly #draws: { readonly jobId: bigint; readonly attempt: bigint }[] = [];
   readonly #epochs = new Map<number, bigint>();
@@ -40,6 +44,7 @@ export class Bystander implements Agent {
     await this.#openEpoch();
     if (this.#looks.delete(this.#scene.now)) await this.#watcher.tick();
     await this.#judgeRetrievals();
+    await this.#releasePublished();
     await this.#janitor.tick();
     await this.#dismiss();
     return this.#scene.actions.slice(before).some(({ sent }) => sent.isRight);
@@ -68,6 +73,11 @@ export class Bystander implements Agent {
           event.eventName === "RetrievalVoided")
       ) {
         this.#retrievals.delete(event.args.challengeId);
+        if (event.eventName === "CellPublished") {
+          const until = this.#scene.now + retrievalWindow;
+          this.#published.set(event.args.challengeId, until);
+          this.#scene.wakeAt(until + 1);
+        }
       } else if (event.contract === "BundleRegistry" && event.eventName === "BundleVacated") {
         // Whoever takes it over needs a seed that is new.
         this.#epochAfter(this.#scene.now);
@@ -127,6 +137,16 @@ export class Bystander implements Agent {
         await this.#call(`late ${challengeId}`, "callTimeout", challengeId);
       } else if (graceEnds !== undefined && now > graceEnds) {
         await this.#call(`slash ${challengeId}`, "slashFailed", challengeId);
+      }
+    }
+  }
+
+  async #releasePublished(): Promise<void> {
+    for (const [challengeId, until] of this.#published) {
+      if (this.#scene.now <= until) continue;
+      const key = `release ${challengeId}`;
+      if (await this.#scene.try(key, "bystander", "RetrievalChallenges", "release", [[challengeId]])) {
+        this.#published.delete(challengeId);
       }
     }
   }
