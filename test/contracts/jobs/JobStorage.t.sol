@@ -72,12 +72,20 @@ contract JobStorageTest is StorageFixture {
         vm.expectRevert(abi.encodeWithSelector(IJobRegistry.ResultAskedFor.selector, _made.id, askable));
         _rules.requirePayable(_made.id, 0);
         retrieval.publish(number, cellOf(manifestOf(1), 0), new bytes32[](0));
+        // What was published can convict before anything is paid.
+        vm.expectRevert(abi.encodeWithSelector(IJobRegistry.ResultAskedFor.selector, _made.id, askable));
+        _rules.requirePayable(_made.id, 0);
+        vm.warp(askable + 2 + window);
+        uint256[] memory published = new uint256[](1);
+        published[0] = number;
+        retrieval.release(published);
         _rules.requirePayable(_made.id, 0);
         // Whoever asks later holds nothing up, unless the grace of the job was not over yet.
         ask(0);
-        _rules.requirePayable(_made.id, askable);
-        vm.expectRevert(abi.encodeWithSelector(IJobRegistry.ResultAskedFor.selector, _made.id, askable + 1));
-        _rules.requirePayable(_made.id, askable + 1);
+        uint256 later = time();
+        _rules.requirePayable(_made.id, later - 1);
+        vm.expectRevert(abi.encodeWithSelector(IJobRegistry.ResultAskedFor.selector, _made.id, later));
+        _rules.requirePayable(_made.id, later);
     }
 
     function test_trainingIsOpenedAgainstTheAnchoredDataset() public {

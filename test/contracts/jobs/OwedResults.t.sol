@@ -103,8 +103,15 @@ contract OwedResultsTest is JobsFixture {
         vm.expectEmit(address(_shortfalls));
         emit IResultShortfalls.ShortfallCalled(claimId, stranger, RESULT, 0, until);
         vm.prank(stranger);
-        _shortfalls.call(claimId, 0);
+        vm.assertEq(_shortfalls.call(claimId, 0), until, "until");
         vm.assertEq(_shortfalls.graceUntil(claimId, 0), until, "grace");
+        vm.expectRevert(abi.encodeWithSelector(IResultShortfalls.AlreadyCalled.selector, claimId, until));
+        _shortfalls.call(claimId, 0);
+        // No seed has come since with which it could have been stored again.
+        vm.expectRevert(
+            abi.encodeWithSelector(IResultShortfalls.TooEarly.selector, claimId, until + 30 days + 1)
+        );
+        _shortfalls.fail(claimId, 0);
         vm.revertToState(state);
     }
 

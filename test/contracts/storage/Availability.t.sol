@@ -20,6 +20,7 @@ contract AvailabilityTest is StorageFixture {
         requireShort(made.id, 2);
         for (uint256 i = 0; i < 3; ++i) place(made, i, string(abi.encode(names[i])));
         requireShort(made.id, 1);
+        vm.assertFalse(datasets.wasHeld(made.id), "the second never was");
         vm.assertEq(datasets.heldIn(made.id, 0), 3, "first segment");
         vm.assertEq(datasets.heldIn(made.id, 1), 0, "second segment");
         IBundleRegistry.SignedReceipt[] memory list = new IBundleRegistry.SignedReceipt[](2);
@@ -37,6 +38,7 @@ contract AvailabilityTest is StorageFixture {
         vm.prank(holders[1]);
         bundles.surrender(bundleOf(made, 1));
         requireShort(made.id, 1);
+        vm.assertTrue(datasets.wasHeld(made.id), "it was held");
         vm.assertEq(datasets.heldIn(made.id, 0), 1, "left");
         vm.assertEq(datasets.datasetOf(made.id).held, 3, "held in all");
     }
@@ -71,6 +73,23 @@ contract AvailabilityTest is StorageFixture {
         for (uint256 i = 0; i < 4; ++i) vm.assertEq(datasets.heldIn(made.id, i), held[i], "segment");
         requireShort(made.id, 2);
         vm.assertEq(datasets.datasetOf(made.id).held, 6, "in all");
+    }
+
+    function test_wasHeld_countsEachSegmentOnce_alsoWhereThereAreMoreThanAWordHasBits() public {
+        uint64 segments = 300;
+        Anchored memory made = anchorShape(IDatasetRegistry.Shape(segments, 100, 1, 1, 2, false), 2);
+        vm.startPrank(address(bundles));
+        for (uint256 i = 0; i < segments; ++i) {
+            vm.assertFalse(datasets.wasHeld(made.id), "one never was");
+            datasets.addHeld(made.id, i, 1);
+            // Whoever leaves undoes nothing, and whoever comes again counts for nothing.
+            datasets.removeHeld(made.id, i);
+            datasets.addHeld(made.id, i, 1);
+            datasets.removeHeld(made.id, i);
+        }
+        vm.stopPrank();
+        vm.assertTrue(datasets.wasHeld(made.id), "each was");
+        requireShort(made.id, segments);
     }
 
     function requireShort(bytes32 id, uint256 wanted) private view {

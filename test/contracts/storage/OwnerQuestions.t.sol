@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {MerkleProofs} from "../../../contracts/libraries/MerkleProofs.sol";
+import {IDatasetRegistry} from "../../../contracts/storage/interfaces/IDatasetRegistry.sol";
 import {IRetrievalChallenges} from "../../../contracts/storage/interfaces/IRetrievalChallenges.sol";
 import {StorageFixture} from "./StorageFixture.sol";
 
@@ -158,6 +160,62 @@ contract OwnerQuestionsTest is StorageFixture {
         vm.assertEq(retrieval.creditOf(challenger), RETRIEVAL_BOND, "once");
         vm.assertEq(retrieval.askedSince(made.id), 0, "over");
         vm.assertFalse(retrieval.isUnanswered(number, made.id), "nobody's");
+    }
+
+    function test_whatAnOwnerHasPublished_isKnownCellByCell() public {
+        (Anchored memory many, bytes32[] memory leaves) = _manyCells();
+        for (uint256 i = 0; i < 6; ++i) {
+            uint32 cell = [uint32(0), 1, 255, 256, 257, 299][i];
+            uint256 number = _askCell(many, cell);
+            retrieval.publish(number, new bytes(496), _path(leaves, cell));
+            vm.expectPartialRevert(IRetrievalChallenges.AlreadyPublished.selector);
+            _askCell(many, cell);
+        }
+        for (uint256 i = 0; i < 6; ++i) _askCell(many, [uint32(2), 254, 258, 16, 128, 298][i]);
+    }
+
+    /// @dev A dataset of bundles of 300 cells of zeros, the second of which nobody holds.
+    function _manyCells() private returns (Anchored memory many, bytes32[] memory leaves) {
+        leaves = new bytes32[](512);
+        bytes32 leaf = keccak256(abi.encodePacked(bytes1(0), new bytes(496)));
+        for (uint256 i = 0; i < 300; ++i) leaves[i] = leaf;
+        bytes32 root = leaf;
+        bytes32[] memory path = _path(leaves, 0);
+        for (uint256 depth = 0; depth < 9; ++depth) root = MerkleProofs.nodeOf(root, path[depth]);
+        many.bundles = 2;
+        (many.poseidonRoots, many.transportRoots) = (new bytes32[](2), new bytes32[](2));
+        for (uint256 i = 0; i < 2; ++i) {
+            (many.poseidonRoots[i], many.transportRoots[i]) = (bytes32(i + 1), root);
+        }
+        anchorRoots(many, "many cells", IDatasetRegistry.Shape(1, 300 * 496 - 32, 1, 1, 2, false), 20);
+        enlistAndPlace(many, 0, "d");
+    }
+
+    function _path(bytes32[] memory leaves, uint256 index) private pure returns (bytes32[] memory path) {
+        path = new bytes32[](9);
+        bytes32[] memory level = leaves;
+        for (uint256 depth = 0; depth < 9; ++depth) {
+            path[depth] = level[index ^ 1];
+            bytes32[] memory above = new bytes32[](level.length / 2);
+            for (uint256 i = 0; i < above.length; ++i) {
+                above[i] = MerkleProofs.nodeOf(level[2 * i], level[2 * i + 1]);
+            }
+            (level, index) = (above, index / 2);
+        }
+    }
+
+    function _askCell(Anchored memory of_, uint32 cell) private returns (uint256) {
+        bytes32[] memory path = bundleProof(of_, 1);
+        vm.prank(challenger);
+        return
+            retrieval.challengeOwner{value: RETRIEVAL_BOND}(
+                of_.id,
+                1,
+                cell,
+                of_.poseidonRoots[1],
+                of_.transportRoots[1],
+                path
+            );
     }
 
     function _ask(uint32 index) private returns (uint256) {
