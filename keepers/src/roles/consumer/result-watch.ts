@@ -197,9 +197,11 @@ export class ResultWatch implements Duty {
     this.#filledAt.set(resultId, filledAt);
     this.#looked.set(resultId, this.#looksAt(owed) + 1);
     if (found.fraud !== undefined) {
-      this.#known.add(resultId);
-      if (await showEncodingFraud(this.#parts, found.fraud)) this.#decided.add(resultId);
-      else this.#next.set(resultId, performance.now() + pause);
+      // Until it is shown it could be paid for: it counts as known only then.
+      if (await showEncodingFraud(this.#parts, found.fraud)) {
+        this.#known.add(resultId);
+        this.#decided.add(resultId);
+      } else this.#next.set(resultId, performance.now() + pause);
       const text =
         "its result is wrongly encoded, which anybody can show to the contracts: it is not paid for then";
       this.#tell({ ...owed, kind: "fraudulent", cells: 0, bonds: 0n, text });

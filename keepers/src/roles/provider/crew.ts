@@ -57,6 +57,8 @@ export class Crew {
    */
   async prepare(jobId: bigint, { run }: JobRun): Promise<void> {
     const { payroll, terms, contracts, operator, log, metrics } = this.#parts;
+    // Before anything that can fail: a round that an earlier attempt has opened is paid out though this one ends here.
+    payroll.begin(jobId);
     const round = await contracts.WorkerRewards.read.roundOf([jobId, operator]);
     if (round.openedAt === 0) {
       const key = `open-round:${jobId}:${terms.budget}`;
@@ -65,7 +67,6 @@ export class Crew {
         sendCall(this.#parts, pull.key, "WorkerRewards", "open", [jobId, terms.budget]),
       );
     }
-    payroll.begin(jobId);
     const tainted = payroll.tainted(jobId);
     if (tainted === undefined) return;
     log.warn({ jobId, step: tainted }, "workers lied: training again from the checkpoint before");

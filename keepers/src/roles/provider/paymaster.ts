@@ -35,13 +35,19 @@ export class Paymaster implements Duty {
   }
 
   async #settle({ jobId, trained }: PayRound): Promise<void> {
-    const { operator, ledger, payroll } = this.#parts;
+    const { operator, ledger, payroll, queue } = this.#parts;
     const { value: round, isAgreed } = await agreedOrUsual<Round>(
       this.#parts,
       "a round of pay",
       ({ contracts }) => contracts.WorkerRewards.read.roundOf([jobId, operator]),
     );
-    if (round.openedAt === 0) return;
+    if (round.openedAt === 0) {
+      // One that was never opened, and will not be any more, leaves nothing to settle.
+      const isOpening = queue.pending().some(({ key }) => key.startsWith(`open-round:${jobId}:`));
+      const status = ledger.job(jobId)?.status;
+      if (isAgreed && !isOpening && status !== undefined && status !== "Training") payroll.closed(jobId);
+      return;
+    }
     if (round.forceUntil === 0) {
       // A job that ended some other way owes its workers all the same.
       if (trained || ledger.job(jobId)?.status !== "Training") await this.#post(jobId);

@@ -1,12 +1,14 @@
-import { readFile, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { decodeState, encodeState, stateFileBytes } from "../../core/exact/result-files.ts";
 import type { Program } from "../../core/exact/tape/types.ts";
 import { writeWhole } from "../../training/files.ts";
 
+const [prefix, suffix] = ["before-", ".state"];
+
 /** The state before an interval, as a member has found it: what it would answer an accusation from. */
 function fileOf(folder: string, interval: number): string {
-  return join(folder, `before-${interval}.state`);
+  return join(folder, `${prefix}${interval}${suffix}`);
 }
 
 /** Keeps the state before an interval. @param folder of the job */
@@ -29,7 +31,12 @@ export async function keptState(
   return bytes?.length === stateFileBytes(program) ? decodeState(program, bytes) : undefined;
 }
 
-/** Forgets it, once nothing can be accused any more. */
-export async function forgetState(folder: string, interval: number): Promise<void> {
-  await rm(fileOf(folder, interval), { force: true });
+/** Forgets all that were kept of a job, once nothing can be accused any more. */
+export async function forgetStates(folder: string): Promise<void> {
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw error;
+  });
+  for (const name of names)
+    if (name.startsWith(prefix) && name.endsWith(suffix)) await rm(join(folder, name), { force: true });
 }

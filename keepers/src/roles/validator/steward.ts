@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type DrawnCommittee, digestOf, intervalsOf } from "../../core/attestation/statement.ts";
+import { type DrawnCommittee, digestOf } from "../../core/attestation/statement.ts";
 import type { Duty } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
@@ -14,7 +14,7 @@ import {
   type Phase,
   positionsIn,
 } from "./committees.ts";
-import { forgetState } from "./kept-intervals.ts";
+import { forgetStates } from "./kept-intervals.ts";
 import type { Prosecutor } from "./prosecutor.ts";
 
 export type StewardParts = CommitteesParts & {
@@ -124,7 +124,7 @@ export class Steward implements Duty {
 
   /** What is due to the members of a draw: slashes, then the end of their duties once nothing can be accused any more. */
   async #close(jobId: bigint, attempt: bigint, now: bigint): Promise<void> {
-    const { contracts, ledger, folder } = this.#parts;
+    const { contracts, ledger, committees, folder } = this.#parts;
     const { silent, signers, signedAt, revealedAt, accusations } = await contracts.Committee.read.drawOf([
       jobId,
       attempt,
@@ -144,13 +144,11 @@ export class Steward implements Duty {
     const name = `dismiss:${jobId}:${attempt}`;
     const since = this.#overSince.get(name) ?? now;
     this.#overSince.set(name, since);
-    const draw = job && (await this.#parts.all.draw(job, attempt));
-    const position = draw && this.#parts.all.position(draw);
-    if (draw !== undefined && position !== undefined) {
-      for (const interval of intervalsOf(draw, position)) {
-        await forgetState(join(folder, String(jobId)), interval);
-      }
-    }
+    // Draws of one job keep the same states: whoever sits in several of them may have to answer for the others yet.
+    const isLast = committees
+      .undismissed()
+      .every((other) => other.jobId !== jobId || other.attempt === attempt);
+    if (isLast) await forgetStates(join(folder, String(jobId)));
     if (!this.#isTurn(name, since, now)) return;
     await tryCall(this.#parts, name, "Committee", "dismiss", [jobId, attempt]);
   }

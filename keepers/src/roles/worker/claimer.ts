@@ -9,9 +9,12 @@ import type { SignedTotal, WorkerBook } from "./book.ts";
 /** Where a worker stands under a posted root. */
 export type Share = Omit<ProvenShare, "worker">;
 
+/** A round of pay, as it is on chain. */
+export type Round = Awaited<ReturnType<Contracts["WorkerRewards"]["read"]["roundOf"]>>;
+
 /** How it stands, on chain, with a total that was countersigned. */
 type Standing = {
-  readonly round: Awaited<ReturnType<Contracts["WorkerRewards"]["read"]["roundOf"]>>;
+  readonly round: Round;
   /** Chain time, seconds. */
   readonly now: bigint;
 } & (

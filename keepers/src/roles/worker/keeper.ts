@@ -14,10 +14,10 @@ import { WorkMetrics } from "../cluster/metrics.ts";
 import { clusterProtocol, type PayTerms } from "../cluster/protocol.ts";
 import type { KeeperOptions } from "../jobs/job-keeper.ts";
 import type { MachineLimits } from "../jobs/published-program.ts";
-import { readingAgreed } from "../storage-node/context.ts";
+import { type Reading, readingAgreed } from "../storage-node/context.ts";
 import type { HealthCheck } from "../telemetry.ts";
 import { bookSchema, type SignedTotal, WorkerBook } from "./book.ts";
-import { Claimer, type Share } from "./claimer.ts";
+import { Claimer, type Round, type Share } from "./claimer.ts";
 import { RoundOverError, UnfairProviderError } from "./errors.ts";
 import { mostAtRisk } from "./risk.ts";
 import { Worker } from "./worker.ts";
@@ -42,6 +42,7 @@ const longestSilence = 5 * 60_000;
 export class WorkerKeeper {
   readonly #options: WorkerKeeperOptions;
   readonly #state: State;
+  readonly #agreed: Reading;
   readonly #worker: Worker;
   readonly #claimer: Claimer;
   readonly #book: WorkerBook;
@@ -70,12 +71,13 @@ export class WorkerKeeper {
       onResult: (verdict) => metrics.delivered(verdict),
     });
     const contracts = connectContracts(chain.public, deployment);
+    this.#agreed = readingAgreed({ client: chain, contracts, deployment });
     this.#claimer = new Claimer({
       operator: account.address,
       client: chain,
       deployment,
       contracts,
-      agreed: readingAgreed({ client: chain, contracts, deployment }),
+      agreed: this.#agreed,
       queue: createTransactionQueue({
         client: chain,
         state,
@@ -150,15 +152,14 @@ export class WorkerKeeper {
 
   /** A round must be open with a surety, on the contract that this worker knows: else a signature is worth nothing. */
   async #accept(pay: PayTerms | null): Promise<void> {
-    const { deployment, chain, leastPay, provider } = this.#options;
+    const { deployment, leastPay, provider } = this.#options;
     if (pay === null) throw new UnfairProviderError(provider, "it does not pay");
     const rewards = addressOf(deployment, "WorkerRewards");
     if (pay.chainId !== deployment.chainId || pay.rewards.toLowerCase() !== rewards.toLowerCase()) {
       throw new UnfairProviderError(pay.provider, "it pays on another chain or contract");
     }
     if (BigInt(pay.perChunk) < leastPay) throw new UnfairProviderError(pay.provider, "it pays too little");
-    const contracts = connectContracts(chain.public, deployment);
-    const round = await contracts.WorkerRewards.read.roundOf([BigInt(pay.jobId), pay.provider]);
+    const round = await this.#roundOf(pay);
     // Who comes back while the pay is dealt out stays: nobody else fetches its own.
     if (round.forceUntil !== 0) throw new RoundOverError(pay.provider);
     if (round.openedAt === 0 || round.surety < BigInt(pay.perChunk)) {
@@ -167,10 +168,14 @@ export class WorkerKeeper {
   }
 
   async #mostAtRisk(pay: PayTerms, book: WorkerBook): Promise<bigint> {
-    const { deployment, chain, mostUnpaid, provider: address } = this.#options;
-    const { WorkerRewards } = connectContracts(chain.public, deployment);
-    const round = await WorkerRewards.read.roundOf([BigInt(pay.jobId), pay.provider]);
+    const { mostUnpaid, provider: address } = this.#options;
+    const round = await this.#roundOf(pay);
     return mostAtRisk(pay, { mostUnpaid, address, round, unsettled: book.unsettled() });
+  }
+
+  /** By what the endpoints agree on: one alone could show a round that is not there, and have a worker work for nothing. */
+  #roundOf({ jobId, provider }: PayTerms): Promise<Round> {
+    return this.#agreed.contracts.WorkerRewards.read.roundOf([BigInt(jobId), provider]);
   }
 
   async #share({ address, jobId }: SignedTotal): Promise<Share | undefined> {

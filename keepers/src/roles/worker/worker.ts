@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import { type Hex, type LocalAccount, verifyTypedData } from "viem";
-import { RpcUnavailableError } from "../../chain/rpc/errors.ts";
+import { InconsistentAnswerError, RpcUnavailableError } from "../../chain/rpc/errors.ts";
 import { AssayError } from "../../core/errors.ts";
 import { programFromJson } from "../../core/exact/tape/program.json.ts";
 import type { Program } from "../../core/exact/tape/types.ts";
@@ -309,6 +309,7 @@ function parsed(body: Uint8Array): unknown {
 /** Whether the provider may have work later: it is away, has no job at the moment, or is busy. */
 function mayPass(error: unknown): boolean {
   if (error instanceof TransportError || error instanceof RpcUnavailableError) return true;
+  if (error instanceof InconsistentAnswerError) return true;
   if (error instanceof EnoughUnpaidError || error instanceof RoundOverError) return true;
   if (error instanceof RefusalError) return error.code !== "refused" && error.code !== "bad-request";
   // A state that does not hash comes of a connection to a provider that lies or is broken: not of this worker.

@@ -349,6 +349,58 @@ describe("pay of workers, on the real contract", { timeout: 240_000 }, () => {
     assert.equal(await own.contracts.AssayToken.read.balanceOf([provider.address]), 10_000n - surety - 50n);
   });
 
+  it("closes a round whose opening the provider never heard of, and forgets one that was never opened", async () => {
+    const { chain } = network;
+    for (const [id, isSent] of [
+      [35n, true],
+      [36n, false],
+    ] as const) {
+      const provider = chain.account(20);
+      await network.give(provider.address, 10_000n);
+      const own = context(provider);
+      const killed = {
+        address: own.queue.address,
+        isBegun: (key: string) => own.queue.isBegun(key),
+        pending: () => own.queue.pending(),
+        wait: (key: string) => own.queue.wait(key),
+        async send(intent: Intent) {
+          if (!intent.key.startsWith("open-round")) return own.queue.send(intent);
+          if (isSent) await own.queue.send(intent);
+          throw new Error("killed");
+        },
+      } as TransactionQueue;
+      const crew = new Crew({
+        ...{ ...own, queue: killed },
+        account: provider,
+        executor: nativeExecutor,
+        metrics: new ClusterMetrics(new Registry(), { members: 0 }),
+        payroll: new Payroll(own.state),
+        desk: { tellShares: () => undefined } as never,
+        terms: { perChunk: 10n, budget: surety, copies: 2, checkShare: 1, chunks: 8 },
+      });
+      await assert.rejects(crew.prepare(id, { run: undefined } as never), /killed/);
+
+      let status: JobStatus = "Training";
+      const ledger = { job: () => ({ status }) } as unknown as JobLedger;
+      const payroll = new Payroll(own.state);
+      const desk = { tellShares: () => undefined };
+      const paymaster = new Paymaster({ ...own, ledger, payroll, desk });
+      await paymaster.tick();
+      assert.deepEqual(payroll.rounds(), [{ jobId: id, trained: false }], "it may train yet");
+      status = "Expired";
+      await paymaster.tick();
+      const { forceUntil } = await own.contracts.WorkerRewards.read.roundOf([id, provider.address]);
+      assert.equal(forceUntil !== 0, isSent, "a root is posted where a surety lies");
+      if (isSent) await chain.advance(31 * 86_400);
+      await paymaster.tick();
+      assert.deepEqual(payroll.rounds(), []);
+      assert.equal(
+        await own.contracts.AssayToken.read.balanceOf([provider.address]),
+        id === 35n ? 10_000n : 20_000n,
+      );
+    }
+  });
+
   it("posts after a kill the root that it was about to post, and no other", async () => {
     const { chain } = network;
     const [provider, worker, other] = [chain.account(17), chain.account(18), chain.account(19)];
