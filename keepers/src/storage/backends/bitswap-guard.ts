@@ -1,6 +1,7 @@
 import type { Libp2p, Stream, StreamHandler, StreamMessageEvent } from "@libp2p/interface";
 import { budgetOf } from "../transport/byte-budget.ts";
 import { MalformedMessageError, TransportError } from "../transport/errors.ts";
+import { onGone } from "../transport/gone.ts";
 import { PeerLimits, type PeerLimitsParameters } from "../transport/peer-limits.ts";
 import { PieceCount } from "../transport/piece-count.ts";
 import { BitswapCost, bitswapMessageBytes } from "./bitswap-cost.ts";
@@ -117,9 +118,15 @@ export function guardBitswap<H extends Libp2p>(host: H): H {
     };
   const handle: Libp2p["handle"] = (protocols, handler, options) =>
     host.handle(protocols, guarded(handler), options);
+  const register: Libp2p["register"] = (protocol, topology, options) => {
+    // It keeps what a peer wants until it is told that the peer has gone, and the peer chooses whether the library tells it.
+    onGone(host, (peer) => topology.onDisconnect?.(peer));
+    return host.register(protocol, topology, options);
+  };
+  const own: Partial<Libp2p> = { handle, register };
   return new Proxy(host, {
     get(target, name) {
-      if (name === "handle") return handle;
+      if (Object.hasOwn(own, name)) return Reflect.get(own, name);
       const value: unknown = Reflect.get(target, name, target);
       // Methods use private fields, which the proxy does not have.
       return typeof value === "function" ? value.bind(target) : value;

@@ -199,7 +199,9 @@ export class HeliaStore implements BlobStore, StoreOwners {
 
   /** Connects to an IPFS peer, so that bitswap asks it. */
   async connect(address: string, options: CallOptions = {}): Promise<void> {
-    await this.host.dial(multiaddr(address), options);
+    const connection = await this.host.dial(multiaddr(address), options);
+    // Bitswap hears of a peer when that has said which protocols it has.
+    await this.host.services.identify.identify(connection, options);
   }
 
   /** Removes blocks of no held blob: the rest of killed uploads, and what was fetched for others. */

@@ -34,6 +34,8 @@ export type FetchDataParameters = {
 export type FetchedData = {
   /** By position, each with its anchored root; those that were known among them. */
   readonly shards: readonly MaybeShard[];
+  /** The k of them that were there first: what is wrong is not what these give. */
+  readonly first: readonly MaybeShard[];
   readonly failures: BundleFailure[];
   /** What convicts the owner, where that was looked for and found. */
   readonly fraud?: CodewordFraud;
@@ -64,13 +66,13 @@ export async function fetchData(
     count: Math.max(0, k - here.length),
   });
   const shards = fetched.map((shard, position) => shard ?? known[position]);
-  let restored = restoreData(dataset, segment, shards);
-  if (restored.wrong.length === 0) return { shards, failures, ...restored };
   const first = firstOf(shards, k);
+  let restored = restoreData(dataset, segment, shards);
+  if (restored.wrong.length === 0) return { shards, first, failures, ...restored };
   for (const [index, bytes] of await published(restored.wrong.map((position) => segment * n + position)))
     shards[index % n] = bytes;
   restored = restoreData(dataset, segment, shards);
-  if (restored.wrong.length === 0) return { shards, failures, ...restored };
+  if (restored.wrong.length === 0) return { shards, first, failures, ...restored };
 
   let fraud = forFraud ? await findCodewordFraud(client, dataset, segment, first) : undefined;
   const enough = new AbortController();
@@ -109,5 +111,5 @@ export async function fetchData(
     const parity = [...shards.keys()].filter((position) => position >= k && shards[position] === undefined);
     await ask(parity, () => enough.abort());
   }
-  return { shards, failures, fraud, ...restored };
+  return { shards, first, failures, fraud, ...restored };
 }

@@ -17,6 +17,7 @@ import { MisencodedError } from "./errors.ts";
 import { bundleBytes, type RootedDataset } from "./fetch-bundles.ts";
 import { fetchData } from "./fetch-data.ts";
 import { type PublishedCell, publishedCells } from "./published-cells.ts";
+import { reasonOf } from "./reason.ts";
 import { type BundlesTree, manifestTree, type RootedBundles, transportTreeOf } from "./roots.ts";
 import type { BundleStash } from "./stash.ts";
 
@@ -136,6 +137,13 @@ export type StreamParameters = {
   readonly count: number;
   /** Bundles that were fetched before: they are read there, whoever serves them now. */
   readonly kept?: BundleStash;
+  /**
+   * Where the bundles are kept of a dataset that turns out to be wrongly encoded: what is published later convicts only beside them.
+   * @param bytes that they have
+   */
+  readonly keep?: (bytes: number) => Promise<BundleStash | undefined>;
+  /** Told why they are not kept: the own disk is full, say. */
+  readonly onNotKept?: (reason: string) => void;
   readonly signal?: AbortSignal;
 };
 
@@ -147,7 +155,7 @@ export type StreamParameters = {
  */
 export async function readStream(
   client: StorageClient,
-  { datasetId, count, kept, signal }: StreamParameters,
+  { datasetId, count, kept, signal, ...keeping }: StreamParameters,
 ): Promise<StoredStream> {
   const dataset = await readAnchoredRoots(client, await readAnchor(client, datasetId));
   const { layout, manifest } = dataset;
@@ -156,18 +164,22 @@ export async function readStream(
   const last = Math.min(objectCount, Math.ceil(count / objectSize)) - 1;
   const holders = await readHolders(client, datasetId, allBundles(layout));
   const bundles = new Map<number, Uint8Array>();
+  const anchored = new Map<number, Uint8Array>();
   for (let segment = 0; segment <= segmentOfObject(layout, last).segment; segment++) {
     const ofSegment = holders.filter(
       ({ bundleIndex }) => bundlePlace(layout, bundleIndex).segment === segment,
     );
-    const { data, wrong, fraud } = await fetchData(client, {
+    const { data, first, wrong, fraud } = await fetchData(client, {
       ...{ dataset, segment, signal },
       known: await keptShards(kept, dataset, segment),
       // What nobody holds any more may still be on chain.
       holders: [...ofSegment.filter(isHeld), ...ofSegment.filter((holder) => !isHeld(holder))],
     });
     for (const [shard, bytes] of data.entries()) bundles.set(segment * layout.n + shard, bytes);
+    for (const [shard, bytes] of (wrong.length === 0 ? data : first).entries())
+      if (bytes !== undefined) anchored.set(segment * layout.n + shard, bytes);
     if (wrong.length === 0) continue;
+    await keepBundles(anchored, keeping);
     const indices = wrong.map((shard) => segment * layout.n + shard);
     const known = Math.min(count, (segment + 1) * layout.segmentObjects * objectSize);
     const shown = await cellsOnChain(client, dataset, indices);
@@ -175,6 +187,23 @@ export async function readStream(
     throw new MisencodedError(datasetId, indices[0]!, fraud, stored);
   }
   return new StoredStream(layout, manifest, bundles, count);
+}
+
+/** The look goes on without a copy where the own disk takes none. */
+async function keepBundles(
+  bundles: ReadonlyMap<number, Uint8Array>,
+  { keep, onNotKept }: Pick<StreamParameters, "keep" | "onNotKept">,
+): Promise<void> {
+  if (keep === undefined) return;
+  let bytes = 0;
+  for (const bundle of bundles.values()) bytes += bundle.length;
+  try {
+    const stash = await keep(bytes);
+    if (stash === undefined) onNotKept?.("the disk has no room for it");
+    else for (const [index, bundle] of bundles) await stash.add(index, bundle);
+  } catch (error) {
+    onNotKept?.(reasonOf(error));
+  }
 }
 
 /** What is on chain of bundles, by bundle and cell. */

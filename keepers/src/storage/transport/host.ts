@@ -7,6 +7,7 @@ import { yamux } from "@libp2p/yamux";
 import { createLibp2p } from "libp2p";
 import { type ByteBudgetParameters, setBudget } from "./byte-budget.ts";
 import { createGater, type GaterParameters } from "./gater.ts";
+import { onGone } from "./gone.ts";
 import { publicLookup } from "./public-addresses.ts";
 import { boundedWebSockets } from "./web-sockets.ts";
 
@@ -40,11 +41,20 @@ const heedful: object = { lookup: publicLookup };
 /** Streams of all protocols on one connection. */
 const streamsPerConnection = 256;
 
+/**
+ * Bytes of each of the up to ten messages in which a peer says who it is, where it is asked: other implementations cut what is
+ * longer than 4 KiB into several.
+ */
+const identifyBytes = 4096;
+
 /** The window a peer may fill while nobody reads; also how much one stream may buffer. */
 export const maxStreamWindow = 1 << 20;
 
 /**
  * Starts a libp2p node: TCP and WebSockets, Noise, Yamux, identify and ping. It serves the shard protocol and bitswap alike.
+ *
+ * What peers say of themselves is not kept: addresses come from the chain, and the library looks through all of a peer's with each
+ * of its streams. It says who it is to whoever asks, and asks nobody by itself.
  */
 export async function createHost({
   privateKey,
@@ -72,7 +82,11 @@ export async function createHost({
         streamOptions: { maxStreamWindowSize: maxStreamWindow },
       }),
     ],
-    services: { identify: identify(), ping: ping() },
+    peerStore: { addressFilter: async (peer) => host === undefined || host.peerId.equals(peer) },
+    services: {
+      identify: identify({ runOnConnectionOpen: false, maxMessageSize: identifyBytes }),
+      ping: ping(),
+    },
     connectionManager: {
       maxConnections,
       // The default of 5 new connections a second from one address would turn away keepers behind one gateway.
@@ -80,6 +94,9 @@ export async function createHost({
       maxIncomingPendingConnections: 100,
     },
   });
+  const { peerStore } = host;
+  // The library keeps a record of everybody it has met.
+  onGone(host, (peer) => peerStore.delete(peer));
   setBudget(host, { ...memory, ...(isRegistered && { isRegistered }) });
   return host;
 }
