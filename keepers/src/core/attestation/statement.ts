@@ -141,19 +141,25 @@ export function messageOf(draw: DrawnCommittee, members: bigint, root: Hex): Hex
   );
 }
 
+/** Whether a draw names every validator once, as the contract draws them. */
+export function isWithoutRepeats({ members }: Pick<DrawnCommittee, "members">): boolean {
+  return new Set(members).size === members.length;
+}
+
 /**
- * Signs a statement, after a look at all of it: every leaf stands where the draw puts it, and the signer's own are what
- * it computed. Whoever signs holds all leaves and can reveal them when nobody else does.
+ * What is signed of a statement, after a look at all of it: every leaf stands where the draw puts it, and the signer's own are
+ * what it computed.
  * @param own digests of the signer's intervals, in order
  * @throws UnsoundStatementError when the statement would frame the signer, or could not be revealed
  */
-export function signStatement(
-  secret: bigint,
+export function soundStatement(
   draw: DrawnCommittee,
   position: number,
   own: readonly Hex[],
   leaves: readonly SignedLeaf[],
-): { members: bigint; root: Hex; signature: G1Words } {
+): { members: bigint; root: Hex } {
+  // Two positions of one validator would have it say two things of one interval.
+  if (!isWithoutRepeats(draw)) throw new UnsoundStatementError("The draw names a validator twice.");
   const positions = [...new Set(leaves.map((leaf) => leaf.position))];
   const expected = positions
     .toSorted((a, b) => a - b)
@@ -171,10 +177,28 @@ export function signStatement(
       next: "Send the digests again, and sign only a root over them.",
     });
   }
-  const members = maskOf(positions);
-  const root = toHex(statementTree(draw, leaves).root);
-  const message = hexToBytes(messageOf(draw, members, root));
-  return { members, root, signature: sign(secret, signatureDomain, message) };
+  return { members: maskOf(positions), root: toHex(statementTree(draw, leaves).root) };
+}
+
+/**
+ * Signs a statement that was found sound. Whoever signs holds all leaves and can reveal them when nobody else does.
+ * @param own digests of the signer's intervals, in order
+ * @throws UnsoundStatementError as {@link soundStatement}
+ */
+export function signStatement(
+  secret: bigint,
+  draw: DrawnCommittee,
+  position: number,
+  own: readonly Hex[],
+  leaves: readonly SignedLeaf[],
+): { members: bigint; root: Hex; signature: G1Words } {
+  const { members, root } = soundStatement(draw, position, own, leaves);
+  return { members, root, signature: signMessage(secret, draw, members, root) };
+}
+
+/** A member's signature of a root over the leaves of these members: only of what is sound. */
+export function signMessage(secret: bigint, draw: DrawnCommittee, members: bigint, root: Hex): G1Words {
+  return sign(secret, signatureDomain, hexToBytes(messageOf(draw, members, root)));
 }
 
 /** What an operator signs to enrol with a key. @param place chain, and the contract of the validators */

@@ -1,6 +1,11 @@
 import { type Address, type Hex, keccak256, toHex } from "viem";
 import { addressOf, type Contracts } from "../../chain/contracts.ts";
-import { type DrawnCommittee, intervalsOf, maskOf } from "../../core/attestation/statement.ts";
+import {
+  type DrawnCommittee,
+  intervalsOf,
+  isWithoutRepeats,
+  maskOf,
+} from "../../core/attestation/statement.ts";
 import { BadInputError } from "../../core/errors.ts";
 import { traceLength } from "../../core/exact/commitment.ts";
 import { decodeOrder } from "../../core/exact/decode-order.ts";
@@ -95,11 +100,11 @@ export class Committees {
     return committee?.phase === "Signing" ? committee : undefined;
   }
 
-  /** A draw of a job; undefined before its event was seen. */
+  /** A draw of a job; undefined before its event was seen, and where it names a validator twice: the contract does not. */
   async draw(job: JobRecord, attempt: bigint): Promise<DrawnCommittee | undefined> {
     const { committees, deployment } = this.#parts;
     const drawn = committees.drawOf(job.jobId, attempt);
-    if (drawn === undefined || job.result === undefined) return undefined;
+    if (drawn === undefined || job.result === undefined || !isWithoutRepeats(drawn)) return undefined;
     return {
       chainId: BigInt(deployment.chainId),
       contract: addressOf(deployment, "Committee"),

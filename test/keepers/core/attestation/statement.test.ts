@@ -135,6 +135,14 @@ test("attack 11: refuses to sign what would frame it, or what could not be revea
   throws(() => signStatement(99n, draw, 2, own(2).slice(1), good), UnsoundStatementError);
 });
 
+test("attack: signs for no draw that names a validator twice", () => {
+  const members = draw.members.with(3, draw.members[0]!);
+  throws(
+    () => signStatement(99n, { ...draw, members }, 2, own(2), leavesOf([0, 2, 3])),
+    UnsoundStatementError,
+  );
+});
+
 test("attack 26: a proof of possession is no attestation, and of one operator", () => {
   const key = keyOf(5n);
   const operator = "0x00000000000000000000000000000000000000a1";

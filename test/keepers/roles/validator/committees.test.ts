@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { concat, type Hex, zeroAddress, zeroHash } from "viem";
+import { concat, type Hex, toHex, zeroAddress, zeroHash } from "viem";
 import { encodeOrder, type TrainingOrder } from "../../../../keepers/src/core/exact/order.ts";
 import type { JobRecord } from "../../../../keepers/src/roles/jobs/job-record.ts";
 import { Committees, type CommitteesParts } from "../../../../keepers/src/roles/validator/committees.ts";
@@ -23,21 +23,24 @@ const order: TrainingOrder = {
 };
 
 /** What a validator has of the chain where the committees of jobs with these training orders sign. */
-function committeesOf(trainings: readonly Hex[]): Committees {
+function committeesOf(trainings: readonly Hex[], members: readonly bigint[] = [1n]): Committees {
   const jobs = trainings.map((training, i) => ({
-    ...{ jobId: BigInt(i + 1), status: "Committed", training },
+    ...{ jobId: BigInt(i + 1), orderHash: toHex(i, { size: 32 }), status: "Committed", training },
     order: { conditions: { committeeSize: 1 } },
     result: { traceRoot: zeroHash },
   })) as unknown as JobRecord[];
   const signing = { phase: 2, attempt: 1, threshold: 1, deadline: 9, graceEnds: 0, opened: 0, intervals: 3 };
+  const contracts = { Committee: { read: { jobOf: async () => signing, checks: async () => 2n } } };
   return new Committees({
     operator,
     deployment: { chainId: 1, addresses: { Committee: zeroAddress } },
-    contracts: { Committee: { read: { jobOf: async () => signing, checks: async () => 2n } } },
+    ...{ contracts, agreed: { contracts } },
     ledger: { openJobs: () => jobs },
     committees: {
-      drawOf: () => ({ seed: zeroHash, members: [1n] }),
+      drawOf: () => ({ seed: zeroHash, members }),
+      drawsOf: () => [{ attempt: 1n, members }],
       enrolled: () => [{ id: 1n, operator }],
+      idsOf: () => [1n],
     },
   } as unknown as CommitteesParts);
 }
@@ -54,5 +57,10 @@ describe("a validator's seats", () => {
         [3n, 0, 3],
       ],
     );
+  });
+
+  it("attack: are none in a draw that names a validator twice", async () => {
+    assert.deepEqual(await committeesOf([encodeOrder(order)], [1n, 2n, 1n]).seats(), []);
+    assert.equal((await committeesOf([encodeOrder(order)], [1n, 2n, 3n]).seats()).length, 1);
   });
 });
