@@ -4,7 +4,9 @@ import { addressOf } from "../../chain/contracts.ts";
 import { type ClusterOptions, ClusterSession } from "../../training/cluster/session.ts";
 import type { PartsExecutor } from "../../training/executors/parts.ts";
 import type { TrainingSession } from "../../training/executors/types.ts";
+import { listCheckpoints } from "../../training/trainer/checkpoint.ts";
 import { rewindRun } from "../../training/trainer/rewind.ts";
+import { checkpointFolder } from "../../training/trainer/run-folder.ts";
 import type { ClusterMetrics } from "../cluster/metrics.ts";
 import type { JobContext } from "../jobs/duty.ts";
 import type { JobRun } from "../jobs/job-run.ts";
@@ -77,7 +79,8 @@ export class Crew {
 
   /**
    * The session in which workers train a job. They are sent away when it is closed, and as soon as there is only time enough
-   * left for the provider alone: whatever strangers do, or leave undone, is no reason to be late.
+   * left for the provider alone to make what is left, and again whatever counts on their word: whatever strangers do, have done
+   * or leave undone, is no reason to be late.
    */
   async open(
     jobId: bigint,
@@ -89,6 +92,14 @@ export class Crew {
     const { executor, payroll, desk, terms, account, deployment, operator, metrics, log } = this.#parts;
     const { microBatches } = job.options;
     const chunkSize = microBatches / Math.min(microBatches, 2 ** Math.floor(Math.log2(terms.chunks)));
+    const folder = checkpointFolder(run);
+    let checkpoints = await listCheckpoints(folder);
+    /** Where the run would go back to if all who were ever taken at their word turned out to have lied. */
+    const whereSure = (step: number) => {
+      const vouched = payroll.firstVouched(jobId);
+      if (vouched === undefined) return step;
+      return Math.min(step, checkpoints.findLast((at) => at <= vouched) ?? 0);
+    };
     const options: ClusterOptions = {
       chunkSize,
       copies: terms.copies,
@@ -102,7 +113,8 @@ export class Crew {
       mustHurry: (step, ownStep = 0) => {
         const secondsPerStep = Math.max(clock.secondsPerStep, ownStep / 1000);
         const secondsLeft = clock.secondsLeft();
-        if (!isShortOfTime({ steps: run.order.steps - step, secondsPerStep, secondsLeft })) return false;
+        const steps = run.order.steps - whereSure(step);
+        if (!isShortOfTime({ steps, secondsPerStep, secondsLeft })) return false;
         log.warn({ jobId, step, secondsLeft }, "time is short: training goes on without workers");
         desk.withdraw();
         return true;
@@ -132,7 +144,10 @@ export class Crew {
     return {
       program: run.program,
       setState: (state) => session.setState(state),
-      run: (steps) => session.run(steps),
+      async run(steps) {
+        checkpoints = await listCheckpoints(folder);
+        return await session.run(steps);
+      },
       getState: () => session.getState(),
       async close() {
         desk.withdraw();

@@ -34,9 +34,14 @@ export const payrollSchema = {
 /** A round in which workers are paid: open on chain from before the first chunk until everything is settled. */
 export type PayRound = { readonly jobId: bigint; readonly trained: boolean };
 
+/** What is asked for again and again while a job trains, and would take a look at many rows. */
+type Book = { firstVouched: number | undefined };
+
 /** On disk before a worker hears of it: no total that was signed is ever forgotten. */
 export class Payroll {
   readonly #state: State;
+  /** Of jobs that train, or have. */
+  readonly #books = new Map<bigint, Book>();
 
   constructor(state: State) {
     this.#state = state;
@@ -53,6 +58,7 @@ export class Payroll {
 
   closed(jobId: bigint): void {
     this.#state.run("UPDATE payroll_rounds SET closed = 1 WHERE job_id = ?", String(jobId));
+    this.#books.delete(jobId);
   }
 
   /** Rounds that are not settled. */
@@ -128,6 +134,14 @@ export class Payroll {
         vouchedStep,
       );
     });
+    const book = this.#books.get(jobId);
+    if (book === undefined || vouchedStep === undefined) return;
+    book.firstVouched = Math.min(book.firstVouched ?? vouchedStep, vouchedStep);
+  }
+
+  /** First step with a result that counts on the word of workers alone, whoever they are; undefined when there is none. */
+  firstVouched(jobId: bigint): number | undefined {
+    return this.#book(jobId).firstVouched;
   }
 
   /** First step with a result that counts on the word of barred workers alone; undefined when there is none. */
@@ -148,11 +162,23 @@ export class Payroll {
         );
       }
     });
+    this.#books.delete(jobId);
   }
 
   /** Nothing from this step on counts any more. */
   rewound(jobId: bigint, step: number): void {
     this.#state.run("DELETE FROM payroll_vouched WHERE job_id = ? AND first_step >= ?", String(jobId), step);
+    this.#books.delete(jobId);
+  }
+
+  #book(jobId: bigint): Book {
+    const known = this.#books.get(jobId);
+    if (known !== undefined) return known;
+    const vouched = "SELECT MIN(first_step) AS first FROM payroll_vouched WHERE job_id = ?";
+    const first = this.#state.get(vouched, String(jobId))?.first ?? null;
+    const book = { firstVouched: first === null ? undefined : Number(first) };
+    this.#books.set(jobId, book);
+    return book;
   }
 
   /** What counts on the word of barred workers alone. */

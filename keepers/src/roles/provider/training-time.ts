@@ -23,7 +23,7 @@ export function problemOfTime({ steps, secondsPerStep, trainingTime }: TimedJob)
 }
 
 export type RemainingTime = {
-  /** Steps that are not made. */
+  /** Steps that are not made, or may have to be made again. */
   readonly steps: number;
   readonly secondsPerStep: number;
   /** Seconds until the provider has to have committed. */

@@ -247,7 +247,7 @@ export class ClusterSession implements TrainingSession {
   deliver(worker: string, id: number, result: Result): Verdict {
     const { records } = this.#options;
     const chunk = this.#board.find(id, worker);
-    if (chunk === undefined || records.isBarred(worker)) return "late";
+    if (chunk === undefined || this.#isHurried || records.isBarred(worker)) return "late";
     if (this.wants(worker, id)) {
       this.#board.arrived(chunk, worker, result);
       if (this.#board.isAgreed(chunk) && !this.#isDrawn(chunk)) this.#agree(chunk);
@@ -260,7 +260,8 @@ export class ClusterSession implements TrainingSession {
 
   /** A worker sent what no honest one sends. */
   refuse(worker: string): void {
-    this.#catch(worker);
+    // There is no time any more to do again what it vouched for before, and nothing is taken from it any more.
+    if (!this.#isHurried) this.#catch(worker);
   }
 
   /** A worker went away: what it had goes to others at once. */
