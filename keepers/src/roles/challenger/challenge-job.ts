@@ -1,3 +1,5 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { AssayError, BadInputError, exitCode } from "../../core/errors.ts";
 import { noInterval } from "../../training/dispute/moves.ts";
@@ -8,6 +10,7 @@ import { isUnchallengeable, type JobRecord } from "../jobs/job-record.ts";
 import { surelyNow } from "../storage-node/agreement.ts";
 import { chainTime } from "../storage-node/context.ts";
 import { type ChallengerOptions, challengerDuties, challengerTables } from "./challenger.ts";
+import { keptFolder } from "./misstored.ts";
 import { WatchList } from "./watch-list.ts";
 
 export type ChallengeJobOptions = Omit<ChallengerOptions, "budget"> & {
@@ -67,6 +70,7 @@ export async function challengeJob(options: ChallengeJobOptions): Promise<Challe
       if (report !== undefined) {
         // What has just become due is collected.
         await keeper.tick(signal);
+        await rm(keptFolder(join(options.dataDirectory, "jobs"), jobId), { recursive: true, force: true });
         return report;
       }
       await delay(interval, undefined, { signal });

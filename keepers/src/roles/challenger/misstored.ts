@@ -1,7 +1,9 @@
 import { randomInt } from "node:crypto";
+import { join } from "node:path";
 import type { Hex } from "viem";
 import { stateFileBytes } from "../../core/exact/result-files.ts";
 import { MisencodedError } from "../../storage/client/errors.ts";
+import { KeptResults } from "../../storage/client/kept-results.ts";
 import type { CellPlace, StoredStream } from "../../storage/client/stored-stream.ts";
 import type { FolderRun } from "../../training/dispute/claimed-run.ts";
 import type { CellQuestions } from "../jobs/cell-questions.ts";
@@ -19,6 +21,11 @@ export type Misstored = {
   readonly resultId: Hex;
 };
 
+/** Where bundles of a job's wrongly encoded results are kept, among what else belongs to the job. */
+export function keptFolder(folder: string, jobId: bigint): string {
+  return join(folder, String(jobId), "misencoded");
+}
+
 /** A cell, drawn by lot, of a bundle that is not what was anchored: the state says nothing of it. */
 function anyCell(stored: StoredStream): CellPlace {
   const bundleIndex = stored.misencoded[0]!;
@@ -28,21 +35,30 @@ function anyCell(stored: StoredStream): CellPlace {
 /**
  * Shows the contracts that what is stored is no encoding of anything, or the first byte of it that is not that of the state which was
  * committed to. Where it takes cells that nobody serves, those who owe them are asked on chain, the owner where nobody holds them: what
- * they publish convicts, and so does it when they publish nothing. Says whether nothing is left to show.
+ * they publish convicts, and so does it when they publish nothing. The bundles that were served are kept until then: a holder that has
+ * learnt what was asked for need not serve them again. Says whether nothing is left to show.
  */
 export async function showMisstored(
-  parts: JobContext & Pick<ComputeParts, "storage"> & { readonly questions: Pick<CellQuestions, "ask"> },
+  parts: JobContext &
+    Pick<ComputeParts, "storage" | "folder"> & { readonly questions: Pick<CellQuestions, "ask"> },
   { jobId, claimId, steps, resultId: datasetId }: Misstored,
   run: Pick<FolderRun, "program" | "state">,
   limit: LimitOptions,
 ): Promise<boolean> {
-  const { storage, log } = parts;
+  const { storage, folder, questions, log } = parts;
   const { program } = run;
+  const results = new KeptResults(keptFolder(folder, jobId));
   // What nobody serves is for challenges of its holders.
   const found = await inTime(
     async (signal) => {
       try {
-        return { stored: await storage.stream({ datasetId, count: stateFileBytes(program), signal }) };
+        const stored = await storage.stream({
+          ...{ datasetId, count: stateFileBytes(program), signal },
+          kept: await results.opened(datasetId),
+          keep: (bytes) => results.stash(datasetId, bytes),
+          onNotKept: (reason) => log.warn({ jobId, reason }, "what is wrongly encoded is not kept here"),
+        });
+        return { stored };
       } catch (error) {
         if (error instanceof MisencodedError) return { misencoded: error };
         throw error;
@@ -65,7 +81,7 @@ export async function showMisstored(
       { jobId, cells: asked.length },
       "what is served of the result is no encoding of it; the rest is asked for",
     );
-    return !(await parts.questions.ask(datasetId, asked, limit.signal));
+    return !(await questions.ask(datasetId, asked, limit.signal));
   }
   if (fraud === undefined || "length" in fraud) {
     log.warn({ jobId }, "the state is stored as it was committed to, but not as a file");

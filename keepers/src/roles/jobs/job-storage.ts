@@ -88,7 +88,10 @@ export function createJobStorage(client: StorageClient, kept?: KeptResults): Job
   return {
     objects: (datasetId, directory, signal) => openStoredObjects(client, { datasetId, directory, signal }),
     stream: async (parameters) =>
-      await readStream(client, { kept: await kept?.opened(parameters.datasetId), ...parameters }),
+      await readStream(client, {
+        ...parameters,
+        kept: parameters.kept ?? (await kept?.opened(parameters.datasetId)),
+      }),
     async folder({ datasetId, target, directory, mostBytes, signal }) {
       const { anchor } = await readAnchor(client, datasetId);
       const { objectCount, objectSize } = anchor.shape;

@@ -164,26 +164,27 @@ export async function readStream(
   const last = Math.min(objectCount, Math.ceil(count / objectSize)) - 1;
   const holders = await readHolders(client, datasetId, allBundles(layout));
   const bundles = new Map<number, Uint8Array>();
-  const anchored = new Map<number, Uint8Array>();
+  const unkept = new Map<number, Uint8Array>();
   for (let segment = 0; segment <= segmentOfObject(layout, last).segment; segment++) {
     const ofSegment = holders.filter(
       ({ bundleIndex }) => bundlePlace(layout, bundleIndex).segment === segment,
     );
+    const known = await keptShards(kept, dataset, segment);
     const { data, first, wrong, fraud } = await fetchData(client, {
-      ...{ dataset, segment, signal },
-      known: await keptShards(kept, dataset, segment),
+      ...{ dataset, segment, known, signal },
       // What nobody holds any more may still be on chain.
       holders: [...ofSegment.filter(isHeld), ...ofSegment.filter((holder) => !isHeld(holder))],
     });
     for (const [shard, bytes] of data.entries()) bundles.set(segment * layout.n + shard, bytes);
-    for (const [shard, bytes] of (wrong.length === 0 ? data : first).entries())
-      if (bytes !== undefined) anchored.set(segment * layout.n + shard, bytes);
+    if (known.filter((bytes) => bytes !== undefined).length < layout.k)
+      for (const [shard, bytes] of (wrong.length === 0 ? data : first).entries())
+        if (bytes !== undefined) unkept.set(segment * layout.n + shard, bytes);
     if (wrong.length === 0) continue;
-    await keepBundles(anchored, keeping);
+    await keepBundles(unkept, keeping);
     const indices = wrong.map((shard) => segment * layout.n + shard);
-    const known = Math.min(count, (segment + 1) * layout.segmentObjects * objectSize);
+    const upTo = Math.min(count, (segment + 1) * layout.segmentObjects * objectSize);
     const shown = await cellsOnChain(client, dataset, indices);
-    const stored = new StoredStream(layout, manifest, bundles, known, shown);
+    const stored = new StoredStream(layout, manifest, bundles, upTo, shown);
     throw new MisencodedError(datasetId, indices[0]!, fraud, stored);
   }
   return new StoredStream(layout, manifest, bundles, count);
@@ -194,7 +195,7 @@ async function keepBundles(
   bundles: ReadonlyMap<number, Uint8Array>,
   { keep, onNotKept }: Pick<StreamParameters, "keep" | "onNotKept">,
 ): Promise<void> {
-  if (keep === undefined) return;
+  if (keep === undefined || bundles.size === 0) return;
   let bytes = 0;
   for (const bundle of bundles.values()) bytes += bundle.length;
   try {

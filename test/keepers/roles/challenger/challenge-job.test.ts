@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { mkdir, readdir } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { pino } from "pino";
 import type { LocalAccount } from "viem";
 import { challengeJob, intervalOf } from "../../../../keepers/src/roles/challenger/challenge-job.ts";
+import { keptFolder } from "../../../../keepers/src/roles/challenger/misstored.ts";
 import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
 import { windows } from "../jobs/network.ts";
 import { cheat, limits, Scene, type Ticking } from "../jobs/scene.ts";
@@ -53,8 +55,13 @@ describe("the challenge of one job", () => {
     await scene.consumer.post(described);
     const { jobId } = await scene.until(described, "Committed", [provider]);
     const account = scene.account();
+    const jobs = join(scene.network.folder, "challenges", account.address, "jobs");
+    const kept = keptFolder(jobs, jobId);
+    await mkdir(kept, { recursive: true });
     const report = await look(account, jobId);
     assert.equal(report.outcome, "right");
+    const left = await readdir(join(kept, ".."));
+    assert.ok(left.length > 0 && !left.includes(basename(kept)), "what was kept is of no use any more");
     assert.deepEqual(report.challenges, []);
     assert.equal(await scene.network.client.public.getTransactionCount({ address: account.address }), 0);
     await assert.rejects(look(scene.account(), 99n), /no job 99/);

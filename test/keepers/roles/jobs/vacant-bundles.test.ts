@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { randomFillSync } from "node:crypto";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import type { Hex } from "viem";
 import { encodeCall } from "../../../../keepers/src/chain/contracts.ts";
+import { keptFolder } from "../../../../keepers/src/roles/challenger/misstored.ts";
 import type { ResultNews } from "../../../../keepers/src/roles/consumer/result-watch.ts";
 import type { JobStorage } from "../../../../keepers/src/roles/jobs/job-storage.ts";
 import { readAnchoredRoots } from "../../../../keepers/src/storage/client/anchored-roots.ts";
@@ -76,6 +79,32 @@ function readingOf({ view, scene }: Awaited<ReturnType<typeof committed>>, real:
   };
 }
 
+/** A result with false parity, of which a challenger was served k bundles, and has asked for the one cell that convicts. */
+async function challenged({ isKept = true, lookEvery }: { isKept?: boolean; lookEvery?: number } = {}) {
+  const made = await committed({ isFalse: true, watches: false });
+  const { scene, jobId, resultId, asked } = made;
+  const account = scene.account();
+  const real = readingOf(made, scene.storage.of(account));
+  const storage: JobStorage = {
+    ...real,
+    stream: (parameters) => real.stream(isKept ? parameters : { ...parameters, keep: async () => undefined }),
+  };
+  const options = { storage, fetchTime: 60, ...(lookEvery && { interval: lookEvery }) };
+  const challenger = await scene.challenger(account, options);
+  await scene.untilHolds("the question", [challenger], async () => (await asked()).length > 0);
+  assert.equal((await asked()).length, 1);
+  const kept = join(keptFolder(join(scene.network.folder, account.address, "jobs"), jobId), resultId);
+  return { made, account, challenger, asked, kept, reopened: () => scene.challenger(account, options) };
+}
+
+/** Its provider's keeper publishes what it is asked for, and does no more. */
+async function published({ scene, view, reopened }: Awaited<ReturnType<typeof committed>>): Promise<void> {
+  const provider = await reopened();
+  const cells = () => readLogs(view, "RetrievalChallenges", "CellPublished", {});
+  await scene.untilHolds("the publication", [provider], async () => (await cells()).length === 1);
+  await provider.stop();
+}
+
 const statusOf = async ({ scene, resultId }: { readonly scene: Scene; readonly resultId: Hex }) =>
   (await scene.network.contracts.DatasetRegistry.read.termsOf([resultId]))[0];
 
@@ -122,6 +151,15 @@ describe("a result of which k bundles are held, and the rest by nobody", () => {
     await scene.untilHolds("the publication", [provider], async () => (await published()).length === 1);
     await scene.network.chain.advance(retrieval.window);
     await scene.untilHolds("the conviction", [challenger], async () => (await statusOf(made)) === 2);
+    assert.equal((await asked()).length, 1, "one question was enough");
+  });
+
+  it("attack: is shown to be wrong although its holders have served nobody since the one cell was published", async () => {
+    const { made, challenger, asked, kept } = await challenged();
+    assert.equal((await readdir(kept)).length, k, "what was served is kept as long as the job's folder is");
+    await published(made);
+    made.scene.storage.isServing = false;
+    await made.scene.untilHolds("the conviction", [challenger], async () => (await statusOf(made)) === 2);
     assert.equal((await asked()).length, 1, "one question was enough");
   });
 
