@@ -92,7 +92,7 @@ export function challengerDuties(
   const waiting = { fetchTime, most, patience: options.patience, lookEvery: looks * interval };
   const moves: SecondsOfMoves = new Map();
   const findings = new FolderFindings(folder);
-  const questions = new CellQuestions(context);
+  const questions = new CellQuestions({ ...context, isMeant });
   const isOwn = ({ challenger }: ChallengeRecord) => challenger === account.address;
   return [
     // What has a deadline on chain comes before what takes long.
@@ -114,6 +114,8 @@ export function challengerDuties(
       find: async (job, _, interval) =>
         isMeant(job.jobId) ? await findings.find(job, interval, false) : undefined,
     }),
+    // Before what was asked for is known, no look at it can be left out.
+    questions,
     // Whoever looks at one job wants to know what it comes to.
     new Inspector({
       ...compute,
@@ -124,7 +126,6 @@ export function challengerDuties(
       budget,
       mostLooks: only === undefined ? mostLooks : 1,
     }),
-    questions,
     new JobJanitor({
       ...context,
       only: (job) =>

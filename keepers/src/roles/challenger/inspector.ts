@@ -45,7 +45,7 @@ export type InspectorParts = JobContext &
     /** Shared by all duties of a keeper that begin disputes. */
     readonly moves: SecondsOfMoves;
     /** Asks for what it takes to show that a result is stored wrongly. */
-    readonly questions: Pick<CellQuestions, "ask" | "isWaiting" | "isAnswered">;
+    readonly questions: Pick<CellQuestions, "ask" | "endedOf" | "isWaiting" | "isAnswered" | "isAsked">;
     /** Micro-batches of the jobs that are looked at together, at most. */
     readonly budget: number;
     /** Milliseconds between two looks at the chain's time while a job is executed, and before a job is looked at again. */
@@ -414,7 +414,8 @@ export class Inspector implements Duty {
         log.warn({ jobId, interval: "interval" in move ? move.interval : undefined }, "challenged");
         return true;
       }
-      const isAsked = !isShown && this.#parts.questions.isWaiting(result.resultId);
+      // What was published can convict until it is taken off the list.
+      const isAsked = !isShown && this.#parts.questions.isAsked(result.resultId);
       const mayWait = isAsked || this.#mayWait(commitment, await surelyNow(this.#parts));
       if ((fetched === undefined || !isShown) && mayWait) {
         log.info({ jobId }, "the result is right; it is looked for again where it should be stored");

@@ -40,7 +40,7 @@ function anyCell(stored: StoredStream): CellPlace {
  */
 export async function showMisstored(
   parts: JobContext &
-    Pick<ComputeParts, "storage" | "folder"> & { readonly questions: Pick<CellQuestions, "ask"> },
+    Pick<ComputeParts, "storage" | "folder"> & { readonly questions: Pick<CellQuestions, "ask" | "endedOf"> },
   { jobId, claimId, steps, resultId: datasetId }: Misstored,
   run: Pick<FolderRun, "program" | "state">,
   limit: LimitOptions,
@@ -48,6 +48,7 @@ export async function showMisstored(
   const { storage, folder, questions, log } = parts;
   const { program } = run;
   const results = new KeptResults(keptFolder(folder, jobId));
+  const seen = questions.endedOf(datasetId);
   // What nobody serves is for challenges of its holders.
   const found = await inTime(
     async (signal) => {
@@ -81,7 +82,7 @@ export async function showMisstored(
       { jobId, cells: asked.length },
       "what is served of the result is no encoding of it; the rest is asked for",
     );
-    return !(await questions.ask(datasetId, asked, limit.signal));
+    return !(await questions.ask(datasetId, asked, { seen, signal: limit.signal }));
   }
   if (fraud === undefined || "length" in fraud) {
     log.warn({ jobId }, "the state is stored as it was committed to, but not as a file");

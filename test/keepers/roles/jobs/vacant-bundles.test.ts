@@ -3,8 +3,9 @@ import { randomFillSync } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
-import type { Hex } from "viem";
+import { bytesToHex, type Hex } from "viem";
 import { encodeCall } from "../../../../keepers/src/chain/contracts.ts";
+import { cellOf } from "../../../../keepers/src/core/merkle/cell.ts";
 import { keptFolder } from "../../../../keepers/src/roles/challenger/misstored.ts";
 import type { ResultNews } from "../../../../keepers/src/roles/consumer/result-watch.ts";
 import type { JobStorage } from "../../../../keepers/src/roles/jobs/job-storage.ts";
@@ -13,6 +14,7 @@ import type { StorageClient } from "../../../../keepers/src/storage/client/clien
 import { readAnchor } from "../../../../keepers/src/storage/client/dataset.ts";
 import { NotEnoughBundlesError } from "../../../../keepers/src/storage/client/errors.ts";
 import { readLogs } from "../../../../keepers/src/storage/client/read-logs.ts";
+import { transportTreeOf } from "../../../../keepers/src/storage/client/roots.ts";
 import { readStream } from "../../../../keepers/src/storage/client/stored-stream.ts";
 import { bundlesOfObject } from "../../core/erasure/one-object.ts";
 import { retrieval, windows } from "./network.ts";
@@ -161,6 +163,58 @@ describe("a result of which k bundles are held, and the rest by nobody", () => {
     made.scene.storage.isServing = false;
     await made.scene.untilHolds("the conviction", [challenger], async () => (await statusOf(made)) === 2);
     assert.equal((await asked()).length, 1, "one question was enough");
+  });
+
+  it("attack: is looked at as long as what was published can convict, where there was no room to keep the rest", async () => {
+    const { made, challenger } = await challenged({ isKept: false, lookEvery: 1 });
+    const { scene } = made;
+    await published(made);
+    scene.storage.isServing = false;
+    // More looks than a right result that nobody serves is given.
+    for (let round = 0; round < 40; round++) await challenger.tick();
+    scene.storage.isServing = true;
+    await scene.untilHolds("the conviction", [challenger], async () => (await statusOf(made)) === 2);
+  });
+
+  it("attack: is shown to be wrong by a challenger that was stopped before the answer, and began again after the grace", async () => {
+    const { made, challenger, reopened: again } = await challenged();
+    await challenger.stop();
+    await published(made);
+    made.scene.storage.isServing = false;
+    await made.scene.network.outlast(windows.challenge);
+    await made.scene.untilHolds("the conviction", [await again()], async () => (await statusOf(made)) === 2);
+  });
+
+  it("attack: is shown to be wrong by one published cell although the challenger waits for others", async () => {
+    const { made, challenger, account, asked } = await challenged();
+    const { scene, resultId, view } = made;
+    const { network } = scene;
+    const [{ args: first }] = (await asked()) as [Awaited<ReturnType<typeof asked>>[number]];
+    const { manifest, tree } = await readAnchoredRoots(view, await readAnchor(view, resultId));
+    const { poseidonRoot, transportRoot } = manifest.bundles[0]!;
+    const other = first.cellIndex === 0 ? 1 : 0;
+    const asking = [resultId, 0, other, poseidonRoot as Hex, transportRoot as Hex, tree.proof(0)] as const;
+    const call = encodeCall(network.deployment, "RetrievalChallenges", "challengeOwner", asking);
+    await network.send(account, { ...call, value: retrieval.bond });
+    await network.chain.advance(61);
+    await challenger.tick();
+    const bundle = scene.storage.bundlesOf(resultId)[0]!;
+    const cell = bytesToHex(cellOf(bundle, first.cellIndex));
+    const proof = transportTreeOf(bundle)
+      .proof(first.cellIndex)
+      .map((each) => bytesToHex(each));
+    const args = [first.challengeId, cell, proof] as const;
+    // An estimate sees a base fee of 0, at which nothing is written for the operator.
+    const publication = {
+      ...encodeCall(network.deployment, "RetrievalChallenges", "publish", args),
+      gas: 300_000n,
+    };
+    await network.send(network.admin, publication);
+    await network.chain.advance(61);
+    await scene.untilHolds("the conviction", [challenger], async () => (await statusOf(made)) === 2);
+    const read = network.contracts.RetrievalChallenges.read;
+    const [, { args: second }] = (await asked()) as [unknown, Awaited<ReturnType<typeof asked>>[number]];
+    assert.equal(await read.isOpen([second.challengeId]), true, "the other is still open");
   });
 
   it("attack: fails by a challenger that asked, where its owner publishes nothing and nobody else looks", async () => {
