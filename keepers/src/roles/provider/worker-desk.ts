@@ -9,7 +9,7 @@ import {
   joiningTypedData,
   runningTotalTypedData,
 } from "../../core/market/contributions.ts";
-import { RefusalError } from "../../storage/transport/errors.ts";
+import { MalformedMessageError, RefusalError } from "../../storage/transport/errors.ts";
 import type { Host } from "../../storage/transport/host.ts";
 import type { ResponseOf } from "../../storage/transport/rpc.ts";
 import {
@@ -145,18 +145,20 @@ export class WorkerDesk {
 
   async #join(
     { account, signature }: { account: Address; signature: `0x${string}` },
-    { peer }: RequestContext,
+    { peer, signal }: RequestContext,
   ): Promise<Answer<ResponseOf<ClusterMethods["join"]>>> {
-    const { host, mostWorkers = 256, log } = this.#options;
+    const { host, log } = this.#options;
+    const worker = accountOf(account);
+    // Before the signature, which costs more to look at.
+    this.#admit(peer, worker);
     const message = joiningTypedData({ peer, provider: host.peerId.toString() });
     const signer = await recoverTypedDataAddress({ ...message, signature }).catch(() => undefined);
-    if (signer !== accountOf(account)) {
+    if (signer !== worker) {
       throw new RefusalError("refused", "the account has not signed that this peer works for it");
     }
-    const offer = this.#current();
-    if (!this.#members.has(peer) && this.#members.size >= mostWorkers) {
-      throw new RefusalError("full", "there are enough workers");
-    }
+    // Whoever is gone by now would keep its seat, as its going was heard of before.
+    signal.throwIfAborted();
+    const offer = this.#admit(peer, worker);
     this.#members.set(peer, { account: signer, key: workerKey(signer, peer) });
     log.info({ worker: signer, peer }, "a worker joined");
     const { id, engine, chunkSize, pay, program } = offer;
@@ -213,7 +215,7 @@ export class WorkerDesk {
       bytes = await this.#read(offer, member.key, body, bodyLength);
       if (session.sums.digest(bytes) !== digest) {
         session.refuse(member.key);
-        throw new RefusalError("bad-request", "the sums have another digest");
+        throw new MalformedMessageError("the sums have another digest");
       }
     }
     const verdict = session.deliver(member.key, chunk, { digest, bytes });
@@ -224,7 +226,7 @@ export class WorkerDesk {
   async #read({ session }: Offer, key: string, body: RequestContext["body"], length: number) {
     if (length > session.sums.mostBytes) {
       session.refuse(key);
-      throw new RefusalError("bad-request", `${length} bytes hold no result of a chunk`);
+      throw new MalformedMessageError(`${length} bytes hold no result of a chunk`);
     }
     const bytes = new Uint8Array(length);
     let filled = 0;
@@ -247,6 +249,24 @@ export class WorkerDesk {
     const signature = await signer.signTypedData(runningTotalTypedData(message, domain));
     this.#signed.set(account, { total, signature });
     return { total: String(total), signature, pending };
+  }
+
+  /**
+   * The job, when there is one and a seat for this peer. A peer works for one account until it has gone: with a new one for each
+   * lie it would not even have to come back.
+   * @throws RefusalError
+   */
+  #admit(peer: string, account: Address): Offer {
+    const offer = this.#current();
+    const { mostWorkers = 256 } = this.#options;
+    const known = this.#members.get(peer);
+    if (known === undefined && this.#members.size >= mostWorkers) {
+      throw new RefusalError("full", "there are enough workers");
+    }
+    if (known !== undefined && known.account !== account) {
+      throw new RefusalError("busy", "this peer works for another account");
+    }
+    return offer;
   }
 
   #current(id?: string): Offer {
