@@ -75,20 +75,29 @@ const inOrder = "ORDER BY block_number, log_index";
 /** What the chain said about committees and validators, as far as the follower has come. */
 export class CommitteeLedger {
   readonly #state: State;
+  /** Enrolments as of the newest one: every look at a draw asks for them. */
+  #enrolled: { readonly newest: string; readonly events: readonly Arguments<"Enrolled">[] } | undefined;
 
   constructor(state: State) {
     this.#state = state;
   }
 
   /** The validators that ever enrolled, by id. */
-  enrolled(): Arguments<"Enrolled">[] {
-    return this.#read<"Enrolled">("name = 'Enrolled'");
+  enrolled(): readonly Arguments<"Enrolled">[] {
+    // Rows come and go at the end alone, in the order of blocks: the last one says which all of them are.
+    const last = this.#state.get(
+      "SELECT rowid, block_hash FROM committee_events WHERE name = 'Enrolled' ORDER BY rowid DESC LIMIT 1",
+    );
+    const newest = `${last?.rowid}:${last?.block_hash}`;
+    if (this.#enrolled?.newest !== newest)
+      this.#enrolled = { newest, events: this.#read<"Enrolled">("name = 'Enrolled'") };
+    return this.#enrolled.events;
   }
 
   /**
    * The validators of the next draw: of whom some weight counts. Who resigned, or was slashed to nothing, is none of them.
    */
-  present(): Arguments<"Enrolled">[] {
+  present(): readonly Arguments<"Enrolled">[] {
     const weights = new Map(this.#lastOf("WeightSet").map(({ id, weight }) => [id, weight]));
     return this.enrolled().filter(({ id }) => (weights.get(id) ?? 0n) > 0n);
   }
@@ -129,6 +138,22 @@ export class CommitteeLedger {
     );
   }
 
+  /** Whether the members of a draw are on duty no longer. */
+  isDismissed(jobId: bigint, attempt: bigint): boolean {
+    return this.#ofDraw<"CommitteeDismissed">("CommitteeDismissed", jobId, attempt).length !== 0;
+  }
+
+  /** Whether a draw of a job is not on any more: it has attested or failed, or the job waits for no committee. */
+  isOver(jobId: bigint, attempt: bigint): boolean {
+    const row = this.#state.get(
+      `SELECT 1 FROM committee_events WHERE job_id = ? AND (name IN ('CommitteeSilent', 'CommitteeClosed')
+         OR (attempt = ? AND name IN ('CommitteeAttested', 'AttemptFailed')))`,
+      String(jobId),
+      String(attempt),
+    );
+    return row !== undefined;
+  }
+
   /** Draws whose members are still on duty, oldest first. */
   undismissed(): DrawEvent[] {
     return this.#read<"CommitteeDrawn">(
@@ -149,14 +174,19 @@ export class CommitteeLedger {
     return row?.transaction_hash as Hex | undefined;
   }
 
+  /** What the members have signed, and who of them; undefined before they have. */
+  signed(jobId: bigint, attempt: bigint): Arguments<"RootSigned"> | undefined {
+    return this.#ofDraw<"RootSigned">("RootSigned", jobId, attempt)[0];
+  }
+
   /** Mask of the members that have signed; none before they have. */
   signersOf(jobId: bigint, attempt: bigint): bigint {
-    return this.#ofDraw<"RootSigned">("RootSigned", jobId, attempt)[0]?.signers ?? 0n;
+    return this.signed(jobId, attempt)?.signers ?? 0n;
   }
 
   /** The root that the members have signed; undefined before they have. */
   signedRoot(jobId: bigint, attempt: bigint): Hex | undefined {
-    return this.#ofDraw<"RootSigned">("RootSigned", jobId, attempt)[0]?.root;
+    return this.signed(jobId, attempt)?.root;
   }
 
   /** Hashes of the witnesses that were opened, in the order of the leaves under the signed root. */

@@ -11,9 +11,10 @@ import { traceLength } from "../../core/exact/commitment.ts";
 import { decodeOrder } from "../../core/exact/decode-order.ts";
 import type { JobContext } from "../jobs/duty.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
-import { agreedOn } from "../storage-node/agreement.ts";
+import { agreedOn, agreedOrUsual } from "../storage-node/agreement.ts";
 import { lastTurn } from "../storage-node/turn.ts";
 import type { CommitteeLedger } from "./committee-ledger.ts";
+import { Recent } from "./recent.ts";
 
 /** Phases of `IAttestation`, by their codes. */
 const phases = [
@@ -48,12 +49,27 @@ export type Seat = {
   readonly position: number;
 };
 
+/** A number of the chain, and whether the endpoints agree on it. */
+type Said = { readonly value: number; readonly isAgreed: boolean };
+
+/** Where a committee stands, and whether the endpoints agree on that: what they do not agree on is what its events say. */
+export type Standing = { readonly committee: Committee; readonly isSure: boolean };
+
+/** What was agreed on with the members of a job's committees; it never changes. */
+export type Terms = Awaited<ReturnType<Contracts["Committee"]["read"]["termsOf"]>>;
+
 export type CommitteesParts = JobContext & { readonly committees: CommitteeLedger };
+
+/** Draws, and terms of jobs, that are kept in memory. */
+const mostDraws = 256;
 
 /** What is known of committees: phases from the newest block, draws from their events. */
 export class Committees {
   readonly #parts: CommitteesParts;
-  #checks: Promise<number> | undefined;
+  readonly #draws = new Recent<DrawnCommittee>(mostDraws);
+  readonly #operators = new WeakMap<DrawnCommittee, readonly Address[]>();
+  readonly #terms = new Recent<Terms>(mostDraws);
+  #checks: number | undefined;
 
   constructor(parts: CommitteesParts) {
     this.#parts = parts;
@@ -77,8 +93,9 @@ export class Committees {
     const seats: Seat[] = [];
     for (const job of this.#parts.ledger.openJobs()) {
       if (job.status !== "Committed" || job.order.conditions.committeeSize === 0) continue;
-      const committee = await this.#signing(job.jobId);
-      if (committee === undefined) continue;
+      if (!this.#isDrawnFor(job.jobId)) continue;
+      const committee = (await this.standing(job))?.committee;
+      if (committee?.phase !== "Signing") continue;
       const draw = await this.draw(job, committee.attempt);
       const position = draw && this.position(draw);
       if (draw !== undefined && position !== undefined) seats.push({ job, committee, draw, position });
@@ -86,18 +103,59 @@ export class Committees {
     return seats;
   }
 
-  /** A committee whose members are to sign: one endpoint alone does not keep a member of a draw from it. */
-  async #signing(jobId: bigint): Promise<Committee | undefined> {
-    const { agreed, committees, contracts, operator } = this.#parts;
-    let committee: Committee | undefined = await this.read(jobId);
-    if (committee.phase !== "Signing" && agreed.contracts !== contracts) {
-      const own = committees.idsOf(operator);
-      const isDrawn = committees.drawsOf(jobId).some(({ members }) => members.some((id) => own.includes(id)));
-      if (!isDrawn) return undefined;
-      const what = "whether a committee is to sign";
-      committee = await agreedOn(this.#parts, what, (chain) => this.read(jobId, chain.contracts));
+  /**
+   * Where a committee stands. Of those that this operator is drawn for no endpoint alone says that: one that lies about phase,
+   * draw or deadline would keep a member from its work. Undefined where the endpoints do not agree, and no draw is on by the events.
+   */
+  async standing(job: JobRecord): Promise<Standing | undefined> {
+    const { agreed, contracts } = this.#parts;
+    const { jobId } = job;
+    if (agreed.contracts === contracts || !this.#isDrawnFor(jobId)) {
+      return { committee: await this.read(jobId), isSure: true };
     }
-    return committee?.phase === "Signing" ? committee : undefined;
+    const what = "where a committee stands";
+    const committee = await agreedOn(this.#parts, what, (chain) => this.read(jobId, chain.contracts));
+    if (committee !== undefined) return { committee, isSure: true };
+    const told = this.told(job);
+    return told && { committee: told, isSure: false };
+  }
+
+  /**
+   * What the events say of the last draw of a job, on which enough endpoints agree; undefined when it is not on any more. Once
+   * the members have signed, it does not show how much was opened, and the deadline is that of the provider.
+   */
+  told({ jobId, order }: JobRecord): Committee | undefined {
+    const { committees } = this.#parts;
+    const drawn = committees.drawsOf(jobId).at(-1);
+    if (drawn === undefined || committees.isOver(jobId, drawn.attempt)) return undefined;
+    const { attempt } = drawn;
+    const signed = committees.signed(jobId, attempt);
+    const { threshold } = order.conditions;
+    const { deadline } = signed ?? drawn;
+    const phase = signed === undefined ? "Signing" : "Opening";
+    return { phase, attempt, threshold, deadline, graceEnds: 0n, opened: 0 };
+  }
+
+  #isDrawnFor(jobId: bigint): boolean {
+    const { committees, operator } = this.#parts;
+    const draws = committees.drawsOf(jobId);
+    if (draws.length === 0) return false;
+    const own = committees.idsOf(operator);
+    return draws.some(({ members }) => members.some((id) => own.includes(id)));
+  }
+
+  /** Terms of a job's committees, and whether the endpoints agree on them. */
+  async terms({ jobId, orderHash }: JobRecord): Promise<{ readonly terms: Terms; readonly isSure: boolean }> {
+    const name = `${jobId}:${orderHash}`;
+    const known = this.#terms.get(name);
+    if (known !== undefined) return { terms: known, isSure: true };
+    const { value: terms, isAgreed } = await agreedOrUsual(
+      this.#parts,
+      "the terms of a committee",
+      ({ contracts }) => contracts.Committee.read.termsOf([jobId]),
+    );
+    if (isAgreed) this.#terms.keep(name, terms);
+    return { terms, isSure: isAgreed };
   }
 
   /** A draw of a job; undefined before its event was seen, and where it names a validator twice: the contract does not. */
@@ -105,30 +163,34 @@ export class Committees {
     const { committees, deployment } = this.#parts;
     const drawn = committees.drawOf(job.jobId, attempt);
     if (drawn === undefined || job.result === undefined || !isWithoutRepeats(drawn)) return undefined;
-    return {
-      chainId: BigInt(deployment.chainId),
-      contract: addressOf(deployment, "Committee"),
-      jobId: job.jobId,
-      attempt,
-      seed: drawn.seed,
-      traceRoot: job.result.traceRoot,
-      intervals: await this.#intervalsOf(job),
-      checks: await this.#checksOfEach(),
-      members: drawn.members,
+    const [{ seed, members }, { jobId, orderHash }, { traceRoot }] = [drawn, job, job.result];
+    // All that a reorganisation may change.
+    const name = [jobId, attempt, orderHash, seed, traceRoot, members.join()].join(":");
+    const known = this.#draws.get(name);
+    if (known !== undefined) return known;
+    const intervals = await this.#intervalsOf(job);
+    const checks = await this.#checksOfEach();
+    const draw: DrawnCommittee = {
+      ...{ chainId: BigInt(deployment.chainId), contract: addressOf(deployment, "Committee") },
+      ...{ jobId, attempt, seed, traceRoot, members },
+      ...{ intervals: intervals.value, checks: checks.value },
     };
+    return intervals.isAgreed && checks.isAgreed ? this.#draws.keep(name, draw) : draw;
   }
 
   /**
    * Intervals of a job. Contracts open orders whose encoding no keeper reads: members are drawn for these as well, and must say
    * that they are there.
    */
-  async #intervalsOf({ jobId, training }: JobRecord): Promise<number> {
+  async #intervalsOf({ jobId, training }: JobRecord): Promise<Said> {
     try {
       const { steps, interval } = decodeOrder(training);
-      return traceLength(steps, interval) - 1;
+      return { value: traceLength(steps, interval) - 1, isAgreed: true };
     } catch (error) {
       if (!(error instanceof BadInputError)) throw error;
-      return (await this.#parts.contracts.Committee.read.jobOf([jobId])).intervals;
+      return agreedOrUsual(this.#parts, "the intervals of a job", async ({ contracts }) => {
+        return (await contracts.Committee.read.jobOf([jobId])).intervals;
+      });
     }
   }
 
@@ -150,8 +212,12 @@ export class Committees {
 
   /** Operators of the members, position by position: the same validator never changes its operator. */
   operators(draw: DrawnCommittee): readonly Address[] {
-    const known = new Map(this.#parts.committees.enrolled().map(({ id, operator }) => [id, operator]));
-    return draw.members.map((id) => known.get(id)!);
+    const known = this.#operators.get(draw);
+    if (known !== undefined) return known;
+    const enrolled = new Map(this.#parts.committees.enrolled().map(({ id, operator }) => [id, operator]));
+    const operators = draw.members.map((id) => enrolled.get(id)!);
+    this.#operators.set(draw, operators);
+    return operators;
   }
 
   /** This operator's position in a draw; undefined when it is no member. */
@@ -176,12 +242,13 @@ export class Committees {
   }
 
   /** The contract never changes it. */
-  #checksOfEach(): Promise<number> {
-    this.#checks ??= this.#parts.contracts.Committee.read.checks().then(Number);
-    this.#checks.catch(() => {
-      this.#checks = undefined;
-    });
-    return this.#checks;
+  async #checksOfEach(): Promise<Said> {
+    if (this.#checks !== undefined) return { value: this.#checks, isAgreed: true };
+    const said = await agreedOrUsual(this.#parts, "the checks of a member", async ({ contracts }) =>
+      Number(await contracts.Committee.read.checks()),
+    );
+    if (said.isAgreed) this.#checks = said.value;
+    return said;
   }
 }
 

@@ -4,6 +4,7 @@ import { concat, type Hex, toHex, zeroAddress, zeroHash } from "viem";
 import { encodeOrder, type TrainingOrder } from "../../../../keepers/src/core/exact/order.ts";
 import type { JobRecord } from "../../../../keepers/src/roles/jobs/job-record.ts";
 import { Committees, type CommitteesParts } from "../../../../keepers/src/roles/validator/committees.ts";
+import { ToldCommittees } from "./told-committees.ts";
 
 const operator = "0x00000000000000000000000000000000000000aa";
 const order: TrainingOrder = {
@@ -62,5 +63,68 @@ describe("a validator's seats", () => {
   it("attack: are none in a draw that names a validator twice", async () => {
     assert.deepEqual(await committeesOf([encodeOrder(order)], [1n, 2n, 1n]).seats(), []);
     assert.equal((await committeesOf([encodeOrder(order)], [1n, 2n, 3n]).seats()).length, 1);
+  });
+});
+
+describe("what a validator keeps in memory", () => {
+  const key = { g1: [1n, 2n], g2: [1n, 2n, 3n, 4n] };
+
+  it("is read once of a draw, and anew when a reorganisation gives it another seed or trace", async () => {
+    const told = new ToldCommittees();
+    let reads = 0;
+    const contracts = {
+      Committee: {
+        read: {
+          checks: async () => 2n,
+          jobOf: async () => {
+            reads++;
+            return { intervals: 3 };
+          },
+        },
+      },
+    };
+    const all = new Committees({
+      ...{ operator, deployment: { chainId: 1, addresses: { Committee: zeroAddress } } },
+      ...{ contracts, agreed: { contracts }, committees: told.ledger },
+    } as unknown as CommitteesParts);
+    const jobOf = (traceRoot: Hex) => {
+      // The encoding is one that no keeper reads: the contract is asked for its intervals.
+      const job = { jobId: 1n, orderHash: zeroHash, training: "0x", result: { traceRoot } };
+      return job as unknown as JobRecord;
+    };
+    const tellDraw = (seed: Hex, members: readonly bigint[]) =>
+      told.tell("Committee", "CommitteeDrawn", { jobId: 1n, attempt: 1n, seed, members, deadline: 9n });
+    told.tell("ValidatorSet", "Enrolled", { id: 1n, operator, place: 1n, key });
+    const drawn = tellDraw(toHex(1, { size: 32 }), [1n]);
+    const draw = await all.draw(jobOf(zeroHash), 1n);
+    assert.equal(await all.draw(jobOf(zeroHash), 1n), draw);
+    assert.equal(reads, 1);
+    assert.equal(all.operators(draw!), all.operators(draw!));
+    const other = await all.draw(jobOf(toHex(7, { size: 32 })), 1n);
+    assert.equal(other?.traceRoot, toHex(7, { size: 32 }));
+    told.takeBack(drawn);
+    assert.equal(await all.draw(jobOf(zeroHash), 1n), undefined);
+    const another = "0x00000000000000000000000000000000000000bb";
+    told.tell("ValidatorSet", "Enrolled", { id: 2n, operator: another, place: 2n, key });
+    tellDraw(toHex(2, { size: 32 }), [2n, 1n]);
+    const again = await all.draw(jobOf(zeroHash), 1n);
+    assert.equal(again?.seed, toHex(2, { size: 32 }));
+    assert.deepEqual(all.operators(again!), [another, operator]);
+    assert.equal(all.position(again!), 1);
+    told.close();
+  });
+
+  it("are the enrolments as they stand after a reorganisation", () => {
+    const told = new ToldCommittees();
+    const tell = (id: bigint) => told.tell("ValidatorSet", "Enrolled", { id, operator, place: id, key });
+    const ids = () => told.ledger.enrolled().map(({ id }) => id);
+    tell(1n);
+    const second = tell(2n);
+    assert.deepEqual(ids(), [1n, 2n]);
+    assert.equal(told.ledger.enrolled(), told.ledger.enrolled());
+    told.takeBack(second);
+    tell(3n);
+    assert.deepEqual(ids(), [1n, 3n]);
+    told.close();
   });
 });
