@@ -36,15 +36,28 @@ export class Member implements Duty {
     const { value: now } = await agreedOrUsual(this.#parts, "the time", look);
     const seats = await all.seats();
     gathering.keepOnly(seats.map(({ draw }) => draw));
-    await forEach(seats, (seat) => this.#sit(seat, now, signal));
+    // Before anybody is asked: members that let this one wait would else keep it from being there elsewhere.
+    const failures: unknown[] = [];
+    const tried = async (work: (seat: Seat) => Promise<void>) => {
+      await forEach(seats, work).catch((error: unknown) => failures.push(error));
+    };
+    await tried((seat) => this.#showUp(seat, now));
+    await tried((seat) => this.#sit(seat, now, signal));
+    if (failures.length > 0) throw failures[0];
   }
 
-  async #sit({ committee, draw, position }: Seat, now: bigint, signal: AbortSignal): Promise<void> {
-    const { book, contracts, all, turnSeconds } = this.#parts;
-    const { signingWindow } = await contracts.Committee.read.termsOf([draw.jobId]);
-    const window = BigInt(signingWindow);
-    if (now > committee.deadline - window / appearShare) await this.#appear(draw, position);
+  async #showUp({ job, committee, draw, position }: Seat, now: bigint): Promise<void> {
+    const { terms, isSure } = await this.#parts.all.terms(job);
+    // One that appears too early has paid for gas, and one that appears too late is slashed.
+    const isLate = now > committee.deadline - BigInt(terms.signingWindow) / appearShare;
+    if (isLate || !isSure) await this.#appear(draw, position);
+  }
+
+  async #sit({ job, committee, draw, position }: Seat, now: bigint, signal: AbortSignal): Promise<void> {
+    const { book, all, turnSeconds } = this.#parts;
     if (book.check(draw)?.verdict !== "right") return;
+    const { signingWindow } = (await all.terms(job)).terms;
+    const window = BigInt(signingWindow);
     const drawnAt = committee.deadline - window;
     const turn = all.turn(`attest:${draw.jobId}:${draw.attempt}`, all.operators(draw));
     if (now < drawnAt + BigInt(turn * turnSeconds)) return;

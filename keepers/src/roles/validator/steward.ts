@@ -3,7 +3,8 @@ import { type DrawnCommittee, digestOf } from "../../core/attestation/statement.
 import type { Duty } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
-import { chainTime, tryCall } from "../storage-node/context.ts";
+import { agreedOrUsual } from "../storage-node/agreement.ts";
+import { chainTime, type Reading, tryCall } from "../storage-node/context.ts";
 import { isRedrawDue, redraw } from "../storage-node/redraw.ts";
 import type { CheckBook } from "./check-book.ts";
 import type { CommitteeLedger } from "./committee-ledger.ts";
@@ -37,16 +38,17 @@ const ended: readonly Phase[] = ["Attested", "Silent", "Closed"];
 export class Steward implements Duty {
   readonly name = "stewarding";
   readonly #parts: StewardParts;
-  /** When a draw was first seen to be over, in this process. */
-  readonly #overSince = new Map<string, bigint>();
+  /** When work of which no event says since when it is due was first seen to be, in this process. */
+  readonly #seenAt = new Map<string, bigint>();
 
   constructor(parts: StewardParts) {
     this.#parts = parts;
   }
 
   async tick(): Promise<void> {
-    const { ledger, client, committees } = this.#parts;
-    const now = await chainTime(client);
+    const { ledger, committees } = this.#parts;
+    const look = (chain: Reading) => chainTime(chain.client);
+    const { value: now } = await agreedOrUsual(this.#parts, "the time", look);
     await forEach(ledger.openJobs(), async (job) => {
       if (job.result === undefined || job.order.conditions.committeeSize === 0) return;
       await this.#moveOn(job, now);
@@ -66,10 +68,17 @@ export class Steward implements Duty {
 
   async #moveOn(job: JobRecord, now: bigint): Promise<void> {
     const { jobId } = job;
-    const committee = await this.#parts.all.read(jobId);
+    const standing = await this.#parts.all.standing(job);
+    if (standing === undefined) return;
+    const { committee, isSure } = standing;
     const { phase, deadline, graceEnds } = committee;
+    if (!isSure) {
+      // The events do not show when all was opened: the chain refuses what comes too early.
+      if (phase === "Opening") await this.#reveal(job, committee.attempt, now);
+      return;
+    }
     if (phase === "Seeding") await this.#seed(jobId, committee, now);
-    if (phase === "Revealing") await this.#reveal(job, committee, now);
+    if (phase === "Revealing") await this.#reveal(job, committee.attempt, now, deadline);
     if (phase !== "Signing" && phase !== "Opening" && phase !== "Revealing") return;
     const name = `${jobId}:${committee.attempt}:${phase}`;
     if (graceEnds !== 0n) {
@@ -101,20 +110,23 @@ export class Steward implements Duty {
     }
   }
 
-  /** Reveals the digests behind the signed root: whoever signed it holds them. */
-  async #reveal(job: JobRecord, { attempt, deadline }: Committee, now: bigint): Promise<void> {
-    const { contracts, committees, book, all } = this.#parts;
+  /**
+   * Reveals the digests behind the signed root: whoever signed it holds them.
+   * @param deadline of the reveal, as far as it is known
+   */
+  async #reveal(job: JobRecord, attempt: bigint, now: bigint, deadline?: bigint): Promise<void> {
+    const { committees, book, all } = this.#parts;
     const { jobId } = job;
     const draw = await all.draw(job, attempt);
-    if (draw === undefined) return;
-    const { revealWindow } = await contracts.Committee.read.termsOf([jobId]);
-    const name = `reveal:${jobId}:${attempt}`;
-    const since = deadline - BigInt(revealWindow);
-    if (!this.#isTurn(name, since, now, draw)) return;
-    const { root } = await contracts.Committee.read.drawOf([jobId, attempt]);
-    const leaves = book.leaves(draw, root);
+    // From its event: one endpoint that named another root would have a member keep what it signed to itself.
+    const root = committees.signedRoot(jobId, attempt);
+    const leaves = draw && root && book.leaves(draw, root);
     const hashes = committees.openedHashes(jobId, attempt);
-    if (leaves === undefined || hashes.length !== leaves.length) return;
+    if (draw === undefined || leaves === undefined || hashes.length !== leaves.length) return;
+    const name = `reveal:${jobId}:${attempt}`;
+    const { terms } = await all.terms(job);
+    const since = deadline === undefined ? this.#seen(name, now) : deadline - BigInt(terms.revealWindow);
+    if (!this.#isTurn(name, since, now, draw)) return;
     const differences = leaves.flatMap(({ position, interval, digest }, i) => {
       const expected = digestOf(draw, jobId, draw.members[position]!, interval, hashes[i]!);
       return digest === expected ? [] : [{ leaf: BigInt(i), digest }];
@@ -142,8 +154,7 @@ export class Steward implements Duty {
     const { accusableFor } = await contracts.Committee.read.termsOf([jobId]);
     if (signers !== 0n && now <= BigInt(Math.max(signedAt, revealedAt)) + BigInt(accusableFor)) return;
     const name = `dismiss:${jobId}:${attempt}`;
-    const since = this.#overSince.get(name) ?? now;
-    this.#overSince.set(name, since);
+    const since = this.#seen(name, now);
     // Draws of one job keep the same states: whoever sits in several of them may have to answer for the others yet.
     const isLast = committees
       .undismissed()
@@ -151,6 +162,12 @@ export class Steward implements Duty {
     if (isLast) await forgetStates(join(folder, String(jobId)));
     if (!this.#isTurn(name, since, now)) return;
     await tryCall(this.#parts, name, "Committee", "dismiss", [jobId, attempt]);
+  }
+
+  #seen(work: string, now: bigint): bigint {
+    const since = this.#seenAt.get(work) ?? now;
+    this.#seenAt.set(work, since);
+    return since;
   }
 
   /** Whether those who come before this validator have had their time. */
