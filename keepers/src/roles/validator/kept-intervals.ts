@@ -33,10 +33,18 @@ export async function keptState(
 
 /** Forgets all that were kept of a job, once nothing can be accused any more. */
 export async function forgetStates(folder: string): Promise<void> {
-  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+  for (const name of await namesIn(folder))
+    if (name.startsWith(prefix) && name.endsWith(suffix)) await rm(join(folder, name), { force: true });
+}
+
+/** Jobs that have a folder of their own. @param folder of all jobs */
+export async function jobsIn(folder: string): Promise<bigint[]> {
+  return (await namesIn(folder)).flatMap((name) => (/^[1-9][0-9]*$/.test(name) ? [BigInt(name)] : []));
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return [];
     throw error;
   });
-  for (const name of names)
-    if (name.startsWith(prefix) && name.endsWith(suffix)) await rm(join(folder, name), { force: true });
 }

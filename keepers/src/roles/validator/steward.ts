@@ -15,7 +15,7 @@ import {
   type Phase,
   positionsIn,
 } from "./committees.ts";
-import { forgetStates } from "./kept-intervals.ts";
+import { forgetStates, jobsIn } from "./kept-intervals.ts";
 import type { Prosecutor } from "./prosecutor.ts";
 
 export type StewardParts = CommitteesParts & {
@@ -41,6 +41,9 @@ export class Steward implements Duty {
   /** When work of which no event says since when it is due was first seen to be, in this process. */
   readonly #seenAt = new Map<string, bigint>();
 
+  /** Draws on duty when states were forgotten last: there is nothing new to forget as long as these are the same. */
+  #forgottenFor: string | undefined;
+
   constructor(parts: StewardParts) {
     this.#parts = parts;
   }
@@ -55,6 +58,25 @@ export class Steward implements Duty {
     });
     await forEach(committees.undismissed(), ({ jobId, attempt }) => this.#close(jobId, attempt, now));
     await forEach(committees.outgoing(), (id) => this.#release(id, now));
+    await this.#forgetStates();
+  }
+
+  /**
+   * Forgets the states of jobs whose draws are all dismissed, whoever did it, and whenever. Only the events end the duty to
+   * answer accusations: an endpoint, or a clock, that says so may be wrong.
+   */
+  async #forgetStates(): Promise<void> {
+    const { committees, folder } = this.#parts;
+    const onDuty = committees.undismissed();
+    const draws = onDuty.map(({ jobId, attempt }) => `${jobId}:${attempt}`).join();
+    if (draws === this.#forgottenFor) return;
+    const bound = new Set(onDuty.map(({ jobId }) => jobId));
+    await forEach(await jobsIn(folder), async (jobId) => {
+      // Draws of one job keep the same states: whoever sits in several of them may have to answer for the others yet.
+      if (bound.has(jobId) || committees.drawsOf(jobId).length === 0) return;
+      await forgetStates(join(folder, String(jobId)));
+    });
+    this.#forgottenFor = draws;
   }
 
   /** Places are few: who holds one without stake gives it up, also when it does not see to that itself. */
@@ -136,7 +158,7 @@ export class Steward implements Duty {
 
   /** What is due to the members of a draw: slashes, then the end of their duties once nothing can be accused any more. */
   async #close(jobId: bigint, attempt: bigint, now: bigint): Promise<void> {
-    const { contracts, ledger, committees, folder } = this.#parts;
+    const { contracts, ledger } = this.#parts;
     const { silent, signers, signedAt, revealedAt, accusations } = await contracts.Committee.read.drawOf([
       jobId,
       attempt,
@@ -155,11 +177,6 @@ export class Steward implements Duty {
     if (signers !== 0n && now <= BigInt(Math.max(signedAt, revealedAt)) + BigInt(accusableFor)) return;
     const name = `dismiss:${jobId}:${attempt}`;
     const since = this.#seen(name, now);
-    // Draws of one job keep the same states: whoever sits in several of them may have to answer for the others yet.
-    const isLast = committees
-      .undismissed()
-      .every((other) => other.jobId !== jobId || other.attempt === attempt);
-    if (isLast) await forgetStates(join(folder, String(jobId)));
     if (!this.#isTurn(name, since, now)) return;
     await tryCall(this.#parts, name, "Committee", "dismiss", [jobId, attempt]);
   }
