@@ -82,21 +82,27 @@ function readingOf({ view, scene }: Awaited<ReturnType<typeof committed>>, real:
 }
 
 /** A result with false parity, of which a challenger was served k bundles, and has asked for the one cell that convicts. */
-async function challenged({ isKept = true, lookEvery }: { isKept?: boolean; lookEvery?: number } = {}) {
+async function challenged({ isKept = true }: { readonly isKept?: boolean } = {}) {
   const made = await committed({ isFalse: true, watches: false });
   const { scene, jobId, resultId, asked } = made;
   const account = scene.account();
   const real = readingOf(made, scene.storage.of(account));
+  let looks = 0;
   const storage: JobStorage = {
     ...real,
-    stream: (parameters) => real.stream(isKept ? parameters : { ...parameters, keep: async () => undefined }),
+    stream: (parameters) => {
+      looks++;
+      return real.stream(isKept ? parameters : { ...parameters, keep: async () => undefined });
+    },
   };
-  const options = { storage, fetchTime: 60, ...(lookEvery && { interval: lookEvery }) };
+  // Looks follow each other soon.
+  const options = { storage, fetchTime: 60, interval: 1 };
   const challenger = await scene.challenger(account, options);
   await scene.untilHolds("the question", [challenger], async () => (await asked()).length > 0);
   assert.equal((await asked()).length, 1);
   const kept = join(keptFolder(join(scene.network.folder, account.address, "jobs"), jobId), resultId);
-  return { made, account, challenger, asked, kept, reopened: () => scene.challenger(account, options) };
+  const reopened = () => scene.challenger(account, options);
+  return { made, account, challenger, asked, kept, looks: () => looks, reopened };
 }
 
 /** Its provider's keeper publishes what it is asked for, and does no more. */
@@ -166,12 +172,14 @@ describe("a result of which k bundles are held, and the rest by nobody", () => {
   });
 
   it("attack: is looked at as long as what was published can convict, where there was no room to keep the rest", async () => {
-    const { made, challenger } = await challenged({ isKept: false, lookEvery: 1 });
+    const { made, challenger, looks } = await challenged({ isKept: false });
     const { scene } = made;
     await published(made);
     scene.storage.isServing = false;
-    // More looks than a right result that nobody serves is given.
-    for (let round = 0; round < 40; round++) await challenger.tick();
+    // There is no time for another look at a right result that nobody serves.
+    await scene.network.chain.advance(windows.challenge);
+    const before = looks();
+    await scene.untilHolds("a look", [challenger], () => looks() > before);
     scene.storage.isServing = true;
     await scene.untilHolds("the conviction", [challenger], async () => (await statusOf(made)) === 2);
   });
