@@ -121,7 +121,6 @@ export class Crew {
       },
     };
     const session = await ClusterSession.open(executor, run.program, job.options, options);
-    const owed = () => payroll.contributions(jobId).reduce((sum, { total }) => sum + total, 0n);
     desk.offer({
       session,
       engine: job.options,
@@ -138,7 +137,8 @@ export class Crew {
         signer: account,
         total: (worker) => payroll.total(jobId, worker),
         // What is given out may all come back.
-        affordsMore: () => owed() + BigInt(session.outstanding + 1) * terms.perChunk <= terms.budget,
+        affordsMore: () =>
+          payroll.owed(jobId) + BigInt(session.outstanding + 1) * terms.perChunk <= terms.budget,
       },
     });
     return {

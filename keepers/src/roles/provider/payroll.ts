@@ -1,6 +1,6 @@
 import { type Address, getAddress, type LocalAccount } from "viem";
 import type { Contribution } from "../../core/market/contributions.ts";
-import type { Row, State } from "../../storage/state/state.ts";
+import type { State } from "../../storage/state/state.ts";
 import type { WorkerRecords } from "../../training/cluster/records.ts";
 
 /** What a provider owes the workers of its jobs, and which of them lied. */
@@ -35,7 +35,17 @@ export const payrollSchema = {
 export type PayRound = { readonly jobId: bigint; readonly trained: boolean };
 
 /** What is asked for again and again while a job trains, and would take a look at many rows. */
-type Book = { firstVouched: number | undefined };
+type Book = {
+  /** Sum of all totals. */
+  owed: bigint;
+  firstVouched: number | undefined;
+  readonly barred: Set<Address>;
+  /** Who was barred and is owed nothing, in no row: accounts are free, and there may be any number of them. */
+  readonly strangers: Set<Address>;
+};
+
+/** Strangers of a job that are remembered: whoever is forgotten is not better off than under a new name. */
+const mostStrangers = 10_000;
 
 /** On disk before a worker hears of it: no total that was signed is ever forgotten. */
 export class Payroll {
@@ -69,7 +79,12 @@ export class Payroll {
   }
 
   total(jobId: bigint, worker: Address): bigint {
-    return BigInt((this.#row(jobId, worker)?.total as string | undefined) ?? 0);
+    const row = this.#state.get(
+      "SELECT total FROM payroll WHERE job_id = ? AND worker = ?",
+      String(jobId),
+      getAddress(worker),
+    );
+    return BigInt((row?.total as string | undefined) ?? 0);
   }
 
   contributions(jobId: bigint): Contribution[] {
@@ -105,12 +120,26 @@ export class Payroll {
       .map(({ worker, settled }) => ({ worker: worker as Address, total: BigInt(settled as string) }));
   }
 
+  /** What all workers of a job are owed. */
+  owed(jobId: bigint): bigint {
+    return this.#book(jobId).owed;
+  }
+
   isBarred(jobId: bigint, worker: Address): boolean {
-    return this.#row(jobId, worker)?.barred === 1n;
+    const { barred, strangers } = this.#book(jobId);
+    const account = getAddress(worker);
+    return barred.has(account) || strangers.has(account);
   }
 
   bar(jobId: bigint, worker: Address): void {
-    this.#change(jobId, worker, "barred = 1");
+    const { barred, strangers } = this.#book(jobId);
+    const account = getAddress(worker);
+    if (this.#bar(jobId, account)) {
+      barred.add(account);
+      return;
+    }
+    strangers.add(account);
+    if (strangers.size > mostStrangers) strangers.delete(strangers.values().next().value!);
   }
 
   /**
@@ -118,25 +147,29 @@ export class Payroll {
    * @param vouchedStep its step, where it counts on their word alone
    */
   add(jobId: bigint, workers: readonly Address[], pay: bigint, vouchedStep: number | undefined): void {
+    const book = this.#book(jobId);
+    const accounts = workers.map((worker) => getAddress(worker));
+    const liars = accounts.filter((account) => book.strangers.has(account));
     this.#state.transaction(() => {
-      for (const worker of workers) {
-        this.#change(jobId, worker, "total = ?", String(this.total(jobId, worker) + pay));
-      }
+      for (const account of accounts) this.#owe(jobId, account, pay);
+      for (const liar of liars) this.#bar(jobId, liar);
       if (vouchedStep === undefined) return;
       this.#state.run(
         `INSERT INTO payroll_vouched (job_id, workers, first_step) VALUES (?, ?, ?)
          ON CONFLICT DO UPDATE SET first_step = MIN(first_step, excluded.first_step)`,
         String(jobId),
-        workers
-          .map((worker) => getAddress(worker))
-          .sort()
-          .join(),
+        accounts.sort().join(),
         vouchedStep,
       );
     });
-    const book = this.#books.get(jobId);
-    if (book === undefined || vouchedStep === undefined) return;
-    book.firstVouched = Math.min(book.firstVouched ?? vouchedStep, vouchedStep);
+    for (const liar of liars) {
+      book.strangers.delete(liar);
+      book.barred.add(liar);
+    }
+    book.owed += BigInt(accounts.length) * pay;
+    if (vouchedStep !== undefined) {
+      book.firstVouched = Math.min(book.firstVouched ?? vouchedStep, vouchedStep);
+    }
   }
 
   /** First step with a result that counts on the word of workers alone, whoever they are; undefined when there is none. */
@@ -152,9 +185,10 @@ export class Payroll {
 
   /** Results from this step on that counted on the word of barred workers were computed again. */
   cleared(jobId: bigint, from: number): void {
+    const cleared = this.#suspects(jobId).filter(({ step }) => step >= from);
+    if (cleared.length === 0) return;
     this.#state.transaction(() => {
-      for (const { workers, step } of this.#suspects(jobId)) {
-        if (step < from) continue;
+      for (const { workers } of cleared) {
         this.#state.run(
           "DELETE FROM payroll_vouched WHERE job_id = ? AND workers = ?",
           String(jobId),
@@ -162,47 +196,62 @@ export class Payroll {
         );
       }
     });
-    this.#books.delete(jobId);
+    this.#book(jobId).firstVouched = this.#readFirstVouched(jobId);
   }
 
   /** Nothing from this step on counts any more. */
   rewound(jobId: bigint, step: number): void {
     this.#state.run("DELETE FROM payroll_vouched WHERE job_id = ? AND first_step >= ?", String(jobId), step);
-    this.#books.delete(jobId);
-  }
-
-  #book(jobId: bigint): Book {
-    const known = this.#books.get(jobId);
-    if (known !== undefined) return known;
-    const vouched = "SELECT MIN(first_step) AS first FROM payroll_vouched WHERE job_id = ?";
-    const first = this.#state.get(vouched, String(jobId))?.first ?? null;
-    const book = { firstVouched: first === null ? undefined : Number(first) };
-    this.#books.set(jobId, book);
-    return book;
+    this.#book(jobId).firstVouched = this.#readFirstVouched(jobId);
   }
 
   /** What counts on the word of barred workers alone. */
   #suspects(jobId: bigint): { readonly workers: readonly Address[]; readonly step: number }[] {
+    const { barred } = this.#book(jobId);
+    // Nobody is owed for what counts on its word but who has a row.
+    if (barred.size === 0) return [];
     return this.#state
       .all("SELECT workers, first_step FROM payroll_vouched WHERE job_id = ?", String(jobId))
       .map(({ workers, first_step: step }) => {
         return { workers: (workers as string).split(",") as Address[], step: Number(step) };
       })
-      .filter(({ workers }) => workers.every((worker) => this.isBarred(jobId, worker)));
+      .filter(({ workers }) => workers.every((worker) => barred.has(worker)));
   }
 
-  #row(jobId: bigint, worker: Address): Row | undefined {
-    return this.#state.get(
-      "SELECT * FROM payroll WHERE job_id = ? AND worker = ?",
+  #book(jobId: bigint): Book {
+    const known = this.#books.get(jobId);
+    if (known !== undefined) return known;
+    const barred = "SELECT worker FROM payroll WHERE job_id = ? AND barred = 1";
+    const book = {
+      owed: this.contributions(jobId).reduce((sum, { total }) => sum + total, 0n),
+      firstVouched: this.#readFirstVouched(jobId),
+      barred: new Set(this.#state.all(barred, String(jobId)).map(({ worker }) => worker as Address)),
+      strangers: new Set<Address>(),
+    };
+    this.#books.set(jobId, book);
+    return book;
+  }
+
+  #readFirstVouched(jobId: bigint): number | undefined {
+    const vouched = "SELECT MIN(first_step) AS first FROM payroll_vouched WHERE job_id = ?";
+    const first = this.#state.get(vouched, String(jobId))?.first ?? null;
+    return first === null ? undefined : Number(first);
+  }
+
+  /** Says whether there is a row of it, in which it stands. */
+  #bar(jobId: bigint, account: Address): boolean {
+    const bar = "UPDATE payroll SET barred = 1 WHERE job_id = ? AND worker = ?";
+    return this.#state.run(bar, String(jobId), account) > 0;
+  }
+
+  #owe(jobId: bigint, account: Address, pay: bigint): void {
+    this.#state.run(
+      `INSERT INTO payroll (job_id, worker, total) VALUES (?, ?, ?)
+       ON CONFLICT DO UPDATE SET total = excluded.total`,
       String(jobId),
-      getAddress(worker),
+      account,
+      String(this.total(jobId, account) + pay),
     );
-  }
-
-  #change(jobId: bigint, worker: Address, change: string, ...values: (string | number)[]): void {
-    const key = [String(jobId), getAddress(worker)] as const;
-    this.#state.run("INSERT OR IGNORE INTO payroll (job_id, worker, total) VALUES (?, ?, '0')", ...key);
-    this.#state.run(`UPDATE payroll SET ${change} WHERE job_id = ? AND worker = ?`, ...values, ...key);
   }
 }
 
