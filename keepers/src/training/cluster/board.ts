@@ -46,6 +46,8 @@ export type BoardOptions = {
 export const mostPending = 4;
 /** Workers that one chunk is given to beyond its copies. */
 const mostSpare = 2;
+/** Workers whose last sign of life is remembered: several times as many as a provider has seats for. */
+export const mostSeen = 1_024;
 
 /** Who computes what of a step: first what nobody has, then what somebody is late with. */
 export class Board {
@@ -54,7 +56,7 @@ export class Board {
   #next = 0;
   /** When the step began, or the last result of it came. */
   #moved = 0;
-  /** Last sign of life, by worker. */
+  /** Last sign of life, by worker; the newest come last. */
   readonly #seen = new Map<string, number>();
   readonly #rests: Rests;
 
@@ -87,9 +89,17 @@ export class Board {
     }));
   }
 
+  /** Workers that are remembered now. */
+  get remembered(): number {
+    return this.#seen.size;
+  }
+
   /** Notes a sign of life. */
   greet(worker: string): void {
+    // Set again, so that the map's order is that of the last sign. Names are free, and not all that go away say so.
+    this.#seen.delete(worker);
     this.#seen.set(worker, this.#options.now());
+    if (this.#seen.size > mostSeen) this.#seen.delete(this.#seen.keys().next().value!);
   }
 
   /** What this worker should compute; undefined while there is nothing for it. Whoever asks again has lost the answer. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Board, type Chunk } from "../../../../keepers/src/training/cluster/board.ts";
+import { Board, type Chunk, mostSeen } from "../../../../keepers/src/training/cluster/board.ts";
 import { lossShare, mostCredit, Pace } from "../../../../keepers/src/training/cluster/pace.ts";
 import { Rests, restTurns } from "../../../../keepers/src/training/cluster/rests.ts";
 
@@ -241,5 +241,26 @@ describe("a worker that is late", () => {
       rests.kept("alice/a");
     }
     assert.equal(rests.rests("alice/a"), true);
+  });
+});
+
+describe("a board", () => {
+  it("attack: remembers a bounded number of workers that never say that they go, and those that are there", () => {
+    const now = () => 0;
+    const board = new Board({ now, patience, pace: new Pace({ now, patience }), copies: 2 });
+    board.begin(1);
+    const chunk = board.take("alice/a")!;
+    deliver(board, chunk, "alice/a");
+    // All under the account that has brought it, and cannot bring it once more.
+    const flood = (isThere: boolean) => {
+      for (let name = 0; name < 10 * mostSeen; name++) {
+        board.greet(`alice/peer${name}`);
+        if (isThere && name % 100 === 0) board.greet("bob/b");
+      }
+      assert.equal(board.remembered, mostSeen);
+      return board.orphan(() => false, false);
+    };
+    assert.equal(flood(true), undefined, "another that asks again and again may complete it");
+    assert.equal(flood(false), chunk, "nobody else is left to complete it");
   });
 });
