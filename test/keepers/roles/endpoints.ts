@@ -14,11 +14,15 @@ import type { Reads } from "./doubles.ts";
 
 const hashOf = (block: bigint) => toHex(block, { size: 32 });
 
+type Call = { readonly to: Address; readonly data: `0x${string}` };
+
 /** An endpoint over tables of what contracts say; `asked` names what was called of them, and the methods of what else was asked. */
 export class TableEndpoint implements Endpoint {
   readonly name: string;
   readonly asked: string[] = [];
   reads: Reads;
+  /** What is said of the newest block alone, where no other endpoint's answer is held against it; as `reads` when left out. */
+  latest: Reads | undefined;
   /** Timestamp of the newest block, seconds. */
   now: () => bigint;
   block = 100n;
@@ -33,7 +37,7 @@ export class TableEndpoint implements Endpoint {
 
   async request({ method, params }: { method: string; params?: unknown }): Promise<unknown> {
     if (this.failure !== undefined) throw this.failure;
-    if (method === "eth_call") return this.#call((params as [{ to: Address; data: `0x${string}` }])[0]);
+    if (method === "eth_call") return this.#call(...(params as [Call, unknown]));
     this.asked.push(method);
     if (method === "eth_chainId") return toHex(deployment.chainId);
     if (method === "eth_blockNumber") return toHex(this.block);
@@ -49,8 +53,9 @@ export class TableEndpoint implements Endpoint {
     throw new Error(`this endpoint has no ${method}`);
   }
 
-  #call({ to, data }: { to: Address; data: `0x${string}` }): unknown {
-    for (const [contract, functions] of Object.entries(this.reads)) {
+  #call({ to, data }: Call, block: unknown): unknown {
+    const reads = block === "latest" ? (this.latest ?? this.reads) : this.reads;
+    for (const [contract, functions] of Object.entries(reads)) {
       const name = contract as ContractName;
       if (!isAddressEqual(addressOf(deployment, name), to)) continue;
       const abi = abis[name] as Abi;

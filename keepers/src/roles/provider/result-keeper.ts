@@ -8,8 +8,9 @@ import { ResultNotPlacedError } from "../jobs/errors.ts";
 import { type CommittedResult, isRunning, type JobRecord } from "../jobs/job-record.ts";
 import type { ResultStorage } from "../jobs/job-storage.ts";
 import { SideBySide, type SideBySideOptions } from "../jobs/side-by-side.ts";
+import { agreedOn } from "../storage-node/agreement.ts";
 import { withAllowance } from "../storage-node/allowance.ts";
-import { chainTime, tryCall } from "../storage-node/context.ts";
+import { chainTime, type Reading, tryCall } from "../storage-node/context.ts";
 
 export type ResultKeeperParts = JobContext &
   Pick<ComputeParts, "folder"> &
@@ -82,24 +83,15 @@ export class ResultKeeper implements Duty {
    * the end when this process was away for so long: nobody has to hold, and nobody pays for, a result that is not paid for.
    */
   async #extend({ jobId }: JobRecord, { resultId }: CommittedResult): Promise<void> {
-    const { contracts, queue, log } = this.#parts;
-    const { read } = contracts.DatasetRegistry;
+    const { queue, log } = this.#parts;
     const name = `extend-result:${resultId}:`;
     // Of a process that was killed: what it pays for decides what is lacking.
     const underWay = queue.pending().find(({ key }) => key.startsWith(name));
     if (underWay !== undefined) await queue.wait(underWay.key);
-    const [[status, endEpoch, fee], epoch, length, grace] = await Promise.all([
-      read.termsOf([resultId]),
-      read.currentEpoch(),
-      read.epochLength(),
-      contracts.ResultShortfalls.read.grace(),
-    ]);
-    const ahead = Number(grace / BigInt(length)) + 2;
-    if (status !== datasetStatus.active || epoch + ahead <= endEpoch) return;
-    if (epoch >= endEpoch && (await read.isOver([resultId]))) return;
-    const needed = ahead + Math.max(0, epoch - endEpoch);
-    const { bundles } = await read.datasetOf([resultId]);
-    const amount = fee * BigInt(bundles * needed);
+    // One endpoint alone could name any number of epochs, each of them paid for, or have the result end too early.
+    const lack = await agreedOn(this.#parts, "the epochs of a result", (chain) => lackOf(chain, resultId));
+    if (lack === undefined || lack.epochs === 0) return;
+    const { epochs: needed, endEpoch, amount } = lack;
     // While tokens are short, the epochs that are lacking become more: each number of them is a call of its own.
     const pull = { key: `${name}${endEpoch}:${needed}`, spender: "DatasetRegistry", amount } as const;
     const isPaid = await withAllowance(this.#parts, pull, () =>
@@ -117,10 +109,13 @@ export class ResultKeeper implements Duty {
     now: bigint,
     signal: AbortSignal,
   ): Promise<void> {
-    const { contracts, log } = this.#parts;
-    const { bundles, held } = await contracts.DatasetRegistry.read.datasetOf([resultId]);
-    if (held === bundles || this.#isPausing(resultId, now)) return;
+    const { log } = this.#parts;
+    const look = ({ contracts }: Reading) => contracts.DatasetRegistry.read.datasetOf([resultId]);
+    const dataset = await agreedOn(this.#parts, "the holders of a result", look);
+    // Without agreement a bundle may be lost: to store what is held already pays nothing twice.
+    if ((dataset !== undefined && dataset.held === dataset.bundles) || this.#isPausing(resultId, now)) return;
     this.#tried.set(resultId, { onChain: now, here: performance.now() });
+    const { held, bundles } = dataset ?? {};
     log.info({ jobId, checkpoint, resultId, held, bundles }, "a stored result lacks holders");
     this.#stores.begin(resultId, () => this.#store(jobId, checkpoint, signal));
   }
@@ -159,6 +154,23 @@ export class ResultKeeper implements Duty {
     this.#overSince.delete(jobId);
     this.#removed.add(jobId);
   }
+}
+
+/** The epochs that a result lacks, what they cost, and the last one that is paid for; none where nothing can be added. */
+async function lackOf({ contracts }: Reading, resultId: Hex) {
+  const { read } = contracts.DatasetRegistry;
+  const [[status, endEpoch, fee], { bundles }, epoch, length, grace] = await Promise.all([
+    read.termsOf([resultId]),
+    read.datasetOf([resultId]),
+    read.currentEpoch(),
+    read.epochLength(),
+    contracts.ResultShortfalls.read.grace(),
+  ]);
+  const ahead = Number(grace / BigInt(length)) + 2;
+  const isEnough = status !== datasetStatus.active || epoch + ahead <= endEpoch;
+  const isOver = !isEnough && epoch >= endEpoch && (await read.isOver([resultId]));
+  const epochs = isEnough || isOver ? 0 : ahead + Math.max(0, epoch - endEpoch);
+  return { epochs, endEpoch, amount: fee * BigInt(bundles * epochs) };
 }
 
 /** What a job's provider has committed to, and whether it still stands for it: until it is paid. */

@@ -12,6 +12,7 @@ import {
   ResultKeeper,
   type ResultKeeperParts,
 } from "../../../../keepers/src/roles/provider/result-keeper.ts";
+import { readingAgreed } from "../../../../keepers/src/roles/storage-node/context.ts";
 import { manifestTree } from "../../../../keepers/src/storage/client/roots.ts";
 import { openState } from "../../../../keepers/src/storage/state/state.ts";
 import { log } from "../cluster/support.ts";
@@ -91,11 +92,13 @@ describe("a provider's result that is not paid yet", { timeout: 240_000 }, () =>
       result: { resultId },
     };
     const stored: string[] = [];
+    const usual = connectContracts(client.public, deployment);
     const keeper = new ResultKeeper({
       operator: account.address,
       client,
       deployment,
-      contracts: connectContracts(client.public, deployment),
+      contracts: usual,
+      agreed: readingAgreed({ client, contracts: usual, deployment }),
       queue: observed,
       log,
       ledger: { jobsOfProvider: () => [job] },
