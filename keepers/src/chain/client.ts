@@ -1,4 +1,5 @@
 import {
+  CallExecutionError,
   type Chain,
   createPublicClient,
   createWalletClient,
@@ -12,6 +13,7 @@ import {
 import { AssayError, exitCode } from "../core/errors.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type Eip1193, type Endpoint, httpEndpoint, providerEndpoint } from "./rpc/endpoint.ts";
+import { findCause } from "./rpc/errors.ts";
 import { Failover } from "./rpc/failover.ts";
 import type { EndpointHealth } from "./rpc/health.ts";
 
@@ -96,6 +98,25 @@ function trustOf(
   };
 }
 
+type Reader = PublicClient<Transport, Chain>;
+
+/**
+ * As `usual`, but a contract's answer that is none by its ABI, which one endpoint alone can give for the newest block, is asked
+ * for again as they agree on it.
+ */
+function readingAgain(usual: Reader, confirmed: Reader): Reader {
+  const readContract = async (parameters: Parameters<Reader["readContract"]>[0]): Promise<unknown> => {
+    try {
+      return await usual.readContract(parameters);
+    } catch (error) {
+      // Whatever comes from the endpoints, a refusal too, is wrapped in this; the rest is what could not be decoded.
+      if (findCause(error, CallExecutionError) !== undefined) throw error;
+      return await confirmed.readContract(parameters);
+    }
+  };
+  return usual.extend(() => ({ readContract }) as Pick<Reader, "readContract">);
+}
+
 /**
  * Connects to a chain: checks that at least one endpoint serves `chainId`, never uses those that do not.
  * Throws `WrongChainError` or `RpcUnavailableError`.
@@ -139,15 +160,20 @@ export async function connectChain(options: ChainClientOptions): Promise<ChainCl
   const reading = (request: Failover["request"]) =>
     createPublicClient({ chain, transport: transportOf(request), cacheTime: 0 });
   const transport = transportOf((request) => failover.request(request));
-  const strangers = failover.forStrangers();
-  const usual = createPublicClient({ chain, transport, cacheTime: 0 });
+  const readersOf = (source: Failover) => {
+    const usual = reading((request) => source.request(request));
+    if (!source.hasWitnesses) return { usual, confirmed: usual };
+    const confirmed = reading((request) => source.confirmed(request));
+    return { usual: readingAgain(usual, confirmed), confirmed };
+  };
+  const { usual, confirmed } = readersOf(failover);
   return {
     chainId,
     trust,
     chain,
     public: usual,
-    confirmed: failover.hasWitnesses ? reading((request) => failover.confirmed(request)) : usual,
-    strangers: reading((request) => strangers.request(request)),
+    confirmed,
+    strangers: readersOf(failover.forStrangers()).usual,
     wallet: (account) => createWalletClient({ account, chain, transport }),
     request: (method, params = []) => failover.request({ method, params }),
     agreed: (method, params = []) => failover.agreed({ method, params }),

@@ -11,7 +11,7 @@ import { InconsistentAnswerError } from "./errors.ts";
 const hash = z.string().regex(/^0x[0-9a-fA-F]{64}$/);
 const quantity = z.string().regex(/^0x[0-9a-fA-F]{1,64}$/);
 const address = z.string().regex(/^0x[0-9a-fA-F]{40}$/);
-const data = z.string().regex(/^0x([0-9a-fA-F]{2})*$/);
+const data = z.string().regex(/^0x(?:[0-9a-fA-F]{2})*$/);
 
 const logSchema = z.looseObject({
   address,
@@ -88,6 +88,9 @@ export function checkAnswer({ method, params }: RpcRequest, answer: unknown): vo
         ensure(BigInt(block.number) === BigInt(String(first)), "another block number than asked");
       return;
     }
+    case "eth_call":
+      shape(data, answer, "answer of a call");
+      return;
     case "eth_getLogs":
       checkLogs(shape(z.array(logSchema), answer, "logs"), (first ?? {}) as Filter);
       return;

@@ -50,6 +50,14 @@ const needsQuorum = new Set(["eth_getLogs", "eth_getTransactionReceipt"]);
 /** How much longer an endpoint rests than it kept somebody waiting in vain: waiting for one that is down stays a small part. */
 const restPerWait = 8;
 
+/**
+ * Whether an answer to a call may be that of an endpoint that lies or has no such contract: functions of contracts give whole
+ * words. Calls of accounts without code, and of functions that give nothing, have such an answer, too.
+ */
+function isDoubtful(method: string, answer: unknown): boolean {
+  return method === "eth_call" && (answer === "0x" || (String(answer).length - 2) % 64 !== 0);
+}
+
 const asError = (error: unknown) => (error instanceof Error ? error : new Error(String(error)));
 
 /** The parts of an answer on which honest nodes agree, in one order: nodes add fields of their own and sort as they like. */
@@ -218,22 +226,31 @@ export class Failover {
     throw reasons.find((reason) => reason instanceof WrongChainError) ?? this.#unavailable(reasons);
   }
 
-  /** Answer of the best endpoint that gives one; a refusal counts as soon as a quorum gives it. */
+  /**
+   * Answer of the best endpoint that gives one; a refusal counts as soon as a quorum gives it, and what a call hardly ever gives
+   * as soon as two give it, or nobody gives anything else.
+   */
   async #first(request: RpcRequest): Promise<unknown> {
     const reasons: unknown[] = [];
+    const doubtful = new Set<unknown>();
     let refusals = 0;
     let sawNull = false;
     for (const source of rank(this.#sources, this.#options.clock.now())) {
       try {
         const answer = await this.#ask(source, request);
-        if (answer !== null || !nullMayBeLag.has(request.method)) return answer;
-        sawNull = true;
+        if (answer === null && nullMayBeLag.has(request.method)) sawNull = true;
+        else if (!isDoubtful(request.method, answer) || doubtful.has(answer)) return answer;
+        else doubtful.add(answer);
       } catch (error) {
         if (!isFinalAnswer(error)) reasons.push(error);
         else if (++refusals >= this.#options.quorum) throw error;
       }
     }
     if (sawNull) return null;
+    const [sole, ...others] = doubtful;
+    if (others.length > 0)
+      throw new InconsistentAnswerError("the RPC endpoints answer a call differently, and none with words");
+    if (sole !== undefined) return sole;
     throw this.#unavailable(reasons);
   }
 

@@ -111,11 +111,14 @@ export class Auditor {
       const seen = new Set<Hex>();
       for (const holding of mine) {
         if (signal.aborted) return duties;
-        const { end, need } = ends.get(holding.datasetId)!;
+        const paid = ends.get(holding.datasetId);
+        if (paid === undefined) continue;
+        const { end, need } = paid;
         const isPastEnd = epoch >= end;
         if (holding.since > epoch || (isPastEnd && need === "over")) continue;
-        const task = await this.#taskOf(holding, live);
-        if (seen.has(task.name)) continue;
+        const unread = { work: { bundle: holding }, name: holding.bundleId, epoch };
+        const task = await this.#leavingOthers(unread, signal, () => this.#taskOf(holding, live));
+        if (task === undefined || seen.has(task.name)) continue;
         seen.add(task.name);
         const duty = await this.#leavingOthers(task, signal, () =>
           this.#look(task, isPastEnd && need !== "over" ? need : undefined, looks),
@@ -128,7 +131,7 @@ export class Auditor {
 
   /** Does something about one duty; what fails is noted, and leaves the others be. */
   async #leavingOthers<T>(
-    { work, name, epoch }: Task,
+    { work, name, epoch }: Pick<Task, "work" | "name" | "epoch">,
     signal: AbortSignal,
     act: () => Promise<T>,
   ): Promise<T | undefined> {
@@ -144,7 +147,7 @@ export class Auditor {
     }
   }
 
-  /** Until when each dataset is paid for. */
+  /** Until when each dataset is paid for; one of which nothing can be read is left out. */
   async #paidUntil(
     holdings: readonly LedgerHolding[],
     live: readonly LiveEpoch[],
@@ -157,18 +160,28 @@ export class Auditor {
         const [status, endEpoch] = await contracts.DatasetRegistry.read.termsOf([datasetId]);
         return status === active ? endEpoch : 0;
       };
-      const end = await endOf(this.#parts);
-      if (live.every(({ epoch }) => epoch < end)) ends.set(datasetId, { end, need: "over" });
-      else {
-        const agreement = await looks.on("the end of a dataset", endOf);
-        const isAgreed = agreement.kind === "agreed";
-        ends.set(
-          datasetId,
-          isAgreed ? { end: agreement.value, need: "over" } : { end, need: agreement.kind },
-        );
+      try {
+        ends.set(datasetId, await this.#endOf(live, looks, endOf));
+      } catch (error) {
+        const reason = (error as Error).message;
+        this.#parts.log.error({ datasetId, reason }, "the end of a dataset could not be read");
       }
     }
     return ends;
+  }
+
+  async #endOf(
+    live: readonly LiveEpoch[],
+    looks: SharedLooks,
+    endOf: (chain: Reading) => Promise<number>,
+  ): Promise<PaidUntil> {
+    // What one endpoint says is enough to go on; where it says nothing that can be read, the others are asked.
+    const end = await endOf(this.#parts).catch(() => 0);
+    if (live.every(({ epoch }) => epoch < end)) return { end, need: "over" };
+    const agreement = await looks.on("the end of a dataset", endOf);
+    return agreement.kind === "agreed"
+      ? { end: agreement.value, need: "over" }
+      : { end, need: agreement.kind };
   }
 
   /** Lets go of what is known of epochs that are over. */
@@ -180,7 +193,12 @@ export class Auditor {
   }
 
   async #taskOf(holding: LedgerHolding, { epoch, seed, closesAt }: LiveEpoch): Promise<Task> {
-    const duty = await this.#parts.contracts.BundleRegistry.read.dutyOf([holding.bundleId, epoch]);
+    const { contracts, agreed } = this.#parts;
+    const dutyIn = (chain: Reading) => chain.contracts.BundleRegistry.read.dutyOf([holding.bundleId, epoch]);
+    const duty = await dutyIn(this.#parts).catch((error: unknown) => {
+      if (agreed.contracts === contracts) throw error;
+      return dutyIn(agreed);
+    });
     const bundles = duty === holding.bundleId ? undefined : this.#covered(duty, holding.bundleId);
     const work = bundles === undefined ? { bundle: holding } : { cover: duty, bundles };
     const name = bundles === undefined ? holding.bundleId : duty;

@@ -127,6 +127,20 @@ describe("failover", () => {
     assert.equal(client.health()[0]!.failures, 0);
   });
 
+  it("takes an answer to a call that has no words only when two give it, or nobody gives another", async () => {
+    const word = hash(7);
+    const answering = (...answers: unknown[]) =>
+      connect(answers.map((eth_call, i) => scripted(`n${i}`, { eth_call }))).then((client) =>
+        client.request("eth_call", [{}, "latest"]),
+      );
+    assert.equal(await answering("0x", word, word), word);
+    assert.equal(await answering(`0x${"ff".repeat(33)}`, "0x", word), word);
+    assert.equal(await answering("0x", new Error("down"), "0x"), "0x");
+    assert.equal(await answering("0x", new Error("down"), new Error("down")), "0x");
+    assert.equal(await answering("0x"), "0x");
+    await assert.rejects(answering("0x", "0x01", new Error("down")), InconsistentAnswerError);
+  });
+
   it("never uses an endpoint of another chain, and refuses to start with none of the right one", async () => {
     const wrong = scripted("wrong", { eth_chainId: "0x5", eth_gasPrice: "0xbad" });
     const right = scripted("right", { eth_gasPrice: "0x2" });
@@ -271,6 +285,7 @@ describe("answers that contradict the question or themselves are not used", () =
     ],
     ["the hash of another transaction", "eth_sendRawTransaction", ["0x02c0"], hash(3)],
     ["a head that is no number", "eth_blockNumber", [], "latest"],
+    ["an answer of a call that is no bytes", "eth_call", [{}, "latest"], "0x123"],
   ];
   for (const [what, method, params, answer] of cases) {
     it(what, async () => {
