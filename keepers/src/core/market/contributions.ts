@@ -86,6 +86,7 @@ export function contributionsOf(all: readonly Contribution[]): Contributions {
     const leaf = encodePacked(["bytes1", "address", "uint128"], ["0x00", worker, total]);
     return { node: keccak256(leaf), sum: total };
   });
+  const places = new Map(shares.map(({ worker }, place) => [worker.toLowerCase(), place]));
   const levels = [leaves];
   for (let level = leaves; level.length > 1; levels.push(level)) {
     const below = level;
@@ -97,8 +98,8 @@ export function contributionsOf(all: readonly Contribution[]): Contributions {
     workers: shares.length,
     deposit,
     find(worker) {
-      const index = shares.findIndex((share) => share.worker.toLowerCase() === worker.toLowerCase());
-      if (index < 0) return undefined;
+      const index = places.get(worker.toLowerCase());
+      if (index === undefined) return undefined;
       const proof = levels.slice(0, -1).map((level, i) => level[(index >> i) ^ 1] ?? absent);
       return { ...shares[index]!, index, proof };
     },

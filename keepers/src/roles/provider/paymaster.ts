@@ -1,12 +1,12 @@
 import { zeroHash } from "viem";
 import type { Contracts } from "../../chain/contracts.ts";
-import { type Contribution, type Contributions, contributionsOf } from "../../core/market/contributions.ts";
 import type { Duty, JobContext } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
 import { agreedOrUsual, isSurely } from "../storage-node/agreement.ts";
 import { withAllowance } from "../storage-node/allowance.ts";
 import { chainTime, type Reading, sendCall, tryCall } from "../storage-node/context.ts";
 import type { PayRound, Payroll } from "./payroll.ts";
+import { Shares } from "./shares.ts";
 import type { WorkerDesk } from "./worker-desk.ts";
 
 export type PaymasterParts = JobContext & {
@@ -21,12 +21,15 @@ type Round = Awaited<ReturnType<Contracts["WorkerRewards"]["read"]["roundOf"]>>;
 export class Paymaster implements Duty {
   readonly name = "workers' pay";
   readonly #parts: PaymasterParts;
+  readonly #shares: Shares;
 
   constructor(parts: PaymasterParts) {
     this.#parts = parts;
     const { desk, payroll } = parts;
+    const shares = new Shares(payroll);
+    this.#shares = shares;
     // From the moment that a root is sent, however the job came to its end: before it is on chain there is nothing to claim.
-    desk.tellShares((jobId, worker) => treeOf(payroll.settled(jobId))?.find(worker));
+    desk.tellShares((jobId, worker) => shares.find(jobId, worker));
   }
 
   async tick(): Promise<void> {
@@ -76,8 +79,9 @@ export class Paymaster implements Duty {
 
   async #post(jobId: bigint): Promise<void> {
     const { payroll, log } = this.#parts;
-    const settled = treeOf(payroll.settle(jobId));
-    const { top, workers, deposit } = settled ?? ({ top: zeroHash, workers: 0, deposit: 0n } as const);
+    payroll.settle(jobId);
+    const { top, workers, deposit } =
+      this.#shares.of(jobId) ?? ({ top: zeroHash, workers: 0, deposit: 0n } as const);
     const pull = { key: `pay:${jobId}:${top}`, spender: "WorkerRewards", amount: deposit } as const;
     await withAllowance(this.#parts, pull, () =>
       sendCall(this.#parts, pull.key, "WorkerRewards", "postRoot", [jobId, top, workers, deposit]),
@@ -88,7 +92,6 @@ export class Paymaster implements Duty {
   /** Shows that the root pays what is demanded, or pays the rest: what is not answered costs a tenth more. */
   async #answer(jobId: bigint): Promise<void> {
     const { operator, payroll } = this.#parts;
-    const tree = treeOf(payroll.settled(jobId));
     // Also whom the root knows nothing of: chunks are taken and signed for until workers notice it.
     const workers = payroll.contributions(jobId).filter(({ total }) => total > 0n);
     await forEach(workers, async ({ worker }) => {
@@ -99,7 +102,7 @@ export class Paymaster implements Duty {
       });
       const { demand, paid } = (await agreedOrUsual(this.#parts, "what a worker demands", look)).value;
       if (demand.answerUntil === 0) return;
-      const share = tree?.find(worker);
+      const share = this.#shares.find(jobId, worker);
       const key = `${jobId}:${worker}:${demand.total}`;
       if (share !== undefined && share.total >= demand.total && paid < share.total) {
         const args = [...name, share.total, BigInt(share.index), share.proof] as const;
@@ -112,9 +115,4 @@ export class Paymaster implements Duty {
       );
     });
   }
-}
-
-/** The tree over what a root is posted over; undefined when that is nothing. */
-function treeOf(totals: readonly Contribution[] = []): Contributions | undefined {
-  return totals.length === 0 ? undefined : contributionsOf(totals);
 }

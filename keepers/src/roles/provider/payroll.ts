@@ -120,6 +120,13 @@ export class Payroll {
       .map(({ worker, settled }) => ({ worker: worker as Address, total: BigInt(settled as string) }));
   }
 
+  /** What the root of a round is posted over for one worker; undefined when that is nothing, or not fixed. */
+  settledFor(jobId: bigint, worker: Address): bigint | undefined {
+    const settled = "SELECT settled FROM payroll WHERE job_id = ? AND worker = ?";
+    const total = this.#state.get(settled, String(jobId), getAddress(worker))?.settled ?? null;
+    return total === null ? undefined : BigInt(total as string);
+  }
+
   /** What all workers of a job are owed. */
   owed(jobId: bigint): bigint {
     return this.#book(jobId).owed;
