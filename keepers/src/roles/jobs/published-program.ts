@@ -1,6 +1,7 @@
 import { bytesToHex, type Hex, hexToBytes, keccak256 } from "viem";
 import { AssayError } from "../../core/errors.ts";
 import { decodeOrder } from "../../core/exact/decode-order.ts";
+import { inputBytes } from "../../core/exact/ops/input.ts";
 import type { TrainingOrder } from "../../core/exact/order.ts";
 import { initialState } from "../../core/exact/random/initialize.ts";
 import { programRoot } from "../../core/exact/tape/descriptor.ts";
@@ -11,6 +12,7 @@ import { type CompiledModel, compileModel } from "../../training/compiler/compil
 import { checkMemory } from "../../training/executors/memory.ts";
 import type { ExecutorOptions } from "../../training/executors/types.ts";
 import { buildModel } from "../../training/models/built-in.ts";
+import { defaultLimits } from "../../training/onnx/limits.ts";
 import { readOnnx } from "../../training/onnx/read.ts";
 import type { OnnxModel } from "../../training/onnx/types.ts";
 import { stateRootOf } from "../../training/trace/commitments.ts";
@@ -39,6 +41,9 @@ export type MachineLimits = {
   readonly memoryBytes: number;
 };
 
+/** Part of the memory that the weights in a file may take: the file, places of weights and their numbers lie beside them. */
+const memoryOfWeights = 4;
+
 /**
  * Compiles the program of an order from what was published, and holds it against what the order commits to.
  *
@@ -61,16 +66,18 @@ export async function compilePublished(
   const opened = refusing("package", () => decodePackage(bytes));
   const order = refusing("training", () => decodeOrder(published.training));
   refusing("training", () => requireJobSize(order));
-  const model = await modelOf(opened, onnx);
-  const compiled = refusing("package", () => compileModel({ ...opened, model }));
+  const model = await modelOf(opened, limits, onnx);
   const options: ExecutorOptions = {
     objectBytes: order.objectBytes,
     microBatches: order.microBatches,
     threads: limits.threads,
     memoryLimit: limits.memoryBytes,
   };
-  // Before anything of the program's size is allocated, its first state too.
-  checkMemory(compiled.program, options);
+  // Before anything of the program's size is allocated, its first state too: drawn weights are not there until they are drawn.
+  const drawn = refusing("package", () => compileModel({ ...opened, model, initialize: "seed" }));
+  checkMemory(drawn.program, options);
+  const isDrawn = (opened.initialize ?? (opened.model.kind === "built-in" ? "seed" : "model")) === "seed";
+  const compiled = isDrawn ? drawn : refusing("package", () => compileModel({ ...opened, model }));
   refusing("package", () => requireStorable(compiled.program));
   requireProblem(problem, compiled.program, order);
   return { package: opened, compiled, order, options };
@@ -88,11 +95,13 @@ export function problemOf(program: Program): Pick<Problem, "nodeCounts" | "witne
 
 async function modelOf(
   { model }: JobPackage,
+  { memoryBytes }: Pick<MachineLimits, "memoryBytes">,
   onnx: (datasetId: Hex) => Promise<Uint8Array>,
 ): Promise<OnnxModel> {
   if (model.kind === "built-in") return refusing("package", () => buildModel(model.name, model.options));
   const bytes = await onnx(model.datasetId);
-  return refusing("model", () => readOnnx(bytes));
+  const tensorBytes = Math.min(defaultLimits.tensorBytes, Math.floor(memoryBytes / memoryOfWeights));
+  return refusing("model", () => readOnnx(bytes, { tensorBytes }));
 }
 
 function requireProblem(problem: Problem, program: Program, order: TrainingOrder): void {
@@ -105,6 +114,10 @@ function requireProblem(problem: Problem, program: Program, order: TrainingOrder
     ["slots", own.slots === problem.slots],
     ["datasetId", order.datasetId === problem.datasetId],
     ["training", order.bits === program.bits && order.microBatch === program.microBatch],
+    [
+      "objectBytes",
+      program.tapes[0].every((node) => node.opcode !== "INPUT" || inputBytes(node) <= order.objectBytes),
+    ],
     ["initialRoot", stateRootOf(program, initialState(program, order.seed)) === order.initialRoot],
   ];
   const wrong = facts.find(([, holds]) => !holds);

@@ -4,7 +4,8 @@ import type { ElementOrder, Shape } from "./graph.ts";
 export function elementOrder(order: ElementOrder): Int32Array {
   const steps: NonNullable<ElementOrder["permuted"]>[] = [];
   for (let at = order.permuted; at !== undefined; at = at.order.permuted) steps.push(at);
-  const own = Int32Array.from({ length: order.elements }, (_, i) => i);
+  const own = new Int32Array(order.elements);
+  for (let i = 0; i < own.length; i++) own[i] = i;
   return steps.reduceRight<Int32Array>((places, { shape, axes }) => permuted(places, shape, axes), own);
 }
 

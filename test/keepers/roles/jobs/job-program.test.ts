@@ -155,6 +155,38 @@ describe("the program of an order", () => {
     await assert.rejects(compile(withPackage(encodePackage({ ...own, model }))), ModelTooLargeError);
   });
 
+  it("attack: is refused before weights in its file are taken for which there is no memory", async () => {
+    const config = { ...digitsConfig, model: { kind: "onnx" as const, path: join(folder, "heavy.onnx") } };
+    const right = modelBytes;
+    const model = buildModel("mlp", { inputs: 64, hidden: [4096], classes: 10, batch: 32 });
+    const [data, ...parameters] = model.graph.inputs;
+    const initializers = parameters.map(({ name, shape }) => {
+      const sizes = shape as number[];
+      const elements = sizes.reduce((product, size) => product * size, 1);
+      return [name, { dtype: "float32", shape: sizes, data: new Float32Array(elements) }] as const;
+    });
+    const graph = { ...model.graph, inputs: [data!], initializers: new Map(initializers) };
+    modelBytes = writeOnnx({ ...model, graph });
+    await writeFile(config.model.path, modelBytes);
+    const ordered = await describeWith(config, modelId);
+    const within = (memoryBytes: number) =>
+      compileJob(ordered, {
+        storage,
+        folder: join(folder, `heavy-${memoryBytes}`),
+        limits: { ...limits, memoryBytes },
+      });
+    // 1.2 MB of weights: the file is refused, then the training, then nothing.
+    await assert.rejects(within(2 ** 22), refuses("model"));
+    await assert.rejects(within(2 ** 23), ModelTooLargeError);
+    assert.equal((await within(limits.memoryBytes)).compiled.program.state[0]!.initializer.kind, "given");
+    modelBytes = right;
+  });
+
+  it("attack: is refused where it reads behind the end of its objects, of which nobody could be convicted", async () => {
+    const { objectBytes } = described.trainingOrder;
+    await assert.rejects(compile(withTraining({ objectBytes: objectBytes - 1 })), refuses("objectBytes"));
+  });
+
   it("attack: is refused with more steps or intervals than memory and logs of its provider hold, and not ordered", async () => {
     const tooMany: [Partial<TrainingOrder>, RegExp][] = [
       [{ steps: jobLimits.steps + 1, interval: 96 }, /has 4000000 steps at most, not 4000001/],
