@@ -61,4 +61,41 @@ export class ManualClock implements Clock {
   }
 }
 
+/** A clock whose sleepers wake up in the order of their times, each as soon as nothing else is under way. */
+export class OrderedClock implements Clock {
+  time = 1_000_000;
+  #sleepers: { at: number; wake: () => void }[] = [];
+  #isRunning = false;
+
+  now(): number {
+    return this.time;
+  }
+
+  sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      if (signal?.aborted) return resolve();
+      const sleeper = { at: this.time + milliseconds, wake: resolve };
+      this.#sleepers.push(sleeper);
+      signal?.addEventListener("abort", () => {
+        this.#sleepers = this.#sleepers.filter((each) => each !== sleeper);
+        resolve();
+      });
+      if (!this.#isRunning) void this.#run();
+    });
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true;
+    while (this.#sleepers.length > 0) {
+      for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
+      const [next, ...others] = this.#sleepers.sort((a, b) => a.at - b.at);
+      if (next === undefined) break;
+      this.#sleepers = others;
+      this.time = Math.max(this.time, next.at);
+      next.wake();
+    }
+    this.#isRunning = false;
+  }
+}
+
 export type { ChainClient };

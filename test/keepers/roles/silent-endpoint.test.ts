@@ -4,11 +4,16 @@ import { decodeFunctionData, type Hex } from "viem";
 import { storageAuditAbi } from "../../../keepers/src/chain/abi/storage-audit.ts";
 import { connectChain } from "../../../keepers/src/chain/client.ts";
 import { connectContracts } from "../../../keepers/src/chain/contracts.ts";
+import { createTransactionQueue } from "../../../keepers/src/chain/transactions/queue.ts";
+import { transactionSchema } from "../../../keepers/src/chain/transactions/store.ts";
 import { isSurely } from "../../../keepers/src/roles/storage-node/agreement.ts";
 import { Auditor, type AuditorParts } from "../../../keepers/src/roles/storage-node/auditor.ts";
 import { readingAgreed } from "../../../keepers/src/roles/storage-node/context.ts";
 import type { ShelvedBundle } from "../../../keepers/src/roles/storage-node/shelf.ts";
-import { ManualClock } from "../chain/fixtures.ts";
+import { openState } from "../../../keepers/src/storage/state/state.ts";
+import { ByzantineChain } from "../chain/byzantine-chain.ts";
+import { ManualClock, OrderedClock } from "../chain/fixtures.ts";
+import { intent, account as sender } from "../chain/queue-world.ts";
 import { deployment } from "./dataset.ts";
 import { account, LogDouble, proofNumber, QueueDouble, type Reads, word } from "./doubles.ts";
 import { TableEndpoint } from "./endpoints.ts";
@@ -175,5 +180,47 @@ describe("with two endpoints, of which one says nothing any more,", () => {
     endpoints[1].isMute = true;
     await tick();
     assert.deepEqual(proofs, ["1 in 5", "1 in 4"]);
+  });
+});
+
+describe("with three endpoints, of which one answers just before its timeout,", () => {
+  /** Milliseconds that sending each of so many transactions takes, until it is mined. */
+  async function sending(transactions: number, delays: readonly number[]): Promise<number[]> {
+    const clock = new OrderedClock();
+    const chain = new ByzantineChain(sender, 1);
+    const endpoints = delays.map((delay, i) => {
+      const honest = chain.endpoint(`n${i}`, () => ({}), i);
+      return {
+        ...honest,
+        request: async (...asked: Parameters<typeof honest.request>) => {
+          await clock.sleep(delay);
+          return honest.request(...asked);
+        },
+      };
+    });
+    const client = await connectChain({ chainId: 1, endpoints, clock, timeout });
+    const state = openState({ path: ":memory:", schemas: [transactionSchema] });
+    const queue = createTransactionQueue({ client, state, account: sender, clock });
+    const times: number[] = [];
+    for (let i = 0; i < transactions; i++) {
+      const begun = clock.time;
+      await queue.submit(intent(`k${i}`));
+      times.push(clock.time - begun);
+      chain.mine();
+      await queue.wait(`k${i}`);
+    }
+    state.close();
+    return times;
+  }
+
+  it("attack: a transaction is sent within two seconds more than without it, and the next ones at once", async () => {
+    const usual = await sending(3, [50, 50, 50]);
+    const slowed = await sending(3, [timeout - 100, 50, 50]);
+    const longer = slowed.map((each, i) => each - usual[i]!);
+    assert.ok(longer[0]! <= 2_000, `${longer} ms more`);
+    assert.ok(
+      longer.slice(1).every((each) => each <= 100),
+      `${longer} ms more`,
+    );
   });
 });

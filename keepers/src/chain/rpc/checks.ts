@@ -75,6 +75,10 @@ export function checkAnswer({ method, params }: RpcRequest, answer: unknown): vo
     case "eth_chainId":
     case "eth_blockNumber":
     case "eth_getTransactionCount":
+    case "eth_getBalance":
+    case "eth_estimateGas":
+    case "eth_gasPrice":
+    case "eth_maxPriorityFeePerGas":
       shape(quantity, answer, method);
       return;
     case "eth_getBlockByNumber":

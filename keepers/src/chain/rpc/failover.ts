@@ -11,6 +11,7 @@ import {
   RpcUnavailableError,
   WrongChainError,
 } from "./errors.ts";
+import { alike, type Enough, gather, given, LeftOutError, untilLeftOut } from "./gather.ts";
 import { type EndpointHealth, longestRest, newHealth, rank, recordFailure, recordSuccess } from "./health.ts";
 import { type Lane, RateLimit } from "./rate-limit.ts";
 
@@ -148,14 +149,18 @@ export class Failover {
     if (request.method === "eth_getBlockByNumber" && first === "latest") return this.#middleBlock(request);
     if (request.method !== "eth_call" || block !== "latest")
       return this.#alike(request, this.#enough, this.#awake());
-    const heads = await this.poll({ method: "eth_blockNumber" }, 0);
-    const head = this.#reached(heads, this.#enough);
+    const isEnough = alike(this.#enough, this.#options.maximumLag);
+    const heads = await this.#askAwake({ method: "eth_blockNumber" }, 0, isEnough);
+    const head = this.#reached(
+      heads.map(({ answer }) => answer),
+      this.#enough,
+    );
     const params = [first, `0x${head.toString(16)}`, ...rest];
     return this.#alike({ ...request, params }, this.#enough, this.#awake());
   }
 
   async #middleBlock(request: RpcRequest): Promise<unknown> {
-    const answers = await this.poll(request, 0);
+    const answers = (await this.#askAwake(request, 0, given(this.#enough))).map(({ answer }) => answer);
     const blocks = answers.flatMap((answer) =>
       answer.status === "fulfilled" && answer.value !== null ? [answer.value as { timestamp: string }] : [],
     );
@@ -168,9 +173,15 @@ export class Failover {
     return blocks[Math.floor((blocks.length - 1) / 2)];
   }
 
-  /** What each endpoint that is not resting says; of those that rest, too, when too few others answer for a quorum. */
-  async poll(request: RpcRequest, least = this.#options.quorum): Promise<PromiseSettledResult<unknown>[]> {
-    const answers = await this.#askAwake(request, least);
+  /**
+   * What each endpoint that is not resting says; of those that rest, too, when the others are no quorum. One that takes much longer
+   * than a quorum is left out, and rests.
+   */
+  async poll(
+    request: RpcRequest,
+    isEnough = given(this.#options.quorum),
+  ): Promise<PromiseSettledResult<unknown>[]> {
+    const answers = await this.#askAwake(request, this.#options.quorum, isEnough);
     return answers.map(({ answer }) => answer);
   }
 
@@ -179,22 +190,26 @@ export class Failover {
     return this.#sources.filter(({ health }) => health.restingUntil <= now);
   }
 
-  /** Asks the endpoints that are not resting, and the others only if fewer than `least` of those have answered. */
+  /**
+   * Asks the endpoints that are not resting, and the others only if those are not enough: fewer than `least`, or in
+   * contradiction. None that rests is asked for the least of 0.
+   */
   async #askAwake(
     request: RpcRequest,
     least: number,
+    isEnough: Enough,
   ): Promise<{ source: Source; answer: PromiseSettledResult<unknown> }[]> {
     const awake = this.#awake();
-    const ask = async (sources: readonly Source[]) => {
-      const settled = await Promise.allSettled(sources.map((source) => this.#ask(source, request)));
+    const resting = this.#sources.filter((source) => !awake.includes(source));
+    const ask = async (sources: readonly Source[], isSufficient: Enough) => {
+      const asks = sources.map((source) => (leftOut: AbortSignal) => this.#ask(source, request, leftOut));
+      const settled = await gather(asks, isSufficient, this.#options.clock);
       return settled.map((answer, i) => ({ source: sources[i]!, answer }));
     };
-    const resting = this.#sources.filter((source) => !awake.includes(source));
-    const answers = await ask(awake);
-    const given = answers.filter(
-      ({ answer }) => answer.status === "fulfilled" || isFinalAnswer(answer.reason),
-    );
-    if (given.length < least) answers.push(...(await ask(resting)));
+    const answers = await ask(awake, isEnough);
+    const results = answers.map(({ answer }) => answer);
+    if (least > 0 && !(given(least)(results) && isEnough(results)))
+      answers.push(...(await ask(resting, (more) => isEnough([...results, ...more]))));
     return answers;
   }
 
@@ -203,7 +218,8 @@ export class Failover {
    * long as fewer than the quorum do.
    */
   async attested(request: RpcRequest): Promise<bigint> {
-    return this.#reached(await this.poll(request), this.#options.quorum);
+    const { quorum } = this.#options;
+    return this.#reached(await this.poll(request, alike(quorum, 0n)), quorum);
   }
 
   /** The highest quantity that so many of the answers say is reached. */
@@ -255,25 +271,29 @@ export class Failover {
   }
 
   /**
-   * The chain's head: with three or more answers their upper median, so that neither one that lags nor one that lies
-   * decides; with fewer the highest, because lagging is common and a block that does not exist shows at once.
+   * The chain's head: what a quorum says is reached, of three or more answers no more than their upper median, so that neither one
+   * that lags nor one that lies decides, also while another one rests: a block is final, or is not, by it. With a quorum of one
+   * the higher of two, because lagging is common and a block that does not exist shows at once.
    */
   async #head(request: RpcRequest): Promise<unknown> {
-    const answers = await this.#askAwake(request, 1);
+    const { quorum, maximumLag } = this.#options;
+    const answers = await this.#askAwake(request, quorum, alike(quorum, maximumLag));
     const heads = answers.flatMap(({ source, answer }) =>
       answer.status === "fulfilled" ? [{ source, head: BigInt(String(answer.value)) }] : [],
     );
-    if (heads.length === 0) {
+    if (heads.length < quorum) {
       throw this.#unavailable(
         answers.flatMap(({ answer }) => (answer.status === "rejected" ? [answer.reason] : [])),
       );
     }
     heads.sort((a, b) => (a.head < b.head ? -1 : 1));
-    const { head } = heads[heads.length < 3 ? heads.length - 1 : Math.floor(heads.length / 2)]!;
+    const middle = heads.length < 3 ? heads.length - 1 : Math.floor(heads.length / 2);
+    const { head } = heads[Math.min(middle, heads.length - quorum)]!;
     for (const each of heads) {
       each.source.health.head = each.head;
-      each.source.health.lagging = each.head + this.#options.maximumLag < head;
-      if (each.head > head + this.#options.maximumLag) {
+      each.source.health.lagging = each.head + maximumLag < head;
+      // Of two that contradict each other nobody knows which one lies.
+      if (heads.length > 2 && each.head > head + maximumLag) {
         this.#failed(
           each.source,
           new InconsistentAnswerError("a head far above that of the other endpoints"),
@@ -357,19 +377,20 @@ export class Failover {
     throw this.#unavailable(reasons);
   }
 
-  async #verify(source: Source): Promise<void> {
+  async #verify(source: Source, leftOut?: AbortSignal): Promise<void> {
     const { chainId } = this.#options;
     if (source.health.chainId === undefined) {
-      const answer = await this.#exchange(source, { method: "eth_chainId" });
+      const answer = await this.#exchange(source, { method: "eth_chainId" }, leftOut);
       source.health.chainId = Number(answer);
     }
     if (source.health.chainId === chainId) return;
     throw new WrongChainError(source.endpoint.name, source.health.chainId, chainId);
   }
 
-  async #ask(source: Source, request: RpcRequest): Promise<unknown> {
+  /** @param leftOut signal that its answer is not waited for any more */
+  async #ask(source: Source, request: RpcRequest, leftOut?: AbortSignal): Promise<unknown> {
     try {
-      await this.#verify(source);
+      await this.#verify(source, leftOut);
     } catch (error) {
       if (error instanceof WrongChainError && source.health.restingUntil <= this.#options.clock.now()) {
         // Asked again after its rest: a node may have been restarted with the right chain.
@@ -378,12 +399,14 @@ export class Failover {
       }
       throw error;
     }
-    return this.#exchange(source, request);
+    return this.#exchange(source, request, leftOut);
   }
 
-  async #exchange(source: Source, request: RpcRequest): Promise<unknown> {
+  async #exchange(source: Source, request: RpcRequest, leftOut?: AbortSignal): Promise<unknown> {
     const { clock, timeout } = this.#options;
     await source.limit.wait(this.#lane);
+    // It was never asked: the wait was for this keeper's own rate.
+    if (leftOut?.aborted === true) throw new LeftOutError();
     const started = clock.now();
     const abort = new AbortController();
     const answered = new AbortController();
@@ -393,6 +416,7 @@ export class Failover {
         clock.sleep(timeout, answered.signal).then(() => {
           throw new RpcUnavailableError(`no answer to ${request.method} within ${timeout} ms`);
         }),
+        untilLeftOut(leftOut),
       ]);
       checkAnswer(request, answer);
       recordSuccess(source.health, clock.now() - started);

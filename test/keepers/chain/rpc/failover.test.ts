@@ -10,7 +10,7 @@ import {
   WrongChainError,
 } from "../../../../keepers/src/chain/rpc/errors.ts";
 import { RateLimit } from "../../../../keepers/src/chain/rpc/rate-limit.ts";
-import { ManualClock } from "../fixtures.ts";
+import { ManualClock, OrderedClock } from "../fixtures.ts";
 
 type Answers = Record<string, unknown>;
 const hash = (n: number) => toHex(n, { size: 32 });
@@ -183,6 +183,25 @@ describe("failover", () => {
     );
   });
 
+  it("attack: takes no head that a quorum has not reached while one endpoint rests", async () => {
+    const down = new Error("connection reset");
+    for (const [said, asked] of [
+      ["0x3b9aca00", 100n],
+      ["0x1", 100n],
+    ] as const) {
+      const liar = scripted("liar", { eth_blockNumber: said, eth_getTransactionCount: said });
+      const honest = scripted("honest", { eth_blockNumber: "0x64", eth_getTransactionCount: "0x64" });
+      const third = scripted("third", { eth_blockNumber: down, eth_getTransactionCount: down });
+      const client = await connect([third, liar, honest]);
+      const lower = BigInt(said) < asked ? BigInt(said) : asked;
+      assert.equal(await client.public.getBlockNumber(), lower);
+      assert.ok(client.health()[0]!.restingUntil > 0, "one rests");
+      assert.equal(client.health()[2]!.contradictions, 0, "the honest one is not taken for a liar");
+      Object.assign(third.answers, { eth_blockNumber: "0x64", eth_getTransactionCount: "0x64" });
+      assert.equal(await client.public.getBlockNumber(), asked, "where two contradict, the third is asked");
+    }
+  });
+
   it("takes the higher of two heads, and asks the one that is behind last", async () => {
     const behind = scripted("behind", { eth_blockNumber: "0x10", eth_gasPrice: "0x1" });
     const ahead = scripted("ahead", { eth_blockNumber: "0x20", eth_gasPrice: "0x2" });
@@ -241,6 +260,52 @@ describe("failover", () => {
   });
 });
 
+describe("an endpoint that takes much longer than a quorum of the others", () => {
+  const late = 14_900;
+  /** Three endpoints that give these heads and counts after so many milliseconds. */
+  async function timed(...each: [number, number][]) {
+    const clock = new OrderedClock();
+    const scripts = each.map(([milliseconds, value], i) => {
+      const answer = () => clock.sleep(milliseconds).then(() => toHex(value));
+      return scripted(`n${i}`, { eth_getTransactionCount: answer, eth_blockNumber: answer });
+    });
+    const client = await connect(scripts, { clock, timeout: 15_000 });
+    const took = async (work: Promise<unknown>) => {
+      const begun = clock.time;
+      const value = await work;
+      return [value, clock.time - begun];
+    };
+    const counted = () => client.attested("eth_getTransactionCount", [hash(1), "latest"]);
+    return { client, clock, scripts, counted, took };
+  }
+
+  it("attack: is waited for in proportion to them, and rests for as long as one that fails", async () => {
+    const { client, clock, scripts, counted, took } = await timed([late, 5], [100, 5], [400, 5]);
+    assert.deepEqual(await took(counted()), [5n, 2_000]);
+    const [slow] = client.health();
+    assert.equal(slow!.restingUntil - clock.time, 16_000);
+    assert.deepEqual(await took(counted()), [5n, 400]);
+    assert.equal(scripts[0]!.asked.filter((method) => method === "eth_getTransactionCount").length, 1);
+    clock.time += 16_000;
+    assert.deepEqual(await took(client.public.getBlockNumber()), [5n, 2_000]);
+    await clock.sleep(late);
+    assert.ok(client.health()[0]!.failures > 0, "what it says too late makes good for nothing");
+  });
+
+  it("has a second where they are fast", async () => {
+    const { counted, took } = await timed([900, 5], [1, 5], [1, 5]);
+    assert.deepEqual(await took(counted()), [5n, 900]);
+  });
+
+  it("attack: is waited for where they contradict each other, so that no liar decides by being fast", async () => {
+    const { client, counted, took } = await timed([10, 1_000], [10, 5], [late, 5]);
+    assert.deepEqual(await took(counted()), [5n, late]);
+    assert.deepEqual(await took(client.public.getBlockNumber()), [5n, late]);
+    const [liar, , slow] = client.health();
+    assert.deepEqual([liar!.contradictions, slow!.failures], [1, 0]);
+  });
+});
+
 describe("answers that contradict the question or themselves are not used", () => {
   const log = {
     address: `0x${"11".repeat(20)}`,
@@ -285,6 +350,8 @@ describe("answers that contradict the question or themselves are not used", () =
     ],
     ["the hash of another transaction", "eth_sendRawTransaction", ["0x02c0"], hash(3)],
     ["a head that is no number", "eth_blockNumber", [], "latest"],
+    ["a balance that is no number", "eth_getBalance", [hash(1), "latest"], "much"],
+    ["an estimate that is none", "eth_estimateGas", [{}], null],
     ["an answer of a call that is no bytes", "eth_call", [{}, "latest"], "0x123"],
   ];
   for (const [what, method, params, answer] of cases) {

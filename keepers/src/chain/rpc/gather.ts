@@ -1,0 +1,93 @@
+import type { Clock } from "../clock.ts";
+import { isFinalAnswer, RpcUnavailableError } from "./errors.ts";
+
+type Result = PromiseSettledResult<unknown>;
+
+/** Whether what has been answered so far is enough for whoever has not answered yet to be left out soon. */
+export type Enough = (results: readonly Result[]) => boolean;
+
+/** Milliseconds that are waited at least for the rest once enough have answered, and how many times as long as those took. */
+const patience = { least: 1_000, times: 4 };
+
+/** So many that have answered, with whatever: a refusal by the chain is an answer, too. */
+export function given(least: number): Enough {
+  return (results) =>
+    results.filter((each) => each.status === "fulfilled" || isFinalAnswer(each.reason)).length >= least;
+}
+
+/**
+ * So many that name quantities no further apart than `spread`. Where those that answered fast contradict each other the rest is
+ * waited for: else a liar would decide whenever an honest endpoint is slow.
+ */
+export function alike(least: number, spread: bigint): Enough {
+  return (results) => {
+    const values = results
+      .flatMap((each) => (each.status === "fulfilled" ? [BigInt(String(each.value))] : []))
+      .sort((a, b) => (a < b ? -1 : 1));
+    return values.some((value, i) => {
+      const last = values[i + least - 1];
+      return last !== undefined && last - value <= spread;
+    });
+  };
+}
+
+/**
+ * Asks all at once. When enough have answered, the others have a time in proportion to what those took, and are left out after
+ * it: one that answers just before its timeout would hold up whoever waits for all of them.
+ *
+ * @param asks take a signal that they are left out
+ * @returns a result for each; that of one that is left out is a failure
+ */
+export async function gather(
+  asks: readonly ((leftOut: AbortSignal) => Promise<unknown>)[],
+  isEnough: Enough,
+  clock: Clock,
+): Promise<Result[]> {
+  const results = new Map<number, Result>();
+  const leaving = new AbortController();
+  const done = new AbortController();
+  const started = clock.now();
+  await new Promise<void>((resolve) => {
+    let isHurried = false;
+    const hurry = async (): Promise<void> => {
+      isHurried = true;
+      const pause = Math.max(patience.least, patience.times * (clock.now() - started));
+      await clock.sleep(pause, done.signal);
+      if (done.signal.aborted) return;
+      leaving.abort();
+      // Those that are left out are put to rest in this turn, before anybody is asked again.
+      setImmediate(resolve);
+    };
+    const settle = (i: number, result: Result): void => {
+      results.set(i, result);
+      if (results.size === asks.length) {
+        done.abort();
+        resolve();
+      } else if (!isHurried && isEnough([...results.values()])) void hurry();
+    };
+    if (asks.length === 0) resolve();
+    asks.forEach((ask, i) => {
+      ask(leaving.signal).then(
+        (value) => settle(i, { status: "fulfilled", value }),
+        (reason: unknown) => settle(i, { status: "rejected", reason }),
+      );
+    });
+  });
+  return asks.map((_, i) => results.get(i) ?? { status: "rejected", reason: new LeftOutError() });
+}
+
+/** An endpoint took much longer than the others. */
+export class LeftOutError extends RpcUnavailableError {
+  override readonly name = "LeftOutError";
+
+  constructor() {
+    super("it had not answered long after the other endpoints");
+  }
+}
+
+/** Rejects when the signal is given. */
+export function untilLeftOut(leftOut: AbortSignal | undefined): Promise<never> {
+  return new Promise((_, reject) => {
+    leftOut?.addEventListener("abort", () => reject(new LeftOutError()), { once: true });
+  });
+}
