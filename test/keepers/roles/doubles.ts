@@ -44,7 +44,7 @@ export class QueueDouble {
       pending: () => this.waiting.map((key) => ({ key })),
       wait: async (key: string) => {
         this.waited.push(key);
-        return {};
+        return { blockNumber: 1n };
       },
     } as unknown as TransactionQueue;
   }

@@ -47,7 +47,9 @@ class Staking {
       },
       AssayToken: { allowance: () => this.allowance },
     });
-    const chain = { public: { getBlockNumber: async () => 2n } };
+    const reader = {};
+    const poll = async () => [{ status: "fulfilled", value: "0x2" }];
+    const chain = { public: reader, confirmed: reader, trust: { quorum: 1 }, poll };
     const queue = { ...double.queue, isBegun: (key: string) => this.#known.has(key) };
     return registerStorageOperator({ account, chain, contracts, deployment, queue } as never, parameters);
   }

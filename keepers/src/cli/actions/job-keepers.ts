@@ -70,7 +70,7 @@ export async function runProvider(context: CommandContext, options: ProviderComm
   const { stake } = options;
   if (stake !== undefined || shows !== undefined) {
     await registerOperator(
-      { ...client, account, queue: await context.queue() },
+      { ...client, account, queue: await context.queue(), log: run.options.log },
       {
         peerId: host.peerId.toMultihash().bytes,
         endpoint: shows?.endpoint ?? "",

@@ -65,11 +65,10 @@ export async function keeper(context: CommandContext, options: KeeperOptions): P
   });
   context.onClose(() => node.stop());
   if (options.stake !== undefined) {
-    await registerStorageOperator(node.storage, {
-      peerId: node.peerId,
-      endpoint: node.endpoint,
-      stake: options.stake,
-    });
+    await registerStorageOperator(
+      { ...node.storage, log: telemetry.log },
+      { peerId: node.peerId, endpoint: node.endpoint, stake: options.stake },
+    );
   }
   if (options.metricsPort !== undefined) {
     telemetry.addHealthCheck("chain", checkChain(chain));

@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import { addressOf, encodeCall } from "../../chain/contracts.ts";
 import type { DeployedName } from "../../chain/deployment.ts";
 import type { TransactionQueue } from "../../chain/transactions/queue.ts";
-import type { DutyContext } from "./context.ts";
+import { isSurely } from "./agreement.ts";
+import type { DutyContext, Reading } from "./context.ts";
 
 /** Tokens that a contract pulls from the keeper's account. */
 export type Pull = {
@@ -12,7 +13,7 @@ export type Pull = {
   readonly amount: bigint;
 };
 
-type AllowanceParts = Pick<DutyContext, "queue" | "contracts" | "deployment">;
+type AllowanceParts = Pick<DutyContext, "queue" | "contracts" | "deployment" | "client" | "agreed" | "log">;
 
 /** What is under way of each account: an allowance is one number, and duties run side by side. */
 const pulling = new WeakMap<TransactionQueue, Promise<unknown>>();
@@ -40,16 +41,17 @@ export function withAllowance<T>(parts: AllowanceParts, pull: Pull, send: () => 
  * Lets a contract pull an amount of the account's tokens, unless it may already.
  * @throws TransactionFailedError when the token refuses it
  */
-export async function allow(
-  { queue, contracts, deployment }: AllowanceParts,
-  { key, spender, amount }: Pull,
-): Promise<void> {
+export async function allow(parts: AllowanceParts, { key, spender, amount }: Pull): Promise<void> {
+  const { queue, deployment } = parts;
   const name = `approve-${key}:`;
   // Of a process that was killed.
   const underWay = queue.pending().find((intent) => intent.key.startsWith(name));
   if (underWay !== undefined) await queue.wait(underWay.key);
   const address = addressOf(deployment, spender);
-  if ((await contracts.AssayToken.read.allowance([queue.address, address])) >= amount) return;
+  // One endpoint that says it is enough would have each pull refused: what is approved once too often costs a little gas.
+  const isEnough = async ({ contracts }: Reading) =>
+    (await contracts.AssayToken.read.allowance([queue.address, address])) >= amount;
+  if (await isSurely(parts, `what ${spender} may pull`, isEnough)) return;
   const description = `allowing ${spender} to pull ${amount} base units`;
   const call = encodeCall(deployment, "AssayToken", "approve", [address, amount]);
   // An allowance comes and goes: each time that one is needed is another.
