@@ -107,8 +107,11 @@ export class ResultWatch implements Duty {
   /** When the next look is due, and the next at open challenges, in milliseconds of this process. */
   readonly #next = new Map<Hex, number>();
   readonly #nextEnd = new Map<Hex, number>();
-  /** When a bundle was last placed, as it stood at the last look: whoever takes one over can be asked for so long only. */
-  readonly #filledAt = new Map<Hex, number>();
+  /**
+   * When a bundle was last placed, or a holder last put out for a cell, as it stood at the last look: whoever owes it now can be asked
+   * for so long only.
+   */
+  readonly #changedAt = new Map<Hex, number>();
   readonly #told = new Map<Hex, ResultNews["kind"]>();
   /** Results that could not be kept, and of which that was said. */
   readonly #notKept = new Set<Hex>();
@@ -150,16 +153,23 @@ export class ResultWatch implements Duty {
     return this.#looked.get(resultId) ?? 0;
   }
 
-  /** A result that is waited for is looked at again when a bundle was placed: whoever took it over can be asked, too. */
+  /**
+   * A result that is waited for is looked at again when a bundle was placed, or a holder put out, whatever else is still open: whoever
+   * took it over, or the owner, can be asked, too.
+   */
   async #isDue(resultId: Hex): Promise<boolean> {
     if (this.#decided.has(resultId) || performance.now() < (this.#next.get(resultId) ?? 0)) return false;
     if (!this.#asked.has(resultId)) return true;
-    return (await this.#placedAt(resultId)) !== this.#filledAt.get(resultId);
+    return (await this.#changeOf(resultId)) !== this.#changedAt.get(resultId);
   }
 
-  async #placedAt(resultId: Hex): Promise<number> {
-    const [, , filledAt] = await this.#parts.contracts.DatasetRegistry.read.availabilityOf([resultId]);
-    return filledAt;
+  async #changeOf(resultId: Hex): Promise<number> {
+    const { DatasetRegistry, RetrievalChallenges } = this.#parts.contracts;
+    const [[, , filledAt], failedAt] = await Promise.all([
+      DatasetRegistry.read.availabilityOf([resultId]),
+      RetrievalChallenges.read.failedAt([resultId]),
+    ]);
+    return Math.max(filledAt, Number(failedAt));
   }
 
   /** What fails at one result, again and again, must not keep the others from being looked at. */
@@ -179,7 +189,7 @@ export class ResultWatch implements Duty {
     const { storage, kept, log, fetchTime = defaultFetchTime, pause = usualPause } = this.#parts;
     const { jobId, resultId } = owed;
     let notKept: string | undefined;
-    const filledAt = await this.#placedAt(resultId);
+    const changedAt = await this.#changeOf(resultId);
     const found = await probe(storage, {
       datasetId: resultId,
       mostSegments: Number.POSITIVE_INFINITY,
@@ -194,14 +204,18 @@ export class ResultWatch implements Duty {
       },
       signal,
     });
-    this.#filledAt.set(resultId, filledAt);
+    this.#changedAt.set(resultId, changedAt);
     this.#looked.set(resultId, this.#looksAt(owed) + 1);
     if (found.fraud !== undefined) {
       // Until it is shown it could be paid for: it counts as known only then.
       if (await showEncodingFraud(this.#parts, found.fraud)) {
         this.#known.add(resultId);
         this.#decided.add(resultId);
-      } else this.#next.set(resultId, performance.now() + pause);
+      } else {
+        // What an earlier look has asked for may have been answered: nothing else holds the payment up then.
+        this.#known.delete(resultId);
+        this.#next.set(resultId, performance.now() + pause);
+      }
       const text =
         "its result is wrongly encoded, which anybody can show to the contracts: it is not paid for then";
       this.#tell({ ...owed, kind: "fraudulent", cells: 0, bonds: 0n, text });

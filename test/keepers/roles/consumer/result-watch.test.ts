@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { randomFillSync } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { bytesToHex, type Hex, toHex } from "viem";
+import { roles } from "../../../../ignition/modules/roles.ts";
 import { encodeCall } from "../../../../keepers/src/chain/contracts.ts";
 import { cellBytes } from "../../../../keepers/src/core/dataset/shape.ts";
 import { bundleId } from "../../../../keepers/src/core/ids.ts";
@@ -28,6 +30,7 @@ async function committed(
   isServing: boolean,
   mostCells?: number,
   options: Pick<ResultWatchOptions, "kept" | "fetchTime"> = {},
+  parity?: (bundle: Uint8Array) => Uint8Array,
 ) {
   const news: ResultNews[] = [];
   const scene = await Scene.start({
@@ -46,6 +49,12 @@ async function committed(
   after(() => scene.close());
   scene.storage.resultHolders = await scene.holders(n);
   scene.storage.isServing = isServing;
+  if (parity !== undefined) {
+    const { encode } = scene.storage;
+    scene.storage.encode = (stream) =>
+      encode(stream).map((bundle, shard) => (shard < k ? bundle : parity(bundle)));
+    scene.storage.refused.add(0);
+  }
   const provider = await scene.provider();
   const described = await scene.order();
   await scene.consumer.post(described);
@@ -97,7 +106,7 @@ describe("the result of a job, to its consumer", () => {
       result: { resultId: toHex(i, { size: 32 }) },
     }));
     const contracts = {
-      RetrievalChallenges: { read: { askedSince: async () => 0n } },
+      RetrievalChallenges: { read: { askedSince: async () => 0n, failedAt: async () => 0n } },
       DatasetRegistry: {
         read: {
           availabilityOf: async ([resultId]: [Hex]) => {
@@ -226,6 +235,20 @@ describe("the result of a job, to its consumer", () => {
     await assert.rejects(client.public.call({ ...finalise, account: admin }), /ResultAskedFor/);
   });
 
+  it("attack: is asked for elsewhere once one holder was put out, while another still has time to answer", async () => {
+    const { scene, tick, asked, advance } = await committed(false, 2);
+    const { contracts, deployment, admin, send } = scene.network;
+    await tick(1);
+    const [first, second] = (await asked()).map(({ args }) => args.challengeId) as [bigint, bigint];
+    await advance(retrieval.window + 1);
+    await send(admin, encodeCall(deployment, "RetrievalChallenges", "callTimeout", [first]));
+    await advance(retrieval.grace + 1);
+    await send(admin, encodeCall(deployment, "RetrievalChallenges", "slashFailed", [first]));
+    await tick(2);
+    assert.equal(await contracts.RetrievalChallenges.read.isOpen([second]), true, "its grace has just begun");
+    assert.equal((await asked()).length, 3);
+  });
+
   it("attack: is on chain whole before it is paid for, where there are bonds for that and its holders publish", async () => {
     const { scene, described, news, resultId, tick, asked } = await committed(false, 10_000);
     await tick(1);
@@ -250,6 +273,31 @@ describe("the result of a job, to its consumer", () => {
     );
     await scene.until(described, "Finalised", []);
     assert.equal((await asked()).length, challenges.length, "nothing is asked for twice");
+  });
+
+  it("attack: is not paid for by its consumer's hand while its wrong encoding could not be shown yet", async () => {
+    const parity = (bundle: Uint8Array) => randomFillSync(new Uint8Array(bundle.length));
+    const { scene, described, resultId, news, tick, asked } = await committed(true, 1, {}, parity);
+    const { write, access, deployment, chain } = scene.network;
+    const { EncodingFraud } = deployment.addresses;
+    // As if its proofs did not come through.
+    await write("AccessManager", access, "revokeRole", [roles.fraudModule, EncodingFraud]);
+    await tick(1);
+    assert.equal(news.at(-1)!.kind, "asked");
+    await publish(scene, resultId, (await asked())[0]!.args);
+    await tick();
+    assert.equal(news.at(-1)!.kind, "fraudulent");
+    await scene.network.outlast(windows.challenge);
+    await chain.advance(retrieval.window + 1);
+    const released = [(await asked())[0]!.args.challengeId] as const;
+    const { admin } = scene.network;
+    await scene.network.send(admin, encodeCall(deployment, "RetrievalChallenges", "release", [released]));
+    await scene.network.outlast(windows.challenge);
+    await tick();
+    assert.equal(scene.job(described)!.status, "Committed");
+    await write("AccessManager", access, "grantRole", [roles.fraudModule, EncodingFraud, 0]);
+    const { termsOf } = scene.network.contracts.DatasetRegistry.read;
+    await scene.untilHolds("the conviction", [], async () => (await termsOf([resultId]))[0] === 2);
   });
 
   it("is said to be asked for no further, once, where there are no bonds for it", async () => {
