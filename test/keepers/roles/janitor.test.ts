@@ -5,7 +5,7 @@ import { Janitor } from "../../../keepers/src/roles/storage-node/janitor.ts";
 import type { Ledger } from "../../../keepers/src/roles/storage-node/ledger.ts";
 import { Shelf, type ShelvedBundle, shelfSchema } from "../../../keepers/src/roles/storage-node/shelf.ts";
 import type { Vault } from "../../../keepers/src/roles/storage-node/vault.ts";
-import { openState } from "../../../keepers/src/storage/state/state.ts";
+import { openState, type SqlValue } from "../../../keepers/src/storage/state/state.ts";
 import { account, contextOf, word } from "./doubles.ts";
 
 const operator = account(0xa0d);
@@ -21,6 +21,9 @@ class World {
   chain = new Set<Hex>();
   dropped: Hex[] = [];
   tidied = 0;
+  version = 0n;
+  /** Rows that were read of the shelf. */
+  rows = 0;
   readonly shelf: Shelf;
   /** First epoch that the operator has not agreed to, and first one that nobody pays for. */
   until = 1_000_000_000;
@@ -47,13 +50,17 @@ class World {
   );
 
   constructor() {
-    this.shelf = new Shelf(openState({ path: ":memory:", schemas: [shelfSchema] }));
+    const state = openState({ path: ":memory:", schemas: [shelfSchema] });
+    const all = (sql: string, ...values: SqlValue[]) => {
+      const rows = state.all(sql, ...values);
+      this.rows += rows.length;
+      return rows;
+    };
+    this.shelf = new Shelf({ ...state, all });
     this.shelf.addManifest(dataset, new Uint8Array(1));
     this.janitor = new Janitor({
       ...this.double.context,
-      ledger: {
-        holdingsOf: () => [...this.ledger].map((bundleId) => ({ bundleId, datasetId: dataset })),
-      } as unknown as Ledger,
+      ledger: this.#ledgerDouble(),
       shelf: this.shelf,
       vault: {
         drop: async ({ bundleId }: ShelvedBundle) => {
@@ -70,6 +77,16 @@ class World {
     });
   }
 
+  #ledgerDouble(): Ledger {
+    const version = () => this.version;
+    return {
+      get version() {
+        return version();
+      },
+      holdingsOf: () => [...this.ledger].map((bundleId) => ({ bundleId, datasetId: dataset })),
+    } as unknown as Ledger;
+  }
+
   shelve(bundleIndex: number): Hex {
     const roots = { poseidonRoot: word(1), transportRoot: word(2) };
     const bundle = { datasetId: dataset, bundleIndex, cid: "bafy", length: 10, cells: 1, ...roots };
@@ -77,6 +94,14 @@ class World {
   }
 
   async tickAfter(seconds: bigint): Promise<void> {
+    this.now += seconds;
+    // Something may have happened to a bundle.
+    this.version++;
+    await this.quietTickAfter(0n);
+  }
+
+  /** As {@link tickAfter}, when nothing has happened on chain since. */
+  async quietTickAfter(seconds: bigint): Promise<void> {
     this.now += seconds;
     await this.janitor.tick();
   }
@@ -165,5 +190,33 @@ describe("the janitor", () => {
     await world.tickAfter(0n);
     assert.equal(world.double.queue.sent.length, 1);
     assert.equal(world.tidied, 3);
+  });
+
+  it("attack: looks at nothing that needs nothing, however many bundles there are", async () => {
+    for (let i = 0; i < 3000; i++) {
+      const id = world.shelve(i);
+      if (i < 1000) world.ledger.add(id);
+    }
+    await world.tickAfter(0n);
+    world.rows = 0;
+    for (let i = 0; i < 10; i++) await world.quietTickAfter(2n);
+    assert.equal(world.rows, 0);
+    assert.deepEqual(world.dropped, []);
+  });
+
+  it("attack: drops 64 bundles in a tick at most, and those that it must not drop keep no other one here", async () => {
+    for (let i = 0; i < 300; i++) world.shelve(i);
+    await world.tickAfter(0n);
+    // The ledger is behind for some: the chain alone has them held.
+    for (const { bundleId } of world.shelf.all().slice(0, 100)) world.chain.add(bundleId);
+    const counts: number[] = [];
+    for (let i = 0; i < 6; i++) {
+      await world.tickAfter(i === 0 ? 3601n : 2n);
+      counts.push(world.dropped.length);
+    }
+    const most = counts.map((count, i) => count - (counts[i - 1] ?? 0));
+    assert.ok(Math.max(...most) <= 64, String(most));
+    assert.equal(world.dropped.length, 200);
+    assert.ok(world.dropped.every((id) => !world.chain.has(id)));
   });
 });

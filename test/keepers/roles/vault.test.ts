@@ -12,7 +12,7 @@ import { Vault, WrongRootsError } from "../../../keepers/src/roles/storage-node/
 import { type BlobStore, collect } from "../../../keepers/src/storage/backends/backend.ts";
 import { StorageFullError } from "../../../keepers/src/storage/backends/errors.ts";
 import { FileSystemStore } from "../../../keepers/src/storage/backends/file-system.ts";
-import { openState, type State } from "../../../keepers/src/storage/state/state.ts";
+import { openState, type SqlValue, type State } from "../../../keepers/src/storage/state/state.ts";
 import { datasetOf, type TinyDataset, tinyDataset, withManifest } from "./dataset.ts";
 
 const hex = (bytes: Uint8Array): string => bytesToHex(bytes);
@@ -157,6 +157,26 @@ describe("the vault", () => {
     await admit(1);
     assert.ok((await blobs()).includes(cid!));
     assert.deepEqual(shelf.moving(), []);
+  });
+
+  it("attack: starts without reading all bundles, however many there are, and keeps their trees", async () => {
+    await admit(0);
+    const { cid } = shelf.get(data.datasetId, 0)!;
+    const roots = { poseidonRoot: data.datasetId, transportRoot: data.datasetId };
+    for (let i = 1; i < 500; i++) {
+      const bundle = { datasetId: data.datasetId, bundleIndex: i, cid, length: 2, cells: 1, ...roots };
+      shelf.add(bundle);
+    }
+    let rows = 0;
+    const all = (sql: string, ...values: SqlValue[]) => {
+      const found = state.all(sql, ...values);
+      rows += found.length;
+      return found;
+    };
+    shelf = new Shelf({ ...state, all });
+    await open();
+    assert.equal(rows, 0);
+    assert.deepEqual(await readdir(join(folder, "trees")), [`${data.datasetId}-0.tree`]);
   });
 
   it("frees what a killed process had stored or was dropping, and no tree is left that is no bundle's", async () => {

@@ -1,11 +1,13 @@
 import type { Hex } from "viem";
 import { bundlePlace, type DatasetLayout, segmentLayout } from "../../core/dataset/layout.ts";
+import { chargeOf } from "./unplaced.ts";
 
 /** A bundle that is arriving from one sender: space that is spoken for. */
 export type Arrival = {
   readonly datasetId: Hex;
   readonly bundleIndex: number;
-  readonly bytes: number;
+  /** Bytes that it counts as. */
+  readonly charge: number;
   readonly segment: number;
   /** Who sends it, as `senderOf` has it. */
   readonly sender: string;
@@ -25,22 +27,35 @@ export class Arrivals {
   /** By dataset, sender and index. */
   readonly #datasets = new Map<Hex, Map<string, Map<number, Arrival>>>();
   readonly #perSender = new Map<string, number>();
-  #bytes = 0;
-  #bytesOfStrangers = 0;
+  readonly #manifests = new Map<Hex, { readonly bytes: number; readonly isStranger: boolean }>();
+  readonly #manifestBytes: (datasetId: Hex) => number;
+  #charge = 0;
+  #chargeOfStrangers = 0;
   #size = 0;
+  #sizeOfStrangers = 0;
+
+  /** @param manifestBytes how long the manifest of a dataset is: it takes room as long as anything of it arrives */
+  constructor(manifestBytes: (datasetId: Hex) => number) {
+    this.#manifestBytes = manifestBytes;
+  }
 
   get size(): number {
     return this.#size;
   }
 
-  /** Bytes of all of them. */
-  get bytes(): number {
-    return this.#bytes;
+  /** How many of them strangers send. */
+  get sizeOfStrangers(): number {
+    return this.#sizeOfStrangers;
   }
 
-  /** Bytes of those that strangers send. */
-  get bytesOfStrangers(): number {
-    return this.#bytesOfStrangers;
+  /** Bytes that all of them count as, with their manifests. */
+  get charge(): number {
+    return this.#charge;
+  }
+
+  /** The same of those that strangers send. */
+  get chargeOfStrangers(): number {
+    return this.#chargeOfStrangers;
   }
 
   /** How many somebody sends. */
@@ -75,7 +90,7 @@ export class Arrivals {
 
   /** Sets space aside for a bundle, unless it is arriving from the same sender already. */
   expect(
-    { datasetId, bundleIndex, sender, isStranger }: Omit<Arrival, "bytes" | "segment" | "touched">,
+    { datasetId, bundleIndex, sender, isStranger }: Omit<Arrival, "charge" | "segment" | "touched">,
     layout: DatasetLayout,
   ): void {
     if (this.has({ datasetId, bundleIndex, sender })) return;
@@ -83,14 +98,19 @@ export class Arrivals {
     const bundles = senders.get(sender) ?? new Map<number, Arrival>();
     const touched = performance.now();
     const { segment } = bundlePlace(layout, bundleIndex);
-    const { bundleBytes: bytes } = segmentLayout(layout, segment);
-    bundles.set(bundleIndex, { datasetId, bundleIndex, bytes, segment, sender, isStranger, touched });
+    const charge = chargeOf(segmentLayout(layout, segment).bundleBytes);
+    bundles.set(bundleIndex, { datasetId, bundleIndex, charge, segment, sender, isStranger, touched });
     senders.set(sender, bundles);
+    if (!this.#datasets.has(datasetId)) {
+      const manifest = { bytes: this.#manifestBytes(datasetId), isStranger };
+      this.#manifests.set(datasetId, manifest);
+      this.#count(manifest.bytes, isStranger);
+    }
     this.#datasets.set(datasetId, senders);
     this.#perSender.set(sender, this.of(sender) + 1);
-    this.#bytes += bytes;
-    if (isStranger) this.#bytesOfStrangers += bytes;
+    this.#count(charge, isStranger);
     this.#size++;
+    if (isStranger) this.#sizeOfStrangers++;
   }
 
   /** Notes that bytes of a bundle have come. */
@@ -107,13 +127,23 @@ export class Arrivals {
     const bundles = senders.get(sender)!;
     bundles.delete(bundleIndex);
     if (bundles.size === 0) senders.delete(sender);
-    if (senders.size === 0) this.#datasets.delete(datasetId);
+    if (senders.size === 0) {
+      this.#datasets.delete(datasetId);
+      const manifest = this.#manifests.get(datasetId)!;
+      this.#manifests.delete(datasetId);
+      this.#count(-manifest.bytes, manifest.isStranger);
+    }
     const left = this.of(sender) - 1;
     if (left > 0) this.#perSender.set(sender, left);
     else this.#perSender.delete(sender);
-    this.#bytes -= arrival.bytes;
-    if (arrival.isStranger) this.#bytesOfStrangers -= arrival.bytes;
+    this.#count(-arrival.charge, arrival.isStranger);
     this.#size--;
+    if (arrival.isStranger) this.#sizeOfStrangers--;
+  }
+
+  #count(bytes: number, isStranger: boolean): void {
+    this.#charge += bytes;
+    if (isStranger) this.#chargeOfStrangers += bytes;
   }
 
   #find({ datasetId, sender, bundleIndex }: Named): Arrival | undefined {

@@ -4,6 +4,7 @@ import { agreedOn } from "./agreement.ts";
 import { type Asking, termsRefusal } from "./asking.ts";
 import { chainTime, type DutyContext, tryCall } from "./context.ts";
 import type { Ledger } from "./ledger.ts";
+import { Placements } from "./placements.ts";
 import type { StorageService } from "./service.ts";
 import type { Shelf } from "./shelf.ts";
 import type { Vault } from "./vault.ts";
@@ -25,15 +26,21 @@ const keptFor = 24n * 3600n;
 const unplacedFor = 3600n;
 /** Chain seconds between two notes that a bundle is held. */
 const noteEvery = 3600n;
+/** Bundles that are looked at in one tick, each by a read of the chain, before they are dropped. */
+const mostDropped = 64;
 
 /** Frees what is needed no longer, and serves on where more was paid for: stake and bytes of datasets that are over, bundles of others, abandoned uploads. */
 export class Janitor {
   readonly #parts: JanitorParts;
   /** Epoch of the last look for datasets that are over. */
   #looked = -1;
+  readonly #placements: Placements;
+  /** The last bundle that was looked at: those that cannot be dropped yet keep no other one here. */
+  #last: Hex = "0x";
 
   constructor(parts: JanitorParts) {
     this.#parts = parts;
+    this.#placements = new Placements(parts.shelf, parts.ledger, parts.operator);
   }
 
   async tick(): Promise<void> {
@@ -83,22 +90,17 @@ export class Janitor {
 
   /** Forgets bundles that have not been this operator's for long enough. */
   async #dropOthers(): Promise<void> {
-    const { ledger, shelf, vault, operator, log } = this.#parts;
-    const held = new Set(ledger.holdingsOf(operator).map(({ bundleId }) => bundleId));
+    const { shelf, vault, operator, log } = this.#parts;
     const now = await agreedOn(this.#parts, "the time", ({ client }) => chainTime(client));
     if (now === undefined) return;
-    for (const bundle of shelf.all()) {
+    // No waiting between these: what the ledger says holds for all of them.
+    this.#placements.note();
+    shelf.keepPlaced(now + keptFor, now + keptFor - noteEvery);
+    shelf.keepNew(now + unplacedFor);
+    const due = shelf.due(now, this.#last, mostDropped);
+    this.#last = due.length < mostDropped ? "0x" : due.at(-1)!.bundleId;
+    for (const bundle of due) {
       const { bundleId, keepUntil } = bundle;
-      if (!held.has(bundleId) && keepUntil === 0n) {
-        shelf.keepUntil(bundleId, now + unplacedFor);
-        continue;
-      }
-      if (held.has(bundleId)) {
-        shelf.keepPromise(bundleId);
-        if (keepUntil < now + keptFor - noteEvery) shelf.keepUntil(bundleId, now + keptFor);
-        continue;
-      }
-      if (now <= keepUntil) continue;
       // The ledger may be behind the chain; bytes that are dropped are gone.
       const holding = await agreedOn(this.#parts, "who holds a bundle", ({ contracts }) =>
         contracts.BundleRegistry.read.holdingOf([bundleId]),

@@ -1,4 +1,5 @@
 import type { Refusal } from "./asking.ts";
+import { chargeOf } from "./unplaced.ts";
 
 /** Bounds of a node for the bundles of one dataset from one peer, in bytes where nothing else is said. */
 export type Bounds = {
@@ -6,6 +7,10 @@ export type Bounds = {
   readonly free: number;
   /** What this node may still keep of bundles that it does not hold on chain. */
   readonly unplaced: number;
+  /** How many of those it may still keep. */
+  readonly places: number;
+  /** What the dataset's manifest takes beside its first bundle; 0 where another one is here or arriving. */
+  readonly manifest: number;
   /** Further bundles of the peer that may be arriving. */
   readonly arrivals: number;
 };
@@ -46,8 +51,8 @@ export class Room {
 
   /** Why a bundle cannot be taken; undefined when it can. */
   refusal(wanted: Wanted): Refusal | undefined {
-    const { bytes, segment, holder } = wanted;
-    const { free, unplaced, arrivals } = this.#bounds;
+    const { segment, holder } = wanted;
+    const { free, unplaced, places, arrivals } = this.#bounds;
     if (holder === "another") return { reason: "policy", detail: "another operator holds this bundle" };
     const unseated = this.seatRefusal(wanted);
     if (unseated !== undefined) return unseated;
@@ -55,6 +60,7 @@ export class Room {
     if (holder === "nobody" && this.#segments.has(segment)) {
       return { reason: "policy", detail: "another bundle of the segment is kept here" };
     }
+    const bytes = this.#chargeOf(wanted);
     if (bytes > free)
       return { reason: "no-space", detail: `${bytes} bytes do not fit into ${Math.max(0, free)}` };
     if (arrivals <= 0) {
@@ -64,6 +70,9 @@ export class Room {
     if (holder === "nobody" && bytes > unplaced) {
       return { reason: "no-space", detail: "bundles that are not placed take all the room they may" };
     }
+    if (holder === "nobody" && places <= 0) {
+      return { reason: "no-space", detail: "as many bundles that are not placed are here as may be" };
+    }
     return undefined;
   }
 
@@ -72,13 +81,22 @@ export class Room {
     this.#segments.add(segment);
   }
 
-  take({ bytes, segment, holder }: Wanted): void {
-    const { free, unplaced, arrivals } = this.#bounds;
-    this.#segments.add(segment);
+  take(wanted: Wanted): void {
+    const { free, unplaced, places, manifest, arrivals } = this.#bounds;
+    const bytes = this.#chargeOf(wanted);
+    const isUnplaced = wanted.holder === "nobody";
+    this.#segments.add(wanted.segment);
     this.#bounds = {
       free: free - bytes,
-      unplaced: holder === "nobody" ? unplaced - bytes : unplaced,
+      unplaced: isUnplaced ? unplaced - bytes : unplaced,
+      places: isUnplaced ? places - 1 : places,
+      manifest: isUnplaced ? 0 : manifest,
       arrivals: arrivals - 1,
     };
+  }
+
+  /** What is held on chain is paid for by its bytes. */
+  #chargeOf({ bytes, holder }: Wanted): number {
+    return holder === "nobody" ? chargeOf(bytes) + this.#bounds.manifest : bytes;
   }
 }

@@ -31,6 +31,7 @@ import type {
 import { senderOf, type UploadStaging } from "../../storage/transport/upload-staging.ts";
 import { type Arrival, Arrivals } from "./arrivals.ts";
 import { type Asking, type Refusal, termsRefusal } from "./asking.ts";
+import { KeptOffers } from "./kept-offers.ts";
 import { KeptReads } from "./kept-reads.ts";
 import type { Ledger } from "./ledger.ts";
 import { Manifests, type ReadManifest } from "./manifests.ts";
@@ -56,7 +57,7 @@ export type ServiceParts = {
   /** Milliseconds for which what was read of the chain is taken as it is; none by default. */
   keptFor?: number;
   /** Who holds which bundle, as far as the chain was followed. */
-  ledger: Pick<Ledger, "holderOf" | "holdersIn" | "holdersOf" | "holdingsOf" | "version">;
+  ledger: Pick<Ledger, "dataset" | "holderOf" | "holdersIn" | "holdersOf" | "holdingsOf" | "version">;
   /** Whose requests come before those of strangers; nobody is a stranger by default. */
   isRegistered?: (peer: string) => boolean;
   /**
@@ -78,11 +79,6 @@ const uploadPatience = 3600_000;
 
 /** Real milliseconds after which an upload that stands still makes room for another one that finds none. */
 const uploadStandstill = 60_000;
-/** Manifests without a bundle here: of one peer, and of all. Beyond, the oldest go. */
-const offersPerPeer = 16;
-const offersInAll = 256;
-/** Chain seconds for which a manifest without a bundle is kept. */
-const offerPatience = 3600n;
 
 /** Proofs for clients: two are prepared at a time, and a client may ask for all its bundles here at once. */
 const proofGate = { atOnce: 2, waiting: 14, perPeer: 8 };
@@ -102,6 +98,7 @@ export class StorageService implements ShardService {
   readonly #parts: ServiceParts;
   readonly #pace = new Pace(strangersShare);
   readonly #manifests: Manifests;
+  readonly #offers: KeptOffers;
   readonly #space: Space;
   readonly #proofs: Gate;
   readonly #admissions: Gate;
@@ -118,15 +115,15 @@ export class StorageService implements ShardService {
     this.#admissions = new Gate({ ...admissionGate, ...first });
     this.#readings = new Gate({ ...readingGate, ...first });
     this.#manifests = new Manifests(shelf, this.#pace, isRegistered);
+    this.#offers = new KeptOffers(shelf);
     this.#space = new Space({ ...parts, operator: account.address });
     this.#chain = new KeptReads({ contracts, chainTime, keptFor });
   }
 
   /** What peers wait for here, and what was refused for want of room since the start. */
   get stats() {
-    const { shelf } = this.#parts;
     return {
-      offers: shelf.offers().length,
+      offers: this.#offers.count,
       arriving: this.#arriving,
       waiting: {
         proofs: this.#proofs.waiting,
@@ -157,7 +154,9 @@ export class StorageService implements ShardService {
     const holdings = ledger.holdersOf(datasetId);
     const holders = new Map(holdings.map(({ bundleIndex, operator }) => [bundleIndex, operator]));
     const from = this.#senderOf(peer);
-    const room = this.#space.room({ datasetId, ...from }, layout, arrivals, holdings);
+    const manifestBytes = bytes?.length ?? shelf.manifestBytes(datasetId);
+    const beside = { arrivals, holders: holdings, manifestBytes };
+    const room = this.#space.room({ datasetId, ...from }, layout, beside);
     const accepted: number[] = [];
     const refused: OfferResponse["refused"] = [];
     for (const bundleIndex of request.bundleIndices) {
@@ -181,25 +180,11 @@ export class StorageService implements ShardService {
       room.take(wanted);
       accepted.push(bundleIndex);
     }
-    if (accepted.length > 0 && bytes !== undefined) await this.#keepOffer(datasetId, bytes, peer);
+    if (accepted.length > 0 && bytes !== undefined) {
+      const at = await this.#chain.chainTime();
+      this.#offers.keep(datasetId, bytes, { peer, at }, arrivals);
+    }
     return { accepted, refused };
-  }
-
-  /** Keeps an offered manifest, and only so many that nothing has come of. */
-  async #keepOffer(datasetId: Hex, bytes: Uint8Array, peer: string): Promise<void> {
-    const { shelf } = this.#parts;
-    const now = await this.#chain.chainTime();
-    const arrivals = await this.#arrivals();
-    const idle = shelf
-      .offers()
-      .filter((offer) => offer.datasetId !== datasetId && !arrivals.hasDataset(offer.datasetId));
-    const own = idle.filter((offer) => offer.peer === peer);
-    // The oldest first: whoever means to send something begins at once.
-    const over = [...own.slice(0, Math.max(0, own.length + 1 - offersPerPeer))];
-    const left = idle.filter((offer) => !over.includes(offer));
-    over.push(...left.slice(0, Math.max(0, left.length + 1 - offersInAll)));
-    for (const offer of over) shelf.removeManifest(offer.datasetId);
-    shelf.addManifest(datasetId, bytes, { peer, at: now });
   }
 
   async manifest({ datasetId }: ManifestRequest): Promise<Uint8Array> {
@@ -321,11 +306,13 @@ export class StorageService implements ShardService {
     return { operator: account.address.toLowerCase() as Hex, validUntil: request.validUntil, signature };
   }
 
-  /** @throws RefusalError where it was signed for again and again, and nobody pays for it still */
-  async #requireNotPutOff({ bundleId: id }: ShelvedBundle): Promise<void> {
+  /** @throws RefusalError where it was signed for again and again, or too much is, and nobody pays for it still */
+  async #requireNotPutOff(bundle: ShelvedBundle): Promise<void> {
     const { shelf, ledger } = this.#parts;
+    const { bundleId: id } = bundle;
     if (this.#space.holder(ledger.holderOf(id)) === "this operator") return;
     const now = await this.#chain.chainTime();
+    this.#space.requirePromise(bundle);
     if (now <= shelf.promisedSince(id, now) + promisedFor) return;
     throw new RefusalError("refused", "it was signed for days ago and never placed: send it again");
   }
@@ -371,17 +358,10 @@ export class StorageService implements ShardService {
 
   /** Forgets uploads that nobody goes on with, and offers that nothing came of: they would keep their space for ever. */
   async forgetAbandoned(): Promise<void> {
-    const { shelf } = this.#parts;
     const arrivals = await this.#arrivals();
     await this.#forgetOld(arrivals, uploadPatience);
-    const offers = shelf.offers().filter(({ datasetId }) => !arrivals.hasDataset(datasetId));
-    if (offers.length === 0) return;
-    const now = await this.#chain.chainTime();
-    for (const { datasetId, at } of offers) {
-      // Nothing may have begun since the look at the chain.
-      if (at + offerPatience < now && !arrivals.hasDataset(datasetId)) shelf.removeManifest(datasetId);
-    }
-    shelf.freeSpace();
+    const idle = this.#offers.idle(arrivals);
+    if (idle.length > 0) this.#offers.forget(idle, arrivals, await this.#chain.chainTime());
   }
 
   /** Gives the space of uploads back that have stood still for so many milliseconds. @returns whether there was any */
@@ -426,7 +406,7 @@ export class StorageService implements ShardService {
 
   async #loadArrivals(): Promise<Arrivals> {
     const { staging } = this.#parts;
-    const arrivals = new Arrivals();
+    const arrivals = new Arrivals((datasetId) => this.#parts.shelf.manifestBytes(datasetId));
     for (const staged of await staging.list()) {
       const layout = await this.#manifests.layoutOf(staged.datasetId);
       const { sender } = staged;

@@ -2,6 +2,7 @@ import type { Hex } from "viem";
 import { manifestCid, manifestDigest } from "../../core/dataset/manifest.ts";
 import { bundleId } from "../../core/ids.ts";
 import type { Row, State } from "../../storage/state/state.ts";
+import { UnplacedBundles } from "./unplaced.ts";
 
 /** Tables of the bundles this node keeps. */
 export const shelfSchema = {
@@ -42,8 +43,17 @@ export const shelfSchema = {
      ALTER TABLE bundles ADD COLUMN of_stranger INTEGER NOT NULL DEFAULT 0;`,
     // Bytes that were in the store before, for somebody else: they are not this node's to delete.
     "ALTER TABLE bundles ADD COLUMN was_there INTEGER NOT NULL DEFAULT 0;",
+    // Whether this operator holds a bundle on chain, as far as was noted: those that it does not are few, and looked for often.
+    `ALTER TABLE bundles ADD COLUMN placed INTEGER NOT NULL DEFAULT 0;
+     CREATE INDEX bundles_by_placed ON bundles (placed, keep_until, bundle_id);
+     ALTER TABLE manifests ADD COLUMN length INTEGER NOT NULL DEFAULT 0;
+     UPDATE manifests SET length =
+       (SELECT LENGTH(b.bytes) FROM manifest_bytes b WHERE b.dataset_id = manifests.dataset_id);`,
   ],
 } as const;
+
+/** Whether this operator holds a bundle on chain: it has not so far, it does, or it has. */
+const placedAs = { never: 0, now: 1, before: 2 };
 
 /** A bundle whose bytes are here and whose two roots were recomputed from them. */
 export type ShelvedBundle = {
@@ -87,10 +97,11 @@ export type Offer = {
 export class Shelf {
   readonly #state: State;
 
-  /** Bytes of all bundles here; undefined where they have to be counted. */
+  // These are read once and kept up from then on: strangers have bundles and manifests come without end.
+  /** Bytes of all bundles here. */
   #bytes: number | undefined;
-  /** Bytes of those that strangers have sent; undefined as above. */
-  #bytesOfStrangers: number | undefined;
+  #unplaced: UnplacedBundles | undefined;
+  #idle: Map<Hex, Offer> | undefined;
 
   constructor(state: State) {
     this.#state = state;
@@ -107,6 +118,7 @@ export class Shelf {
     bytes: Uint8Array,
     { peer, at }: Omit<Offer, "datasetId"> = { peer: "", at: 0n },
   ): void {
+    const idle = this.#idleManifests();
     this.#state.transaction(() => {
       this.#state.run(
         "INSERT OR IGNORE INTO manifest_bytes (dataset_id, bytes) VALUES (?, ?)",
@@ -114,29 +126,39 @@ export class Shelf {
         bytes,
       );
       this.#state.run(
-        `INSERT INTO manifests (dataset_id, peer, offered_at, cid) VALUES (?, ?, ?, ?)
+        `INSERT INTO manifests (dataset_id, peer, offered_at, cid, length) VALUES (?, ?, ?, ?, ?)
          ON CONFLICT (dataset_id) DO UPDATE SET offered_at = MAX(offered_at, excluded.offered_at)`,
         datasetId,
         peer,
         at,
         manifestCid(manifestDigest(bytes)),
+        bytes.length,
       );
     });
+    const known = idle.get(datasetId);
+    if (known === undefined ? this.#hasBundle(datasetId) : at <= known.at) return;
+    idle.delete(datasetId);
+    idle.set(datasetId, { datasetId, peer: known?.peer ?? peer, at });
   }
 
   /** Manifests of which no bundle is here, the oldest first. */
   offers(): Offer[] {
-    return this.#state
-      .all(
-        `SELECT dataset_id, peer, offered_at FROM manifests m
-         WHERE NOT EXISTS (SELECT 1 FROM bundles b WHERE b.dataset_id = m.dataset_id)
-         ORDER BY offered_at, rowid`,
-      )
-      .map((row) => ({
-        datasetId: row.dataset_id as Hex,
-        peer: row.peer as string,
-        at: BigInt(row.offered_at as bigint),
-      }));
+    return [...this.#idleManifests().values()].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+  }
+
+  #idleManifests(): Map<Hex, Offer> {
+    if (this.#idle !== undefined) return this.#idle;
+    const rows = this.#state.all(
+      `SELECT dataset_id, peer, offered_at FROM manifests m
+       WHERE NOT EXISTS (SELECT 1 FROM bundles b WHERE b.dataset_id = m.dataset_id)
+       ORDER BY offered_at, rowid`,
+    );
+    this.#idle = new Map(rows.map((row) => [row.dataset_id as Hex, toOffer(row)]));
+    return this.#idle;
+  }
+
+  #hasBundle(datasetId: Hex): boolean {
+    return this.#state.get("SELECT 1 FROM bundles WHERE dataset_id = ? LIMIT 1", datasetId) !== undefined;
   }
 
   /** Forgets a manifest of which no bundle is here. */
@@ -150,6 +172,14 @@ export class Shelf {
         );
       }
     });
+    this.#idle?.delete(datasetId);
+  }
+
+  /** Bytes of a dataset's manifest; 0 where that is not here. */
+  manifestBytes(datasetId: Hex): number {
+    return Number(
+      this.#state.get("SELECT length FROM manifests WHERE dataset_id = ?", datasetId)?.length ?? 0,
+    );
   }
 
   /** Gives what was deleted back to the disk. */
@@ -186,7 +216,7 @@ export class Shelf {
     { sender, isStranger, wasThere = false }: Origin = { sender: "", isStranger: false },
   ): ShelvedBundle {
     const id = bundleId(bundle.datasetId, bundle.bundleIndex);
-    this.#countAgain();
+    const before = this.byId(id)?.length ?? 0;
     this.#state.run(
       `INSERT OR REPLACE INTO bundles
          (bundle_id, dataset_id, bundle_index, cid, length, cells, poseidon_root, transport_root,
@@ -204,6 +234,11 @@ export class Shelf {
       isStranger ? 1 : 0,
       wasThere ? 1 : 0,
     );
+    if (this.#bytes !== undefined) this.#bytes += bundle.length - before;
+    this.#idle?.delete(bundle.datasetId);
+    const { datasetId, length } = bundle;
+    const found = { datasetId, length, sender, isStranger, wasPlaced: false, isPromised: false };
+    this.#unplaced?.set(id, found, this.manifestBytes(datasetId));
     return { ...bundle, bundleId: id, keepUntil: 0n };
   }
 
@@ -219,13 +254,89 @@ export class Shelf {
       now,
       id,
     );
+    this.#unplaced?.promise(id);
     const row = this.#state.get("SELECT promised_since FROM bundles WHERE bundle_id = ?", id);
     return BigInt((row?.promised_since as bigint | undefined) ?? now);
   }
 
-  /** The bundle was placed here: what is promised after it is lost counts anew. */
-  keepPromise(id: Hex): void {
-    this.#state.run("UPDATE bundles SET promised_since = 0 WHERE bundle_id = ? AND promised_since <> 0", id);
+  /**
+   * Says which bundles this operator holds on chain, of those that are here and others. What is promised for one of them after
+   * it is lost counts anew.
+   */
+  place(held: ReadonlySet<Hex>): void {
+    const noted = this.#state.all("SELECT bundle_id FROM bundles WHERE placed = ?", placedAs.now);
+    const known = new Set(noted.map(({ bundle_id }) => bundle_id as Hex));
+    const lost = [...known].filter((id) => !held.has(id));
+    const found = [...held].filter((id) => !known.has(id));
+    if (lost.length + found.length === 0) return;
+    this.#state.transaction(() => {
+      const sql = "UPDATE bundles SET placed = ?, promised_since = 0 WHERE bundle_id = ?";
+      for (const id of found) this.#state.run(sql, placedAs.now, id);
+      for (const id of lost) this.#state.run(sql, placedAs.before, id);
+    });
+    for (const id of found) this.#unplaced?.delete(id);
+    if (this.#unplaced === undefined) return;
+    for (const id of lost)
+      this.#addUnplaced(this.#unplaced, this.#state.get(`${unplaced} AND bundle_id = ?`, id));
+  }
+
+  /** The bundles here that this operator does not hold, as far as {@link place} has said. */
+  get unplaced(): Omit<UnplacedBundles, "delete" | "promise" | "set"> {
+    if (this.#unplaced !== undefined) return this.#unplaced;
+    const found = new UnplacedBundles();
+    for (const row of this.#state.all(unplaced)) this.#addUnplaced(found, row);
+    this.#unplaced = found;
+    return found;
+  }
+
+  #addUnplaced(found: UnplacedBundles, row: Row | undefined): void {
+    if (row === undefined) return;
+    const bundle = {
+      datasetId: row.dataset_id as Hex,
+      sender: row.sender as string,
+      isStranger: Number(row.of_stranger) === 1,
+      length: Number(row.length),
+      wasPlaced: Number(row.placed) === placedAs.before,
+      isPromised: Number(row.promised_since) !== 0,
+    };
+    found.set(row.bundle_id as Hex, bundle, Number(row.manifest));
+  }
+
+  /** Keeps the bundles that this operator holds until a time at least, where that is not said up to another one yet. */
+  keepPlaced(until: bigint, unless: bigint): void {
+    this.#state.run(
+      "UPDATE bundles SET keep_until = ? WHERE placed = ? AND keep_until < ?",
+      until,
+      placedAs.now,
+      unless,
+    );
+  }
+
+  /** Keeps the bundles of which nothing is said until a time. */
+  keepNew(until: bigint): void {
+    this.#state.run("UPDATE bundles SET keep_until = ? WHERE placed IN (0, 2) AND keep_until = 0", until);
+  }
+
+  /** Bundles that this operator does not hold and that are to be kept no longer: those whose ids come after one, in their order. */
+  due(now: bigint, after: Hex, most: number): ShelvedBundle[] {
+    const rows = this.#state.all(
+      `SELECT * FROM bundles WHERE placed IN (0, 2) AND keep_until < ? AND bundle_id > ?
+       ORDER BY bundle_id LIMIT ?`,
+      now,
+      after,
+      most,
+    );
+    return rows.map(fromRow);
+  }
+
+  has(datasetId: Hex, bundleIndex: number): boolean {
+    return (
+      this.#state.get(
+        "SELECT 1 FROM bundles WHERE dataset_id = ? AND bundle_index = ?",
+        datasetId,
+        bundleIndex,
+      ) !== undefined
+    );
   }
 
   get(datasetId: Hex, bundleIndex: number): ShelvedBundle | undefined {
@@ -243,27 +354,24 @@ export class Shelf {
 
   /** Forgets a bundle; whether its bytes go too is the caller's decision. */
   remove(id: Hex): void {
-    this.#countAgain();
+    const bundle = this.byId(id);
+    if (bundle === undefined) return;
+    const { datasetId, length } = bundle;
     this.#state.run("DELETE FROM bundles WHERE bundle_id = ?", id);
+    if (this.#bytes !== undefined) this.#bytes -= length;
+    this.#unplaced?.delete(id);
+    if (this.#idle === undefined || this.#hasBundle(datasetId)) return;
+    const row = this.#state.get(
+      "SELECT dataset_id, peer, offered_at FROM manifests WHERE dataset_id = ?",
+      datasetId,
+    );
+    if (row !== undefined) this.#idle.set(datasetId, toOffer(row));
   }
 
   /** Bytes of all bundles here. */
   get bytes(): number {
     this.#bytes ??= Number(this.#state.get("SELECT COALESCE(SUM(length), 0) AS total FROM bundles")!.total);
     return this.#bytes;
-  }
-
-  /** Bytes of the bundles here that strangers have sent. */
-  get bytesOfStrangers(): number {
-    this.#bytesOfStrangers ??= Number(
-      this.#state.get("SELECT COALESCE(SUM(length), 0) AS total FROM bundles WHERE of_stranger = 1")!.total,
-    );
-    return this.#bytesOfStrangers;
-  }
-
-  #countAgain(): void {
-    this.#bytes = undefined;
-    this.#bytesOfStrangers = undefined;
   }
 
   /** Indices of the bundles of a dataset that a sender has brought and that are here still. */
@@ -280,18 +388,6 @@ export class Shelf {
   indices(datasetId: Hex): number[] {
     const rows = this.#state.all("SELECT bundle_index FROM bundles WHERE dataset_id = ?", datasetId);
     return rows.map(({ bundle_index }) => Number(bundle_index));
-  }
-
-  /** Length of each bundle here, in bytes. */
-  lengths(): Map<Hex, number> {
-    const rows = this.#state.all("SELECT bundle_id, length FROM bundles");
-    return new Map(rows.map(({ bundle_id, length }) => [bundle_id as Hex, Number(length)]));
-  }
-
-  /** Ids of the bundles here that strangers have sent. */
-  ofStrangers(): Set<Hex> {
-    const rows = this.#state.all("SELECT bundle_id FROM bundles WHERE of_stranger = 1");
-    return new Set(rows.map(({ bundle_id }) => bundle_id as Hex));
   }
 
   /** Says that bytes are being stored or deleted, until {@link moved}. */
@@ -323,6 +419,19 @@ export class Shelf {
   hasBytes(cid: string): boolean {
     return this.#state.get("SELECT 1 FROM bundles WHERE cid = ? LIMIT 1", cid) !== undefined;
   }
+}
+
+/** What is counted of the bundles that this operator does not hold. */
+const unplaced = `
+  SELECT bundle_id, b.dataset_id, sender, of_stranger, b.length, placed, promised_since, m.length AS manifest
+  FROM bundles b JOIN manifests m ON m.dataset_id = b.dataset_id WHERE placed IN (0, 2)`;
+
+function toOffer(row: Row): Offer {
+  return {
+    datasetId: row.dataset_id as Hex,
+    peer: row.peer as string,
+    at: BigInt(row.offered_at as bigint),
+  };
 }
 
 function fromRow(row: Row): ShelvedBundle {

@@ -6,13 +6,13 @@ import { shareOfStrangers } from "../../storage/transport/peer-limits.ts";
 import type { Arrival, Arrivals } from "./arrivals.ts";
 import type { Refusal } from "./asking.ts";
 import type { Ledger, LedgerHolding } from "./ledger.ts";
+import { Placements } from "./placements.ts";
 import { type Holder, Room, type Wanted } from "./room.ts";
-import type { Shelf } from "./shelf.ts";
-import { UnplacedBytes } from "./unplaced.ts";
+import type { Shelf, ShelvedBundle } from "./shelf.ts";
 
 export type SpaceParts = {
   readonly shelf: Shelf;
-  readonly ledger: Pick<Ledger, "holderOf" | "holdersIn" | "holdingsOf" | "version">;
+  readonly ledger: Pick<Ledger, "dataset" | "holderOf" | "holdersIn" | "holdingsOf" | "version">;
   readonly operator: Address;
   /** Bytes of bundles this node is willing to keep. */
   readonly capacity: number;
@@ -26,17 +26,32 @@ export type SpaceParts = {
 /** A bundle, and who would send it. */
 export type Sent = Pick<Arrival, "datasetId" | "bundleIndex" | "sender" | "isStranger">;
 
+/** What is beside a bundle that is asked for. */
+export type Beside = {
+  readonly arrivals: Arrivals;
+  readonly holders: readonly LedgerHolding[];
+  /** Bytes of its dataset's manifest. */
+  readonly manifestBytes: number;
+};
+
 /** Bundles of one peer that may be arriving. */
 const arrivalsPerPeer = 64;
+/**
+ * Bundles here and arriving that this operator does not hold on chain, of all peers: each is a row that is looked at, and files. A
+ * put sends one of each segment, of which a dataset has 450 at most: that is what one stranger needs.
+ */
+const mostUnplaced = { inAll: 8192, ofStranger: 512, ofRegistered: 2048 };
+/** Part of what strangers may have here that is signed for before there is an anchor. An upload is signed for first. */
+const shareOfPromised = 1 / 2;
 
 /** What a node has room for, beside what is on its shelf and what is arriving. */
 export class Space {
   readonly #parts: SpaceParts;
-  readonly #unplaced: UnplacedBytes;
+  readonly #placements: Placements;
 
   constructor(parts: SpaceParts) {
     this.#parts = parts;
-    this.#unplaced = new UnplacedBytes(parts.shelf, parts.ledger, parts.operator);
+    this.#placements = new Placements(parts.shelf, parts.ledger, parts.operator);
   }
 
   /** Why a bundle cannot be taken; undefined when it can. Must not wait: what it says holds until something arrives. */
@@ -47,27 +62,36 @@ export class Space {
       return undefined;
     }
     const holder = ledger.holderOf(bundleId(datasetId, bundleIndex));
-    const room = this.room(sent, layout, arrivals, this.#holdersBeside(datasetId, bundleIndex, layout));
+    const holders = this.#holdersBeside(datasetId, bundleIndex, layout);
+    const room = this.room(sent, layout, {
+      arrivals,
+      holders,
+      manifestBytes: shelf.manifestBytes(datasetId),
+    });
     return room.refusal(this.wanted(layout, bundleIndex, holder));
   }
 
   /**
    * What fits here of a dataset, beside what is here and what is arriving.
-   * @param holders who holds its bundles, or those of the segments that are asked about
+   * @param beside `holders`: who holds its bundles, or those of the segments that are asked about
    */
   room(
     { datasetId, sender, isStranger }: Omit<Sent, "bundleIndex">,
     layout: DatasetLayout,
-    arrivals: Arrivals,
-    holders: readonly LedgerHolding[],
+    { arrivals, holders, manifestBytes }: Beside,
   ): Room {
     const { shelf, capacity, unplacedShare = 1 / 2 } = this.#parts;
+    this.#placements.note();
+    const here = shelf.unplaced;
     const most = capacity * unplacedShare;
-    const unplaced = most - this.#unplaced.value - arrivals.bytes;
-    const ofStrangers = most * shareOfStrangers - this.#unplaced.ofStrangers - arrivals.bytesOfStrangers;
+    const unplaced = most - here.charge.all - arrivals.charge;
+    const ofStrangers = most * shareOfStrangers - here.charge.ofStrangers - arrivals.chargeOfStrangers;
+    const isKnown = here.hasDataset(datasetId) || arrivals.hasDataset(datasetId);
     const bounds = {
-      free: capacity - shelf.bytes - arrivals.bytes,
+      free: capacity - (shelf.bytes - here.bytes) - here.charge.all - arrivals.charge,
       unplaced: isStranger ? Math.min(unplaced, ofStrangers) : unplaced,
+      places: this.#places(sender, isStranger, arrivals),
+      manifest: isKnown ? 0 : manifestBytes,
       arrivals: arrivalsPerPeer - arrivals.of(sender),
     };
     const segmentOf = (index: number) => bundlePlace(layout, index).segment;
@@ -75,6 +99,32 @@ export class Space {
     const own = holders.filter(({ operator }) => this.holder(operator) === "this operator");
     const seats = own.map(({ bundleIndex }) => [segmentOf(bundleIndex), bundleIndex] as const);
     return new Room(bounds, [...sent, ...arrivals.segments(datasetId, sender)], new Map(seats));
+  }
+
+  /** How many bundles that are not placed may still come of a peer. */
+  #places(sender: string, isStranger: boolean, arrivals: Arrivals): number {
+    const { unplaced } = this.#parts.shelf;
+    const { count } = unplaced;
+    const { inAll, ofStranger, ofRegistered } = mostUnplaced;
+    const left = inAll - count.all - arrivals.size;
+    const own = (isStranger ? ofStranger : ofRegistered) - unplaced.of(sender) - arrivals.of(sender);
+    if (!isStranger) return Math.min(left, own);
+    return Math.min(left, own, inAll * shareOfStrangers - count.ofStrangers - arrivals.sizeOfStrangers);
+  }
+
+  /**
+   * What is signed for stays for days. What strangers have sent is, before it is anchored, only so often: whoever has anchored it
+   * has put up a bond.
+   * @throws RefusalError "full"
+   */
+  requirePromise({ bundleId: id, datasetId }: Pick<ShelvedBundle, "bundleId" | "datasetId">): void {
+    const { shelf, ledger } = this.#parts;
+    this.#placements.note();
+    const bundle = shelf.unplaced.get(id);
+    if (bundle?.isStranger !== true || bundle.isPromised || ledger.dataset(datasetId) !== undefined) return;
+    const most = mostUnplaced.inAll * shareOfStrangers * shareOfPromised;
+    if (shelf.unplaced.promised.ofStrangers < most) return;
+    throw new RefusalError("full", "as many bundles are signed for as may be before they are anchored");
   }
 
   /**

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, opendir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LRUCache } from "lru-cache";
 import { CID } from "multiformats/cid";
@@ -26,6 +26,8 @@ export class WrongRootsError extends BadInputError {
   override readonly name: string = "WrongRootsError";
 }
 
+/** Names of the files of bundles' trees. */
+const treeName = /^(0x[0-9a-f]{64})-(\d{1,10})\.tree$/;
 /** Trees that stay in memory, 2.2 MB each at most. */
 const openTrees = 12;
 
@@ -52,10 +54,11 @@ export class Vault {
     const { shelf, treeFolder } = this.#parts;
     // Nobody waits for a store that does not answer now: what is left is looked at again at the next start.
     for (const cid of shelf.moving()) this.#inTurn(() => this.#settle(cid)).catch(() => undefined);
-    const known = new Set(shelf.all().map((bundle) => this.#treePath(bundle)));
-    for (const name of await readdir(treeFolder)) {
-      const path = join(treeFolder, name);
-      if (!known.has(path)) await rm(path, { recursive: true, force: true });
+    // One name after the other: there may be more of them than are worth holding in memory.
+    for await (const { name } of await opendir(treeFolder)) {
+      const [, datasetId, bundleIndex] = treeName.exec(name) ?? [];
+      const isKnown = datasetId !== undefined && shelf.has(datasetId as Hex, Number(bundleIndex));
+      if (!isKnown) await rm(join(treeFolder, name), { recursive: true, force: true });
     }
   }
 

@@ -7,7 +7,9 @@ import { offered } from "../dataset.ts";
 import { word } from "../doubles.ts";
 import {
   broken,
+  charge,
   data,
+  manifestBytes,
   offer,
   offerOf,
   other,
@@ -109,7 +111,7 @@ describe("the storage service: offers to store", () => {
   });
 
   it("says of each bundle why it is refused", async () => {
-    const service = await scene().service({ capacity: data.bundles[0]!.length + 10 });
+    const service = await scene().service({ capacity: charge + manifestBytes + 10 });
     const { accepted, refused: no } = await offer(service, data, 0, 1, 3, 6);
     assert.deepEqual(accepted, [0]);
     assert.deepEqual(

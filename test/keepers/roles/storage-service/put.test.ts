@@ -6,7 +6,19 @@ import type { BlobStore } from "../../../../keepers/src/storage/backends/backend
 import { StorageFullError } from "../../../../keepers/src/storage/backends/errors.ts";
 import { RefusalError } from "../../../../keepers/src/storage/transport/errors.ts";
 import { withManifest } from "../dataset.ts";
-import { broken, data, offer, other, pieces, put, refused, requestOf, storageScenes } from "./scene.ts";
+import {
+  broken,
+  charge,
+  data,
+  manifestBytes,
+  offer,
+  other,
+  pieces,
+  put,
+  refused,
+  requestOf,
+  storageScenes,
+} from "./scene.ts";
 
 describe("the storage service: uploads", () => {
   const scene = storageScenes();
@@ -102,7 +114,7 @@ describe("the storage service: uploads", () => {
   });
 
   it("does not let uploads past the capacity that an offer was told", async () => {
-    const service = await scene().service({ capacity: data.bundles[0]!.length + 10 });
+    const service = await scene().service({ capacity: charge + manifestBytes + 10 });
     assert.deepEqual((await offer(service, data, 0)).accepted, [0]);
     await put(service, data, 0);
     await assert.rejects(put(service, data, 3), refused("full"));
@@ -111,7 +123,7 @@ describe("the storage service: uploads", () => {
   });
 
   it("counts what is arriving, also after a restart, and lets one of two simultaneous uploads in", async () => {
-    const capacity = data.bundles[0]!.length + 10;
+    const capacity = charge + manifestBytes + 10;
     const service = await scene().service({ capacity });
     await offer(service, data, 0);
     await offer(service, other, 0);
@@ -134,7 +146,7 @@ describe("the storage service: uploads", () => {
   });
 
   it("gives the space back when nothing arrived", async () => {
-    const service = await scene().service({ capacity: data.bundles[0]!.length + 10 });
+    const service = await scene().service({ capacity: charge + manifestBytes + 10 });
     await offer(service, data, 0);
     await offer(service, other, 0);
     await assert.rejects(service.put(requestOf(data, 0), broken()));

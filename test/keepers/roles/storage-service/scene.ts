@@ -97,6 +97,10 @@ export const refused = (code: RefusalError["code"], message?: RegExp) => (error:
 /** Datasets of a few small bundles. */
 export const [data, other] = await Promise.all([tinyDataset(1), tinyDataset(2)]);
 
+/** Bytes that a small bundle counts as while it is not placed, and what its manifest takes beside the first of a dataset. */
+export const charge = 64 * 1024;
+export const manifestBytes = data.manifestBytes.length;
+
 /** A service's folder, state and chain. */
 class StorageScene {
   readonly folder: string;
@@ -134,8 +138,15 @@ class StorageScene {
     ledgerHandler.applied(event as unknown as AssayEvent, this.#state);
   }
 
+  /** Has the chain say that a dataset is anchored. */
+  anchored({ datasetId }: TinyDataset): void {
+    const args = { datasetId, owner, manifestDigest: word(1), manifestHash: word(1), shape: { k: 2, n: 3 } };
+    const event = { contract: "DatasetRegistry", eventName: "DatasetAnchored", args };
+    ledgerHandler.applied(event as unknown as AssayEvent, this.#state);
+  }
+
   async service({
-    capacity = 1 << 20,
+    capacity = 1 << 26,
     prover = noProver,
     unplacedShare = 1,
     asking = { leastFee: offered.feePerAudit, longestTerm: offered.epochs },

@@ -8,8 +8,10 @@ import { contextOf, account as someone } from "../doubles.ts";
 import {
   type Asked,
   account,
+  charge,
   data,
   day,
+  manifestBytes,
   now,
   offer,
   other,
@@ -44,7 +46,10 @@ describe("the storage service: bundles of one segment", () => {
   });
 
   it("lie side by side within the room of what is not placed, and no further", async () => {
-    const service = await scene().service({ capacity: 4 * length, unplacedShare: 1 / 2 });
+    const service = await scene().service({
+      capacity: 2 * (2 * charge + manifestBytes),
+      unplacedShare: 1 / 2,
+    });
     for (const index of [0, 1]) {
       await offer(service.by(`peer ${index}`), data, index);
       await put(service.by(`peer ${index}`), data, index);
@@ -57,7 +62,7 @@ describe("the storage service: bundles of one segment", () => {
 
   it("attack: strangers fill half of the room of what is not placed, also over a restart", async () => {
     const parts = {
-      capacity: 8 * length,
+      capacity: 4 * (2 * charge + manifestBytes),
       unplacedShare: 1 / 2,
       isRegistered: (peer: string) => peer === "registered",
     };

@@ -9,8 +9,10 @@ import { offered, withManifest } from "../dataset.ts";
 import {
   account,
   broken,
+  charge,
   data,
   day,
+  manifestBytes,
   offer,
   other,
   pieces,
@@ -59,8 +61,8 @@ describe("the storage service: bounds for strangers", () => {
   });
 
   it("attack: bundles that are not placed leave half of the space to others", async () => {
-    const { length } = data.bundles[0]!;
-    const service = await scene().service({ capacity: 4 * length, unplacedShare: 1 / 2 });
+    const capacity = 2 * (2 * charge + manifestBytes);
+    const service = await scene().service({ capacity, unplacedShare: 1 / 2 });
     assert.deepEqual((await offer(service, data, 0, 3)).accepted, [0, 3]);
     await put(service, data, 0);
     await put(service, data, 3);
@@ -80,8 +82,8 @@ describe("the storage service: bounds for strangers", () => {
   });
 
   it("bundles that this operator holds on chain take nothing of the room of others", async () => {
-    const { length } = data.bundles[0]!;
-    const service = await scene().service({ capacity: 4 * length, unplacedShare: 1 / 2 });
+    const capacity = 4 * (charge + manifestBytes);
+    const service = await scene().service({ capacity, unplacedShare: 1 / 2 });
     await offer(service, data, 0, 3);
     await put(service, data, 0);
     await put(service, data, 3);
@@ -105,8 +107,7 @@ describe("the storage service: bounds for strangers", () => {
   });
 
   it("attack: puts of nothing leave no file, and keep no room for ever", async (t) => {
-    const { length } = data.bundles[0]!;
-    const service = await scene().service({ capacity: length });
+    const service = await scene().service({ capacity: charge + manifestBytes });
     await offer(service, data, 0);
     const incoming = () => readdir(join(scene().folder, "incoming"));
     for (const index of [0, 1, 3, 4]) await service.by(`peer ${index}`).put(requestOf(data, index), pieces());

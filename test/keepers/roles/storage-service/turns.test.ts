@@ -4,7 +4,19 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { commitBundle } from "../../../../keepers/src/core/merkle/bundle-committer.ts";
 import { Vault } from "../../../../keepers/src/roles/storage-node/vault.ts";
-import { data, day, now, offer, pieces, put, refused, requestOf, storageScenes } from "./scene.ts";
+import {
+  charge,
+  data,
+  day,
+  manifestBytes,
+  now,
+  offer,
+  pieces,
+  put,
+  refused,
+  requestOf,
+  storageScenes,
+} from "./scene.ts";
 
 const bytes = data.bundles[1]!;
 const { length } = bytes;
@@ -61,7 +73,7 @@ describe("the storage service: one bundle from several peers", () => {
   });
 
   it("attack: takes room for each of them, which is counted also after a restart", async () => {
-    const parts = { capacity: 2 * length };
+    const parts = { capacity: 2 * charge + manifestBytes };
     const service = await scene().service(parts);
     await offer(service, data, 1);
     const begin = (from: typeof service, peer: string) =>
