@@ -13,8 +13,30 @@ export type Endpoint = {
 /** Anything that speaks EIP-1193: an embedded chain, say. */
 export type Eip1193 = { request(request: { method: string; params?: never }): Promise<unknown> };
 
-/** More than any honest answer: a block of logs in the tens of megabytes is refused by nodes themselves. */
+/** More than any honest answer: logs in the tens of megabytes are refused by nodes themselves. */
 const maximumAnswerBytes = 64 * 1024 * 1024;
+/** The same for what holds neither many logs nor whole transactions of a block. */
+const maximumSmallAnswerBytes = 4 * 1024 * 1024;
+/** Bytes of an answer below which it may consist of whatever it likes. */
+const unweighedBytes = 1024 * 1024;
+/** Bytes that a value takes at least on average in larger ones: logs and transactions are hashes for the most part. */
+const leastBytesPerValue = 16;
+
+function limitOf({ method, params }: RpcRequest): number {
+  const [, isFull] = Array.isArray(params) ? (params as unknown[]) : [];
+  const isLarge = method === "eth_getLogs" || (method.startsWith("eth_getBlockBy") && isFull === true);
+  return isLarge || method.startsWith("debug_") ? maximumAnswerBytes : maximumSmallAnswerBytes;
+}
+
+/** Refuses an answer of millions of tiny values before it is parsed: each takes many times its bytes in memory. */
+function refuseDense(bytes: Uint8Array): void {
+  if (bytes.length <= unweighedBytes) return;
+  const most = bytes.length / leastBytesPerValue;
+  let values = 0;
+  // Commas, brackets and braces.
+  for (const byte of bytes) if (byte === 0x2c || byte === 0x5b || byte === 0x7b) values++;
+  if (values > most) throw new RpcUnavailableError("an RPC answer holds too many values for its size");
+}
 
 async function readLimited(response: Response, limit: number): Promise<string> {
   if (response.body === null) return "";
@@ -25,7 +47,9 @@ async function readLimited(response: Response, limit: number): Promise<string> {
     if (size > limit) throw new RpcUnavailableError(`an RPC answer is larger than ${limit} bytes`);
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString("utf8");
+  const bytes = Buffer.concat(chunks);
+  refuseDense(bytes);
+  return bytes.toString("utf8");
 }
 
 function parse(text: string, name: string): { id?: unknown; result?: unknown; error?: unknown } {
@@ -74,7 +98,7 @@ export function httpEndpoint(url: string, options: { maximumBytes?: number } = {
           signal,
           redirect: "error",
         });
-        text = await readLimited(response, options.maximumBytes ?? maximumAnswerBytes);
+        text = await readLimited(response, options.maximumBytes ?? limitOf({ method, params }));
       } catch (cause) {
         if (cause instanceof RpcUnavailableError) throw cause;
         throw new RpcUnavailableError(`the RPC endpoint ${name} cannot be reached`, { cause });

@@ -80,6 +80,27 @@ describe("HTTP endpoint", () => {
     await assert.rejects(ask(url, { maximumBytes: 1_000_000 }), /larger than 1000000 bytes/);
   });
 
+  it("attack: reads four MiB of what holds no logs and no whole block, and parses no swarm of tiny values", async () => {
+    let result = "";
+    const url = await serve(({ id }, response) => {
+      response.writeHead(200).end(`{"id":${id},"result":${result}}`);
+    });
+    const request = (method: string, params: unknown[] = []) =>
+      httpEndpoint(url).request({ method, params }, new AbortController().signal);
+    result = `"0x${"ab".repeat(3 * 1024 * 1024)}"`;
+    await assert.rejects(request("eth_call"), /larger than 4194304 bytes/);
+    await assert.rejects(request("eth_getBlockByNumber", ["0x1", false]), /larger than 4194304 bytes/);
+    assert.equal(String(await request("eth_getBlockByNumber", ["0x1", true])).length, result.length - 2);
+    const word = "ab".repeat(32);
+    const log = `{"address":"0x${"12".repeat(20)}","topics":["0x${word}"],"data":"0x","blockNumber":"0x1","blockHash":"0x${word}","transactionHash":"0x${word}","transactionIndex":"0x0","logIndex":"0x0","removed":false}`;
+    result = `[${Array(10_000).fill(log).join()}]`;
+    assert.equal(((await request("eth_getLogs")) as unknown[]).length, 10_000);
+    for (const tiny of ["{}", "[]", "0", '"",0']) {
+      result = `[${Array(1_000_000).fill(tiny).join()}]`;
+      await assert.rejects(request("eth_getLogs"), /too many values/);
+    }
+  });
+
   it("refuses redirects, pages, lists, and answers to another request", async () => {
     const bad: [Handler, new (...args: never[]) => Error][] = [
       [

@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { keccak256, toHex } from "viem";
 import { connectChain } from "../../../../keepers/src/chain/client.ts";
 import { systemClock } from "../../../../keepers/src/chain/clock.ts";
+import { checkAnswer } from "../../../../keepers/src/chain/rpc/checks.ts";
 import type { Endpoint } from "../../../../keepers/src/chain/rpc/endpoint.ts";
 import {
   InconsistentAnswerError,
@@ -362,6 +363,33 @@ describe("answers that contradict the question or themselves are not used", () =
       assert.equal(client.health()[0]!.contradictions, 1);
     });
   }
+
+  it("attack: of a swarm of malformed logs, or topics, the first one is looked at", () => {
+    let looked = 0;
+    const malformed = () => ({
+      get address() {
+        looked++;
+        return undefined;
+      },
+    });
+    const logs = Array.from({ length: 1_000 }, malformed);
+    const asked = { method: "eth_getTransactionReceipt", params: [hash(1)] };
+    for (const check of [
+      () => checkAnswer({ method: "eth_getLogs", params: [filter] }, logs),
+      () => checkAnswer(asked, { ...receipt, logs }),
+    ]) {
+      looked = 0;
+      assert.throws(check, InconsistentAnswerError);
+      assert.ok(looked <= 2, `${looked} were looked at`);
+    }
+    const topics = Array.from({ length: 1_000 }, () => 0);
+    assert.throws(
+      () => checkAnswer({ method: "eth_getLogs", params: [filter] }, [{ ...log, topics }]),
+      /malformed log 0: topics Too big/,
+    );
+    const many = Array<typeof log>(100_001).fill(log);
+    assert.throws(() => checkAnswer({ method: "eth_getLogs", params: [filter] }, many), /too many logs/);
+  });
 
   it("while honest ones are", async () => {
     const mine = { ...log, transactionHash: hash(1), blockHash: hash(9), blockNumber: "0x1" };
