@@ -6,6 +6,7 @@ import { explainRevert } from "../../chain/revert.ts";
 import { createJobStorage } from "../../roles/jobs/job-storage.ts";
 import { readingAgreed } from "../../roles/storage-node/context.ts";
 import { loadOrCreateBlsSecret } from "../../roles/validator/bls-secret.ts";
+import { EnrolledPeers } from "../../roles/validator/enrolled-peers.ts";
 import { Enroller } from "../../roles/validator/enroller.ts";
 import { libp2pIntervals } from "../../roles/validator/interval-source.ts";
 import { Libp2pExchange } from "../../roles/validator/libp2p-exchange.ts";
@@ -43,7 +44,10 @@ export async function runValidator(context: CommandContext, options: ValidatorCo
   const run = await startKeeper(context, role, options);
   const { chain, deployment, dataDirectory } = run.options;
   const privateKey = await loadOrCreateIdentity(dataDirectory);
+  const enrolled = EnrolledPeers.of(chain, deployment);
+  const isRegistered = (peer: string) => enrolled.has(peer);
   const host = await createHost({
+    isRegistered,
     privateKey,
     listen,
     announce,
@@ -64,7 +68,8 @@ export async function runValidator(context: CommandContext, options: ValidatorCo
     storage: createJobStorage(client),
     executor: await engineOf(options.engine),
     limits: limitsOf(options),
-    exchange: new Libp2pExchange({ host, endpoint, contracts: client.contracts }),
+    exchange: new Libp2pExchange({ host, endpoint, contracts: client.contracts, isRegistered }),
+    enrolled,
     topUp: options.topUp,
     lowers: options.lower,
     weight,

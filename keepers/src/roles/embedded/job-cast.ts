@@ -18,6 +18,7 @@ import { createJobStorage, createResultStorage, type JobStorage } from "../jobs/
 import { openProvider } from "../provider/provider.ts";
 import { operatorRoles, registerOperator } from "../storage-node/register.ts";
 import type { CheckerParts } from "../validator/checker.ts";
+import type { Exchange } from "../validator/exchange.ts";
 import { Libp2pExchange } from "../validator/libp2p-exchange.ts";
 import { openValidator } from "../validator/validator.ts";
 import type { EmbeddedNetwork } from "./network.ts";
@@ -77,8 +78,14 @@ export class JobCast {
   /** What anybody reads. */
   readonly storage: JobStorage;
   readonly #options: JobCastOptions;
-  /** How anybody asks members of committees. */
-  readonly exchange: Libp2pExchange;
+  /** How members of committees are asked by each other: nobody else is answered. */
+  readonly exchange: Pick<Exchange, "digests"> = {
+    digests: (operator, draw, signal) => {
+      const others = [...this.#exchanges].filter(([asker]) => asker !== operator);
+      return Promise.any(others.map(([, exchange]) => exchange.digests(operator, draw, signal)));
+    },
+  };
+  readonly #exchanges = new Map<Address, Exchange>();
   readonly #client: StorageClient;
   readonly #peerId: Uint8Array;
   readonly #closers: (() => Promise<void>)[];
@@ -98,7 +105,6 @@ export class JobCast {
     const { host, client } = parts;
     this.#peerId = host.peerId.toMultihash().bytes;
     this.#client = client;
-    this.exchange = new Libp2pExchange({ host, endpoint: "", contracts: client.contracts });
     this.#closers = parts.closers;
     this.consumer = parts.consumer;
     this.owner = options.network.owner;
@@ -188,13 +194,15 @@ export class JobCast {
     const host = await createHost({ localNetwork: true, privateKey, listen: ["/ip4/127.0.0.1/tcp/0"] });
     const client = createStorageClient({ chain, deployment, host });
     const endpoint = host.getMultiaddrs()[0]!.toString();
+    const exchange = new Libp2pExchange({ host, endpoint, contracts: client.contracts });
+    this.#exchanges.set(account.address, exchange);
     const keeper = await openValidator({
       ...options,
       interval: validatorInterval,
       storage: createJobStorage(client),
       executor: nativeExecutor,
       limits,
-      exchange: new Libp2pExchange({ host, endpoint, contracts: client.contracts }),
+      exchange,
       weight: validatorWeight,
       turnSeconds: validatorTurn,
       checker,

@@ -84,22 +84,22 @@ export class CheckBook {
     return row === undefined ? undefined : (JSON.parse(row.leaves as string) as SignedLeaf[]);
   }
 
-  /** How many statements were signed for somebody. */
-  signedFor(draw: DrawnCommittee, asker: Hex): number {
+  /** How many statements were signed for the member at a position. */
+  signedFor(draw: DrawnCommittee, asker: number): number {
     const row = this.#state.get(
       "SELECT COUNT(*) AS count FROM validator_statements WHERE draw = ? AND asker = ?",
       nameOf(draw),
-      asker,
+      String(asker),
     );
     return Number(row!.count);
   }
 
-  keep(draw: DrawnCommittee, root: Hex, asker: Hex, leaves: readonly SignedLeaf[]): void {
+  keep(draw: DrawnCommittee, root: Hex, asker: number, leaves: readonly SignedLeaf[]): void {
     this.#state.run(
       "INSERT OR IGNORE INTO validator_statements (draw, root, asker, leaves) VALUES (?, ?, ?, ?)",
       nameOf(draw),
       root,
-      asker,
+      String(asker),
       JSON.stringify(leaves),
     );
   }

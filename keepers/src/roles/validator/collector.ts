@@ -108,7 +108,7 @@ export class Collector {
       if (gathered.has(position)) return;
       const digests =
         position === own
-          ? await desk.digests(draw)
+          ? desk.found(draw)
           : await exchange.digests(operator, draw, AbortSignal.any([signal, AbortSignal.timeout(patience)]));
       const member = { position, digests };
       leavesOf(draw, [member]);
@@ -130,7 +130,7 @@ export class Collector {
       const { position } = member;
       const signature =
         position === own
-          ? desk.signFor(draw, own, members, bytesToHex(exchange.identity.peerId))
+          ? desk.signFor(draw, own, members, [own])
           : await exchange.sign(
               operators[position]!,
               { jobId, attempt, members },

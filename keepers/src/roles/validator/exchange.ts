@@ -13,11 +13,15 @@ export type StatementRequest = DrawName & { readonly members: readonly MemberDig
 
 /** What a member answers the others of its committee. */
 export interface MemberDesk {
-  /** This member's digests. @throws NotReadyError */
-  digests(draw: DrawName): Promise<readonly Hex[]>;
+  /**
+   * This member's digests.
+   * @param asker peer id of who asks, as it stands on chain; only members are told
+   * @throws NotReadyError
+   */
+  digests(draw: DrawName, asker: Hex): Promise<readonly Hex[]>;
   /**
    * This member's signature, after a look at all of the statement.
-   * @param asker peer id of who asks, as it stands on chain; only members are signed for
+   * @param asker as of {@link digests}; only members are signed for
    * @throws NotReadyError, UnsoundStatementError
    */
   sign(statement: StatementRequest, asker: Hex): Promise<G1Words>;

@@ -7,6 +7,7 @@ import { UnsoundStatementError } from "../../core/attestation/statement.ts";
 import { peerIdText } from "../../storage/client/peers.ts";
 import { RefusalError } from "../../storage/transport/errors.ts";
 import type { Host } from "../../storage/transport/host.ts";
+import { shareOfThread } from "../../storage/transport/peer-limits.ts";
 import { defineProtocol } from "../../storage/transport/rpc.ts";
 import { RpcClient } from "../../storage/transport/rpc-client.ts";
 import { type Handlers, RpcServer } from "../../storage/transport/rpc-server.ts";
@@ -26,6 +27,9 @@ const bytes32 = z.string().regex(/^0x[0-9a-f]{64}$/) as unknown as z.ZodType<Hex
 const decimal = (digits: number) => z.string().regex(new RegExp(`^(0|[1-9][0-9]{0,${digits - 1}})$`));
 const digests = z.array(bytes32).min(1).max(mostIntervals);
 const draw = { jobId: decimal(20), attempt: decimal(3) };
+/** Tenths of a millisecond that a signature takes of the thread, and beyond that each digest that is hashed and kept. */
+const signingCost = 35;
+const digestCost = 0.3;
 const limits = { requestBody: 0, responseBody: 0, timeout: 15_000, idempotent: true };
 
 /** The protocol between members of a committee. Numbers above 2^53 travel as decimal strings, hashes as 0x-hex. */
@@ -55,16 +59,24 @@ export const committeeProtocol = defineProtocol("/assay/committee/1.0.0", {
         .max(mostMembers),
     }),
     response: z.strictObject({ signature: z.tuple([decimal(78), decimal(78)]) }),
-    cost: 20,
+    cost: ({ members }: Pick<StatementRequest, "members">) => {
+      return signingCost + digestCost * members.reduce((sum, each) => sum + each.digests.length, 0);
+    },
     ...limits,
   },
 });
 
 /**
  * What one peer may ask for, in the costs of the methods: a member asks each other for its digests once a look, and for a few
- * signatures, in one committee after the other.
+ * signatures, in one committee after the other. Peers cost nothing: all of them together leave the thread to duties.
  */
-const memberLimits = { burst: 400, perSecond: 100, concurrent: 4, streamsPerPeer: 8 };
+const memberLimits = {
+  burst: 2_000,
+  perSecond: 400,
+  inAll: shareOfThread,
+  concurrent: 4,
+  streamsPerPeer: 8,
+};
 
 type CommitteeMethods = (typeof committeeProtocol)["methods"];
 
@@ -74,6 +86,8 @@ export type Libp2pExchangeParameters = {
   /** Multiaddr under which the node is reached. */
   readonly endpoint: string;
   readonly contracts: Pick<Contracts, "Staking">;
+  /** Who comes before strangers; nobody is a stranger by default. */
+  readonly isRegistered?: (peer: string) => boolean;
 };
 
 /** Members reach each other at the peer ids and addresses that their operators registered. */
@@ -90,18 +104,19 @@ export class Libp2pExchange implements Exchange {
 
   async serve(desk: MemberDesk): Promise<void> {
     const handlers: Handlers<CommitteeMethods> = {
-      digests: async (request) => {
-        const answer = await told(() => desk.digests(nameOf(request)));
+      digests: async (request, { peer }) => {
+        const answer = await told(() => desk.digests(nameOf(request), bytesOf(peer)));
         return { result: { digests: [...answer] } };
       },
       sign: async (request, { peer }) => {
         const statement = { ...nameOf(request), members: request.members };
-        const asker = bytesToHex(peerIdFromString(peer).toMultihash().bytes);
-        const [x, y] = await told(() => desk.sign(statement, asker));
+        const [x, y] = await told(() => desk.sign(statement, bytesOf(peer)));
         return { result: { signature: [String(x), String(y)] } };
       },
     };
-    this.#server = await RpcServer.start(this.#parameters.host, committeeProtocol, handlers, memberLimits);
+    const { host, isRegistered } = this.#parameters;
+    const options = { ...memberLimits, ...(isRegistered && { isRegistered }) };
+    this.#server = await RpcServer.start(host, committeeProtocol, handlers, options);
   }
 
   digests(operator: Address, name: DrawName, signal?: AbortSignal): Promise<readonly Hex[]> {
@@ -145,6 +160,11 @@ export class Libp2pExchange implements Exchange {
       await client.close();
     }
   }
+}
+
+/** A peer id as it stands on chain. */
+function bytesOf(peer: string): Hex {
+  return bytesToHex(peerIdFromString(peer).toMultihash().bytes);
 }
 
 function nameOf({ jobId, attempt }: { jobId: string; attempt: string }): DrawName {

@@ -28,6 +28,7 @@ import {
 } from "./committee-ledger.ts";
 import { Committees } from "./committees.ts";
 import { Desk } from "./desk.ts";
+import { type EnrolledPeers, operatorsOf } from "./enrolled-peers.ts";
 import { Enroller } from "./enroller.ts";
 import type { Exchange } from "./exchange.ts";
 import { Gathering } from "./gathering.ts";
@@ -58,6 +59,8 @@ export type ValidatorOptions = KeeperOptions &
     readonly handedOver?: HandedOver;
     /** How the members of a committee reach each other; it is closed with the keeper. */
     readonly exchange: Exchange;
+    /** Peers that come before strangers at the exchange; it is told who they are. */
+    readonly enrolled?: EnrolledPeers;
     /** Units of stake that count in draws; 1 by default. */
     readonly weight?: number;
     /** Tokens that the operator should have staked in all, in base units; what the weight needs by default. */
@@ -108,12 +111,8 @@ export async function openValidator(options: ValidatorOptions): Promise<JobKeepe
       const turns = new ComputeTurns(context.log);
       const gathering = new Gathering();
       // Whoever asks what was found may be no member: what that reads of the chain waits behind duties.
-      const asked = new Committees({
-        ...context,
-        contracts: readingForStrangers(context).contracts,
-        committees,
-      });
-      desk = new Desk({ ...context, all: asked, book, secret, exchange, gathering });
+      const { contracts } = readingForStrangers(context);
+      desk = new Desk({ ...context, contracts, all, committees, book, secret, exchange, gathering });
       const jobs = () => jobsOf(account.address, ledger, committees);
       const sitsOn = ({ jobId }: JobRecord) => {
         const draws = committees.drawsOf(jobId);
@@ -153,7 +152,11 @@ export async function openValidator(options: ValidatorOptions): Promise<JobKeepe
         options.checker?.(checking) ?? new Checker(checking),
         new JobJanitor({ ...context, only: sitsOn }),
         new JobCashier({ ...context, payTo, jobs }),
-        { name: "exchanging", tick: async () => undefined, close: () => exchange.close() },
+        {
+          name: "exchanging",
+          tick: async () => options.enrolled?.look(operatorsOf(committees)),
+          close: () => exchange.close(),
+        },
       ];
     },
   });

@@ -1,13 +1,21 @@
 import { join } from "node:path";
 import { type Logger, pino } from "pino";
-import { encodeFunctionData, type Hex, keccak256, type LocalAccount, parseAbi, toHex } from "viem";
+import {
+  bytesToHex,
+  encodeFunctionData,
+  type Hex,
+  keccak256,
+  type LocalAccount,
+  parseAbi,
+  toHex,
+} from "viem";
 import { addressOf } from "../../../../keepers/src/chain/contracts.ts";
 import type { DrawnCommittee } from "../../../../keepers/src/core/attestation/statement.ts";
 import { schemes } from "../../../../keepers/src/core/market/types.ts";
 import { type DescribedOrder, describeOrder } from "../../../../keepers/src/roles/consumer/describe-order.ts";
 import type { JobKeeper } from "../../../../keepers/src/roles/jobs/job-keeper.ts";
 import type { SessionWrapper } from "../../../../keepers/src/roles/jobs/job-run.ts";
-import type { Exchange } from "../../../../keepers/src/roles/validator/exchange.ts";
+import type { DrawName, Exchange } from "../../../../keepers/src/roles/validator/exchange.ts";
 import { openValidator, type ValidatorOptions } from "../../../../keepers/src/roles/validator/validator.ts";
 import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
 import type { Executor } from "../../../../keepers/src/training/executors/types.ts";
@@ -176,6 +184,13 @@ export class CommitteeScene {
       checks: committee.checks,
       members: await contracts.Committee.read.membersOf([jobId, BigInt(attempt)]),
     };
+  }
+
+  /** What a validator tells another one of a committee that both sit on. */
+  digestsOf({ account: { address } }: Seat, name: DrawName): Promise<readonly Hex[]> {
+    const other = this.seats.find(({ account }) => account.address !== address)!;
+    const asker = this.members.exchangeOf(other.account.address).identity.peerId;
+    return this.members.desks.get(address)!.digests(name, bytesToHex(asker));
   }
 
   /** Position of a validator in a draw. */

@@ -118,7 +118,7 @@ describe("a committee of keepers", () => {
     const named = await Promise.all(
       seats.map(async (seat) => ({
         position: await stage.positionOf(seat, draw),
-        digests: await members.desks.get(seat.account.address)!.digests(draw),
+        digests: await stage.digestsOf(seat, draw),
       })),
     );
     named.sort((a, b) => a.position - b.position);
@@ -133,21 +133,22 @@ describe("a committee of keepers", () => {
     await assert.rejects(desk.sign(framed, asker), UnsoundStatementError);
     const short = { ...draw, members: others(digests.slice(1)) };
     await assert.rejects(desk.sign(short, asker), UnsoundStatementError);
-    await assert.rejects(desk.digests({ jobId, attempt: 2n }), NotReadyError);
+    await assert.rejects(stage.digestsOf(first, { jobId, attempt: 2n }), NotReadyError);
+    await assert.rejects(desk.digests(draw, "0x00141234"), NotReadyError);
     members.silent.clear();
     await scene.until(job.described, "Attested", [...keepers, job.provider]);
     await finalised(job);
   });
 
   it("attack: does not attest to a lie, which a challenger convicts; nobody of it is slashed", async () => {
-    const { scene, keepers, seats, members } = stage;
+    const { scene, keepers, seats } = stage;
     const before = await stage.purses();
     const { described, provider, jobId } = await committed({ worker: cheat });
     await scene.settle([...keepers, provider]);
     assert.equal(await stage.phaseOf(jobId), phase.signing);
     const draw = await stage.drawOf(jobId);
-    for (const { account } of seats) {
-      await assert.rejects(members.desks.get(account.address)!.digests(draw), NotReadyError);
+    for (const seat of seats) {
+      await assert.rejects(stage.digestsOf(seat, draw), NotReadyError);
     }
     const watcher = await scene.challenger();
     await scene.until(described, "Failed", [provider, watcher]);
@@ -261,7 +262,7 @@ describe("a committee of keepers", () => {
   });
 
   it("attack: does not attest to a right trace whose last state is stored as something else", async () => {
-    const { scene, keepers, seats, members } = stage;
+    const { scene, keepers, seats } = stage;
     const { provider, jobId, job } = await committed();
     const path = join(scene.storage.folderOf(job.result!.resultId), resultFiles.state);
     const bytes = await readFile(path);
@@ -270,8 +271,8 @@ describe("a committee of keepers", () => {
     await scene.settle([...keepers, provider], 2);
     const draw = await stage.drawOf(jobId);
     // The first seat's desk is still that of the liar above.
-    for (const { account } of seats.slice(1)) {
-      await assert.rejects(members.desks.get(account.address)!.digests(draw), NotReadyError);
+    for (const seat of seats.slice(1)) {
+      await assert.rejects(stage.digestsOf(seat, draw), NotReadyError);
     }
     await scene.network.chain.advance(allTurns);
     await scene.settle([...keepers, provider], 1);

@@ -72,7 +72,7 @@ describe("a member that says two things", () => {
     // Somebody does not sign, so that a first statement of the liar stays unposted.
     const honest = members.desks.get(second.account.address)!;
     members.desks.set(second.account.address, {
-      digests: (name) => honest.digests(name),
+      digests: (name, asker) => honest.digests(name, asker),
       sign: async () => {
         throw new NotReadyError("Not now.");
       },

@@ -29,6 +29,9 @@ describe("the exchange between members over libp2p", () => {
     Staking: { read: { identityOf: async ([operator]: [Address]) => identities.get(operator)! } },
   } as unknown as Libp2pExchangeParameters["contracts"];
   const asked: { statement: StatementRequest; asker: Hex }[] = [];
+  /** Who has asked for digests. */
+  const told: Hex[] = [];
+  const registered = new Set<string>();
   let caller: Libp2pExchange;
   let exchange: Libp2pExchange;
 
@@ -36,12 +39,14 @@ describe("the exchange between members over libp2p", () => {
     const host = await createHost({ localNetwork: true, listen: ["/ip4/127.0.0.1/tcp/0"] });
     hosts.push(host);
     const endpoint = host.getMultiaddrs()[0]!.toString();
-    return { host, endpoint, exchange: new Libp2pExchange({ host, endpoint, contracts }) };
+    const isRegistered = (peer: string) => registered.has(peer);
+    return { host, endpoint, exchange: new Libp2pExchange({ host, endpoint, contracts, isRegistered }) };
   };
 
   before(async () => {
     const desk: MemberDesk = {
-      async digests({ jobId }) {
+      async digests({ jobId }, asker) {
+        told.push(asker);
         if (jobId !== draw.jobId) throw new NotReadyError("not this one");
         return digests;
       },
@@ -68,6 +73,7 @@ describe("the exchange between members over libp2p", () => {
 
   it("carries digests and signatures whole, and tells who asks", async () => {
     assert.deepEqual(await caller.digests(server, draw), digests);
+    assert.equal(told.at(-1), bytesToHex(caller.identity.peerId));
     const members = [{ position: 63, digests }];
     assert.deepEqual(await caller.sign(server, { ...draw, members }), [...signature]);
     assert.deepEqual(asked.at(-1), {
@@ -112,6 +118,37 @@ describe("the exchange between members over libp2p", () => {
     );
     assert.ok(asked.length - before < answers.length);
     await client.close();
+  });
+
+  it("attack: strangers under many names take no more of the thread together, and a validator is still answered", async () => {
+    const [, endpoint] = identities.get(server)!;
+    const members = Array.from({ length: 64 }, (_, position) => ({
+      position,
+      digests: Array.from({ length: 8 }, () => digests[0]!),
+    }));
+    const before = asked.length;
+    const refused: string[] = [];
+    // Each of them asks for less than one peer may.
+    for (let i = 0; i < 6; i++) {
+      const host = await createHost({ localNetwork: true });
+      hosts.push(host);
+      const client = await RpcClient.connect(host, committeeProtocol, endpoint);
+      for (let j = 0; j < 9; j++) {
+        const answer = client.call("sign", { jobId: "1", attempt: "1", members });
+        await answer.catch((error: unknown) => refused.push(String(error)));
+      }
+      await client.close();
+    }
+    assert.ok(
+      refused.some((reason) => reason.includes("too much")),
+      refused.at(-1),
+    );
+    assert.ok(asked.length - before < 54);
+    const own = await node();
+    registered.add(own.host.peerId.toString());
+    assert.deepEqual(await own.exchange.digests(server, draw), digests);
+    const one = [{ position: 0, digests }];
+    assert.deepEqual(await own.exchange.sign(server, { ...draw, members: one }), [...signature]);
   });
 
   it("attack: takes no message beyond its bounds", async () => {

@@ -27,7 +27,7 @@ export class LocalMembers {
         this.desks.set(operator, desk);
       },
       digests: async (member: Address, draw: DrawName): Promise<readonly Hex[]> =>
-        deskOf(member).digests(draw),
+        deskOf(member).digests(draw, bytesToHex(hexToBytes(peerId))),
       sign: async (member: Address, statement: StatementRequest): Promise<G1Words> =>
         deskOf(member).sign(statement, bytesToHex(hexToBytes(peerId))),
       close: async () => {

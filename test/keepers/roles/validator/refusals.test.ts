@@ -46,7 +46,7 @@ describe("a committee of nine, five of whom are enough", () => {
     const named = await Promise.all(
       chosen.map(async (seat) => ({
         position: await stage.positionOf(seat, draw),
-        digests: await stage.members.desks.get(seat.account.address)!.digests(draw),
+        digests: await stage.digestsOf(seat, draw),
       })),
     );
     return { ...draw, members: named.sort((a, b) => a.position - b.position) };
@@ -67,7 +67,7 @@ describe("a committee of nine, five of whom are enough", () => {
     // It signs for nobody, either, so that not all sign.
     const desk = members.desks.get(own.account.address)!;
     members.desks.set(own.account.address, {
-      digests: (name) => desk.digests(name),
+      digests: (name, asker) => desk.digests(name, asker),
       sign: async () => {
         throw new NotReadyError("not now");
       },
@@ -98,7 +98,7 @@ describe("a committee of nine, five of whom are enough", () => {
     for (const [i, { account }] of seats.slice(0, 3).entries()) {
       const desk = members.desks.get(account.address)!;
       members.desks.set(account.address, {
-        digests: (name) => desk.digests(name),
+        digests: (name, asker) => desk.digests(name, asker),
         sign: async (statement, asker) => {
           // The first refuses what nine are to sign, the second what is left, the third what is left then.
           if (statement.members.length === size - i) throw new NotReadyError("not now");
