@@ -17,6 +17,7 @@ import { type TinyDataset, tinyDataset } from "./dataset.ts";
 import { account, contextOf, word } from "./doubles.ts";
 
 const operator = account(0xa0d);
+const day = 24n * 3600n;
 
 const ownerOf = (n: number): Address => account(0xfe00 + n);
 
@@ -30,6 +31,9 @@ class World {
   readonly asked: Address[] = [];
   /** Reads of the chain. */
   reads = 0;
+  /** Chain seconds. */
+  now = 1_000n;
+  readonly shelf = new Shelf(openState({ path: ":memory:", schemas: [shelfSchema] }));
   readonly repairer: Repairer;
   readonly #datasets = new Map<Hex, { dataset: TinyDataset; terms: Terms }>();
   readonly #holders = new Map<Address, { dataset: TinyDataset; terms: Terms }>();
@@ -37,14 +41,14 @@ class World {
   #vacancies: LedgerVacancy[] = [];
   #unplaced: LedgerVacancy[] = [];
 
-  constructor({ fetchTime = 60, leastFee = 0n, patience = 200 } = {}) {
+  constructor({ fetchTime = 60, leastFee = 0n, patience = 200, keepsRestored = false } = {}) {
     const counted =
       <Args, T>(read: (args: Args) => T) =>
       (args: Args): T => {
         this.reads++;
         return read(args);
       };
-    const { context } = contextOf(operator, {
+    const reads = {
       BundleRegistry: {
         bountyOf: counted(() => 0n),
         provableFrom: counted(([id]: [Hex]) => this.#datasets.get(id)!.terms.provableFrom ?? 1),
@@ -60,7 +64,8 @@ class World {
       // No seed is known yet: what is restored waits for one.
       StorageAudit: { currentEpoch: counted(() => 1), windowOf: counted(() => [zeroHash, 0n]) },
       Staking: { lockable: counted(() => 1_000n), isEligible: counted(() => true) },
-    });
+    };
+    const { context } = contextOf(operator, reads, () => this.now);
     this.repairer = new Repairer({
       ...context,
       ledger: {
@@ -69,9 +74,12 @@ class World {
         holders: () => [],
         dataset: (id: Hex) => ({ owner: ownerOf(this.#datasets.get(id)!.terms.owner ?? 0) }),
       } as unknown as Ledger,
-      shelf: new Shelf(openState({ path: ":memory:", schemas: [shelfSchema] })),
+      shelf: this.shelf,
       vault: {
-        admit: async (datasetId: Hex) => void this.restored.push(datasetId),
+        admit: async (datasetId: Hex) => {
+          this.restored.push(datasetId);
+          if (keepsRestored) this.#shelve(datasetId);
+        },
       } as unknown as Vault,
       possession: {} as Possession,
       storage: {
@@ -103,6 +111,24 @@ class World {
     if (terms.provableFrom === undefined) this.#vacancies = [...this.#vacancies, vacancy];
     else this.#unplaced = [...this.#unplaced, vacancy];
     return datasetId;
+  }
+
+  /** Has somebody take over what is vacant, or gives it up again. */
+  setVacancies(vacancies: readonly Hex[]): void {
+    this.#vacancies = vacancies.map((datasetId) => ({
+      ...{ bundleId: bundleId(datasetId, 0), datasetId, bundleIndex: 0 },
+    }));
+  }
+
+  #shelve(datasetId: Hex): void {
+    this.shelf.addManifest(datasetId, this.#datasets.get(datasetId)!.dataset.manifestBytes);
+    const facts = { datasetId, bundleIndex: 0, cid: "bafy", length: 10, cells: 1 };
+    this.shelf.add({ ...facts, poseidonRoot: word(1), transportRoot: word(2) });
+  }
+
+  /** Drops what is to be kept no longer. */
+  tidy(): void {
+    for (const { bundleId: id } of this.shelf.due(this.now, "0x", 100)) this.shelf.remove(id);
   }
 
   /** Leaves so many bundles of one dataset that ended long ago without a holder, of which only the ids are there. */
@@ -221,6 +247,36 @@ describe("a storage node that repairs", { timeout: 120_000 }, () => {
     const good = await world.add(3, { fee: 2n });
     await world.tick();
     assert.deepEqual(world.restored, [good]);
+  });
+
+  it("attack: restores what no seed comes for once, and not again and again", async () => {
+    world = new World({ keepsRestored: true });
+    const endless = await world.add(1);
+    const waitsUntil = world.now + 3_600n + day;
+    await world.tick();
+    await world.tick();
+    assert.equal(world.shelf.get(endless, 0)!.keepUntil, waitsUntil);
+    for (let hours = 0; hours < 24 * 7; hours++) {
+      world.now += 3_601n;
+      for (let looks = 0; looks < 3; looks++) await world.tick();
+      world.tidy();
+    }
+    assert.deepEqual(world.restored, [endless]);
+    assert.deepEqual(world.shelf.all(), []);
+  });
+
+  it("waits anew for the seed of a bundle that somebody had in the meantime", async () => {
+    world = new World({ keepsRestored: true });
+    const again = await world.add(1);
+    for (let looks = 0; looks < 2; looks++) await world.tick();
+    world.setVacancies([]);
+    world.now += 10n * day;
+    world.tidy();
+    await world.tick();
+    world.setVacancies([again]);
+    for (let looks = 0; looks < 2; looks++) await world.tick();
+    assert.deepEqual(world.restored, [again, again]);
+    assert.equal(world.shelf.get(again, 0)!.keepUntil, world.now + 3_600n + day);
   });
 
   it("attack: looks at another owner's bundle at once, although one owner leaves a thousand that were never looked at", async () => {

@@ -26,6 +26,7 @@ import type { Ledger, LedgerVacancy } from "./ledger.ts";
 import type { Possession } from "./possession.ts";
 import { proofTag, toProofWords } from "./proof-words.ts";
 import { type Candidate, RepairList } from "./repair-list.ts";
+import { type Moment, provableEpoch, readMoment } from "./repair-moment.ts";
 import type { Shelf } from "./shelf.ts";
 import { turnOf } from "./turn.ts";
 import { type Vault, WrongRootsError } from "./vault.ts";
@@ -46,17 +47,6 @@ export type RepairerParts = DutyContext & {
   fetchTime?: number;
   /** How long a tick waits for repairs that are under way, in milliseconds; they go on after it. */
   patience?: number;
-};
-
-/** What is the same for all vacancies in one look at the chain. */
-type Moment = {
-  /** Chain time, seconds. */
-  readonly now: bigint;
-  readonly epoch: number;
-  /** Epochs under whose seeds may be proven, the present one first, and what this operator had staked when each was asked for. */
-  readonly seeds: readonly { readonly epoch: number; readonly staked: bigint }[];
-  /** Stake that can be locked, base units; none while the operator is not eligible. */
-  readonly lockable: bigint;
 };
 
 /** Repairs under way at a time: k bundles of a segment each, of 8 MB at most. */
@@ -107,7 +97,7 @@ export class Repairer {
   readonly #list = new RepairList({ most: mostCandidates, pause: retryPause });
   /** When a vacancy could first be taken, in chain seconds: turns are counted from there. */
   readonly #seen = new Map<Hex, bigint>();
-  /** Since when bytes that are here wait for a seed, in chain seconds. */
+  /** Until when restored bytes wait for a seed, in chain seconds: past that they are not restored again before there is one. */
   readonly #waiting = new Map<Hex, bigint>();
   /** Vacancies that cannot be restored as anchored: trying again would give the same. */
   readonly #hopeless = new Set<Hex>();
@@ -126,7 +116,7 @@ export class Repairer {
 
   /** Tries the vacancies whose turn it is; those whose bytes are here beside the others. */
   async tick(signal: AbortSignal): Promise<void> {
-    const moment = await this.#moment();
+    const moment = await readMoment(this.#parts);
     this.#refresh();
     await this.#assess(moment, signal);
     // Each once in a look.
@@ -145,25 +135,6 @@ export class Repairer {
     await Promise.all([this.#repairs.settled(), this.#placings.settled()]);
   }
 
-  async #moment(): Promise<Moment> {
-    const { client, contracts, operator, deployment } = this.#parts;
-    const { StorageAudit, Staking } = contracts;
-    const [now, epoch, isEligible, lockable] = await Promise.all([
-      chainTime(client),
-      StorageAudit.read.currentEpoch(),
-      Staking.read.isEligible([operator, 0, 0n]),
-      Staking.read.lockable([operator, addressOf(deployment, "BundleRegistry")]),
-    ]);
-    const seeds: { epoch: number; staked: bigint }[] = [];
-    for (const each of epoch === 0 ? [epoch] : [epoch, epoch - 1]) {
-      const [, opensAt] = await StorageAudit.read.windowOf([each]);
-      if (opensAt === 0n) continue;
-      const { openedAt } = await StorageAudit.read.epochOf([each]);
-      seeds.push({ epoch: each, staked: await Staking.read.stakeAt([operator, openedAt - 1n]) });
-    }
-    return { now, epoch, seeds, lockable: isEligible ? lockable : 0n };
-  }
-
   /** Takes over what has changed in the ledger. */
   #refresh(): void {
     const { ledger } = this.#parts;
@@ -176,6 +147,8 @@ export class Repairer {
       this.#assessed.delete(bundleId);
       this.#list.delete(bundleId);
       this.#seen.delete(bundleId);
+      // Whoever loses it again has its bytes waited for anew.
+      this.#waiting.delete(bundleId);
     }
     for (const [bundleId, vacancy] of present) {
       if (this.#assessed.has(bundleId)) continue;
@@ -216,7 +189,8 @@ export class Repairer {
     );
   }
 
-  async #assessOne(assessed: Assessed, { epoch, now }: Moment): Promise<void> {
+  async #assessOne(assessed: Assessed, moment: Moment): Promise<void> {
+    const { epoch, now } = moment;
     const { agreed, contracts, operator, storage, asking, capacity } = this.#parts;
     const { vacancy, owner } = assessed;
     const { bundleId, datasetId, bundleIndex } = vacancy;
@@ -262,6 +236,11 @@ export class Repairer {
       this.#refuse(bundleId, now);
       return;
     }
+    const hasSeed = provableEpoch({ provableFrom, stake: anchor.bundleStake }, moment) !== undefined;
+    if (!hasSeed && this.#isGivenUp(bundleId, now)) {
+      this.#refuse(bundleId, now);
+      return;
+    }
     const turn = turnOf(this.#parts, `repair:${bundleId}`);
     assessed.again = now + assessEvery;
     const worth = bounty + anchor.feePerAudit * BigInt(epochs);
@@ -275,6 +254,12 @@ export class Repairer {
     this.#list.delete(bundleId);
     const assessed = this.#assessed.get(bundleId);
     if (assessed !== undefined) assessed.again = now + refusedFor;
+  }
+
+  /** Whether the bytes of a vacancy have waited for a seed for as long as they do. */
+  #isGivenUp(bundleId: Hex, now: bigint): boolean {
+    const until = this.#waiting.get(bundleId);
+    return until !== undefined && until < now;
   }
 
   /**
@@ -325,8 +310,9 @@ export class Repairer {
     // No operator holds two bundles of a segment.
     if (!isPossible || this.#isUnderWay(candidate)) return false;
     // Before there is a seed only one restores the bytes.
-    if (provableEpoch(candidate, moment) === undefined && candidate.turn > 0n) return false;
-    if (provableEpoch(candidate, moment) !== undefined) {
+    const isEarly = provableEpoch(candidate, moment) === undefined;
+    if (isEarly && (candidate.turn > 0n || this.#isGivenUp(bundleId, moment.now))) return false;
+    if (!isEarly) {
       const since = this.#seen.get(bundleId) ?? moment.now;
       this.#seen.set(bundleId, since);
       if (moment.now < since + candidate.turn * stagger) return false;
@@ -427,14 +413,15 @@ export class Repairer {
 
   /**
    * Keeps the bytes of a bundle that is free until there may be a seed for it, whether they were restored here or brought by its
-   * owner, who may have the only copy left. They are not kept for longer than once that.
+   * owner, who may have the only copy left. They are not kept for longer than once that: the vacancy is left alone then.
    */
   async #keep(bundleId: Hex, now: bigint): Promise<void> {
     const { contracts, shelf } = this.#parts;
     const length = await contracts.DatasetRegistry.read.epochLength();
-    const since = this.#waiting.get(bundleId) ?? now;
-    this.#waiting.set(bundleId, since);
-    shelf.keepUntil(bundleId, since + BigInt(length) + seedPatience);
+    const until = this.#waiting.get(bundleId) ?? now + BigInt(length) + seedPatience;
+    this.#waiting.set(bundleId, until);
+    if (until < now) this.#refuse(bundleId, now);
+    else shelf.keepUntil(bundleId, until);
   }
 
   async #place(
@@ -476,11 +463,6 @@ export class Repairer {
     const key = `repair:${bundle.bundleId}:${proofTag(proof)}`;
     await sendCall(this.#parts, key, "BundleRegistry", "placeProven", args);
   }
-}
-
-/** The epoch under whose seed a vacancy can be proven now: the present one, or the one before it. */
-function provableEpoch({ provableFrom, stake }: Candidate, { seeds }: Moment): number | undefined {
-  return seeds.find(({ epoch, staked }) => epoch >= provableFrom && staked >= stake)?.epoch;
 }
 
 /** The first of each list, then the second of each, so many in all. */
