@@ -1,4 +1,12 @@
-import { type Address, BaseError, type Block, BlockNotFoundError } from "viem";
+import {
+  type Address,
+  BaseError,
+  type Block,
+  BlockNotFoundError,
+  formatBlock,
+  numberToHex,
+  type RpcBlock,
+} from "viem";
 import type { State } from "../../storage/state/state.ts";
 import type { ChainClient } from "../client.ts";
 import { type Clock, systemClock } from "../clock.ts";
@@ -74,6 +82,8 @@ export type Follower = {
 
 /** Blocks near the head that are read, with all their headers, in one step. */
 const nearRange = 16n;
+/** Blocks whose logs are asked for one by one, by hash, when several endpoints must agree. */
+const fewBlocks = 2;
 const lower = (a: bigint, b: bigint) => (a < b ? a : b);
 
 class ChainFollower implements Follower {
@@ -189,24 +199,56 @@ class ChainFollower implements Follower {
   async #advanceNear(cursor: Cursor, to: bigint, head: bigint): Promise<Step> {
     const numbers: bigint[] = [];
     for (let number = cursor.number + 1n; number <= to; number++) numbers.push(number);
-    const blocks = await Promise.all(numbers.map((number) => this.#block(number)));
+    const headers = await Promise.allSettled(numbers.map((number) => this.#block(number)));
+    const blocks: MinedBlock[] = [];
     let parent = cursor;
-    for (const block of blocks) {
-      this.#checkParent(parent, block);
-      parent = block;
+    for (const header of headers) {
+      // The newest ones may not be everywhere yet: those before them are followed all the same.
+      if (header.status === "rejected") {
+        if (blocks.length === 0) throw header.reason;
+        break;
+      }
+      this.#checkParent(parent, header.value);
+      parent = header.value;
+      blocks.push(header.value);
     }
-    const logs = await this.#logs.read(numbers[0]!, to);
-    const found: MinedLog[] = [];
-    for (const block of blocks) {
-      const own = logs.filter(({ blockNumber }) => blockNumber === block.number);
-      if (own.some(({ blockHash }) => blockHash !== block.hash)) throw this.#moved(block.number);
-      found.push(...(await this.#checkBloom(block, own)));
-    }
-    return this.#advance(blocks, found, head);
+    return this.#advance(blocks, await this.#logsOf(blocks), head);
   }
 
-  /** Compares logs with what the block's header says about them, so that an endpoint cannot hide or invent any. */
-  async #checkBloom(block: MinedBlock, logs: readonly MinedLog[]): Promise<readonly MinedLog[]> {
+  /**
+   * Logs of blocks near the head. Where endpoints must agree, a bloom that they agree on says for sure which blocks hold none; of
+   * the others a few are asked for by hash. An endpoint that does not have a block refuses that, while to the question for a
+   * range it says, like one that hides something, that there are none.
+   */
+  async #logsOf(blocks: readonly MinedBlock[]): Promise<MinedLog[]> {
+    const suspected = this.#isAgreed ? blocks.filter((block) => this.#mayHoldLogs(block)) : blocks;
+    const isFew = this.#isAgreed && suspected.length <= fewBlocks;
+    const [first, last] = [suspected[0], suspected.at(-1)];
+    if (first === undefined || last === undefined) return [];
+    const inRange = isFew ? undefined : await this.#logs.read(first.number, last.number);
+    const found = suspected.map(async (block) => {
+      const own = inRange?.filter(({ blockNumber }) => blockNumber === block.number);
+      if (own?.some(({ blockHash }) => blockHash !== block.hash)) throw this.#moved(block.number);
+      if (own !== undefined) this.#checkBloom(block, own);
+      // A bloom may say yes without a log; asked by hash, an endpoint that has not indexed the block says so instead.
+      const isWhole = own !== undefined && !this.#mayLack(block, own);
+      return isWhole ? own : this.#logs.readBlock(block.hash);
+    });
+    return (await Promise.all(found)).flat();
+  }
+
+  get #isAgreed(): boolean {
+    return this.#options.client.trust.quorum > 1;
+  }
+
+  #mayHoldLogs({ logsBloom }: MinedBlock): boolean {
+    return [...this.#followed.keys()].some(
+      (address) => mayHoldLogOf(logsBloom, address as Address) !== false,
+    );
+  }
+
+  /** Compares logs with what the block's header says about them, so that an endpoint cannot invent any. */
+  #checkBloom(block: MinedBlock, logs: readonly MinedLog[]): void {
     for (const { address } of logs) {
       if (mayHoldLogOf(block.logsBloom, address) === false) {
         throw new InconsistentAnswerError(
@@ -214,13 +256,15 @@ class ChainFollower implements Follower {
         );
       }
     }
-    const missing = [...this.#followed.keys()].some(
-      (address) =>
-        mayHoldLogOf(block.logsBloom, address as Address) === true &&
-        !logs.some((log) => log.address.toLowerCase() === address),
-    );
-    // A bloom may say yes without a log; asked by hash, an endpoint that has not indexed the block says so instead.
-    return missing ? this.#logs.readBlock(block.hash) : logs;
+  }
+
+  /** Whether the block's header names a contract of which no log was given, or names none and there is no log at all. */
+  #mayLack(block: MinedBlock, logs: readonly MinedLog[]): boolean {
+    return [...this.#followed.keys()].some((address) => {
+      const mayHold = mayHoldLogOf(block.logsBloom, address as Address);
+      if (mayHold === undefined) return this.#isAgreed && logs.length === 0;
+      return mayHold && !logs.some((log) => log.address.toLowerCase() === address);
+    });
   }
 
   #advance(blocks: readonly MinedBlock[], logs: readonly MinedLog[], head: bigint): Step {
@@ -254,12 +298,29 @@ class ChainFollower implements Follower {
     }
   }
 
+  /**
+   * The header of a block as a quorum gives it. A header is not held against its hash, which chains make in different ways: one
+   * endpoint alone could name a block that is not there, to have everything taken back, or hide what a block holds.
+   */
   async #block(number: bigint): Promise<MinedBlock> {
-    const block = await this.#client.getBlock({ blockNumber: number }).catch((cause: unknown) => {
-      if (!(cause instanceof BlockNotFoundError)) throw cause;
-      throw new RpcUnavailableError(`no endpoint has block ${number} yet`, { cause });
-    });
-    return block as MinedBlock;
+    const block = this.#isAgreed ? await this.#agreedBlock(number) : await this.#firstBlock(number);
+    if (block === undefined) throw new RpcUnavailableError(`no endpoint has block ${number} yet`);
+    return block;
+  }
+
+  async #agreedBlock(number: bigint): Promise<MinedBlock | undefined> {
+    const asked = [numberToHex(number), false];
+    const block = (await this.#options.client.agreed("eth_getBlockByNumber", asked)) as RpcBlock | null;
+    return block === null ? undefined : (formatBlock(block) as MinedBlock);
+  }
+
+  async #firstBlock(number: bigint): Promise<MinedBlock | undefined> {
+    try {
+      return (await this.#client.getBlock({ blockNumber: number })) as MinedBlock;
+    } catch (error) {
+      if (error instanceof BlockNotFoundError) return undefined;
+      throw error;
+    }
   }
 
   #checkParent(parent: Cursor, block: MinedBlock): void {

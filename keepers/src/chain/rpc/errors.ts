@@ -114,6 +114,20 @@ export function isFinalAnswer(error: unknown): boolean {
   return isTooManyResults(error);
 }
 
+/**
+ * Whether a node refused the logs of a block, named by its hash, because it has no such block: one that is a block behind says
+ * so all the time, and is no worse for it.
+ */
+export function isBlockMissing(request: { method: string; params?: unknown }, error: unknown): boolean {
+  const [filter] = Array.isArray(request.params) ? (request.params as unknown[]) : [];
+  const isNamed = (filter as { blockHash?: unknown } | undefined)?.blockHash !== undefined;
+  return (
+    request.method === "eth_getLogs" &&
+    isNamed &&
+    /unknown block|(block|header)( \S+)?( is| was)? not found|missing (block|header)/i.test(textOf(error))
+  );
+}
+
 const stateGone =
   /missing trie node|archive|pruned|histor(y|ical|ies).*(unavailable|not available|not found|been fully indexed)|state.*(unavailable|not available|not found)|no state available|old data not available|no historical rpc/i;
 

@@ -5,6 +5,7 @@ import type { Endpoint, RpcRequest } from "./endpoint.ts";
 import {
   InconsistentAnswerError,
   isAlreadyKnown,
+  isBlockMissing,
   isFinalAnswer,
   RateLimitedError,
   RpcBusyError,
@@ -61,20 +62,34 @@ function isDoubtful(method: string, answer: unknown): boolean {
 
 const asError = (error: unknown) => (error instanceof Error ? error : new Error(String(error)));
 
-/** The parts of an answer on which honest nodes agree, in one order: nodes add fields of their own and sort as they like. */
+/**
+ * The parts of an answer on which honest nodes agree, in one order: nodes add fields of their own and sort as they like. What is
+ * used of an answer is among them: the one that is handed on is that of whoever was asked first.
+ */
 function canonical(answer: unknown): string {
   const pick = (log: Record<string, unknown>) =>
-    [log.blockHash, log.logIndex, log.address, ...((log.topics as string[]) ?? []), log.data]
+    [
+      ...[log.blockNumber, log.blockHash, log.transactionHash, log.logIndex, log.address],
+      ...((log.topics as string[]) ?? []),
+      log.data,
+    ]
       .join()
       .toLowerCase();
   if (Array.isArray(answer)) return answer.map(pick).sort().join("\n");
   if (typeof answer !== "object" || answer === null) return String(answer).toLowerCase();
-  const { blockHash, status, logs, hash, transactions } = answer as Record<string, unknown>;
-  // A block's hash says all that is in it but for what the node may have put beside it.
+  const { blockHash, blockNumber, status, logs, ...header } = answer as Record<string, unknown>;
+  const { number, hash, parentHash, timestamp, transactions } = header;
+  // No endpoint hashes a header for this keeper: what the hash stands for is compared, too.
+  const bloom = parentHash === undefined ? undefined : header.logsBloom;
   const listed = (Array.isArray(transactions) ? (transactions as unknown[]) : []).map(
     (each) => (each as { hash?: unknown } | null)?.hash ?? each,
   );
-  return [hash, blockHash, status, canonical(logs ?? []), ...listed].join("\n").toLowerCase();
+  return [
+    ...[number, hash, parentHash, timestamp, bloom, blockNumber, blockHash, status, canonical(logs ?? [])],
+    ...listed,
+  ]
+    .join("\n")
+    .toLowerCase();
 }
 
 /** A refusal by the chain as a vote: nodes word it differently, but agree on what the contract gave. */
@@ -422,7 +437,8 @@ export class Failover {
       recordSuccess(source.health, clock.now() - started);
       return answer;
     } catch (error) {
-      if (isFinalAnswer(error)) recordSuccess(source.health, clock.now() - started);
+      if (isFinalAnswer(error) || isBlockMissing(request, error))
+        recordSuccess(source.health, clock.now() - started);
       else this.#failed(source, asError(error), clock.now() - started);
       throw error;
     } finally {
