@@ -10,6 +10,7 @@ import { serveGateway } from "../../storage/gateway.ts";
 import { ProcessProver } from "../../storage/prover/process-prover.ts";
 import { openCircuits } from "../circuits.ts";
 import type { CommandContext } from "../context.ts";
+import { checkFollowing } from "../following.ts";
 import { readStorage } from "../storage.ts";
 import { untilInterrupted } from "../until.ts";
 
@@ -72,6 +73,7 @@ export async function keeper(context: CommandContext, options: KeeperOptions): P
   }
   if (options.metricsPort !== undefined) {
     telemetry.addHealthCheck("chain", checkChain(chain));
+    telemetry.addHealthCheck("following", checkFollowing(chain, telemetry.metrics));
     telemetry.addHealthCheck("bundles", () => ({ ok: true, bundles: node.bundles().length }));
     const server = await telemetry.serve({ port: options.metricsPort });
     context.onClose(() => server.close());
