@@ -1,5 +1,6 @@
 import { claimNameOf } from "../../core/market/instalments.ts";
 import type { OpeningMove } from "../../training/dispute/find-interval.ts";
+import { parametersOf } from "../jobs/job-parameters.ts";
 import { type DutyContext, sendCall } from "../storage-node/context.ts";
 
 /**
@@ -9,7 +10,7 @@ import { type DutyContext, sendCall } from "../storage-node/context.ts";
  * @throws TransactionFailedError when the game does not take it
  */
 export async function challenge(context: DutyContext, claimId: bigint, move: OpeningMove): Promise<void> {
-  const { dispute } = await context.contracts.JobRegistry.read.parametersOf([claimNameOf(claimId).jobId]);
+  const { dispute } = await parametersOf(context, claimNameOf(claimId).jobId);
   const bond = dispute.challengerBond;
   if (move.kind === "challengeTrace") {
     const key = `challenge-trace:${claimId}:0`;

@@ -6,6 +6,7 @@ import { readAnchor } from "../../storage/client/dataset.ts";
 import { get } from "../../storage/client/get.ts";
 import { readKeptBundle } from "../../storage/client/kept-bundle.ts";
 import type { KeptResults } from "../../storage/client/kept-results.ts";
+import { orUsual } from "../../storage/client/or-usual.ts";
 import { put } from "../../storage/client/put.ts";
 import type { CommitBundle } from "../../storage/client/stage.ts";
 import { readStream, type StoredStream, type StreamParameters } from "../../storage/client/stored-stream.ts";
@@ -129,8 +130,11 @@ export function createResultStorage(
         ...terms,
       });
       // Holders that have left since, or give nothing back, must not keep it from being committed to.
-      const wasHeld = await client.contracts.DatasetRegistry.read.wasHeld([datasetId]);
-      if (!wasHeld) throw new ResultNotPlacedError(datasetId, notPlaced.length);
+      const { contracts, confirmed = contracts } = client;
+      const wasHeld = ({ DatasetRegistry }: typeof contracts) => DatasetRegistry.read.wasHeld([datasetId]);
+      // One endpoint alone that says no would keep it from being committed to until it is too late.
+      if (!(await wasHeld(contracts)) && !(await orUsual(confirmed, contracts, wasHeld)))
+        throw new ResultNotPlacedError(datasetId, notPlaced.length);
       return datasetId;
     },
     kept: readKeptBundle,

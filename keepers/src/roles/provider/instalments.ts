@@ -5,6 +5,7 @@ import { checkpointAt } from "../../training/trace/nearest-state.ts";
 import { readTrace } from "../../training/trainer/progress.ts";
 import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
 import { forEach } from "../jobs/each.ts";
+import { parametersOf } from "../jobs/job-parameters.ts";
 import { isPast, type JobRecord } from "../jobs/job-record.ts";
 import { type JobRun, openJobRun } from "../jobs/job-run.ts";
 import type { ResultStorage } from "../jobs/job-storage.ts";
@@ -85,7 +86,7 @@ export class InstalmentClaims implements Duty {
     },
     signal: AbortSignal,
   ): Promise<void> {
-    const { storage, contracts, log } = this.#parts;
+    const { storage, log } = this.#parts;
     const { number, steps, state, trace } = reached;
     const { interval } = run.order;
     const leaves = trace.slice(0, steps / interval + 1).map(({ stateRoot, h }) => ({ stateRoot, h }));
@@ -99,7 +100,7 @@ export class InstalmentClaims implements Duty {
       leavesDigest: written.leavesDigest,
       resultId,
     };
-    const { providerBond } = await contracts.JobRegistry.read.parametersOf([jobId]);
+    const { providerBond } = await parametersOf(this.#parts, jobId);
     const args = [jobId, BigInt(number), commitment] as const;
     const key = `checkpoint:${jobId}:${number}`;
     if (await tryCall(this.#parts, key, "Instalments", "post", args, providerBond)) {

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { ComputeParts, Duty, JobContext } from "../jobs/duty.ts";
+import { parametersOf } from "../jobs/job-parameters.ts";
 import { isPast, type JobRecord } from "../jobs/job-record.ts";
 import { openJobRun } from "../jobs/job-run.ts";
 import { SideBySide, type SideBySideOptions } from "../jobs/side-by-side.ts";
@@ -43,11 +44,11 @@ export class Locker implements Duty {
   }
 
   async #lock(job: JobRecord, signal: AbortSignal): Promise<void> {
-    const { contracts, log } = this.#parts;
+    const { log } = this.#parts;
     const { jobId, matches } = job;
     if (isPast(job, await surelyNow(this.#parts))) return;
     if (!(await this.#isHere(job, signal))) return;
-    const { providerBond } = await contracts.JobRegistry.read.parametersOf([jobId]);
+    const { providerBond } = await parametersOf(this.#parts, jobId);
     const key = `lock:${jobId}:${matches}`;
     if (await tryCall(this.#parts, key, "JobRegistry", "lock", [jobId], providerBond)) {
       log.info({ jobId }, "job locked: training begins");

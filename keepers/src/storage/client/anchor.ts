@@ -5,6 +5,7 @@ import type { Manifest } from "../../core/dataset/manifest.ts";
 import type { DatasetTerms } from "../../core/ids.ts";
 import type { StorageWriter } from "./client.ts";
 import { InsufficientFundsError } from "./errors.ts";
+import { orUsual } from "./or-usual.ts";
 import { signPermit } from "./permit.ts";
 import type { PutJournal } from "./put-journal.ts";
 import { shapeOf } from "./terms.ts";
@@ -37,13 +38,15 @@ export async function anchorDataset(
   memory: AnchorMemory,
   parameters: AnchorParameters,
 ): Promise<Anchored> {
-  const registry = client.contracts.DatasetRegistry.read;
   const { datasetId, manifest, terms } = parameters;
-  const known = await registry.datasetOf([datasetId]);
+  const registry = (view: StorageWriter) => view.contracts.DatasetRegistry.read;
+  const known = await asAgreed(client, (view) => registry(view).datasetOf([datasetId]));
   if (known.status !== datasetStatus.none) return { bond: 0n, fees: 0n };
-  const [bond, fees] = await registry.quote([shapeOf(manifest), terms.feePerAudit, terms.epochs]);
+  const asked = [shapeOf(manifest), terms.feePerAudit, terms.epochs] as const;
+  const [bond, fees] = await asAgreed(client, (view) => registry(view).quote(asked));
   const begun = memory.fact("anchorCall");
-  const data = (begun ?? (await anchorCall(client, parameters, bond + fees))) as Hex;
+  const data = (begun ??
+    (await asAgreed(client, (view) => anchorCall(view, parameters, bond + fees)))) as Hex;
   if (begun === undefined) memory.remember("anchorCall", data);
   try {
     const { transactionHash } = await client.queue.send({
@@ -59,6 +62,17 @@ export async function anchorDataset(
     if (error instanceof TransactionFailedError) memory.forget("anchorCall");
     throw error;
   }
+}
+
+/**
+ * Looks at the chain as its endpoints agree on it: one that says that a dataset is anchored, or names another price, allowance or
+ * nonce of a permit, would have each attempt fail.
+ */
+function asAgreed<T>(client: StorageWriter, look: (view: StorageWriter) => Promise<T>): Promise<T> {
+  const { confirmed, chain } = client;
+  if (confirmed === undefined) return look(client);
+  const agreed = { ...client, contracts: confirmed, chain: { ...chain, public: chain.confirmed } };
+  return orUsual(agreed, client, look);
 }
 
 /** The anchoring call: with a permit unless the registry may take the tokens already. */

@@ -1,5 +1,4 @@
 import { type Address, type Hex, hexToBytes, isHex, keccak256, zeroAddress, zeroHash } from "viem";
-import { findCause, InconsistentAnswerError, RpcUnavailableError } from "../../chain/rpc/errors.ts";
 import { type DatasetLayout, datasetLayout } from "../../core/dataset/layout.ts";
 import { type Manifest, manifestCid, parseManifest } from "../../core/dataset/manifest.ts";
 import { BadInputError } from "../../core/errors.ts";
@@ -7,6 +6,7 @@ import { bundleId } from "../../core/ids.ts";
 import { datasetStatus } from "./anchor.ts";
 import type { ChainView } from "./client.ts";
 import { MalformedManifestError, ManifestMismatchError, UnknownDatasetError } from "./errors.ts";
+import { orUsual } from "./or-usual.ts";
 import { readLogs } from "./read-logs.ts";
 import { type BundlesTree, manifestTree } from "./roots.ts";
 
@@ -52,12 +52,7 @@ export async function readAnchor(
   datasetId: Hex,
 ): Promise<AnchoredDataset> {
   const read = (chain: typeof contracts) => chain.DatasetRegistry.read.datasetOf([datasetId]);
-  const anchor = await read(confirmed).catch((error: unknown) => {
-    const isSilent = findCause(error, InconsistentAnswerError) === undefined;
-    if (confirmed === contracts || !isSilent || findCause(error, RpcUnavailableError) === undefined)
-      throw error;
-    return read(contracts);
-  });
+  const anchor = await orUsual(confirmed, contracts, read);
   if (anchor.status === datasetStatus.none) throw new UnknownDatasetError(datasetId);
   const { shape } = anchor;
   const layout = datasetLayout({ ...shape, objectCount: Number(shape.objectCount) });
