@@ -6,6 +6,7 @@ import { decodeOrder } from "../../core/exact/decode-order.ts";
 import { encodeState, stateFileBytes } from "../../core/exact/result-files.ts";
 import { RefusalError } from "../../storage/transport/errors.ts";
 import type { Host } from "../../storage/transport/host.ts";
+import { shareOfThread } from "../../storage/transport/peer-limits.ts";
 import { type Answer, type RequestContext, RpcServer } from "../../storage/transport/rpc-server.ts";
 import type { Engine } from "../../training/executors/ort.ts";
 import { openProvider, type Provider } from "../../training/freivalds/provide.ts";
@@ -49,6 +50,8 @@ export class IntervalDesk implements Duty {
   /** The draw whose members are to sign, by job; undefined while none are. */
   readonly #signing = new Map<bigint, () => Promise<bigint | undefined>>();
   readonly #guests = new Map<string, Promise<Guests>>();
+  /** Those of them that were read. */
+  readonly #known = new Map<string, Guests>();
   readonly #given = new Map<string, number>();
   readonly #providers = new Map<bigint, Promise<Provider>>();
   readonly #closing = new AbortController();
@@ -101,6 +104,9 @@ export class IntervalDesk implements Duty {
       {
         concurrent: 2,
         streamsPerPeer: 4,
+        inAll: shareOfThread,
+        // Members come before all others: peer ids cost nothing.
+        isRegistered: (peer) => this.#isGuest(peer),
         onError: (error, peer, method) =>
           log.warn({ peer, method, reason: (error as Error).message }, "a member's request failed"),
       },
@@ -166,7 +172,7 @@ export class IntervalDesk implements Duty {
       throw new RefusalError("not-found", "this job is not checked by a committee now");
     }
     const attempt = await this.#signingAttempt(jobId);
-    const asker = bytesToHex(peerIdFromString(peer).toMultihash().bytes);
+    const asker = bytesOf(peer);
     const order = decodeOrder(job.training);
     const guests = await this.#guestsOf(job, attempt, order);
     if (guests.get(asker)?.has(intervalOf(order.interval)) !== true) {
@@ -199,9 +205,18 @@ export class IntervalDesk implements Duty {
     if (guests === undefined) {
       guests = this.#readGuests(job, attempt, order);
       this.#guests.set(key, guests);
-      guests.catch(() => this.#guests.delete(key));
+      guests.then(
+        (read) => this.#guests.has(key) && this.#known.set(key, read),
+        () => this.#guests.delete(key),
+      );
     }
     return guests;
+  }
+
+  #isGuest(peer: string): boolean {
+    if (this.#known.size === 0) return false;
+    const asker = bytesOf(peer);
+    return [...this.#known.values()].some((guests) => guests.has(asker));
   }
 
   async #readGuests(
@@ -237,6 +252,7 @@ export class IntervalDesk implements Duty {
     const isOver = (key: string) => !jobs.has(BigInt(key.split(":", 1)[0]!));
     for (const jobId of this.#signing.keys()) if (!jobs.has(jobId)) this.#signing.delete(jobId);
     for (const key of this.#guests.keys()) if (isOver(key)) this.#guests.delete(key);
+    for (const key of this.#known.keys()) if (isOver(key)) this.#known.delete(key);
     for (const key of this.#given.keys()) if (isOver(key)) this.#given.delete(key);
     for (const [jobId, opening] of this.#providers) {
       if (jobs.has(jobId)) continue;
@@ -251,6 +267,11 @@ export class IntervalDesk implements Duty {
 
 function isChecked({ provider, status, order }: JobRecord, operator: string): boolean {
   return provider === operator && status === "Committed" && order.conditions.committeeSize !== 0;
+}
+
+/** A peer id as it stands on chain. */
+function bytesOf(peer: string): Hex {
+  return bytesToHex(peerIdFromString(peer).toMultihash().bytes);
 }
 
 function requireSize(bytes: number): void {

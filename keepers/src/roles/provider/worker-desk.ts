@@ -11,6 +11,7 @@ import {
 } from "../../core/market/contributions.ts";
 import { MalformedMessageError, RefusalError } from "../../storage/transport/errors.ts";
 import type { Host } from "../../storage/transport/host.ts";
+import { shareOfThread } from "../../storage/transport/peer-limits.ts";
 import type { ResponseOf } from "../../storage/transport/rpc.ts";
 import {
   type Answer,
@@ -54,7 +55,7 @@ export type WorkerDeskOptions = {
   readonly log: Logger;
   /** Workers at a time. */
   readonly mostWorkers?: number;
-  /** Limits on each peer. */
+  /** Limits on each peer, and on all. */
   readonly limits?: ServerOptions;
 };
 
@@ -104,6 +105,9 @@ export class WorkerDesk {
       {
         concurrent: 4,
         streamsPerPeer: 8,
+        inAll: shareOfThread,
+        // Whoever has a seat comes before those that would have one: peer ids cost nothing, and seats are few.
+        isRegistered: (peer) => desk.#members.has(peer),
         ...limits,
         onError: (error, peer, method) =>
           log.warn({ peer, method, reason: (error as Error).message }, "a worker's request failed"),

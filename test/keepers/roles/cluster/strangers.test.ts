@@ -9,6 +9,7 @@ import { workerKey } from "../../../../keepers/src/roles/provider/payroll.ts";
 import type { WorkerDeskOptions } from "../../../../keepers/src/roles/provider/worker-desk.ts";
 import { RefusalError } from "../../../../keepers/src/storage/transport/errors.ts";
 import { createHost } from "../../../../keepers/src/storage/transport/host.ts";
+import { shareOfStrangers, shareOfThread } from "../../../../keepers/src/storage/transport/peer-limits.ts";
 import { RpcClient } from "../../../../keepers/src/storage/transport/rpc-client.ts";
 import { SumsForm } from "../../../../keepers/src/training/cluster/forms.ts";
 import type { ClusterSession } from "../../../../keepers/src/training/cluster/session.ts";
@@ -113,5 +114,25 @@ describe("strangers at a provider's desk", { timeout: 60_000 }, () => {
     const signature: Hex = `0x${"11".repeat(65)}`;
     const account = privateKeyToAccount(generatePrivateKey()).address;
     await assert.rejects(client.ask("join", { account, signature }), isRefusal("full"));
+  });
+
+  it("attack: strangers without a seat ask for no more than half of what all may, and workers are heard all the same", async () => {
+    // Of a clock that stands still nothing comes back.
+    const { address } = await start({ mostWorkers: 1, limits: { now: () => 0 } });
+    const member = await stranger(address);
+    const { account } = await member.join();
+    const answers: string[] = [];
+    for (let peer = 0; peer < 3; peer++) {
+      const { join } = await stranger(address);
+      for (let i = 0; i < 30; i++) {
+        answers.push(await join().then(String, (error: unknown) => (error as RefusalError).code));
+      }
+    }
+    // The member's own joining was a stranger's.
+    const heard = (shareOfThread.burst * shareOfStrangers) / clusterProtocol.methods.join.cost - 1;
+    assert.equal(answers.filter((answer) => answer === "full").length, heard);
+    assert.equal(answers.filter((answer) => answer === "busy").length, answers.length - heard);
+    const asking = member.client.ask("share", { jobId: "7", account: account.address });
+    await assert.rejects(asking, isRefusal("not-found"));
   });
 });

@@ -12,6 +12,7 @@ import {
 } from "../../../../keepers/src/roles/provider/interval-desk.ts";
 import { RefusalError } from "../../../../keepers/src/storage/transport/errors.ts";
 import { createHost, type Host } from "../../../../keepers/src/storage/transport/host.ts";
+import { shareOfStrangers, shareOfThread } from "../../../../keepers/src/storage/transport/peer-limits.ts";
 import { RpcClient } from "../../../../keepers/src/storage/transport/rpc-client.ts";
 import { ManualClock } from "../../chain/fixtures.ts";
 import { deployment } from "../dataset.ts";
@@ -60,17 +61,19 @@ const signing = (peerId: Hex) => ({
 describe("what a provider shows to committees", () => {
   let hosts: Host[];
   let client: RpcClient<typeof intervalProtocol.methods>;
+  let member: RpcClient<typeof intervalProtocol.methods>;
   let endpoint: TableEndpoint;
   let desk: IntervalDesk;
 
   before(async () => {
     const listen = ["/ip4/127.0.0.1/tcp/0"];
-    const [server, asking] = [
+    const [server, asking, drawn] = [
       await createHost({ localNetwork: true, listen }),
       await createHost({ localNetwork: true, listen: [] }),
+      await createHost({ localNetwork: true, listen: [] }),
     ];
-    hosts = [server, asking];
-    const other = peerIdFromString(server.peerId.toString()).toMultihash().bytes;
+    hosts = [server, asking, drawn];
+    const other = peerIdFromString(drawn.peerId.toString()).toMultihash().bytes;
     endpoint = new TableEndpoint("chain", signing(bytesToHex(other)));
     const { chainId } = deployment;
     const clock = new ManualClock();
@@ -85,10 +88,12 @@ describe("what a provider shows to committees", () => {
     await desk.tick();
     const address = server.getMultiaddrs()[0]!.toString();
     client = await RpcClient.connect(asking, intervalProtocol, address, { attempts: 1 });
+    member = await RpcClient.connect(drawn, intervalProtocol, address, { attempts: 1 });
   });
 
   after(async () => {
     await client?.close();
+    await member?.close();
     await desk?.close();
     for (const host of hosts ?? []) await host.stop();
   });
@@ -96,6 +101,7 @@ describe("what a provider shows to committees", () => {
   const ask = () => client.ask("state", { jobId: "1", interval: 0 });
   const reads = () => endpoint.asked.filter((what) => what === "Committee.jobOf").length;
   const isUnknown = (error: unknown) => error instanceof RefusalError && error.code === "not-found";
+  const isBusy = (error: unknown) => error instanceof RefusalError && error.code === "busy";
   const isRefused = (error: unknown) => error instanceof RefusalError && error.code === "refused";
 
   it("attack: costs a read of the committee for all that strangers ask in a few seconds, not for each", async () => {
@@ -115,5 +121,18 @@ describe("what a provider shows to committees", () => {
     const before = reads();
     for (let i = 0; i < 20; i++) await assert.rejects(ask(), isUnknown);
     assert.equal(reads() - before, 1);
+  });
+
+  it("attack: hears no more of strangers than leaves the thread to duties, and members before them", async (test) => {
+    // Long after what the other tests asked for; nothing comes back while the clock stands still.
+    const later = performance.now() + 100_000;
+    test.mock.method(performance, "now", () => later);
+    const codes: string[] = [];
+    for (let i = 0; i < 150; i++) codes.push(await ask().then(String, ({ code }: RefusalError) => code));
+    const heard = (shareOfThread.burst * shareOfStrangers) / intervalProtocol.methods.state.cost;
+    assert.equal(codes.filter((code) => code === "busy").length, codes.length - heard);
+    assert.equal(codes.at(-1), "busy");
+    // An interval that was not drawn for it: it is heard, and refused.
+    await assert.rejects(member.ask("state", { jobId: "1", interval: 5 }), (error) => !isBusy(error));
   });
 });
