@@ -5,10 +5,10 @@ import type { ChainClient } from "../../../keepers/src/chain/client.ts";
 import { RpcUnavailableError } from "../../../keepers/src/chain/rpc/errors.ts";
 import { broadcast } from "../../../keepers/src/chain/transactions/broadcast.ts";
 import { TransactionFailedError } from "../../../keepers/src/chain/transactions/errors.ts";
-import { estimateFees, replacementFees } from "../../../keepers/src/chain/transactions/fees.ts";
+import { estimateFees, gasOfFiller, replacementFees } from "../../../keepers/src/chain/transactions/fees.ts";
 import { placeOf } from "../../../keepers/src/chain/transactions/look.ts";
 import { tryOnHead } from "../../../keepers/src/chain/transactions/preflight.ts";
-import { pauseAfter } from "../../../keepers/src/chain/transactions/retry.ts";
+import { isResting, pauseAfter } from "../../../keepers/src/chain/transactions/retry.ts";
 import {
   type Attempt,
   type StoredIntent,
@@ -89,10 +89,51 @@ describe("fees of a transaction", () => {
   });
 });
 
+describe("gas of a filler", () => {
+  const named = (...estimates: readonly (bigint | undefined)[]) =>
+    gasOfFiller(
+      {
+        poll: async (method, params) => {
+          assert.deepEqual(
+            [method, params],
+            ["eth_estimateGas", [{ from: account, to: account, value: "0x0" }]],
+          );
+          return await Promise.allSettled(
+            estimates.map(async (each) => {
+              if (each === undefined) throw new Error("reset");
+              return toHex(each);
+            }),
+          );
+        },
+      },
+      account,
+    );
+
+  it("attack: is the middle of what endpoints say, wherever the one stands that lies, and never less than any transaction takes", async () => {
+    for (const lie of [1n, 10n ** 9n, undefined]) {
+      for (const at of [0, 1, 2]) {
+        assert.equal(await named(...[30_000n, 30_000n].toSpliced(at, 0, lie as bigint)), 30_000n);
+      }
+    }
+    assert.equal(await named(1n), 21_000n);
+    assert.equal(await named(1n, 10n ** 9n), 21_000n);
+    await assert.rejects(named(undefined), RpcUnavailableError);
+  });
+});
+
 describe("a pause after failures", () => {
   it("is none for the first two, then a minute that doubles up to sixteen", () => {
     const minutes = [0, 1, 2, 3, 4, 5, 6, 7, 8, 50].map((failures) => pauseAfter(failures) / 60_000);
     assert.deepEqual(minutes, [0, 0, 0, 1, 2, 4, 8, 16, 16, 16]);
+  });
+
+  it("ends when its time has passed, or the clock says that it has not begun", () => {
+    const madeAt = 1_000_000;
+    assert.equal(isResting(madeAt, madeAt, 3), true);
+    assert.equal(isResting(madeAt + 59_999, madeAt, 3), true);
+    assert.equal(isResting(madeAt + 60_000, madeAt, 3), false);
+    assert.equal(isResting(madeAt - 1, madeAt, 3), false);
+    assert.equal(isResting(madeAt, madeAt, 2), false);
   });
 });
 

@@ -102,6 +102,16 @@ describe("a transaction that has failed on chain", () => {
     assert.deepEqual([await called(), await nonce()], [1, 2]);
   });
 
+  it("is sent again at once although the clock was set back before the keeper started again", async () => {
+    await failOnChain(queueOn());
+    clock.time -= 6 * 3_600_000;
+    const queue = queueOn();
+    await queue.submit(call());
+    await chain.mine();
+    await queue.wait("commit:7");
+    assert.equal(await called(), 1);
+  });
+
   it("is tried ever more seldom when it fails each time although it seems to succeed", async () => {
     const queue = queueOn();
     for (let i = 0; i < 3; i++) await failOnChain(queue);

@@ -1,8 +1,12 @@
+import type { Address } from "viem";
 import type { ChainClient } from "../client.ts";
 import { RpcUnavailableError } from "../rpc/errors.ts";
 
 /** EIP-1559 fees in wei per gas. */
 export type Fees = { maxFeePerGas: bigint; maxPriorityFeePerGas: bigint };
+
+/** Gas of every transaction, by the Yellow Paper's intrinsic gas. */
+const leastGas = 21_000n;
 
 /** Nodes take a replacement only when both fees rise by a tenth (geth's `--txpool.pricebump`); an eighth clears it. */
 const bump = (fee: bigint) => fee + fee / 8n + 1n;
@@ -40,6 +44,20 @@ async function tipOf(client: Pick<ChainClient, "poll">): Promise<bigint> {
     ];
     return higher(price - base, 0n);
   }
+}
+
+/**
+ * Gas for a transfer of nothing to oneself: on chains that charge more than the least of all, the middle of what endpoints say, so
+ * that one that names too little keeps no nonce from being used up.
+ *
+ * @throws RpcUnavailableError when none of them says
+ */
+export async function gasOfFiller(client: Pick<ChainClient, "poll">, address: Address): Promise<bigint> {
+  const answers = await client.poll("eth_estimateGas", [{ from: address, to: address, value: "0x0" }]);
+  return higher(
+    middle(answers, (gas) => BigInt(String(gas))),
+    leastGas,
+  );
 }
 
 function middle(

@@ -13,7 +13,7 @@ import { explainRevert } from "../revert.ts";
 import { InconsistentAnswerError, RpcUnavailableError } from "../rpc/errors.ts";
 import { type Broadcast, broadcast } from "./broadcast.ts";
 import { TransactionFailedError } from "./errors.ts";
-import { estimateFees, type Fees, replacementFees } from "./fees.ts";
+import { estimateFees, type Fees, gasOfFiller, replacementFees } from "./fees.ts";
 import { type Look, placeOf, type Seen } from "./look.ts";
 import {
   type Depths,
@@ -27,7 +27,7 @@ import {
   type Sight,
 } from "./machine.ts";
 import { tryOnHead } from "./preflight.ts";
-import { pauseAfter } from "./retry.ts";
+import { isResting } from "./retry.ts";
 import { type Attempt, type StoredIntent, TransactionStore } from "./store.ts";
 import type { Intent, QueueOptions, TransactionQueue } from "./types.ts";
 import { ChainView } from "./view.ts";
@@ -182,7 +182,7 @@ class AccountQueue implements TransactionQueue {
 
   #rests({ key, failures }: StoredIntent): boolean {
     const [last] = this.#store.attempts(key);
-    return last !== undefined && this.#clock.now() < last.madeAt + pauseAfter(failures);
+    return last !== undefined && isResting(this.#clock.now(), last.madeAt, failures);
   }
 
   #named({ key, description }: Pick<Intent, "key" | "description">): string {
@@ -458,8 +458,7 @@ class AccountQueue implements TransactionQueue {
     const [attempt] = this.#store.attempts(pending[0]!.key);
     if (attempt === undefined || !this.#isStuck(attempt, [attempt], head)) return;
     if ((await this.#view.pooled()) > counted) return;
-    const gas = await this.#client.public.estimateGas({ account: this.address, to: this.address });
-    const filler = { to: this.address, gas };
+    const filler = { to: this.address, gas: await gasOfFiller(this.#client, this.address) };
     if (move.kind === "moveDown") {
       this.#store.moveDown(move.nonces, filler);
       return;

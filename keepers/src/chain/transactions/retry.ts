@@ -8,3 +8,11 @@ const minute = 60_000;
 export function pauseAfter(failures: number): number {
   return failures < 3 ? 0 : minute * Math.min(2 ** (failures - 3), 16);
 }
+
+/**
+ * Whether one that failed so often still waits. It was made by the clock of a process before this one: where that says later than
+ * now the clock was set back, by who knows how much.
+ */
+export function isResting(now: number, madeAt: number, failures: number): boolean {
+  return madeAt <= now && now < madeAt + pauseAfter(failures);
+}
