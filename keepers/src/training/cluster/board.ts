@@ -136,6 +136,13 @@ export class Board {
     chunk.results.set(worker, result);
   }
 
+  /** A worker that was to send the sums of a chunk brought none: as good as late, and others have it. */
+  shirked(chunk: Chunk, worker: string): void {
+    this.greet(worker);
+    this.#rests.missed(worker, this.#options.pace.limit);
+    this.#release(chunk, worker);
+  }
+
   /** Nothing more is wanted of a chunk: who was given it and is late with it has held it up. */
   settle(chunk: Chunk): void {
     chunk.done = true;

@@ -248,7 +248,12 @@ export class ClusterSession implements TrainingSession {
     const { records } = this.#options;
     const chunk = this.#board.find(id, worker);
     if (chunk === undefined || this.#isHurried || records.isBarred(worker)) return "late";
-    if (this.wants(worker, id)) {
+    const isWanted = this.wants(worker, id);
+    if (isWanted && chunk.sender === worker && result.bytes === undefined) {
+      // Its digest alone would be right, and have the provider compute the chunk and pay for it.
+      this.#board.shirked(chunk, worker);
+      this.#wake();
+    } else if (isWanted) {
       this.#board.arrived(chunk, worker, result);
       if (this.#board.isAgreed(chunk) && !this.#isDrawn(chunk)) this.#agree(chunk);
       this.#progress?.();

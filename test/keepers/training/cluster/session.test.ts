@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { TaintedRunError } from "../../../../keepers/src/training/cluster/errors.ts";
+import { StateForm } from "../../../../keepers/src/training/cluster/forms.ts";
 import { MemoryRecords } from "../../../../keepers/src/training/cluster/records.ts";
 import { type ClusterOptions, ClusterSession } from "../../../../keepers/src/training/cluster/session.ts";
 import { nativeExecutor } from "../../../../keepers/src/training/executors/native.ts";
@@ -184,6 +185,46 @@ describe("a cluster", () => {
     assert.ok(records.isBarred("one") && records.isBarred("other"));
     assert.equal(records.taken.size, 0);
     await session.close();
+  });
+
+  it("attack: owes nothing to a worker that never sends the sums that it is asked for, and lets others have its chunks", async () => {
+    const { program, objectBytes, state, steps } = mlp;
+    const records = new MemoryRecords();
+    const observed: string[] = [];
+    const observer = {
+      result: (outcome: string) => void observed.push(outcome),
+      computed: () => void observed.push("computed"),
+    };
+    const engine = { objectBytes, microBatches };
+    const session = await ClusterSession.open(nativeExecutor, program, engine, {
+      ...{ chunkSize: 1, copies: 2, checkShare: 0, secret: new Uint8Array(32), records, firstStep: 0 },
+      ...{ patience: 60_000, observer },
+    });
+    await session.setState(state);
+    const worker = await nativeExecutor.openSums(program, { objectBytes, microBatches: 1 });
+    const stop = new AbortController();
+    const running = session.run(steps(stepCount, microBatches));
+    const shirking = (async () => {
+      for (;;) {
+        const task = await session.take("shirker", undefined, stop.signal);
+        const { chunk, isSender, bytes, objects } = task;
+        const held = new StateForm(program).decode(bytes, task.state, undefined);
+        const digest = session.sums.digest(session.sums.encode(await worker.compute(held, objects)));
+        const verdict = session.deliver("shirker", chunk, { digest });
+        if (isSender) assert.equal(verdict, "late");
+      }
+    })().catch((error: unknown) => {
+      if (!stop.signal.aborted) throw error;
+    });
+    const crew = ["one", "other"].map((name) => work(session, worker, name, stop.signal));
+    await running;
+    stop.abort();
+    await Promise.all([...crew, shirking]);
+    assert.equal(hash(await session.getState()), expected.state);
+    assert.deepEqual(new Set(observed), new Set(["agreed"]));
+    assert.ok(!records.isBarred("shirker"));
+    await session.close();
+    await worker.close();
   });
 
   it("bars a worker that lies in every chunk, and pays it nothing", async () => {
