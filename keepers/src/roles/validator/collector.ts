@@ -1,3 +1,4 @@
+import { setImmediate as immediate } from "node:timers/promises";
 import { bytesToHex, hexToBytes } from "viem";
 import {
   addKeys,
@@ -123,10 +124,13 @@ export class Collector {
     members: readonly MemberDigests[],
     signal: AbortSignal,
   ): Promise<Signed[]> {
-    const { exchange, desk, all, committees, sworn } = this.#parts;
+    const { exchange, desk, all, committees, sworn, gathering } = this.#parts;
     const operators = all.operators(draw);
     const { jobId, attempt } = draw;
-    const asked = members.map(async (member): Promise<Signed> => {
+    const gathered = gathering.of(draw);
+    const root = rootOf(draw, members);
+    const trusted = members.filter(({ position }) => !gathered.isDistrusted(root, position));
+    const asked = trusted.map(async (member): Promise<Signed> => {
       const { position } = member;
       const signature =
         position === own
@@ -139,15 +143,18 @@ export class Collector {
       return { member, signature, key: committees.keyOf(draw.members[position]!)! };
     });
     const signed = await this.#answered(asked, signal);
-    const message = hexToBytes(messageOf(draw, maskOf(positionsOf(members)), rootOf(draw, members)));
-    // One look at the sum; only when it does not hold is it asked whose is wrong.
-    const valid = isSigned(signed, message)
-      ? signed
-      : signed.filter(({ key, signature }) => verify(key.g2, signatureDomain, message, signature));
+    const message = hexToBytes(messageOf(draw, maskOf(positionsOf(members)), root));
+    const groups = await soundGroups(signed, message);
     const leaves = leavesOf(draw, members);
-    for (const { member, signature } of valid) {
-      if (member.position !== own) sworn.keep(draw, { position: member.position, leaves, signature });
+    for (const group of groups) {
+      // What holds is their sum: it is the evidence against each of them, whatever each has sent.
+      const signature = addSignatures(group.map((each) => each.signature));
+      const signers = positionsOf(group.map(({ member }) => member));
+      for (const position of signers.filter((each) => each !== own))
+        sworn.keep(draw, { position, leaves, signers, signature });
     }
+    const valid = groups.flat();
+    for (const each of signed) if (!valid.includes(each)) gathered.distrust(root, each.member.position);
     return valid;
   }
 
@@ -185,6 +192,20 @@ function positionsOf(members: readonly MemberDigests[]): number[] {
 
 function rootOf(draw: DrawnCommittee, members: readonly MemberDigests[]) {
   return bytesToHex(statementTree(draw, leavesOf(draw, members)).root);
+}
+
+/**
+ * Those whose sums hold: all of them at one look, or parts of them, down to whose is wrong. Pairings take long: other work goes
+ * on between them.
+ */
+async function soundGroups(signed: readonly Signed[], message: Uint8Array): Promise<(readonly Signed[])[]> {
+  if (signed.length === 0) return [];
+  await immediate();
+  if (isSigned(signed, message)) return [signed];
+  if (signed.length === 1) return [];
+  const half = signed.length >> 1;
+  const first = await soundGroups(signed.slice(0, half), message);
+  return [...first, ...(await soundGroups(signed.slice(half), message))];
 }
 
 /** A sum at infinity, or of bad points, is nobody's signature. */

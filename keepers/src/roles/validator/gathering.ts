@@ -1,3 +1,4 @@
+import type { Hex } from "viem";
 import type { DrawnCommittee } from "../../core/attestation/statement.ts";
 import { nameOf } from "./check-book.ts";
 import type { MemberDigests } from "./exchange.ts";
@@ -26,6 +27,9 @@ export function stageOf(now: bigint, deadline: bigint, window: bigint): Stage {
   return now >= drawnAt + window / gatherShare ? "present" : "all";
 }
 
+/** Milliseconds for which a member that gave a bad signature of a root is not asked for another: looking for it takes pairings. */
+const distrustedFor = 60_000;
+
 /** What this keeper has of the other members of a draw. It only grows, so that few statements come of it. */
 export class Gathered {
   readonly #digests = new Map<number, MemberDigests>();
@@ -36,6 +40,9 @@ export class Gathered {
   /** What came of asking members whether they are there, and until when that counts, by `performance.now()`. */
   readonly looks = new Map<number, { readonly until: number; readonly isThere: Promise<boolean> }>();
 
+  /** Until when a member is not asked to sign a root again, by root and position, and `performance.now()`. */
+  readonly #unsound = new Map<string, number>();
+
   has(position: number): boolean {
     return this.#digests.has(position);
   }
@@ -43,6 +50,17 @@ export class Gathered {
   /** Keeps what a member said first: who says something else later has said two things. */
   keep(member: MemberDigests): void {
     if (!this.has(member.position)) this.#digests.set(member.position, member);
+  }
+
+  /** Remembers for a while that a member gave something else than its signature of a root. */
+  distrust(root: Hex, position: number): void {
+    const now = performance.now();
+    for (const [name, until] of this.#unsound) if (until <= now) this.#unsound.delete(name);
+    this.#unsound.set(`${root}:${position}`, now + distrustedFor);
+  }
+
+  isDistrusted(root: Hex, position: number): boolean {
+    return (this.#unsound.get(`${root}:${position}`) ?? 0) > performance.now();
   }
 
   /** By position. */

@@ -1,9 +1,10 @@
-import { bytesToHex } from "viem";
-import type { BlsKey, G1Words } from "../../core/attestation/bls.ts";
+import { bytesToHex, hexToBytes } from "viem";
+import { addKeys, type BlsKey, type G1Words, signatureDomain, verify } from "../../core/attestation/bls.ts";
 import {
   type DrawnCommittee,
   intervalsOf,
   maskOf,
+  messageOf,
   type SignedLeaf,
   statementTree,
 } from "../../core/attestation/statement.ts";
@@ -13,7 +14,7 @@ import type { CheckBook } from "./check-book.ts";
 import { committeeCalls } from "./committee-calls.ts";
 import type { CommitteeLedger } from "./committee-ledger.ts";
 import { type Committees, type CommitteesParts, positionsIn } from "./committees.ts";
-import type { SwornBook } from "./sworn-book.ts";
+import type { SwornBook, SwornStatement } from "./sworn-book.ts";
 
 export type ProsecutorParts = CommitteesParts & {
   readonly all: Committees;
@@ -29,6 +30,8 @@ type Evidence = {
   readonly signature: G1Words;
   readonly key: BlsKey["g2"];
 };
+
+type KeptEvidence = Evidence & { readonly kept: SwornStatement };
 
 /** Has members slashed that signed two digests for one interval: to this validator, or to it and to everybody. */
 export class Prosecutor {
@@ -47,8 +50,17 @@ export class Prosecutor {
     const public_ = signers === 0n ? undefined : this.#parts.book.leaves(draw, root);
     for (const position of new Set(kept.map((each) => each.position))) {
       if ((liars >> BigInt(position)) & 1n) continue;
-      const own = kept.filter((each) => each.position === position).map((each) => this.#single(draw, each));
-      const first = own[0]!;
+      const said = kept
+        .filter((each) => each.position === position)
+        .map((each) => this.#evidence(draw, each));
+      const isContradicted = said.some(({ leaves }, i) => {
+        const others = [...said.slice(i + 1).map((each) => each.leaves), ...(public_ ? [public_] : [])];
+        return others.some((other) => contradiction(draw, position, leaves, other) !== undefined);
+      });
+      if (!isContradicted) continue;
+      const own = said.filter((each) => this.#holds(draw, each));
+      const first = own[0];
+      if (first === undefined) continue;
       const other = own
         .slice(1)
         .find((each) => contradiction(draw, position, first.leaves, each.leaves) !== undefined);
@@ -72,12 +84,19 @@ export class Prosecutor {
     }
   }
 
-  #single(
-    draw: DrawnCommittee,
-    { position, leaves, signature }: ReturnType<SwornBook["of"]>[number],
-  ): Evidence {
-    const { g2: key } = this.#parts.committees.keyOf(draw.members[position]!)!;
-    return { leaves, signers: [position], signature, key };
+  #evidence(draw: DrawnCommittee, statement: SwornStatement): KeptEvidence {
+    const { leaves, signers, signature } = statement;
+    const keys = signers.map((each) => this.#parts.committees.keyOf(draw.members[each]!)!);
+    return { leaves, signers, signature, key: addKeys(keys).g2, kept: statement };
+  }
+
+  /** Whether the contract would take a statement that is kept; one that it would not keeps no other out. */
+  #holds(draw: DrawnCommittee, { leaves, signature, key, kept }: KeptEvidence): boolean {
+    const mask = maskOf(leaves.map((leaf) => leaf.position));
+    const root = bytesToHex(statementTree(draw, leaves).root);
+    if (verify(key, signatureDomain, hexToBytes(messageOf(draw, mask, root)), signature)) return true;
+    this.#parts.sworn.drop(draw, kept);
+    return false;
   }
 
   /** The statement that was posted: its signature is in the call alone. Undefined when nobody says what was called. */

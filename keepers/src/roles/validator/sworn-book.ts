@@ -17,14 +17,20 @@ export const swornSchema = {
        signature_y TEXT NOT NULL,
        PRIMARY KEY (draw, position, digests)
      ) STRICT;`,
+    "ALTER TABLE sworn_statements ADD COLUMN signers TEXT;",
   ],
 } as const;
 
-/** A statement with the signature of one of its members, which holds. */
+/**
+ * A statement that a member has signed, by itself or with others: where their sum holds, who sends another point than its
+ * signature, and has a friend send the difference, has signed all the same.
+ */
 export type SwornStatement = {
   readonly position: number;
   /** Of all members of the statement. */
   readonly leaves: readonly SignedLeaf[];
+  /** Positions of those whose sum the signature is. */
+  readonly signers: readonly number[];
   readonly signature: G1Words;
 };
 
@@ -37,17 +43,29 @@ export class SwornBook {
   }
 
   /** Keeps a statement, unless one with the same digests of this member is kept. */
-  keep(draw: DrawnCommittee, { position, leaves, signature: [x, y] }: SwornStatement): void {
-    const digests = leaves.filter((leaf) => leaf.position === position).map(({ digest }) => digest);
+  keep(draw: DrawnCommittee, statement: SwornStatement): void {
+    const { position, leaves, signers, signature } = statement;
+    const [x, y] = signature;
     this.#state.run(
-      `INSERT OR IGNORE INTO sworn_statements (draw, position, digests, leaves, signature_x, signature_y)
-       VALUES (?, ?, ?, ?, ?, ?)`,
+      `INSERT OR IGNORE INTO sworn_statements (draw, position, digests, leaves, signature_x, signature_y, signers)
+       VALUES (?, ?, ?, ?, ?, ?, ?)`,
       nameOf(draw),
       position,
-      digests.join(),
+      digestsOf(statement),
       JSON.stringify(leaves),
       toHex(x),
       toHex(y),
+      signers.join(),
+    );
+  }
+
+  /** Forgets a statement that does not hold, so that one that does can take its place. */
+  drop(draw: DrawnCommittee, statement: SwornStatement): void {
+    this.#state.run(
+      "DELETE FROM sworn_statements WHERE draw = ? AND position = ? AND digests = ?",
+      nameOf(draw),
+      statement.position,
+      digestsOf(statement),
     );
   }
 
@@ -58,7 +76,14 @@ export class SwornBook {
       .map((row) => ({
         position: Number(row.position),
         leaves: JSON.parse(row.leaves as string) as SignedLeaf[],
+        signers:
+          row.signers === null ? [Number(row.position)] : (row.signers as string).split(",").map(Number),
         signature: [BigInt(row.signature_x as Hex), BigInt(row.signature_y as Hex)],
       }));
   }
+}
+
+/** What a member says in a statement. */
+function digestsOf({ position, leaves }: Pick<SwornStatement, "position" | "leaves">): string {
+  return leaves.flatMap((leaf) => (leaf.position === position ? [leaf.digest] : [])).join();
 }
