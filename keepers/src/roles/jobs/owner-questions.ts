@@ -9,6 +9,12 @@ import { readQuestions } from "./questions.ts";
 const pause = 60n;
 
 /**
+ * Questions about one result whose grace runs at once: one that is not answered ends the job, so that whoever asks thousands has few
+ * of them called.
+ */
+const mostCalled = 16;
+
+/**
  * Calls the timeouts of what owners of results are asked for and do not publish, and fails their jobs when nothing is published until
  * the grace is over. Anybody may ask, and anybody may end it.
  */
@@ -35,15 +41,16 @@ export class OwnerQuestions {
       return;
     }
     this.#next.set(resultId, now + pause);
+    const due: bigint[] = [];
+    let waiting = 0;
     for await (const { challengeId, challenger, isOwners, deadline, graceEnds } of readQuestions(
       contracts,
       resultId,
     )) {
       if (!isOwners || challenger === zeroAddress || now <= deadline) continue;
-      if (graceEnds === 0n) {
-        const key = `retrieval-timeout:${challengeId}`;
-        await tryCall(this.#parts, key, "RetrievalChallenges", "callTimeout", [challengeId]);
-      } else if (now > graceEnds) {
+      if (graceEnds === 0n) due.push(challengeId);
+      else if (now <= graceEnds) waiting++;
+      else {
         const claimId = claimIdOf({ jobId, checkpoint });
         const facts = { jobId, checkpoint, resultId, challengeId };
         log.warn(facts, "the provider has not shown a piece of its result");
@@ -51,6 +58,11 @@ export class OwnerQuestions {
         if (await tryCall(this.#parts, key, "ResultShortfalls", "failUnanswered", [claimId, challengeId]))
           return;
       }
+    }
+    // One whose grace is over ends the job, and all others with it.
+    for (const challengeId of due.slice(0, Math.max(0, mostCalled - waiting))) {
+      const key = `retrieval-timeout:${challengeId}`;
+      await tryCall(this.#parts, key, "RetrievalChallenges", "callTimeout", [challengeId]);
     }
   }
 }
