@@ -310,4 +310,39 @@ describe("cells of a provider's result", () => {
     assert.deepEqual(asked.blocks.at(-1), ["slashFailed 41"]);
     assert.equal(asked.open.length, 5);
   });
+
+  it("attack: are released under another name where an endpoint that is behind gives another list, and beside a result that cannot be looked at", async () => {
+    const lists = [
+      [1n, 2n, 3n],
+      [1n, 3n],
+    ];
+    const reads = {
+      RetrievalChallenges: {
+        askedSince: ([id]: [Hex]) => {
+          if (id === word(400)) throw new Error("no answer");
+          return 1n;
+        },
+        questionsOf: () => lists.shift() ?? [],
+        challengeOf: () => ({ datasetId: word(500), challenger: zeroAddress, deadline: 1n }),
+      },
+      DatasetRegistry: { datasetOf: () => ({ bundles: 0 }) },
+    };
+    const { context, queue } = contextOf(operator, reads);
+    const job = { provider: operator, status: "Committed", checkpoints: [] };
+    const jobs = [400, 500].map((id) => ({ ...job, jobId: BigInt(id), result: { resultId: word(id) } }));
+    const questions = new ResultQuestions({
+      ...context,
+      ledger: { jobsOfProvider: () => jobs },
+      retrievals: { retrievalsOf: () => [] },
+    } as unknown as ResultQuestionsParts);
+    for (let tick = 0; tick < 2; tick++) await assert.rejects(questions.tick(none), /no answer/);
+    assert.deepEqual(
+      queue.sent.map((intent) => callOf(intent).args?.[0]),
+      [
+        [1n, 2n, 3n],
+        [1n, 3n],
+      ],
+    );
+    assert.equal(new Set(queue.sent.map(({ key }) => key)).size, 2);
+  });
 });

@@ -1,6 +1,8 @@
-import { type Hex, zeroAddress } from "viem";
+import { type Hex, keccak256, stringToHex, zeroAddress } from "viem";
 import { bundleId } from "../../core/ids.ts";
 import type { Duty, JobContext } from "../jobs/duty.ts";
+import { forEach } from "../jobs/each.ts";
+import type { CommittedResult } from "../jobs/job-record.ts";
 import { readQuestions } from "../jobs/questions.ts";
 import { agreedOrUsual, isSurely } from "../storage-node/agreement.ts";
 import { chainTime, tryCall } from "../storage-node/context.ts";
@@ -32,33 +34,41 @@ export class ResultQuestions implements Duty {
   }
 
   async tick(signal: AbortSignal): Promise<void> {
-    const { ledger, operator, retrievals } = this.#parts;
+    const { ledger, operator } = this.#parts;
+    const owed = ledger
+      .jobsOfProvider(operator)
+      .filter(({ provider }) => provider === operator)
+      .flatMap((job) => resultsOf(job).filter(({ isOwed }) => isOwed));
     const asked: LedgerRetrieval[] = [];
-    for (const job of ledger.jobsOfProvider(operator)) {
-      if (job.provider !== operator) continue;
-      for (const { result, isOwed } of resultsOf(job)) {
-        if (!isOwed) continue;
-        const { resultId } = result;
-        const isUnasked = await isSurely(
-          this.#parts,
-          "whether nothing is asked of a result",
-          async (chain) => {
-            return (await chain.contracts.RetrievalChallenges.read.askedSince([resultId])) === 0n;
-          },
-        );
-        if (isUnasked) continue;
-        await this.#release(resultId);
-        const { value: dataset } = await agreedOrUsual(this.#parts, "a stored result", ({ contracts }) =>
-          contracts.DatasetRegistry.read.datasetOf([resultId]),
-        );
-        for (let index = 0; index < dataset.bundles; index++) {
-          asked.push(...retrievals.retrievalsOf(bundleId(resultId, index)));
-        }
-      }
-    }
-    asked.sort((a, b) => Number(a.deadline - b.deadline));
-    const { value: now } = await agreedOrUsual(this.#parts, "the time", ({ client }) => chainTime(client));
-    await this.#ends.tick(asked, { now, after: () => 0n }, signal);
+    await forEach(
+      [
+        () => forEach(owed, async ({ result }) => void asked.push(...(await this.#look(result)))),
+        // What is known of some results is brought to an end although others could not be looked at.
+        async () => {
+          asked.sort((a, b) => Number(a.deadline - b.deadline));
+          const { value: now } = await agreedOrUsual(this.#parts, "the time", ({ client }) =>
+            chainTime(client),
+          );
+          await this.#ends.tick(asked, { now, after: () => 0n }, signal);
+        },
+      ],
+      (step) => step(),
+    );
+  }
+
+  /** What holders are asked for of a result; what was published is released. */
+  async #look({ resultId }: Pick<CommittedResult, "resultId">): Promise<LedgerRetrieval[]> {
+    const isUnasked = await isSurely(this.#parts, "whether nothing is asked of a result", async (chain) => {
+      return (await chain.contracts.RetrievalChallenges.read.askedSince([resultId])) === 0n;
+    });
+    if (isUnasked) return [];
+    await this.#release(resultId);
+    const { value: dataset } = await agreedOrUsual(this.#parts, "a stored result", ({ contracts }) =>
+      contracts.DatasetRegistry.read.datasetOf([resultId]),
+    );
+    return Array.from({ length: dataset.bundles }, (_, index) => bundleId(resultId, index)).flatMap((id) =>
+      this.#parts.retrievals.retrievalsOf(id),
+    );
   }
 
   /** Has a result asked for no more on account of what was published, once the time is over to hold that against its provider. */
@@ -77,7 +87,8 @@ export class ResultQuestions implements Duty {
       },
     );
     if (due.length === 0) return;
-    const key = `release-questions:${resultId}:${due[0]}:${due.at(-1)}`;
+    // An endpoint that is behind gives another list: the queue sends one transaction for a key.
+    const key = `release-questions:${resultId}:${keccak256(stringToHex(due.join()))}`;
     await tryCall(this.#parts, key, "RetrievalChallenges", "release", [due]);
   }
 }
