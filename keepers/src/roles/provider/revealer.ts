@@ -34,8 +34,8 @@ export class Revealer implements Duty {
     const isTooLate = isAgreed && graceEnds !== undefined && now > graceEnds;
     if (now <= commitUntil || isTooLate) return;
     const decision = decisions.find(orderHash);
-    const rate = await prices.rateOf(order, jobId);
-    if (decision?.kind !== "bid" || rate === undefined) return;
+    if (decision?.kind !== "bid") return;
+    const rate = await prices.sealedRateOf(order, jobId);
     const offer = prices.priced(order, decision.bid, rate, true);
     if (offer === undefined) return;
     const args = [jobId, offer.bid, decision.salt] as const;
