@@ -75,7 +75,7 @@ describe("what work costs in the unit of a feed, where the endpoint that is aske
 
   it("is in tokens for an order without a feed, whatever endpoints say", async () => {
     for (const each of scene.endpoints) each.reads = {};
-    const plain = { conditions: { priceFeed: zeroAddress } } as Order;
+    const plain = { conditions: { priceFeed: zeroAddress } } as unknown as Order;
     assert.equal((await (await prices()).rateOf(plain))?.rate, 0n);
     assert.equal((await (await prices()).sealedRateOf(plain, 1n)).rate, 0n);
   });
