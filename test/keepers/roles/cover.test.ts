@@ -24,11 +24,15 @@ class World {
   registered = new Map<Hex, Hex[]>();
   bounties = new Set<Hex>();
   tired = new Set<Hex>();
+  /** How many covers each bundle has gone through. */
+  used = new Map<Hex, number>();
+  /** First epochs that nobody pays for; 100 where none is said. */
+  ends = new Map<Hex, number>([[ending, 6]]);
   proofs: CircuitInput[] = [];
   looks = 0;
   readonly double = contextOf(operator, {
     StorageAudit: { currentEpoch: () => this.epoch },
-    DatasetRegistry: { termsOf: ([id]: [Hex]) => [1, id === ending ? 6 : 100, 1n] },
+    DatasetRegistry: { termsOf: ([id]: [Hex]) => [1, this.ends.get(id) ?? 100, 1n] },
     BundleRegistry: {
       holdingOf: ([id]: [Hex]) => {
         this.looks++;
@@ -36,7 +40,10 @@ class World {
         return { operator: this.taken.has(id) ? account(1) : operator, ...cover };
       },
       bountyOf: ([id]: [Hex]) => (this.bounties.has(id) ? 9n : 0n),
-      coversOf: ([id]: [Hex]) => [new Array(this.tired.has(id) ? 32 : 0).fill(zeroHash), []],
+      coversOf: ([id]: [Hex]) => [
+        new Array(this.tired.has(id) ? 32 : (this.used.get(id) ?? 0)).fill(zeroHash),
+        [],
+      ],
     },
   });
 
@@ -74,6 +81,19 @@ class World {
 
   tick(registrar: CoverRegistrar): Promise<boolean> {
     return registrar.tick(new AbortController().signal);
+  }
+
+  /** Has the chain take what was sent since. */
+  mine(): void {
+    const sent = this.sent();
+    for (const bundles of sent.slice(this.registered.size)) {
+      const coverId = word(0xc000 + this.registered.size);
+      this.registered.set(coverId, [...bundles]);
+      for (const id of bundles) {
+        this.covers.set(id, { coverId, coverSince: this.epoch + 1 });
+        this.used.set(id, (this.used.get(id) ?? 0) + 1);
+      }
+    }
   }
 
   /** Bundles of each cover that was sent. */
@@ -155,15 +175,78 @@ describe("the registrar of covers", () => {
     assert.ok(world.looks > looks);
   });
 
-  it("leaves whole covers alone, and replaces one that has lost a bundle", async () => {
+  it("leaves covers alone while half of their bundles are held and all are here, and replaces others", async () => {
     const registrar = world.registrar(2);
-    const bundles = [world.hold(1), world.hold(2), world.hold(3)];
+    const bundles = [1, 2, 3, 4, 5].map((bundle) => world.hold(bundle));
     for (const id of bundles) world.covers.set(id, { coverId: word(0xc1), coverSince: 3 });
     world.registered.set(word(0xc1), bundles);
     assert.equal(await world.tick(registrar), false);
+    world.holdings.splice(0, 2);
+    assert.equal(await world.tick(registrar), false, "what was released is here still");
+    world.gone.add(bundles[0]!);
+    world.epoch++;
+    assert.equal(await world.tick(registrar), true);
+    assert.deepEqual(world.sent(), [[word(3), word(4), word(5)]]);
+    world.gone.clear();
     world.holdings.shift();
     assert.equal(await world.tick(registrar), true);
-    assert.deepEqual(world.sent(), [[word(2), word(3)]]);
+    assert.deepEqual(world.sent()[1], [word(4), word(5)]);
+  });
+
+  it("attack: datasets of strangers that end each day use up none of the covers of bundles that stay", async () => {
+    const registrar = world.registrar(2);
+    const [long, short] = [word(0x1009), (epoch: number) => word(0x50_0000 + epoch)];
+    world.ends.set(long, 3000);
+    const staying = [1, 2, 3].map((bundle) => world.hold(bundle, long));
+    for (; world.epoch < 80; world.epoch++) {
+      world.ends.set(short(world.epoch), world.epoch + 4);
+      for (const i of [0, 1, 2, 3, 4]) world.hold(1000 + 10 * world.epoch + i, short(world.epoch));
+      world.holdings = world.holdings.filter(({ datasetId }) => world.ends.get(datasetId)! > world.epoch);
+      while (await world.tick(registrar)) world.mine();
+    }
+    for (const id of staying) assert.equal(world.used.get(id), 1);
+    const last = world.holdings.filter(({ datasetId }) => datasetId !== long);
+    assert.ok(last.length > 10);
+    assert.ok(
+      last.slice(0, -5).every(({ bundleId }) => world.used.has(bundleId)),
+      "those are covered, too",
+    );
+  });
+
+  it("attack: bundles of every length that end as it is worst leave those that stay covers to the end", async () => {
+    const registrar = world.registrar(2);
+    const long = word(0x1009);
+    const end = 1000;
+    world.ends.set(long, end);
+    const staying = world.hold(1, long);
+    // Each is just long enough to share the next cover with what stays, and as short as can be.
+    for (let bundle = 10; world.epoch < end - 1; world.epoch++, bundle++) {
+      const left = end - world.epoch;
+      const other = word(0x50_0000 + bundle);
+      world.ends.set(other, world.epoch + (left < 16 ? 2 : Math.ceil(left / 2)));
+      if (world.holdings.length < 2) world.hold(bundle, other);
+      world.holdings = world.holdings.filter(({ datasetId }) => world.ends.get(datasetId)! > world.epoch);
+      // The bytes of what ended are gone as well.
+      world.gone = new Set(
+        [...world.used.keys()].filter((id) => !world.holdings.some((h) => h.bundleId === id)),
+      );
+      while (await world.tick(registrar)) world.mine();
+    }
+    const used = world.used.get(staying) ?? 0;
+    assert.ok(used > 5 && used < 32, `${used} covers`);
+  });
+
+  it("puts bundles together that end alike, the longest first, and waits for more of the others", async () => {
+    const registrar = world.registrar(2);
+    for (const [i, end] of [1000, 420, 400, 90, 10, 9].entries()) {
+      world.ends.set(word(0x1000 + i), end);
+      world.hold(i + 1, word(0x1000 + i));
+    }
+    while (await world.tick(registrar)) world.mine();
+    assert.deepEqual(world.sent(), [
+      [word(2), word(3)],
+      [word(5), word(6)],
+    ]);
   });
 
   it("does not touch a cover that has just been registered, nor one that the ledger does not know yet", async () => {

@@ -19,6 +19,8 @@ class World {
   /** Bundles that ledger and chain say this operator holds. */
   ledger = new Set<Hex>();
   chain = new Set<Hex>();
+  /** Bundles that one cover was registered for. */
+  covers = new Set<Hex>();
   dropped: Hex[] = [];
   tidied = 0;
   version = 0n;
@@ -43,6 +45,7 @@ class World {
           operator: this.chain.has(id) ? operator : account(0),
           tenure: 3,
           until: this.until,
+          coverId: this.covers.has(id) ? word(0xc1) : word(0),
         }),
       },
     },
@@ -83,6 +86,7 @@ class World {
       get version() {
         return version();
       },
+      coverBundles: (id: Hex) => (id === word(0xc1) ? [...this.covers] : undefined),
       holdingsOf: () => [...this.ledger].map((bundleId) => ({ bundleId, datasetId: dataset })),
     } as unknown as Ledger;
   }
@@ -190,6 +194,24 @@ describe("the janitor", () => {
     await world.tickAfter(0n);
     assert.equal(world.double.queue.sent.length, 1);
     assert.equal(world.tidied, 3);
+  });
+
+  it("keeps what a cover of held bundles names, for it can be answered, until they have another one", async () => {
+    const ids = [0, 1, 2].map((index) => world.shelve(index));
+    for (const id of ids) world.ledger.add(id);
+    for (const id of ids.slice(0, 2)) world.covers.add(id);
+    await world.tickAfter(0n);
+    for (const id of [ids[1]!, ids[2]!]) world.ledger.delete(id);
+    for (let days = 0; days < 10; days++) {
+      world.epoch++;
+      await world.tickAfter(day);
+    }
+    assert.deepEqual(world.dropped, [ids[2]]);
+    world.covers.clear();
+    world.epoch++;
+    await world.tickAfter(day);
+    assert.deepEqual(world.dropped, [ids[2], ids[1]]);
+    assert.equal(world.shelf.all().length, 1);
   });
 
   it("attack: looks at nothing that needs nothing, however many bundles there are", async () => {

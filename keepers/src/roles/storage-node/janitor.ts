@@ -35,6 +35,8 @@ export class Janitor {
   /** Epoch of the last look for datasets that are over. */
   #looked = -1;
   readonly #placements: Placements;
+  /** Bundles that a cover of held ones names: it can be answered as long as the bytes of all are here. */
+  #covered: ReadonlySet<Hex> = new Set();
   /** The last bundle that was looked at: those that cannot be dropped yet keep no other one here. */
   #last: Hex = "0x";
 
@@ -73,12 +75,14 @@ export class Janitor {
     }
   }
 
-  /** Agrees to epochs that were added since, as long as the dataset pays enough and this node serves for so long. */
+  /** Notes what is covered, and agrees to epochs that were added since, as long as the dataset pays enough and this node serves for so long. */
   async #extend(epoch: number): Promise<void> {
     const { contracts, ledger, operator, asking, log } = this.#parts;
+    const covers = new Set<Hex>();
     for (const { bundleId, datasetId } of ledger.holdingsOf(operator)) {
       const [status, endEpoch, feePerAudit] = await contracts.DatasetRegistry.read.termsOf([datasetId]);
-      const { until } = await contracts.BundleRegistry.read.holdingOf([bundleId]);
+      const { until, coverId } = await contracts.BundleRegistry.read.holdingOf([bundleId]);
+      covers.add(coverId);
       if (status !== datasetStatus.active || until === 0 || endEpoch <= until) continue;
       if (termsRefusal(asking, { feePerAudit, epochs: endEpoch - epoch }) !== undefined) continue;
       const key = `extend:${bundleId}:${endEpoch}`;
@@ -86,6 +90,7 @@ export class Janitor {
         log.info({ bundleId, until: endEpoch }, "duty extended");
       }
     }
+    this.#covered = new Set([...covers].flatMap((coverId) => ledger.coverBundles(coverId) ?? []));
   }
 
   /** Forgets bundles that have not been this operator's for long enough. */
@@ -101,6 +106,10 @@ export class Janitor {
     this.#last = due.length < mostDropped ? "0x" : due.at(-1)!.bundleId;
     for (const bundle of due) {
       const { bundleId, keepUntil } = bundle;
+      if (this.#covered.has(bundleId)) {
+        shelf.keepUntil(bundleId, now + noteEvery);
+        continue;
+      }
       // The ledger may be behind the chain; bytes that are dropped are gone.
       const holding = await agreedOn(this.#parts, "who holds a bundle", ({ contracts }) =>
         contracts.BundleRegistry.read.holdingOf([bundleId]),

@@ -145,7 +145,7 @@ describe("the storage service: bundles of one segment", () => {
     const held = { bundleId: id, datasetId: data.datasetId };
     const janitor = new Janitor({
       ...context,
-      ledger: { holdingsOf: () => [held] } as never,
+      ledger: { holdingsOf: () => [held], coverBundles: () => undefined } as never,
       shelf,
       vault: await Vault.open({
         ...{ shelf, store, treeFolder: join(folder, "trees") },
