@@ -44,6 +44,8 @@ const keyOf = ({ challengeId }: LedgerRetrieval) => `publish:${challengeId}`;
  */
 export class Publisher {
   readonly #parts: PublisherParts;
+  /** Bundles that are not here, and of which that was said. */
+  readonly #missing = new Set<Hex>();
 
   constructor(parts: PublisherParts) {
     this.#parts = parts;
@@ -91,9 +93,12 @@ export class Publisher {
     if (isOver) return false;
     const shown = await read(retrieval);
     if (shown === undefined) {
-      log.error({ challengeId, bundleId }, "a cell is asked for of a bundle that is not here");
+      if (!this.#missing.has(bundleId))
+        log.error({ challengeId, bundleId }, "a cell is asked for of a bundle that is not here");
+      this.#missing.add(bundleId);
       return false;
     }
+    this.#missing.delete(bundleId);
     const proof = shown.proof.map((sibling) => bytesToHex(sibling));
     const args = [challengeId, bytesToHex(shown.cell), proof] as const;
     await submitCall(this.#parts, keyOf(retrieval), "RetrievalChallenges", "publish", args);
