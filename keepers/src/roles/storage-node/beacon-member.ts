@@ -2,14 +2,17 @@ import { type Address, encodeAbiParameters, type Hex, keccak256, zeroHash } from
 import { addressOf } from "../../chain/contracts.ts";
 import type { OperatorSecrets } from "../../chain/secrets.ts";
 import type { State } from "../../storage/state/state.ts";
-import { agreedOrUsual } from "./agreement.ts";
+import { agreedOn, agreedOrUsual } from "./agreement.ts";
 import { chainTime, type DutyContext, type Reading, tryCall } from "./context.ts";
 import { AwaitedEpochs } from "./epochs.ts";
 import type { Ledger } from "./ledger.ts";
 import { reorganisable, seedAge } from "./seed-age.ts";
 import { turnOf } from "./turn.ts";
 
-/** Secrets of commitments that were made before secrets were derived from the key. */
+/**
+ * Secrets of commitments, kept before these are sent: after a reorganisation that moves a session to another second the commitment
+ * of before is included again, and no other secret opens it.
+ */
 export const beaconSchema = {
   name: "beacon",
   migrations: [
@@ -19,6 +22,15 @@ export const beaconSchema = {
        secret TEXT NOT NULL,
        PRIMARY KEY (session, round)
      ) STRICT`,
+    `CREATE TABLE beacon_all_secrets (
+       session TEXT NOT NULL,
+       round INTEGER NOT NULL,
+       secret TEXT NOT NULL,
+       PRIMARY KEY (session, round, secret)
+     ) STRICT;
+     INSERT INTO beacon_all_secrets SELECT session, round, secret FROM beacon_secrets;
+     DROP TABLE beacon_secrets;
+     ALTER TABLE beacon_all_secrets RENAME TO beacon_secrets`,
   ],
 } as const;
 
@@ -67,6 +79,8 @@ type Seat = {
   isCommitted: boolean;
   /** Whether its seed can still be of use to anybody. */
   isUseful: boolean;
+  /** Whether it is known by its events that this operator has committed in it. */
+  isOwn: boolean;
   /** Whether the endpoints agree on it. */
   isSure: boolean;
 };
@@ -88,10 +102,12 @@ export class BeaconMember {
   readonly #awaited: AwaitedEpochs;
   /** Rounds that have ended and left no bond to be slashed. */
   readonly #settled = new Set<string>();
-  /** Sessions in which nothing is left to be done. */
-  readonly #closed = new Set<bigint>();
+  /** Sessions in which nothing is left to be done, and whether that holds once this operator has committed in one. */
+  readonly #closed = new Map<bigint, boolean>();
   /** Commitments that the chain has refused, and chain seconds from which on they are tried again. */
   readonly #refused = new Map<string, bigint>();
+  /** Commitments of which it was said that nothing opens them. */
+  readonly #unopened = new Set<Hex>();
 
   constructor(parts: BeaconMemberParts) {
     this.#parts = parts;
@@ -123,7 +139,8 @@ export class BeaconMember {
     const own = new Set(ledger.sessionsOf(operator).filter((id) => id <= count));
     const ids = new Set(own);
     for (let id = youngest; id <= count; id++) ids.add(id);
-    const open = [...ids].filter((id) => !this.#closed.has(id));
+    const open = [...ids].filter((id) => !(own.has(id) ? this.#closed.get(id) : this.#closed.has(id)));
+    const isAlone = this.#parts.agreed.contracts === contracts;
     const seats: Seat[] = [];
     for (let i = 0; i < open.length; i += page) {
       const read = open.slice(i, i + page).map(async (id): Promise<Seat> => {
@@ -136,11 +153,12 @@ export class BeaconMember {
         // A bond that may be locked here is lost by what one endpoint keeps to itself.
         const looked = own.has(id)
           ? await agreedOrUsual(this.#parts, "a session of the beacon", look)
-          : { value: await look(this.#parts), isAgreed: true };
+          : { value: await look(this.#parts), isAgreed: isAlone };
         const [phase, session, mine] = looked.value;
         const isCommitted = mine.hash !== zeroHash && mine.round === session.round;
         const isUseful = id >= youngest;
-        return { id, phase: phases[phase]!, session, mine, isCommitted, isUseful, isSure: looked.isAgreed };
+        const [isOwn, isSure] = [own.has(id), looked.isAgreed];
+        return { id, phase: phases[phase]!, session, mine, isCommitted, isUseful, isOwn, isSure };
       });
       seats.push(...(await Promise.all(read)));
     }
@@ -202,10 +220,21 @@ export class BeaconMember {
   }
 
   async #commit(seat: Seat, now: bigint): Promise<void> {
-    const { id, session } = seat;
+    const { id, session: seen } = seat;
+    const look = ({ contracts }: Reading) => contracts.CommitRevealBeacon.read.session([id]);
+    // What depends on one endpoint's word would be derived from another session after its disk is lost.
+    const session = await agreedOn(this.#parts, "a session of the beacon", look);
+    if (session === undefined || session.round !== seen.round) return;
     const { round, commitEnds } = session;
     const key = keyOf("commit", seat);
-    const commitment = this.#commitment(id, round, this.#secret(id, round, commitEnds));
+    const secret = this.#secret(id, round, commitEnds);
+    const commitment = this.#commitment(id, round, secret);
+    this.#parts.state.run(
+      "INSERT OR IGNORE INTO beacon_secrets (session, round, secret) VALUES (?, ?, ?)",
+      id.toString(),
+      round,
+      secret,
+    );
     if (await tryCall(this.#parts, key, "CommitRevealBeacon", "commit", [id, commitment])) return;
     // Who was no operator yet, or has lost its bond in this session, is refused each time.
     this.#refused.set(key, now + (commitEnds - now) / 2n + 1n);
@@ -214,7 +243,17 @@ export class BeaconMember {
   async #reveal(seat: Seat): Promise<void> {
     const { id, session, mine } = seat;
     const secret = this.#committed(id, session.round, session.commitEnds, mine.hash);
-    if (secret === undefined) return;
+    if (secret === undefined) {
+      if (!this.#unopened.has(mine.hash)) {
+        const facts = { session: id, round: session.round, commitment: mine.hash };
+        this.#parts.log.error(
+          facts,
+          "no secret opens this commitment to the beacon: its bond will be slashed",
+        );
+      }
+      this.#unopened.add(mine.hash);
+      return;
+    }
     await tryCall(this.#parts, keyOf("reveal", seat), "CommitRevealBeacon", "reveal", [id, secret]);
   }
 
@@ -236,7 +275,7 @@ export class BeaconMember {
       await tryCall(this.#parts, keyOf("finalize", seat), "CommitRevealBeacon", "finalize", [id]);
     }
     const isOver = !isUseful || (isSettled && readyAt !== 0n && readyAt + reorganisable < now);
-    if (isOver && !mine.bonded && seat.isSure) this.#closed.add(id);
+    if (isOver && !mine.bonded && (seat.isSure || !seat.isOwn)) this.#closed.set(id, seat.isSure);
   }
 
   /** Asks for the bond of a round that had too few members, when it does not serve in the present one. */
@@ -304,13 +343,13 @@ export class BeaconMember {
 
   /** The secret that was committed to; undefined when this node has made no such commitment. */
   #committed(session: bigint, round: number, commitEnds: bigint, hash: Hex): Hex | undefined {
-    const row = this.#parts.state.get(
+    const rows = this.#parts.state.all(
       "SELECT secret FROM beacon_secrets WHERE session = ? AND round = ?",
       session.toString(),
       round,
     );
-    const known = row === undefined ? [] : [row.secret as Hex];
-    return [this.#secret(session, round, commitEnds), ...known].find(
+    const kept = rows.map(({ secret }) => secret as Hex);
+    return [this.#secret(session, round, commitEnds), ...kept].find(
       (secret) => this.#commitment(session, round, secret) === hash,
     );
   }
