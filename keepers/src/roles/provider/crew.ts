@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { LocalAccount } from "viem";
 import { addressOf } from "../../chain/contracts.ts";
+import { TransactionFailedError } from "../../chain/transactions/errors.ts";
 import { type ClusterOptions, ClusterSession } from "../../training/cluster/session.ts";
 import type { PartsExecutor } from "../../training/executors/parts.ts";
 import type { TrainingSession } from "../../training/executors/types.ts";
@@ -10,6 +11,7 @@ import { checkpointFolder } from "../../training/trainer/run-folder.ts";
 import type { ClusterMetrics } from "../cluster/metrics.ts";
 import type { JobContext } from "../jobs/duty.ts";
 import type { JobRun } from "../jobs/job-run.ts";
+import { agreedOrUsual } from "../storage-node/agreement.ts";
 import { withAllowance } from "../storage-node/allowance.ts";
 import { sendCall } from "../storage-node/context.ts";
 import { jobRecords, type Payroll } from "./payroll.ts";
@@ -58,23 +60,33 @@ export class Crew {
    * liars may have spoilt is forgotten.
    */
   async prepare(jobId: bigint, { run }: JobRun): Promise<void> {
-    const { payroll, terms, contracts, operator, log, metrics } = this.#parts;
+    const { payroll, operator, log, metrics } = this.#parts;
     // Before anything that can fail: a round that an earlier attempt has opened is paid out though this one ends here.
     payroll.begin(jobId);
-    const round = await contracts.WorkerRewards.read.roundOf([jobId, operator]);
-    if (round.openedAt === 0) {
-      const key = `open-round:${jobId}:${terms.budget}`;
-      const pull = { key, spender: "WorkerRewards", amount: terms.budget } as const;
-      await withAllowance(this.#parts, pull, () =>
-        sendCall(this.#parts, pull.key, "WorkerRewards", "open", [jobId, terms.budget]),
-      );
-    }
+    const { value: round } = await agreedOrUsual(this.#parts, "a round of pay", ({ contracts }) =>
+      contracts.WorkerRewards.read.roundOf([jobId, operator]),
+    );
+    if (round.openedAt === 0) await this.#openRound(jobId);
     const tainted = payroll.tainted(jobId);
     if (tainted === undefined) return;
     log.warn({ jobId, step: tainted }, "workers lied: training again from the checkpoint before");
     await rewindRun(run, tainted);
     payroll.rewound(jobId, tainted);
     metrics.rewound();
+  }
+
+  async #openRound(jobId: bigint): Promise<void> {
+    const { terms } = this.#parts;
+    const key = `open-round:${jobId}:${terms.budget}`;
+    const pull = { key, spender: "WorkerRewards", amount: terms.budget } as const;
+    try {
+      await withAllowance(this.#parts, pull, () =>
+        sendCall(this.#parts, pull.key, "WorkerRewards", "open", [jobId, terms.budget]),
+      );
+    } catch (error) {
+      // What was read may be behind: a round that is there already is what was wanted.
+      if (!(error instanceof TransactionFailedError) || error.errorName !== "AlreadyOpen") throw error;
+    }
   }
 
   /**

@@ -170,7 +170,7 @@ describe("workers over libp2p", { timeout: 400_000 }, () => {
     const desk = await startDesk(undefined);
     const registry = new Registry();
     // The surety of the round is posted already; nothing else of the chain matters here.
-    const round = { read: { roundOf: async () => ({ openedAt: 1 }) } };
+    const contracts = { WorkerRewards: { read: { roundOf: async () => ({ openedAt: 1 }) } } };
     const crew = new Crew({
       payroll,
       desk: desk.desk,
@@ -179,7 +179,8 @@ describe("workers over libp2p", { timeout: 400_000 }, () => {
       operator: provider.address,
       terms: { perChunk: 5n, budget: 10n ** 6n, copies: 2, checkShare: 0.4, chunks: 8 },
       metrics: new ClusterMetrics(registry, desk.desk),
-      contracts: { WorkerRewards: round },
+      contracts,
+      agreed: { contracts },
       deployment: { chainId: terms.chainId, addresses: { WorkerRewards: terms.rewards } },
       log,
     } as unknown as CrewParts);

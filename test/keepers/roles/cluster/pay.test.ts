@@ -188,6 +188,35 @@ describe("pay of workers, on the real contract", { timeout: 240_000 }, () => {
     assert.deepEqual(book.unsettled(), []);
   });
 
+  it("attack: a round is opened although one endpoint says that it is there, and one that is there is no failure", async () => {
+    const provider = network.chain.account(21);
+    await network.give(provider.address, 10_000n);
+    const own = context(provider);
+    const { roundOf } = own.contracts.WorkerRewards.read;
+    const openedAt = async () => (await roundOf([51n, provider.address])).openedAt;
+    const lying = (openedAt: number) => {
+      const read = { roundOf: async () => ({ openedAt }) };
+      const { AssayToken } = own.contracts;
+      return { AssayToken, WorkerRewards: { read } } as unknown as typeof own.contracts;
+    };
+    const prepare = async (budget: bigint, changes: Partial<typeof own>) => {
+      const crew = new Crew({
+        ...{ ...own, ...changes, account: provider, executor: nativeExecutor },
+        ...{ payroll: new Payroll(own.state), desk: {} as never },
+        metrics: new ClusterMetrics(new Registry(), { members: 0 }),
+        terms: { perChunk: 10n, budget, copies: 2, checkShare: 1, chunks: 8 },
+      });
+      await crew.prepare(51n, { run: undefined } as never);
+    };
+    await prepare(surety, { contracts: lying(1) });
+    const opened = await openedAt();
+    assert.notEqual(opened, 0);
+    // All of them are behind, and the terms have changed: the contract refuses it.
+    const behind = lying(0);
+    await prepare(surety + 1n, { contracts: behind, agreed: { client: own.client, contracts: behind } });
+    assert.equal(await openedAt(), opened);
+  });
+
   it("opens and settles rounds side by side: none of them uses up what another may pull", async () => {
     const provider = network.chain.account(6);
     await network.give(provider.address, 10_000n);
