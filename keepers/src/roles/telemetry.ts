@@ -33,9 +33,14 @@ export type Telemetry = {
   health(): Promise<{ ok: boolean; checks: Record<string, HealthReport> }>;
   /**
    * Serves `GET /metrics` (Prometheus text) and `GET /health`, also as `/healthz` (JSON, 503 when not ok); loopback only by default. A page of
-   * `origin` may read them in a browser.
+   * `origin` may read them in a browser. A connection in which nothing moves ends after `patience` milliseconds, a minute by default.
    */
-  serve(options: { port: number; host?: string; origin?: string }): Promise<TelemetryServer>;
+  serve(options: {
+    port: number;
+    host?: string;
+    origin?: string;
+    patience?: number;
+  }): Promise<TelemetryServer>;
 };
 
 const longestCheck = 5_000;
@@ -116,7 +121,7 @@ export function createTelemetry(options: TelemetryOptions = {}): Telemetry {
       checks.set(name, check);
       return () => void checks.delete(name);
     },
-    async serve({ port, host = "127.0.0.1", origin }) {
+    async serve({ port, host = "127.0.0.1", origin, patience = 60_000 }) {
       const allowed = origin === undefined ? {} : { "access-control-allow-origin": origin, vary: "origin" };
       const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (request, response) => {
         const send = (status: number, type: string, body: string) => {
@@ -135,6 +140,8 @@ export function createTelemetry(options: TelemetryOptions = {}): Telemetry {
         );
       });
       server.maxConnections = mostConnections;
+      // Whoever does not read what it asked for would keep one for ever.
+      server.timeout = patience;
       await new Promise<void>((resolve, reject) => {
         server.once("error", reject);
         server.listen(port, host, resolve);

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { request } from "node:http";
+import { connect } from "node:net";
 import { afterEach, describe, it } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { Counter } from "prom-client";
 import { AssayError } from "../../../keepers/src/core/errors.ts";
 import { createTelemetry, type TelemetryServer } from "../../../keepers/src/roles/telemetry.ts";
@@ -176,6 +179,28 @@ describe("metrics and health", () => {
     const text = await (await fetch(`${server.url}/healthz`)).text();
     assert.doesNotMatch(text.trimEnd(), /[\p{Cc}\p{Cf}]/u);
     assert.equal(JSON.parse(text).checks.peer.name, hostile);
+  });
+
+  it("attack: whoever reads nothing of what it asked for loses its connection", async () => {
+    const { telemetry } = capture();
+    const length = 32 * 2 ** 20;
+    new Counter({ name: "long_total", help: "x".repeat(length), registers: [telemetry.metrics] });
+    const server = await telemetry.serve({ port: 0, patience: 200 });
+    servers.push(server);
+    const socket = connect(Number(new URL(server.url).port), "127.0.0.1").pause();
+    socket.on("error", () => undefined);
+    socket.write("GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    await delay(2_000);
+    let received = 0;
+    socket.on("data", (bytes: Buffer) => {
+      received += bytes.length;
+      if (received > length) socket.destroy();
+    });
+    socket.resume();
+    await once(socket, "close");
+    assert.ok(received < length, `${received} bytes came after all`);
+    const whole = await (await fetch(`${server.url}/metrics`)).text();
+    assert.ok(whole.length > length, "whoever reads on has all of it");
   });
 
   it("say so when the port is taken", async () => {
