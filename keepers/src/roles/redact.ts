@@ -5,9 +5,12 @@ const secretField =
   /(password|passphrase|secret|mnemonic|seedphrase|privatekey|signingkey|encryptionkey|decryptionkey|datasetkey|apikey|accesskey|secretkey|accesstoken|sessiontoken|authtoken|credentials?|authorization|cookie|signature)$/;
 const isSecretField = (name: string) => secretField.test(name.replace(/[-_]/g, "").toLowerCase());
 
-/** Secrets in the middle of text: credentials of a URL, and HTTP authorisation. */
+/**
+ * Secrets in the middle of text: credentials of a URL, and HTTP authorisation. Each begins with a fixed text, so that strangers' words
+ * take time by their length: a scheme could begin at every letter.
+ */
 const patterns: [RegExp, string][] = [
-  [/\b([a-z][a-z0-9+.-]*:\/\/)[^/\s"'@]+@/gi, `$1${hidden}@`],
+  [/:\/\/[^/\s"'@]+@/g, `://${hidden}@`],
   [/\b(Basic|Bearer)\s+[A-Za-z0-9+/=._~-]{6,}/g, `$1 ${hidden}`],
 ];
 

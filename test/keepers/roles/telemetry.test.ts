@@ -6,6 +6,7 @@ import { afterEach, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { Counter } from "prom-client";
 import { AssayError } from "../../../keepers/src/core/errors.ts";
+import { createRedactor } from "../../../keepers/src/roles/redact.ts";
 import { createTelemetry, type TelemetryServer } from "../../../keepers/src/roles/telemetry.ts";
 
 const key = "0x7a28b5ba57c53603b0b07b56bba752f7784bf506fa95edc395f5cf6c7514fe9d";
@@ -28,6 +29,26 @@ afterEach(async () => {
 });
 
 describe("logs", () => {
+  it("attack: texts without end are looked through once for credentials, in time by their length", () => {
+    const { text } = createRedactor();
+    for (const part of ["a.", "a", "a.a:", "://", "a://b", "Basic ", "Bearer", " ", "x@"]) {
+      const long = part.repeat(2 ** 20 / part.length);
+      const begun = performance.now();
+      text(long);
+      const took = performance.now() - begun;
+      assert.ok(took < 1000, `${part}: ${took} ms`);
+    }
+  });
+
+  it("hold no credentials of a URL, whatever its scheme", () => {
+    const { text } = createRedactor();
+    const schemes = ["https", "wss", "git+ssh", "a.very-long.scheme".repeat(9), "étrange", ""];
+    for (const scheme of schemes) {
+      const line = text(`cannot reach "${scheme}://user:hunter22@host:1/path" at all`);
+      assert.equal(line, `cannot reach "${scheme}://[redacted]@host:1/path" at all`);
+    }
+  });
+
   it("hold no protected secret, whichever way it gets there", () => {
     const { lines, telemetry } = capture();
     const { log } = telemetry;
