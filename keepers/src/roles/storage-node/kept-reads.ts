@@ -2,6 +2,8 @@ import { LRUCache } from "lru-cache";
 import type { Address, Hex } from "viem";
 import type { Contracts } from "../../chain/contracts.ts";
 import { datasetStatus } from "../../storage/client/anchor.ts";
+import { agreedOn } from "./agreement.ts";
+import { chainTime, type DutyContext } from "./context.ts";
 
 /** Anchors that are remembered: those that were asked for longest ago go first. */
 const mostAnchors = 4_096;
@@ -16,10 +18,25 @@ export type KeptReadsParts = {
 
 type Dataset = Awaited<ReturnType<Contracts["DatasetRegistry"]["read"]["datasetOf"]>>;
 
+/** What the end of a receipt is reckoned from. */
+export type ReceiptClock = { readonly now: bigint; readonly epoch: number; readonly length: number };
+
+/** The clock of receipts as the endpoints agree on it; undefined while they do not. */
+export function agreedClock(chain: Pick<DutyContext, "agreed" | "log">): Promise<ReceiptClock | undefined> {
+  return agreedOn(chain, "the time of a receipt", async ({ contracts, client }) => {
+    const { read } = contracts.DatasetRegistry;
+    const [now, epoch, length] = await Promise.all([
+      chainTime(client),
+      read.currentEpoch(),
+      read.epochLength(),
+    ]);
+    return { now, epoch, length };
+  });
+}
+
 /** What strangers make a storage node ask the chain again and again: read once for a while, whoever asks how often. */
 export class KeptReads {
   readonly currentEpoch: () => Promise<number>;
-  readonly epochLength: () => Promise<number>;
   /** What a dataset that is anchored now would take over. */
   readonly parameters: () => ReturnType<Contracts["DatasetRegistry"]["read"]["parameters"]>;
   /** Timestamp of the latest block, seconds. */
@@ -35,7 +52,6 @@ export class KeptReads {
     const registry = contracts.DatasetRegistry.read;
     this.#parts = parts;
     this.currentEpoch = kept(keptFor, () => registry.currentEpoch());
-    this.epochLength = kept(keptFor, () => registry.epochLength());
     this.parameters = kept(keptFor, () => registry.parameters());
     this.chainTime = kept(keptFor, chainTime);
   }

@@ -32,7 +32,7 @@ import { senderOf, type UploadStaging } from "../../storage/transport/upload-sta
 import { type Arrival, Arrivals } from "./arrivals.ts";
 import { type Asking, type Refusal, termsRefusal } from "./asking.ts";
 import { KeptOffers } from "./kept-offers.ts";
-import { KeptReads } from "./kept-reads.ts";
+import { KeptReads, kept, type ReceiptClock } from "./kept-reads.ts";
 import type { Ledger } from "./ledger.ts";
 import { Manifests, type ReadManifest } from "./manifests.ts";
 import type { Possession } from "./possession.ts";
@@ -54,6 +54,8 @@ export type ServiceParts = {
   asking: Asking;
   /** Timestamp of the latest block, seconds. */
   chainTime: () => Promise<bigint>;
+  /** What receipts are signed by: undefined while it is not certain. */
+  receiptClock: () => Promise<ReceiptClock | undefined>;
   /** Milliseconds for which what was read of the chain is taken as it is; none by default. */
   keptFor?: number;
   /** Who holds which bundle, as far as the chain was followed. */
@@ -104,6 +106,7 @@ export class StorageService implements ShardService {
   readonly #admissions: Gate;
   readonly #readings: Gate;
   readonly #chain: KeptReads;
+  readonly #receiptClock: ServiceParts["receiptClock"];
   #loading: Promise<Arrivals> | undefined;
   #arriving = 0;
 
@@ -118,6 +121,7 @@ export class StorageService implements ShardService {
     this.#offers = new KeptOffers(shelf);
     this.#space = new Space({ ...parts, operator: account.address });
     this.#chain = new KeptReads({ contracts, chainTime, keptFor });
+    this.#receiptClock = kept(keptFor, parts.receiptClock);
   }
 
   /** What peers wait for here, and what was refused for want of room since the start. */
@@ -279,9 +283,13 @@ export class StorageService implements ShardService {
       throw new RefusalError("refused", "these are not the roots of the bytes that are here");
     }
     const asked = BigInt(request.validUntil);
-    const latest = (await this.#chain.chainTime()) + receiptLifetime + clockSlack;
+    const clock = await this.#receiptClock();
+    // One endpoint's far epoch or time would bind this node for as long as whoever asks likes.
+    if (clock === undefined)
+      throw new RefusalError("busy", "the chain's time is not certain: try again later");
+    const latest = clock.now + receiptLifetime + clockSlack;
     if (asked > latest) throw new RefusalError("refused", `a receipt is good until ${latest} at most`);
-    await this.#requireTerm(request.latestEnd);
+    this.#requireTerm(request.latestEnd, clock);
     await this.#requireNotPutOff(bundle);
     const layout = await this.#manifests.layoutOf(request.datasetId, caller);
     // Nothing is waited for from here on.
@@ -425,9 +433,8 @@ export class StorageService implements ShardService {
   }
 
   /** @throws RefusalError when a duty could last for longer than this node serves */
-  async #requireTerm(latestEnd: number): Promise<void> {
+  #requireTerm(latestEnd: number, { epoch, length }: ReceiptClock): void {
     const { asking } = this.#parts;
-    const [epoch, length] = await Promise.all([this.#chain.currentEpoch(), this.#chain.epochLength()]);
     const most = latestEndFor(asking.longestTerm, epoch, length, receiptLifetime + clockSlack);
     if (latestEnd <= most) return;
     throw new RefusalError("refused", `it serves until epoch ${most} at most, not until ${latestEnd}`);

@@ -37,6 +37,7 @@ import { chainTime, type DutyContext, readingAgreed, readingForStrangers } from 
 import { CoverRegistrar } from "./cover.ts";
 import { DrandRelay } from "./drand-relay.ts";
 import { Janitor } from "./janitor.ts";
+import { agreedClock } from "./kept-reads.ts";
 import { Ledger, ledgerHandler, ledgerSchema } from "./ledger.ts";
 import { Possession } from "./possession.ts";
 import { PublicBlobs } from "./public-blobs.ts";
@@ -220,6 +221,7 @@ export class StorageNode {
       capacity,
       asking,
       chainTime: () => chainTime(strangers.client),
+      receiptClock: () => agreedClock(context),
       // Local chains leap in time, and what was just read is wrong at once.
       keptFor: isLocalChain(deployment.chainId) ? 0 : readsKeptFor,
       ledger,

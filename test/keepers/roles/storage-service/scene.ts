@@ -8,6 +8,7 @@ import { privateKeyToAccount } from "viem/accounts";
 import type { AssayEvent } from "../../../../keepers/src/chain/contracts.ts";
 import { bundleId } from "../../../../keepers/src/core/ids.ts";
 import { commitBundle } from "../../../../keepers/src/core/merkle/bundle-committer.ts";
+import type { ReceiptClock } from "../../../../keepers/src/roles/storage-node/kept-reads.ts";
 import { Ledger, ledgerHandler, ledgerSchema } from "../../../../keepers/src/roles/storage-node/ledger.ts";
 import { Possession } from "../../../../keepers/src/roles/storage-node/possession.ts";
 import { StorageService } from "../../../../keepers/src/roles/storage-node/service.ts";
@@ -152,6 +153,11 @@ class StorageScene {
     asking = { leastFee: offered.feePerAudit, longestTerm: offered.epochs },
     keptFor = 0,
     isRegistered = (_: string): boolean => true,
+    receiptClock = async (): Promise<ReceiptClock | undefined> => ({
+      now: this.#read("time", this.time),
+      epoch: this.#read("currentEpoch", 100),
+      length: this.#read("epochLength", 86_400),
+    }),
   } = {}): Promise<Asked> {
     const { folder, shelf, store } = this;
     const commit = async (bytes: Uint8Array) => {
@@ -185,6 +191,7 @@ class StorageScene {
       capacity,
       asking,
       chainTime: async () => this.#read("time", this.time),
+      receiptClock,
       keptFor,
       ledger: new Ledger(this.#state),
       unplacedShare,

@@ -228,6 +228,11 @@ class Network implements TestNetwork {
       capacity: 2 ** 30,
       asking: { leastFee: 0n, longestTerm: mostEpochs },
       chainTime: async () => (await this.client.public.getBlock({ blockTag: "latest" })).timestamp,
+      receiptClock: async () => ({
+        now: (await this.client.public.getBlock({ blockTag: "latest" })).timestamp,
+        epoch: await contracts.DatasetRegistry.read.currentEpoch(),
+        length: await contracts.DatasetRegistry.read.epochLength(),
+      }),
       ledger: new Ledger(state),
     });
   }
