@@ -61,7 +61,7 @@ export function createGater({
 }
 
 /** What connections are counted by: an IPv4 address, or the first 64 bits of an IPv6 one; undefined inside local networks. */
-function netOf(address: Multiaddr): string | undefined {
+export function netOf(address: Multiaddr): string | undefined {
   const [first] = address.getComponents();
   if (first?.value === undefined || !isPublicIp(first.value)) return undefined;
   return first.name === "ip6" ? first64(first.value) : first.value;

@@ -1,15 +1,17 @@
 import { type Identify, identify } from "@libp2p/identify";
 import type { Libp2p, PrivateKey } from "@libp2p/interface";
-import { noise } from "@libp2p/noise";
 import { type Ping, ping } from "@libp2p/ping";
 import { tcp } from "@libp2p/tcp";
-import { yamux } from "@libp2p/yamux";
 import { createLibp2p } from "libp2p";
 import { type ByteBudgetParameters, setBudget } from "./byte-budget.ts";
+import { boundedNoise } from "./encryption.ts";
 import { createGater, type GaterParameters } from "./gater.ts";
 import { onGone } from "./gone.ts";
+import { boundedYamux } from "./muxer.ts";
 import { publicLookup } from "./public-addresses.ts";
-import { boundedWebSockets } from "./web-sockets.ts";
+import { boundedResponders } from "./responders.ts";
+import { Upgrades } from "./upgrades.ts";
+import { boundedWebSockets, withUpgrader } from "./web-sockets.ts";
 
 export type Host = Libp2p<{ identify: Identify; ping: Ping }>;
 
@@ -41,6 +43,11 @@ const heedful: object = { lookup: publicLookup };
 /** Streams of all protocols on one connection. */
 const streamsPerConnection = 256;
 
+/** Milliseconds in which a connection that somebody opened has to be set up. */
+const upgradeTime = 5000;
+/** Bytes of a stream that nobody listens to yet; who reads one sets its own bound. */
+const unreadBytes = 1 << 16;
+
 /**
  * Bytes of each of the up to ten messages in which a peer says who it is, where it is asked: other implementations cut what is
  * longer than 4 KiB into several.
@@ -67,19 +74,24 @@ export async function createHost({
   onDenied,
 }: HostParameters): Promise<Host> {
   let host: Host | undefined;
+  const upgrades = new Upgrades();
+  const guard = upgrades.guard.bind(upgrades);
   host = await createLibp2p({
     ...(privateKey === undefined ? {} : { privateKey }),
     addresses: { listen: listen ?? [], announce: announce ?? [] },
-    transports: [tcp({ dialOpts: localNetwork ? {} : heedful }), boundedWebSockets()],
+    transports: [
+      withUpgrader(tcp({ dialOpts: localNetwork ? {} : heedful }), guard),
+      withUpgrader(boundedWebSockets(maxConnections), guard),
+    ],
     connectionGater: createGater({
       ...{ host: () => host, maxConnections, localNetwork, onDenied },
       ...(isRegistered && { isRegistered }),
     }),
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [boundedNoise()],
     streamMuxers: [
-      yamux({
+      boundedYamux({
         maxInboundStreams: streamsPerConnection,
-        streamOptions: { maxStreamWindowSize: maxStreamWindow },
+        streamOptions: { maxStreamWindowSize: maxStreamWindow, maxReadBufferLength: unreadBytes },
       }),
     ],
     peerStore: { addressFilter: async (peer) => host === undefined || host.peerId.equals(peer) },
@@ -90,10 +102,12 @@ export async function createHost({
     connectionManager: {
       maxConnections,
       // The default of 5 new connections a second from one address would turn away keepers behind one gateway.
-      inboundConnectionThreshold: 100,
-      maxIncomingPendingConnections: 100,
+      inboundConnectionThreshold: localNetwork ? 100 : 20,
+      maxIncomingPendingConnections: 1000,
+      inboundUpgradeTimeout: upgradeTime,
     },
   });
+  await boundedResponders(host);
   const { peerStore } = host;
   // The library keeps a record of everybody it has met.
   onGone(host, (peer) => peerStore.delete(peer));

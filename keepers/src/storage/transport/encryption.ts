@@ -1,0 +1,84 @@
+import type { ConnectionEncrypter, MessageStream, StreamMessageEvent } from "@libp2p/interface";
+import { noise } from "@libp2p/noise";
+import { TransportError } from "./errors.ts";
+import { FrameRate } from "./frame-rate.ts";
+import { Gatherer } from "./gatherer.ts";
+
+/** Pieces that are not counted. */
+const longPiece = 512;
+
+/**
+ * Takes a stream apart into the records of Noise: two bytes of length, then as many bytes. The library's own gathers the pieces of a
+ * record in a list, of which 65,000 hold the thread up for seconds.
+ */
+export class RecordReader {
+  readonly #pieces = new FrameRate("short pieces");
+  readonly #record = new Gatherer();
+  /** Bytes of the present record, once they are known. */
+  #length = -1;
+  #high = -1;
+
+  /** @throws TransportError where too many short pieces or records come */
+  *decode(bytes: StreamMessageEvent["data"]): Generator<Uint8Array> {
+    if (bytes instanceof Uint8Array) yield* this.#read(bytes);
+    else for (const piece of bytes) yield* this.#read(piece);
+  }
+
+  *#read(piece: Uint8Array): Generator<Uint8Array> {
+    if (piece.length < longPiece) this.#pieces.take();
+    let at = 0;
+    while (at < piece.length) {
+      if (this.#length < 0) {
+        const byte = piece[at++]!;
+        if (this.#high < 0) {
+          this.#high = byte;
+          continue;
+        }
+        this.#length = this.#high * 256 + byte;
+        this.#high = -1;
+        this.#pieces.take();
+        if (this.#length === 0) this.#length = -1;
+        continue;
+      }
+      const end = Math.min(piece.length, at + this.#length - this.#record.length);
+      const part = piece.subarray(at, end);
+      at = end;
+      if (this.#record.length === 0 && part.length === this.#length) {
+        this.#length = -1;
+        yield part;
+        continue;
+      }
+      this.#record.append(part, this.#length);
+      if (this.#record.length < this.#length) continue;
+      this.#length = -1;
+      yield this.#record.take();
+    }
+  }
+}
+
+/** Noise whose records are gathered without lists. */
+export function boundedNoise(): ReturnType<typeof noise> {
+  const create = noise();
+  return (components) => {
+    const encrypter = create(components);
+    for (const name of ["secureInbound", "secureOutbound"] as const) {
+      const secure = encrypter[name].bind(encrypter) as ConnectionEncrypter[typeof name];
+      const bounded: ConnectionEncrypter[typeof name] = async (connection, options) => {
+        const secured = await secure(connection, options);
+        boundRecords(secured.connection);
+        return secured;
+      };
+      Object.assign(encrypter, { [name]: bounded });
+    }
+    return encrypter;
+  };
+}
+
+function boundRecords(stream: MessageStream): void {
+  const { decoder: own } = stream as { decoder?: { buffer?: { subarray(): Uint8Array } } };
+  if (own?.buffer === undefined) throw new TransportError("the records of a connection cannot be bounded");
+  const decoder = new RecordReader();
+  // What has come of a record by now is not whole.
+  for (const _ of decoder.decode(own.buffer.subarray())) throw new TransportError("a record was left over");
+  Object.assign(stream, { decoder });
+}

@@ -1,0 +1,127 @@
+import type { StreamMessageEvent } from "@libp2p/interface";
+import { type YamuxMuxerInit, yamux } from "@libp2p/yamux";
+import { TransportError } from "./errors.ts";
+import { FrameRate } from "./frame-rate.ts";
+import { Gatherer } from "./gatherer.ts";
+
+/** A frame: version, type, flags, stream and length (yamux, specification). */
+const headerBytes = 12;
+const types = { data: 0 } as const;
+const flags = { syn: 1, ack: 2, fin: 4, rst: 8 } as const;
+/** Bytes in which an unfinished frame of data is handed on. */
+const partBytes = 1 << 14;
+/** Pieces that are not counted. */
+const longPiece = 512;
+/** Streams that a peer may open on one connection at once, and each second from then on: each is negotiated before it has a price. */
+const streamRate = { burst: 2000, perSecond: 500 } as const;
+
+type Bytes = StreamMessageEvent["data"];
+type Receive = (bytes: Bytes) => void;
+
+/**
+ * Takes what a connection brings apart into frames before the muxer sees it. The muxer gathers a frame of any length until it is
+ * whole, 4 GiB as well, in a list of all its pieces; here a frame of data is handed on in parts, and one that is longer than a
+ * stream's window ends the connection. Frames, short pieces and streams that come too often do, too.
+ */
+export class FrameGuard {
+  readonly #mostBytes: number;
+  readonly #receive: Receive;
+  readonly #frames = new FrameRate("frames");
+  readonly #streams = new FrameRate("streams", streamRate);
+  readonly #header = new Uint8Array(headerBytes);
+  readonly #view = new DataView(this.#header.buffer);
+  #headerLength = 0;
+  /** Bytes of the present frame that are still to come. */
+  #left = 0;
+  #isFirst = true;
+  readonly #part = new Gatherer();
+
+  /**
+   * @param mostBytes of a frame of data
+   * @param receive is handed frames that are whole
+   */
+  constructor(mostBytes: number, receive: Receive) {
+    this.#mostBytes = mostBytes;
+    this.#receive = receive;
+  }
+
+  /** @throws TransportError where a frame is too long, or too many come */
+  add(bytes: Bytes): void {
+    if (bytes instanceof Uint8Array) this.#add(bytes);
+    else for (const piece of bytes) this.#add(piece);
+  }
+
+  #add(piece: Uint8Array): void {
+    if (piece.length < longPiece) this.#frames.take();
+    let at = 0;
+    while (at < piece.length) at = this.#left > 0 ? this.#body(piece, at) : this.#head(piece, at);
+  }
+
+  /** @returns where what comes after it begins */
+  #head(piece: Uint8Array, at: number): number {
+    const end = Math.min(piece.length, at + headerBytes - this.#headerLength);
+    this.#header.set(piece.subarray(at, end), this.#headerLength);
+    this.#headerLength += end - at;
+    if (this.#headerLength < headerBytes) return end;
+    this.#headerLength = 0;
+    this.#frames.take();
+    if ((this.#view.getUint16(2) & flags.syn) !== 0) this.#streams.take();
+    const length = this.#header[1] === types.data ? this.#view.getUint32(8) : 0;
+    if (length > this.#mostBytes) {
+      throw new TransportError(`a frame of ${length} bytes; a stream's window has ${this.#mostBytes}`);
+    }
+    if (length === 0) this.#receive(this.#header.slice());
+    this.#left = length;
+    this.#isFirst = true;
+    return end;
+  }
+
+  #body(piece: Uint8Array, at: number): number {
+    const end = Math.min(piece.length, at + this.#left);
+    const bytes = piece.subarray(at, end);
+    this.#left -= bytes.length;
+    const isWhole = this.#part.length === 0 && (bytes.length >= partBytes || this.#left === 0);
+    if (isWhole) {
+      this.#handOn(bytes);
+      return end;
+    }
+    this.#part.append(bytes, this.#part.length + bytes.length + this.#left);
+    if (this.#part.length >= partBytes || this.#left === 0) this.#handOn(this.#part.take());
+    return end;
+  }
+
+  /** Hands on a part of the present frame as one of its own: it opens the stream if it is the first, and closes it if the last. */
+  #handOn(bytes: Uint8Array): void {
+    const header = this.#header.slice();
+    const view = new DataView(header.buffer);
+    const opening = this.#isFirst ? flags.syn | flags.ack : 0;
+    const closing = this.#left === 0 ? flags.fin | flags.rst : 0;
+    view.setUint16(2, view.getUint16(2) & (opening | closing));
+    view.setUint32(8, bytes.length);
+    this.#isFirst = false;
+    this.#receive(header);
+    this.#receive(bytes);
+  }
+}
+
+/** Yamux whose frames are bounded before it gathers them. */
+export function boundedYamux(
+  init: YamuxMuxerInit & { readonly streamOptions: { readonly maxStreamWindowSize: number } },
+): ReturnType<typeof yamux> {
+  const create = yamux(init);
+  return () => {
+    const factory = create();
+    const createStreamMuxer = factory.createStreamMuxer.bind(factory);
+    factory.createStreamMuxer = (connection) => {
+      const muxer = createStreamMuxer(connection);
+      guardFrames(muxer, init.streamOptions.maxStreamWindowSize);
+      return muxer;
+    };
+    return factory;
+  };
+}
+
+function guardFrames(muxer: { onData: Receive }, mostBytes: number): void {
+  const guard = new FrameGuard(mostBytes, muxer.onData.bind(muxer));
+  muxer.onData = (bytes) => guard.add(bytes);
+}

@@ -1,0 +1,69 @@
+import type { MultiaddrConnection, Upgrader } from "@libp2p/interface";
+import { TransportError } from "./errors.ts";
+import { netOf } from "./gater.ts";
+
+/** Pieces that a connection may bring before it is set up: some ten messages, the longest of a few hundred bytes. */
+const mostPieces = 1024;
+/** Connections of one address, or one /64 of IPv6, that are being set up. */
+const mostOfAddress = 16;
+
+/** The part of a connection that hands on what arrives. */
+type Receiving = { onData(bytes: Uint8Array): void };
+
+/** How connections that are being set up are bounded: before that nobody knows who they are of. */
+export class Upgrades {
+  readonly #pending = new Map<string, number>();
+
+  /** An upgrader that counts what comes while it sets a connection up, and how many it sets up for one address. */
+  guard<U extends Upgrader>(upgrader: U): U {
+    const upgradeInbound: Upgrader["upgradeInbound"] = (connection: MultiaddrConnection, options: never) =>
+      this.#inTurn(connection, () => counted(connection, () => upgrader.upgradeInbound(connection, options)));
+    const upgradeOutbound: Upgrader["upgradeOutbound"] = (connection: MultiaddrConnection, options: never) =>
+      counted(connection, () => upgrader.upgradeOutbound(connection, options));
+    const own: Partial<Upgrader> = { upgradeInbound, upgradeOutbound };
+    return new Proxy(upgrader, {
+      get(target, name) {
+        if (Object.hasOwn(own, name)) return Reflect.get(own, name);
+        const value: unknown = Reflect.get(target, name, target);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+  }
+
+  async #inTurn<T>(connection: MultiaddrConnection, work: () => Promise<T>): Promise<T> {
+    const net = netOf(connection.remoteAddr);
+    // On this machine and in private networks addresses say little about who is there.
+    if (net === undefined) return await work();
+    const before = this.#pending.get(net) ?? 0;
+    if (before >= mostOfAddress) {
+      const error = new TransportError("too many connections of this address are being set up");
+      connection.abort(error);
+      throw error;
+    }
+    this.#pending.set(net, before + 1);
+    try {
+      return await work();
+    } finally {
+      const left = this.#pending.get(net)! - 1;
+      if (left === 0) this.#pending.delete(net);
+      else this.#pending.set(net, left);
+    }
+  }
+}
+
+/** Gives a connection up that brings too many pieces until it is set up: the library keeps them in lists. */
+async function counted<T>(connection: MultiaddrConnection, work: () => Promise<T>): Promise<T> {
+  const receiving = connection as unknown as Receiving;
+  const receive = receiving.onData.bind(connection);
+  let pieces = 0;
+  receiving.onData = (bytes) => {
+    pieces++;
+    if (pieces <= mostPieces) receive(bytes);
+    else if (pieces === mostPieces + 1) connection.abort(new TransportError("it comes in too short pieces"));
+  };
+  try {
+    return await work();
+  } finally {
+    receiving.onData = receive;
+  }
+}

@@ -1,0 +1,155 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { RecordReader } from "../../../../keepers/src/storage/transport/encryption.ts";
+import { TransportError } from "../../../../keepers/src/storage/transport/errors.ts";
+import { FrameGuard } from "../../../../keepers/src/storage/transport/muxer.ts";
+import { generator } from "../random.ts";
+
+const window = 1 << 20;
+const [data, windowUpdate] = [0, 1];
+const [syn, fin] = [1, 4];
+
+function header(type: number, flags: number, stream: number, length: number): Buffer {
+  const bytes = Buffer.alloc(12);
+  bytes[1] = type;
+  bytes.writeUInt16BE(flags, 2);
+  bytes.writeUInt32BE(stream, 4);
+  bytes.writeUInt32BE(length, 8);
+  return bytes;
+}
+
+/** What a guard hands on, taken apart again: what each stream was sent, and the flags in their order. */
+function received(pieces: readonly Uint8Array[]) {
+  const bytes = Buffer.concat(pieces);
+  const streams = new Map<number, { bytes: Buffer; flags: number[] }>();
+  for (let at = 0; at < bytes.length; ) {
+    const [type, flags] = [bytes[at + 1]!, bytes.readUInt16BE(at + 2)];
+    const [id, length] = [bytes.readUInt32BE(at + 4), bytes.readUInt32BE(at + 8)];
+    const stream = streams.get(id) ?? { bytes: Buffer.alloc(0), flags: [] };
+    const end = at + 12 + (type === data ? length : 0);
+    if (type === data) stream.bytes = Buffer.concat([stream.bytes, bytes.subarray(at + 12, end)]);
+    if (flags !== 0) stream.flags.push(flags);
+    streams.set(id, stream);
+    at = end;
+  }
+  return streams;
+}
+
+function cut(bytes: Uint8Array, size: number): Uint8Array[] {
+  const pieces: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; at += size) pieces.push(bytes.subarray(at, at + size));
+  return pieces;
+}
+
+describe("frames of a connection", () => {
+  for (const size of [1, 5, 13, 1000, 65_519, 1_000_000]) {
+    it(`arrive as they were sent, in pieces of ${size} bytes`, () => {
+      const random = generator(size);
+      const long = random.bytes(size < 100 ? 20_000 : 300_000);
+      const short = random.bytes(7);
+      const sent = Buffer.concat([
+        header(windowUpdate, syn, 1, 0),
+        header(data, 0, 1, long.length),
+        long,
+        header(data, syn | fin, 3, short.length),
+        short,
+        header(data, fin, 1, 0),
+        header(windowUpdate, fin, 5, 77),
+      ]);
+      const handed: Uint8Array[] = [];
+      const guard = new FrameGuard(window, (bytes) => handed.push(bytes as Uint8Array));
+      for (const piece of cut(sent, size)) guard.add(piece);
+      const streams = received(handed);
+      assert.ok(streams.get(1)!.bytes.equals(long));
+      assert.ok(streams.get(3)!.bytes.equals(short));
+      assert.deepEqual(
+        [...streams].map(([id, { flags }]) => [id, flags]),
+        [
+          [1, [syn, fin]],
+          [3, [syn | fin]],
+          [5, [fin]],
+        ],
+      );
+    });
+  }
+
+  it("open their stream with the first part of a long one, and close it with the last", () => {
+    const handed: Uint8Array[] = [];
+    const guard = new FrameGuard(window, (bytes) => handed.push(bytes as Uint8Array));
+    for (const piece of cut(
+      Buffer.concat([header(data, syn | fin, 1, 90_000), Buffer.alloc(90_000)]),
+      20_000,
+    )) {
+      guard.add(piece);
+    }
+    const headers = handed.filter((_, i) => i % 2 === 0).map((each) => Buffer.from(each).readUInt16BE(2));
+    assert.ok(headers.length > 2);
+    assert.deepEqual([headers[0], headers.at(-1)], [syn, fin]);
+    assert.ok(headers.slice(1, -1).every((flags) => flags === 0));
+  });
+
+  it("attack: end the connection where one is longer than a stream's window, before anything of it is kept", () => {
+    const guard = new FrameGuard(window, () => assert.fail("nothing is handed on"));
+    assert.throws(() => guard.add(header(data, 0, 99_999, window + 1)), TransportError);
+  });
+
+  it("attack: take time by their bytes, however short the pieces are that they come in", () => {
+    let bytes = 0;
+    const guard = new FrameGuard(window, (part) => {
+      bytes += part.byteLength;
+    });
+    guard.add(header(data, 0, 99_999, 30_000));
+    const began = performance.now();
+    for (let i = 0; i < 30_000; i++) guard.add(new Uint8Array(1));
+    assert.ok(performance.now() - began < 300, `${performance.now() - began} ms`);
+    assert.ok(bytes >= 30_000);
+  });
+
+  it("attack: end the connection when they come without end, pings among them, or open streams without end", () => {
+    const endless = (frame: Uint8Array, most: number) => {
+      const guard = new FrameGuard(window, () => undefined);
+      let taken = 0;
+      assert.throws(() => {
+        for (; taken < 100_000; taken++) guard.add(frame);
+      }, TransportError);
+      assert.ok(taken <= most, `${taken} frames`);
+    };
+    endless(header(2, syn, 0, 1), 40_000);
+    endless(header(windowUpdate, syn, 1, 0), 4_000);
+  });
+});
+
+describe("records of Noise", () => {
+  const framed = (record: Uint8Array) =>
+    Buffer.concat([Buffer.of(record.length >> 8, record.length & 0xff), record]);
+
+  for (const size of [1, 2, 3, 100, 70_000]) {
+    it(`are read as they were written, in pieces of ${size} bytes`, () => {
+      const random = generator(size + 1);
+      const records = [
+        random.bytes(1),
+        random.bytes(300),
+        random.bytes(size < 3 ? 9_000 : 65_535),
+        random.bytes(17),
+      ];
+      const reader = new RecordReader();
+      const bytes = Buffer.concat([...records.map(framed), framed(new Uint8Array(0)), framed(records[0]!)]);
+      const read = cut(bytes, size).flatMap((piece) => [...reader.decode(piece)].map((each) => each.slice()));
+      assert.equal(read.length, 5);
+      for (const [i, record] of [...records, records[0]!].entries()) {
+        assert.ok(Buffer.from(record).equals(read[i]!), `record ${i}`);
+      }
+    });
+  }
+
+  it("attack: take time by their bytes, and end the connection when too many short pieces come", () => {
+    const reader = new RecordReader();
+    const piece = new Uint8Array(1).fill(0xff);
+    let read = 0;
+    const began = performance.now();
+    assert.throws(() => {
+      for (; read < 100_000; read++) for (const _ of reader.decode(piece)) assert.fail("no record is whole");
+    }, TransportError);
+    assert.ok(read > 30_000 && performance.now() - began < 300, `${read} in ${performance.now() - began} ms`);
+  });
+});

@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import { connect, type Socket } from "node:net";
+import { afterEach, describe, it } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import type { MultiaddrConnection, Upgrader } from "@libp2p/interface";
+import { multiaddr } from "@multiformats/multiaddr";
+import { createHost, type Host } from "../../../../keepers/src/storage/transport/host.ts";
+import { Upgrades } from "../../../../keepers/src/storage/transport/upgrades.ts";
+
+const identify = "/ipfs/id/1.0.0";
+const ping = "/ipfs/ping/1.0.0";
+
+const cleanUp: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const action of cleanUp.splice(0).reverse()) await action();
+});
+
+async function node(listen: string[] = []): Promise<Host> {
+  const host = await createHost({ localNetwork: true, listen });
+  cleanUp.push(() => host.stop());
+  return host;
+}
+
+async function socketTo(host: Host): Promise<Socket> {
+  const port = host
+    .getMultiaddrs()[0]!
+    .getComponents()
+    .find(({ name }) => name === "tcp")?.value;
+  const socket = connect(Number(port), "127.0.0.1");
+  socket.on("error", () => undefined);
+  cleanUp.push(() => socket.destroy());
+  await new Promise((done) => socket.once("connect", done));
+  return socket;
+}
+
+async function isClosed(socket: Socket, seconds: number): Promise<boolean> {
+  for (let tries = 0; !socket.destroyed && tries < 20 * seconds; tries++) await delay(50);
+  return socket.destroyed;
+}
+
+describe("connections that are being set up", () => {
+  it("attack: keep nobody out, however many of them say nothing", async () => {
+    const keeper = await node(["/ip4/127.0.0.1/tcp/0"]);
+    for (let i = 0; i < 120; i++) {
+      await socketTo(keeper);
+      if (i % 50 === 49) await delay(1000);
+    }
+    await delay(1000);
+    const connection = await (await node()).dial(keeper.getMultiaddrs()[0]!);
+    assert.equal(connection.status, "open");
+  });
+
+  it("attack: are ended when one brings thousands of pieces before anybody knows who it is", async () => {
+    const keeper = await node(["/ip4/127.0.0.1/tcp/0"]);
+    const socket = await socketTo(keeper);
+    socket.setNoDelay(true);
+    for (let i = 0; i < 3000 && !socket.destroyed; i++) {
+      socket.write(Uint8Array.of(1));
+      if (i % 8 === 7) await new Promise((done) => setImmediate(done));
+    }
+    assert.equal(await isClosed(socket, 3), true);
+  });
+
+  it("attack: are few of one address, and those of another go on", async () => {
+    const aborted: string[] = [];
+    const begun: (() => void)[] = [];
+    const upgrader = {
+      upgradeInbound: () => new Promise<void>((done) => begun.push(done)),
+    } as unknown as Upgrader;
+    const guarded = new Upgrades().guard(upgrader);
+    const open = (address: string) => {
+      const connection = {
+        remoteAddr: multiaddr(address),
+        onData: () => undefined,
+        abort: () => void aborted.push(address),
+      } as unknown as MultiaddrConnection;
+      return guarded.upgradeInbound(connection, {} as never).catch(() => undefined);
+    };
+    for (let i = 0; i < 20; i++) void open(`/ip4/8.8.8.8/tcp/${1000 + i}`);
+    void open("/ip4/9.9.9.9/tcp/1000");
+    await delay(10);
+    assert.equal(aborted.length, 4);
+    assert.equal(begun.length, 17);
+    for (const done of begun.splice(0)) done();
+    await delay(10);
+    void open("/ip4/8.8.8.8/tcp/2000");
+    await delay(10);
+    assert.equal(begun.length, 1, "those that are set up count no more");
+  });
+
+  it("attack: are closed where a socket does not become a WebSocket in time", {
+    timeout: 30_000,
+  }, async () => {
+    const keeper = await node(["/ip4/127.0.0.1/tcp/0/ws"]);
+    const [silent, slow] = [await socketTo(keeper), await socketTo(keeper)];
+    slow.write("GET / HTTP/1.1\r\n");
+    assert.deepEqual([await isClosed(silent, 14), await isClosed(slow, 2)], [true, true]);
+  });
+});
+
+describe("a WebSocket that is given up", () => {
+  it("attack: is closed, although the library names a code that may not be sent", async () => {
+    const keeper = await node(["/ip4/127.0.0.1/tcp/0/ws"]);
+    const stranger = await node();
+    await stranger.dial(keeper.getMultiaddrs()[0]!);
+    for (let tries = 0; keeper.getConnections().length === 0 && tries < 100; tries++) await delay(20);
+    const [connection] = keeper.getConnections();
+    connection!.abort(new Error("shut out"));
+    for (let tries = 0; stranger.getConnections().length > 0 && tries < 100; tries++) await delay(20);
+    assert.equal(stranger.getConnections().length, 0);
+  });
+});
+
+describe("what a node answers without being asked by its operator", () => {
+  it("is who it is, and that it is there", async () => {
+    const keeper = await node(["/ip4/127.0.0.1/tcp/0"]);
+    const stranger = await node();
+    const connection = await stranger.dial(keeper.getMultiaddrs()[0]!);
+    const told = await stranger.services.identify.identify(connection);
+    assert.ok(told.peerId.equals(keeper.peerId));
+    assert.ok(told.protocols.includes(ping));
+    for (let i = 0; i < 3; i++) assert.ok((await stranger.services.ping.ping(keeper.peerId)) >= 0);
+  });
+
+  it("attack: keeps little of what is sent to it meanwhile", async () => {
+    const keeper = await node(["/ip4/127.0.0.1/tcp/0"]);
+    const stranger = await node();
+    const connection = await stranger.dial(keeper.getMultiaddrs()[0]!);
+    for (const protocol of [identify, ping]) {
+      const stream = await connection.newStream(protocol);
+      let sent = 0;
+      for (; stream.status === "open" && sent < 8_000_000; sent += 65_536) {
+        try {
+          if (!stream.send(new Uint8Array(65_536)))
+            await stream.onDrain({ signal: AbortSignal.timeout(2000) });
+        } catch {
+          break;
+        }
+        await delay(1);
+      }
+      const theirs = keeper.getConnections(stranger.peerId).flatMap(({ streams }) => streams);
+      const unread = theirs.reduce(
+        (sum, each) => sum + (each as { readBufferLength?: number }).readBufferLength!,
+        0,
+      );
+      assert.ok(unread <= 1 << 17, `${protocol}: ${unread} bytes are kept`);
+    }
+  });
+
+  it("attack: is answered so often and no more", async () => {
+    const keeper = await node(["/ip4/127.0.0.1/tcp/0"]);
+    const stranger = await node();
+    const connection = await stranger.dial(keeper.getMultiaddrs()[0]!);
+    let answered = 0;
+    for (let i = 0; i < 60; i++) {
+      const told = await stranger.services.identify.identify(connection).catch(() => undefined);
+      if (told !== undefined) answered++;
+    }
+    assert.ok(answered >= 5 && answered < 40, `${answered} times`);
+  });
+});
