@@ -8,6 +8,7 @@ import type { JobLedger, PostedOrder } from "../jobs/job-ledger.ts";
 import type { JobRecord } from "../jobs/job-record.ts";
 import type { OrderRounds } from "../jobs/posted-orders.ts";
 import { SideBySide, type SideBySideOptions } from "../jobs/side-by-side.ts";
+import { surelyNow } from "../storage-node/agreement.ts";
 import { withAllowance } from "../storage-node/allowance.ts";
 import { chainTime, tryCall } from "../storage-node/context.ts";
 import type { Appraiser } from "./appraiser.ts";
@@ -57,7 +58,9 @@ export class Bidder implements Duty {
 
   async tick(signal: AbortSignal): Promise<void> {
     const now = await chainTime(this.#parts.client);
-    await this.#parts.held.sweep((orderHash) => this.#needOf(orderHash, now));
+    // What is taken to be past is deleted.
+    const surely = await surelyNow(this.#parts);
+    await this.#parts.held.sweep((orderHash) => this.#needOf(orderHash, surely));
     await this.#bid(now, signal);
     if ((await this.#appraisals.look()) > 0) await this.#bid(now, signal);
   }
@@ -112,7 +115,10 @@ export class Bidder implements Duty {
         (status === "Matched" && provider === operator) || auction?.bids.get(operator)?.isSettled === false
       );
     });
-    if (isBound || [...this.#sent].includes(orderHash)) return "bound";
+    const isSent = [...this.#sent].some((sent) => {
+      return (typeof sent === "string" ? sent : ledger.job(sent)?.orderHash) === orderHash;
+    });
+    if (isBound || isSent) return "bound";
     const posted = ledger.order(orderHash);
     return posted !== undefined && now <= posted.order.expiry ? "open" : "none";
   }

@@ -26,7 +26,7 @@ export function placeOfResult(folder: string, jobId: bigint, checkpoint: number)
   };
 }
 
-/** Chain seconds for which the copies of a job stay after it is over: any reorganisation has passed by then. */
+/** Seconds, of the chain and of this process, for which the copies of a job stay after it is over: any reorganisation has passed by then. */
 const keptFor = 24n * 3600n;
 /** Seconds between two attempts at one result: operators that have just refused are not asked all the time. */
 const pause = 600;
@@ -41,8 +41,8 @@ export class ResultKeeper implements Duty {
   readonly #parts: ResultKeeperParts;
   /** When a result was last stored again, in chain seconds and in milliseconds of this process. */
   readonly #tried = new Map<Hex, { readonly onChain: bigint; readonly here: number }>();
-  /** When a job was first seen to be over, in chain seconds. */
-  readonly #overSince = new Map<bigint, bigint>();
+  /** When a job was first seen to be over, in chain seconds and in milliseconds of this process. */
+  readonly #overSince = new Map<bigint, { readonly onChain: bigint; readonly here: number }>();
   /** Jobs whose copies were removed by this process. */
   readonly #removed = new Set<bigint>();
   readonly #stores: SideBySide<Hex>;
@@ -142,9 +142,11 @@ export class ResultKeeper implements Duty {
     const isOver = !isRunning(job) && job.status !== "Open" && job.status !== "Matched";
     if (!isOver) this.#overSince.delete(jobId);
     if (!isOver || this.#removed.has(jobId)) return;
-    const since = this.#overSince.get(jobId) ?? now;
+    const since = this.#overSince.get(jobId) ?? { onChain: now, here: performance.now() };
     this.#overSince.set(jobId, since);
-    if (now < since + keptFor) return;
+    // An endpoint that names a far time must not have them go before a reorganisation has passed.
+    const isLongPast = performance.now() >= since.here + 1000 * Number(keptFor);
+    if (!isLongPast || now < since.onChain + keptFor) return;
     // What is still being stored is read from the copy.
     if (resultsOf(job).some(({ result }) => this.#stores.has(result.resultId))) return;
     for (const { checkpoint } of resultsOf(job)) {
