@@ -439,6 +439,8 @@ export class Failover {
     } catch (error) {
       if (isFinalAnswer(error) || isBlockMissing(request, error))
         recordSuccess(source.health, clock.now() - started);
+      // Where nothing can be agreed on without it, one that is only slow does not rest.
+      else if (error instanceof LeftOutError && this.#sources.length <= this.#enough) throw error;
       else this.#failed(source, asError(error), clock.now() - started);
       throw error;
     } finally {

@@ -102,6 +102,8 @@ export function guardBitswap<H extends Libp2p>(host: H): H {
         stream.abort(new TransportError("too many bytes of peers are in memory"));
         return;
       }
+      // The library listens only once what it sends has drained; what comes meanwhile is in the budget.
+      stream.maxReadBufferLength = bitswapMessageBytes;
       stream.addEventListener("close", () => budget.give(peer, bitswapMessageBytes), { once: true });
       const charge: Charge = (cost) => {
         if (limits.begin(peer, cost) !== "ok") {

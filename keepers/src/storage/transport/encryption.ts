@@ -1,7 +1,7 @@
 import type { ConnectionEncrypter, MessageStream, StreamMessageEvent } from "@libp2p/interface";
 import { noise } from "@libp2p/noise";
 import { TransportError } from "./errors.ts";
-import { FrameRate } from "./frame-rate.ts";
+import type { ConnectionRates, FrameRate } from "./frame-rate.ts";
 import { Gatherer } from "./gatherer.ts";
 
 /** Pieces that are not counted. */
@@ -12,11 +12,17 @@ const longPiece = 512;
  * record in a list, of which 65,000 hold the thread up for seconds.
  */
 export class RecordReader {
-  readonly #pieces = new FrameRate("short pieces");
+  readonly #pieces: FrameRate;
   readonly #record = new Gatherer();
   /** Bytes of the present record, once they are known. */
   #length = -1;
   #high = -1;
+  /** Records that have begun. */
+  #count = 0;
+
+  constructor(pieces: FrameRate) {
+    this.#pieces = pieces;
+  }
 
   /** @throws TransportError where too many short pieces or records come */
   *decode(bytes: StreamMessageEvent["data"]): Generator<Uint8Array> {
@@ -25,7 +31,7 @@ export class RecordReader {
   }
 
   *#read(piece: Uint8Array): Generator<Uint8Array> {
-    if (piece.length < longPiece) this.#pieces.take();
+    const before = this.#count;
     let at = 0;
     while (at < piece.length) {
       if (this.#length < 0) {
@@ -36,6 +42,7 @@ export class RecordReader {
         }
         this.#length = this.#high * 256 + byte;
         this.#high = -1;
+        this.#count++;
         this.#pieces.take();
         if (this.#length === 0) this.#length = -1;
         continue;
@@ -53,31 +60,49 @@ export class RecordReader {
       this.#length = -1;
       yield this.#record.take();
     }
+    // A record that comes in a piece of its own counts once.
+    if (piece.length < longPiece && this.#count === before) this.#pieces.take();
   }
 }
 
-/** Noise whose records are gathered without lists. */
-export function boundedNoise(): ReturnType<typeof noise> {
-  const create = noise();
-  return (components) => {
-    const encrypter = create(components);
-    for (const name of ["secureInbound", "secureOutbound"] as const) {
-      const secure = encrypter[name].bind(encrypter) as ConnectionEncrypter[typeof name];
-      const bounded: ConnectionEncrypter[typeof name] = async (connection, options) => {
-        const secured = await secure(connection, options);
-        boundRecords(secured.connection);
-        return secured;
-      };
-      Object.assign(encrypter, { [name]: bounded });
-    }
-    return encrypter;
-  };
+/** Noise whose records are gathered without lists, and that knows whom each connection leads to. */
+export class BoundedNoise {
+  readonly #peers = new WeakMap<MessageStream, string>();
+  readonly #rates: ConnectionRates;
+
+  constructor(rates: ConnectionRates) {
+    this.#rates = rates;
+  }
+
+  /** Whom a connection that was encrypted here leads to; "" for any other. */
+  peerOf(connection: MessageStream): string {
+    return this.#peers.get(connection) ?? "";
+  }
+
+  factory(): ReturnType<typeof noise> {
+    const create = noise();
+    return (components) => {
+      const encrypter = create(components);
+      for (const name of ["secureInbound", "secureOutbound"] as const) {
+        const secure = encrypter[name].bind(encrypter) as ConnectionEncrypter[typeof name];
+        const bounded: ConnectionEncrypter[typeof name] = async (connection, options) => {
+          const secured = await secure(connection, options);
+          const peer = secured.remotePeer.toString();
+          boundRecords(secured.connection, this.#rates.pieces(peer));
+          this.#peers.set(secured.connection, peer);
+          return secured;
+        };
+        Object.assign(encrypter, { [name]: bounded });
+      }
+      return encrypter;
+    };
+  }
 }
 
-function boundRecords(stream: MessageStream): void {
+function boundRecords(stream: MessageStream, pieces: FrameRate): void {
   const { decoder: own } = stream as { decoder?: { buffer?: { subarray(): Uint8Array } } };
   if (own?.buffer === undefined) throw new TransportError("the records of a connection cannot be bounded");
-  const decoder = new RecordReader();
+  const decoder = new RecordReader(pieces);
   // What has come of a record by now is not whole.
   for (const _ of decoder.decode(own.buffer.subarray())) throw new TransportError("a record was left over");
   Object.assign(stream, { decoder });

@@ -4,7 +4,8 @@ import { type Ping, ping } from "@libp2p/ping";
 import { tcp } from "@libp2p/tcp";
 import { createLibp2p } from "libp2p";
 import { type ByteBudgetParameters, setBudget } from "./byte-budget.ts";
-import { boundedNoise } from "./encryption.ts";
+import { BoundedNoise } from "./encryption.ts";
+import { ConnectionRates } from "./frame-rate.ts";
 import { createGater, type GaterParameters } from "./gater.ts";
 import { onGone } from "./gone.ts";
 import { boundedYamux } from "./muxer.ts";
@@ -45,8 +46,8 @@ const streamsPerConnection = 256;
 
 /** Milliseconds in which a connection that somebody opened has to be set up. */
 const upgradeTime = 5000;
-/** Bytes of a stream that nobody listens to yet; who reads one sets its own bound. */
-const unreadBytes = 1 << 16;
+/** Bytes of a stream that nobody listens to yet: a first window of the muxer, and what is sent before it is full again. */
+const unreadBytes = 1 << 19;
 
 /**
  * Bytes of each of the up to ten messages in which a peer says who it is, where it is asked: other implementations cut what is
@@ -74,6 +75,8 @@ export async function createHost({
   onDenied,
 }: HostParameters): Promise<Host> {
   let host: Host | undefined;
+  const rates = new ConnectionRates(isRegistered);
+  const noise = new BoundedNoise(rates);
   const upgrades = new Upgrades();
   const guard = upgrades.guard.bind(upgrades);
   host = await createLibp2p({
@@ -87,12 +90,16 @@ export async function createHost({
       ...{ host: () => host, maxConnections, localNetwork, onDenied },
       ...(isRegistered && { isRegistered }),
     }),
-    connectionEncrypters: [boundedNoise()],
+    connectionEncrypters: [noise.factory()],
     streamMuxers: [
-      boundedYamux({
-        maxInboundStreams: streamsPerConnection,
-        streamOptions: { maxStreamWindowSize: maxStreamWindow, maxReadBufferLength: unreadBytes },
-      }),
+      boundedYamux(
+        {
+          maxInboundStreams: streamsPerConnection,
+          streamOptions: { maxStreamWindowSize: maxStreamWindow, maxReadBufferLength: unreadBytes },
+        },
+        rates,
+        (connection) => noise.peerOf(connection),
+      ),
     ],
     peerStore: { addressFilter: async (peer) => host === undefined || host.peerId.equals(peer) },
     services: {
@@ -107,7 +114,7 @@ export async function createHost({
       inboundUpgradeTimeout: upgradeTime,
     },
   });
-  await boundedResponders(host);
+  await boundedResponders(host, isRegistered);
   const { peerStore } = host;
   // The library keeps a record of everybody it has met.
   onGone(host, (peer) => peerStore.delete(peer));

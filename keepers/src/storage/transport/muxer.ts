@@ -1,7 +1,7 @@
-import type { StreamMessageEvent } from "@libp2p/interface";
+import type { MessageStream, StreamMessageEvent } from "@libp2p/interface";
 import { type YamuxMuxerInit, yamux } from "@libp2p/yamux";
 import { TransportError } from "./errors.ts";
-import { FrameRate } from "./frame-rate.ts";
+import type { ConnectionRates, FrameRate } from "./frame-rate.ts";
 import { Gatherer } from "./gatherer.ts";
 
 /** A frame: version, type, flags, stream and length (yamux, specification). */
@@ -12,9 +12,6 @@ const flags = { syn: 1, ack: 2, fin: 4, rst: 8 } as const;
 const partBytes = 1 << 14;
 /** Pieces that are not counted. */
 const longPiece = 512;
-/** Streams that a peer may open on one connection at once, and each second from then on: each is negotiated before it has a price. */
-const streamRate = { burst: 2000, perSecond: 500 } as const;
-
 type Bytes = StreamMessageEvent["data"];
 type Receive = (bytes: Bytes) => void;
 
@@ -26,11 +23,13 @@ type Receive = (bytes: Bytes) => void;
 export class FrameGuard {
   readonly #mostBytes: number;
   readonly #receive: Receive;
-  readonly #frames = new FrameRate("frames");
-  readonly #streams = new FrameRate("streams", streamRate);
+  readonly #frames: FrameRate;
+  readonly #streams: FrameRate;
   readonly #header = new Uint8Array(headerBytes);
   readonly #view = new DataView(this.#header.buffer);
   #headerLength = 0;
+  /** Frames that have begun. */
+  #count = 0;
   /** Bytes of the present frame that are still to come. */
   #left = 0;
   #isFirst = true;
@@ -38,10 +37,17 @@ export class FrameGuard {
 
   /**
    * @param mostBytes of a frame of data
+   * @param rates of frames, and of streams that are opened
    * @param receive is handed frames that are whole
    */
-  constructor(mostBytes: number, receive: Receive) {
+  constructor(
+    mostBytes: number,
+    rates: { readonly frames: FrameRate; readonly streams: FrameRate },
+    receive: Receive,
+  ) {
     this.#mostBytes = mostBytes;
+    this.#frames = rates.frames;
+    this.#streams = rates.streams;
     this.#receive = receive;
   }
 
@@ -52,9 +58,11 @@ export class FrameGuard {
   }
 
   #add(piece: Uint8Array): void {
-    if (piece.length < longPiece) this.#frames.take();
+    const before = this.#count;
     let at = 0;
     while (at < piece.length) at = this.#left > 0 ? this.#body(piece, at) : this.#head(piece, at);
+    // A frame that comes in a piece of its own counts once.
+    if (piece.length < longPiece && this.#count === before) this.#frames.take();
   }
 
   /** @returns where what comes after it begins */
@@ -64,8 +72,11 @@ export class FrameGuard {
     this.#headerLength += end - at;
     if (this.#headerLength < headerBytes) return end;
     this.#headerLength = 0;
+    this.#count++;
     this.#frames.take();
-    if ((this.#view.getUint16(2) & flags.syn) !== 0) this.#streams.take();
+    // A ping has no stream.
+    const opensStream = this.#view.getUint32(4) !== 0 && (this.#view.getUint16(2) & flags.syn) !== 0;
+    if (opensStream) this.#streams.take();
     const length = this.#header[1] === types.data ? this.#view.getUint32(8) : 0;
     if (length > this.#mostBytes) {
       throw new TransportError(`a frame of ${length} bytes; a stream's window has ${this.#mostBytes}`);
@@ -104,24 +115,28 @@ export class FrameGuard {
   }
 }
 
-/** Yamux whose frames are bounded before it gathers them. */
+/**
+ * Yamux whose frames are bounded before it gathers them.
+ *
+ * @param peerOf whom an encrypted connection leads to
+ */
 export function boundedYamux(
   init: YamuxMuxerInit & { readonly streamOptions: { readonly maxStreamWindowSize: number } },
+  rates: ConnectionRates,
+  peerOf: (connection: MessageStream) => string,
 ): ReturnType<typeof yamux> {
   const create = yamux(init);
   return () => {
     const factory = create();
     const createStreamMuxer = factory.createStreamMuxer.bind(factory);
     factory.createStreamMuxer = (connection) => {
-      const muxer = createStreamMuxer(connection);
-      guardFrames(muxer, init.streamOptions.maxStreamWindowSize);
+      const muxer: { onData: Receive } & ReturnType<typeof createStreamMuxer> = createStreamMuxer(connection);
+      const peer = peerOf(connection);
+      const own = { frames: rates.frames(peer), streams: rates.streams(peer) };
+      const guard = new FrameGuard(init.streamOptions.maxStreamWindowSize, own, muxer.onData.bind(muxer));
+      muxer.onData = (bytes: Bytes) => guard.add(bytes);
       return muxer;
     };
     return factory;
   };
-}
-
-function guardFrames(muxer: { onData: Receive }, mostBytes: number): void {
-  const guard = new FrameGuard(mostBytes, muxer.onData.bind(muxer));
-  muxer.onData = (bytes) => guard.add(bytes);
 }

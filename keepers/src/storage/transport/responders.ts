@@ -8,30 +8,28 @@ const [identifyProtocol, pingProtocol] = ["/ipfs/id/1.0.0", "/ipfs/ping/1.0.0"] 
 const mostPinged = 1024;
 /** Milliseconds in which an answer is read. */
 const reading = 1000;
-/** What an answer takes of the thread, in tenths of a millisecond; the seal of who this node is takes the most. */
+/** Bytes that may come while it is read. */
+const unreadBytes = 1 << 16;
+/** What it takes of the thread to say who this node is, in tenths of a millisecond: it is sealed each time. */
 const price = 15;
-/** A connection asks once who a node is, and every ten seconds whether it is there. */
-const share = { burst: 300, perSecond: 50, inAll: { burst: 3000, perSecond: 500 } } as const;
+/** A connection asks once. */
+const share = { burst: 300, perSecond: 50, inAll: { burst: 6000, perSecond: 1500 } } as const;
 
 /**
- * Answers who this node is, and that it is there, in the place of the library, which reads whatever comes meanwhile into memory
- * and has no price for either.
+ * Answers who this node is, and that it is there, in the place of the library, which reads whatever comes meanwhile into memory.
+ * Pings have no price besides that of their streams: a library whose ping is refused gives the connection up.
  */
-export async function boundedResponders(host: Host): Promise<void> {
-  const limits = new PeerLimits(share);
-  const priced =
-    (handler: StreamHandler): StreamHandler =>
-    async (stream, connection) => {
-      const peer = connection.remotePeer.toString();
-      if (limits.begin(peer, price) !== "ok") {
-        stream.abort(new TransportError("this peer asks for too much"));
-        return;
-      }
-      limits.end(peer);
-      await handler(stream, connection);
-    };
+export async function boundedResponders(host: Host, isRegistered?: (peer: string) => boolean): Promise<void> {
+  const limits = new PeerLimits({ ...share, ...(isRegistered && { isRegistered }) });
   const { identify } = host.services as unknown as { identify: { handleProtocol: StreamHandler } };
   const answer: StreamHandler = async (stream, connection) => {
+    const peer = connection.remotePeer.toString();
+    if (limits.begin(peer, price) !== "ok") {
+      stream.abort(new TransportError("this peer asks for too much"));
+      return;
+    }
+    limits.end(peer);
+    stream.maxReadBufferLength = unreadBytes;
     await identify.handleProtocol(stream, connection);
     // A peer has nothing to send on it, and may have read the answer by then.
     setTimeout(
@@ -41,8 +39,8 @@ export async function boundedResponders(host: Host): Promise<void> {
   };
   await host.unhandle([identifyProtocol, pingProtocol]);
   const options = { maxInboundStreams: 2, maxOutboundStreams: 2, runOnLimitedConnection: true };
-  await host.handle(identifyProtocol, priced(answer), options);
-  await host.handle(pingProtocol, priced(echo), options);
+  await host.handle(identifyProtocol, answer, options);
+  await host.handle(pingProtocol, echo, options);
 }
 
 function isOpen({ status }: Stream): boolean {

@@ -293,6 +293,12 @@ describe("an endpoint that takes much longer than a quorum of the others", () =>
     assert.ok(client.health()[0]!.failures > 0, "what it says too late makes good for nothing");
   });
 
+  it("does not rest for that where nothing can be agreed on without it", async () => {
+    const { client, clock } = await timed([3_000, 5], [1, 5]);
+    await client.public.getBlockNumber();
+    assert.ok(client.health().every(({ restingUntil }) => restingUntil <= clock.time));
+  });
+
   it("has a second where they are fast", async () => {
     const { counted, took } = await timed([900, 5], [1, 5], [1, 5]);
     assert.deepEqual(await took(counted()), [5n, 900]);

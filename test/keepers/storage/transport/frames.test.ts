@@ -2,10 +2,16 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { RecordReader } from "../../../../keepers/src/storage/transport/encryption.ts";
 import { TransportError } from "../../../../keepers/src/storage/transport/errors.ts";
+import { ConnectionRates } from "../../../../keepers/src/storage/transport/frame-rate.ts";
 import { FrameGuard } from "../../../../keepers/src/storage/transport/muxer.ts";
 import { generator } from "../random.ts";
 
 const window = 1 << 20;
+const ratesOf = (all: ConnectionRates, peer = "registered") => ({
+  frames: all.frames(peer),
+  streams: all.streams(peer),
+});
+const own = () => ratesOf(new ConnectionRates());
 const [data, windowUpdate] = [0, 1];
 const [syn, fin] = [1, 4];
 
@@ -57,7 +63,7 @@ describe("frames of a connection", () => {
         header(windowUpdate, fin, 5, 77),
       ]);
       const handed: Uint8Array[] = [];
-      const guard = new FrameGuard(window, (bytes) => handed.push(bytes as Uint8Array));
+      const guard = new FrameGuard(window, own(), (bytes) => handed.push(bytes as Uint8Array));
       for (const piece of cut(sent, size)) guard.add(piece);
       const streams = received(handed);
       assert.ok(streams.get(1)!.bytes.equals(long));
@@ -75,7 +81,7 @@ describe("frames of a connection", () => {
 
   it("open their stream with the first part of a long one, and close it with the last", () => {
     const handed: Uint8Array[] = [];
-    const guard = new FrameGuard(window, (bytes) => handed.push(bytes as Uint8Array));
+    const guard = new FrameGuard(window, own(), (bytes) => handed.push(bytes as Uint8Array));
     for (const piece of cut(
       Buffer.concat([header(data, syn | fin, 1, 90_000), Buffer.alloc(90_000)]),
       20_000,
@@ -89,13 +95,13 @@ describe("frames of a connection", () => {
   });
 
   it("attack: end the connection where one is longer than a stream's window, before anything of it is kept", () => {
-    const guard = new FrameGuard(window, () => assert.fail("nothing is handed on"));
+    const guard = new FrameGuard(window, own(), () => assert.fail("nothing is handed on"));
     assert.throws(() => guard.add(header(data, 0, 99_999, window + 1)), TransportError);
   });
 
   it("attack: take time by their bytes, however short the pieces are that they come in", () => {
     let bytes = 0;
-    const guard = new FrameGuard(window, (part) => {
+    const guard = new FrameGuard(window, own(), (part) => {
       bytes += part.byteLength;
     });
     guard.add(header(data, 0, 99_999, 30_000));
@@ -107,7 +113,7 @@ describe("frames of a connection", () => {
 
   it("attack: end the connection when they come without end, pings among them, or open streams without end", () => {
     const endless = (frame: Uint8Array, most: number) => {
-      const guard = new FrameGuard(window, () => undefined);
+      const guard = new FrameGuard(window, own(), () => undefined);
       let taken = 0;
       assert.throws(() => {
         for (; taken < 100_000; taken++) guard.add(frame);
@@ -116,6 +122,24 @@ describe("frames of a connection", () => {
     };
     endless(header(2, syn, 0, 1), 40_000);
     endless(header(windowUpdate, syn, 1, 0), 4_000);
+  });
+});
+
+describe("frames of strangers", () => {
+  it("attack: are few in all, under however many names, and leave registered peers theirs", () => {
+    const rates = new ConnectionRates((peer) => peer === "registered");
+    let taken = 0;
+    for (let name = 0; name < 100; name++) {
+      const guard = new FrameGuard(window, ratesOf(rates, `stranger ${name}`), () => undefined);
+      try {
+        for (let i = 0; i < 10_000; i++, taken++) guard.add(header(2, syn, 0, 1));
+      } catch (error) {
+        assert.ok(error instanceof TransportError);
+      }
+    }
+    assert.ok(taken > 100_000 && taken < 300_000, `${taken} frames`);
+    const guard = new FrameGuard(window, ratesOf(rates), () => undefined);
+    for (let i = 0; i < 10_000; i++) guard.add(header(windowUpdate, 0, 1, 1));
   });
 });
 
@@ -132,7 +156,7 @@ describe("records of Noise", () => {
         random.bytes(size < 3 ? 9_000 : 65_535),
         random.bytes(17),
       ];
-      const reader = new RecordReader();
+      const reader = new RecordReader(new ConnectionRates().pieces("registered"));
       const bytes = Buffer.concat([...records.map(framed), framed(new Uint8Array(0)), framed(records[0]!)]);
       const read = cut(bytes, size).flatMap((piece) => [...reader.decode(piece)].map((each) => each.slice()));
       assert.equal(read.length, 5);
@@ -143,7 +167,7 @@ describe("records of Noise", () => {
   }
 
   it("attack: take time by their bytes, and end the connection when too many short pieces come", () => {
-    const reader = new RecordReader();
+    const reader = new RecordReader(new ConnectionRates().pieces("registered"));
     const piece = new Uint8Array(1).fill(0xff);
     let read = 0;
     const began = performance.now();
