@@ -183,8 +183,8 @@ export class Trainer implements Duty {
   /** What is left of a job's time goes by the chain's clock now, and by this machine's from here on. */
   async #clockOf({ deadline }: JobRecord, secondsPerStep: number): Promise<CrewClock> {
     const { value } = await agreedOrUsual(this.#parts, "the time", ({ client }) => chainTime(client));
-    const [left, began] = [Number(deadline! - value), Date.now()];
-    return { secondsPerStep, secondsLeft: () => left - (Date.now() - began) / 1000 };
+    const [left, began] = [Number(deadline! - value), performance.now()];
+    return { secondsPerStep, secondsLeft: () => left - (performance.now() - began) / 1000 };
   }
 
   async #write(
