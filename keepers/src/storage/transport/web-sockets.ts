@@ -4,6 +4,8 @@ import { webSockets } from "@libp2p/websockets";
 
 /** More than any message of a peer that speaks the protocol: what Noise seals at a time has at most 65,535 bytes. */
 const mostMessageBytes = 1 << 18;
+/** Pieces that the library keeps of a message until it is whole, and takes apart in quadratic time; each may hold on to 64 KiB. */
+const most = { maxBufferedChunks: 1024, maxFragments: 64 } as const;
 /** Milliseconds until a socket that has not become a WebSocket is closed. */
 const untilOpened = 10_000;
 /** The code of RFC 6455 for a connection that ended without being closed, which is never sent. */
@@ -11,7 +13,7 @@ const abnormal = 1006;
 
 /** What of the library's server is set here: it is that of `ws`. */
 type Server = {
-  options: { maxPayload: number };
+  options: { maxPayload: number; maxBufferedChunks?: number; maxFragments?: number };
   handleUpgrade(request: unknown, socket: object, head: unknown, accept: Accept): void;
 };
 type Opened = {
@@ -65,7 +67,7 @@ export function boundedWebSockets(maxConnections: number): ReturnType<typeof web
         const timer = setTimeout(() => becameOne.has(socket) || socket.destroy(), untilOpened);
         socket.once("close", () => clearTimeout(timer.unref()));
       });
-      wsServer.options.maxPayload = mostMessageBytes;
+      Object.assign(wsServer.options, { ...most, maxPayload: mostMessageBytes });
       const upgrade = wsServer.handleUpgrade.bind(wsServer);
       wsServer.handleUpgrade = (request, socket, head, accept) =>
         upgrade(request, socket, head, (opened, from) => {
