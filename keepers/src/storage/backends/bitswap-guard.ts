@@ -1,6 +1,7 @@
 import type { Libp2p, Stream, StreamHandler, StreamMessageEvent } from "@libp2p/interface";
 import { budgetOf } from "../transport/byte-budget.ts";
 import { MalformedMessageError, TransportError } from "../transport/errors.ts";
+import { withoutRest } from "../transport/gatherer.ts";
 import { onGone } from "../transport/gone.ts";
 import { PeerLimits, type PeerLimitsParameters } from "../transport/peer-limits.ts";
 import { PieceCount } from "../transport/piece-count.ts";
@@ -28,11 +29,6 @@ export const bitswapShare = {
   perSecond: 500,
   inAll: { burst: 4000, perSecond: 2000 },
 } as const satisfies PeerLimitsParameters;
-
-/** A piece, or a copy of it where it is a view that holds on to a much larger buffer. `slice` of Node's buffers copies nothing. */
-export function withoutRest(piece: Uint8Array): Uint8Array {
-  return piece.length < piece.buffer.byteLength / 2 ? new Uint8Array(piece) : piece;
-}
 
 /** What the muxer's streams have beside what is promised of them. */
 type CountedStream = Stream & {

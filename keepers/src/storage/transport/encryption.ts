@@ -1,7 +1,7 @@
 import type { ConnectionEncrypter, MessageStream, StreamMessageEvent } from "@libp2p/interface";
 import { noise } from "@libp2p/noise";
 import { TransportError } from "./errors.ts";
-import type { ConnectionRates, FrameRate } from "./frame-rate.ts";
+import type { ConnectionRates, FrameRate, OwnRates } from "./frame-rate.ts";
 import { Gatherer } from "./gatherer.ts";
 
 /** Pieces that are not counted. */
@@ -65,18 +65,20 @@ export class RecordReader {
   }
 }
 
-/** Noise whose records are gathered without lists, and that knows whom each connection leads to. */
+/** Noise whose records are gathered without lists, and that knows what each connection may bring. */
 export class BoundedNoise {
-  readonly #peers = new WeakMap<MessageStream, string>();
+  readonly #own = new WeakMap<MessageStream, OwnRates>();
   readonly #rates: ConnectionRates;
 
   constructor(rates: ConnectionRates) {
     this.#rates = rates;
   }
 
-  /** Whom a connection that was encrypted here leads to; "" for any other. */
-  peerOf(connection: MessageStream): string {
-    return this.#peers.get(connection) ?? "";
+  /** What a connection may bring that was encrypted here. */
+  ratesOf(connection: MessageStream): OwnRates {
+    const own = this.#own.get(connection);
+    if (own === undefined) throw new TransportError("nobody knows whom a connection leads to");
+    return own;
   }
 
   factory(): ReturnType<typeof noise> {
@@ -87,9 +89,10 @@ export class BoundedNoise {
         const secure = encrypter[name].bind(encrypter) as ConnectionEncrypter[typeof name];
         const bounded: ConnectionEncrypter[typeof name] = async (connection, options) => {
           const secured = await secure(connection, options);
-          const peer = secured.remotePeer.toString();
-          boundRecords(secured.connection, this.#rates.pieces(peer));
-          this.#peers.set(secured.connection, peer);
+          const direction = name === "secureInbound" ? "inbound" : "outbound";
+          const own = this.#rates.of(secured.remotePeer.toString(), direction);
+          boundRecords(secured.connection, own.pieces);
+          this.#own.set(secured.connection, own);
           return secured;
         };
         Object.assign(encrypter, { [name]: bounded });

@@ -54,9 +54,9 @@ export class FrameRate {
 
 /** Frames of the muxer, or short pieces: of a registered peer's connection, of a stranger's, and of all strangers' beyond that. */
 const frames = {
-  registered: { burst: 32_000, perSecond: 8000 },
+  registered: { burst: 8000, perSecond: 8000 },
   stranger: { burst: 2000, perSecond: 200 },
-  strangers: { burst: 32_000, perSecond: 8000 },
+  strangers: { burst: 8000, perSecond: 8000 },
 } as const;
 /** Streams that are opened: each is negotiated before it has a price. */
 const streams = {
@@ -65,6 +65,9 @@ const streams = {
   strangers: { burst: 2000, perSecond: 500 },
 } as const;
 
+/** What one connection may bring. */
+export type OwnRates = Readonly<Record<"frames" | "pieces" | "streams", FrameRate>>;
+
 /**
  * What connections make a node do below all requests: each frame of the muxer, and each piece that bytes come in, takes some 10 µs
  * however short it is. More than a peer sends that means to send or fetch something end the connection. Strangers share what they
@@ -72,29 +75,26 @@ const streams = {
  */
 export class ConnectionRates {
   readonly #isRegistered: (peer: string) => boolean;
-  readonly #frames = new Allowance(frames.strangers);
-  readonly #pieces = new Allowance(frames.strangers);
-  readonly #streams = new Allowance(streams.strangers);
+  readonly #common = {
+    frames: new Allowance(frames.strangers),
+    pieces: new Allowance(frames.strangers),
+    streams: new Allowance(streams.strangers),
+  };
 
   /** @param isRegistered who comes before strangers; nobody is a stranger by default */
   constructor(isRegistered: (peer: string) => boolean = () => true) {
     this.#isRegistered = isRegistered;
   }
 
-  frames(peer: string): FrameRate {
-    return this.#rate("frames", peer, frames, this.#frames);
-  }
-
-  pieces(peer: string): FrameRate {
-    return this.#rate("short pieces", peer, frames, this.#pieces);
-  }
-
-  streams(peer: string): FrameRate {
-    return this.#rate("streams", peer, streams, this.#streams);
-  }
-
-  #rate(what: string, peer: string, limits: typeof frames | typeof streams, common: Allowance): FrameRate {
-    if (this.#isRegistered(peer)) return new FrameRate(what, limits.registered);
-    return new FrameRate(what, limits.stranger, common);
+  /** @param direction whom this node has dialled it has chosen itself: it is no stranger */
+  of(peer: string, direction: "inbound" | "outbound"): OwnRates {
+    const isStranger = direction === "inbound" && !this.#isRegistered(peer);
+    const who = isStranger ? "stranger" : "registered";
+    const common = isStranger ? this.#common : undefined;
+    return {
+      frames: new FrameRate("frames", frames[who], common?.frames),
+      pieces: new FrameRate("short pieces", frames[who], common?.pieces),
+      streams: new FrameRate("streams", streams[who], common?.streams),
+    };
   }
 }

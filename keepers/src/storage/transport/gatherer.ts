@@ -33,3 +33,8 @@ export class Gatherer {
     return taken;
   }
 }
+
+/** A piece, or a copy of it where it is a view that holds on to a much larger buffer. `slice` of Node's buffers copies nothing. */
+export function withoutRest(piece: Uint8Array): Uint8Array {
+  return piece.length < piece.buffer.byteLength / 2 ? new Uint8Array(piece) : piece;
+}

@@ -75,8 +75,7 @@ export async function createHost({
   onDenied,
 }: HostParameters): Promise<Host> {
   let host: Host | undefined;
-  const rates = new ConnectionRates(isRegistered);
-  const noise = new BoundedNoise(rates);
+  const noise = new BoundedNoise(new ConnectionRates(isRegistered));
   const upgrades = new Upgrades();
   const guard = upgrades.guard.bind(upgrades);
   host = await createLibp2p({
@@ -97,8 +96,7 @@ export async function createHost({
           maxInboundStreams: streamsPerConnection,
           streamOptions: { maxStreamWindowSize: maxStreamWindow, maxReadBufferLength: unreadBytes },
         },
-        rates,
-        (connection) => noise.peerOf(connection),
+        (connection) => noise.ratesOf(connection),
       ),
     ],
     peerStore: { addressFilter: async (peer) => host === undefined || host.peerId.equals(peer) },

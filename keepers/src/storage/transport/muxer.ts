@@ -1,8 +1,8 @@
 import type { MessageStream, StreamMessageEvent } from "@libp2p/interface";
 import { type YamuxMuxerInit, yamux } from "@libp2p/yamux";
 import { TransportError } from "./errors.ts";
-import type { ConnectionRates, FrameRate } from "./frame-rate.ts";
-import { Gatherer } from "./gatherer.ts";
+import type { FrameRate, OwnRates } from "./frame-rate.ts";
+import { Gatherer, withoutRest } from "./gatherer.ts";
 
 /** A frame: version, type, flags, stream and length (yamux, specification). */
 const headerBytes = 12;
@@ -12,6 +12,9 @@ const flags = { syn: 1, ack: 2, fin: 4, rst: 8 } as const;
 const partBytes = 1 << 14;
 /** Pieces that are not counted. */
 const longPiece = 512;
+/** Frames of data that are not counted: their bytes take longer than they do. */
+const longFrame = 4096;
+
 type Bytes = StreamMessageEvent["data"];
 type Receive = (bytes: Bytes) => void;
 
@@ -40,11 +43,7 @@ export class FrameGuard {
    * @param rates of frames, and of streams that are opened
    * @param receive is handed frames that are whole
    */
-  constructor(
-    mostBytes: number,
-    rates: { readonly frames: FrameRate; readonly streams: FrameRate },
-    receive: Receive,
-  ) {
+  constructor(mostBytes: number, rates: Pick<OwnRates, "frames" | "streams">, receive: Receive) {
     this.#mostBytes = mostBytes;
     this.#frames = rates.frames;
     this.#streams = rates.streams;
@@ -73,11 +72,11 @@ export class FrameGuard {
     if (this.#headerLength < headerBytes) return end;
     this.#headerLength = 0;
     this.#count++;
-    this.#frames.take();
+    const length = this.#header[1] === types.data ? this.#view.getUint32(8) : 0;
+    if (length < longFrame) this.#frames.take();
     // A ping has no stream.
     const opensStream = this.#view.getUint32(4) !== 0 && (this.#view.getUint16(2) & flags.syn) !== 0;
     if (opensStream) this.#streams.take();
-    const length = this.#header[1] === types.data ? this.#view.getUint32(8) : 0;
     if (length > this.#mostBytes) {
       throw new TransportError(`a frame of ${length} bytes; a stream's window has ${this.#mostBytes}`);
     }
@@ -111,19 +110,19 @@ export class FrameGuard {
     view.setUint32(8, bytes.length);
     this.#isFirst = false;
     this.#receive(header);
-    this.#receive(bytes);
+    // The library keeps what nobody reads yet, and would keep the whole record that a short part came in.
+    this.#receive(withoutRest(bytes));
   }
 }
 
 /**
  * Yamux whose frames are bounded before it gathers them.
  *
- * @param peerOf whom an encrypted connection leads to
+ * @param ratesOf what an encrypted connection may bring
  */
 export function boundedYamux(
   init: YamuxMuxerInit & { readonly streamOptions: { readonly maxStreamWindowSize: number } },
-  rates: ConnectionRates,
-  peerOf: (connection: MessageStream) => string,
+  ratesOf: (connection: MessageStream) => OwnRates,
 ): ReturnType<typeof yamux> {
   const create = yamux(init);
   return () => {
@@ -131,9 +130,8 @@ export function boundedYamux(
     const createStreamMuxer = factory.createStreamMuxer.bind(factory);
     factory.createStreamMuxer = (connection) => {
       const muxer: { onData: Receive } & ReturnType<typeof createStreamMuxer> = createStreamMuxer(connection);
-      const peer = peerOf(connection);
-      const own = { frames: rates.frames(peer), streams: rates.streams(peer) };
-      const guard = new FrameGuard(init.streamOptions.maxStreamWindowSize, own, muxer.onData.bind(muxer));
+      const receive = muxer.onData.bind(muxer);
+      const guard = new FrameGuard(init.streamOptions.maxStreamWindowSize, ratesOf(connection), receive);
       muxer.onData = (bytes: Bytes) => guard.add(bytes);
       return muxer;
     };

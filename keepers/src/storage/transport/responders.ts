@@ -61,5 +61,8 @@ const echo: StreamHandler = (stream) => {
     }
     isWaiting = !stream.send(data);
   });
-  stream.addEventListener("remoteCloseWrite", () => void stream.close().catch(() => undefined));
+  const end = () => void stream.close().catch(() => undefined);
+  stream.addEventListener("remoteCloseWrite", end);
+  // It may have been said before anybody listened.
+  if (stream.remoteWriteStatus === "closed") end();
 };

@@ -3,7 +3,7 @@ import type { Transport, Upgrader } from "@libp2p/interface";
 import { webSockets } from "@libp2p/websockets";
 
 /** More than any message of a peer that speaks the protocol: what Noise seals at a time has at most 65,535 bytes. */
-const mostMessageBytes = 1 << 18;
+const mostMessageBytes = 1 << 17;
 /** Pieces that the library keeps of a message until it is whole, and takes apart in quadratic time; each may hold on to 64 KiB. */
 const most = { maxBufferedChunks: 1024, maxFragments: 64 } as const;
 /** Milliseconds until a socket that has not become a WebSocket is closed. */

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { zeroHash } from "viem";
+import type { ChainClient } from "../../../../keepers/src/chain/client.ts";
+import type { OfferedJob } from "../../../../keepers/src/roles/provider/worker-desk.ts";
 import { bookSchema, WorkerBook } from "../../../../keepers/src/roles/worker/book.ts";
 import { UnfairProviderError } from "../../../../keepers/src/roles/worker/errors.ts";
 import { WorkerKeeper } from "../../../../keepers/src/roles/worker/keeper.ts";
@@ -26,9 +28,12 @@ describe("a worker whose provider's terms it does not take", { timeout: 120_000 
   });
   after(() => network.close());
 
+  type Terms = { readonly pay?: OfferedJob["pay"]; readonly client?: ChainClient };
+  let started = 0;
+
   /** A worker of a provider that pays nothing, with or without a total that an earlier job left unpaid. */
-  async function start(owes: boolean) {
-    const { chain, client, deployment, folder } = network;
+  async function start(owes: boolean, { pay, client = network.client }: Terms = {}) {
+    const { chain, deployment, folder } = network;
     const [account, provider] = [chain.account(2), chain.account(1)];
     const run = await newRun({ microBatches: 8, steps: 4, interval: 4 });
     const session = await ClusterSession.open(nativeExecutor, run.program, engine, {
@@ -36,8 +41,8 @@ describe("a worker whose provider's terms it does not take", { timeout: 120_000 
       ...{ secret: randomBytes(32), records: new MemoryRecords() },
     });
     // Without pay: refused for good, as whatever else makes a provider unfair.
-    const desk = await startDesk({ session, engine, chunkSize: 1 });
-    const dataDirectory = join(folder, `worker-${owes}`);
+    const desk = await startDesk({ session, engine, chunkSize: 1, ...(pay && { pay }) });
+    const dataDirectory = join(folder, `worker-${++started}`);
     if (owes) {
       await privateFolder(dataDirectory);
       const state = openState({ path: join(dataDirectory, "state.sqlite"), schemas: [bookSchema] });
@@ -76,6 +81,29 @@ describe("a worker whose provider's terms it does not take", { timeout: 120_000 
     const worker = await start(false);
     await worker.done;
     assert.ok(worker.ended() instanceof UnfairProviderError, String(worker.ended()));
+    await worker.close();
+  });
+
+  it("attack: ends where one endpoint alone shows a round in which its pay would be safe", async () => {
+    const { chain, client, deployment } = network;
+    const provider = chain.account(1);
+    const round = { root: zeroHash, workers: 0, openedAt: 1, forceUntil: 0, claimUntil: 0, openDemands: 0 };
+    const lying = Object.create(client.public, {
+      readContract: { value: async () => ({ ...round, deposit: 0n, surety: 10n ** 18n }) },
+    });
+    const pay = {
+      terms: {
+        ...{ chainId: deployment.chainId, rewards: network.contracts.WorkerRewards.address },
+        ...{ provider: provider.address, jobId: "7", perChunk: "5" },
+      },
+      ...{ signer: provider, total: () => 0n, affordsMore: () => true },
+    };
+    const worker = await start(false, {
+      pay,
+      client: Object.create(client, { public: { value: lying }, confirmed: { value: client.public } }),
+    });
+    await worker.done;
+    assert.match(String(worker.ended()), /no round with a surety open/);
     await worker.close();
   });
 

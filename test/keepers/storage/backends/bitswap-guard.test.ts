@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { monitorEventLoopDelay } from "node:perf_hooks";
 import { after, afterEach, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Connection, Stream } from "@libp2p/interface";
@@ -17,6 +16,7 @@ import {
   type Host,
   type HostParameters,
 } from "../../../../keepers/src/storage/transport/host.ts";
+import { latest } from "../lateness.ts";
 import { generator } from "../random.ts";
 import { assertSame } from "./conformance.ts";
 
@@ -46,18 +46,6 @@ async function keeper(name: string, options?: Partial<HostParameters>): Promise<
 
 async function dial(store: HeliaStore): Promise<Connection> {
   return (await node(false)).dial(store.host.getMultiaddrs()[0]!);
-}
-
-/** Does something and says how late a timer came at most meanwhile, in milliseconds. */
-async function latest(work: () => Promise<unknown>): Promise<number> {
-  const delays = monitorEventLoopDelay({ resolution: 10 });
-  delays.enable();
-  await delay(50);
-  delays.reset();
-  await work();
-  await delay(50);
-  delays.disable();
-  return delays.max / 1e6;
 }
 
 /** Sends bytes, and waits until they are heard or the stream is given up. @returns how the stream stands then */

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { monitorEventLoopDelay } from "node:perf_hooks";
 import { afterEach, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { publicKeyToProtobuf } from "@libp2p/crypto/keys";
 import type { Connection, PeerId } from "@libp2p/interface";
 import { guardBitswap } from "../../../../keepers/src/storage/backends/bitswap-guard.ts";
 import { createHost, type Host } from "../../../../keepers/src/storage/transport/host.ts";
+import { latest } from "../lateness.ts";
 
 const identify = "/ipfs/id/1.0.0";
 const ping = "/ipfs/ping/1.0.0";
@@ -57,18 +57,6 @@ async function boaster(listening: boolean, bytes: number): Promise<{ host: Host;
     await stream.close();
   });
   return { host, asked: () => asked };
-}
-
-/** Does something, and says how late a timer came at most meanwhile, in milliseconds. */
-async function latest(work: () => Promise<unknown>): Promise<number> {
-  const delays = monitorEventLoopDelay({ resolution: 10 });
-  delays.enable();
-  await delay(50);
-  delays.reset();
-  await work();
-  await delay(50);
-  delays.disable();
-  return delays.max / 1e6;
 }
 
 async function until(what: () => Promise<boolean> | boolean): Promise<void> {

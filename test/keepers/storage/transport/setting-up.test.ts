@@ -61,6 +61,11 @@ describe("connections that are being set up", () => {
     assert.equal(await isClosed(socket, 3), true);
   });
 
+  it("attack: are ended when one is not set up in time", { timeout: 20_000 }, async () => {
+    const keeper = await node(["/ip4/127.0.0.1/tcp/0"]);
+    assert.equal(await isClosed(await socketTo(keeper), 8), true);
+  });
+
   it("attack: are few of one address, and those of another go on", async () => {
     const aborted: string[] = [];
     const begun: (() => void)[] = [];
@@ -95,6 +100,57 @@ describe("connections that are being set up", () => {
     const [silent, slow] = [await socketTo(keeper), await socketTo(keeper)];
     slow.write("GET / HTTP/1.1\r\n");
     assert.deepEqual([await isClosed(silent, 14), await isClosed(slow, 2)], [true, true]);
+  });
+});
+
+/** The frame of a WebSocket in which a peer sends something, of so many bytes. */
+function webSocketFrame(isLast: boolean, opcode: number, bytes: number): Buffer {
+  const head = bytes < 126 ? [0x80 | bytes] : [0x80 | 127, 0, 0, 0, 0, ...varBytes(bytes)];
+  return Buffer.of((isLast ? 0x80 : 0) | opcode, ...head, 0, 0, 0, 0);
+}
+
+function varBytes(value: number): number[] {
+  return [24, 16, 8, 0].map((shift) => (value >>> shift) & 0xff);
+}
+
+async function webSocketTo(host: Host): Promise<Socket> {
+  const socket = await socketTo(host);
+  socket.setNoDelay(true);
+  const key = Buffer.alloc(16).toString("base64");
+  const lines = [
+    "GET / HTTP/1.1",
+    "Host: a",
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    "Sec-WebSocket-Version: 13",
+  ];
+  socket.write([...lines, `Sec-WebSocket-Key: ${key}`, "", ""].join("\r\n"));
+  const [answer] = await new Promise<[Buffer]>((done) => socket.once("data", (data) => done([data])));
+  assert.match(answer.toString(), /^HTTP\/1.1 101/);
+  return socket;
+}
+
+describe("messages of a WebSocket", () => {
+  it("attack: end the connection when one comes in thousands of pieces, which the library would keep", async () => {
+    const keeper = await node(["/ip4/127.0.0.1/tcp/0/ws"]);
+    const socket = await webSocketTo(keeper);
+    socket.write(webSocketFrame(true, 2, 100_000));
+    for (let i = 0; i < 2_500 && !socket.destroyed; i++) {
+      socket.write(Uint8Array.of(1));
+      await new Promise((done) => setImmediate(done));
+    }
+    assert.equal(await isClosed(socket, 1), true);
+  });
+
+  it("attack: end the connection when one has hundreds of fragments, each of which holds on to a buffer", async () => {
+    const keeper = await node(["/ip4/127.0.0.1/tcp/0/ws"]);
+    const socket = await webSocketTo(keeper);
+    const fragments = Array.from({ length: 200 }, (_, i) => [
+      webSocketFrame(false, i === 0 ? 2 : 0, 1),
+      Buffer.of(1),
+    ]);
+    socket.write(Buffer.concat(fragments.flat()));
+    assert.equal(await isClosed(socket, 1), true);
   });
 });
 
