@@ -70,6 +70,7 @@ export async function run(report: Report, { quick }: BenchOptions): Promise<void
     const bundles = cids.slice(smallCount);
     const address = keeper.host.getMultiaddrs()[0]!.toString();
     const server = await ShardServer.start(keeper.host, serving(keeper, cids));
+    await reader.connect(address);
     const client = await ShardClient.connect(reader.host, address);
     try {
       // Bitswap keeps what it fetches in the reader's store, so what is read here is kept there, too.
