@@ -17,6 +17,7 @@ import type { SideBySideOptions } from "../jobs/side-by-side.ts";
 import { readingForStrangers } from "../storage-node/context.ts";
 import { Accuser } from "./accuser.ts";
 import { Answerer } from "./answerer.ts";
+import { Attendance } from "./attendance.ts";
 import { loadOrCreateBlsSecret } from "./bls-secret.ts";
 import { CheckBook, checkSchema } from "./check-book.ts";
 import { Checker, type CheckerParts } from "./checker.ts";
@@ -113,6 +114,7 @@ export async function openValidator(options: ValidatorOptions): Promise<JobKeepe
       // Whoever asks what was found may be no member: what that reads of the chain waits behind duties.
       const { contracts } = readingForStrangers(context);
       desk = new Desk({ ...context, contracts, all, committees, book, secret, exchange, gathering });
+      const sitting = { ...context, gathering, turnSeconds, patience };
       const jobs = () => jobsOf(account.address, ledger, committees);
       const sitsOn = ({ jobId }: JobRecord) => {
         const draws = committees.drawsOf(jobId);
@@ -124,7 +126,8 @@ export async function openValidator(options: ValidatorOptions): Promise<JobKeepe
         new Enroller({ ...context, account, exchange, secret, weight, stake }),
         // What has a deadline on chain comes before what takes long.
         new Steward({ ...context, all, committees, book, prosecutor, folder, turnSeconds }),
-        new Member({ ...context, all, committees, exchange, desk, gathering, book, sworn, turnSeconds }),
+        new Attendance({ ...context, all, committees, book, patience }),
+        new Member({ ...sitting, all, committees, exchange, desk, book, sworn }),
         new Answerer({ ...checking, turns }),
         new Accuser({
           ...checking,

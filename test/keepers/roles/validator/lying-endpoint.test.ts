@@ -12,9 +12,8 @@ import {
 import { encodeOrder } from "../../../../keepers/src/core/exact/order.ts";
 import type { JobRecord } from "../../../../keepers/src/roles/jobs/job-record.ts";
 import { readingAgreed } from "../../../../keepers/src/roles/storage-node/context.ts";
+import { Attendance, type AttendanceParts } from "../../../../keepers/src/roles/validator/attendance.ts";
 import { Committees, type CommitteesParts } from "../../../../keepers/src/roles/validator/committees.ts";
-import { Gathering } from "../../../../keepers/src/roles/validator/gathering.ts";
-import { Member, type MemberParts } from "../../../../keepers/src/roles/validator/member.ts";
 import { Steward, type StewardParts } from "../../../../keepers/src/roles/validator/steward.ts";
 import { ManualClock } from "../../chain/fixtures.ts";
 import { deployment } from "../dataset.ts";
@@ -106,8 +105,7 @@ describe("a member of a committee, of whose endpoints the one that is asked firs
   async function appearances(): Promise<string[]> {
     const { sent, parts } = await context();
     const book = { check: () => undefined };
-    const member = new Member({ ...parts, book, gathering: new Gathering() } as unknown as MemberParts);
-    await member.tick(new AbortController().signal);
+    await new Attendance({ ...parts, book } as unknown as AttendanceParts).tick();
     return keysOf(sent, "appear");
   }
 
