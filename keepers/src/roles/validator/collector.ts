@@ -14,12 +14,14 @@ import { tryCall } from "../storage-node/context.ts";
 import type { CommitteeLedger } from "./committee-ledger.ts";
 import type { Committees } from "./committees.ts";
 import { type Desk, leavesOf } from "./desk.ts";
-import type { Exchange, MemberDigests } from "./exchange.ts";
+import { type Exchange, isRefusal, type MemberDigests } from "./exchange.ts";
 import type { Gathered, Gathering, Stage } from "./gathering.ts";
 import type { SwornBook } from "./sworn-book.ts";
 
-/** Milliseconds that a member may take to answer. */
+/** Milliseconds that members may take to answer when all of them are asked. */
 const patience = 20_000;
+/** Milliseconds after which a look asks nobody anew: members that stall one after the other would else hold it up for long. */
+const askingFor = 60_000;
 
 export type CollectorParts = JobContext & {
   readonly all: Committees;
@@ -31,6 +33,15 @@ export type CollectorParts = JobContext & {
 };
 
 type Signed = { readonly member: MemberDigests; readonly signature: G1Words; readonly key: BlsKey };
+
+/** Positions of members that did not sign. */
+type Unsigned = {
+  readonly all: readonly number[];
+  /** Those of them that have said that they do not, or have sent something else. */
+  readonly refused: readonly number[];
+  /** Those of them that were busy, have failed, or were not reached in time. */
+  readonly away: readonly number[];
+};
 
 /** Collects digests and signatures of the members of a draw, and posts what they sign. */
 export class Collector {
@@ -57,18 +68,24 @@ export class Collector {
     const size = draw.members.length;
     if (stage === "enough") return this.#shrink(draw, own, members, { gathered, least }, signal);
     if (members.length < (stage === "all" ? size : least)) return false;
-    const refusers = await this.#try(draw, own, members, signal);
-    if (refusers === undefined) return true;
+    const unsigned = await this.#try(draw, own, members, signal);
+    if (unsigned === undefined) return true;
     // What the chain did not take is left to the next time.
-    if (refusers.length === 0) return false;
-    // Who can reach somebody that this keeper cannot has a reason not to sign without it.
-    if (members.length === size) for (const position of refusers) gathered.refused.add(position);
-    const rest = members.filter(({ position }) => !gathered.refused.has(position));
+    if (unsigned.all.length === 0) return false;
+    if (members.length === size) {
+      // Who can reach somebody that this keeper cannot has a reason not to sign without it.
+      for (const position of unsigned.refused) gathered.refused.add(position);
+      for (const position of unsigned.away) gathered.miss(position);
+    }
+    const rest = members.filter(({ position }) => !gathered.isExcused(position));
     if (stage === "all" || rest.length === members.length || rest.length < least) return false;
     return (await this.#try(draw, own, rest, signal)) === undefined;
   }
 
-  /** Leaves out who does not sign, until all that are left do, or too few are left: then all are asked anew the next time. */
+  /**
+   * Leaves out who does not sign, until all that are left do, or too few are left: then all are asked anew the next time. When
+   * its time is over, the next look goes on with those that are left.
+   */
   async #shrink(
     draw: DrawnCommittee,
     own: number,
@@ -76,17 +93,19 @@ export class Collector {
     { gathered: { leftOut }, least }: { readonly gathered: Gathered; readonly least: number },
     signal: AbortSignal,
   ): Promise<boolean> {
-    for (;;) {
+    const until = performance.now() + askingFor;
+    do {
       const rest = members.filter(({ position }) => !leftOut.has(position));
       if (rest.length < least) {
         leftOut.clear();
         return false;
       }
-      const refusers = await this.#try(draw, own, rest, signal);
-      if (refusers === undefined) return true;
-      if (refusers.length === 0) return false;
-      for (const position of refusers) leftOut.add(position);
-    }
+      const unsigned = await this.#try(draw, own, rest, signal);
+      if (unsigned === undefined) return true;
+      if (unsigned.all.length === 0) return false;
+      for (const position of unsigned.all) leftOut.add(position);
+    } while (performance.now() < until);
+    return false;
   }
 
   /** Posts a root over these members when all of them sign it; else says who does not: nobody when the chain did not take it. */
@@ -95,27 +114,29 @@ export class Collector {
     own: number,
     members: readonly MemberDigests[],
     signal: AbortSignal,
-  ): Promise<number[] | undefined> {
-    const signed = await this.#signatures(draw, own, members, signal);
-    if (signed.length === members.length) return (await this.#post(draw, signed)) ? undefined : [];
+  ): Promise<Unsigned | undefined> {
+    const { signed, ...others } = await this.#signatures(draw, own, members, signal);
+    if (signed.length === members.length)
+      return (await this.#post(draw, signed)) ? undefined : { all: [], ...others };
     const signers = new Set(signed.map(({ member }) => member.position));
-    return positionsOf(members).filter((position) => !signers.has(position));
+    return { all: positionsOf(members).filter((position) => !signers.has(position)), ...others };
   }
 
   /** Asks all members for their digests that have not given them yet. */
   async #gather(draw: DrawnCommittee, own: number, gathered: Gathered, signal: AbortSignal): Promise<void> {
-    const { exchange, desk, all } = this.#parts;
+    const { exchange, desk, all, log } = this.#parts;
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(patience)]);
     const asked = all.operators(draw).map(async (operator, position) => {
       if (gathered.has(position)) return;
-      const digests =
-        position === own
-          ? desk.found(draw)
-          : await exchange.digests(operator, draw, AbortSignal.any([signal, AbortSignal.timeout(patience)]));
+      const digests = position === own ? desk.found(draw) : await exchange.digests(operator, draw, limit);
       const member = { position, digests };
       leavesOf(draw, [member]);
       gathered.keep(member);
     });
-    await this.#answered(asked, signal);
+    const results = await Promise.allSettled(asked);
+    signal.throwIfAborted();
+    for (const result of results)
+      if (result.status === "rejected") log.debug({ reason: reasonOf(result) }, "a member did not answer");
   }
 
   async #signatures(
@@ -123,26 +144,34 @@ export class Collector {
     own: number,
     members: readonly MemberDigests[],
     signal: AbortSignal,
-  ): Promise<Signed[]> {
-    const { exchange, desk, all, committees, sworn, gathering } = this.#parts;
+  ): Promise<{ readonly signed: readonly Signed[] } & Pick<Unsigned, "refused" | "away">> {
+    const { exchange, desk, all, committees, sworn, gathering, log } = this.#parts;
     const operators = all.operators(draw);
     const { jobId, attempt } = draw;
     const gathered = gathering.of(draw);
     const root = rootOf(draw, members);
     const trusted = members.filter(({ position }) => !gathered.isDistrusted(root, position));
-    const asked = trusted.map(async (member): Promise<Signed> => {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(patience)]);
+    const asked = trusted.map(async ({ position }) =>
+      position === own
+        ? desk.signFor(draw, own, members, [own])
+        : await exchange.sign(operators[position]!, { jobId, attempt, members }, limit),
+    );
+    const results = await Promise.allSettled(asked);
+    signal.throwIfAborted();
+    const signed: Signed[] = [];
+    const [refused, away]: [number[], number[]] = [[], []];
+    for (const [i, result] of results.entries()) {
+      const member = trusted[i]!;
       const { position } = member;
-      const signature =
-        position === own
-          ? desk.signFor(draw, own, members, [own])
-          : await exchange.sign(
-              operators[position]!,
-              { jobId, attempt, members },
-              AbortSignal.any([signal, AbortSignal.timeout(patience)]),
-            );
-      return { member, signature, key: committees.keyOf(draw.members[position]!)! };
-    });
-    const signed = await this.#answered(asked, signal);
+      if (result.status === "fulfilled") {
+        const key = committees.keyOf(draw.members[position]!)!;
+        signed.push({ member, signature: result.value, key });
+        continue;
+      }
+      log.debug({ position, reason: reasonOf(result) }, "a member did not sign");
+      (isRefusal(result.reason) ? refused : away).push(position);
+    }
     const message = hexToBytes(messageOf(draw, maskOf(positionsOf(members)), root));
     const groups = await soundGroups(signed, message);
     const leaves = leavesOf(draw, members);
@@ -154,8 +183,10 @@ export class Collector {
         sworn.keep(draw, { position, leaves, signers, signature });
     }
     const valid = groups.flat();
-    for (const each of signed) if (!valid.includes(each)) gathered.distrust(root, each.member.position);
-    return valid;
+    const unsound = signed.filter((each) => !valid.includes(each)).map(({ member }) => member.position);
+    for (const { member } of valid) gathered.meet(member.position);
+    for (const position of [...unsound, ...away]) gathered.distrust(root, position);
+    return { signed: valid, refused: [...refused, ...unsound], away };
   }
 
   async #post(draw: DrawnCommittee, signed: readonly Signed[]): Promise<boolean> {
@@ -174,16 +205,10 @@ export class Collector {
     if (isPosted) this.#parts.log.info({ jobId, attempt, signers: members.length }, "attested");
     return isPosted;
   }
+}
 
-  async #answered<T>(asked: readonly Promise<T>[], signal: AbortSignal): Promise<T[]> {
-    const results = await Promise.allSettled(asked);
-    signal.throwIfAborted();
-    return results.flatMap((result) => {
-      if (result.status === "fulfilled") return [result.value];
-      this.#parts.log.debug({ reason: (result.reason as Error).message }, "a member did not answer");
-      return [];
-    });
-  }
+function reasonOf({ reason }: PromiseRejectedResult): string {
+  return (reason as Error).message;
 }
 
 function positionsOf(members: readonly MemberDigests[]): number[] {

@@ -135,7 +135,8 @@ export class Desk implements MemberDesk {
 
   /**
    * Nobody is left out of a statement, as long as all members are waited for; and then nobody that is there: a single member
-   * could else choose who is paid. Who has refused to sign for all may be left out, and at last anybody.
+   * could else choose who is paid. Who has refused to sign for all may be left out, for a while who did not answer to that, and
+   * at last anybody.
    */
   async #requireWhole(
     job: JobRecord,
@@ -157,7 +158,7 @@ export class Desk implements MemberDesk {
     if (stage === "all") throw new NotReadyError("All members of the draw are waited for.");
     if (stage === "enough") return;
     const gathered = gathering.of(draw);
-    const owed = missing.filter((position) => !gathered.refused.has(position));
+    const owed = missing.filter((position) => !gathered.isExcused(position));
     const there = await Promise.all(owed.map((position) => this.#isThere(draw, position, gathered)));
     const found = owed.filter((_, i) => there[i]);
     if (found.length > 0) throw new NotReadyError(`Members at ${found.join(", ")} are there, and left out.`);

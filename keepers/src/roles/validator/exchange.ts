@@ -1,6 +1,8 @@
 import type { Address, Hex } from "viem";
 import type { G1Words } from "../../core/attestation/bls.ts";
+import { UnsoundStatementError } from "../../core/attestation/statement.ts";
 import { AssayError, exitCode } from "../../core/errors.ts";
+import { type RefusalCode, RefusalError } from "../../storage/transport/errors.ts";
 
 /** A draw, by its number. */
 export type DrawName = { readonly jobId: bigint; readonly attempt: bigint };
@@ -47,4 +49,13 @@ export class NotReadyError extends AssayError {
   constructor(reason: string) {
     super(reason, { next: "Ask again later.", exitCode: exitCode.unavailable });
   }
+}
+
+/** What a member answers of its own accord; it is busy for whoever asks when others flood it. */
+const answered: readonly RefusalCode[] = ["bad-request", "not-found", "refused"];
+
+/** Whether a member has said no itself: it has not where it is busy, has failed, or cannot be reached. */
+export function isRefusal(error: unknown): boolean {
+  if (error instanceof RefusalError) return answered.includes(error.code);
+  return error instanceof NotReadyError || error instanceof UnsoundStatementError;
 }

@@ -27,14 +27,24 @@ export function stageOf(now: bigint, deadline: bigint, window: bigint): Stage {
   return now >= drawnAt + window / gatherShare ? "present" : "all";
 }
 
-/** Milliseconds for which a member that gave a bad signature of a root is not asked for another: looking for it takes pairings. */
+/**
+ * Milliseconds for which a member that gave a bad signature of a root, or none in time, is not asked for another: looking for
+ * it takes pairings, and waiting for it time.
+ */
 const distrustedFor = 60_000;
+/**
+ * Milliseconds for which a member that did not answer when all were to sign may be left out. It is asked again before they are
+ * over: one that goes on like this is away all along, and one that a flood or a restart kept from answering is not for long.
+ */
+const awayFor = 2 * distrustedFor;
 
 /** What this keeper has of the other members of a draw. It only grows, so that few statements come of it. */
 export class Gathered {
   readonly #digests = new Map<number, MemberDigests>();
-  /** Members that did not sign what all were to sign: there is no reason for that which holds. */
+  /** Members that have said that they do not sign what all were to sign: there is no reason for that which holds. */
   readonly refused = new Set<number>();
+  /** Members that were busy, or not reached, when all were to sign, and until when that counts, by `performance.now()`. */
+  readonly #away = new Map<number, number>();
   /** Members that did not sign when enough would have been enough. */
   readonly leftOut = new Set<number>();
   /** What came of asking members whether they are there, and until when that counts, by `performance.now()`. */
@@ -52,7 +62,22 @@ export class Gathered {
     if (!this.has(member.position)) this.#digests.set(member.position, member);
   }
 
-  /** Remembers for a while that a member gave something else than its signature of a root. */
+  /** Notes that a member did not answer when all were to sign. */
+  miss(position: number): void {
+    this.#away.set(position, performance.now() + awayFor);
+  }
+
+  /** Notes that a member has signed something. */
+  meet(position: number): void {
+    this.#away.delete(position);
+  }
+
+  /** Whether a member may be left out before just enough sign. */
+  isExcused(position: number): boolean {
+    return this.refused.has(position) || (this.#away.get(position) ?? 0) > performance.now();
+  }
+
+  /** Remembers for a while that a member gave no signature of a root, or something else. */
   distrust(root: Hex, position: number): void {
     const now = performance.now();
     for (const [name, until] of this.#unsound) if (until <= now) this.#unsound.delete(name);

@@ -20,11 +20,16 @@ import {
 import type { JobRecord } from "../../../../keepers/src/roles/jobs/job-record.ts";
 import { Collector, type CollectorParts } from "../../../../keepers/src/roles/validator/collector.ts";
 import { leavesOf } from "../../../../keepers/src/roles/validator/desk.ts";
-import type { MemberDigests, StatementRequest } from "../../../../keepers/src/roles/validator/exchange.ts";
+import {
+  type MemberDigests,
+  NotReadyError,
+  type StatementRequest,
+} from "../../../../keepers/src/roles/validator/exchange.ts";
 import { Gathering } from "../../../../keepers/src/roles/validator/gathering.ts";
 import { Prosecutor, type ProsecutorParts } from "../../../../keepers/src/roles/validator/prosecutor.ts";
 import { SwornBook, swornSchema } from "../../../../keepers/src/roles/validator/sworn-book.ts";
 import { openState, type State } from "../../../../keepers/src/storage/state/state.ts";
+import { RefusalError, TransportError } from "../../../../keepers/src/storage/transport/errors.ts";
 import { account, contextOf } from "../doubles.ts";
 
 const size = 4;
@@ -73,8 +78,9 @@ describe("a member that collects signatures", () => {
   /** A keeper after a restart: what it has gathered is gone. */
   function collector() {
     const { context, queue } = contextOf(operators[0]!, {});
+    const gathering = new Gathering();
     const parts = {
-      ...{ ...context, sworn, committees, gathering: new Gathering() },
+      ...{ ...context, sworn, committees, gathering },
       all: { operators: () => operators },
       desk: {
         found: () => digestsOf(0),
@@ -90,7 +96,7 @@ describe("a member that collects signatures", () => {
         },
       },
     } as unknown as CollectorParts;
-    return { sent: queue.sent, collector: new Collector(parts) };
+    return { sent: queue.sent, collector: new Collector(parts), gathered: gathering.of(draw) };
   }
 
   /** Parts of the slashes that a keeper sends by what it has kept. */
@@ -130,6 +136,82 @@ describe("a member that collects signatures", () => {
     await one.collect(draw, 0, all, never);
     assert.deepEqual(asked, [1, 2, 3, 1, 3]);
     assert.deepEqual(sent, []);
+  });
+
+  it("attack: is held up for a minute by members that stall one after the other, and goes on with who is left", async (test) => {
+    let now = 0;
+    test.mock.method(performance, "now", () => now);
+    // Whoever is asked meanwhile takes all the time that it has.
+    test.mock.method(AbortSignal, "timeout", (milliseconds: number) => {
+      now += milliseconds;
+      return never;
+    });
+    signing = (position, members) => {
+      if (position > 0 && position === members.at(-1)!.position) throw new TransportError("it says nothing");
+      return signed(position, members);
+    };
+    const { collector: one, sent } = collector();
+    const enough = { stage: "enough", least: 1 } as const;
+    assert.equal(await one.collect(draw, 0, enough, never), false);
+    assert.deepEqual(asked, [1, 2, 3, 1, 2, 1]);
+    assert.ok(now <= 100_000, `it took ${now} ms`);
+    assert.equal(await one.collect(draw, 0, enough, never), true);
+    assert.deepEqual(asked, [1, 2, 3, 1, 2, 1], "nobody is asked again");
+    assert.equal(sent.length, 1);
+  });
+
+  it("attack: leaves a member that was flooded, or not reached, out for two minutes and no longer", async (test) => {
+    let now = 1;
+    test.mock.method(performance, "now", () => now);
+    for (const failure of [new RefusalError("busy", "later"), new TransportError("it says nothing")]) {
+      const { collector: one, gathered } = collector();
+      signing = (position, members) => {
+        if (position === 2) throw failure;
+        return signed(position, members);
+      };
+      await one.collect(draw, 0, all, never);
+      assert.deepEqual(
+        [1, 2, 3].map((each) => gathered.isExcused(each)),
+        [false, true, false],
+      );
+      asked = [];
+      await one.collect(draw, 0, all, never);
+      assert.deepEqual(asked, [1, 3], "it is not waited for again at once");
+      now += 121_000;
+      assert.equal(gathered.isExcused(2), false);
+      // Whoever goes on like this is away all along.
+      await one.collect(draw, 0, all, never);
+      now += 61_000;
+      asked = [];
+      await one.collect(draw, 0, all, never);
+      assert.deepEqual(asked, [1, 2, 3]);
+      now += 61_000;
+      assert.equal(gathered.isExcused(2), true);
+      // And whoever is back is waited for at once.
+      signing = (position, members) => {
+        if (position === 3) throw new NotReadyError("not now");
+        return signed(position, members);
+      };
+      await one.collect(draw, 0, all, never);
+      assert.equal(gathered.isExcused(2), false);
+    }
+  });
+
+  it("leaves a member that has said no out for good, and one that sends something else", async (test) => {
+    let now = 1;
+    test.mock.method(performance, "now", () => now);
+    signing = (position, members) => {
+      if (position === 1) throw new RefusalError("not-found", "not found right here");
+      if (position === 2) return sign(5n, signatureDomain, messageFor(members));
+      return signed(position, members);
+    };
+    const { collector: one, gathered } = collector();
+    await one.collect(draw, 0, all, never);
+    now += 1_000_000;
+    assert.deepEqual(
+      [1, 2, 3].map((each) => gathered.isExcused(each)),
+      [true, true, false],
+    );
   });
 
   it("attack: has evidence against two members whose signatures hold together alone, as one of them says two things", async () => {
