@@ -37,8 +37,8 @@ const absentFor = 60_000;
 /** Milliseconds for which the peer ids of a draw's members are taken as they were read: members may move to others. */
 const guestsFor = 60_000;
 
-/** Draws whose members' peer ids are kept. */
-const mostGuests = 128;
+/** Draws whose members' peer ids are kept: more than a validator sits in before they are dismissed. */
+const mostGuests = 1_024;
 /** Identities that are read at a time. */
 const atOnce = 8;
 
@@ -124,12 +124,14 @@ export class Desk implements MemberDesk {
   }
 
   async #place({ jobId, attempt }: DrawName, { seed }: Pick<Admitted, "seed">) {
-    const { ledger, all } = this.#parts;
+    const { ledger, all, committees } = this.#parts;
     const job = ledger.openJobs().find((each) => each.jobId === jobId);
     const draw = job && (await all.draw(job, attempt));
     const position = draw && all.position(draw);
     if (job !== undefined && draw?.seed === seed && position !== undefined) return { job, draw, position };
-    this.#invitations.forget(textOf({ jobId, attempt }));
+    // Only a reorganisation makes it void. A member of a draw that is over could else have all of it read for each question.
+    if (committees.drawOf(jobId, attempt)?.seed !== seed)
+      this.#invitations.forget(textOf({ jobId, attempt }));
     throw unknownDraw({ jobId, attempt });
   }
 

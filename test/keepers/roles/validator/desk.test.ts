@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { type Address, type Hex, keccak256, padHex, toHex } from "viem";
+import type { AssayEvent } from "../../../../keepers/src/chain/contracts.ts";
 import { type DrawnCommittee, intervalsOf } from "../../../../keepers/src/core/attestation/statement.ts";
 import { CheckBook, checkSchema } from "../../../../keepers/src/roles/validator/check-book.ts";
 import { Desk, type DeskParts } from "../../../../keepers/src/roles/validator/desk.ts";
@@ -31,6 +32,7 @@ describe("what a validator tells", () => {
   let failure: Error | undefined;
   let peerOf: (operator: Address) => Hex;
   let drawn: DrawnCommittee;
+  let drawnEvent: AssayEvent;
 
   beforeEach(() => {
     told = new ToldCommittees();
@@ -38,7 +40,7 @@ describe("what a validator tells", () => {
     peerOf = (operator) => keccak256(operator);
     for (const [i, operator] of operators.entries())
       told.tell("ValidatorSet", "Enrolled", { id: BigInt(i + 1), operator, place: BigInt(i), key: {} });
-    tellDraw(draw);
+    drawnEvent = tellDraw(draw);
   });
 
   afterEach(() => {
@@ -112,6 +114,36 @@ describe("what a validator tells", () => {
     for (const each of names)
       await assert.rejects(desk.digests(each, keccak256(operators[9]!)), /knows of no/);
     assert.deepEqual([reads, looks], [0, 0]);
+  });
+
+  it("attack: costs it one read of each member, however often one of them asks about a job that is over", async () => {
+    const desk = deskOf({ ledger: { openJobs: () => [] } });
+    const member = keccak256(operators[9]!);
+    for (let i = 0; i < 20; i++) await assert.rejects(desk.digests(name, member), /knows of no/);
+    assert.equal(reads, size - 1);
+  });
+
+  it("attack: costs it one read of each member, however many of its draws one of them asks about in turn", async () => {
+    const names = Array.from({ length: 150 }, (_, i) => ({ jobId: BigInt(i + 1), attempt: 1n }));
+    for (const { jobId } of names.slice(1)) tellDraw({ ...draw, jobId });
+    const desk = deskOf();
+    const member = keccak256(operators[9]!);
+    for (let i = 0; i < 2; i++)
+      for (const each of names) await assert.rejects(desk.digests(each, member), NotReadyError);
+    assert.equal(reads, names.length * (size - 1));
+  });
+
+  it("reads again who the members are when a reorganisation has given their draw another seed", async () => {
+    const desk = deskOf();
+    const member = keccak256(operators[9]!);
+    await assert.rejects(desk.digests(name, member), isEarly);
+    const [before, after] = [draw, { ...draw, seed: keccak256("0x07") }];
+    told.takeBack(drawnEvent);
+    drawn = after;
+    drawnEvent = tellDraw(after);
+    await assert.rejects(desk.digests(name, member), /knows of no/);
+    await assert.rejects(desk.digests(name, member), isEarly);
+    assert.equal(reads, 2 * (before.members.length - 1));
   });
 
   it("answers members although it cannot read again who they are", async () => {
