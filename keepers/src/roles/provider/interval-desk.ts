@@ -30,11 +30,17 @@ export type IntervalDeskParts = OpenRunsParts & {
 const signingPhase = 2;
 /** Milliseconds for which a committee is taken to be signing, as it was read: no request of a stranger costs a read. */
 const signingFor = 3_000;
+/** Milliseconds for which the peer ids of a draw's members are taken as they were read: members may move to others. */
+const guestsFor = 60_000;
 /** How often one member is given the same thing. */
 const mostTimes = 2;
 
-/** What members of a draw may ask for, by peer id: the intervals that each of them was given. */
-type Guests = ReadonlyMap<Hex, ReadonlySet<number>>;
+/**
+ * What members of a draw may ask for, by peer id: intervals, each with the positions in the draw that it was given to. Several
+ * members may name the same peer id, and none takes anything from another by that.
+ */
+type Guests = ReadonlyMap<Hex, ReadonlyMap<number, readonly number[]>>;
+type Invitation = { readonly until: number; readonly guests: Promise<Guests> };
 
 /**
  * Gives the members of a committee what saves them work on the intervals that were drawn for them: the state before an
@@ -49,8 +55,8 @@ export class IntervalDesk implements Duty {
   readonly #strangers: Reading;
   /** The draw whose members are to sign, by job; undefined while none are. */
   readonly #signing = new Map<bigint, () => Promise<bigint | undefined>>();
-  readonly #guests = new Map<string, Promise<Guests>>();
-  /** Those of them that were read. */
+  readonly #invitations = new Map<string, Invitation>();
+  /** Guests as they were last read. */
   readonly #known = new Map<string, Guests>();
   readonly #given = new Map<string, number>();
   readonly #providers = new Map<bigint, Promise<Provider>>();
@@ -175,13 +181,15 @@ export class IntervalDesk implements Duty {
     const asker = bytesOf(peer);
     const order = decodeOrder(job.training);
     const guests = await this.#guestsOf(job, attempt, order);
-    if (guests.get(asker)?.has(intervalOf(order.interval)) !== true) {
+    const positions = guests.get(asker)?.get(intervalOf(order.interval));
+    if (positions === undefined) {
       throw new RefusalError("refused", "this interval was not drawn for this peer");
     }
-    const key = `${jobId}:${attempt}:${asker}:${what}`;
-    const given = this.#given.get(key) ?? 0;
-    if (given >= mostTimes) throw new RefusalError("refused", "this was given often enough");
-    this.#given.set(key, given + 1);
+    // By where it sits: a member may change its peer id.
+    const keys = positions.map((position) => `${jobId}:${attempt}:${position}:${what}`);
+    const key = keys.find((each) => (this.#given.get(each) ?? 0) < mostTimes);
+    if (key === undefined) throw new RefusalError("refused", "this was given often enough");
+    this.#given.set(key, (this.#given.get(key) ?? 0) + 1);
     return job;
   }
 
@@ -199,18 +207,27 @@ export class IntervalDesk implements Duty {
     return attempt;
   }
 
+  /** The members of a draw, read once for a while, whoever asks how often. */
   #guestsOf(job: JobRecord, attempt: bigint, order: { steps: number; interval: number }): Promise<Guests> {
     const key = `${job.jobId}:${attempt}`;
-    let guests = this.#guests.get(key);
-    if (guests === undefined) {
-      guests = this.#readGuests(job, attempt, order);
-      this.#guests.set(key, guests);
-      guests.then(
-        (read) => this.#guests.has(key) && this.#known.set(key, read),
-        () => this.#guests.delete(key),
-      );
-    }
-    return guests;
+    const before = this.#invitations.get(key);
+    if (before !== undefined && performance.now() < before.until) return before.guests;
+    const invitation: Invitation = {
+      until: performance.now() + guestsFor,
+      guests: this.#readGuests(job, attempt, order).catch((error: unknown) => {
+        // Members must not be shut out by whoever keeps the endpoints busy.
+        const known = this.#known.get(key);
+        if (known !== undefined) return known;
+        if (this.#invitations.get(key) === invitation) this.#invitations.delete(key);
+        throw error;
+      }),
+    };
+    this.#invitations.set(key, invitation);
+    invitation.guests.then(
+      (read) => this.#invitations.get(key) === invitation && this.#known.set(key, read),
+      () => undefined,
+    );
+    return invitation.guests;
   }
 
   #isGuest(peer: string): boolean {
@@ -228,14 +245,21 @@ export class IntervalDesk implements Duty {
     const { contracts } = this.#strangers;
     const { Staking, ValidatorSet } = contracts;
     const { draw } = await drawnFor({ contracts, deployment }, job, attempt, order);
-    const guests = await Promise.all(
-      draw.members.map(async (id, position) => {
+    const peerIds = await Promise.all(
+      draw.members.map(async (id) => {
         const { operator } = await ValidatorSet.read.validatorOf([id]);
         const [peerId] = await Staking.read.identityOf([operator]);
-        return [peerId, new Set(intervalsOf(draw, position))] as const;
+        return peerId;
       }),
     );
-    return new Map(guests);
+    const guests = new Map<Hex, Map<number, number[]>>();
+    for (const [position, peerId] of peerIds.entries()) {
+      const own = guests.get(peerId) ?? new Map<number, number[]>();
+      guests.set(peerId, own);
+      for (const interval of new Set(intervalsOf(draw, position)))
+        own.set(interval, [...(own.get(interval) ?? []), position]);
+    }
+    return guests;
   }
 
   /** One computation at a time, whoever asks; what nobody waits for any more is left out. */
@@ -251,7 +275,7 @@ export class IntervalDesk implements Duty {
   async #forgetAllBut(jobs: ReadonlySet<bigint>): Promise<void> {
     const isOver = (key: string) => !jobs.has(BigInt(key.split(":", 1)[0]!));
     for (const jobId of this.#signing.keys()) if (!jobs.has(jobId)) this.#signing.delete(jobId);
-    for (const key of this.#guests.keys()) if (isOver(key)) this.#guests.delete(key);
+    for (const key of this.#invitations.keys()) if (isOver(key)) this.#invitations.delete(key);
     for (const key of this.#known.keys()) if (isOver(key)) this.#known.delete(key);
     for (const key of this.#given.keys()) if (isOver(key)) this.#given.delete(key);
     for (const [jobId, opening] of this.#providers) {
