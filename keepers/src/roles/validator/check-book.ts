@@ -27,6 +27,9 @@ export const checkSchema = {
   ],
 } as const;
 
+/** All of its tables; the draws of their rows are forgotten when they are over. */
+export const checkTables = ["validator_checks", "validator_intervals", "validator_statements"] as const;
+
 /** What a member's own intervals came to. Digests are given only when all of them are right. */
 export type Check =
   | { readonly verdict: "right"; readonly digests: readonly Hex[] }
@@ -94,6 +97,7 @@ export class CheckBook {
     return Number(row!.count);
   }
 
+  /** Keeps a statement before it is signed: up to 57 kB of text, 64 members' leaves for 8 intervals each. */
   keep(draw: DrawnCommittee, root: Hex, asker: number, leaves: readonly SignedLeaf[]): void {
     this.#state.run(
       "INSERT OR IGNORE INTO validator_statements (draw, root, asker, leaves) VALUES (?, ?, ?, ?)",

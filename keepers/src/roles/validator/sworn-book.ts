@@ -21,6 +21,9 @@ export const swornSchema = {
   ],
 } as const;
 
+/** All of its tables; the draws of their rows are forgotten when they are over. */
+export const swornTables = ["sworn_statements"] as const;
+
 /**
  * A statement that a member has signed, by itself or with others: where their sum holds, who sends another point than its
  * signature, and has a friend send the difference, has signed all the same.

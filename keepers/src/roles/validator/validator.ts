@@ -19,6 +19,7 @@ import { Accuser } from "./accuser.ts";
 import { Answerer } from "./answerer.ts";
 import { Attendance } from "./attendance.ts";
 import { loadOrCreateBlsSecret } from "./bls-secret.ts";
+import { BookSweeper } from "./book-sweeper.ts";
 import { CheckBook, checkSchema } from "./check-book.ts";
 import { Checker, type CheckerParts } from "./checker.ts";
 import {
@@ -153,6 +154,7 @@ export async function openValidator(options: ValidatorOptions): Promise<JobKeepe
           : []),
         new Weigher({ ...context, account, state, committees, weight, topUp, lowers }),
         options.checker?.(checking) ?? new Checker(checking),
+        new BookSweeper({ ...context, committees, state }),
         new JobJanitor({ ...context, only: sitsOn }),
         new JobCashier({ ...context, payTo, jobs }),
         {
