@@ -68,7 +68,10 @@ export async function runValidator(context: CommandContext, options: ValidatorCo
     storage: createJobStorage(client),
     executor: await engineOf(options.engine),
     limits: limitsOf(options),
-    exchange: new Libp2pExchange({ host, endpoint, contracts: client.contracts, isRegistered }),
+    exchange: new Libp2pExchange({
+      ...{ host, endpoint, contracts: client.contracts, isRegistered },
+      isOnDuty: (peer) => enrolled.isOnDuty(peer),
+    }),
     enrolled,
     topUp: options.topUp,
     lowers: options.lower,

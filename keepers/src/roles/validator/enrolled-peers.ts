@@ -26,6 +26,8 @@ export class EnrolledPeers {
   /** By operator; undefined where what is registered is no peer id. */
   readonly #peers = new Map<Address, string | undefined>();
   #known: ReadonlySet<string> = new Set();
+  /** Those of members of draws. */
+  #onDuty: ReadonlySet<string> = new Set();
   #unread = new Set<Address>();
   #next = 0;
 
@@ -42,24 +44,35 @@ export class EnrolledPeers {
     return this.#known.has(peer);
   }
 
+  /** Whether a peer is that of a member of a draw: what members ask each other nobody else, enrolled or not, may keep from being heard. */
+  isOnDuty(peer: string): boolean {
+    return this.#onDuty.has(peer);
+  }
+
   /**
    * Reads the peers of operators that are new, and now and then of all. What was read holds at once, and what failed is read at
    * the next look.
+   * @param onDuty those of them that are members of draws; they are read first
    * @throws whatever a read throws
    */
-  async look(operators: readonly Address[]): Promise<void> {
+  async look(operators: readonly Address[], onDuty: readonly Address[] = []): Promise<void> {
     const present = new Set(operators);
     for (const gone of this.#peers.keys()) if (!present.has(gone)) this.#peers.delete(gone);
     const isDue = performance.now() >= this.#next;
     if (isDue) this.#next = performance.now() + (this.#parts.lookEvery ?? lookEvery);
     this.#unread = this.#unread.intersection(present);
-    for (const each of operators) if (isDue || !this.#peers.has(each)) this.#unread.add(each);
+    for (const each of [...onDuty, ...operators]) {
+      if (present.has(each) && (isDue || !this.#peers.has(each))) this.#unread.add(each);
+    }
     try {
       const results = await Promise.allSettled(Array.from({ length: atOnce }, () => this.#read()));
       const failed = results.find((result) => result.status === "rejected");
       if (failed !== undefined) throw failed.reason;
     } finally {
-      this.#known = new Set([...this.#peers.values()].filter((peer) => peer !== undefined));
+      const peersOf = (some: Iterable<Address>) =>
+        new Set([...some].map((each) => this.#peers.get(each)).filter((peer) => peer !== undefined));
+      this.#known = peersOf(this.#peers.keys());
+      this.#onDuty = peersOf(onDuty);
     }
   }
 
@@ -91,7 +104,13 @@ export class EnrolledPeers {
 
 /** Operators of the validators that can be drawn, and of the members of draws that are on duty. */
 export function operatorsOf(committees: CommitteeLedger): Address[] {
+  const present = committees.present().map(({ operator }) => operator);
+  return [...new Set([...present, ...onDutyOf(committees)])];
+}
+
+/** Operators of the members of draws that are on duty. */
+export function onDutyOf(committees: CommitteeLedger): Address[] {
   const onDuty = new Set(committees.undismissed().flatMap(({ members }) => members));
   const members = committees.enrolled().filter(({ id }) => onDuty.has(id));
-  return [...new Set([...committees.present(), ...members].map(({ operator }) => operator))];
+  return [...new Set(members.map(({ operator }) => operator))];
 }

@@ -7,10 +7,11 @@ import { UnsoundStatementError } from "../../core/attestation/statement.ts";
 import { peerIdText } from "../../storage/client/peers.ts";
 import { RefusalError } from "../../storage/transport/errors.ts";
 import type { Host } from "../../storage/transport/host.ts";
+import { guaranteedTo } from "../../storage/transport/guarantees.ts";
 import { shareOfThread } from "../../storage/transport/peer-limits.ts";
 import { defineProtocol } from "../../storage/transport/rpc.ts";
 import { RpcClient } from "../../storage/transport/rpc-client.ts";
-import { type Handlers, RpcServer } from "../../storage/transport/rpc-server.ts";
+import { type Handlers, RpcServer, type ServerOptions } from "../../storage/transport/rpc-server.ts";
 import {
   type DrawName,
   type Exchange,
@@ -68,7 +69,8 @@ export const committeeProtocol = defineProtocol("/assay/committee/1.0.0", {
 
 /**
  * What one peer may ask for, in the costs of the methods: a member asks each other for its digests once a look, and for a few
- * signatures, in one committee after the other. Peers cost nothing: all of them together leave the thread to duties.
+ * signatures, in one committee after the other. Peers cost nothing: all of them together leave the thread to duties. Nor does it cost
+ * an enrolled validator anything to ask without end: to members of draws a part is guaranteed whatever others ask.
  */
 const memberLimits = {
   burst: 2_000,
@@ -88,6 +90,10 @@ export type Libp2pExchangeParameters = {
   readonly contracts: Pick<Contracts, "Staking">;
   /** Who comes before strangers; nobody is a stranger by default. */
   readonly isRegistered?: (peer: string) => boolean;
+  /** Who is heard whatever others ask: members of draws; nobody by default. */
+  readonly isOnDuty?: (peer: string) => boolean;
+  /** Limits on each peer, and on all. */
+  readonly limits?: ServerOptions;
 };
 
 /** Members reach each other at the peer ids and addresses that their operators registered. */
@@ -114,8 +120,12 @@ export class Libp2pExchange implements Exchange {
         return { result: { signature: [String(x), String(y)] } };
       },
     };
-    const { host, isRegistered } = this.#parameters;
-    const options = { ...memberLimits, ...(isRegistered && { isRegistered }) };
+    const { host, isRegistered, isOnDuty, limits } = this.#parameters;
+    const guarantees = isOnDuty && [guaranteedTo(isOnDuty)];
+    const options = {
+      ...{ ...memberLimits, ...(isRegistered && { isRegistered }) },
+      ...{ ...(guarantees && { guarantees }), ...limits },
+    };
     this.#server = await RpcServer.start(host, committeeProtocol, handlers, options);
   }
 

@@ -30,7 +30,7 @@ import {
 } from "./committee-ledger.ts";
 import { Committees } from "./committees.ts";
 import { Desk } from "./desk.ts";
-import { type EnrolledPeers, operatorsOf } from "./enrolled-peers.ts";
+import { type EnrolledPeers, onDutyOf, operatorsOf } from "./enrolled-peers.ts";
 import { Enroller } from "./enroller.ts";
 import type { Exchange } from "./exchange.ts";
 import { Gathering } from "./gathering.ts";
@@ -159,7 +159,7 @@ export async function openValidator(options: ValidatorOptions): Promise<JobKeepe
         new JobCashier({ ...context, payTo, jobs }),
         {
           name: "exchanging",
-          tick: async () => options.enrolled?.look(operatorsOf(committees)),
+          tick: async () => options.enrolled?.look(operatorsOf(committees), onDutyOf(committees)),
           close: () => exchange.close(),
         },
       ];

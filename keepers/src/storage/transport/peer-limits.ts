@@ -1,3 +1,5 @@
+import { type GuaranteeParameters, Guarantees } from "./guarantees.ts";
+
 export type PeerLimitsParameters = {
   /** Requests a peer may make at once after a pause, counted in the methods' costs. */
   burst?: number;
@@ -5,8 +7,13 @@ export type PeerLimitsParameters = {
   perSecond?: number;
   /** The same for all peers together, where anybody may ask; without end by default. */
   inAll?: { readonly burst: number; readonly perSecond: number };
-  /** Who comes before strangers, which have half of what all peers together may ask for; nobody is a stranger by default. */
+  /**
+   * Who is no stranger. Strangers together have half of what all peers may ask for, whatever others do, and those the rest; nobody is
+   * a stranger by default.
+   */
   isRegistered?: (peer: string) => boolean;
+  /** What some have of that whatever others of their own class do; none by default. Where one does not suffice the next is asked. */
+  guarantees?: readonly GuaranteeParameters[];
   /** Requests of one peer under way at the same time, over all its connections. */
   concurrent?: number;
   /** Faults after which a peer is shut out. One is forgiven for each minute without. */
@@ -27,8 +34,8 @@ type Peer = {
 };
 
 /**
- * What all peers together may ask of a thread that has duties, too: half a second at once, then 40 % of it. Identities cost
- * nothing, so that what each of them may ask for bounds nothing.
+ * What all peers together may ask of a thread that has duties, too: half a second at once, then 40 % of it, of which strangers have
+ * their half whatever the others ask. Identities cost nothing, so that what each of them may ask for bounds nothing.
  */
 export const shareOfThread = { burst: 5000, perSecond: 4000 };
 
@@ -72,6 +79,7 @@ export class PeerLimits {
   /** What all peers together may still ask for, and what strangers may. */
   readonly #inAll: Allowance;
   readonly #ofStrangers: Allowance;
+  readonly #guarantees: readonly Guarantees[];
 
   constructor(parameters: PeerLimitsParameters = {}) {
     this.#limits = {
@@ -80,18 +88,20 @@ export class PeerLimits {
       inAll: { burst: Number.POSITIVE_INFINITY, perSecond: 0 },
       concurrent: 64,
       isRegistered: () => true,
+      guarantees: [],
       faults: 5,
       shutOut: 10 * 60_000,
       now: () => performance.now(),
       ...parameters,
     };
-    const { inAll, now } = this.#limits;
+    const { inAll, guarantees, now } = this.#limits;
     this.#inAll = new Allowance(inAll.burst, inAll.perSecond, now);
     this.#ofStrangers = new Allowance(
       inAll.burst * shareOfStrangers,
       inAll.perSecond * shareOfStrangers,
       now,
     );
+    this.#guarantees = guarantees.map((each) => new Guarantees(each, now));
   }
 
   /** Peers that are remembered now. */
@@ -105,12 +115,17 @@ export class PeerLimits {
     if (peer.active >= this.#limits.concurrent) return "busy";
     if (peer.allowance < cost) return "rate-limited";
     const isStranger = !this.#limits.isRegistered(id);
-    if (this.#inAll.left < cost || (isStranger && this.#ofStrangers.left < cost)) return "busy";
+    if (!(isStranger ? this.#ofStrangers.left >= cost : this.#hasLeft(id, cost))) return "busy";
+    // What strangers and guarantees take is a debt where others have used all up: these then get less, and the sum stays what it is.
     this.#inAll.take(cost);
     if (isStranger) this.#ofStrangers.take(cost);
     peer.allowance -= cost;
     peer.active++;
     return "ok";
+  }
+
+  #hasLeft(id: string, cost: number): boolean {
+    return this.#inAll.left >= cost || this.#guarantees.some((each) => each.take(id, cost));
   }
 
   /**

@@ -6,6 +6,7 @@ import { type Address, bytesToHex, type Hex } from "viem";
 import {
   EnrolledPeers,
   type EnrolledPeersParts,
+  onDutyOf,
   operatorsOf,
 } from "../../../../keepers/src/roles/validator/enrolled-peers.ts";
 import { account } from "../doubles.ts";
@@ -70,6 +71,25 @@ describe("the peers of validators", () => {
     assert.equal(peers.has(late), true);
   });
 
+  it("are told apart from those of members on duty, which are read first and are no longer than their draw", async () => {
+    const [one, other, member] = [account(1), account(2), account(3)];
+    const enrolled = await register(one);
+    const onDuty = await register(member);
+    const peers = new EnrolledPeers({ contracts });
+    await peers.look([one, other, member], [member]);
+    assert.equal(reads[0], member);
+    const known = () => [enrolled, onDuty].map((peer) => [peers.has(peer), peers.isOnDuty(peer)]);
+    assert.deepEqual(known(), [
+      [true, false],
+      [true, true],
+    ]);
+    await peers.look([one, other, member]);
+    assert.deepEqual(known(), [
+      [true, false],
+      [true, false],
+    ]);
+  });
+
   it("are those of who can be drawn, and of members on duty", () => {
     const told = new ToldCommittees();
     for (const id of [1, 2, 3]) {
@@ -83,8 +103,10 @@ describe("the peers of validators", () => {
     const draw = { jobId: 1n, attempt: 1n };
     told.tell("Committee", "CommitteeDrawn", { ...draw, seed: "0x01", members: [2n], deadline: 9n });
     assert.deepEqual(operatorsOf(told.ledger), [account(1), account(2)]);
+    assert.deepEqual(onDutyOf(told.ledger), [account(2)]);
     told.tell("Committee", "CommitteeDismissed", draw);
     assert.deepEqual(operatorsOf(told.ledger), [account(1)]);
+    assert.deepEqual(onDutyOf(told.ledger), []);
     told.close();
   });
 });

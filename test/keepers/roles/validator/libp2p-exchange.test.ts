@@ -32,30 +32,34 @@ describe("the exchange between members over libp2p", () => {
   /** Who has asked for digests. */
   const told: Hex[] = [];
   const registered = new Set<string>();
+  const onDuty = new Set<string>();
   let caller: Libp2pExchange;
   let exchange: Libp2pExchange;
 
-  const node = async () => {
+  const node = async (limits: Libp2pExchangeParameters["limits"] = {}) => {
     const host = await createHost({ localNetwork: true, listen: ["/ip4/127.0.0.1/tcp/0"] });
     hosts.push(host);
     const endpoint = host.getMultiaddrs()[0]!.toString();
     const isRegistered = (peer: string) => registered.has(peer);
-    return { host, endpoint, exchange: new Libp2pExchange({ host, endpoint, contracts, isRegistered }) };
+    const isOnDuty = (peer: string) => onDuty.has(peer);
+    const parts = { host, endpoint, contracts, isRegistered, isOnDuty, limits };
+    return { host, endpoint, exchange: new Libp2pExchange(parts) };
+  };
+
+  const desk: MemberDesk = {
+    async digests({ jobId }, asker) {
+      told.push(asker);
+      if (jobId !== draw.jobId) throw new NotReadyError("not this one");
+      return digests;
+    },
+    async sign(statement, asker) {
+      asked.push({ statement, asker });
+      if (statement.members.length > 1) throw new UnsoundStatementError("not what was computed");
+      return signature;
+    },
   };
 
   before(async () => {
-    const desk: MemberDesk = {
-      async digests({ jobId }, asker) {
-        told.push(asker);
-        if (jobId !== draw.jobId) throw new NotReadyError("not this one");
-        return digests;
-      },
-      async sign(statement, asker) {
-        asked.push({ statement, asker });
-        if (statement.members.length > 1) throw new UnsoundStatementError("not what was computed");
-        return signature;
-      },
-    };
     const serving = await node();
     exchange = serving.exchange;
     await exchange.serve(desk);
@@ -149,6 +153,39 @@ describe("the exchange between members over libp2p", () => {
     assert.deepEqual(await own.exchange.digests(server, draw), digests);
     const one = [{ position: 0, digests }];
     assert.deepEqual(await own.exchange.sign(server, { ...draw, members: one }), [...signature]);
+  });
+
+  it("attack: enrolled validators that use up all that all may ask for keep no member of a draw from a signature", async () => {
+    // Of a clock that stands still nothing comes back.
+    const serving = await node({ now: () => 0 });
+    await serving.exchange.serve(desk);
+    const busy: Address = "0x00000000000000000000000000000000000000a3";
+    identities.set(busy, [bytesToHex(serving.exchange.identity.peerId), serving.endpoint]);
+    const statement = Array.from({ length: 64 }, (_, position) => ({
+      position,
+      digests: Array.from({ length: 8 }, () => digests[0]!),
+    }));
+    const refused: string[] = [];
+    for (let i = 0; i < 4; i++) {
+      const host = await createHost({ localNetwork: true });
+      hosts.push(host);
+      registered.add(host.peerId.toString());
+      const client = await RpcClient.connect(host, committeeProtocol, serving.endpoint, { attempts: 1 });
+      for (let j = 0; j < 30; j++) {
+        const request = { jobId: "1", attempt: "1", ...(j < 10 && { members: statement }) };
+        const answer = client.call(j < 10 ? "sign" : "digests", request);
+        await answer.catch((error: unknown) => refused.push(String(error)));
+      }
+      await client.close();
+    }
+    assert.match(refused.at(-1)!, /too much/);
+    const members = [{ position: 0, digests }];
+    const [enrolled, member] = [await node(), await node()];
+    for (const { host } of [enrolled, member]) registered.add(host.peerId.toString());
+    onDuty.add(member.host.peerId.toString());
+    await assert.rejects(enrolled.exchange.sign(busy, { ...draw, members }), /too much/);
+    assert.deepEqual(await member.exchange.sign(busy, { ...draw, members }), [...signature]);
+    await serving.exchange.close();
   });
 
   it("attack: takes no message beyond its bounds", async () => {
