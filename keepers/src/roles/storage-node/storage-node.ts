@@ -23,6 +23,7 @@ import { privateFolder } from "../../storage/state/private-folder.ts";
 import { openState, type State } from "../../storage/state/state.ts";
 import { budgetOf } from "../../storage/transport/byte-budget.ts";
 import { endpointOf } from "../../storage/transport/endpoint.ts";
+import { guaranteedTo } from "../../storage/transport/guarantees.ts";
 import { createHost, type Host } from "../../storage/transport/host.ts";
 import { loadOrCreateIdentity } from "../../storage/transport/identity.ts";
 import { shareOfThread } from "../../storage/transport/peer-limits.ts";
@@ -226,7 +227,8 @@ export class StorageNode {
       keptFor: isLocalChain(deployment.chainId) ? 0 : readsKeptFor,
       ledger,
     });
-    const server = await ShardServer.start(host, service, { inAll: shareOfThread, isRegistered });
+    const guarantees = [guaranteedTo(isRegistered)];
+    const server = await ShardServer.start(host, service, { inAll: shareOfThread, isRegistered, guarantees });
     if (options.metrics !== undefined) {
       const connections = () => host.getConnections().length;
       measureStrangers(options.metrics, { budget: budgetOf(host), server, service, connections });
