@@ -10,6 +10,7 @@ import {
   runningTotalTypedData,
 } from "../../core/market/contributions.ts";
 import { MalformedMessageError, RefusalError } from "../../storage/transport/errors.ts";
+import { guaranteedToEach } from "../../storage/transport/guarantees.ts";
 import type { Host } from "../../storage/transport/host.ts";
 import { shareOfThread } from "../../storage/transport/peer-limits.ts";
 import type { ResponseOf } from "../../storage/transport/rpc.ts";
@@ -66,10 +67,20 @@ type Member = { readonly account: Address; readonly key: string };
 type Receipt = Pick<ResponseOf<ClusterMethods["deliver"]>, "total" | "signature" | "pending">;
 type Offer = OfferedJob & { readonly id: string; readonly program: Uint8Array };
 
+/** Accounts that are remembered because results of theirs were taken: several times as many as there are seats. */
+const mostProven = 1_024;
+/**
+ * What seats have of the thread whatever workers ask whose results were taken: at most 6 % of it for all of them together, each the
+ * same. A seat costs one signature of a new account, so that whoever takes one has nothing to begin with.
+ */
+const guaranteedToSeats = { burst: 100, perSecond: 20, holders: 32, first: 0 };
+
 /** Where workers ask a provider for chunks and bring results: what they say is checked before anything is done with it. */
 export class WorkerDesk {
   readonly #options: WorkerDeskOptions;
   readonly #members = new Map<string, Member>();
+  /** Accounts whose results were taken; the newest come last. */
+  readonly #proven = new Set<Address>();
   readonly #ended = new AbortController();
   readonly #leave: (event: CustomEvent<PeerId>) => void;
   #server: RpcServer<ClusterMethods> | undefined;
@@ -106,8 +117,13 @@ export class WorkerDesk {
         concurrent: 4,
         streamsPerPeer: 8,
         inAll: shareOfThread,
-        // Whoever has a seat comes before those that would have one: peer ids cost nothing, and seats are few.
+        // Whoever has a seat comes before those that would have one: peer ids cost nothing, and seats are few. But seats are free,
+        // too: before those comes whoever has worked, by its account.
         isRegistered: (peer) => desk.#members.has(peer),
+        guarantees: [
+          { ...guaranteedToEach, of: (peer) => desk.#provenAccount(peer) },
+          { ...guaranteedToSeats, of: (peer) => (desk.#members.has(peer) ? peer : undefined) },
+        ],
         ...limits,
         onError: (error, peer, method) =>
           log.warn({ peer, method, reason: (error as Error).message }, "a worker's request failed"),
@@ -191,12 +207,17 @@ export class WorkerDesk {
       const { chunk, state, since = null, bytes, objects, isSender } = task;
       const stateBytes = bytes.length;
       const receipt = await this.#receipt(offer, member);
+      // Of earlier runs, too: who is barred is given nothing.
+      if (receipt.signature !== null) this.#prove(member);
       return {
         result: { kind: "chunk", chunk, state, since, stateBytes, isSender, ...receipt },
         body: { length: stateBytes + objects.length, bytes: [bytes, objects] },
       };
     } catch (error) {
-      if (error instanceof BarredWorkerError) throw new RefusalError("refused", error.message);
+      if (error instanceof BarredWorkerError) {
+        this.#proven.delete(member.account);
+        throw new RefusalError("refused", error.message);
+      }
       // Who waits when a job ends hears of the pay for its last chunks.
       const isOver = [enough, over].some(({ aborted, reason }) => aborted && error === reason);
       if (isOver) return { result: { kind: "wait", ...(await this.#receipt(offer, member)) } };
@@ -224,6 +245,7 @@ export class WorkerDesk {
     }
     const verdict = session.deliver(member.key, chunk, { digest, bytes });
     if (verdict === "late") offer.onLate?.();
+    if (verdict === "accepted") this.#prove(member);
     return { result: { verdict, ...(await this.#receipt(offer, member)) } };
   }
 
@@ -271,6 +293,18 @@ export class WorkerDesk {
       throw new RefusalError("busy", "this peer works for another account");
     }
     return offer;
+  }
+
+  #prove({ account }: Member): void {
+    this.#proven.delete(account);
+    this.#proven.add(account);
+    if (this.#proven.size > mostProven) this.#proven.delete(this.#proven.values().next().value!);
+  }
+
+  /** The account that a peer works for, where results of its were taken. It may have many peers. */
+  #provenAccount(peer: string): Address | undefined {
+    const account = this.#members.get(peer)?.account;
+    return account !== undefined && this.#proven.has(account) ? account : undefined;
   }
 
   #current(id?: string): Offer {
