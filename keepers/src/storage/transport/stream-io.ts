@@ -8,6 +8,8 @@ import { ReadQueue } from "./read-queue.ts";
 const highWater = 1 << 18;
 /** More than any window a peer may have been granted: pausing must never overflow. */
 const readBufferLimit = 32 << 20;
+/** Bytes that may wait for the peer's window while more is made. */
+const unsentBytes = 1 << 16;
 /** Bytes in a millisecond that a body must at least come in, averaged over the whole of it. */
 export const slowestRate = 16;
 
@@ -99,16 +101,61 @@ export class StreamIO {
     }
   }
 
-  /** Sends bytes, and waits while the peer's window is full. @throws TransportError */
+  /** Sends bytes, and where the peer's window is full waits until nearly all of them have gone. @throws TransportError */
   async write(bytes: Uint8Array, silence: number, signal?: AbortSignal): Promise<void> {
     try {
       if (this.#stream.send(bytes)) return;
-      const limits = [AbortSignal.timeout(silence)];
-      if (signal !== undefined) limits.push(signal);
-      await this.#stream.onDrain({ signal: AbortSignal.any(limits) });
+      await this.#sent(bytes.length, silence, signal);
     } catch (cause) {
       signal?.throwIfAborted();
       throw new TransportError("the peer does not take any more bytes", { cause });
+    }
+  }
+
+  /**
+   * Waits until little is left to be sent, as long as something goes. The library waits for the first room in a window and, after
+   * that, never again: it would keep all that a peer asks for and does not read, and nobody would have counted it.
+   */
+  async #sent(length: number, silence: number, signal: AbortSignal | undefined): Promise<void> {
+    // What is left of a long piece holds on to all of it.
+    const most = length > unsentBytes ? 0 : unsentBytes;
+    if (this.#stream.writeBufferLength <= most) return;
+    signal?.throwIfAborted();
+    const until = performance.now() + silence + length / slowestRate;
+    await new Promise<void>((resolve, reject) => {
+      const stream = this.#stream;
+      const end = (): void => {
+        clearTimeout(timer);
+        stream.removeEventListener("drain", onRoom);
+        stream.removeEventListener("idle", look);
+        for (const each of [this.gone, signal]) each?.removeEventListener("abort", onAbort);
+      };
+      const fail = (reason: unknown): void => {
+        end();
+        reject(reason);
+      };
+      const onAbort = (): void => fail(signal?.aborted === true ? signal.reason : this.gone.reason);
+      const onSilence = (): void => fail(new TransportError("the peer reads nothing, or too slowly"));
+      const timer = setTimeout(onSilence, silence);
+      const look = (): void => {
+        if (stream.writeBufferLength > most) {
+          if (performance.now() > until) onSilence();
+          else timer.refresh();
+          return;
+        }
+        end();
+        resolve();
+      };
+      // What there is room for goes in a microtask of its own.
+      const onRoom = (): void => queueMicrotask(look);
+      stream.addEventListener("drain", onRoom);
+      stream.addEventListener("idle", look);
+      for (const each of [this.gone, signal]) each?.addEventListener("abort", onAbort);
+      if (this.gone.aborted) onAbort();
+    });
+    // What a stream still had goes with it, which is no sending.
+    if (this.#stream.status === "aborted" || this.#stream.status === "reset") {
+      throw new TransportError("the stream is over");
     }
   }
 
