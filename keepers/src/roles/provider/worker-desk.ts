@@ -195,7 +195,7 @@ export class WorkerDesk {
 
   async #take(
     request: { session: string; holds: string | null },
-    { peer, signal }: RequestContext,
+    { peer, signal, hold }: RequestContext,
   ): Promise<Answer<ResponseOf<ClusterMethods["take"]>>> {
     const offer = this.#current(request.session);
     const member = this.#member(peer);
@@ -206,6 +206,14 @@ export class WorkerDesk {
       const task = await give(offer, member.key, request.holds ?? undefined, stop);
       const { chunk, state, since = null, bytes, objects, isSender } = task;
       const stateBytes = bytes.length;
+      try {
+        // A state stays in memory for as long as anybody reads it, and each step has another: who reads slowly has many.
+        hold(stateBytes + objects.length);
+      } catch (error) {
+        // What it was not given others can have at once.
+        offer.session.leave(member.key);
+        throw error;
+      }
       const receipt = await this.#receipt(offer, member);
       // Of earlier runs, too: who is barred is given nothing.
       if (receipt.signature !== null) this.#prove(member);
