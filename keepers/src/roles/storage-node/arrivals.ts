@@ -1,6 +1,6 @@
 import type { Hex } from "viem";
 import { bundlePlace, type DatasetLayout, segmentLayout } from "../../core/dataset/layout.ts";
-import { chargeOf } from "./unplaced.ts";
+import { Amount, chargeOf, type Part, partOf } from "./unplaced.ts";
 
 /** A bundle that is arriving from one sender: space that is spoken for. */
 export type Arrival = {
@@ -13,6 +13,8 @@ export type Arrival = {
   readonly sender: string;
   /** Whether that is a peer of no operator with stake. */
   readonly isStranger: boolean;
+  /** Whether it takes room of what is for anchored datasets; false by default. */
+  readonly isAnchored?: boolean;
   /** When bytes of it came last: milliseconds of a clock that never goes back. */
   touched: number;
 };
@@ -26,13 +28,13 @@ type Named = Pick<Arrival, "datasetId" | "bundleIndex" | "sender">;
 export class Arrivals {
   /** By dataset, sender and index. */
   readonly #datasets = new Map<Hex, Map<string, Map<number, Arrival>>>();
-  readonly #perSender = new Map<string, number>();
-  readonly #manifests = new Map<Hex, { readonly bytes: number; readonly isStranger: boolean }>();
+  readonly #perSender = new Map<string, { readonly count: number; readonly charge: number }>();
+  readonly #manifests = new Map<Hex, { readonly bytes: number; readonly part: Part }>();
   readonly #manifestBytes: (datasetId: Hex) => number;
-  #charge = 0;
-  #chargeOfStrangers = 0;
-  #size = 0;
-  #sizeOfStrangers = 0;
+  /** How many of a dataset take room of what is for anchored ones. */
+  readonly #anchored = new Map<Hex, number>();
+  readonly #charge = new Amount();
+  readonly #count = new Amount();
 
   /** @param manifestBytes how long the manifest of a dataset is: it takes room as long as anything of it arrives */
   constructor(manifestBytes: (datasetId: Hex) => number) {
@@ -40,27 +42,27 @@ export class Arrivals {
   }
 
   get size(): number {
-    return this.#size;
+    return this.#count.all;
   }
 
-  /** How many of them strangers send. */
-  get sizeOfStrangers(): number {
-    return this.#sizeOfStrangers;
+  /** How many there are, by part. */
+  get count(): Amount {
+    return this.#count;
   }
 
-  /** Bytes that all of them count as, with their manifests. */
-  get charge(): number {
+  /** Bytes that they count as, with their manifests. */
+  get charge(): Amount {
     return this.#charge;
   }
 
-  /** The same of those that strangers send. */
-  get chargeOfStrangers(): number {
-    return this.#chargeOfStrangers;
+  /** How many somebody sends, and the bytes that they count as. */
+  of(sender: string): { readonly count: number; readonly charge: number } {
+    return this.#perSender.get(sender) ?? { count: 0, charge: 0 };
   }
 
-  /** How many somebody sends. */
-  of(sender: string): number {
-    return this.#perSender.get(sender) ?? 0;
+  /** How many of a dataset take room of what is for anchored ones. */
+  anchoredOf(datasetId: Hex): number {
+    return this.#anchored.get(datasetId) ?? 0;
   }
 
   has(named: Named): boolean {
@@ -89,28 +91,24 @@ export class Arrivals {
   }
 
   /** Sets space aside for a bundle, unless it is arriving from the same sender already. */
-  expect(
-    { datasetId, bundleIndex, sender, isStranger }: Omit<Arrival, "charge" | "segment" | "touched">,
-    layout: DatasetLayout,
-  ): void {
+  expect(named: Omit<Arrival, "charge" | "segment" | "touched">, layout: DatasetLayout): void {
+    const { datasetId, bundleIndex, sender, isStranger, isAnchored } = named;
     if (this.has({ datasetId, bundleIndex, sender })) return;
     const senders = this.#datasets.get(datasetId) ?? new Map<string, Map<number, Arrival>>();
     const bundles = senders.get(sender) ?? new Map<number, Arrival>();
     const touched = performance.now();
     const { segment } = bundlePlace(layout, bundleIndex);
     const charge = chargeOf(segmentLayout(layout, segment).bundleBytes);
-    bundles.set(bundleIndex, { datasetId, bundleIndex, charge, segment, sender, isStranger, touched });
+    const arrival = { datasetId, bundleIndex, charge, segment, sender, isStranger, isAnchored, touched };
+    bundles.set(bundleIndex, arrival);
     senders.set(sender, bundles);
     if (!this.#datasets.has(datasetId)) {
-      const manifest = { bytes: this.#manifestBytes(datasetId), isStranger };
+      const manifest = { bytes: this.#manifestBytes(datasetId), part: partOf(named) };
       this.#manifests.set(datasetId, manifest);
-      this.#count(manifest.bytes, isStranger);
+      this.#charge.add(manifest.bytes, manifest.part);
     }
     this.#datasets.set(datasetId, senders);
-    this.#perSender.set(sender, this.of(sender) + 1);
-    this.#count(charge, isStranger);
-    this.#size++;
-    if (isStranger) this.#sizeOfStrangers++;
+    this.#countArrival(arrival, 1);
   }
 
   /** Notes that bytes of a bundle have come. */
@@ -131,19 +129,24 @@ export class Arrivals {
       this.#datasets.delete(datasetId);
       const manifest = this.#manifests.get(datasetId)!;
       this.#manifests.delete(datasetId);
-      this.#count(-manifest.bytes, manifest.isStranger);
+      this.#charge.add(-manifest.bytes, manifest.part);
     }
-    const left = this.of(sender) - 1;
-    if (left > 0) this.#perSender.set(sender, left);
-    else this.#perSender.delete(sender);
-    this.#count(-arrival.charge, arrival.isStranger);
-    this.#size--;
-    if (arrival.isStranger) this.#sizeOfStrangers--;
+    this.#countArrival(arrival, -1);
   }
 
-  #count(bytes: number, isStranger: boolean): void {
-    this.#charge += bytes;
-    if (isStranger) this.#chargeOfStrangers += bytes;
+  #countArrival(arrival: Arrival, sign: 1 | -1): void {
+    const { datasetId, sender, charge } = arrival;
+    const part = partOf(arrival);
+    this.#charge.add(sign * charge, part);
+    this.#count.add(sign, part);
+    const before = this.of(sender);
+    const left = { count: before.count + sign, charge: before.charge + sign * charge };
+    if (left.count > 0) this.#perSender.set(sender, left);
+    else this.#perSender.delete(sender);
+    if (part !== "anchored") return;
+    const anchored = this.anchoredOf(datasetId) + sign;
+    if (anchored > 0) this.#anchored.set(datasetId, anchored);
+    else this.#anchored.delete(datasetId);
   }
 
   #find({ datasetId, sender, bundleIndex }: Named): Arrival | undefined {

@@ -62,10 +62,7 @@ export type ServiceParts = {
   ledger: Pick<Ledger, "dataset" | "holderOf" | "holdersIn" | "holdersOf" | "holdingsOf" | "version">;
   /** Whose requests come before those of strangers; nobody is a stranger by default. */
   isRegistered?: (peer: string) => boolean;
-  /**
-   * Part of the capacity that may be taken by bundles that this operator does not hold on chain, half of it by those of strangers;
-   * a half by default.
-   */
+  /** Part of the capacity that may be taken by bundles that this operator does not hold on chain; a half by default. */
   unplacedShare?: number;
 };
 
@@ -224,8 +221,8 @@ export class StorageService implements ShardService {
     if (bundleIndex >= layout.bundles) throw new RefusalError("bad-request", `no bundle ${bundleIndex}`);
     const { bundleBytes } = segmentLayout(layout, bundlePlace(layout, bundleIndex).segment);
     if (total !== bundleBytes) throw new RefusalError("bad-request", `the bundle has ${bundleBytes} bytes`);
-    const from = this.#senderOf(peer);
-    const wanted = { datasetId, bundleIndex, ...from };
+    const sender = this.#senderOf(peer);
+    const wanted = { datasetId, bundleIndex, ...sender };
     return staging.exclusive(wanted, async () => {
       if (shelf.get(datasetId, bundleIndex) !== undefined) return { received: total };
       signal.throwIfAborted();
@@ -237,7 +234,8 @@ export class StorageService implements ShardService {
       if (refusal !== undefined) {
         throw new RefusalError(refusal.reason === "no-space" ? "full" : "refused", refusal.detail);
       }
-      arrivals.expect(wanted, layout);
+      const from = { ...sender, isAnchored: this.#space.isAnchored(datasetId, arrivals) };
+      arrivals.expect({ ...wanted, ...from }, layout);
       this.#arriving = arrivals.size;
       try {
         const before = await staging.received(wanted);
@@ -420,7 +418,10 @@ export class StorageService implements ShardService {
       const { sender } = staged;
       // Earlier versions did not keep who sends it: nobody can go on with it.
       if (layout === undefined || sender === undefined) await staging.remove(staged);
-      else arrivals.expect({ ...staged, sender, isStranger: true }, layout);
+      else {
+        const isAnchored = this.#space.isAnchored(staged.datasetId, arrivals);
+        arrivals.expect({ ...staged, sender, isStranger: true, isAnchored }, layout);
+      }
     }
     return arrivals;
   }

@@ -49,6 +49,8 @@ export const shelfSchema = {
      ALTER TABLE manifests ADD COLUMN length INTEGER NOT NULL DEFAULT 0;
      UPDATE manifests SET length =
        (SELECT LENGTH(b.bytes) FROM manifest_bytes b WHERE b.dataset_id = manifests.dataset_id);`,
+    // Whether a bundle has a place of those that are for anchored datasets alone.
+    "ALTER TABLE bundles ADD COLUMN of_anchored INTEGER NOT NULL DEFAULT 0;",
   ],
 } as const;
 
@@ -76,6 +78,8 @@ export type Sender = {
   readonly sender: string;
   /** Whether it was a peer of no operator with stake. */
   readonly isStranger: boolean;
+  /** Whether it takes room of what is for anchored datasets; false by default. */
+  readonly isAnchored?: boolean;
 };
 
 /** Where a bundle comes from. */
@@ -213,15 +217,15 @@ export class Shelf {
   /** Records a bundle after its bytes are safe in the backend. Recording it again is harmless. */
   add(
     bundle: Omit<ShelvedBundle, "bundleId" | "keepUntil">,
-    { sender, isStranger, wasThere = false }: Origin = { sender: "", isStranger: false },
+    { sender, isStranger, isAnchored = false, wasThere = false }: Origin = { sender: "", isStranger: false },
   ): ShelvedBundle {
     const id = bundleId(bundle.datasetId, bundle.bundleIndex);
     const before = this.byId(id)?.length ?? 0;
     this.#state.run(
       `INSERT OR REPLACE INTO bundles
          (bundle_id, dataset_id, bundle_index, cid, length, cells, poseidon_root, transport_root,
-          sender, of_stranger, was_there)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+          sender, of_stranger, of_anchored, was_there)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       id,
       bundle.datasetId,
       bundle.bundleIndex,
@@ -232,12 +236,13 @@ export class Shelf {
       bundle.transportRoot,
       sender,
       isStranger ? 1 : 0,
+      isAnchored ? 1 : 0,
       wasThere ? 1 : 0,
     );
     if (this.#bytes !== undefined) this.#bytes += bundle.length - before;
     this.#idle?.delete(bundle.datasetId);
     const { datasetId, length } = bundle;
-    const found = { datasetId, length, sender, isStranger, wasPlaced: false, isPromised: false };
+    const found = { datasetId, length, sender, isStranger, isAnchored, wasPlaced: false, isPromised: false };
     this.#unplaced?.set(id, found, this.manifestBytes(datasetId));
     return { ...bundle, bundleId: id, keepUntil: 0n };
   }
@@ -295,6 +300,7 @@ export class Shelf {
       datasetId: row.dataset_id as Hex,
       sender: row.sender as string,
       isStranger: Number(row.of_stranger) === 1,
+      isAnchored: Number(row.of_anchored) === 1,
       length: Number(row.length),
       wasPlaced: Number(row.placed) === placedAs.before,
       isPromised: Number(row.promised_since) !== 0,
@@ -423,7 +429,7 @@ export class Shelf {
 
 /** What is counted of the bundles that this operator does not hold. */
 const unplaced = `
-  SELECT bundle_id, b.dataset_id, sender, of_stranger, b.length, placed, promised_since, m.length AS manifest
+  SELECT bundle_id, b.dataset_id, sender, of_stranger, of_anchored, b.length, placed, promised_since, m.length AS manifest
   FROM bundles b JOIN manifests m ON m.dataset_id = b.dataset_id WHERE placed IN (0, 2)`;
 
 function toOffer(row: Row): Offer {

@@ -9,6 +9,7 @@ import type { Ledger, LedgerHolding } from "./ledger.ts";
 import { Placements } from "./placements.ts";
 import { type Holder, Room, type Wanted } from "./room.ts";
 import type { Shelf, ShelvedBundle } from "./shelf.ts";
+import { type Amount, type Part, partOf } from "./unplaced.ts";
 
 export type SpaceParts = {
   readonly shelf: Shelf;
@@ -16,11 +17,10 @@ export type SpaceParts = {
   readonly operator: Address;
   /** Bytes of bundles this node is willing to keep. */
   readonly capacity: number;
-  /**
-   * Part of the capacity that may be taken by bundles that this operator does not hold on chain, half of it by those of strangers;
-   * a half by default.
-   */
+  /** Part of the capacity that may be taken by bundles that this operator does not hold on chain; a half by default. */
   readonly unplacedShare?: number;
+  /** Who is no stranger. Where it is left out nobody is one, and all have the room together. */
+  readonly isRegistered?: (peer: string) => boolean;
 };
 
 /** A bundle, and who would send it. */
@@ -38,11 +38,33 @@ export type Beside = {
 const arrivalsPerPeer = 64;
 /**
  * Bundles here and arriving that this operator does not hold on chain, of all peers: each is a row that is looked at, and files. A
- * put sends one of each segment, of which a dataset has 450 at most: that is what one stranger needs.
+ * put sends one of each segment, of which a dataset has 450 at most: that is what one peer needs, and what a dataset needs.
  */
-const mostUnplaced = { inAll: 8192, ofStranger: 512, ofRegistered: 2048 };
-/** Part of what strangers may have here that is signed for before there is an anchor. An upload is signed for first. */
+const mostUnplaced = { inAll: 8192, ofPeer: 512, ofAnchored: 512 };
+/**
+ * Of that, and of the bytes, strangers, registered peers and bundles of anchored datasets, whoever sends them, have half each at most,
+ * and two of them together no more than leaves the third a quarter. Who has anchored a dataset has put up a bond for it, but nothing
+ * that is at risk for what is sent.
+ */
+const [shareOfPart, shareOfTwo] = [shareOfStrangers, 3 / 4];
+/** Part of what each may have here that is signed for before there is an anchor. An upload is signed for first. */
 const shareOfPromised = 1 / 2;
+/**
+ * What one registered peer has of all registered peers' part: what is ensured to it as long as there is any, and more only while less
+ * than half is taken of what nobody else can use up. Their stake is not at risk for what they send.
+ */
+const places = { ensured: 32, most: mostUnplaced.ofPeer };
+const promises = { ensured: 32, most: 256 };
+const bytesOfPeer = { ensured: 1 / 64, most: 1 / 8 };
+
+/** What one registered peer has, and what it may have. */
+type OfPeer = typeof places & { readonly own: number };
+
+/** What a registered peer may still take of a part that all of them have, and that is theirs alone up to a floor. */
+function fairLeft({ own, ensured, most }: OfPeer, used: number, part: number, floor = part): number {
+  const left = Math.min(ensured - own, part - used);
+  return Math.max(left, Math.min(most - own, floor / 2 - used));
+}
 
 /** What a node has room for, beside what is on its shelf and what is arriving. */
 export class Space {
@@ -84,46 +106,87 @@ export class Space {
     this.#placements.note();
     const here = shelf.unplaced;
     const most = capacity * unplacedShare;
-    const unplaced = most - here.charge.all - arrivals.charge;
-    const ofStrangers = most * shareOfStrangers - here.charge.ofStrangers - arrivals.chargeOfStrangers;
+    const part = partOf({ isStranger, isAnchored: this.isAnchored(datasetId, arrivals) });
+    const charge = here.charge.plus(arrivals.charge);
+    const ofPeer = {
+      own: here.of(sender).charge + arrivals.of(sender).charge,
+      ensured: most * bytesOfPeer.ensured,
+      most: most * bytesOfPeer.most,
+    };
     const isKnown = here.hasDataset(datasetId) || arrivals.hasDataset(datasetId);
     const bounds = {
-      free: capacity - (shelf.bytes - here.bytes) - here.charge.all - arrivals.charge,
-      unplaced: isStranger ? Math.min(unplaced, ofStrangers) : unplaced,
-      places: this.#places(sender, isStranger, arrivals),
+      free: capacity - (shelf.bytes - here.bytes) - charge.all,
+      unplaced: this.#left(part, charge, most, ofPeer),
+      places: this.#places(datasetId, part, sender, arrivals),
       manifest: isKnown ? 0 : manifestBytes,
-      arrivals: arrivalsPerPeer - arrivals.of(sender),
+      arrivals: arrivalsPerPeer - arrivals.of(sender).count,
     };
     const segmentOf = (index: number) => bundlePlace(layout, index).segment;
     const sent = shelf.sentBy(datasetId, sender).map(segmentOf);
-    const own = holders.filter(({ operator }) => this.holder(operator) === "this operator");
-    const seats = own.map(({ bundleIndex }) => [segmentOf(bundleIndex), bundleIndex] as const);
+    const held = holders.filter(({ operator }) => this.holder(operator) === "this operator");
+    const seats = held.map(({ bundleIndex }) => [segmentOf(bundleIndex), bundleIndex] as const);
     return new Room(bounds, [...sent, ...arrivals.segments(datasetId, sender)], new Map(seats));
   }
 
+  /**
+   * Whether a bundle of a dataset takes room of what is for anchored ones: each of these has as much as it needs. Where there is no
+   * more, it is like any other bundle of who sends it.
+   */
+  isAnchored(datasetId: Hex, arrivals: Arrivals): boolean {
+    const { shelf, ledger, capacity, unplacedShare = 1 / 2 } = this.#parts;
+    const { count, charge } = shelf.unplaced;
+    if (this.#anchoredOf(datasetId, arrivals) >= mostUnplaced.ofAnchored) return false;
+    if (this.#left("anchored", count.plus(arrivals.count), mostUnplaced.inAll) <= 0) return false;
+    if (this.#left("anchored", charge.plus(arrivals.charge), capacity * unplacedShare) <= 0) return false;
+    return ledger.dataset(datasetId) !== undefined;
+  }
+
+  #anchoredOf(datasetId: Hex, arrivals: Arrivals): number {
+    return this.#parts.shelf.unplaced.anchoredOf(datasetId) + arrivals.anchoredOf(datasetId);
+  }
+
   /** How many bundles that are not placed may still come of a peer. */
-  #places(sender: string, isStranger: boolean, arrivals: Arrivals): number {
+  #places(datasetId: Hex, part: Part, sender: string, arrivals: Arrivals): number {
     const { unplaced } = this.#parts.shelf;
-    const { count } = unplaced;
-    const { inAll, ofStranger, ofRegistered } = mostUnplaced;
-    const left = inAll - count.all - arrivals.size;
-    const own = (isStranger ? ofStranger : ofRegistered) - unplaced.of(sender) - arrivals.of(sender);
-    if (!isStranger) return Math.min(left, own);
-    return Math.min(left, own, inAll * shareOfStrangers - count.ofStrangers - arrivals.sizeOfStrangers);
+    const { inAll, ofPeer, ofAnchored } = mostUnplaced;
+    const own = unplaced.of(sender).count + arrivals.of(sender).count;
+    const used = unplaced.count.plus(arrivals.count);
+    const left = Math.min(ofPeer - own, this.#left(part, used, inAll, { own, ...places }));
+    return part === "anchored" ? Math.min(left, ofAnchored - this.#anchoredOf(datasetId, arrivals)) : left;
+  }
+
+  /** What may still come in a part of all that may. */
+  #left(part: Part, used: Amount, inAll: number, peer?: OfPeer): number {
+    const left = inAll - used.all;
+    // Where nobody is a stranger there are no parts.
+    if (this.#parts.isRegistered === undefined) return left;
+    const most = inAll * shareOfPart;
+    const isShared = part === "registered" && peer !== undefined;
+    const ofPart = isShared ? fairLeft(peer, used[part], most, inAll * (1 - shareOfTwo)) : most - used[part];
+    const others = (["strangers", "registered", "anchored"] as const).filter((other) => other !== part);
+    return Math.min(left, ofPart, ...others.map((other) => inAll * shareOfTwo - used[part] - used[other]));
   }
 
   /**
-   * What is signed for stays for days. What strangers have sent is, before it is anchored, only so often: whoever has anchored it
-   * has put up a bond.
+   * What is signed for stays for days. What was sent is, before it is anchored, only so often: whoever has anchored it has put up a
+   * bond.
    * @throws RefusalError "full"
    */
   requirePromise({ bundleId: id, datasetId }: Pick<ShelvedBundle, "bundleId" | "datasetId">): void {
-    const { shelf, ledger } = this.#parts;
+    const { shelf, ledger, isRegistered } = this.#parts;
     this.#placements.note();
-    const bundle = shelf.unplaced.get(id);
-    if (bundle?.isStranger !== true || bundle.isPromised || ledger.dataset(datasetId) !== undefined) return;
-    const most = mostUnplaced.inAll * shareOfStrangers * shareOfPromised;
-    if (shelf.unplaced.promised.ofStrangers < most) return;
+    const { unplaced } = shelf;
+    const bundle = unplaced.get(id);
+    if (bundle === undefined || bundle.isPromised || ledger.dataset(datasetId) !== undefined) return;
+    const { isStranger, sender } = bundle;
+    const most = mostUnplaced.inAll * shareOfPart * shareOfPromised;
+    const { strangers, registered } = unplaced.promised;
+    // Where nobody is a stranger there are no parts.
+    const ofRegistered = () =>
+      isRegistered === undefined
+        ? 1
+        : fairLeft({ own: unplaced.of(sender).promised, ...promises }, registered, most);
+    if ((isStranger ? most - strangers : ofRegistered()) > 0) return;
     throw new RefusalError("full", "as many bundles are signed for as may be before they are anchored");
   }
 

@@ -14,6 +14,8 @@ export type UnplacedBundle = {
   readonly sender: string;
   /** Whether a peer of no operator with stake has sent it. */
   readonly isStranger: boolean;
+  /** Whether its dataset was anchored when it came, and it has a place of those that are for such ones alone; false by default. */
+  readonly isAnchored?: boolean;
   /** Bytes. */
   readonly length: number;
   /** Whether this operator held it before: it was paid for then, and is counted by its bytes alone. */
@@ -22,24 +24,52 @@ export type UnplacedBundle = {
   readonly isPromised: boolean;
 };
 
+/** Whose part of the room a bundle has: none of them may use up what is the others'. */
+export type Part = "strangers" | "registered" | "anchored";
+
+export function partOf({ isStranger, isAnchored }: Pick<UnplacedBundle, "isStranger" | "isAnchored">): Part {
+  if (isAnchored === true) return "anchored";
+  return isStranger ? "strangers" : "registered";
+}
+
 type Dataset = {
   /** Bytes of its manifest. */
   readonly manifest: number;
-  bundles: number;
-  /** Those of them that no stranger has sent. */
-  ofOthers: number;
+  readonly bundles: Amount;
 };
 
-/** How much there is, of everybody and of strangers. */
-class Amount {
-  all = 0;
-  ofStrangers = 0;
+/** How much there is, in all and of each part. */
+export class Amount implements Record<Part, number> {
+  strangers = 0;
+  registered = 0;
+  anchored = 0;
 
-  add(amount: number, isStranger: boolean): void {
-    this.all += amount;
-    if (isStranger) this.ofStrangers += amount;
+  get all(): number {
+    return this.strangers + this.registered + this.anchored;
+  }
+
+  add(amount: number, part: Part): void {
+    this[part] += amount;
+  }
+
+  plus(other: Readonly<Record<Part, number>>): Amount {
+    const sum = new Amount();
+    for (const part of ["strangers", "registered", "anchored"] as const)
+      sum.add(this[part] + other[part], part);
+    return sum;
   }
 }
+
+/** What one sender has here that was never placed. */
+export type OfSender = {
+  readonly count: number;
+  /** Bytes that they count as. */
+  readonly charge: number;
+  /** How many of them are signed for. */
+  readonly promised: number;
+};
+
+const nothing: OfSender = { count: 0, charge: 0, promised: 0 };
 
 /**
  * Bundles here that this operator does not hold on chain: nobody pays for them, and peers that cost nothing send them. What they
@@ -48,19 +78,19 @@ class Amount {
 export class UnplacedBundles {
   readonly #bundles = new Map<Hex, UnplacedBundle>();
   readonly #datasets = new Map<Hex, Dataset>();
-  readonly #perSender = new Map<string, number>();
+  readonly #perSender = new Map<string, OfSender>();
   readonly #charge = new Amount();
   readonly #count = new Amount();
   readonly #promised = new Amount();
   #bytes = 0;
 
   /** Bytes that they count as, with the manifest of each dataset once. */
-  get charge(): Readonly<Amount> {
+  get charge(): Amount {
     return this.#charge;
   }
 
   /** How many have come and were never placed. */
-  get count(): Readonly<Amount> {
+  get count(): Amount {
     return this.#count;
   }
 
@@ -74,9 +104,14 @@ export class UnplacedBundles {
     return this.#bytes;
   }
 
-  /** How many somebody has sent that were never placed. */
-  of(sender: string): number {
-    return this.#perSender.get(sender) ?? 0;
+  /** What somebody has sent that was never placed. */
+  of(sender: string): OfSender {
+    return this.#perSender.get(sender) ?? nothing;
+  }
+
+  /** How many of a dataset are in the part of anchored ones. */
+  anchoredOf(datasetId: Hex): number {
+    return this.#datasets.get(datasetId)?.bundles.anchored ?? 0;
   }
 
   get(id: Hex): UnplacedBundle | undefined {
@@ -90,12 +125,11 @@ export class UnplacedBundles {
   /** @param manifest bytes of its dataset's manifest */
   set(id: Hex, bundle: UnplacedBundle, manifest: number): void {
     this.delete(id);
-    const { datasetId, isStranger } = bundle;
+    const { datasetId } = bundle;
     this.#bundles.set(id, bundle);
-    const dataset = this.#datasets.get(datasetId) ?? { manifest, bundles: 0, ofOthers: 0 };
+    const dataset = this.#datasets.get(datasetId) ?? { manifest, bundles: new Amount() };
     this.#countManifest(dataset, -1);
-    dataset.bundles++;
-    if (!isStranger) dataset.ofOthers++;
+    dataset.bundles.add(1, partOf(bundle));
     this.#countManifest(dataset, 1);
     this.#datasets.set(datasetId, dataset);
     this.#countBundle(bundle, 1);
@@ -107,10 +141,9 @@ export class UnplacedBundles {
     this.#bundles.delete(id);
     const dataset = this.#datasets.get(bundle.datasetId)!;
     this.#countManifest(dataset, -1);
-    dataset.bundles--;
-    if (!bundle.isStranger) dataset.ofOthers--;
+    dataset.bundles.add(-1, partOf(bundle));
     this.#countManifest(dataset, 1);
-    if (dataset.bundles === 0) this.#datasets.delete(bundle.datasetId);
+    if (dataset.bundles.all === 0) this.#datasets.delete(bundle.datasetId);
     this.#countBundle(bundle, -1);
   }
 
@@ -125,19 +158,27 @@ export class UnplacedBundles {
   }
 
   #countBundle(bundle: UnplacedBundle, sign: 1 | -1): void {
-    const { sender, isStranger, length, wasPlaced, isPromised } = bundle;
+    const { sender, length, wasPlaced, isPromised } = bundle;
+    const part = partOf(bundle);
     this.#bytes += sign * length;
-    this.#charge.add(sign * chargeOf(length), isStranger);
+    this.#charge.add(sign * chargeOf(length), part);
     if (wasPlaced) return;
-    this.#count.add(sign, isStranger);
-    if (isPromised) this.#promised.add(sign, isStranger);
-    const left = this.of(sender) + sign;
-    if (left > 0) this.#perSender.set(sender, left);
+    this.#count.add(sign, part);
+    if (isPromised) this.#promised.add(sign, part);
+    const before = this.of(sender);
+    const left = {
+      count: before.count + sign,
+      charge: before.charge + sign * chargeOf(length),
+      promised: before.promised + (isPromised ? sign : 0),
+    };
+    if (left.count > 0) this.#perSender.set(sender, left);
     else this.#perSender.delete(sender);
   }
 
   /** The manifest of a dataset is a stranger's while strangers alone have sent bundles of it. */
-  #countManifest({ manifest, bundles, ofOthers }: Dataset, sign: 1 | -1): void {
-    if (bundles > 0) this.#charge.add(sign * manifest, ofOthers === 0);
+  #countManifest({ manifest, bundles }: Dataset, sign: 1 | -1): void {
+    if (bundles.all === 0) return;
+    const others = bundles.registered > 0 ? "registered" : "strangers";
+    this.#charge.add(sign * manifest, bundles.anchored > 0 ? "anchored" : others);
   }
 }

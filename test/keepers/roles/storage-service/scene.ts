@@ -152,7 +152,7 @@ class StorageScene {
     unplacedShare = 1,
     asking = { leastFee: offered.feePerAudit, longestTerm: offered.epochs },
     keptFor = 0,
-    isRegistered = (_: string): boolean => true,
+    isRegistered = undefined as ((peer: string) => boolean) | undefined,
     receiptClock = async (): Promise<ReceiptClock | undefined> => ({
       now: this.#read("time", this.time),
       epoch: this.#read("currentEpoch", 100),
@@ -195,7 +195,7 @@ class StorageScene {
       keptFor,
       ledger: new Ledger(this.#state),
       unplacedShare,
-      isRegistered,
+      ...(isRegistered && { isRegistered }),
     });
     return asked(service, caller);
   }

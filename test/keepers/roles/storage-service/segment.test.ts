@@ -62,26 +62,29 @@ describe("the storage service: bundles of one segment", () => {
 
   it("attack: strangers fill half of the room of what is not placed, also over a restart", async () => {
     const parts = {
-      capacity: 4 * (2 * charge + manifestBytes),
+      capacity: 8 * (2 * charge + manifestBytes),
       unplacedShare: 1 / 2,
       isRegistered: (peer: string) => peer === "registered",
     };
     const service = await scene().service(parts);
-    for (const index of [0, 1]) {
-      await offer(service.by(`stranger ${index}`), data, index);
-      await put(service.by(`stranger ${index}`), data, index);
+    for (const dataset of [data, other]) {
+      for (const index of [1, 2]) {
+        const stranger = service.by(`stranger ${index} of ${dataset.datasetId}`);
+        await offer(stranger, dataset, index);
+        await put(stranger, dataset, index);
+      }
     }
     assert.match((await offer(service.by("stranger 2"), other, 0)).refused[0]!.detail, /not placed/);
     const restarted = await scene().service(parts);
     assert.match((await offer(restarted.by("stranger 3"), other, 0)).refused[0]!.detail, /not placed/);
     const registered = restarted.by("registered");
-    assert.deepEqual((await offer(registered, other, 0, 3)).accepted, [0, 3]);
-    for (const index of [0, 3]) await put(registered, other, index);
+    assert.deepEqual((await offer(registered, other, 0, 3)).accepted, [0]);
+    await put(registered, other, 0);
     // What this operator holds on chain counts for nobody.
-    scene().place(data, 0, account.address);
+    scene().place(data, 1, account.address);
     const later = await scene().service(parts);
-    await offer(later.by("stranger 4"), other, 1);
-    assert.deepEqual(await put(later.by("stranger 4"), other, 1), { received: length });
+    await offer(later.by("stranger 4"), data, 3);
+    assert.deepEqual(await put(later.by("stranger 4"), data, 3), { received: length });
   });
 
   it("are refused, and not signed for, while this operator holds another one on chain", async () => {
