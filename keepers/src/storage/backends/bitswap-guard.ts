@@ -3,6 +3,7 @@ import { budgetOf } from "../transport/byte-budget.ts";
 import { MalformedMessageError, TransportError } from "../transport/errors.ts";
 import { withoutRest } from "../transport/gatherer.ts";
 import { onGone } from "../transport/gone.ts";
+import { listenTo } from "../transport/listen.ts";
 import { PeerLimits, type PeerLimitsParameters } from "../transport/peer-limits.ts";
 import { PieceCount } from "../transport/piece-count.ts";
 import { BitswapCost, bitswapMessageBytes } from "./bitswap-cost.ts";
@@ -100,7 +101,7 @@ export function guardBitswap<H extends Libp2p>(host: H): H {
       }
       // The library listens only once what it sends has drained; what comes meanwhile is in the budget.
       stream.maxReadBufferLength = bitswapMessageBytes;
-      stream.addEventListener("close", () => budget.give(peer, bitswapMessageBytes), { once: true });
+      listenTo(stream, "close", () => budget.give(peer, bitswapMessageBytes), { once: true });
       const charge: Charge = (cost) => {
         if (limits.begin(peer, cost) !== "ok") {
           throw new TransportError("this peer takes too much of the thread");

@@ -1,6 +1,7 @@
 import type { Stream, StreamHandler } from "@libp2p/interface";
 import { TransportError } from "./errors.ts";
 import type { Host } from "./host.ts";
+import { listenTo } from "./listen.ts";
 import { PeerLimits } from "./peer-limits.ts";
 
 const [identifyProtocol, pingProtocol] = ["/ipfs/id/1.0.0", "/ipfs/ping/1.0.0"] as const;
@@ -50,11 +51,12 @@ function isOpen({ status }: Stream): boolean {
 /** Sends back what comes. Whoever sends more than fits into a ping, or sends on without reading, is given up. */
 const echo: StreamHandler = (stream) => {
   let isWaiting = false;
-  stream.addEventListener("drain", () => {
+  listenTo(stream, "drain", () => {
     isWaiting = false;
   });
-  stream.addEventListener("message", ({ data }) => {
-    if (!isOpen(stream)) return;
+  listenTo(stream, "message", ({ data }) => {
+    // What comes with the end of a stream is told after that end, by which the stream is being closed.
+    if (stream.writeStatus !== "writable") return;
     if (isWaiting || data.byteLength > mostPinged) {
       stream.abort(new TransportError("what is sent back is not read"));
       return;
@@ -62,7 +64,7 @@ const echo: StreamHandler = (stream) => {
     isWaiting = !stream.send(data);
   });
   const end = () => void stream.close().catch(() => undefined);
-  stream.addEventListener("remoteCloseWrite", end);
+  listenTo(stream, "remoteCloseWrite", end);
   // It may have been said before anybody listened.
   if (stream.remoteWriteStatus === "closed") end();
 };

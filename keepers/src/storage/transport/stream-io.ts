@@ -1,6 +1,7 @@
 import type { Stream } from "@libp2p/interface";
 import { decodeHeader, decodePrefix, type MessageHeader, prefixBytes } from "./codec.ts";
 import { MalformedMessageError, TransportError } from "./errors.ts";
+import { listenTo } from "./listen.ts";
 import { PieceCount } from "./piece-count.ts";
 import { ReadQueue } from "./read-queue.ts";
 
@@ -51,11 +52,11 @@ export class StreamIO {
     this.#stream = stream;
     this.#meter = meter;
     stream.maxReadBufferLength = readBufferLimit;
-    stream.addEventListener("message", ({ data }) => {
+    listenTo(stream, "message", ({ data }) => {
       if (!this.#gone.signal.aborted) this.#receive(data instanceof Uint8Array ? data : data.subarray());
     });
-    stream.addEventListener("remoteCloseWrite", () => this.#end());
-    stream.addEventListener("close", ({ error }) => this.#close(error ?? undefined));
+    listenTo(stream, "remoteCloseWrite", () => this.#end());
+    listenTo(stream, "close", ({ error }) => this.#close(error ?? undefined));
     if (stream.status !== "open") this.#close();
   }
 

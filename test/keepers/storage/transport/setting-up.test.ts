@@ -1,42 +1,13 @@
 import assert from "node:assert/strict";
-import { connect, type Socket } from "node:net";
-import { afterEach, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import type { MultiaddrConnection, Upgrader } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
-import { createHost, type Host } from "../../../../keepers/src/storage/transport/host.ts";
 import { Upgrades } from "../../../../keepers/src/storage/transport/upgrades.ts";
+import { isClosed, node, socketTo, webSocketFrame, webSocketTo } from "./raw-peer.ts";
 
 const identify = "/ipfs/id/1.0.0";
 const ping = "/ipfs/ping/1.0.0";
-
-const cleanUp: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const action of cleanUp.splice(0).reverse()) await action();
-});
-
-async function node(listen: string[] = []): Promise<Host> {
-  const host = await createHost({ localNetwork: true, listen });
-  cleanUp.push(() => host.stop());
-  return host;
-}
-
-async function socketTo(host: Host): Promise<Socket> {
-  const port = host
-    .getMultiaddrs()[0]!
-    .getComponents()
-    .find(({ name }) => name === "tcp")?.value;
-  const socket = connect(Number(port), "127.0.0.1");
-  socket.on("error", () => undefined);
-  cleanUp.push(() => socket.destroy());
-  await new Promise((done) => socket.once("connect", done));
-  return socket;
-}
-
-async function isClosed(socket: Socket, seconds: number): Promise<boolean> {
-  for (let tries = 0; !socket.destroyed && tries < 20 * seconds; tries++) await delay(50);
-  return socket.destroyed;
-}
 
 describe("connections that are being set up", () => {
   it("attack: keep nobody out, however many of them say nothing", async () => {
@@ -102,33 +73,6 @@ describe("connections that are being set up", () => {
     assert.deepEqual([await isClosed(silent, 14), await isClosed(slow, 2)], [true, true]);
   });
 });
-
-/** The frame of a WebSocket in which a peer sends something, of so many bytes. */
-function webSocketFrame(isLast: boolean, opcode: number, bytes: number): Buffer {
-  const head = bytes < 126 ? [0x80 | bytes] : [0x80 | 127, 0, 0, 0, 0, ...varBytes(bytes)];
-  return Buffer.of((isLast ? 0x80 : 0) | opcode, ...head, 0, 0, 0, 0);
-}
-
-function varBytes(value: number): number[] {
-  return [24, 16, 8, 0].map((shift) => (value >>> shift) & 0xff);
-}
-
-async function webSocketTo(host: Host): Promise<Socket> {
-  const socket = await socketTo(host);
-  socket.setNoDelay(true);
-  const key = Buffer.alloc(16).toString("base64");
-  const lines = [
-    "GET / HTTP/1.1",
-    "Host: a",
-    "Upgrade: websocket",
-    "Connection: Upgrade",
-    "Sec-WebSocket-Version: 13",
-  ];
-  socket.write([...lines, `Sec-WebSocket-Key: ${key}`, "", ""].join("\r\n"));
-  const [answer] = await new Promise<[Buffer]>((done) => socket.once("data", (data) => done([data])));
-  assert.match(answer.toString(), /^HTTP\/1.1 101/);
-  return socket;
-}
 
 describe("messages of a WebSocket", () => {
   it("attack: end the connection when one comes in thousands of pieces, which the library would keep", async () => {
