@@ -17,9 +17,13 @@ export class Upgrades {
   /** An upgrader that counts what comes while it sets a connection up, and how many it sets up for one address. */
   guard<U extends Upgrader>(upgrader: U): U {
     const upgradeInbound: Upgrader["upgradeInbound"] = (connection: MultiaddrConnection, options: never) =>
-      this.#inTurn(connection, () => counted(connection, () => upgrader.upgradeInbound(connection, options)));
+      orAborted(connection, () =>
+        this.#inTurn(connection, () => counted(connection, () => upgrader.upgradeInbound(connection, options))),
+      );
     const upgradeOutbound: Upgrader["upgradeOutbound"] = (connection: MultiaddrConnection, options: never) =>
-      counted(connection, () => upgrader.upgradeOutbound(connection, options));
+      orAborted(connection, () =>
+        counted(connection, () => upgrader.upgradeOutbound(connection, options)),
+      );
     const own: Partial<Upgrader> = { upgradeInbound, upgradeOutbound };
     return new Proxy(upgrader, {
       get(target, name) {
@@ -36,9 +40,7 @@ export class Upgrades {
     if (net === undefined) return await work();
     const before = this.#pending.get(net) ?? 0;
     if (before >= mostOfAddress) {
-      const error = new TransportError("too many connections of this address are being set up");
-      connection.abort(error);
-      throw error;
+      throw new TransportError("too many connections of this address are being set up");
     }
     this.#pending.set(net, before + 1);
     try {
@@ -48,6 +50,19 @@ export class Upgrades {
       if (left === 0) this.#pending.delete(net);
       else this.#pending.set(net, left);
     }
+  }
+}
+
+/**
+ * Ends a connection that is not set up. The library closes a WebSocket instead: it waits until all that was sent is read, which is
+ * for the other end to do, reads on meanwhile, and has nobody hear of a failure, which ends the process.
+ */
+async function orAborted<T>(connection: MultiaddrConnection, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    connection.abort(cause instanceof Error ? cause : new TransportError("it was not set up", { cause }));
+    throw cause;
   }
 }
 

@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { MultiaddrConnection, Upgrader } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
 import { Upgrades } from "../../../../keepers/src/storage/transport/upgrades.ts";
-import { isClosed, node, socketTo, webSocketFrame, webSocketTo } from "./raw-peer.ts";
+import { isClosed, line, node, socketTo, webSocketFrame, webSocketTo } from "./raw-peer.ts";
 
 const identify = "/ipfs/id/1.0.0";
 const ping = "/ipfs/ping/1.0.0";
@@ -71,6 +71,41 @@ describe("connections that are being set up", () => {
     const [silent, slow] = [await socketTo(keeper), await socketTo(keeper)];
     slow.write("GET / HTTP/1.1\r\n");
     assert.deepEqual([await isClosed(silent, 14), await isClosed(slow, 2)], [true, true]);
+  });
+
+  it("attack: are ended at once where one fails: what is sent on it would be read, and its end be nobody's", async () => {
+    const keeper = await node(["/ip4/127.0.0.1/tcp/0/ws"]);
+    const socket = await webSocketTo(keeper);
+    const agreed = Buffer.concat([line("/multistream/1.0.0"), line("/noise")]);
+    socket.write(Buffer.concat([webSocketFrame(true, 2, agreed.length), agreed]));
+    // No first message of Noise.
+    socket.write(Buffer.concat([webSocketFrame(true, 2, 22), Buffer.of(0, 20), Buffer.alloc(20)]));
+    socket.resume();
+    assert.equal(await isClosed(socket, 3), true);
+  });
+
+  it("attack: are given up before the library hears that they failed: it waits for what nobody reads, and then ends the process", async () => {
+    const failure = new Error("not set up");
+    const fail = async () => await Promise.reject(failure);
+    const guarded = new Upgrades().guard({
+      upgradeInbound: fail,
+      upgradeOutbound: fail,
+    } as unknown as Upgrader);
+    for (const upgrade of [guarded.upgradeInbound, guarded.upgradeOutbound]) {
+      const aborted: unknown[] = [];
+      const connection = {
+        remoteAddr: multiaddr("/ip4/8.8.8.8/tcp/1"),
+        onData: () => undefined,
+        abort: (error: Error) => void aborted.push(error),
+      } as unknown as MultiaddrConnection;
+      await assert.rejects(
+        (upgrade as Upgrader["upgradeInbound"])(connection, {} as never).catch((error: unknown) => {
+          assert.deepEqual(aborted, [failure]);
+          throw error;
+        }),
+        failure,
+      );
+    }
   });
 });
 
