@@ -1,5 +1,6 @@
 import type { ConnectionEncrypter, MessageStream, StreamMessageEvent } from "@libp2p/interface";
 import { noise } from "@libp2p/noise";
+import { boundAnswers, boundNoMore } from "./answers.ts";
 import { TransportError } from "./errors.ts";
 import type { ConnectionRates, FrameRate, OwnRates } from "./frame-rate.ts";
 import { Gatherer } from "./gatherer.ts";
@@ -92,6 +93,9 @@ export class BoundedNoise {
           const direction = name === "secureInbound" ? "inbound" : "outbound";
           const own = this.#rates.of(secured.remotePeer.toString(), direction);
           boundRecords(secured.connection, own.pieces);
+          // What is sent on it from now on is counted there: first which muxer it is.
+          boundNoMore(connection);
+          boundAnswers(secured.connection);
           this.#own.set(secured.connection, own);
           return secured;
         };

@@ -1,5 +1,6 @@
-import type { MessageStream, StreamMessageEvent } from "@libp2p/interface";
+import type { MessageStream, Stream, StreamMessageEvent, StreamMuxer } from "@libp2p/interface";
 import { type YamuxMuxerInit, yamux } from "@libp2p/yamux";
+import { boundAnswers, boundNoMore } from "./answers.ts";
 import { TransportError } from "./errors.ts";
 import type { FrameRate, OwnRates } from "./frame-rate.ts";
 import { Gatherer, withoutRest } from "./gatherer.ts";
@@ -115,6 +116,9 @@ export class FrameGuard {
   }
 }
 
+/** The parts of the library's muxer that are put before it here. */
+type Muxer = StreamMuxer & { onData: Receive; onRemoteStream(stream: Stream): void };
+
 /**
  * Yamux whose frames are bounded before it gathers them.
  *
@@ -129,10 +133,16 @@ export function boundedYamux(
     const factory = create();
     const createStreamMuxer = factory.createStreamMuxer.bind(factory);
     factory.createStreamMuxer = (connection) => {
-      const muxer: { onData: Receive } & ReturnType<typeof createStreamMuxer> = createStreamMuxer(connection);
+      boundNoMore(connection);
+      const muxer = createStreamMuxer(connection) as Muxer;
       const receive = muxer.onData.bind(muxer);
       const guard = new FrameGuard(init.streamOptions.maxStreamWindowSize, ratesOf(connection), receive);
       muxer.onData = (bytes: Bytes) => guard.add(bytes);
+      const open = muxer.onRemoteStream.bind(muxer);
+      muxer.onRemoteStream = (stream) => {
+        boundAnswers(stream, () => stream.protocol !== "");
+        open(stream);
+      };
       return muxer;
     };
     return factory;

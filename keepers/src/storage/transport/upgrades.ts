@@ -1,4 +1,5 @@
 import type { MultiaddrConnection, Upgrader } from "@libp2p/interface";
+import { boundAnswers, boundNoMore } from "./answers.ts";
 import { TransportError } from "./errors.ts";
 import { netOf } from "./gater.ts";
 
@@ -18,12 +19,12 @@ export class Upgrades {
   guard<U extends Upgrader>(upgrader: U): U {
     const upgradeInbound: Upgrader["upgradeInbound"] = (connection: MultiaddrConnection, options: never) =>
       orAborted(connection, () =>
-        this.#inTurn(connection, () => counted(connection, () => upgrader.upgradeInbound(connection, options))),
+        this.#inTurn(connection, () =>
+          counted(connection, () => upgrader.upgradeInbound(connection, options)),
+        ),
       );
     const upgradeOutbound: Upgrader["upgradeOutbound"] = (connection: MultiaddrConnection, options: never) =>
-      orAborted(connection, () =>
-        counted(connection, () => upgrader.upgradeOutbound(connection, options)),
-      );
+      orAborted(connection, () => counted(connection, () => upgrader.upgradeOutbound(connection, options)));
     const own: Partial<Upgrader> = { upgradeInbound, upgradeOutbound };
     return new Proxy(upgrader, {
       get(target, name) {
@@ -66,7 +67,7 @@ async function orAborted<T>(connection: MultiaddrConnection, work: () => Promise
   }
 }
 
-/** Gives a connection up that brings too many pieces until it is set up: the library keeps them in lists. */
+/** Gives a connection up that brings too many pieces until it is set up, which the library keeps in lists, or has too much answered. */
 async function counted<T>(connection: MultiaddrConnection, work: () => Promise<T>): Promise<T> {
   const receiving = connection as unknown as Receiving;
   const receive = receiving.onData.bind(connection);
@@ -76,9 +77,11 @@ async function counted<T>(connection: MultiaddrConnection, work: () => Promise<T
     if (pieces <= mostPieces) receive(bytes);
     else if (pieces === mostPieces + 1) connection.abort(new TransportError("it comes in too short pieces"));
   };
+  boundAnswers(connection);
   try {
     return await work();
   } finally {
     receiving.onData = receive;
+    boundNoMore(connection);
   }
 }

@@ -48,6 +48,7 @@ describe("connections that are being set up", () => {
       const connection = {
         remoteAddr: multiaddr(address),
         onData: () => undefined,
+        send: () => true,
         abort: () => void aborted.push(address),
       } as unknown as MultiaddrConnection;
       return guarded.upgradeInbound(connection, {} as never).catch(() => undefined);
@@ -96,6 +97,7 @@ describe("connections that are being set up", () => {
       const connection = {
         remoteAddr: multiaddr("/ip4/8.8.8.8/tcp/1"),
         onData: () => undefined,
+        send: () => true,
         abort: (error: Error) => void aborted.push(error),
       } as unknown as MultiaddrConnection;
       await assert.rejects(
