@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import type { Transport, Upgrader } from "@libp2p/interface";
 import { webSockets } from "@libp2p/websockets";
+import { onceAsked } from "./opening-socket.ts";
 
 /** More than any message of a peer that speaks the protocol: what Noise seals at a time has at most 65,535 bytes. */
 const mostMessageBytes = 1 << 17;
@@ -24,6 +25,8 @@ type Opened = {
 type Accept = (socket: Opened, request: unknown) => void;
 type Listening = {
   readonly wsServer: Server;
+  onSocketConnection(socket: Socket): Promise<void>;
+  httpRequestHandler(request: { readonly socket: Socket }): void;
   readonly server: {
     maxConnections: number;
     on(event: "connection", listener: (socket: Socket) => void): void;
@@ -49,7 +52,8 @@ export function withUpgrader<C>(create: Factory<C>, guard: (upgrader: Upgrader) 
  * WebSockets, for pages. The library takes messages of 100 MiB into memory before it knows who sends them; here a
  * connection that sends a longer one than makes sense is closed. It does not listen for errors of a connection, so that
  * a frame that breaks the protocol (RFC 6455) would end the process; such a connection is closed by then. It waits for ever for
- * sockets that say nothing, and gives a connection up by a code that may not be sent, which leaves it open.
+ * sockets that say nothing, and gives a connection up by a code that may not be sent, which leaves it open. And it answers whatever
+ * else is asked over HTTP.
  *
  * @param maxConnections sockets of all peers
  */
@@ -60,7 +64,14 @@ export function boundedWebSockets(maxConnections: number): ReturnType<typeof web
     const createListener = transport.createListener.bind(transport);
     transport.createListener = (options) => {
       const listener = createListener(options);
-      const { wsServer, server } = listener as unknown as Listening;
+      const listening = listener as unknown as Listening;
+      const { wsServer, server } = listening;
+      const handOn = listening.onSocketConnection.bind(listening);
+      listening.onSocketConnection = async (socket) => {
+        onceAsked(socket, () => void handOn(socket).catch(() => socket.destroy()));
+      };
+      // What names WebSockets and asks for something else.
+      listening.httpRequestHandler = ({ socket }) => socket.destroy();
       server.maxConnections = maxConnections;
       const becameOne = new WeakSet<object>();
       server.on("connection", (socket) => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { after, before, describe, it } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { multiaddr } from "@multiformats/multiaddr";
 import { collect } from "../../../../keepers/src/storage/backends/backend.ts";
 import { endpointOf, parseEndpoint } from "../../../../keepers/src/storage/transport/endpoint.ts";
@@ -77,6 +78,40 @@ describe("a keeper that pages reach", () => {
     socket.end(Buffer.from([0xff, 0xff, 0, 0, 0, 0]));
     socket.resume();
     await once(socket, "close");
+  });
+
+  for (const [what, headers] of [
+    ["anything", []],
+    ["a WebSocket in a way that is none", ["Upgrade: websocket"]],
+    ["a WebSocket, and for more before it has one", ["Upgrade: websocket", "Connection: Upgrade"]],
+  ] as const) {
+    it(`attack: answers nothing to whoever asks for ${what} over HTTP`, async () => {
+      const socket = connect(port(), "127.0.0.1");
+      const request = ["GET / HTTP/1.1", "Host: a", ...headers, "", ""].join("\r\n");
+      const answers: Buffer[] = [];
+      socket.on("data", (data) => answers.push(data));
+      socket.on("error", () => undefined);
+      // Its first bytes alone, so that the rest comes in another read.
+      socket.write(request.slice(0, 20));
+      await delay(50);
+      socket.write(request.slice(20) + (what.includes("more") ? request.repeat(2000) : ""));
+      await new Promise((closed) => socket.once("close", closed));
+      assert.equal(Buffer.concat(answers).length, 0);
+    });
+  }
+
+  it("takes a request for a WebSocket that comes in pieces", async () => {
+    const socket = connect(port(), "127.0.0.1");
+    const key = Buffer.alloc(16).toString("base64");
+    const headers = `Host: x\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}`;
+    socket.setNoDelay(true);
+    for (const piece of ["G", "ET / HTTP/1.1\r\nUpgra", `de: WebSocket\r\n${headers}\r`, "\n\r\n"]) {
+      socket.write(piece);
+      await delay(30);
+    }
+    const [answer] = (await once(socket, "data")) as [Buffer];
+    assert.match(answer.toString(), /^HTTP\/1.1 101/);
+    socket.destroy();
   });
 
   it("names a plain address and a WebSocket, and whoever dials uses one that answers", async () => {
