@@ -33,7 +33,10 @@ export type HostParameters = {
   localNetwork?: boolean;
   /** What peers may make this node keep in memory. */
   memory?: ByteBudgetParameters;
-  /** Who comes before strangers: of connections, streams and memory these have half. Nobody is a stranger by default. */
+  /**
+   * Who comes before strangers: of connections, streams and memory these have half, and frames they share. By default nobody is a
+   * stranger, but for the frames of a node that listens.
+   */
   isRegistered?: (peer: string) => boolean;
   onDenied?: GaterParameters["onDenied"];
 };
@@ -75,7 +78,9 @@ export async function createHost({
   onDenied,
 }: HostParameters): Promise<Host> {
   let host: Host | undefined;
-  const noise = new BoundedNoise(new ConnectionRates(isRegistered));
+  // Whoever reaches a node that knows no peers is a stranger to it.
+  const isKnown = isRegistered ?? ((listen?.length ?? 0) > 0 ? () => false : undefined);
+  const noise = new BoundedNoise(new ConnectionRates(isKnown));
   const upgrades = new Upgrades();
   const guard = upgrades.guard.bind(upgrades);
   host = await createLibp2p({
@@ -96,7 +101,7 @@ export async function createHost({
           maxInboundStreams: streamsPerConnection,
           streamOptions: { maxStreamWindowSize: maxStreamWindow, maxReadBufferLength: unreadBytes },
         },
-        (connection) => noise.ratesOf(connection),
+        (connection) => noise.boundsOf(connection),
       ),
     ],
     peerStore: { addressFilter: async (peer) => host === undefined || host.peerId.equals(peer) },

@@ -1,9 +1,11 @@
 import type { MessageStream, Stream, StreamMessageEvent, StreamMuxer } from "@libp2p/interface";
 import { type YamuxMuxerInit, yamux } from "@libp2p/yamux";
 import { boundAnswers, boundNoMore } from "./answers.ts";
+import type { Bounds } from "./encryption.ts";
 import { TransportError } from "./errors.ts";
 import type { FrameRate, OwnRates } from "./frame-rate.ts";
 import { Gatherer, withoutRest } from "./gatherer.ts";
+import { Turns, type TurnsParameters } from "./turns.ts";
 
 /** A frame: version, type, flags, stream and length (yamux, specification). */
 const headerBytes = 12;
@@ -19,50 +21,56 @@ const longFrame = 4096;
 type Bytes = StreamMessageEvent["data"];
 type Receive = (bytes: Bytes) => void;
 
+export type FrameGuardParameters = {
+  /** Bytes of a frame of data. */
+  readonly mostBytes: number;
+  /** Of frames, and of streams that are opened. */
+  readonly rates: Pick<OwnRates, "frames" | "streams">;
+  /** Is handed frames that are whole. */
+  readonly receive: Receive;
+} & Pick<TurnsParameters, "brake" | "onError">;
+
 /**
  * Takes what a connection brings apart into frames before the muxer sees it. The muxer gathers a frame of any length until it is
  * whole, 4 GiB as well, in a list of all its pieces; here a frame of data is handed on in parts, and one that is longer than a
- * stream's window ends the connection. Frames, short pieces and streams that come too often do, too.
+ * stream's window ends the connection. Frames, short pieces and streams that come too often do, too, or a stranger has to wait.
  */
 export class FrameGuard {
   readonly #mostBytes: number;
   readonly #receive: Receive;
   readonly #frames: FrameRate;
   readonly #streams: FrameRate;
+  readonly #turns: Turns;
   readonly #header = new Uint8Array(headerBytes);
   readonly #view = new DataView(this.#header.buffer);
   #headerLength = 0;
-  /** Frames that have begun. */
-  #count = 0;
+  /** Whether a frame has begun in the present piece. */
+  #hasBegun = false;
   /** Bytes of the present frame that are still to come. */
   #left = 0;
   #isFirst = true;
   readonly #part = new Gatherer();
 
-  /**
-   * @param mostBytes of a frame of data
-   * @param rates of frames, and of streams that are opened
-   * @param receive is handed frames that are whole
-   */
-  constructor(mostBytes: number, rates: Pick<OwnRates, "frames" | "streams">, receive: Receive) {
+  constructor({ mostBytes, rates, receive, brake, onError }: FrameGuardParameters) {
     this.#mostBytes = mostBytes;
     this.#frames = rates.frames;
     this.#streams = rates.streams;
     this.#receive = receive;
+    this.#turns = new Turns({
+      step: (piece, at) => (this.#left > 0 ? this.#body(piece, at) : this.#head(piece, at)),
+      onPiece: ({ length }) => {
+        // A frame that comes in a piece of its own counts once.
+        if (length < longPiece && !this.#hasBegun) this.#turns.count(this.#frames.take());
+        this.#hasBegun = false;
+      },
+      onError,
+      brake,
+    });
   }
 
   /** @throws TransportError where a frame is too long, or too many come */
   add(bytes: Bytes): void {
-    if (bytes instanceof Uint8Array) this.#add(bytes);
-    else for (const piece of bytes) this.#add(piece);
-  }
-
-  #add(piece: Uint8Array): void {
-    const before = this.#count;
-    let at = 0;
-    while (at < piece.length) at = this.#left > 0 ? this.#body(piece, at) : this.#head(piece, at);
-    // A frame that comes in a piece of its own counts once.
-    if (piece.length < longPiece && this.#count === before) this.#frames.take();
+    this.#turns.add(bytes);
   }
 
   /** @returns where what comes after it begins */
@@ -72,12 +80,12 @@ export class FrameGuard {
     this.#headerLength += end - at;
     if (this.#headerLength < headerBytes) return end;
     this.#headerLength = 0;
-    this.#count++;
+    this.#hasBegun = true;
     const length = this.#header[1] === types.data ? this.#view.getUint32(8) : 0;
-    if (length < longFrame) this.#frames.take();
+    if (length < longFrame) this.#turns.count(this.#frames.take());
     // A ping has no stream.
     const opensStream = this.#view.getUint32(4) !== 0 && (this.#view.getUint16(2) & flags.syn) !== 0;
-    if (opensStream) this.#streams.take();
+    if (opensStream) this.#turns.count(this.#streams.take());
     if (length > this.#mostBytes) {
       throw new TransportError(`a frame of ${length} bytes; a stream's window has ${this.#mostBytes}`);
     }
@@ -122,11 +130,11 @@ type Muxer = StreamMuxer & { onData: Receive; onRemoteStream(stream: Stream): vo
 /**
  * Yamux whose frames are bounded before it gathers them.
  *
- * @param ratesOf what an encrypted connection may bring
+ * @param boundsOf what an encrypted connection may bring
  */
 export function boundedYamux(
   init: YamuxMuxerInit & { readonly streamOptions: { readonly maxStreamWindowSize: number } },
-  ratesOf: (connection: MessageStream) => OwnRates,
+  boundsOf: (connection: MessageStream) => Bounds,
 ): ReturnType<typeof yamux> {
   const create = yamux(init);
   return () => {
@@ -136,7 +144,14 @@ export function boundedYamux(
       boundNoMore(connection);
       const muxer = createStreamMuxer(connection) as Muxer;
       const receive = muxer.onData.bind(muxer);
-      const guard = new FrameGuard(init.streamOptions.maxStreamWindowSize, ratesOf(connection), receive);
+      const { brake, ...rates } = boundsOf(connection);
+      const guard = new FrameGuard({
+        ...{ mostBytes: init.streamOptions.maxStreamWindowSize, rates, receive, brake },
+        onError: (error) => {
+          muxer.abort(error);
+          connection.abort(error);
+        },
+      });
       muxer.onData = (bytes: Bytes) => guard.add(bytes);
       const open = muxer.onRemoteStream.bind(muxer);
       muxer.onRemoteStream = (stream) => {
