@@ -1,3 +1,4 @@
+import { isIPv6 } from "node:net";
 import type { ConnectionGater, Libp2p } from "@libp2p/interface";
 import type { Multiaddr } from "@multiformats/multiaddr";
 import { shareOfStrangers } from "./peer-limits.ts";
@@ -63,8 +64,13 @@ export function createGater({
 /** What connections are counted by: an IPv4 address, or the first 64 bits of an IPv6 one; undefined inside local networks. */
 export function netOf(address: Multiaddr): string | undefined {
   const [first] = address.getComponents();
-  if (first?.value === undefined || !isPublicIp(first.value)) return undefined;
-  return first.name === "ip6" ? first64(first.value) : first.value;
+  return first?.value === undefined ? undefined : netOfIp(first.value);
+}
+
+/** The same of an IP address; undefined of a name as well. */
+export function netOfIp(address: string): string | undefined {
+  if (!isPublicIp(address)) return undefined;
+  return isIPv6(address) ? first64(address) : address;
 }
 
 function first64(address: string): string {

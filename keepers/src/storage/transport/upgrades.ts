@@ -2,6 +2,7 @@ import type { MultiaddrConnection, Upgrader } from "@libp2p/interface";
 import { boundAnswers, boundNoMore } from "./answers.ts";
 import { TransportError } from "./errors.ts";
 import { netOf } from "./gater.ts";
+import { letPause } from "./web-sockets.ts";
 
 /** Pieces that a connection may bring before it is set up: some ten messages, the longest of a few hundred bytes. */
 const mostPieces = 1024;
@@ -59,6 +60,7 @@ export class Upgrades {
  * for the other end to do, reads on meanwhile, and has nobody hear of a failure, which ends the process.
  */
 async function orAborted<T>(connection: MultiaddrConnection, work: () => Promise<T>): Promise<T> {
+  letPause(connection);
   try {
     return await work();
   } catch (cause) {

@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import type { MultiaddrConnection, Upgrader } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
+import { Pending } from "../../../../keepers/src/storage/transport/pending.ts";
 import { Upgrades } from "../../../../keepers/src/storage/transport/upgrades.ts";
 import { isClosed, line, node, socketTo, webSocketFrame, webSocketTo } from "./raw-peer.ts";
 
@@ -108,6 +109,28 @@ describe("connections that are being set up", () => {
         failure,
       );
     }
+  });
+
+  it("attack: keep no page out, however many sockets say nothing", async () => {
+    const keeper = await node(["/ip4/127.0.0.1/tcp/0/ws"]);
+    for (let i = 0; i < 600; i++) await socketTo(keeper);
+    const address = keeper.getMultiaddrs()[0]!;
+    const connection = await (await node()).dial(address, { signal: AbortSignal.timeout(5000) });
+    assert.equal(connection.status, "open");
+  });
+
+  it("attack: make way for others in the order in which they came, those of one address first", () => {
+    const ended: number[] = [];
+    const pending = new Pending<number>({ ofNet: 3, inAll: 6, end: (one) => ended.push(one) });
+    for (let i = 0; i < 5; i++) pending.enter(i, "8.8.8.8");
+    assert.deepEqual(ended, [0, 1]);
+    for (let i = 5; i < 10; i++) pending.enter(i, undefined);
+    assert.deepEqual(ended, [0, 1, 2, 3]);
+    pending.leave(5);
+    pending.enter(10, "9.9.9.9");
+    assert.deepEqual(ended, [0, 1, 2, 3], "what is done takes no place");
+    pending.endAll();
+    assert.deepEqual(ended.slice(4), [4, 6, 7, 8, 9, 10]);
   });
 });
 
