@@ -1,20 +1,28 @@
 import type { MultiaddrConnection, Upgrader } from "@libp2p/interface";
+import { Allowance, AllowancesByNet } from "./allowance.ts";
 import { boundAnswers, boundNoMore } from "./answers.ts";
 import { TransportError } from "./errors.ts";
 import { netOf } from "./gater.ts";
+import { Pending } from "./pending.ts";
 import { letPause } from "./web-sockets.ts";
 
 /** Pieces that a connection may bring before it is set up: some ten messages, the longest of a few hundred bytes. */
 const mostPieces = 1024;
-/** Connections of one address, or one /64 of IPv6, that are being set up. */
-const mostOfAddress = 16;
+/** Connections that are being set up, of one address, or one /64 of IPv6, and of all: the library takes a thousand. */
+const pending = { ofNet: 16, inAll: 512 } as const;
+/** Those of one address, or one /64, that are begun: each takes some 2 ms. The library counts the addresses of a /64 one by one. */
+const begun = { burst: 40, perSecond: 20 } as const;
 
 /** The part of a connection that hands on what arrives. */
 type Receiving = { onData(bytes: Uint8Array): void };
 
 /** How connections that are being set up are bounded: before that nobody knows who they are of. */
 export class Upgrades {
-  readonly #pending = new Map<string, number>();
+  readonly #pending = new Pending<MultiaddrConnection>({
+    ...pending,
+    end: (connection) => connection.abort(new TransportError("others are waiting to be set up")),
+  });
+  readonly #begun = new AllowancesByNet(() => new Allowance(begun));
 
   /** An upgrader that counts what comes while it sets a connection up, and how many it sets up for one address. */
   guard<U extends Upgrader>(upgrader: U): U {
@@ -39,18 +47,14 @@ export class Upgrades {
   async #inTurn<T>(connection: MultiaddrConnection, work: () => Promise<T>): Promise<T> {
     const net = netOf(connection.remoteAddr);
     // On this machine and in private networks addresses say little about who is there.
-    if (net === undefined) return await work();
-    const before = this.#pending.get(net) ?? 0;
-    if (before >= mostOfAddress) {
-      throw new TransportError("too many connections of this address are being set up");
+    if (net !== undefined && this.#begun.of(net).take() > 0) {
+      throw new TransportError("too many connections of this address were made of late");
     }
-    this.#pending.set(net, before + 1);
+    this.#pending.enter(connection, net);
     try {
       return await work();
     } finally {
-      const left = this.#pending.get(net)! - 1;
-      if (left === 0) this.#pending.delete(net);
-      else this.#pending.set(net, left);
+      this.#pending.leave(connection);
     }
   }
 }

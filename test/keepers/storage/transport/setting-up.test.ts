@@ -38,7 +38,7 @@ describe("connections that are being set up", () => {
     assert.equal(await isClosed(await socketTo(keeper), 8), true);
   });
 
-  it("attack: are few of one address, and those of another go on", async () => {
+  const scene = () => {
     const aborted: string[] = [];
     const begun: (() => void)[] = [];
     const upgrader = {
@@ -54,16 +54,39 @@ describe("connections that are being set up", () => {
       } as unknown as MultiaddrConnection;
       return guarded.upgradeInbound(connection, {} as never).catch(() => undefined);
     };
+    return { aborted, begun, open };
+  };
+
+  it("attack: are few of one address, of which the oldest make way, and those of another go on", async () => {
+    const { aborted, begun, open } = scene();
     for (let i = 0; i < 20; i++) void open(`/ip4/8.8.8.8/tcp/${1000 + i}`);
     void open("/ip4/9.9.9.9/tcp/1000");
     await delay(10);
-    assert.equal(aborted.length, 4);
-    assert.equal(begun.length, 17);
+    assert.deepEqual(
+      aborted,
+      [0, 1, 2, 3].map((i) => `/ip4/8.8.8.8/tcp/${1000 + i}`),
+    );
+    assert.equal(begun.length, 21);
     for (const done of begun.splice(0)) done();
     await delay(10);
     void open("/ip4/8.8.8.8/tcp/2000");
     await delay(10);
-    assert.equal(begun.length, 1, "those that are set up count no more");
+    assert.deepEqual([begun.length, aborted.length], [1, 4], "those that are set up count no more");
+  });
+
+  it("attack: are begun for one /64 of IPv6 no more often than for one address", async () => {
+    const { begun, open } = scene();
+    for (let i = 0; i < 200; i++) void open(`/ip6/2606:4700::${(i + 1).toString(16)}/tcp/1000`);
+    void open("/ip6/2606:4700:0:1::1/tcp/1000");
+    await delay(10);
+    assert.ok(begun.length > 40 && begun.length < 50, `${begun.length} are begun`);
+  });
+
+  it("attack: do not fill all places, from however many addresses they come", async () => {
+    const { aborted, begun, open } = scene();
+    for (let i = 0; i < 600; i++) void open(`/ip4/8.8.${i >>> 8}.${i & 255}/tcp/1000`);
+    await delay(10);
+    assert.deepEqual([begun.length, aborted.length], [600, 88]);
   });
 
   it("attack: are closed where a socket does not become a WebSocket in time", {
