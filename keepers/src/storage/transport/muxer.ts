@@ -15,7 +15,7 @@ const flags = { syn: 1, ack: 2, fin: 4, rst: 8 } as const;
 const partBytes = 1 << 14;
 /** Pieces that are not counted. */
 const longPiece = 512;
-/** Frames of data that are not counted: their bytes take longer than they do. */
+/** Frames of a stream's data that are not counted: their bytes take longer than they do. */
 const longFrame = 4096;
 
 type Bytes = StreamMessageEvent["data"];
@@ -28,6 +28,7 @@ export type FrameGuardParameters = {
   readonly rates: Pick<OwnRates, "frames" | "streams">;
   /** Is handed frames that are whole. */
   readonly receive: Receive;
+  readonly hasStream: (id: number) => boolean;
 } & Pick<TurnsParameters, "brake" | "onError">;
 
 /**
@@ -37,6 +38,7 @@ export type FrameGuardParameters = {
  */
 export class FrameGuard {
   readonly #mostBytes: number;
+  readonly #hasStream: (id: number) => boolean;
   readonly #receive: Receive;
   readonly #frames: FrameRate;
   readonly #streams: FrameRate;
@@ -51,8 +53,9 @@ export class FrameGuard {
   #isFirst = true;
   readonly #part = new Gatherer();
 
-  constructor({ mostBytes, rates, receive, brake, onError }: FrameGuardParameters) {
+  constructor({ mostBytes, rates, receive, hasStream, brake, onError }: FrameGuardParameters) {
     this.#mostBytes = mostBytes;
+    this.#hasStream = hasStream;
     this.#frames = rates.frames;
     this.#streams = rates.streams;
     this.#receive = receive;
@@ -82,7 +85,9 @@ export class FrameGuard {
     this.#headerLength = 0;
     this.#hasBegun = true;
     const length = this.#header[1] === types.data ? this.#view.getUint32(8) : 0;
-    if (length < longFrame) this.#turns.count(this.#frames.take());
+    // What comes for no stream has no window, so that nobody has to read it before more of it comes.
+    const isAwaited = length >= longFrame && this.#hasStream(this.#view.getUint32(4));
+    if (!isAwaited) this.#turns.count(this.#frames.take(Math.max(1, Math.floor(length / partBytes))));
     // A ping has no stream.
     const opensStream = this.#view.getUint32(4) !== 0 && (this.#view.getUint16(2) & flags.syn) !== 0;
     if (opensStream) this.#turns.count(this.#streams.take());
@@ -125,7 +130,10 @@ export class FrameGuard {
 }
 
 /** The parts of the library's muxer that are put before it here. */
-type Muxer = StreamMuxer & { onData: Receive; onRemoteStream(stream: Stream): void };
+type Muxer = StreamMuxer<Stream & { readonly streamId: number }> & {
+  onData: Receive;
+  onRemoteStream(stream: Stream): void;
+};
 
 /**
  * Yamux whose frames are bounded before it gathers them.
@@ -147,6 +155,7 @@ export function boundedYamux(
       const { brake, ...rates } = boundsOf(connection);
       const guard = new FrameGuard({
         ...{ mostBytes: init.streamOptions.maxStreamWindowSize, rates, receive, brake },
+        hasStream: (id) => muxer.streams.some(({ streamId }) => streamId === id),
         onError: (error) => {
           muxer.abort(error);
           connection.abort(error);

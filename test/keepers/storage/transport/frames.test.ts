@@ -72,6 +72,7 @@ function guarded(
   const { brake, onError } = connection;
   const guard = new FrameGuard({
     ...{ mostBytes, rates, brake, onError },
+    hasStream: (id) => id < 1000,
     receive: (bytes) => receive(bytes as Uint8Array),
   });
   return { connection, guard };
@@ -297,6 +298,24 @@ describe("frames of strangers", () => {
     const { connection, guard } = guarded(() => undefined, own(new ConnectionRates(() => false), "stranger"));
     const frame = Buffer.concat([header(data, 0, 1, 4096), Buffer.alloc(4096)]);
     assert.equal(await connection.bring(times(20_000, frame), guard), 20_000);
+  });
+
+  it("attack: are counted where they bring data for no stream, of which no window bounds how much comes", async () => {
+    const bringing = (bytes: number) => Buffer.concat([header(data, 0, 99_999, bytes), Buffer.alloc(bytes)]);
+    for (const bytes of [4096, 65_536]) {
+      const { connection, guard } = guarded(
+        () => undefined,
+        own(new ConnectionRates(() => false), "stranger"),
+      );
+      const began = performance.now();
+      const read = await connection.bring(times(20_000, bringing(bytes)), guard, 500);
+      const most = 2000 + (performance.now() - began) + 500;
+      const price = Math.max(1, bytes / 16_384);
+      assert.ok(read * price < most, `${read} frames of ${bytes} bytes`);
+    }
+    // What is under way on all streams of a connection when they are reset.
+    const { connection, guard } = guarded(() => undefined);
+    assert.equal(await connection.bring(times(64 * 16, bringing(65_536)), guard), 64 * 16);
   });
 });
 
