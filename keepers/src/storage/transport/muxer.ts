@@ -1,10 +1,11 @@
-import type { MessageStream, Stream, StreamMessageEvent, StreamMuxer } from "@libp2p/interface";
+import type { MessageStream, StreamMessageEvent } from "@libp2p/interface";
 import { type YamuxMuxerInit, yamux } from "@libp2p/yamux";
 import { boundAnswers, boundNoMore } from "./answers.ts";
 import type { Bounds } from "./encryption.ts";
 import { TransportError } from "./errors.ts";
 import type { FrameRate, OwnRates } from "./frame-rate.ts";
 import { Gatherer, withoutRest } from "./gatherer.ts";
+import { listenTo } from "./listen.ts";
 import { Turns, type TurnsParameters } from "./turns.ts";
 
 /** A frame: version, type, flags, stream and length (yamux, specification). */
@@ -18,6 +19,9 @@ const longPiece = 512;
 /** Frames of a stream's data that are not counted: their bytes take longer than they do. */
 const longFrame = 4096;
 
+/** Frames that are taken while nothing is read that is sent: an answer takes some 300 bytes until then. */
+const mostUnread = 1024;
+
 type Bytes = StreamMessageEvent["data"];
 type Receive = (bytes: Bytes) => void;
 
@@ -29,6 +33,8 @@ export type FrameGuardParameters = {
   /** Is handed frames that are whole. */
   readonly receive: Receive;
   readonly hasStream: (id: number) => boolean;
+  /** Whether what was sent has to be read before more is. */
+  readonly isFull: () => boolean;
 } & Pick<TurnsParameters, "brake" | "onError">;
 
 /**
@@ -39,6 +45,9 @@ export type FrameGuardParameters = {
 export class FrameGuard {
   readonly #mostBytes: number;
   readonly #hasStream: (id: number) => boolean;
+  readonly #isFull: () => boolean;
+  /** Frames that were counted since something that was sent was read last. */
+  #unread = 0;
   readonly #receive: Receive;
   readonly #frames: FrameRate;
   readonly #streams: FrameRate;
@@ -53,8 +62,10 @@ export class FrameGuard {
   #isFirst = true;
   readonly #part = new Gatherer();
 
-  constructor({ mostBytes, rates, receive, hasStream, brake, onError }: FrameGuardParameters) {
+  constructor(parameters: FrameGuardParameters) {
+    const { mostBytes, rates, receive, hasStream, isFull, brake, onError } = parameters;
     this.#mostBytes = mostBytes;
+    this.#isFull = isFull;
     this.#hasStream = hasStream;
     this.#frames = rates.frames;
     this.#streams = rates.streams;
@@ -76,6 +87,18 @@ export class FrameGuard {
     this.#turns.add(bytes);
   }
 
+  /** Something that was sent was read. */
+  drained(): void {
+    this.#unread = 0;
+  }
+
+  /** Counts frames, most of which are answered. @throws TransportError where the peer reads no answers */
+  #count(frames: number): void {
+    this.#turns.count(this.#frames.take(frames));
+    this.#unread++;
+    if (this.#unread > mostUnread && this.#isFull()) throw new TransportError("what is answered is not read");
+  }
+
   /** @returns where what comes after it begins */
   #head(piece: Uint8Array, at: number): number {
     const end = Math.min(piece.length, at + headerBytes - this.#headerLength);
@@ -87,7 +110,7 @@ export class FrameGuard {
     const length = this.#header[1] === types.data ? this.#view.getUint32(8) : 0;
     // What comes for no stream has no window, so that nobody has to read it before more of it comes.
     const isAwaited = length >= longFrame && this.#hasStream(this.#view.getUint32(4));
-    if (!isAwaited) this.#turns.count(this.#frames.take(Math.max(1, Math.floor(length / partBytes))));
+    if (!isAwaited) this.#count(Math.max(1, Math.floor(length / partBytes)));
     // A ping has no stream.
     const opensStream = this.#view.getUint32(4) !== 0 && (this.#view.getUint16(2) & flags.syn) !== 0;
     if (opensStream) this.#turns.count(this.#streams.take());
@@ -129,12 +152,6 @@ export class FrameGuard {
   }
 }
 
-/** The parts of the library's muxer that are put before it here. */
-type Muxer = StreamMuxer<Stream & { readonly streamId: number }> & {
-  onData: Receive;
-  onRemoteStream(stream: Stream): void;
-};
-
 /**
  * Yamux whose frames are bounded before it gathers them.
  *
@@ -150,18 +167,20 @@ export function boundedYamux(
     const createStreamMuxer = factory.createStreamMuxer.bind(factory);
     factory.createStreamMuxer = (connection) => {
       boundNoMore(connection);
-      const muxer = createStreamMuxer(connection) as Muxer;
+      const muxer = createStreamMuxer(connection);
       const receive = muxer.onData.bind(muxer);
       const { brake, ...rates } = boundsOf(connection);
       const guard = new FrameGuard({
         ...{ mostBytes: init.streamOptions.maxStreamWindowSize, rates, receive, brake },
         hasStream: (id) => muxer.streams.some(({ streamId }) => streamId === id),
+        isFull: () => connection.writableNeedsDrain,
         onError: (error) => {
           muxer.abort(error);
           connection.abort(error);
         },
       });
       muxer.onData = (bytes: Bytes) => guard.add(bytes);
+      listenTo(connection, "drain", () => guard.drained());
       const open = muxer.onRemoteStream.bind(muxer);
       muxer.onRemoteStream = (stream) => {
         boundAnswers(stream, () => stream.protocol !== "");

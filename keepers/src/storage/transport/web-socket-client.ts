@@ -5,7 +5,8 @@ import { TransportError } from "./errors.ts";
 export type Socket = {
   binaryType: string;
   on(event: "error", listener: (error: Error) => void): void;
-  on(event: "open" | "close", listener: () => void): void;
+  on(event: "open" | "close" | "ping" | "pong", listener: () => void): void;
+  on(event: "message", listener: (message: { readonly byteLength: number }) => void): void;
   close(code?: number, reason?: string): void;
   terminate(): void;
 };

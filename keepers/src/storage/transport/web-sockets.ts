@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import type { MultiaddrConnection, Transport, Upgrader } from "@libp2p/interface";
 import { webSockets } from "@libp2p/websockets";
 import type { Multiaddr } from "@multiformats/multiaddr";
+import { Allowance } from "./allowance.ts";
 import { netOfIp } from "./gater.ts";
 import { onceAsked } from "./opening-socket.ts";
 import { Pending } from "./pending.ts";
@@ -15,6 +16,8 @@ const most = { maxBufferedChunks: 1024, maxFragments: 64 } as const;
 const untilOpened = 10_000;
 /** Sockets that have not become WebSockets yet, of one address, or one /64 of IPv6, and of all. */
 const opening = { ofNet: 16, inAll: 256 } as const;
+/** Pings and messages without bytes: browsers send none, and proxies one in some seconds. */
+const empty = { burst: 100, perSecond: 1 } as const;
 /** The code of RFC 6455 for a connection that ended without being closed, which is never sent. */
 const abnormal = 1006;
 
@@ -81,10 +84,22 @@ export function boundedWebSockets(maxConnections: number): ReturnType<typeof web
   };
 }
 
-/** Lets a WebSocket be given up by the code that may not be sent. */
+/**
+ * Lets a WebSocket be given up by the code that may not be sent, and ends one that brings nothing again and again: pings, which are
+ * answered, and messages without bytes, which nothing else counts.
+ */
 function terminable(socket: Opened): Opened {
   const close = socket.close.bind(socket);
   socket.close = (code, reason) => (code === abnormal ? socket.terminate() : close(code, reason));
+  const left = new Allowance(empty);
+  const count = (): void => {
+    if (left.take() > 0) socket.terminate();
+  };
+  socket.on("ping", count);
+  socket.on("pong", count);
+  socket.on("message", (message) => {
+    if (message.byteLength === 0) count();
+  });
   return socket;
 }
 

@@ -27,6 +27,7 @@ const endlessly = () => new FrameRate("frames", new Allowance({ burst: 1e9, perS
 class Connection {
   readonly status = "open";
   readStatus = "readable";
+  isFull = false;
   error: Error | undefined;
   readonly brake = new Brake(this as unknown as MessageStream);
   addEventListener(): void {}
@@ -73,6 +74,7 @@ function guarded(
   const guard = new FrameGuard({
     ...{ mostBytes, rates, brake, onError },
     hasStream: (id) => id < 1000,
+    isFull: () => connection.isFull,
     receive: (bytes) => receive(bytes as Uint8Array),
   });
   return { connection, guard };
@@ -208,6 +210,16 @@ describe("frames of a connection", () => {
     };
     await endless(header(2, syn, 0, 1), 12_000);
     await endless(header(windowUpdate, syn, 1, 0), 4_000);
+  });
+
+  it("attack: end the connection when their answers are not read", async () => {
+    const { connection, guard } = guarded(() => undefined);
+    connection.isFull = true;
+    for (let i = 0; i < 4; i++) {
+      await connection.bring(times(1000, header(2, syn, 0, 1)), guard);
+      guard.drained();
+    }
+    await assert.rejects(connection.bring(times(1100, header(2, syn, 0, 1)), guard), TransportError);
   });
 
   it("attack: are taken a few hundred in a turn, and nothing is read until then", async () => {

@@ -181,6 +181,29 @@ describe("messages of a WebSocket", () => {
   });
 });
 
+describe("a WebSocket that brings nothing", () => {
+  for (const [what, opcode] of [
+    ["pings", 9],
+    ["messages without bytes", 2],
+  ] as const) {
+    it(`attack: is ended after some ${what}`, async () => {
+      const keeper = await node(["/ip4/127.0.0.1/tcp/0/ws"]);
+      const socket = await webSocketTo(keeper);
+      socket.resume();
+      const few = Buffer.concat(Array<Buffer>(50).fill(webSocketFrame(true, opcode, 0)));
+      socket.write(few);
+      await delay(200);
+      assert.equal(socket.destroyed, false);
+      // The library ends one that brings more than sixty pings at once.
+      for (let i = 0; i < 3; i++) {
+        socket.write(few);
+        await delay(100);
+      }
+      assert.equal(await isClosed(socket, 2), true);
+    });
+  }
+});
+
 describe("a WebSocket that is given up", () => {
   it("attack: is closed, although the library names a code that may not be sent", async () => {
     const keeper = await node(["/ip4/127.0.0.1/tcp/0/ws"]);
