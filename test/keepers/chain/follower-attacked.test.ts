@@ -153,3 +153,58 @@ describe("a follower with three endpoints, of which the one that is asked first 
     assert.equal(requests.length, 3 + 4);
   });
 });
+
+describe("a follower with two endpoints, of which one names a head that is not there,", () => {
+  /** Follows what there is, with one wrong head on the way, and then a chain of which one block is taken back. */
+  async function followed(blocks: number, isFollowedBefore: boolean) {
+    const chain = new SimulatedChain(3);
+    for (let i = 0; i < blocks; i++) chain.mine(1);
+    let wrong: bigint | undefined;
+    const honest = chain.endpoint({}, 1);
+    const liar = {
+      request: (asked: Asked) =>
+        asked.method === "eth_blockNumber" && wrong !== undefined
+          ? Promise.resolve(toHex(wrong))
+          : honest.request(asked as never),
+    } as Eip1193;
+    const endpoints = [liar, chain.endpoint({}, 2)].map((each, i) => providerEndpoint(each, `n${i}`));
+    const clock = new ManualClock();
+    const client = await connectChain({ chainId: 31337, endpoints, clock });
+    const state = openState({ path: ":memory:", schemas: [followerSchema] });
+    const journal: string[] = [];
+    const follower = createFollower({
+      ...{ client, state, clock, history: 12 },
+      deployment: deploymentAt(stakingAddress),
+      contracts: ["Staking"],
+      handler: {
+        applied: (event) => void journal.push(`${event.blockHash}:${event.logIndex}`),
+        removed: (event) => assert.equal(journal.pop(), `${event.blockHash}:${event.logIndex}`),
+      },
+    });
+    if (isFollowedBefore) await follower.catchUp();
+    chain.mine(1);
+    wrong = chain.head + 12n;
+    await follower.step();
+    assert.equal(follower.position()?.number, chain.head);
+    wrong = undefined;
+    chain.reorganise(1, () => 1);
+    await follower.catchUp();
+    assert.deepEqual(journal, chain.keys());
+    const known = state.all("SELECT number FROM follower_blocks ORDER BY number");
+    state.close();
+    return known.map(({ number }) => number);
+  }
+
+  it("attack: still takes back what a reorganisation of one block takes back", async () => {
+    const known = await followed(40, true);
+    assert.deepEqual(
+      known,
+      Array.from({ length: 13 }, (_, i) => 30n + BigInt(i)),
+      "twelve below the newest one, and no more",
+    );
+  });
+
+  it("attack: takes it back also where all was followed in that one step", async () => {
+    await followed(40, false);
+  });
+});

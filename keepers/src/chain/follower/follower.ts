@@ -192,7 +192,8 @@ class ChainFollower implements Follower {
         log.blockNumber === to ? last.hash : log.blockNumber === first.number ? first.hash : undefined;
       if (expected !== undefined && log.blockHash !== expected) throw this.#moved(log.blockNumber);
     }
-    return this.#advance([last], logs, head);
+    // The first one, too: where the head was a lie, what came after it can be taken back.
+    return this.#advance(first.number < to ? [first, last] : [last], logs, head);
   }
 
   /** Blocks that may still be reorganised: every header is read, every log tied to its header. */
@@ -284,7 +285,8 @@ class ChainFollower implements Follower {
       }
       for (const block of blocks) this.#store.addBlock(block);
       this.#store.setCursor(client.chainId, last);
-      this.#store.forgetBelow(lower(last.number, head - this.#history));
+      // Never by the head, which one endpoint alone may have named: blocks that were followed are there.
+      this.#store.forgetBelow(last.number - this.#history);
     });
     observer?.advanced?.({ number: last.number, head, events });
     return { kind: "advanced", to: last.number, head, events };

@@ -131,9 +131,12 @@ export class FollowerStore {
     }
   }
 
+  /** All below the newest known block that is no higher than `number`: to that one everything above can be taken back. */
   forgetBelow(number: bigint): void {
+    const [oldest] = this.blocksDownFrom(number);
+    if (oldest === undefined) return;
     for (const table of ["follower_blocks", "follower_logs"]) {
-      this.#state.run(`DELETE FROM ${table} WHERE name = ? AND number < ?`, this.#name, number);
+      this.#state.run(`DELETE FROM ${table} WHERE name = ? AND number < ?`, this.#name, oldest.number);
     }
   }
 }
