@@ -69,8 +69,15 @@ export type ChainClient = {
   request(method: string, params?: readonly unknown[]): Promise<unknown>;
   /** What a quorum of endpoints answers alike; throws their refusal, `InconsistentAnswerError`, `RpcUnavailableError`. */
   agreed(method: string, params?: readonly unknown[]): Promise<unknown>;
-  /** The highest quantity that a quorum of endpoints says is reached. */
-  attested(method: string, params?: readonly unknown[]): Promise<bigint>;
+  /**
+   * The highest quantity that a quorum of endpoints says is reached; where that is not plain, that two say is reached, of two or
+   * more that answer.
+   */
+  attested(
+    method: string,
+    params?: readonly unknown[],
+    isPlain?: (value: bigint) => boolean,
+  ): Promise<bigint>;
   /** What each endpoint says. */
   poll(method: string, params?: readonly unknown[]): Promise<PromiseSettledResult<unknown>[]>;
   health(): EndpointHealth[];
@@ -177,7 +184,7 @@ export async function connectChain(options: ChainClientOptions): Promise<ChainCl
     wallet: (account) => createWalletClient({ account, chain, transport }),
     request: (method, params = []) => failover.request({ method, params }),
     agreed: (method, params = []) => failover.agreed({ method, params }),
-    attested: (method, params = []) => failover.attested({ method, params }),
+    attested: (method, params = [], isPlain) => failover.attested({ method, params }, isPlain),
     poll: (method, params = []) => failover.poll({ method, params }),
     health: () => failover.health(),
   };

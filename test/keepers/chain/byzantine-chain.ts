@@ -158,7 +158,7 @@ export class ByzantineChain {
         }
         const isTried = method === "eth_call" || method === "eth_estimateGas";
         if (isTried && random.chance(refuses)) throw refusal();
-        if (method === "eth_getTransactionCount" && counts !== undefined) return toHex(counts);
+        if (method === "eth_getTransactionCount" && counts !== undefined) return toHex(BigInt(counts));
         return this.#answer(method, asked, head);
       },
     };

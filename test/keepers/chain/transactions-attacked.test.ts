@@ -73,6 +73,53 @@ describe("attack: an endpoint that", () => {
     }
   });
 
+  for (const wrong of [1_000, 2 ** 40, 2 ** 53, 1e30]) {
+    it(`names ${wrong} as the next nonce has none given out but the next one, beside an honest one`, async () => {
+      for (const manners of [
+        [{ counts: wrong }, {}],
+        [{}, { counts: wrong }],
+      ]) {
+        const walk = await begin(manners);
+        for (const index of [1, 3]) await walk.submit(index);
+        assert.deepEqual(
+          walk.queue.pending().map(({ nonce }) => nonce),
+          [0, 1],
+        );
+        await settle(walk);
+        assert.deepEqual([walk.chain.effects(data), walk.chain.effects(intentOf(3).data)], [1, 1]);
+        walk.state.close();
+      }
+    });
+  }
+
+  it("names as the next nonce what no account has sent is not believed, also where it is the only one", async () => {
+    const walk = await begin([{ counts: 2 ** 53 }]);
+    for (const index of [1, 3]) {
+      await assert.rejects(walk.queue.submit(intentOf(index)), /no account has sent 9007199254740992/);
+    }
+    assert.deepEqual(walk.queue.pending(), []);
+    walk.manners = [{}];
+    await walk.submit(1);
+    await settle(walk);
+    assert.equal(walk.chain.effects(data), 1);
+    walk.state.close();
+  });
+
+  it("has once given a nonce for which nobody can sign keeps neither that intent nor others from being sent", async () => {
+    const walk = await begin([{}]);
+    await walk.submit(1);
+    // What an earlier version wrote.
+    walk.state.run("UPDATE intents SET nonce = ?", 2n ** 53n);
+    walk.state.run("DELETE FROM attempts");
+    walk.chain.known.clear();
+    await pass(walk, 2);
+    await walk.submit(3);
+    await settle(walk);
+    assert.deepEqual([walk.chain.effects(data), walk.chain.effects(intentOf(3).data)], [1, 1]);
+    assert.equal(walk.chain.known.size, 2, "nothing was signed to hold that nonce");
+    walk.state.close();
+  });
+
   it("gives another count of nonces each time decides nothing, beside two honest ones", async () => {
     const walk = await begin([{ counts: 1_000_000_000 }, {}, {}]);
     await walk.submit(1);

@@ -444,11 +444,15 @@ describe("the transactions on disk", () => {
     const { store } = open();
     store.assign(intent("a"), { counted: 90, pooled: 90 });
     store.assign(intent("b"), { counted: 95, pooled: 95 });
+    store.assign(intent("c"), { counted: 2 ** 40, pooled: 0 });
+    store.addAttempt("a", attempt(1, { nonce: 90 }));
+    store.addAttempt("b", attempt(2, { nonce: 95 }));
     const call = { to: account, gas: 30_000n };
     store.moveDown(
       [
         ["a", 4],
         ["b", 5],
+        ["c", 6],
       ],
       call,
     );
@@ -459,12 +463,13 @@ describe("the transactions on disk", () => {
     assert.deepEqual(store.live(), [
       { ...intent("a"), nonce: 4, ...fresh },
       { ...intent("b"), nonce: 5, ...fresh },
+      { ...intent("c"), nonce: 6, ...fresh },
       filler(90),
       filler(95),
     ]);
     assert.equal(store.addFiller(4, call), undefined, "it is held");
-    assert.deepEqual(store.addFiller(6, call), filler(6));
-    store.settle("gap:6", { status: "mined", isFinal: true, ...place });
-    assert.equal(store.addFiller(6, call), undefined, "it was held");
+    assert.deepEqual(store.addFiller(7, call), filler(7));
+    store.settle("gap:7", { status: "mined", isFinal: true, ...place });
+    assert.equal(store.addFiller(7, call), undefined, "it was held");
   });
 });

@@ -231,10 +231,22 @@ export class Failover {
   /**
    * The highest quantity that a quorum of endpoints says is reached: neither one that lags nor one that lies decides, as
    * long as fewer than the quorum do.
+   *
+   * @param isPlain whether a quorum's word for a quantity will do. Where it will not, the highest counts that two say is reached,
+   *   where two answer
    */
-  async attested(request: RpcRequest): Promise<bigint> {
+  async attested(request: RpcRequest, isPlain = (_value: bigint) => true): Promise<bigint> {
     const { quorum } = this.#options;
-    return this.#reached(await this.poll(request, alike(quorum, 0n)), quorum);
+    const answered = given(this.#enough);
+    const agreed = alike(quorum, 0n);
+    const results = await this.poll(
+      request,
+      (so) => agreed(so) && (isPlain(this.#reached(so, quorum)) || answered(so)),
+    );
+    const value = this.#reached(results, quorum);
+    if (isPlain(value)) return value;
+    const values = results.filter(({ status }) => status === "fulfilled").length;
+    return this.#reached(results, Math.min(this.#enough, values));
   }
 
   /** The highest quantity that so many of the answers say is reached. */

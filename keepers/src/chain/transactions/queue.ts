@@ -10,9 +10,10 @@ import { AssayError, BadInputError, exitCode } from "../../core/errors.ts";
 import type { ChainClient } from "../client.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { explainRevert } from "../revert.ts";
-import { InconsistentAnswerError, RpcUnavailableError } from "../rpc/errors.ts";
+import { findCause, InconsistentAnswerError, RpcUnavailableError } from "../rpc/errors.ts";
 import { type Broadcast, broadcast } from "./broadcast.ts";
 import { TransactionFailedError } from "./errors.ts";
+import { failureOf, refusalOf, verdictError } from "./failures.ts";
 import { estimateFees, type Fees, gasOfFiller, replacementFees } from "./fees.ts";
 import { type Look, placeOf, type Seen } from "./look.ts";
 import {
@@ -33,6 +34,12 @@ import type { Intent, QueueOptions, TransactionQueue } from "./types.ts";
 import { ChainView } from "./view.ts";
 
 export type { Intent, QueueObserver, QueueOptions, TransactionQueue } from "./types.ts";
+
+/** What is an endpoint's fault, or a passing state of the chain. */
+const isPassing = (error: unknown): error is Error =>
+  error instanceof BaseError ||
+  error instanceof RpcUnavailableError ||
+  error instanceof InconsistentAnswerError;
 
 class AccountQueue implements TransactionQueue {
   readonly address: Address;
@@ -95,7 +102,7 @@ class AccountQueue implements TransactionQueue {
         throw new AssayError(`no transaction was submitted as ${key}`, { exitCode: exitCode.internal });
       }
       if (intent.status === "mined") return this.#receipt(intent.hash!);
-      if (intent.status === "failed") throw this.#failure(intent);
+      if (intent.status === "failed") throw failureOf(intent);
       await this.#patiently(() => this.tick());
       if (this.#store.find(key)?.status === "pending") {
         await this.#clock.sleep(this.#options.pollInterval ?? 1_000);
@@ -128,11 +135,7 @@ class AccountQueue implements TransactionQueue {
     try {
       await work();
     } catch (error) {
-      const transient =
-        error instanceof BaseError ||
-        error instanceof RpcUnavailableError ||
-        error instanceof InconsistentAnswerError;
-      if (!transient) throw error;
+      if (!isPassing(error)) throw error;
       this.#options.observer?.failed?.(error);
     }
   }
@@ -150,11 +153,11 @@ class AccountQueue implements TransactionQueue {
     }
     // What has failed has used its nonce up and done nothing: what it depended on may be as it should be by now. Before it
     // is final, a reorganisation could still have it succeed beside another one.
-    if (known !== undefined && (!known.isFinal || this.#rests(known))) throw this.#failure(known);
+    if (known !== undefined && (!known.isFinal || this.#rests(known))) throw failureOf(known);
     const gas = await this.#simulate(intent, known?.hash);
     const fees = await estimateFees(this.#client, this.#feeCap);
     if ((await this.#view.balance()) < value + gas * fees.maxFeePerGas) {
-      throw this.#refusal(intent, "the account has too little of the chain's native coin for the fee", true);
+      throw refusalOf(intent, "the account has too little of the chain's native coin for the fee", true);
     }
     const stored = this.#store.assign({ key, to, data, value, gas }, await this.#counts());
     let outcome: Broadcast | undefined;
@@ -165,19 +168,15 @@ class AccountQueue implements TransactionQueue {
     if (outcome?.kind !== "refused") return;
     // A node that says so may have kept the transaction all the same: its nonce is used up before this is forgotten.
     this.#store.setUnwanted(key, true);
-    throw this.#refusal(intent, outcome.reason);
+    throw refusalOf(intent, outcome.reason);
+  }
+
+  #counted(): Promise<number> {
+    return this.#view.counted(this.#store.likelyNonce());
   }
 
   async #counts() {
-    return { counted: await this.#view.counted(), pooled: await this.#view.pooled() };
-  }
-
-  #refusal(intent: Intent, reason: string, isPoor = false): TransactionFailedError {
-    return new TransactionFailedError(`${this.#named(intent)} was refused: ${reason}`, {
-      isPoor,
-      key: intent.key,
-      next: "fund the account, or change the request, and try again",
-    });
+    return { counted: await this.#counted(), pooled: await this.#view.pooled() };
   }
 
   #rests({ key, failures }: StoredIntent): boolean {
@@ -185,36 +184,17 @@ class AccountQueue implements TransactionQueue {
     return last !== undefined && isResting(this.#clock.now(), last.madeAt, failures);
   }
 
-  #named({ key, description }: Pick<Intent, "key" | "description">): string {
-    return description ?? `the transaction ${key}`;
-  }
-
   /** Tries the call on the newest state; gives the gas limit to use. `failed`: the transaction that has failed before. */
   async #simulate(
     intent: Pick<Intent, "key" | "to" | "data" | "value" | "description" | "minimumGas">,
     failed?: Hex,
   ): Promise<bigint> {
-    const { key } = intent;
     const { maximumGas = 15_000_000n, gasMargin = 25 } = this.#options;
     const { address } = this;
     const options = { client: this.#client, address, maximumGas, gasMargin: BigInt(gasMargin) };
     const verdict = await tryOnHead(options, intent);
     if (verdict.kind === "passes") return verdict.gas;
-    if (verdict.kind === "tooLarge") {
-      throw new TransactionFailedError(
-        `${this.#named(intent)} needs ${verdict.gas} gas, more than ${maximumGas}`,
-        { key, next: "split it into smaller ones" },
-      );
-    }
-    const { revert, cause } = verdict;
-    const would = failed === undefined ? "would fail" : "failed on chain, and would fail again";
-    throw new TransactionFailedError(`${this.#named(intent)} ${would}: ${revert.reason}`, {
-      key,
-      hash: failed,
-      errorName: revert.errorName,
-      args: revert.args,
-      cause,
-    });
+    throw verdictError(intent, verdict, maximumGas, failed);
   }
 
   /** Signs and records one more attempt, then sends it. A kill at any point in between loses nothing. */
@@ -256,10 +236,18 @@ class AccountQueue implements TransactionQueue {
     const live = this.#store.live();
     if (live.length === 0) return;
     const head = await this.#view.head();
-    const counted = await this.#view.counted();
+    const counted = await this.#counted();
     const look = { head, counted, isUnmoved: await this.#isUnmoved(live, head) };
-    for (const { key } of live) await this.#advance(key, look);
+    let spoiled: unknown;
+    for (const { key } of live) {
+      // One that cannot be helped now keeps neither the others waiting nor a gap open.
+      await this.#advance(key, look).catch((error: unknown) => {
+        if (!isPassing(error) || findCause(error, RpcUnavailableError) !== undefined) throw error;
+        spoiled ??= error;
+      });
+    }
     await this.#closeGap(look);
+    if (spoiled !== undefined) throw spoiled;
   }
 
   /** Whether the highest block in which one of some intents was seen is still in the chain. */
@@ -456,7 +444,8 @@ class AccountQueue implements TransactionQueue {
     const move = gapMove(pending, counted);
     if (move.kind === "none") return;
     const [attempt] = this.#store.attempts(pending[0]!.key);
-    if (attempt === undefined || !this.#isStuck(attempt, [attempt], head)) return;
+    // What has no attempt is signed at a look, unless its nonce is none that anybody could sign for.
+    if (attempt === undefined ? move.kind === "fill" : !this.#isStuck(attempt, [attempt], head)) return;
     if ((await this.#view.pooled()) > counted) return;
     const filler = { to: this.address, gas: await gasOfFiller(this.#client, this.address) };
     if (move.kind === "moveDown") {
@@ -477,19 +466,6 @@ class AccountQueue implements TransactionQueue {
       await this.#clock.sleep(this.#options.pollInterval ?? 1_000);
     }
     throw new RpcUnavailableError(`no endpoint has the receipt of ${hash}, which was mined`);
-  }
-
-  #failure({ key, hash, reason, errorName, isFinal }: StoredIntent): TransactionFailedError {
-    const next = isFinal
-      ? "look at the reason; what it depended on has changed since it was tried"
-      : "it can be tried again once its block is final";
-    const why = reason ?? "the contract gave no reason";
-    return new TransactionFailedError(`the transaction ${key} failed on chain: ${why}`, {
-      key,
-      hash,
-      errorName,
-      next,
-    });
   }
 }
 

@@ -2,7 +2,7 @@ import type { Address, Hex } from "viem";
 import type { Schema } from "../../storage/state/migrations.ts";
 import type { Row, State } from "../../storage/state/state.ts";
 import type { Fees } from "./fees.ts";
-import { freeNonce } from "./machine.ts";
+import { freeNonce, mostFillers } from "./machine.ts";
 
 /** Tables of the transaction queues. Amounts are decimal text: they do not fit SQLite's 64-bit integers. */
 export const transactionSchema: Schema = {
@@ -140,6 +140,16 @@ export class TransactionStore {
       .map(intentOf);
   }
 
+  /** The highest nonce that the account has next if nobody else uses many: those that are not in the chain are after those that are. */
+  likelyNonce(): number {
+    const row = this.#state.get(
+      "SELECT max(nonce) AS used FROM intents WHERE chain = ? AND account = ? AND status <> 'pending'",
+      this.#chain,
+      this.#account,
+    );
+    return Number(row?.used ?? -1) + 1 + mostFillers + this.#held().length;
+  }
+
   /** The intent that a transaction was signed for; undefined when it is not of this queue. */
   keyOf(hash: Hex): string | undefined {
     const row = this.#state.get(
@@ -233,12 +243,12 @@ export class TransactionStore {
     this.#state.transaction(() => this.#setNonce(key, this.#freeNonce(counts)));
   }
 
-  /** Gives intents lower nonces, and holds the ones they had, for which transactions are signed, with fillers. */
+  /** Gives intents lower nonces, and holds the ones they had with fillers, where transactions are signed for them. */
   moveDown(nonces: readonly (readonly [string, number])[], filler: Pick<StoredIntent, "to" | "gas">): void {
     this.#state.transaction(() => {
       const left = nonces.map(([key]) => this.find(key)!.nonce);
       for (const [key, nonce] of nonces) this.#setNonce(key, nonce);
-      for (const nonce of left) this.addFiller(nonce, filler);
+      for (const nonce of left) if (this.feesAt(nonce) !== undefined) this.addFiller(nonce, filler);
     });
   }
 

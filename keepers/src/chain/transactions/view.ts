@@ -18,6 +18,9 @@ import type { Inclusion } from "./machine.ts";
 /** A transaction of the account that a final block holds. */
 export type NonceUser = { hash: Hex; raw: Hex; to: Address | undefined; data: Hex; value: bigint };
 
+/** More transactions than an account sends: one each second for a century. Counting goes on from whatever is believed. */
+const mostNonces = 2n ** 32n;
+
 type Place = { number: bigint; hash: Hex };
 
 /** What an account's queue sees of the chain: nothing that a quorum of endpoints does not agree on. */
@@ -34,9 +37,19 @@ export class ChainView {
     return this.#client.public.getBlockNumber({ cacheTime: 0 });
   }
 
-  /** The account's next nonce as of the head. */
-  async counted(): Promise<number> {
-    return Number(await this.#client.attested("eth_getTransactionCount", [this.#address, "latest"]));
+  /**
+   * The account's next nonce as of the head.
+   *
+   * @param likely what it is at most if nobody else has used many nonces: more is not taken from one endpoint while another one
+   *   says less
+   */
+  async counted(likely: number): Promise<number> {
+    const asked = [this.#address, "latest"];
+    const isLikely = (value: bigint) => value <= BigInt(likely);
+    const counted = await this.#client.attested("eth_getTransactionCount", asked, isLikely);
+    if (counted > mostNonces)
+      throw new InconsistentAnswerError(`no account has sent ${counted} transactions`);
+    return Number(counted);
   }
 
   /** The same with what waits in the nodes' pools. */
