@@ -15,6 +15,7 @@ import { type Clock, systemClock } from "./clock.ts";
 import { type Eip1193, type Endpoint, httpEndpoint, providerEndpoint } from "./rpc/endpoint.ts";
 import { findCause } from "./rpc/errors.ts";
 import { Failover } from "./rpc/failover.ts";
+import type { Reading } from "./rpc/gather.ts";
 import type { EndpointHealth } from "./rpc/health.ts";
 
 export type ChainClientOptions = {
@@ -80,6 +81,8 @@ export type ChainClient = {
   ): Promise<bigint>;
   /** What each endpoint says. */
   poll(method: string, params?: readonly unknown[]): Promise<PromiseSettledResult<unknown>[]>;
+  /** What each endpoint says that something of gas is; where they contradict each other slow ones are waited for, and resting ones asked. */
+  quotes(method: string, params: readonly unknown[], read: Reading): Promise<PromiseSettledResult<unknown>[]>;
   health(): EndpointHealth[];
 };
 
@@ -186,6 +189,7 @@ export async function connectChain(options: ChainClientOptions): Promise<ChainCl
     agreed: (method, params = []) => failover.agreed({ method, params }),
     attested: (method, params = [], isPlain) => failover.attested({ method, params }, isPlain),
     poll: (method, params = []) => failover.poll({ method, params }),
+    quotes: (method, params, read) => failover.quotes({ method, params }, read),
     health: () => failover.health(),
   };
 }

@@ -39,6 +39,8 @@ export type Manners = {
   refuses?: number;
   /** The nonce that it gives instead of the account's. */
   counts?: number;
+  /** Other answers than the chain's, where they are none of undefined. */
+  says?: (method: string, params: readonly unknown[]) => unknown;
 };
 
 const refusal = () => Object.assign(new Error("execution reverted"), { code: 3, data: "0x" });
@@ -159,7 +161,7 @@ export class ByzantineChain {
         const isTried = method === "eth_call" || method === "eth_estimateGas";
         if (isTried && random.chance(refuses)) throw refusal();
         if (method === "eth_getTransactionCount" && counts !== undefined) return toHex(BigInt(counts));
-        return this.#answer(method, asked, head);
+        return manners().says?.(method, asked) ?? this.#answer(method, asked, head);
       },
     };
   }

@@ -73,6 +73,45 @@ describe("attack: an endpoint that", () => {
     }
   });
 
+  const header = {
+    number: "0x0",
+    hash: toHex(1, { size: 32 }),
+    parentHash: toHex(0, { size: 32 }),
+    timestamp: "0x1",
+  };
+  const lies: [string, Manners][] = [
+    ["that everything would fail", { refuses: 1 }],
+    ["that a call needs more gas than is allowed", { says: estimating(2n ** 40n) }],
+    ["that a call needs more gas than the account can pay for", { says: estimating(14_000_000n) }],
+    ["that a block costs more than the account has", { says: basing(10n ** 30n) }],
+    ["that a block costs nothing", { says: basing(0n) }],
+    ["that the account has nothing", { says: (method) => (method === "eth_getBalance" ? "0x0" : undefined) }],
+  ];
+  function estimating(gas: bigint) {
+    return (method: string) => (method === "eth_estimateGas" ? toHex(gas) : undefined);
+  }
+  function basing(fee: bigint) {
+    return (method: string, [block]: readonly unknown[]) =>
+      method === "eth_getBlockByNumber" && block === "latest"
+        ? { ...header, baseFeePerGas: toHex(fee) }
+        : undefined;
+  }
+  for (const [what, lie] of lies) {
+    it(`says ${what} keeps nothing from being sent, and decides no fee, beside an honest one`, async () => {
+      for (const at of [0, 1]) {
+        const has = (method: string) => (method === "eth_getBalance" ? toHex(1_000_000n) : undefined);
+        const walk = await begin([{ says: has }, { says: has }]);
+        walk.manners[at] = { says: has, ...lie };
+        await walk.queue.submit(intentOf(1));
+        const [sent] = [...walk.chain.known.values()];
+        assert.equal(BigInt(sent!.json.maxFeePerGas as Hex), 15n);
+        await settle(walk);
+        assert.equal(walk.chain.effects(data), 1);
+        walk.state.close();
+      }
+    });
+  }
+
   for (const wrong of [1_000, 2 ** 40, 2 ** 53, 1e30]) {
     it(`names ${wrong} as the next nonce has none given out but the next one, beside an honest one`, async () => {
       for (const manners of [

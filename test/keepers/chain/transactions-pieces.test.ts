@@ -26,7 +26,7 @@ describe("fees of a transaction", () => {
   /** What each endpoint says; one that says nothing of a tip does not know the method. */
   type Says = { readonly base?: bigint | null; readonly tip?: bigint; readonly price?: bigint };
   const chain = (...endpoints: readonly Says[]) => ({
-    poll: async (method: string, params?: readonly unknown[]) =>
+    quotes: async (method: string, params?: readonly unknown[]) =>
       await Promise.allSettled(
         endpoints.map(async ({ base, tip, price }) => {
           if (method === "eth_getBlockByNumber") {
@@ -62,6 +62,23 @@ describe("fees of a transaction", () => {
     assert.deepEqual(await estimateFees(chain(dear, honest), 10n ** 12n), usual, "the lower of two");
   });
 
+  it("attack: are the higher one of two base fees, if the account affords that", async () => {
+    const says = [
+      { base: 0n, tip: 7n },
+      { base: 100n, tip: 7n },
+    ];
+    for (const each of [says, says.toReversed()]) {
+      const asked: bigint[] = [];
+      const upTo = (most: bigint) => async (maxFeePerGas: bigint) => {
+        asked.push(maxFeePerGas);
+        return maxFeePerGas <= most;
+      };
+      assert.equal((await estimateFees(chain(...each), 1_000n, upTo(207n))).maxFeePerGas, 207n);
+      assert.equal((await estimateFees(chain(...each), 1_000n, upTo(206n))).maxFeePerGas, 7n);
+      assert.deepEqual(asked, [207n, 207n]);
+    }
+  });
+
   it("are made of the price of gas where no endpoint knows tips, and of nothing where none answers", async () => {
     const old = { base: 100n, price: 107n };
     assert.deepEqual(await estimateFees(chain(old), 1_000n), {
@@ -93,7 +110,7 @@ describe("gas of a filler", () => {
   const named = (...estimates: readonly (bigint | undefined)[]) =>
     gasOfFiller(
       {
-        poll: async (method, params) => {
+        quotes: async (method, params) => {
           assert.deepEqual(
             [method, params],
             ["eth_estimateGas", [{ from: account, to: account, value: "0x0" }]],
@@ -215,7 +232,7 @@ describe("a call that is tried before it is sent", () => {
           return call?.();
         },
       },
-      async poll(method: string, params: unknown[]) {
+      async quotes(method: string, params: unknown[]) {
         assert.equal(method, "eth_estimateGas");
         assert.deepEqual(params, [{ from: account, to: target, data: "0x1234", value: "0x5" }]);
         return answers.map((answer) =>
@@ -231,7 +248,7 @@ describe("a call that is tried before it is sent", () => {
 
   it("takes the middle estimate with its margin, and what the caller asks for at least", async () => {
     assert.deepEqual(await tried([100n, 8n, 400n]), { kind: "passes", gas: 125n });
-    assert.deepEqual(await tried([8n, 100n]), { kind: "passes", gas: 125n });
+    assert.deepEqual(await tried([8n, 100n]), { kind: "passes", gas: 125n, leastGas: 10n });
     assert.deepEqual(await tried([100n, "fails", "refuses"]), { kind: "passes", gas: 125n });
     assert.deepEqual(await tried([100n], { minimumGas: 125n }), { kind: "passes", gas: 125n });
     assert.deepEqual(await tried([100n], { minimumGas: 126n }), { kind: "passes", gas: 126n });

@@ -12,7 +12,17 @@ import {
   RpcUnavailableError,
   WrongChainError,
 } from "./errors.ts";
-import { alike, type Enough, gather, given, LeftOutError, untilLeftOut } from "./gather.ts";
+import {
+  alike,
+  type Enough,
+  gather,
+  given,
+  LeftOutError,
+  type Limit,
+  near,
+  type Reading,
+  untilLeftOut,
+} from "./gather.ts";
 import { type EndpointHealth, longestRest, newHealth, rank, recordFailure, recordSuccess } from "./health.ts";
 import { type Lane, RateLimit } from "./rate-limit.ts";
 
@@ -195,9 +205,19 @@ export class Failover {
   async poll(
     request: RpcRequest,
     isEnough = given(this.#options.quorum),
+    limit?: Limit,
   ): Promise<PromiseSettledResult<unknown>[]> {
-    const answers = await this.#askAwake(request, this.#options.quorum, isEnough);
+    const answers = await this.#askAwake(request, this.#options.quorum, isEnough, limit);
     return answers.map(({ answer }) => answer);
+  }
+
+  /**
+   * As {@link poll}, for what gas costs: one that lies must not count as half of two that contradict each other. Who is slow is
+   * waited for then, and who rests is asked, though not for as long as one that says nothing may take.
+   */
+  quotes(request: RpcRequest, read: Reading): Promise<PromiseSettledResult<unknown>[]> {
+    const limit = { isLeast: given(this.#options.quorum), milliseconds: 4_000 };
+    return this.poll(request, near(this.#enough, read), limit);
   }
 
   #awake(): Source[] {
@@ -213,18 +233,24 @@ export class Failover {
     request: RpcRequest,
     least: number,
     isEnough: Enough,
+    limit?: Limit,
   ): Promise<{ source: Source; answer: PromiseSettledResult<unknown> }[]> {
     const awake = this.#awake();
     const resting = this.#sources.filter((source) => !awake.includes(source));
-    const ask = async (sources: readonly Source[], isSufficient: Enough) => {
+    const ask = async (sources: readonly Source[], earlier: PromiseSettledResult<unknown>[]) => {
       const asks = sources.map((source) => (leftOut: AbortSignal) => this.#ask(source, request, leftOut));
-      const settled = await gather(asks, isSufficient, this.#options.clock);
+      const of =
+        (check: Enough): Enough =>
+        (more) =>
+          check([...earlier, ...more]);
+      const within = limit && { ...limit, isLeast: of(limit.isLeast) };
+      const settled = await gather(asks, of(isEnough), this.#options.clock, within);
       return settled.map((answer, i) => ({ source: sources[i]!, answer }));
     };
-    const answers = await ask(awake, isEnough);
+    const answers = await ask(awake, []);
     const results = answers.map(({ answer }) => answer);
     if (least > 0 && !(given(least)(results) && isEnough(results)))
-      answers.push(...(await ask(resting, (more) => isEnough([...results, ...more]))));
+      answers.push(...(await ask(resting, results)));
     return answers;
   }
 

@@ -31,6 +31,47 @@ export function alike(least: number, spread: bigint): Enough {
   };
 }
 
+/** What a quantity is asked for by: a part of an answer. */
+export type Reading = (answer: unknown) => bigint;
+
+/**
+ * So many that name quantities within a quarter of each other, as honest endpoints do that are a block or two apart in what gas costs;
+ * or so many refusals by the chain.
+ */
+export function near(least: number, read: Reading): Enough {
+  return (results) => {
+    const values = quantitiesOf(results, read);
+    const refusals = results.filter((each) => each.status === "rejected" && isFinalAnswer(each.reason));
+    return (
+      refusals.length >= least ||
+      values.some((value, i) => {
+        const last = values[i + least - 1];
+        return last !== undefined && 4n * last <= 5n * value;
+      })
+    );
+  };
+}
+
+/** The quantities that were answered, lowest first; what holds none is left out. */
+export function quantitiesOf(results: readonly Result[], read: Reading): bigint[] {
+  const values = results.flatMap((each) => {
+    try {
+      return each.status === "fulfilled" ? [read(each.value)] : [];
+    } catch {
+      return [];
+    }
+  });
+  return values.sort((a, b) => (a < b ? -1 : 1));
+}
+
+/** When those that have not answered are left out although the others are not enough. */
+export type Limit = {
+  /** Answers without which everybody is waited for. */
+  readonly isLeast: Enough;
+  /** What the rest has then, or four times as long as those took. */
+  readonly milliseconds: number;
+};
+
 /**
  * Asks all at once. When enough have answered, the others have a time in proportion to what those took, and are left out after
  * it: one that answers just before its timeout would hold up whoever waits for all of them.
@@ -42,6 +83,7 @@ export async function gather(
   asks: readonly ((leftOut: AbortSignal) => Promise<unknown>)[],
   isEnough: Enough,
   clock: Clock,
+  limit?: Limit,
 ): Promise<Result[]> {
   const results = new Map<number, Result>();
   const leaving = new AbortController();
@@ -49,23 +91,34 @@ export async function gather(
   const started = clock.now();
   await new Promise<void>((resolve) => {
     let isHurried = false;
-    const hurry = async (): Promise<void> => {
-      isHurried = true;
-      const pause = Math.max(patience.least, patience.times * (clock.now() - started));
+    let isLimited = false;
+    const hurry = async (least: number): Promise<void> => {
+      const pause = Math.max(least, patience.times * (clock.now() - started));
       await clock.sleep(pause, done.signal);
       if (done.signal.aborted) return;
+      done.abort();
       leaving.abort();
       // Those that are left out are put to rest in this turn, before anybody is asked again.
       setImmediate(resolve);
     };
-    const settle = (i: number, result: Result): void => {
-      results.set(i, result);
+    const look = (): void => {
+      const answered = [...results.values()];
       if (results.size === asks.length) {
         done.abort();
         resolve();
-      } else if (!isHurried && isEnough([...results.values()])) void hurry();
+      } else if (!isHurried && isEnough(answered)) {
+        isHurried = true;
+        void hurry(patience.least);
+      } else if (limit !== undefined && !isLimited && limit.isLeast(answered)) {
+        isLimited = true;
+        void hurry(limit.milliseconds);
+      }
     };
-    if (asks.length === 0) resolve();
+    const settle = (i: number, result: Result): void => {
+      results.set(i, result);
+      look();
+    };
+    look();
     asks.forEach((ask, i) => {
       ask(leaving.signal).then(
         (value) => settle(i, { status: "fulfilled", value }),

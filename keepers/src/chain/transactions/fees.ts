@@ -1,6 +1,7 @@
 import type { Address } from "viem";
 import type { ChainClient } from "../client.ts";
 import { RpcUnavailableError } from "../rpc/errors.ts";
+import { quantitiesOf, type Reading } from "../rpc/gather.ts";
 
 /** EIP-1559 fees in wei per gas. */
 export type Fees = { maxFeePerGas: bigint; maxPriorityFeePerGas: bigint };
@@ -13,36 +14,46 @@ const bump = (fee: bigint) => fee + fee / 8n + 1n;
 const higher = (a: bigint, b: bigint) => (a > b ? a : b);
 const lower = (a: bigint, b: bigint) => (a < b ? a : b);
 
+/** What an account can pay for a unit of gas. */
+export type Affords = (maxFeePerGas: bigint) => Promise<boolean>;
+
+const quantity = (answer: unknown) => BigInt(String(answer));
+const baseFeeIn = (block: unknown) => BigInt((block as { baseFeePerGas?: string | null }).baseFeePerGas ?? 0);
+
 /**
- * Fees with which a transaction is included now and through a few full blocks, at most `cap` in all. Of what the endpoints say of
- * the base fee and of the tip the middle is taken, the lower of two: a tip is spent whole, and one that is too low is replaced.
+ * Fees with which a transaction is included now and through a few full blocks, at most `cap` in all. Of what the endpoints say the
+ * middle is taken; of two base fees the higher one if the account affords it, because what the block does not ask for is not paid,
+ * and of two tips the lower one: a tip is spent whole.
  *
  * @throws RpcUnavailableError when none of them says
  */
-export async function estimateFees(client: Pick<ChainClient, "poll">, cap: bigint): Promise<Fees> {
-  const [base, tip] = await Promise.all([baseFee(client), tipOf(client)]);
-  const maxFeePerGas = lower(2n * base + tip, cap);
-  return { maxFeePerGas, maxPriorityFeePerGas: lower(tip, maxFeePerGas) };
+export async function estimateFees(
+  client: Pick<ChainClient, "quotes">,
+  cap: bigint,
+  affords: Affords = async () => true,
+): Promise<Fees> {
+  const [bases, tip] = await Promise.all([baseFees(client), tipOf(client)]);
+  const feesAt = (base: bigint) => {
+    const maxFeePerGas = lower(2n * base + tip, cap);
+    return { maxFeePerGas, maxPriorityFeePerGas: lower(tip, maxFeePerGas) };
+  };
+  const fees = feesAt(bases.high);
+  return bases.high === bases.low || (await affords(fees.maxFeePerGas)) ? fees : feesAt(bases.low);
 }
 
-async function baseFee(client: Pick<ChainClient, "poll">): Promise<bigint> {
-  return middle(await client.poll("eth_getBlockByNumber", ["latest", false]), (block) => {
-    const { baseFeePerGas } = block as { baseFeePerGas?: string | null };
-    return BigInt(baseFeePerGas ?? 0);
-  });
+async function baseFees(client: Pick<ChainClient, "quotes">): Promise<Middle> {
+  return middle(await client.quotes("eth_getBlockByNumber", ["latest", false], baseFeeIn), baseFeeIn);
 }
 
 /** Endpoints that have no method for tips say what they ask for a unit of gas in all. */
-async function tipOf(client: Pick<ChainClient, "poll">): Promise<bigint> {
+async function tipOf(client: Pick<ChainClient, "quotes">): Promise<bigint> {
+  const named = async (method: string) => middle(await client.quotes(method, [], quantity), quantity).low;
   try {
-    return middle(await client.poll("eth_maxPriorityFeePerGas"), (tip) => BigInt(String(tip)));
+    return await named("eth_maxPriorityFeePerGas");
   } catch (error) {
     if (!(error instanceof RpcUnavailableError)) throw error;
-    const [price, base] = [
-      middle(await client.poll("eth_gasPrice"), (each) => BigInt(String(each))),
-      await baseFee(client),
-    ];
-    return higher(price - base, 0n);
+    const [price, base] = [await named("eth_gasPrice"), await baseFees(client)];
+    return higher(price - base.low, 0n);
   }
 }
 
@@ -52,31 +63,22 @@ async function tipOf(client: Pick<ChainClient, "poll">): Promise<bigint> {
  *
  * @throws RpcUnavailableError when none of them says
  */
-export async function gasOfFiller(client: Pick<ChainClient, "poll">, address: Address): Promise<bigint> {
-  const answers = await client.poll("eth_estimateGas", [{ from: address, to: address, value: "0x0" }]);
-  return higher(
-    middle(answers, (gas) => BigInt(String(gas))),
-    leastGas,
-  );
+export async function gasOfFiller(client: Pick<ChainClient, "quotes">, address: Address): Promise<bigint> {
+  const call = { from: address, to: address, value: "0x0" };
+  return higher(middle(await client.quotes("eth_estimateGas", [call], quantity), quantity).low, leastGas);
 }
 
-function middle(
-  answers: readonly PromiseSettledResult<unknown>[],
-  read: (answer: unknown) => bigint,
-): bigint {
-  const values: bigint[] = [];
-  let cause: unknown;
-  for (const answer of answers) {
-    try {
-      if (answer.status === "rejected") throw answer.reason;
-      values.push(read(answer.value));
-    } catch (error) {
-      cause = error;
-    }
+/** What is in the middle; of two both are. */
+type Middle = { low: bigint; high: bigint };
+
+function middle(answers: readonly PromiseSettledResult<unknown>[], read: Reading): Middle {
+  const values = quantitiesOf(answers, read);
+  const low = values[Math.floor((values.length - 1) / 2)];
+  if (low === undefined) {
+    const cause = answers.flatMap((each) => (each.status === "rejected" ? [each.reason] : [])).at(-1);
+    throw new RpcUnavailableError("no RPC endpoint says what gas costs", { cause });
   }
-  if (values.length === 0) throw new RpcUnavailableError("no RPC endpoint says what gas costs", { cause });
-  values.sort((one, other) => (one < other ? -1 : 1));
-  return values[Math.floor((values.length - 1) / 2)]!;
+  return { low, high: values.length === 2 ? values[1]! : low };
 }
 
 /**

@@ -14,31 +14,37 @@ export type PreflightOptions = {
 
 /** What a call would do now: need so much gas, be refused, or need more gas than allowed. */
 export type Verdict =
-  | { kind: "passes"; gas: bigint }
+  /** `leastGas`: by the other one of two endpoints, for an account that has no more. */
+  | { kind: "passes"; gas: bigint; leastGas?: bigint }
   | { kind: "reverts"; revert: Revert; cause: unknown }
   | { kind: "tooLarge"; gas: bigint };
 
 type TriedCall = { to: Address; data: Hex; value: bigint; minimumGas?: bigint };
 
 /**
- * Tries a call on the newest state. It counts as refused when a quorum of endpoints refuses it; of their estimates of gas
- * the middle one is taken, so that neither too low nor too high a one decides.
+ * Tries a call on the newest state. It counts as refused when a quorum of endpoints refuses it, and both of two if both answer; of
+ * their estimates of gas the middle one is taken, so that neither too low nor too high a one decides.
  *
  * @throws RpcUnavailableError when too few answer to tell
  */
 export async function tryOnHead(options: PreflightOptions, call: TriedCall): Promise<Verdict> {
   const { client, address, maximumGas, gasMargin } = options;
   const { to, data, value, minimumGas = 0n } = call;
+  const { quorum } = client.trust;
+  let refused: (Verdict & { kind: "reverts" }) | undefined;
   try {
     await client.public.call({ account: address, to, data, value });
   } catch (cause) {
     const revert = explainRevert(cause);
     if (revert === undefined) throw cause;
-    return { kind: "reverts", revert, cause };
+    refused = { kind: "reverts", revert, cause };
+    if (quorum > 1) return refused;
   }
-  const answers = await client.poll("eth_estimateGas", [
-    { from: address, to, data, value: numberToHex(value) },
-  ]);
+  const answers = await client.quotes(
+    "eth_estimateGas",
+    [{ from: address, to, data, value: numberToHex(value) }],
+    (gas) => BigInt(String(gas)),
+  );
   const estimates: bigint[] = [];
   const refusals: { revert: Revert; cause: unknown }[] = [];
   let failure: unknown;
@@ -50,7 +56,8 @@ export async function tryOnHead(options: PreflightOptions, call: TriedCall): Pro
       if (revert !== undefined) refusals.push({ revert, cause: answer.reason });
     }
   }
-  const { quorum } = client.trust;
+  // Of two, one refuses the call, and one says what it needs.
+  if (refused !== undefined && (answers.length < 2 || estimates.length === 0)) return refused;
   if (refusals.length >= quorum && estimates.length < quorum) return { kind: "reverts", ...refusals[0]! };
   if (estimates.length === 0) {
     throw new RpcUnavailableError("no RPC endpoint says how much gas a transaction needs", {
@@ -60,10 +67,17 @@ export async function tryOnHead(options: PreflightOptions, call: TriedCall): Pro
   estimates.sort((a, b) => (a < b ? -1 : 1));
   const middle = estimates[Math.floor(estimates.length / 2)]!;
   const allowed = estimates.filter((each) => each <= maximumGas);
-  if (middle > maximumGas && (allowed.length === 0 || estimates.length - allowed.length >= quorum)) {
+  const enough = Math.max(quorum, Math.min(2, estimates.length));
+  if (middle > maximumGas && (allowed.length === 0 || estimates.length - allowed.length >= enough)) {
     return { kind: "tooLarge", gas: middle };
   }
   const estimate = middle > maximumGas ? allowed.at(-1)! : middle;
-  const wanted = [estimate + (estimate * gasMargin) / 100n, minimumGas].reduce((a, b) => (a > b ? a : b));
-  return { kind: "passes", gas: wanted < maximumGas ? wanted : maximumGas };
+  const limitFor = (used: bigint) => {
+    const wanted = [used + (used * gasMargin) / 100n, minimumGas].reduce((a, b) => (a > b ? a : b));
+    return wanted < maximumGas ? wanted : maximumGas;
+  };
+  const gas = limitFor(estimate);
+  const leastGas = limitFor(allowed[0]!);
+  const isOfTwo = estimates.length === 2 && leastGas < gas;
+  return isOfTwo ? { kind: "passes", gas, leastGas } : { kind: "passes", gas };
 }

@@ -27,7 +27,7 @@ import {
   type Purpose,
   type Sight,
 } from "./machine.ts";
-import { tryOnHead } from "./preflight.ts";
+import { tryOnHead, type Verdict } from "./preflight.ts";
 import { isResting } from "./retry.ts";
 import { type Attempt, type StoredIntent, TransactionStore } from "./store.ts";
 import type { Intent, QueueOptions, TransactionQueue } from "./types.ts";
@@ -154,11 +154,15 @@ class AccountQueue implements TransactionQueue {
     // What has failed has used its nonce up and done nothing: what it depended on may be as it should be by now. Before it
     // is final, a reorganisation could still have it succeed beside another one.
     if (known !== undefined && (!known.isFinal || this.#rests(known))) throw failureOf(known);
-    const gas = await this.#simulate(intent, known?.hash);
-    const fees = await estimateFees(this.#client, this.#feeCap);
-    if ((await this.#view.balance()) < value + gas * fees.maxFeePerGas) {
+    const tried = await this.#simulate(intent, known?.hash);
+    const least = { value, gas: tried.leastGas ?? tried.gas };
+    const fees = await this.#fees(least);
+    // Of two estimates the higher one, if that can be paid for.
+    const isRich = await this.#affords({ value, gas: tried.gas }, fees);
+    if (!isRich && (tried.leastGas === undefined || !(await this.#affords(least, fees)))) {
       throw refusalOf(intent, "the account has too little of the chain's native coin for the fee", true);
     }
+    const gas = isRich ? tried.gas : least.gas;
     const stored = this.#store.assign({ key, to, data, value, gas }, await this.#counts());
     let outcome: Broadcast | undefined;
     // From here on the intent is on record: what an endpoint spoils now, the next look makes up for.
@@ -169,6 +173,18 @@ class AccountQueue implements TransactionQueue {
     // A node that says so may have kept the transaction all the same: its nonce is used up before this is forgotten.
     this.#store.setUnwanted(key, true);
     throw refusalOf(intent, outcome.reason);
+  }
+
+  /** What gas costs now, within the cap and what the account has. */
+  #fees(call: Pick<StoredIntent, "value" | "gas">): Promise<Fees> {
+    return estimateFees(this.#client, this.#feeCap, (maxFeePerGas) => this.#affords(call, { maxFeePerGas }));
+  }
+
+  #affords(
+    { value, gas }: Pick<StoredIntent, "value" | "gas">,
+    { maxFeePerGas }: Pick<Fees, "maxFeePerGas">,
+  ): Promise<boolean> {
+    return this.#view.has(value + gas * maxFeePerGas);
   }
 
   #counted(): Promise<number> {
@@ -184,16 +200,16 @@ class AccountQueue implements TransactionQueue {
     return last !== undefined && isResting(this.#clock.now(), last.madeAt, failures);
   }
 
-  /** Tries the call on the newest state; gives the gas limit to use. `failed`: the transaction that has failed before. */
+  /** Tries the call on the newest state; gives the limits of gas to use. `failed`: the transaction that has failed before. */
   async #simulate(
     intent: Pick<Intent, "key" | "to" | "data" | "value" | "description" | "minimumGas">,
     failed?: Hex,
-  ): Promise<bigint> {
+  ): Promise<Verdict & { kind: "passes" }> {
     const { maximumGas = 15_000_000n, gasMargin = 25 } = this.#options;
     const { address } = this;
     const options = { client: this.#client, address, maximumGas, gasMargin: BigInt(gasMargin) };
     const verdict = await tryOnHead(options, intent);
-    if (verdict.kind === "passes") return verdict.gas;
+    if (verdict.kind === "passes") return verdict;
     throw verdictError(intent, verdict, maximumGas, failed);
   }
 
@@ -402,7 +418,7 @@ class AccountQueue implements TransactionQueue {
 
   /** Signs and sends an attempt that takes the place of all others with its nonce. */
   async #sign(intent: StoredIntent, purpose: Purpose, replaces: boolean): Promise<void> {
-    const current = await estimateFees(this.#client, this.#feeCap);
+    const current = await this.#fees(intent);
     const before = this.#store.feesAt(intent.nonce);
     const fees = before === undefined ? current : replacementFees(before, current, this.#feeCap);
     if (fees === undefined) {

@@ -57,9 +57,11 @@ export class ChainView {
     return Number(await this.#client.attested("eth_getTransactionCount", [this.#address, "pending"]));
   }
 
-  /** The account's coins in wei, as of the head. */
-  balance(): Promise<bigint> {
-    return this.#client.attested("eth_getBalance", [this.#address, "latest"]);
+  /** Whether the account has so many coins, in wei, as of the head: that it has not is not taken from one endpoint while others answer. */
+  async has(needed: bigint): Promise<boolean> {
+    const asked = [this.#address, "latest"];
+    const highest = await this.#client.attested("eth_getBalance", asked, (value) => value >= needed);
+    return highest >= needed;
   }
 
   /** Whether a block is in the canonical chain. */
