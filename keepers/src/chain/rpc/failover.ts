@@ -1,47 +1,20 @@
-import type { Clock } from "../clock.ts";
+import { type Hex, keccak256 } from "viem";
 import { explainRevert } from "../revert.ts";
-import { checkAnswer } from "./checks.ts";
-import type { Endpoint, RpcRequest } from "./endpoint.ts";
+import { Asker, type FailoverOptions, type Source } from "./asker.ts";
+import type { RpcRequest } from "./endpoint.ts";
 import {
   InconsistentAnswerError,
   isAlreadyKnown,
-  isBlockMissing,
   isFinalAnswer,
-  RateLimitedError,
   RpcBusyError,
   RpcUnavailableError,
   WrongChainError,
 } from "./errors.ts";
-import {
-  alike,
-  type Enough,
-  gather,
-  given,
-  LeftOutError,
-  type Limit,
-  near,
-  type Reading,
-  untilLeftOut,
-} from "./gather.ts";
-import { type EndpointHealth, longestRest, newHealth, rank, recordFailure, recordSuccess } from "./health.ts";
+import { alike, type Enough, firstOf, gather, given, type Limit, near, type Reading } from "./gather.ts";
+import { type EndpointHealth, newHealth, rank } from "./health.ts";
 import { type Lane, RateLimit } from "./rate-limit.ts";
 
-export type FailoverOptions = {
-  chainId: number;
-  endpoints: readonly Endpoint[];
-  clock: Clock;
-  /** For one request to one endpoint, in milliseconds. */
-  timeout: number;
-  /** Requests per second and endpoint. */
-  requestsPerSecond: number;
-  /** How many endpoints must give the same logs and receipts before they are believed. */
-  quorum: number;
-  /** Blocks by which an endpoint may be behind the others before it is passed over. */
-  maximumLag: bigint;
-  onFailure?: (endpoint: string, error: Error) => void;
-};
-
-type Source = { endpoint: Endpoint; health: EndpointHealth; limit: RateLimit };
+export type { FailoverOptions } from "./asker.ts";
 
 type Counted =
   | { kind: "answered"; key: string; answer: unknown }
@@ -59,9 +32,6 @@ const nullMayBeLag = new Set([
 /** Answers that a liar could profit from whoever reads them; contracts and the clock are asked for with `confirmed` where it matters. */
 const needsQuorum = new Set(["eth_getLogs", "eth_getTransactionReceipt"]);
 
-/** How much longer an endpoint rests than it kept somebody waiting in vain: waiting for one that is down stays a small part. */
-const restPerWait = 8;
-
 /**
  * Whether an answer to a call may be that of an endpoint that lies or has no such contract: functions of contracts give whole
  * words. Calls of accounts without code, and of functions that give nothing, have such an answer, too.
@@ -69,8 +39,6 @@ const restPerWait = 8;
 function isDoubtful(method: string, answer: unknown): boolean {
   return method === "eth_call" && (answer === "0x" || (String(answer).length - 2) % 64 !== 0);
 }
-
-const asError = (error: unknown) => (error instanceof Error ? error : new Error(String(error)));
 
 /**
  * The parts of an answer on which honest nodes agree, in one order: nodes add fields of their own and sort as they like. What is
@@ -115,7 +83,7 @@ function refusalKey(error: unknown): string {
 export class Failover {
   readonly #options: FailoverOptions;
   readonly #sources: readonly Source[];
-  readonly #lane: Lane;
+  readonly #asker: Asker;
 
   /** @param shared what another one of the same options asks, and whose requests this one makes */
   constructor(
@@ -123,7 +91,6 @@ export class Failover {
     shared?: { readonly sources: readonly Source[]; readonly lane: Lane },
   ) {
     this.#options = options;
-    this.#lane = shared?.lane ?? "duties";
     this.#sources =
       shared?.sources ??
       options.endpoints.map((endpoint) => ({
@@ -131,6 +98,7 @@ export class Failover {
         health: newHealth(endpoint.name),
         limit: new RateLimit(options.requestsPerSecond, options.clock),
       }));
+    this.#asker = new Asker(options, shared?.lane ?? "duties", this.#sources.length > this.#enough);
   }
 
   /** The same endpoints for what strangers cause: `RpcBusyError` when too much of that waits already. */
@@ -289,7 +257,7 @@ export class Failover {
 
   /** Asks every endpoint which chain it serves; throws unless at least one serves the right one. */
   async connect(): Promise<void> {
-    const results = await Promise.allSettled(this.#sources.map((source) => this.#verify(source)));
+    const results = await Promise.allSettled(this.#sources.map((source) => this.#asker.verify(source)));
     if (results.some(({ status }) => status === "fulfilled")) return;
     const reasons = results.map((result) => (result as PromiseRejectedResult).reason as unknown);
     throw reasons.find((reason) => reason instanceof WrongChainError) ?? this.#unavailable(reasons);
@@ -412,88 +380,36 @@ export class Failover {
   }
 
   /**
-   * Sends a signed transaction to all endpoints, so that no single one can hold it back. Fails with the chain's own
-   * answer only when every endpoint that answered gave one; otherwise it may have got through.
+   * Sends a signed transaction to all endpoints, so that no single one can hold it back; one that knows it already has it. Fails with
+   * the chain's own answer only when every endpoint that answered gave one; otherwise it may have got through. Once enough have refused
+   * it the rest has as long as for other questions.
    */
   async #broadcast(request: RpcRequest): Promise<unknown> {
-    const answers = this.#sources.map((source) => this.#ask(source, request));
-    let reasons: unknown[];
-    try {
-      return await Promise.any(answers);
-    } catch (error) {
-      reasons = (error as AggregateError).errors;
-    }
-    const known = reasons.find((reason) => isAlreadyKnown(reason));
-    if (known !== undefined) throw known;
-    const reached = reasons.filter((reason) => !(reason instanceof WrongChainError));
-    if (reached.length > 0 && reached.every((reason) => isFinalAnswer(reason))) throw reached[0];
-    throw this.#unavailable(reasons);
-  }
-
-  async #verify(source: Source, leftOut?: AbortSignal): Promise<void> {
-    const { chainId } = this.#options;
-    if (source.health.chainId === undefined) {
-      const answer = await this.#exchange(source, { method: "eth_chainId" }, leftOut);
-      source.health.chainId = Number(answer);
-    }
-    if (source.health.chainId === chainId) return;
-    throw new WrongChainError(source.endpoint.name, source.health.chainId, chainId);
-  }
-
-  /** @param leftOut signal that its answer is not waited for any more */
-  async #ask(source: Source, request: RpcRequest, leftOut?: AbortSignal): Promise<unknown> {
-    try {
-      await this.#verify(source, leftOut);
-    } catch (error) {
-      if (error instanceof WrongChainError && source.health.restingUntil <= this.#options.clock.now()) {
-        // Asked again after its rest: a node may have been restarted with the right chain.
-        source.health.chainId = undefined;
-        this.#failed(source, error);
+    const [raw] = request.params as [Hex];
+    const asks = this.#sources.map((source) => async (leftOut: AbortSignal) => {
+      try {
+        return await this.#ask(source, request, leftOut);
+      } catch (error) {
+        if (isAlreadyKnown(error)) return keccak256(raw);
+        throw error;
       }
-      throw error;
-    }
-    return this.#exchange(source, request, leftOut);
+    });
+    const refused = given(this.#enough);
+    const isRefused: Enough = (results) =>
+      refused(results) && results.every(({ status }) => status === "rejected");
+    const outcome = await firstOf(asks, isRefused, this.#options.clock);
+    if (!Array.isArray(outcome)) return outcome.answer;
+    const reached = outcome.filter((reason) => !(reason instanceof WrongChainError));
+    if (reached.length > 0 && reached.every((reason) => isFinalAnswer(reason))) throw reached[0];
+    throw this.#unavailable(outcome);
   }
 
-  async #exchange(source: Source, request: RpcRequest, leftOut?: AbortSignal): Promise<unknown> {
-    const { clock, timeout } = this.#options;
-    await source.limit.wait(this.#lane);
-    // It was never asked: the wait was for this keeper's own rate.
-    if (leftOut?.aborted === true) throw new LeftOutError();
-    const started = clock.now();
-    const abort = new AbortController();
-    const answered = new AbortController();
-    try {
-      const answer = await Promise.race([
-        source.endpoint.request(request, abort.signal),
-        clock.sleep(timeout, answered.signal).then(() => {
-          throw new RpcUnavailableError(`no answer to ${request.method} within ${timeout} ms`);
-        }),
-        untilLeftOut(leftOut),
-      ]);
-      checkAnswer(request, answer);
-      recordSuccess(source.health, clock.now() - started);
-      return answer;
-    } catch (error) {
-      if (isFinalAnswer(error) || isBlockMissing(request, error))
-        recordSuccess(source.health, clock.now() - started);
-      // Where nothing can be agreed on without it, one that is only slow does not rest.
-      else if (error instanceof LeftOutError && this.#sources.length <= this.#enough) throw error;
-      else this.#failed(source, asError(error), clock.now() - started);
-      throw error;
-    } finally {
-      answered.abort();
-      abort.abort();
-    }
+  #ask(source: Source, request: RpcRequest, leftOut?: AbortSignal): Promise<unknown> {
+    return this.#asker.ask(source, request, leftOut);
   }
 
-  /** @param waited milliseconds for which somebody waited for nothing */
-  #failed(source: Source, error: Error, waited = 0): void {
-    const now = this.#options.clock.now();
-    if (error instanceof InconsistentAnswerError) source.health.contradictions++;
-    const asked = error instanceof RateLimitedError ? error.retryAfter : 0;
-    recordFailure(source.health, error, now, Math.max(asked, Math.min(longestRest, restPerWait * waited)));
-    this.#options.onFailure?.(source.endpoint.name, error);
+  #failed(source: Source, error: Error): void {
+    this.#asker.failed(source, error);
   }
 
   #unavailable(reasons: readonly unknown[]): Error {

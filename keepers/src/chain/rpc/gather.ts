@@ -129,6 +129,27 @@ export async function gather(
   return asks.map((_, i) => results.get(i) ?? { status: "rejected", reason: new LeftOutError() });
 }
 
+/**
+ * Asks all at once, for what one of them is enough for: the first answer, or why there was none. Those that have not answered when
+ * `isEnough` holds for the others have the time that {@link gather} gives; once there is an answer nobody is left out.
+ */
+export async function firstOf(
+  asks: readonly ((leftOut: AbortSignal) => Promise<unknown>)[],
+  isEnough: Enough,
+  clock: Clock,
+): Promise<{ answer: unknown } | unknown[]> {
+  const { promise, resolve } = Promise.withResolvers<{ answer: unknown }>();
+  const telling = asks.map((ask) => async (leftOut: AbortSignal) => {
+    const answer = await ask(leftOut);
+    resolve({ answer });
+    return answer;
+  });
+  const reasons = gather(telling, isEnough, clock).then((results) =>
+    results.flatMap((each) => (each.status === "rejected" ? [each.reason as unknown] : [])),
+  );
+  return Promise.race([promise, reasons]);
+}
+
 /** An endpoint took much longer than the others. */
 export class LeftOutError extends RpcUnavailableError {
   override readonly name = "LeftOutError";

@@ -250,6 +250,25 @@ describe("failover", () => {
     for (const { asked } of [silent, down, taking]) assert.ok(asked.includes("eth_sendRawTransaction"));
   });
 
+  it("attack: waits for no silent endpoint where others know a transaction already, nor long where two refuse it", async () => {
+    const raw = "0x02c0";
+    for (const [message, expected] of [
+      ["already known", 0],
+      ["nonce too low", 1_000],
+    ] as const) {
+      const clock = new OrderedClock();
+      const silent = scripted("silent", { eth_sendRawTransaction: () => clock.sleep(3_600_000) });
+      const knowing = () => scripted("knowing", { eth_sendRawTransaction: rpcError(-32000, message) });
+      const client = await connect([silent, knowing(), knowing()], { clock, timeout: 15_000 });
+      const begun = clock.time;
+      const answer = await client.request("eth_sendRawTransaction", [raw]).catch((error: unknown) => error);
+      assert.equal(clock.time - begun, expected, message);
+      if (expected === 0) assert.equal(answer, keccak256(raw));
+      else assert.ok(answer instanceof RpcUnavailableError, "the silent one may have taken it");
+      assert.ok(silent.asked.includes("eth_sendRawTransaction"));
+    }
+  });
+
   it("calls a broadcast refused only when every endpoint refused it", async () => {
     const poor = () => rpcError(-32000, "insufficient funds for gas * price + value");
     const refusing = () => scripted("refusing", { eth_sendRawTransaction: poor() });
