@@ -112,6 +112,22 @@ describe("attack: an endpoint that", () => {
     });
   }
 
+  it("says that other transactions of the account wait keeps a gap open for a while alone, beside an honest one", async () => {
+    for (const at of [0, 1]) {
+      const walk = await begin([{}, {}]);
+      const seen = () => walk.chain.countAt(walk.chain.head) + 5 + walk.queue.pending().length;
+      walk.manners[at] = {
+        says: (method, [, block]) =>
+          method === "eth_getTransactionCount" && block === "pending" ? toHex(seen()) : undefined,
+      };
+      for (const index of [1, 3]) await walk.submit(index);
+      assert.ok(walk.queue.pending()[0]!.nonce > 0, "there is a gap");
+      await pass(walk, 16);
+      assert.deepEqual([walk.chain.effects(data), walk.chain.effects(intentOf(3).data)], [1, 1]);
+      walk.state.close();
+    }
+  });
+
   for (const wrong of [1_000, 2 ** 40, 2 ** 53, 1e30]) {
     it(`names ${wrong} as the next nonce has none given out but the next one, beside an honest one`, async () => {
       for (const manners of [

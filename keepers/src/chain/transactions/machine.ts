@@ -122,6 +122,7 @@ export type AttemptAge = Pick<AttemptRecord, "nonce" | "cancels"> & {
 
 /** How long an attempt may wait: whichever is over first. */
 export type Patience = { readonly milliseconds: number; readonly blocks: number };
+export const usualPatience: Patience = { milliseconds: 60_000, blocks: 12 };
 
 /**
  * Whether an attempt has waited for so long that a higher fee is due. What the chain asks for changes with its blocks alone: while
@@ -136,7 +137,7 @@ export function isStuck(
   attempt: AttemptAge,
   all: readonly AttemptAge[],
   now: { readonly time: number; readonly head: bigint },
-  patience: Patience = { milliseconds: 60_000, blocks: 12 },
+  patience: Patience = usualPatience,
 ): boolean {
   const { nonce, cancels, madeAt, madeAtBlock } = attempt;
   if (now.head - madeAtBlock >= BigInt(patience.blocks)) return true;

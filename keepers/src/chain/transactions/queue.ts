@@ -26,6 +26,7 @@ import {
   nextMove,
   type Purpose,
   type Sight,
+  usualPatience,
 } from "./machine.ts";
 import { tryOnHead, type Verdict } from "./preflight.ts";
 import { isResting } from "./retry.ts";
@@ -307,8 +308,10 @@ class AccountQueue implements TransactionQueue {
     return { ...intent, attempts: states };
   }
 
-  #isStuck(attempt: Attempt, attempts: readonly Attempt[], head: bigint): boolean {
-    return isStuck(attempt, attempts, { time: this.#clock.now(), head }, this.#options.replaceAfter);
+  #isStuck(attempt: Attempt, attempts: readonly Attempt[], head: bigint, times = 1): boolean {
+    const { milliseconds, blocks } = this.#options.replaceAfter ?? usualPatience;
+    const patience = { milliseconds: times * milliseconds, blocks: times * blocks };
+    return isStuck(attempt, attempts, { time: this.#clock.now(), head }, patience);
   }
 
   /** Where one of the intent's attempts is in the canonical chain. */
@@ -462,7 +465,9 @@ class AccountQueue implements TransactionQueue {
     const [attempt] = this.#store.attempts(pending[0]!.key);
     // What has no attempt is signed at a look, unless its nonce is none that anybody could sign for.
     if (attempt === undefined ? move.kind === "fill" : !this.#isStuck(attempt, [attempt], head)) return;
-    if ((await this.#view.pooled()) > counted) return;
+    // What waits in one node's pool alone may be a lie: in time another one must have it, too.
+    const isLate = attempt === undefined || this.#isStuck(attempt, [attempt], head, 2);
+    if ((await this.#view.pooled(isLate ? counted : undefined)) > counted) return;
     const filler = { to: this.address, gas: await gasOfFiller(this.#client, this.address) };
     if (move.kind === "moveDown") {
       this.#store.moveDown(move.nonces, filler);

@@ -52,9 +52,15 @@ export class ChainView {
     return Number(counted);
   }
 
-  /** The same with what waits in the nodes' pools. */
-  async pooled(): Promise<number> {
-    return Number(await this.#client.attested("eth_getTransactionCount", [this.#address, "pending"]));
+  /**
+   * The same with what waits in the nodes' pools.
+   *
+   * @param likely as for {@link counted}; whatever is more is left to whoever reads it
+   */
+  async pooled(likely = Number.POSITIVE_INFINITY): Promise<number> {
+    const asked = [this.#address, "pending"];
+    const isLikely = (value: bigint) => Number(value) <= likely;
+    return Number(await this.#client.attested("eth_getTransactionCount", asked, isLikely));
   }
 
   /** Whether the account has so many coins, in wei, as of the head: that it has not is not taken from one endpoint while others answer. */
