@@ -10,7 +10,14 @@ import {
   WrongChainError,
 } from "./errors.ts";
 import { LeftOutError, untilLeftOut } from "./gather.ts";
-import { type EndpointHealth, longestRest, recordFailure, recordSuccess } from "./health.ts";
+import {
+  type EndpointHealth,
+  longestRest,
+  recordContradiction,
+  recordFailure,
+  recordSuccess,
+  restPerWait,
+} from "./health.ts";
 import type { Lane, RateLimit } from "./rate-limit.ts";
 
 export type FailoverOptions = {
@@ -29,9 +36,6 @@ export type FailoverOptions = {
 };
 
 export type Source = { endpoint: Endpoint; health: EndpointHealth; limit: RateLimit };
-
-/** How much longer an endpoint rests than it kept somebody waiting in vain: waiting for one that is down stays a small part. */
-const restPerWait = 8;
 
 const asError = (error: unknown) => (error instanceof Error ? error : new Error(String(error)));
 
@@ -91,11 +95,11 @@ export class Asker {
         untilLeftOut(leftOut),
       ]);
       checkAnswer(request, answer);
-      recordSuccess(source.health, clock.now() - started);
+      recordSuccess(source.health, clock.now() - started, clock.now());
       return answer;
     } catch (error) {
       if (isFinalAnswer(error) || isBlockMissing(request, error))
-        recordSuccess(source.health, clock.now() - started);
+        recordSuccess(source.health, clock.now() - started, clock.now());
       // Where nothing can be agreed on without it, one that is only slow does not rest.
       else if (error instanceof LeftOutError && !this.#mayRest) throw error;
       else this.failed(source, asError(error), clock.now() - started);
@@ -109,7 +113,7 @@ export class Asker {
   /** @param waited milliseconds for which somebody waited for nothing */
   failed(source: Source, error: Error, waited = 0): void {
     const now = this.#options.clock.now();
-    if (error instanceof InconsistentAnswerError) source.health.contradictions++;
+    if (error instanceof InconsistentAnswerError) recordContradiction(source.health, now);
     const asked = error instanceof RateLimitedError ? error.retryAfter : 0;
     recordFailure(source.health, error, now, Math.max(asked, Math.min(longestRest, restPerWait * waited)));
     this.#options.onFailure?.(source.endpoint.name, error);

@@ -10,7 +10,17 @@ import {
   RpcUnavailableError,
   WrongChainError,
 } from "./errors.ts";
-import { alike, type Enough, firstOf, gather, given, type Limit, near, type Reading } from "./gather.ts";
+import {
+  alike,
+  type Enough,
+  firstOf,
+  gather,
+  given,
+  inTurn,
+  type Limit,
+  near,
+  type Reading,
+} from "./gather.ts";
 import { type EndpointHealth, newHealth, rank } from "./health.ts";
 import { type Lane, RateLimit } from "./rate-limit.ts";
 
@@ -333,8 +343,12 @@ export class Failover {
   async #alike(request: RpcRequest, enough: number, sources: readonly Source[]): Promise<unknown> {
     const votes = new Map<string, Vote>();
     const reasons: unknown[] = [];
-    for (const source of rank(sources, this.#options.clock.now())) {
-      const cast = await this.#vote(source, request);
+    const ranked = rank(sources, this.#options.clock.now());
+    const asks = ranked.map((source) => async (leftOut: AbortSignal) => {
+      return { source, cast: await this.#vote(source, request, leftOut) };
+    });
+    const missing = () => enough - Math.max(0, ...[...votes.values()].map((vote) => vote.sources.length));
+    for await (const { source, cast } of inTurn(asks, missing, this.#options.clock)) {
       if (cast.kind === "abstained") {
         reasons.push(cast.reason);
         continue;
@@ -359,9 +373,9 @@ export class Failover {
     ]);
   }
 
-  async #vote(source: Source, request: RpcRequest): Promise<Cast> {
+  async #vote(source: Source, request: RpcRequest, leftOut: AbortSignal): Promise<Cast> {
     try {
-      const answer = await this.#ask(source, request);
+      const answer = await this.#ask(source, request, leftOut);
       return { kind: "answered", key: canonical(answer), answer };
     } catch (reason) {
       return isFinalAnswer(reason)

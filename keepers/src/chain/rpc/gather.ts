@@ -150,6 +150,55 @@ export async function firstOf(
   return Promise.race([promise, reasons]);
 }
 
+/**
+ * Asks one after another, but so many at once as are missing, and another one as soon as those have taken as long as {@link gather}
+ * would give them: who answers last of all does not hold up everybody. Whoever stops before the end leaves out those that were
+ * waited for in vain.
+ *
+ * @param missing how many more answers are needed at least
+ */
+export async function* inTurn<T>(
+  asks: readonly ((leftOut: AbortSignal) => Promise<T>)[],
+  missing: () => number,
+  clock: Clock,
+): AsyncGenerator<T> {
+  type Turn = { began: number; leaving: AbortController; answer: Promise<{ turn: Turn; value: T }> };
+  const turns = new Set<Turn>();
+  let next = 0;
+  let late = 0;
+  const begin = (ask: (leftOut: AbortSignal) => Promise<T>): void => {
+    const leaving = new AbortController();
+    const turn = { began: clock.now(), leaving } as Turn;
+    turn.answer = ask(leaving.signal).then((value) => ({ turn, value }));
+    turns.add(turn);
+  };
+  const started = clock.now();
+  let took = 0;
+  try {
+    for (;;) {
+      while (next < asks.length && turns.size < missing() + late) begin(asks[next++]!);
+      if (turns.size === 0) return;
+      const waking = new AbortController();
+      const answers: Promise<{ turn: Turn; value: T } | undefined>[] = [...turns].map(({ answer }) => answer);
+      if (next < asks.length) {
+        const pause = Math.max(patience.least, patience.times * took);
+        answers.push(clock.sleep(pause, waking.signal).then(() => undefined));
+      }
+      const first = await Promise.race(answers).finally(() => waking.abort());
+      if (first === undefined) {
+        late++;
+        continue;
+      }
+      took = Math.max(took, clock.now() - started);
+      turns.delete(first.turn);
+      late = Math.min(late, turns.size);
+      yield first.value;
+    }
+  } finally {
+    for (const { began, leaving } of turns) if (clock.now() - began >= patience.least) leaving.abort();
+  }
+}
+
 /** An endpoint took much longer than the others. */
 export class LeftOutError extends RpcUnavailableError {
   override readonly name = "LeftOutError";
