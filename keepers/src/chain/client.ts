@@ -14,7 +14,7 @@ import { AssayError, exitCode } from "../core/errors.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { type Eip1193, type Endpoint, httpEndpoint, providerEndpoint } from "./rpc/endpoint.ts";
 import { findCause } from "./rpc/errors.ts";
-import { Failover } from "./rpc/failover.ts";
+import { Failover, type Heads } from "./rpc/failover.ts";
 import type { Reading } from "./rpc/gather.ts";
 import type { EndpointHealth } from "./rpc/health.ts";
 
@@ -79,6 +79,8 @@ export type ChainClient = {
     params?: readonly unknown[],
     isPlain?: (value: bigint) => boolean,
   ): Promise<bigint>;
+  /** The chain's head, and how much of it is sure where there are two endpoints: what is final is so by that. */
+  heads(): Promise<Heads>;
   /** What each endpoint says. */
   poll(method: string, params?: readonly unknown[]): Promise<PromiseSettledResult<unknown>[]>;
   /** What each endpoint says that something of gas is; where they contradict each other slow ones are waited for, and resting ones asked. */
@@ -188,6 +190,7 @@ export async function connectChain(options: ChainClientOptions): Promise<ChainCl
     request: (method, params = []) => failover.request({ method, params }),
     agreed: (method, params = []) => failover.agreed({ method, params }),
     attested: (method, params = [], isPlain) => failover.attested({ method, params }, isPlain),
+    heads: () => failover.heads(),
     poll: (method, params = []) => failover.poll({ method, params }),
     quotes: (method, params, read) => failover.quotes({ method, params }, read),
     health: () => failover.health(),

@@ -34,6 +34,8 @@ export class Walk {
   readonly random;
   readonly submitted = new Set<number>();
   manners: Manners[];
+  /** Blocks by which endpoints may differ. */
+  maximumLag: number | undefined;
   client!: ChainClient;
   queue!: TransactionQueue;
   #dead = { isDead: false };
@@ -60,7 +62,8 @@ export class Walk {
         },
       };
     });
-    this.client = await connectChain({ chainId: 1, endpoints, clock: this.clock, finality });
+    const { clock, maximumLag } = this;
+    this.client = await connectChain({ chainId: 1, endpoints, clock, finality, maximumLag });
     this.queue = createTransactionQueue({
       client: this.client,
       state: this.state,

@@ -112,6 +112,36 @@ describe("attack: an endpoint that", () => {
     });
   }
 
+  it("names a head far ahead makes nothing final that a reorganisation can take back, beside an honest one", async () => {
+    for (const [at, isSeenBefore] of [
+      [0, false],
+      [1, false],
+      [0, true],
+    ] as const) {
+      const walk = new Walk(1, [{}, {}]);
+      walk.maximumLag = 1;
+      await walk.start();
+      await walk.submit(1);
+      walk.chain.mine();
+      if (isSeenBefore) await walk.look();
+      walk.manners[at] = {
+        says: (method) => (method === "eth_blockNumber" ? toHex(walk.chain.head + 64) : undefined),
+      };
+      await walk.look();
+      assert.deepEqual(walk.queue.pending(), [], "it is told all the same");
+      walk.manners[at] = {};
+      walk.chain.blocks.length -= 1;
+      walk.chain.known.clear();
+      walk.chain.mine(0);
+      walk.chain.mine(0);
+      assert.equal(walk.chain.effects(data), 0);
+      await pass(walk, 1 + finality);
+      assert.equal(walk.chain.effects(data), 1);
+      assert.deepEqual(walk.state.get("SELECT final FROM intents")?.final, 1n);
+      walk.state.close();
+    }
+  });
+
   it("says that other transactions of the account wait keeps a gap open for a while alone, beside an honest one", async () => {
     for (const at of [0, 1]) {
       const walk = await begin([{}, {}]);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type Hex, toHex } from "viem";
 import { RpcUnavailableError } from "../../../keepers/src/chain/rpc/errors.ts";
+import { depthOf } from "../../../keepers/src/chain/transactions/look.ts";
 import { foreign } from "./queue-walk.ts";
 import {
   account,
@@ -178,5 +179,14 @@ describe("a look at the chain", () => {
       await w.queue.wait("a");
       assert.equal(w.chain.effects(sure), 1);
     }
+  });
+});
+
+describe("the depth of a block", () => {
+  it("makes nothing final before that is sure", () => {
+    const of = (head: bigint, sure: bigint, finality = 6) => depthOf(10n, { head, sure }, finality);
+    assert.deepEqual([of(10n, 10n), of(14n, 14n), of(15n, 15n), of(90n, 90n)], [1n, 5n, 6n, 81n]);
+    assert.deepEqual([of(15n, 14n), of(90n, 9n), of(90n, 15n)], [5n, 5n, 81n]);
+    assert.equal(of(10n, 10n, 1), 1n);
   });
 });

@@ -26,6 +26,9 @@ import { type Lane, RateLimit } from "./rate-limit.ts";
 
 export type { FailoverOptions } from "./asker.ts";
 
+/** The newest block, and up to where nobody contradicts that. */
+export type Heads = { readonly head: bigint; readonly sure: bigint };
+
 type Counted =
   | { kind: "answered"; key: string; answer: unknown }
   | { kind: "refused"; key: string; reason: unknown };
@@ -122,7 +125,7 @@ export class Failover {
 
   async request(request: RpcRequest): Promise<unknown> {
     if (request.method === "eth_sendRawTransaction") return this.#broadcast(request);
-    if (request.method === "eth_blockNumber") return this.#head(request);
+    if (request.method === "eth_blockNumber") return `0x${(await this.heads()).head.toString(16)}`;
     if (this.#options.quorum > 1 && needsQuorum.has(request.method)) return this.agreed(request);
     return this.#first(request);
   }
@@ -304,11 +307,12 @@ export class Failover {
   /**
    * The chain's head: what a quorum says is reached, of three or more answers no more than their upper median, so that neither one
    * that lags nor one that lies decides, also while another one rests: a block is final, or is not, by it. With a quorum of one
-   * the higher of two, because lagging is common and a block that does not exist shows at once.
+   * the higher of two, because lagging is common and a block that does not exist shows at once; what is `sure` of it is no further above
+   * the lower one than endpoints may lag.
    */
-  async #head(request: RpcRequest): Promise<unknown> {
+  async heads(): Promise<Heads> {
     const { quorum, maximumLag } = this.#options;
-    const answers = await this.#askAwake(request, quorum, alike(quorum, maximumLag));
+    const answers = await this.#askAwake({ method: "eth_blockNumber" }, quorum, alike(quorum, maximumLag));
     const heads = answers.flatMap(({ source, answer }) =>
       answer.status === "fulfilled" ? [{ source, head: BigInt(String(answer.value)) }] : [],
     );
@@ -331,7 +335,9 @@ export class Failover {
         );
       }
     }
-    return `0x${head.toString(16)}`;
+    const [lowest] = heads;
+    const sure = heads.length === 2 ? lowest!.head + maximumLag : head;
+    return { head, sure: sure < head ? sure : head };
   }
 
   /** An answer, or a refusal, that a quorum of endpoints gives alike; those that contradict it are marked. */

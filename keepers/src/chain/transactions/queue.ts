@@ -15,7 +15,7 @@ import { type Broadcast, broadcast } from "./broadcast.ts";
 import { TransactionFailedError } from "./errors.ts";
 import { failureOf, refusalOf, verdictError } from "./failures.ts";
 import { estimateFees, type Fees, gasOfFiller, replacementFees } from "./fees.ts";
-import { type Look, placeOf, type Seen } from "./look.ts";
+import { depthOf, type Look, placeOf, type Seen } from "./look.ts";
 import {
   type Depths,
   gapMove,
@@ -252,9 +252,10 @@ class AccountQueue implements TransactionQueue {
   async #look(): Promise<void> {
     const live = this.#store.live();
     if (live.length === 0) return;
-    const head = await this.#view.head();
+    const heads = await this.#view.heads();
+    const { head } = heads;
     const counted = await this.#counted();
-    const look = { head, counted, isUnmoved: await this.#isUnmoved(live, head) };
+    const look = { ...heads, counted, isUnmoved: await this.#isUnmoved(live, head) };
     let spoiled: unknown;
     for (const { key } of live) {
       // One that cannot be helped now keeps neither the others waiting nor a gap open.
@@ -324,7 +325,7 @@ class AccountQueue implements TransactionQueue {
     for (const place of placeOf(intent)) {
       if (!isUnmoved && !(await this.#view.isCanonical(place, head))) break;
       const outcome = intent.status === "mined" ? "succeeded" : "reverted";
-      const depth = head - place.number + 1n;
+      const depth = depthOf(place.number, look, this.#depths.finality);
       return { inclusion: { hash: intent.hash!, blockHash: place.hash, outcome, depth } };
     }
     for (const { hash, nonce } of attempts) {
@@ -333,7 +334,8 @@ class AccountQueue implements TransactionQueue {
       const receipt = await this.#view.receipt(hash, head);
       if (receipt === undefined) continue;
       this.#seen.add(hash);
-      return { inclusion: this.#view.inclusionOf(receipt, head), receipt };
+      const depth = depthOf(receipt.blockNumber, look, this.#depths.finality);
+      return { inclusion: this.#view.inclusionOf(receipt, depth), receipt };
     }
     for (const { hash } of attempts) if (this.#seen.delete(hash)) this.#sent.delete(hash);
     return undefined;
@@ -344,7 +346,7 @@ class AccountQueue implements TransactionQueue {
     if (this.#located.get(intent.key) === look.head) return undefined;
     this.#located.set(intent.key, look.head);
     const nonces = new Set([intent.nonce, ...attempts.map(({ nonce }) => nonce)]);
-    const final = look.head - BigInt(this.#depths.finality) + 1n;
+    const final = look.sure - BigInt(this.#depths.finality) + 1n;
     for (const nonce of nonces) {
       // Nonces that were given up as out of reach are held by fillers.
       if (nonce > look.counted + mostFillers) continue;

@@ -13,6 +13,7 @@ import {
 } from "viem";
 import type { ChainClient } from "../client.ts";
 import { InconsistentAnswerError } from "../rpc/errors.ts";
+import type { Heads } from "../rpc/failover.ts";
 import type { Inclusion } from "./machine.ts";
 
 /** A transaction of the account that a final block holds. */
@@ -31,6 +32,10 @@ export class ChainView {
   constructor(client: ChainClient, address: Address) {
     this.#client = client;
     this.#address = address;
+  }
+
+  heads(): Promise<Heads> {
+    return this.#client.heads();
   }
 
   head(): Promise<bigint> {
@@ -98,12 +103,9 @@ export class ChainView {
     }
   }
 
-  inclusionOf(
-    { transactionHash, blockHash, blockNumber, status }: TransactionReceipt,
-    head: bigint,
-  ): Inclusion {
+  inclusionOf({ transactionHash, blockHash, status }: TransactionReceipt, depth: bigint): Inclusion {
     const outcome = status === "success" ? "succeeded" : "reverted";
-    return { hash: transactionHash, blockHash, outcome, depth: head - blockNumber + 1n };
+    return { hash: transactionHash, blockHash, outcome, depth };
   }
 
   /**
