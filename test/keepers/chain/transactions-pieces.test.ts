@@ -96,6 +96,9 @@ describe("fees of a transaction", () => {
     assert.deepEqual(replacementFees(before, low, 5_000n), raised);
     assert.deepEqual(replacementFees(before, low, 901n), raised, "just within the cap");
     assert.equal(replacementFees(before, low, 900n), undefined);
+    const untipped = { maxFeePerGas: 6_400n, maxPriorityFeePerGas: 0n };
+    const worked = { maxFeePerGas: 7_201n, maxPriorityFeePerGas: 112n };
+    assert.deepEqual(replacementFees(untipped, untipped, 10_000n), worked, "nobody works for nothing");
     const high = { maxFeePerGas: 2_000n, maxPriorityFeePerGas: 50n };
     assert.deepEqual(replacementFees(before, high, 5_000n), high);
     const tipped = { maxFeePerGas: 1n, maxPriorityFeePerGas: 5_000n };

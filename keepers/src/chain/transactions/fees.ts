@@ -9,6 +9,9 @@ export type Fees = { maxFeePerGas: bigint; maxPriorityFeePerGas: bigint };
 /** Gas of every transaction, by the Yellow Paper's intrinsic gas. */
 const leastGas = 21_000n;
 
+/** A replacement's tip is at least this part of its fee: what it costs is a thirtieth of a base fee. */
+const leastTipShare = 64n;
+
 /** Nodes take a replacement only when both fees rise by a tenth (geth's `--txpool.pricebump`); an eighth clears it. */
 const bump = (fee: bigint) => fee + fee / 8n + 1n;
 const higher = (a: bigint, b: bigint) => (a > b ? a : b);
@@ -83,11 +86,13 @@ function middle(answers: readonly PromiseSettledResult<unknown>[], read: Reading
 
 /**
  * Fees that replace those of an earlier attempt, for current fees within `cap`; undefined when `cap` leaves no room for
- * the rise that nodes ask for.
+ * the rise that nodes ask for. The tip is no less than a small part of all: from one of nothing, which one of two endpoints can have
+ * named, eighths would take hours to what anybody works for.
  */
 export function replacementFees(previous: Fees, current: Fees, cap: bigint): Fees | undefined {
   if (bump(previous.maxFeePerGas) > cap) return undefined;
   const maxFeePerGas = higher(bump(previous.maxFeePerGas), current.maxFeePerGas);
-  const maxPriorityFeePerGas = higher(bump(previous.maxPriorityFeePerGas), current.maxPriorityFeePerGas);
+  const raised = higher(bump(previous.maxPriorityFeePerGas), current.maxPriorityFeePerGas);
+  const maxPriorityFeePerGas = higher(raised, maxFeePerGas / leastTipShare);
   return { maxFeePerGas, maxPriorityFeePerGas: lower(maxPriorityFeePerGas, maxFeePerGas) };
 }
