@@ -41,6 +41,8 @@ export type Manners = {
   counts?: number;
   /** Other answers than the chain's, where they are none of undefined. */
   says?: (method: string, params: readonly unknown[]) => unknown;
+  /** What it makes of an honest answer. */
+  twists?: (method: string, answer: unknown, asked: readonly unknown[]) => unknown;
 };
 
 const refusal = () => Object.assign(new Error("execution reverted"), { code: 3, data: "0x" });
@@ -147,7 +149,16 @@ export class ByzantineChain {
       name,
       request: async ({ method, params }) => {
         if (method === "eth_chainId") return "0x1";
-        const { lags = 0, forgets = 0, fails = 0, lies = 0, forges = 0, refuses = 0, counts } = manners();
+        const {
+          lags = 0,
+          forgets = 0,
+          fails = 0,
+          lies = 0,
+          forges = 0,
+          refuses = 0,
+          counts,
+          twists,
+        } = manners();
         if (random.chance(fails)) throw new Error("connection reset");
         const behind = random.chance(lags) ? 1 + random.below(3) : 0;
         const head = Math.max(0, this.head - behind);
@@ -161,7 +172,8 @@ export class ByzantineChain {
         const isTried = method === "eth_call" || method === "eth_estimateGas";
         if (isTried && random.chance(refuses)) throw refusal();
         if (method === "eth_getTransactionCount" && counts !== undefined) return toHex(BigInt(counts));
-        return manners().says?.(method, asked) ?? this.#answer(method, asked, head);
+        const answer = manners().says?.(method, asked) ?? (await this.#answer(method, asked, head));
+        return twists === undefined ? answer : twists(method, answer, asked);
       },
     };
   }

@@ -23,6 +23,8 @@ describe("a follower with three endpoints, of which the one that is asked first 
   let requests: string[];
   /** What the liar makes of its header. */
   let forged: (header: Header) => Header;
+  /** What it makes of a log. */
+  let forgedLog: (log: object) => object;
   /** Whether it hides logs. */
   let isHiding: boolean;
   /** Blocks by which the second endpoint is behind. */
@@ -34,6 +36,7 @@ describe("a follower with three endpoints, of which the one that is asked first 
       async request(asked: Asked) {
         if (asked.method === "eth_getLogs" && isHiding) return [];
         const answer = await honest.request(asked as never);
+        if (asked.method === "eth_getLogs") return (answer as object[]).map((log) => forgedLog(log));
         return asked.method === "eth_getBlockByNumber" ? forged(answer as Header) : answer;
       },
     } as Eip1193;
@@ -52,6 +55,7 @@ describe("a follower with three endpoints, of which the one that is asked first 
     chain = new SimulatedChain(3);
     chain.mine(1);
     forged = (header) => header;
+    forgedLog = (log) => log;
     isHiding = false;
     behind = 0;
     journal = [];
@@ -123,6 +127,7 @@ describe("a follower with three endpoints, of which the one that is asked first 
     ["another parent", (header) => ({ ...header, parentHash: other })],
     ["blooms of something else", (header) => ({ ...header, logsBloom: `0x${"00".repeat(255)}01` })],
     ["no block at all", () => null as unknown as Header],
+    ["a difficulty that is no number", (header) => ({ ...header, difficulty: "zz" })],
   ];
   for (const [what, forge] of forgeries) {
     it(`attack: goes on, and takes nothing back, although it gives ${what}`, async () => {
@@ -134,6 +139,16 @@ describe("a follower with three endpoints, of which the one that is asked first 
       assert.deepEqual(journal, chain.keys());
     });
   }
+
+  it("attack: goes on although a field of each of its logs, which nobody needs, is no number, and marks it", async () => {
+    forgedLog = (log) => ({ ...log, blockTimestamp: "zz" });
+    for (let i = 0; i < 3; i++) {
+      chain.mine(1);
+      await follower.catchUp();
+    }
+    assert.deepEqual(journal, chain.keys());
+    assert.ok(client.health()[0]!.contradictions > 0);
+  });
 
   it("asks two endpoints alone for what is new in a block, and for no logs where blooms exclude them", async () => {
     requests = [];

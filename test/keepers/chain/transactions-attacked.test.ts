@@ -46,6 +46,23 @@ describe("attack: an endpoint that", () => {
     walk.state.close();
   });
 
+  it("gives receipts without a price, or with gas that is no number, keeps no intent from its end", async () => {
+    for (const [field, value, noted] of [
+      ["gasUsed", "zz", 1],
+      ["effectiveGasPrice", null, 0],
+    ] as const) {
+      const twists = (method: string, answer: unknown) =>
+        method === "eth_getTransactionReceipt" && answer !== null ? { ...answer!, [field]: value } : answer;
+      const walk = await begin([{ twists }, {}, {}]);
+      await walk.submit(1);
+      await settle(walk);
+      assert.deepEqual([walk.chain.effects(data), walk.queue.pending()], [1, []], field);
+      assert.equal((await walk.queue.wait("k1")).status, "success");
+      assert.ok(walk.client.health()[0]!.contradictions >= noted);
+      walk.state.close();
+    }
+  });
+
   it("says that everything would fail keeps nothing from being sent, beside two honest ones", async () => {
     const walk = await begin([{ refuses: 1 }, {}, {}]);
     await walk.submit(1);

@@ -87,14 +87,14 @@ export class Asker {
     const abort = new AbortController();
     const answered = new AbortController();
     try {
-      const answer = await Promise.race([
+      const said = await Promise.race([
         source.endpoint.request(request, abort.signal),
         clock.sleep(timeout, answered.signal).then(() => {
           throw new RpcUnavailableError(`no answer to ${request.method} within ${timeout} ms`);
         }),
         untilLeftOut(leftOut),
       ]);
-      checkAnswer(request, answer);
+      const answer = checkAnswer(request, said);
       recordSuccess(source.health, clock.now() - started, clock.now());
       return answer;
     } catch (error) {

@@ -55,7 +55,8 @@ function isDoubtful(method: string, answer: unknown): boolean {
 
 /**
  * The parts of an answer on which honest nodes agree, in one order: nodes add fields of their own and sort as they like. What is
- * used of an answer is among them: the one that is handed on is that of whoever was asked first.
+ * used of an answer is among them, but for the cost of a transaction, which is only counted: the one that is handed on is that of
+ * whoever was asked first.
  */
 function canonical(answer: unknown): string {
   const pick = (log: Record<string, unknown>) =>

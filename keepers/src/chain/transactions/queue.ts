@@ -392,8 +392,9 @@ class AccountQueue implements TransactionQueue {
       const { reason, errorName } = revert ?? {};
       this.#store.settle(key, { status, isFinal, ...place, reason, errorName });
     }
-    const { gasUsed, effectiveGasPrice } = receipt;
-    this.#options.observer?.settled?.({ key, hash, status, gasUsed, cost: gasUsed * effectiveGasPrice });
+    // Nothing depends on these: a receipt without them closes an intent all the same.
+    const [gasUsed, price] = [receipt.gasUsed ?? 0n, receipt.effectiveGasPrice ?? 0n];
+    this.#options.observer?.settled?.({ key, hash, status, gasUsed, cost: gasUsed * price });
   }
 
   /** Why a mined transaction was reverted, as far as a replay on its block's state can tell. */
