@@ -92,7 +92,7 @@ const tooManyResults =
 
 /** Whether an `eth_getLogs` failed because its range holds too much. */
 export function isTooManyResults(error: unknown): boolean {
-  return tooManyResults.test(textOf(error));
+  return tooManyResults.test(textOf(error).replace(new RegExp(rangeMissing, "gi"), ""));
 }
 
 /**
@@ -114,18 +114,38 @@ export function isFinalAnswer(error: unknown): boolean {
   return isTooManyResults(error);
 }
 
+/** geth, Erigon, Nethermind, Besu and Reth, those who build on them, and services in front of them. */
+const blockMissing =
+  /unknown block|\b(block|header)( (with )?(number|hash|for hash))?( #?\w+)?( is| was)? (not|could not be) found|\b(0x[\da-f]+|\d+) could not be found|missing (block|header)|does not have the requested block|block ?out ?of ?range|invalid block tag|unfinalized data/i;
+/** The same of a range of logs whose end they do not have: no smaller range is asked for by that. */
+const rangeMissing = /range extends beyond (the )?(current )?head( block)?|invalid block range( params)?/i;
+/** Where the block stands among what a method is asked with. */
+const placeOfBlock: Readonly<Record<string, number>> = {
+  eth_call: 1,
+  eth_estimateGas: 1,
+  eth_getBalance: 1,
+  eth_getCode: 1,
+  eth_getTransactionCount: 1,
+  eth_getBlockByNumber: 0,
+};
+
+function namesBlock({ method, params }: { method: string; params?: unknown }): boolean {
+  const asked = Array.isArray(params) ? (params as unknown[]) : [];
+  if (method !== "eth_getLogs") return String(asked[placeOfBlock[method] ?? -1]).startsWith("0x");
+  const { blockHash, toBlock } = (asked[0] ?? {}) as { blockHash?: unknown; toBlock?: unknown };
+  return blockHash !== undefined || String(toBlock).startsWith("0x");
+}
+
 /**
- * Whether a node refused the logs of a block, named by its hash, because it has no such block: one that is a block behind says
- * so all the time, and is no worse for it.
+ * Whether a node refused what it was asked about a block, named by its number or its hash, because it has no such block: one that
+ * is a block behind says so all the time, and is no worse for it.
  */
 export function isBlockMissing(request: { method: string; params?: unknown }, error: unknown): boolean {
-  const [filter] = Array.isArray(request.params) ? (request.params as unknown[]) : [];
-  const isNamed = (filter as { blockHash?: unknown } | undefined)?.blockHash !== undefined;
-  return (
-    request.method === "eth_getLogs" &&
-    isNamed &&
-    /unknown block|(block|header)( \S+)?( is| was)? not found|missing (block|header)/i.test(textOf(error))
-  );
+  if (error instanceof AssayError || !namesBlock(request)) return false;
+  const text = textOf(error);
+  // A contract words its reasons as it likes.
+  const isReverted = /revert/i.test(text) || [...causesOf(error)].some(({ code }) => code === 3);
+  return !isReverted && (blockMissing.test(text) || rangeMissing.test(text));
 }
 
 const stateGone =

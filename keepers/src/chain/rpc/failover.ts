@@ -142,8 +142,8 @@ export class Failover {
   }
 
   /**
-   * What enough endpoints say alike for a duty to be given up for it. Contracts are read at a block that enough of them have;
-   * of the newest block as each has it the one in the middle by time is given, and the earlier of two: too late is what is late
+   * What enough endpoints say alike for a duty to be given up for it. Contracts are read at a block that all have of those that do
+   * not lag; of the newest block as each has it the one in the middle by time is given, and the earlier of two: too late is what is late
    * by it. Endpoints that rest are not asked: whoever cannot be told now goes on, and asks again later.
    *
    * @throws InconsistentAnswerError when they contradict each other, RpcUnavailableError when too few answer, at once when too
@@ -158,12 +158,22 @@ export class Failover {
       return this.#alike(request, this.#enough, this.#awake());
     const isEnough = alike(this.#enough, this.#options.maximumLag);
     const heads = await this.#askAwake({ method: "eth_blockNumber" }, 0, isEnough);
-    const head = this.#reached(
-      heads.map(({ answer }) => answer),
-      this.#enough,
-    );
+    const head = this.#shared(heads.map(({ answer }) => answer));
     const params = [first, `0x${head.toString(16)}`, ...rest];
     return this.#alike({ ...request, params }, this.#enough, this.#awake());
+  }
+
+  /**
+   * The lowest of the heads that are not behind what enough have reached by more than an endpoint may be: at that itself one that
+   * lies would be asked beside one that is honest, while the others do not have it yet. One that lies has the answer be so much
+   * older, and no more.
+   */
+  #shared(heads: readonly PromiseSettledResult<unknown>[]): bigint {
+    const reached = this.#reached(heads, this.#enough);
+    return heads.reduce((lowest, each) => {
+      const head = each.status === "fulfilled" ? BigInt(String(each.value)) : reached;
+      return head < lowest && head + this.#options.maximumLag >= reached ? head : lowest;
+    }, reached);
   }
 
   async #middleBlock(request: RpcRequest): Promise<unknown> {
@@ -293,7 +303,7 @@ export class Failover {
         else if (!isDoubtful(request.method, answer) || doubtful.has(answer)) return answer;
         else doubtful.add(answer);
       } catch (error) {
-        if (!isFinalAnswer(error)) reasons.push(error);
+        if (!isFinalAnswer(error) || isBlockMissing(request, error)) reasons.push(error);
         else if (++refusals >= this.#options.quorum) throw error;
       }
     }
@@ -385,7 +395,7 @@ export class Failover {
       const answer = await this.#ask(source, request, leftOut);
       return { kind: "answered", key: canonical(answer), answer };
     } catch (reason) {
-      return isFinalAnswer(reason)
+      return isFinalAnswer(reason) && !isBlockMissing(request, reason)
         ? { kind: "refused", key: refusalKey(reason), reason }
         : { kind: "abstained", reason };
     }
