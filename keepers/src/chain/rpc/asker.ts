@@ -19,6 +19,7 @@ import {
   restPerWait,
 } from "./health.ts";
 import type { Lane, RateLimit } from "./rate-limit.ts";
+import { isMethodMissing } from "./refusals.ts";
 
 export type FailoverOptions = {
   chainId: number;
@@ -100,6 +101,7 @@ export class Asker {
     } catch (error) {
       if (isFinalAnswer(error) || isBlockMissing(request, error))
         recordSuccess(source.health, clock.now() - started, clock.now());
+      else if (isMethodMissing(error)) throw error;
       // Where nothing can be agreed on without it, one that is only slow does not rest.
       else if (error instanceof LeftOutError && !this.#mayRest) throw error;
       else this.failed(source, asError(error), clock.now() - started);

@@ -1,5 +1,4 @@
 import { type Hex, keccak256 } from "viem";
-import { explainRevert } from "../revert.ts";
 import { Asker, type FailoverOptions, type Source } from "./asker.ts";
 import type { RpcRequest } from "./endpoint.ts";
 import {
@@ -23,6 +22,7 @@ import {
 } from "./gather.ts";
 import { type EndpointHealth, newHealth, rank } from "./health.ts";
 import { type Lane, RateLimit } from "./rate-limit.ts";
+import { Refusals, refusalKind, tooMany } from "./refusals.ts";
 
 export type { FailoverOptions } from "./asker.ts";
 
@@ -82,12 +82,6 @@ function canonical(answer: unknown): string {
   ]
     .join("\n")
     .toLowerCase();
-}
-
-/** A refusal by the chain as a vote: nodes word it differently, but agree on what the contract gave. */
-function refusalKey(error: unknown): string {
-  const revert = explainRevert(error);
-  return revert === undefined ? "refused" : `reverted:${revert.data ?? "0x"}`;
 }
 
 /**
@@ -294,7 +288,7 @@ export class Failover {
   async #first(request: RpcRequest): Promise<unknown> {
     const reasons: unknown[] = [];
     const doubtful = new Set<unknown>();
-    let refusals = 0;
+    const refusals = new Refusals();
     let sawNull = false;
     for (const source of rank(this.#sources, this.#options.clock.now())) {
       try {
@@ -303,16 +297,25 @@ export class Failover {
         else if (!isDoubtful(request.method, answer) || doubtful.has(answer)) return answer;
         else doubtful.add(answer);
       } catch (error) {
-        if (!isFinalAnswer(error) || isBlockMissing(request, error)) reasons.push(error);
-        else if (++refusals >= this.#options.quorum) throw error;
+        const kind = refusalKind(request, error);
+        if (kind === undefined) reasons.push(error);
+        else if (refusals.add(kind, error) >= this.#options.quorum) throw error;
       }
     }
     if (sawNull) return null;
+    // So many refuse, if for different reasons.
+    if (refusals.count >= this.#options.quorum) throw refusals.most();
     const [sole, ...others] = doubtful;
     if (others.length > 0)
       throw new InconsistentAnswerError("the RPC endpoints answer a call differently, and none with words");
     if (sole !== undefined) return sole;
-    throw this.#unavailable(reasons);
+    throw this.#unanswered(reasons, this.#options.quorum);
+  }
+
+  /** Where so many call a request malformed, and nobody says anything of the chain, that is what is said. */
+  #unanswered(reasons: readonly unknown[], enough: number): unknown {
+    const isRefused = reasons.length >= enough && reasons.every((reason) => isFinalAnswer(reason));
+    return isRefused ? reasons[0] : this.#unavailable(reasons);
   }
 
   /**
@@ -378,12 +381,16 @@ export class Failover {
       if (vote.kind === "refused") throw vote.reason;
       return vote.answer;
     }
+    // Less is asked for on the word of one: the others may have room for more, and then agree on less as well.
+    const limited = votes.get(tooMany);
+    if (limited?.kind === "refused") throw limited.reason;
     if (votes.size > 1) {
       throw new InconsistentAnswerError(
         `the RPC endpoints contradict each other: ${votes.size} different answers to ${request.method}`,
         { kept: "nothing was taken over from any of them" },
       );
     }
+    if (votes.size === 0) throw this.#unanswered(reasons, enough);
     throw this.#unavailable([
       ...reasons,
       new Error(`fewer than ${enough} endpoints answered ${request.method}`),
@@ -395,9 +402,8 @@ export class Failover {
       const answer = await this.#ask(source, request, leftOut);
       return { kind: "answered", key: canonical(answer), answer };
     } catch (reason) {
-      return isFinalAnswer(reason) && !isBlockMissing(request, reason)
-        ? { kind: "refused", key: refusalKey(reason), reason }
-        : { kind: "abstained", reason };
+      const key = refusalKind(request, reason);
+      return key === undefined ? { kind: "abstained", reason } : { kind: "refused", key, reason };
     }
   }
 
