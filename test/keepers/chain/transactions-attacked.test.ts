@@ -253,6 +253,33 @@ describe("a nonce that another program of the account has used", () => {
     walk.state.close();
   });
 
+  const hidings: [string, (transaction: Record<string, unknown>) => unknown][] = [
+    ["gives its hash alone", ({ hash }) => hash],
+    ["says nothing of it but its hash", ({ hash }) => ({ hash })],
+    ["gives another nonce", (transaction) => ({ ...transaction, nonce: "0x7" })],
+    ["gives other data", (transaction) => ({ ...transaction, input: "0x1234" })],
+    ["gives another signature", (transaction) => ({ ...transaction, s: `0x${"11".repeat(32)}` })],
+    ["gives an account that is a number", (transaction) => ({ ...transaction, from: 5 })],
+  ];
+  for (const [what, hide] of hidings) {
+    it(`attack: is found although the endpoint that is asked first ${what}`, async () => {
+      const twists = (method: string, answer: unknown, [, isWhole]: readonly unknown[]) => {
+        if (method !== "eth_getBlockByNumber" || isWhole !== true || answer === null) return answer;
+        const { transactions, ...header } = answer as { transactions: Record<string, unknown>[] };
+        return { ...header, transactions: transactions.map(hide) };
+      };
+      const walk = await begin([{ twists }, {}, {}]);
+      await walk.submit(1);
+      const other = await foreign(walk.chain);
+      walk.chain.known.clear();
+      await walk.chain.add(other);
+      walk.chain.mine();
+      await pass(walk, 4 * finality);
+      assert.deepEqual([walk.chain.effects(data), walk.queue.pending()], [1, []]);
+      walk.state.close();
+    });
+  }
+
   it("is the intent's own when the state was restored from before the transaction", async () => {
     const walk = await begin([{}]);
     await walk.submit(1);

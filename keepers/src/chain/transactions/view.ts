@@ -1,23 +1,20 @@
 import {
   type Address,
-  formatTransaction,
   type Hex,
-  keccak256,
   numberToHex,
   recoverTransactionAddress,
-  type Signature,
-  serializeTransaction,
   type TransactionReceipt,
   TransactionReceiptNotFoundError,
-  type TransactionSerializable,
+  type TransactionSerialized,
 } from "viem";
 import type { ChainClient } from "../client.ts";
 import { InconsistentAnswerError } from "../rpc/errors.ts";
 import type { Heads } from "../rpc/failover.ts";
+import { type SignedTransaction, signedTransaction } from "../signed-transaction.ts";
 import type { Inclusion } from "./machine.ts";
 
 /** A transaction of the account that a final block holds. */
-export type NonceUser = { hash: Hex; raw: Hex; to: Address | undefined; data: Hex; value: bigint };
+export type NonceUser = SignedTransaction;
 
 /** More transactions than an account sends: one each second for a century. Counting goes on from whatever is believed. */
 const mostNonces = 2n ** 32n;
@@ -135,34 +132,39 @@ export class ChainView {
   }
 
   async #sentIn(number: bigint, nonce: number): Promise<NonceUser | undefined> {
-    const block = (await this.#client.agreed("eth_getBlockByNumber", [numberToHex(number), true])) as {
-      transactions?: unknown;
-    } | null;
-    const listed = Array.isArray(block?.transactions) ? (block.transactions as RpcTransaction[]) : [];
-    const found = listed.find(
-      (each) => each.from?.toLowerCase() === this.#address.toLowerCase() && Number(each.nonce) === nonce,
-    );
-    return found === undefined ? undefined : this.#checked(found);
+    const asked = [numberToHex(number), true];
+    const agreed = transactionsIn(await this.#client.agreed("eth_getBlockByNumber", asked));
+    const found = await this.#signedBy(agreed, nonce);
+    if (found !== undefined) return found;
+    // They agree on hashes; what is behind them is the word of one, which may hide a transaction behind another's body.
+    const names = new Set(agreed.map(({ hash }) => hash?.toLowerCase()));
+    for (const answer of await this.#client.poll("eth_getBlockByNumber", asked)) {
+      if (answer.status === "rejected") continue;
+      const listed = transactionsIn(answer.value).filter(({ hash }) => names.has(hash?.toLowerCase()));
+      const hidden = await this.#signedBy(listed, nonce);
+      if (hidden !== undefined) return hidden;
+    }
+    return undefined;
   }
 
   /** An endpoint's word for a transaction is its signature, which only the account's key can have made. */
-  async #checked(found: RpcTransaction): Promise<NonceUser> {
-    const transaction = formatTransaction(found as never);
-    const { r, s, v, yParity, to, input, value } = transaction;
-    const signature = { r, s, v, yParity } as Signature;
-    const serializable = {
-      ...transaction,
-      data: input,
-      to: to ?? undefined,
-    } as unknown as TransactionSerializable;
-    const raw = serializeTransaction(serializable, signature);
-    const hash = keccak256(raw);
-    const signer = await recoverTransactionAddress({ serializedTransaction: raw as never });
-    const isProven =
-      hash === found.hash?.toLowerCase() && signer.toLowerCase() === this.#address.toLowerCase();
-    if (!isProven) throw new InconsistentAnswerError("a transaction in a block is not what its hash says");
-    return { hash, raw, to: to ?? undefined, data: input, value };
+  async #signedBy(listed: readonly RpcTransaction[], nonce: number): Promise<NonceUser | undefined> {
+    for (const each of listed) {
+      const signed = Number(each.nonce) === nonce ? signedTransaction(each) : undefined;
+      if (signed === undefined) continue;
+      const serializedTransaction = signed.raw as TransactionSerialized;
+      // What makes no signature has no signer.
+      const signer = await recoverTransactionAddress({ serializedTransaction }).catch(() => undefined);
+      if (signer?.toLowerCase() === this.#address.toLowerCase()) return signed;
+    }
+    return undefined;
   }
 }
 
-type RpcTransaction = { hash?: Hex; from?: Hex; nonce?: Hex };
+type RpcTransaction = { hash?: Hex; nonce?: Hex };
+
+/** Those of a block that was asked for whole. */
+function transactionsIn(block: unknown): RpcTransaction[] {
+  const { transactions } = (block ?? {}) as { transactions?: unknown };
+  return Array.isArray(transactions) ? (transactions as RpcTransaction[]) : [];
+}
