@@ -20,13 +20,15 @@ export type SignedTransaction = { hash: Hex; raw: Hex; to: Address | undefined; 
 export function signedTransaction(found: { hash?: string }): SignedTransaction | undefined {
   try {
     const transaction = formatTransaction(found as never);
-    const { r, s, v, yParity, to, input, value } = transaction;
+    const { r, s, v, yParity, input, value } = transaction;
     const signature = { r, s, v, yParity } as Signature;
-    const serializable = { ...transaction, data: input, to: to ?? undefined };
+    // In lower case: a node may write addresses in any, and a checksum says nothing here.
+    const to = transaction.to?.toLowerCase() as Address | undefined;
+    const serializable = { ...transaction, data: input, to };
     const raw = serializeTransaction(serializable as unknown as TransactionSerializable, signature);
     const hash = keccak256(raw);
     if (hash !== found.hash?.toLowerCase()) return undefined;
-    return { hash, raw, to: to ?? undefined, data: input, value };
+    return { hash, raw, to, data: input, value };
   } catch {
     return undefined;
   }

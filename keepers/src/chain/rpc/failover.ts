@@ -70,7 +70,7 @@ function canonical(answer: unknown): string {
   if (Array.isArray(answer)) return answer.map(pick).sort().join("\n");
   if (typeof answer !== "object" || answer === null) return String(answer).toLowerCase();
   const { blockHash, blockNumber, status, logs, ...header } = answer as Record<string, unknown>;
-  const { number, hash, parentHash, timestamp, transactions } = header;
+  const { number, hash, parentHash, timestamp, transactions, to, input } = header;
   // No endpoint hashes a header for this keeper: what the hash stands for is compared, too.
   const bloom = parentHash === undefined ? undefined : header.logsBloom;
   const listed = (Array.isArray(transactions) ? (transactions as unknown[]) : []).map(
@@ -79,6 +79,8 @@ function canonical(answer: unknown): string {
   return [
     ...[number, hash, parentHash, timestamp, bloom, blockNumber, blockHash, status, canonical(logs ?? [])],
     ...listed,
+    // Of a transaction, what it called.
+    ...(input === undefined ? [] : [to, input]),
   ]
     .join("\n")
     .toLowerCase();

@@ -4,22 +4,20 @@ import { callsInto } from "../../chain/calls-into.ts";
 import { addressOf } from "../../chain/contracts.ts";
 import type { JobContext } from "../jobs/duty.ts";
 
-/**
- * The calls that a transaction has made to the committee, itself or through other contracts.
- *
- * @returns undefined when no endpoint says what was called
- */
+/** The calls that a transaction has made to the committee, itself or through other contracts, as each endpoint shows them. */
 export async function committeeCalls(
   { client, deployment }: Pick<JobContext, "client" | "deployment">,
   transaction: Hex,
 ) {
-  const inputs = await callsInto(client, transaction, addressOf(deployment, "Committee"));
-  return inputs?.flatMap((data) => {
-    try {
-      return [decodeFunctionData({ abi: committeeAbi, data })];
-    } catch {
-      // Whoever called may have encoded as the contract alone reads it.
-      return [];
-    }
-  });
+  const shown = await callsInto(client, transaction, addressOf(deployment, "Committee"));
+  return shown.map((inputs) =>
+    inputs.flatMap((data) => {
+      try {
+        return [decodeFunctionData({ abi: committeeAbi, data })];
+      } catch {
+        // Whoever called may have encoded as the contract alone reads it.
+        return [];
+      }
+    }),
+  );
 }

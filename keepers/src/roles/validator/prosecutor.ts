@@ -86,40 +86,54 @@ export class Prosecutor {
 
   #evidence(draw: DrawnCommittee, statement: SwornStatement): KeptEvidence {
     const { leaves, signers, signature } = statement;
-    const keys = signers.map((each) => this.#parts.committees.keyOf(draw.members[each]!)!);
-    return { leaves, signers, signature, key: addKeys(keys).g2, kept: statement };
+    return { leaves, signers, signature, key: this.#keyOf(draw, signers), kept: statement };
   }
 
   /** Whether the contract would take a statement that is kept; one that it would not keeps no other out. */
-  #holds(draw: DrawnCommittee, { leaves, signature, key, kept }: KeptEvidence): boolean {
-    const mask = maskOf(leaves.map((leaf) => leaf.position));
-    const root = bytesToHex(statementTree(draw, leaves).root);
-    if (verify(key, signatureDomain, hexToBytes(messageOf(draw, mask, root)), signature)) return true;
-    this.#parts.sworn.drop(draw, kept);
+  #holds(draw: DrawnCommittee, evidence: KeptEvidence): boolean {
+    if (isSigned(draw, evidence)) return true;
+    this.#parts.sworn.drop(draw, evidence.kept);
     return false;
   }
 
-  /** The statement that was posted: its signature is in the call alone. Undefined when nobody says what was called. */
+  /**
+   * The statement that was posted: its signature is in the call alone, and proves the right one of all that endpoints show.
+   * Undefined when nobody shows it.
+   */
   async #posted(
-    { jobId, attempt }: DrawnCommittee,
+    draw: DrawnCommittee,
     leaves: readonly SignedLeaf[],
     signers: readonly number[],
   ): Promise<Evidence | undefined> {
+    const { jobId, attempt } = draw;
     const { committees, log } = this.#parts;
     const hash = committees.attestedIn(jobId, attempt);
     if (hash === undefined) return undefined;
-    const calls = await committeeCalls(this.#parts, hash);
-    const call = calls?.findLast((each) => each.functionName === "attest" && each.args[0] === jobId);
-    if (call?.functionName !== "attest") {
-      log.warn(
-        { jobId, attempt },
-        "no endpoint shows the statement that was posted: who contradicts it goes free",
-      );
-      return undefined;
+    const key = this.#keyOf(draw, signers);
+    for (const calls of await committeeCalls(this.#parts, hash)) {
+      const call = calls.findLast((each) => each.functionName === "attest" && each.args[0] === jobId);
+      if (call?.functionName !== "attest") continue;
+      const evidence = { leaves, signers, signature: call.args[1].signature, key };
+      if (isSigned(draw, evidence)) return evidence;
     }
-    const [, { signature, key }] = call.args;
-    return { leaves, signers, signature, key };
+    log.warn(
+      { jobId, attempt },
+      "no endpoint shows the statement that was posted: who contradicts it goes free",
+    );
+    return undefined;
   }
+
+  /** The sum of the keys of some members. */
+  #keyOf(draw: DrawnCommittee, signers: readonly number[]): BlsKey["g2"] {
+    return addKeys(signers.map((each) => this.#parts.committees.keyOf(draw.members[each]!)!)).g2;
+  }
+}
+
+/** Whether those who are said to have signed a statement have. */
+function isSigned(draw: DrawnCommittee, { leaves, signature, key }: Evidence): boolean {
+  const mask = maskOf(leaves.map((leaf) => leaf.position));
+  const root = bytesToHex(statementTree(draw, leaves).root);
+  return verify(key, signatureDomain, hexToBytes(messageOf(draw, mask, root)), signature);
 }
 
 /** An interval of a member that two statements give different digests for. */
