@@ -2,7 +2,7 @@ import type { Hex } from "viem";
 import { datasetStatus } from "../../storage/client/anchor.ts";
 import { agreedOn } from "./agreement.ts";
 import { type Asking, termsRefusal } from "./asking.ts";
-import { chainTime, type DutyContext, tryCall } from "./context.ts";
+import { chainTime, type DutyContext, type Reading, tryCall } from "./context.ts";
 import type { Ledger } from "./ledger.ts";
 import { Placements } from "./placements.ts";
 import type { StorageService } from "./service.ts";
@@ -49,8 +49,7 @@ export class Janitor {
     const epoch = await this.#parts.contracts.StorageAudit.read.currentEpoch();
     if (epoch !== this.#looked) {
       await this.#release();
-      await this.#extend(epoch);
-      this.#looked = epoch;
+      if (await this.#extend()) this.#looked = epoch;
     }
     await this.#dropOthers();
     await this.#parts.service.forgetAbandoned();
@@ -75,22 +74,45 @@ export class Janitor {
     }
   }
 
-  /** Notes what is covered, and agrees to epochs that were added since, as long as the dataset pays enough and this node serves for so long. */
-  async #extend(epoch: number): Promise<void> {
-    const { contracts, ledger, operator, asking, log } = this.#parts;
+  /**
+   * Notes what is covered, and agrees to epochs that were added since, as long as the dataset pays enough and this node serves for so
+   * long. That binds its stake: what one endpoint says of the terms is only a reason to ask the others.
+   *
+   * @returns whether all is decided on for now
+   */
+  async #extend(): Promise<boolean> {
+    const { ledger, operator, log } = this.#parts;
     const covers = new Set<Hex>();
+    let isDecided = true;
     for (const { bundleId, datasetId } of ledger.holdingsOf(operator)) {
-      const [status, endEpoch, feePerAudit] = await contracts.DatasetRegistry.read.termsOf([datasetId]);
-      const { until, coverId } = await contracts.BundleRegistry.read.holdingOf([bundleId]);
+      const look = (chain: Reading) => this.#offered(chain, bundleId, datasetId);
+      const { coverId, end } = await look(this.#parts);
       covers.add(coverId);
-      if (status !== datasetStatus.active || until === 0 || endEpoch <= until) continue;
-      if (termsRefusal(asking, { feePerAudit, epochs: endEpoch - epoch }) !== undefined) continue;
-      const key = `extend:${bundleId}:${endEpoch}`;
-      if (await tryCall(this.#parts, key, "BundleRegistry", "extend", [bundleId, endEpoch])) {
-        log.info({ bundleId, until: endEpoch }, "duty extended");
+      if (end === 0) continue;
+      const agreed = await agreedOn(this.#parts, "the terms of a dataset", look);
+      if (agreed === undefined) isDecided = false;
+      if (agreed === undefined || agreed.end === 0) continue;
+      const key = `extend:${bundleId}:${agreed.end}`;
+      if (await tryCall(this.#parts, key, "BundleRegistry", "extend", [bundleId, agreed.end])) {
+        log.info({ bundleId, until: agreed.end }, "duty extended");
       }
     }
     this.#covered = new Set([...covers].flatMap((coverId) => ledger.coverBundles(coverId) ?? []));
+    return isDecided;
+  }
+
+  /** The cover of a bundle that is held, and the end of what is offered for it and good enough: 0 where nothing is. */
+  async #offered(
+    { contracts }: Reading,
+    bundleId: Hex,
+    datasetId: Hex,
+  ): Promise<{ coverId: Hex; end: number }> {
+    const [status, end, feePerAudit] = await contracts.DatasetRegistry.read.termsOf([datasetId]);
+    const { until, coverId } = await contracts.BundleRegistry.read.holdingOf([bundleId]);
+    if (status !== datasetStatus.active || until === 0 || end <= until) return { coverId, end: 0 };
+    const epochs = end - (await contracts.StorageAudit.read.currentEpoch());
+    const isGood = termsRefusal(this.#parts.asking, { feePerAudit, epochs }) === undefined;
+    return { coverId, end: isGood ? end : 0 };
   }
 
   /** Forgets bundles that have not been this operator's for long enough. */
