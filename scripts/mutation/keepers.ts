@@ -29,9 +29,12 @@ export const parts: readonly Part[] = [
     name: "transactions",
     sources: "keepers/src/chain/transactions/**/*.ts",
     // Those on a chain in memory: a process that is killed, and an embedded chain, take half a minute for each mutant.
-    tests: ["machine", "pieces", "queue", "looks", "attacked", "walks"].map(
-      (name) => `test/keepers/chain/transactions-${name}.test.ts`,
-    ),
+    tests: [
+      ...["machine", "pieces", "queue", "looks", "attacked", "walks"].map(
+        (name) => `test/keepers/chain/transactions-${name}.test.ts`,
+      ),
+      "test/keepers/chain/quotes-attacked.test.ts",
+    ],
   },
   {
     name: "disputes",
