@@ -127,8 +127,7 @@ export class StreamIO {
       const stream = this.#stream;
       const end = (): void => {
         clearTimeout(timer);
-        stream.removeEventListener("drain", onRoom);
-        stream.removeEventListener("idle", look);
+        for (const stop of listening) stop();
         for (const each of [this.gone, signal]) each?.removeEventListener("abort", onAbort);
       };
       const fail = (reason: unknown): void => {
@@ -149,8 +148,7 @@ export class StreamIO {
       };
       // What there is room for goes in a microtask of its own.
       const onRoom = (): void => queueMicrotask(look);
-      stream.addEventListener("drain", onRoom);
-      stream.addEventListener("idle", look);
+      const listening = [listenTo(stream, "drain", onRoom), listenTo(stream, "idle", look)];
       for (const each of [this.gone, signal]) each?.addEventListener("abort", onAbort);
       if (this.gone.aborted) onAbort();
     });
