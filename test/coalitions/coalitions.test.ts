@@ -60,6 +60,13 @@ describe("a walk", () => {
     assert.deepEqual([faults, delivered], [[], 1]);
   });
 
+  it("in which a provider withholds its witnesses gives nothing to whoever says so, and owes it nothing", async () => {
+    const { faults, actions } = await walk(world, drawPlan("crew 10"));
+    assert.deepEqual(faults, []);
+    const isSaid = actions.some((action) => action.endsWith(" bystander Committee.executeTimeout"));
+    assert.ok(isSaid, "nobody says so in this walk any more");
+  });
+
   it("is the same for the same seed, to the last call", async () => {
     const [one, other] = [await walk(world, drawPlan("same")), await walk(world, drawPlan("same"))];
     assert.deepEqual(other.actions, one.actions);

@@ -281,7 +281,7 @@ export class Ledger {
     if (name === "enrol") this.#validators.push(getAddress(from));
   }
 
-  #ofCommittee({ name, args, from }: Action, events: readonly AssayEvent[]): void {
+  #ofCommittee({ name, args }: Action, events: readonly AssayEvent[]): void {
     const jobId = args[0] as bigint;
     for (const event of events) {
       if (event.eventName !== "CommitteeDrawn") continue;
@@ -300,7 +300,7 @@ export class Ledger {
       const [key] = last!;
       const job = this.#jobs.get(jobId)!;
       const fee = (job.checkFee * BigInt(this.#tariff.checks)) / this.#tariff.presenceDivisor;
-      if (reasonIn(events) !== undefined) this.#fail(job, "withheld its witnesses", from);
+      if (reasonIn(events) !== undefined) this.#fail(job, "withheld its witnesses");
       for (const member of this.#appeared.get(key) ?? []) {
         this.#accounts.add(member, { tokens: fee });
         this.#accounts.add(job.consumer, { tokens: -fee });
