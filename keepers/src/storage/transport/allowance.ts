@@ -1,20 +1,30 @@
 export type Limits = { readonly burst: number; readonly perSecond: number };
 
-/** So much at once, and so much each second from then on. */
+/** So much at once, and so much each second from then on. A debt is no larger than what may be taken at once. */
 export class Allowance {
   readonly #limits: Limits;
+  readonly #now: () => number;
   #left: number;
-  #at = performance.now();
+  #at: number;
 
-  constructor(limits: Limits) {
-    this.#limits = limits;
-    this.#left = limits.burst;
+  /** @param now milliseconds of a clock that never goes back */
+  constructor(limits: Limits, now: () => number = () => performance.now()) {
+    [this.#limits, this.#now] = [limits, now];
+    [this.#left, this.#at] = [limits.burst, now()];
+  }
+
+  /** What may be taken now; below 0 where some is owed. */
+  get left(): number {
+    const { burst, perSecond } = this.#limits;
+    const at = this.#now();
+    this.#left = Math.min(burst, this.#left + (Math.max(0, at - this.#at) / 1000) * perSecond);
+    this.#at = at;
+    return this.#left;
   }
 
   /** Whether nothing was taken of late. */
   get isFull(): boolean {
-    this.#earn();
-    return this.#left >= this.#limits.burst;
+    return this.left >= this.#limits.burst;
   }
 
   /**
@@ -22,16 +32,8 @@ export class Allowance {
    * @returns milliseconds until nothing is owed
    */
   take(count = 1): number {
-    this.#earn();
-    this.#left = Math.max(-this.#limits.burst, this.#left - count);
+    this.#left = Math.max(-this.#limits.burst, this.left - count);
     return this.#left >= 0 ? 0 : (-this.#left / this.#limits.perSecond) * 1000;
-  }
-
-  #earn(): void {
-    const now = performance.now();
-    const earned = ((now - this.#at) / 1000) * this.#limits.perSecond;
-    this.#left = Math.min(this.#limits.burst, this.#left + earned);
-    this.#at = now;
   }
 }
 

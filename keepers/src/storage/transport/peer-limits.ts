@@ -1,3 +1,4 @@
+import { Allowance, type Limits } from "./allowance.ts";
 import { type GuaranteeParameters, Guarantees } from "./guarantees.ts";
 
 export type PeerLimitsParameters = {
@@ -6,7 +7,7 @@ export type PeerLimitsParameters = {
   /** How much of that comes back each second. */
   perSecond?: number;
   /** The same for all peers together, where anybody may ask; without end by default. */
-  inAll?: { readonly burst: number; readonly perSecond: number };
+  inAll?: Limits;
   /**
    * Who is no stranger. Strangers together have half of what all peers may ask for, whatever others do, and those the rest; nobody is
    * a stranger by default.
@@ -46,32 +47,6 @@ const forgiveEvery = 60_000;
 /** Peers remembered at most, beside those with a request under way; the ones longest unseen are forgotten first. */
 const rememberedPeers = 10_000;
 
-/** What may still be asked for: it comes back with time. A debt is no larger than what may be asked for at once. */
-class Allowance {
-  readonly #burst: number;
-  readonly #perSecond: number;
-  readonly #now: () => number;
-  #left: number;
-  #at: number;
-
-  constructor(burst: number, perSecond: number, now: () => number) {
-    [this.#burst, this.#perSecond, this.#now] = [burst, perSecond, now];
-    [this.#left, this.#at] = [burst, now()];
-  }
-
-  get left(): number {
-    const at = this.#now();
-    const passed = Math.max(0, at - this.#at);
-    this.#left = Math.min(this.#burst, this.#left + (passed / 1000) * this.#perSecond);
-    this.#at = at;
-    return this.#left;
-  }
-
-  take(cost: number): void {
-    this.#left = Math.max(-this.#burst, this.#left - cost);
-  }
-}
-
 /** What each peer may still ask for, and how often it broke the protocol. */
 export class PeerLimits {
   readonly #limits: Required<PeerLimitsParameters>;
@@ -95,12 +70,12 @@ export class PeerLimits {
       ...parameters,
     };
     const { inAll, guarantees, now } = this.#limits;
-    this.#inAll = new Allowance(inAll.burst, inAll.perSecond, now);
-    this.#ofStrangers = new Allowance(
-      inAll.burst * shareOfStrangers,
-      inAll.perSecond * shareOfStrangers,
-      now,
-    );
+    const ofStrangers = {
+      burst: inAll.burst * shareOfStrangers,
+      perSecond: inAll.perSecond * shareOfStrangers,
+    };
+    this.#inAll = new Allowance(inAll, now);
+    this.#ofStrangers = new Allowance(ofStrangers, now);
     this.#guarantees = guarantees.map((each) => new Guarantees(each, now));
   }
 

@@ -60,8 +60,8 @@ export function withUpgrader<C>(create: Factory<C>, guard: (upgrader: Upgrader) 
  * WebSockets, for pages. The library takes messages of 100 MiB into memory before it knows who sends them; here a
  * connection that sends a longer one than makes sense is closed. It does not listen for errors of a connection, so that
  * a frame that breaks the protocol (RFC 6455) would end the process; such a connection is closed by then. It waits for ever for
- * sockets that say nothing, as many as it takes of all, and gives a connection up by a code that may not be sent, which leaves it open. And it answers whatever
- * else is asked over HTTP.
+ * sockets that say nothing, gives a connection up by a code that may not be sent, which leaves it open, and answers whatever else
+ * is asked over HTTP; here such sockets are closed.
  *
  * @param maxConnections sockets of all peers
  */

@@ -13,6 +13,7 @@ import {
 import { FrameGuard } from "../../../../keepers/src/storage/transport/muxer.ts";
 import { Brake } from "../../../../keepers/src/storage/transport/turns.ts";
 import { generator } from "../random.ts";
+import { flags, header, types } from "./raw-peer.ts";
 
 const window = 1 << 20;
 const own = (
@@ -83,17 +84,8 @@ function guarded(
 function* times(count: number, piece: Uint8Array): Generator<Uint8Array> {
   for (let i = 0; i < count; i++) yield piece;
 }
-const [data, windowUpdate] = [0, 1];
-const [syn, fin] = [1, 4];
-
-function header(type: number, flags: number, stream: number, length: number): Buffer {
-  const bytes = Buffer.alloc(12);
-  bytes[1] = type;
-  bytes.writeUInt16BE(flags, 2);
-  bytes.writeUInt32BE(stream, 4);
-  bytes.writeUInt32BE(length, 8);
-  return bytes;
-}
+const { data, windowUpdate } = types;
+const { syn, fin } = flags;
 
 /** What a guard hands on, taken apart again: what each stream was sent, and the flags in their order. */
 function received(pieces: readonly Uint8Array[]) {
